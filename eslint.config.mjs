@@ -1,0 +1,95 @@
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+/** Which layer may import which: `apps → edge libs → mapping → domain`, with the wire contracts beside them. */
+const LAYERS = {
+  domain: ['domain'],
+  contracts: ['contracts'],
+  mapping: ['mapping', 'contracts', 'domain'],
+  edge: ['edge', 'mapping', 'contracts', 'domain'],
+  app: ['edge', 'mapping', 'contracts', 'domain'],
+  testing: ['testing', 'edge', 'mapping', 'contracts', 'domain'],
+  tool: ['tool', 'testing', 'edge', 'mapping', 'contracts', 'domain'],
+};
+
+const PURE = ['libs/job-state', 'libs/redis-keys', 'libs/wire-mapping'];
+const SPECS = '**/*.spec.ts';
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'libs/contracts/src/generated/**', 'tmp/**', '**/.venv/**', 'reports/**'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    files: ['**/*.ts'],
+    plugins: { '@nx': nx },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@nx/enforce-module-boundaries': [
+        'error',
+        {
+          enforceBuildableLibDependency: false,
+          allow: [],
+          depConstraints: Object.entries(LAYERS).map(([layer, allowed]) => ({
+            sourceTag: `layer:${layer}`,
+            onlyDependOnLibsWithTags: allowed.map((tag) => `layer:${tag}`),
+            // A pure layer knows no framework and no client of a server.
+            ...(layer === 'domain' && { allowedExternalImports: [] }),
+            ...(layer === 'mapping' && { allowedExternalImports: ['@bufbuild/*'] }),
+          })),
+        },
+      ],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      'no-console': 'error',
+      eqeqeq: 'error',
+    },
+  },
+  {
+    // The middle is pure: events in, plain data out. No I/O, no clock, no environment.
+    files: PURE.map((folder) => `${folder}/src/**/*.ts`),
+    ignores: [SPECS],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { regex: '^node:', message: 'A pure lib does no I/O: take what is needed as an argument.' },
+          ],
+        },
+      ],
+      'no-restricted-globals': [
+        'error',
+        ...['process', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'performance', 'console'].map(
+          (name) => ({
+            name,
+            message: 'A pure lib does no I/O and has no clock: take what is needed as an argument.',
+          }),
+        ),
+      ],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'Date',
+          property: 'now',
+          message: 'A pure lib has no clock: take the time as an argument.',
+        },
+        { object: 'Math', property: 'random', message: 'A pure lib is deterministic.' },
+      ],
+    },
+  },
+  {
+    files: [SPECS, 'libs/testing/**/*.ts'],
+    rules: {
+      // Specs may use any layer's test servers; the production code above may not.
+      '@nx/enforce-module-boundaries': 'off',
+    },
+  },
+  { files: ['tools/*/src/**/*.ts', 'bench/**/*.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['**/*.mjs'],
+    ...tseslint.configs.disableTypeChecked,
+  },
+);

@@ -1,0 +1,1 @@
+export { descriptorSet } from './generated/descriptors.js';

@@ -1,0 +1,114 @@
+import type { JobEvent, Placement } from './job-event.js';
+import { isTerminal, type JobRecord, type Run } from './job-record.js';
+import { compareMessageIds, type MessageId } from './message-id.js';
+
+/**
+ * The one place where events become states.
+ *
+ * Applies one event to what is known of its job and returns what is known then. The very same object comes back where
+ * the event changes nothing: its id is not greater than the last one applied, the job has ended (the first terminal
+ * event wins), or the event does not count in this state. A stream may begin in the middle of a job's life, so every
+ * event that tells of a state makes a record by itself.
+ */
+export function fold(record: JobRecord | undefined, event: JobEvent, id: MessageId): JobRecord {
+  if (record !== undefined) {
+    if (isTerminal(record.state)) return record;
+    if (record.lastEvent !== undefined && compareMessageIds(id, record.lastEvent) <= 0) return record;
+  }
+  const base: JobRecord = {
+    ...(record ?? { state: 'SUBMITTED', runNumber: 0, changedAt: event.at }),
+    lastEvent: id,
+  };
+  const at = event.at;
+
+  switch (event.kind) {
+    case 'submitted':
+      // A learned record, or one made by a later event of the same stream, still lacks what only this event carries.
+      return {
+        ...withDefined(base, {
+          namespace: base.namespace ?? event.namespace,
+          externalUri: base.externalUri ?? event.externalUri,
+        }),
+        submittedAt: base.submittedAt ?? at,
+      };
+    case 'queued':
+      if (record !== undefined && record.state !== 'SUBMITTED') return record;
+      return { ...base, state: 'QUEUED', changedAt: at };
+    case 'leased':
+      return {
+        ...base,
+        state: 'LEASED',
+        runNumber: base.runNumber + 1,
+        run: { ...event.placement, leasedAt: at },
+        changedAt: at,
+      };
+    case 'pending':
+      return active(base, 'PENDING', event.placement, { pendingAt: at }, at);
+    case 'running':
+      return active(base, 'RUNNING', event.placement, { runningAt: at }, at);
+    case 'returned':
+      return { ...ended(base, {}, at), state: 'QUEUED' };
+    case 'succeeded':
+      return { ...ended(base, event.placement, at), state: 'SUCCEEDED' };
+    case 'failed': {
+      const preempted = record?.run?.preempted;
+      const next = ended(base, event.placement, at);
+      if (event.retryable) return { ...next, state: 'QUEUED', failure: event.failure };
+      if (event.rejected) return { ...next, state: 'REJECTED', failure: event.failure };
+      if (preempted === undefined) return { ...next, state: 'FAILED', failure: event.failure };
+      return {
+        ...next,
+        state: 'PREEMPTED',
+        failure: { ...event.failure, reason: preempted || event.failure.reason },
+      };
+    }
+    case 'preempted':
+      // Only a run can be preempted: where the stream begins here, the job was on a cluster a moment ago.
+      return {
+        ...base,
+        state: record?.state ?? 'RUNNING',
+        run: { ...base.run, preempted: event.reason },
+      };
+    case 'cancelled':
+      return {
+        ...ended(base, {}, at),
+        state: 'CANCELLED',
+        cancellation: { reason: event.reason, requestor: event.requestor },
+      };
+    case 'duplicate-found':
+      return {
+        ...base,
+        state: 'DUPLICATE_FOUND',
+        changedAt: at,
+        failure: { reason: `duplicate of job ${event.originalJobId}` },
+      };
+  }
+}
+
+function active(
+  base: JobRecord,
+  state: 'PENDING' | 'RUNNING',
+  placement: Placement,
+  times: Run,
+  at: number,
+): JobRecord {
+  return {
+    ...base,
+    state,
+    runNumber: Math.max(base.runNumber, 1),
+    run: { ...base.run, ...placement, ...times },
+    changedAt: at,
+  };
+}
+
+/** The run, if there was one, ends here. What is left of a preemption's note belongs to the run that ended. */
+function ended(base: JobRecord, placement: Placement, at: number): JobRecord {
+  if (base.run === undefined && Object.keys(placement).length === 0) return { ...base, changedAt: at };
+  const { preempted: _, ...run } = { ...base.run, ...placement, endedAt: at };
+  return { ...base, run, changedAt: at };
+}
+
+function withDefined<T extends object>(base: T, values: { [K in keyof T]?: T[K] | undefined }): T {
+  const defined = Object.entries(values).filter(([, value]) => value !== undefined);
+  return { ...base, ...Object.fromEntries(defined) };
+}

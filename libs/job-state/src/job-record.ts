@@ -1,0 +1,57 @@
+import type { Failure, Placement } from './job-event.js';
+import type { MessageId } from './message-id.js';
+
+/** Every state a job can be in. The enums of both APIs are projections of it. */
+export type JobState =
+  | 'SUBMITTED'
+  | 'QUEUED'
+  | 'LEASED'
+  | 'PENDING'
+  | 'RUNNING'
+  | 'SUCCEEDED'
+  | 'FAILED'
+  | 'CANCELLED'
+  | 'PREEMPTED'
+  | 'REJECTED'
+  | 'DUPLICATE_FOUND';
+
+const TERMINAL: ReadonlySet<JobState> = new Set<JobState>([
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+  'PREEMPTED',
+  'REJECTED',
+  'DUPLICATE_FOUND',
+]);
+
+/** Whether no later event counts (promise P1). */
+export function isTerminal(state: JobState): boolean {
+  return TERMINAL.has(state);
+}
+
+/** The latest run of a job. Times are milliseconds since the epoch, by Armada's clock. */
+export interface Run extends Placement {
+  readonly leasedAt?: number;
+  readonly pendingAt?: number;
+  readonly runningAt?: number;
+  readonly endedAt?: number;
+  /** The reason of a `preempted` event of this run. Its `failed` event follows. */
+  readonly preempted?: string;
+}
+
+/** All that is kept of a job. Times are milliseconds since the epoch, by Armada's clock. */
+export interface JobRecord {
+  readonly state: JobState;
+  /** The last event applied. A record that was learned or repaired has none: any event applies to it. */
+  readonly lastEvent?: MessageId;
+  /** How many runs were begun, as far as the stream was seen. */
+  readonly runNumber: number;
+  readonly run?: Run;
+  readonly submittedAt?: number;
+  readonly changedAt: number;
+  readonly namespace?: string;
+  readonly externalUri?: string;
+  /** The last failure, also of a run that was retried. */
+  readonly failure?: Failure;
+  readonly cancellation?: { readonly reason: string; readonly requestor: string };
+}

@@ -1,1 +1,11 @@
-export {};
+export { jobSetTag, parseJobSetTag } from './job-set-tag.js';
+export {
+  DEMAND_SHARDS,
+  JOB_INDEX_SHARDS,
+  WORK_QUEUE_PREFIX,
+  demandShard,
+  formatKey,
+  parseKey,
+  type RedisKey,
+} from './redis-keys.js';
+export { shardOf } from './shard.js';

@@ -1,0 +1,26 @@
+import type { JobSetKey } from '@ajs/job-state';
+
+// Redis Cluster hashes what stands between the first `{` and the next `}`; `/` parts queue and job set, `:` ends the tag's
+// key part, and `%` is the escape itself. Names without these (nearly all) stay readable as they are.
+const SPECIAL = /[%{}/:]/g;
+
+function escape(name: string): string {
+  return name.replace(SPECIAL, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function unescape(text: string): string {
+  return text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+}
+
+/** One text for one job set, `queue/jobSet` with both parts escaped. Two job sets never share one. */
+export function jobSetTag(key: JobSetKey): string {
+  return `${escape(key.queue)}/${escape(key.jobSetId)}`;
+}
+
+/** The inverse of {@link jobSetTag}; `undefined` for a text that it never gives. */
+export function parseJobSetTag(tag: string): JobSetKey | undefined {
+  const [queue, jobSetId, ...rest] = tag.split('/');
+  if (queue === undefined || jobSetId === undefined || rest.length > 0) return undefined;
+  const key = { queue: unescape(queue), jobSetId: unescape(jobSetId) };
+  return jobSetTag(key) === tag ? key : undefined;
+}

@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import {
+  DEMAND_SHARDS,
+  demandShard,
+  formatKey,
+  jobSetTag,
+  parseJobSetTag,
+  parseKey,
+  type RedisKey,
+} from './index.js';
+
+const name = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[a{}/:%2FB-]{0,8}$/));
+const jobSet = fc.record({ queue: name, jobSetId: name });
+const generation = fc.stringMatching(/^[A-Za-z0-9_-]{11}$/);
+const shard = fc.nat(32_767);
+const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
+  fc.record({ kind: fc.constant('meta' as const), jobSet }),
+  fc.record({ kind: fc.constant('bucket' as const), jobSet, generation, bucket: fc.nat() }),
+  fc.record({ kind: fc.constantFrom('reasons', 'words', 'uris', 'changes'), jobSet, generation }),
+  fc.record({ kind: fc.constantFrom('job-index', 'demand'), shard }),
+  fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{16}$/) }),
+  fc.constant({ kind: 'replicas' as const }),
+);
+
+describe('keys', () => {
+  it('are read back as what they were written from', () => {
+    fc.assert(fc.property(anyKey, (key) => expect(parseKey(formatKey(key))).toEqual(key)));
+  });
+
+  it('never collide', () => {
+    fc.assert(
+      fc.property(anyKey, anyKey, (a, b) => {
+        fc.pre(JSON.stringify(a) !== JSON.stringify(b));
+        expect(formatKey(a)).not.toBe(formatKey(b));
+      }),
+    );
+  });
+
+  it('of one job set share one hash tag, the whole of it, whatever the names hold', () => {
+    fc.assert(
+      fc.property(jobSet, generation, (set, gen) => {
+        const tags = [
+          formatKey({ kind: 'meta', jobSet: set }),
+          formatKey({ kind: 'bucket', jobSet: set, generation: gen, bucket: 7 }),
+        ].map((key) => /\{([^}]*)\}/.exec(key)?.[1]);
+        expect(tags).toEqual([jobSetTag(set), jobSetTag(set)]);
+      }),
+    );
+  });
+
+  it.each([
+    '',
+    'ajs:',
+    'ajs:{a}:meta',
+    'ajs:{a/b/c}:meta',
+    'ajs:{a/b%7}:meta',
+    'ajs:{a/b}:g:x',
+    'ajs:jobs:01',
+    'bull:x',
+  ])('of somebody else (%j) are none of ours', (text) => expect(parseKey(text)).toBeUndefined());
+});
+
+describe('job set tags', () => {
+  it('keep the two parts apart', () => {
+    expect(jobSetTag({ queue: 'a/b', jobSetId: 'c' })).not.toBe(jobSetTag({ queue: 'a', jobSetId: 'b/c' }));
+  });
+
+  it('leave plain names readable', () => {
+    expect(jobSetTag({ queue: 'lab', jobSetId: 'manual__2026-11-24' })).toBe('lab/manual__2026-11-24');
+  });
+
+  it.each(['a', 'a/b/c', 'a%2/b', 'a:b/c', 'a%61/b'])('refuse %j, which is never written', (text) => {
+    expect(parseJobSetTag(text)).toBeUndefined();
+  });
+});
+
+it('demand is spread over all its shards', () => {
+  const shards = new Set(
+    Array.from({ length: 1000 }, (_, i) => demandShard({ queue: 'q', jobSetId: `run-${i}` })),
+  );
+  expect(shards.size).toBe(DEMAND_SHARDS);
+});

@@ -1,0 +1,97 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { jobSetTag, parseJobSetTag } from './job-set-tag.js';
+import { shardOf } from './shard.js';
+
+/** How many hashes share the look-up from job to job set: below 128 entries each (Redis' compact form) up to 4 million jobs. */
+export const JOB_INDEX_SHARDS = 32_768;
+
+/** How many sorted sets share the demand, so that Redis Cluster spreads it. */
+export const DEMAND_SHARDS = 16;
+
+/** The prefix of BullMQ's keys: a hash tag, since its scripts need all of a work queue's keys in one slot. */
+export const WORK_QUEUE_PREFIX = '{ajs}';
+
+/** Every key of a job set shares the hash tag `{queue/jobSet}`, so that one script can touch them all. */
+export type RedisKey =
+  /** Hash: cursor, generation, revision, subscription, counts. */
+  | { readonly kind: 'meta'; readonly jobSet: JobSetKey }
+  /** Hash: job id → record, the part of them that falls in this bucket. */
+  | {
+      readonly kind: 'bucket';
+      readonly jobSet: JobSetKey;
+      readonly generation: string;
+      readonly bucket: number;
+    }
+  /** Hash: job id → why it failed or was cancelled. */
+  | { readonly kind: 'reasons'; readonly jobSet: JobSetKey; readonly generation: string }
+  /** Hash: number → a word (cluster, node, pool, …) that records refer to by its number. */
+  | { readonly kind: 'words'; readonly jobSet: JobSetKey; readonly generation: string }
+  /** Hash: external URI → the job ids submitted with it. */
+  | { readonly kind: 'uris'; readonly jobSet: JobSetKey; readonly generation: string }
+  /** Stream: changes of state, capped. */
+  | { readonly kind: 'changes'; readonly jobSet: JobSetKey; readonly generation: string }
+  /** Hash: hash of a job id → reference of its job set. */
+  | { readonly kind: 'job-index'; readonly shard: number }
+  /** String: the tag of the job set that a reference stands for. */
+  | { readonly kind: 'job-set-name'; readonly reference: string }
+  /** Sorted set: tag of a job set → when somebody last asked about it. */
+  | { readonly kind: 'demand'; readonly shard: number }
+  /** Sorted set: ingester replica → how many job sets it holds, as announced; their beats are beside it. */
+  | { readonly kind: 'replicas' };
+
+/** What the keys of a generation begin with; the scripts add `r0`, `r1`, … (buckets), `f`, `d`, `u` or `c`. */
+const PARTS = { reasons: 'f', words: 'd', uris: 'u', changes: 'c' } as const;
+
+/** Writes a key. All keys are built here and nowhere else, but for the parts that the scripts add to a meta key. */
+export function formatKey(key: RedisKey): string {
+  switch (key.kind) {
+    case 'meta':
+      return `ajs:{${jobSetTag(key.jobSet)}}:meta`;
+    case 'bucket':
+      return `${generationPrefix(key.jobSet, key.generation)}r${key.bucket}`;
+    case 'reasons':
+    case 'words':
+    case 'uris':
+    case 'changes':
+      return `${generationPrefix(key.jobSet, key.generation)}${PARTS[key.kind]}`;
+    case 'job-index':
+      return `ajs:jobs:${key.shard}`;
+    case 'job-set-name':
+      return `ajs:set:${key.reference}`;
+    case 'demand':
+      return `ajs:demand:${key.shard}`;
+    case 'replicas':
+      return 'ajs:replicas';
+  }
+}
+
+function generationPrefix(jobSet: JobSetKey, generation: string): string {
+  return `ajs:{${jobSetTag(jobSet)}}:${generation}:`;
+}
+
+const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fduc])|r(0|[1-9]\d*)))$/;
+const ACROSS = /^ajs:(?:(jobs|demand):(0|[1-9]\d*)|set:([0-9a-f]+)|(replicas))$/;
+
+/** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */
+export function parseKey(text: string): RedisKey | undefined {
+  const across = ACROSS.exec(text);
+  if (across !== null) {
+    const [, sharded, shard, reference] = across;
+    if (sharded !== undefined)
+      return { kind: sharded === 'jobs' ? 'job-index' : 'demand', shard: Number(shard) };
+    return reference === undefined ? { kind: 'replicas' } : { kind: 'job-set-name', reference };
+  }
+  const match = OF_JOB_SET.exec(text);
+  const jobSet = parseJobSetTag(match?.[1] ?? '');
+  if (match === null || jobSet === undefined) return undefined;
+  const [, , generation, part, bucket] = match;
+  if (generation === undefined) return { kind: 'meta', jobSet };
+  if (bucket !== undefined) return { kind: 'bucket', jobSet, generation, bucket: Number(bucket) };
+  const kind = (Object.keys(PARTS) as (keyof typeof PARTS)[]).find((name) => PARTS[name] === part);
+  return kind === undefined ? undefined : { kind, jobSet, generation };
+}
+
+/** The shard of the demand that a job set stands in. */
+export function demandShard(jobSet: JobSetKey): number {
+  return shardOf(jobSetTag(jobSet), DEMAND_SHARDS);
+}

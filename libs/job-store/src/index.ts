@@ -1,1 +1,21 @@
-export {};
+export { BoundedCache } from './bounded-cache.js';
+export { MemoryJobStore } from './memory-store.js';
+export {
+  STALLED_AFTER_MS,
+  StaleWriterError,
+  type Batch,
+  type JobLister,
+  type JobSetLife,
+  type JobSetView,
+  type JobSetWriter,
+  type JobSink,
+  type JobStatus,
+  type SubscriptionReport,
+  type SubscriptionState,
+  type SubscriptionView,
+} from './ports.js';
+export { createRedisClient, type ClientRole, type RedisTarget } from './redis-client.js';
+export { RedisJobSetLife } from './redis-life.js';
+export { RedisJobLister } from './redis-lister.js';
+export { RedisJobSink, type RedisSinkOptions } from './redis-sink.js';
+export type { RedisClient } from './scripts.js';

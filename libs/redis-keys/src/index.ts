@@ -1,5 +1,6 @@
 export { jobSetTag, parseJobSetTag } from './job-set-tag.js';
 export {
+  ASKS_CHANNEL,
   DEMAND_SHARDS,
   JOB_INDEX_SHARDS,
   WORK_QUEUE_PREFIX,

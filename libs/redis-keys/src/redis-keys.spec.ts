@@ -19,7 +19,7 @@ const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
   fc.record({ kind: fc.constantFrom('reasons', 'words', 'uris', 'changes'), jobSet, generation }),
   fc.record({ kind: fc.constantFrom('job-index', 'demand'), shard }),
   fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{16}$/) }),
-  fc.constant({ kind: 'replicas' as const }),
+  fc.constantFrom({ kind: 'replicas' as const }, { kind: 'sweeper' as const }),
 );
 
 describe('keys', () => {

@@ -11,6 +11,9 @@ export const DEMAND_SHARDS = 16;
 /** The prefix of BullMQ's keys: a hash tag, since its scripts need all of a work queue's keys in one slot. */
 export const WORK_QUEUE_PREFIX = '{ajs}';
 
+/** The publish/subscribe channel on which polls ask for a read at once. */
+export const ASKS_CHANNEL = 'ajs:asks';
+
 /** Every key of a job set shares the hash tag `{queue/jobSet}`, so that one script can touch them all. */
 export type RedisKey =
   /** Hash: cursor, generation, revision, subscription, counts. */
@@ -36,8 +39,10 @@ export type RedisKey =
   | { readonly kind: 'job-set-name'; readonly reference: string }
   /** Sorted set: tag of a job set → when somebody last asked about it. */
   | { readonly kind: 'demand'; readonly shard: number }
-  /** Sorted set: ingester replica → how many job sets it holds, as announced; their beats are beside it. */
-  | { readonly kind: 'replicas' };
+  /** Hash: ingester replica → how many job sets it holds, and when it said so. */
+  | { readonly kind: 'replicas' }
+  /** String: the replica whose turn it is to sweep, for a time. */
+  | { readonly kind: 'sweeper' };
 
 /** What the keys of a generation begin with; the scripts add `r0`, `r1`, … (buckets), `f`, `d`, `u` or `c`. */
 const PARTS = { reasons: 'f', words: 'd', uris: 'u', changes: 'c' } as const;
@@ -61,7 +66,8 @@ export function formatKey(key: RedisKey): string {
     case 'demand':
       return `ajs:demand:${key.shard}`;
     case 'replicas':
-      return 'ajs:replicas';
+    case 'sweeper':
+      return `ajs:${key.kind}`;
   }
 }
 
@@ -70,16 +76,17 @@ function generationPrefix(jobSet: JobSetKey, generation: string): string {
 }
 
 const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fduc])|r(0|[1-9]\d*)))$/;
-const ACROSS = /^ajs:(?:(jobs|demand):(0|[1-9]\d*)|set:([0-9a-f]+)|(replicas))$/;
+const ACROSS = /^ajs:(?:(jobs|demand):(0|[1-9]\d*)|set:([0-9a-f]+)|(replicas|sweeper))$/;
 
 /** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */
 export function parseKey(text: string): RedisKey | undefined {
   const across = ACROSS.exec(text);
   if (across !== null) {
-    const [, sharded, shard, reference] = across;
+    const [, sharded, shard, reference, single] = across;
     if (sharded !== undefined)
       return { kind: sharded === 'jobs' ? 'job-index' : 'demand', shard: Number(shard) };
-    return reference === undefined ? { kind: 'replicas' } : { kind: 'job-set-name', reference };
+    if (reference !== undefined) return { kind: 'job-set-name', reference };
+    return { kind: single === 'sweeper' ? 'sweeper' : 'replicas' };
   }
   const match = OF_JOB_SET.exec(text);
   const jobSet = parseJobSetTag(match?.[1] ?? '');

@@ -1,1 +1,12 @@
-export {};
+export { AskSender, listenForAsks } from './asks.js';
+export { Demand, type Demanded } from './demand.js';
+export type { EventSource, EventStream, StreamEnd, StreamListener, StreamRequest } from './event-source.js';
+export type { FollowObserver } from './follow-observer.js';
+export { FOLLOW_TIMING, Follower, type FollowTiming, type FollowerOptions } from './follower.js';
+export { Interest } from './interest.js';
+export { LeaseLostError, type Lease } from './lease.js';
+export type { Lifetime } from './lifetime.js';
+export { Replicas } from './replicas.js';
+export { Sweeper } from './sweeper.js';
+export { Turns, type TurnsOptions } from './turns.js';
+export { WorkQueue, turnIdOf } from './work-queue.js';

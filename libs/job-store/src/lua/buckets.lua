@@ -1,0 +1,34 @@
+--[[
+  Included before the scripts that address job records.
+
+  The records of a job set lie in hashes ("buckets") that stay small enough for Redis' compact form, and their number
+  grows with the job set by linear hashing: one more bucket at a time, filled from the one that it splits.
+]]
+local JOBS_PER_BUCKET = 40
+local TERMINAL = 128 -- bit of a record's first byte
+local REASONS = 64 -- bit: the job has an entry in the hash of reasons
+local STATE = 16 -- the low bits of the first byte, modulo this
+
+local function levelOf(buckets)
+  local level = 1
+  while level * 2 <= buckets do level = level * 2 end
+  return level
+end
+
+local function bucketOf(id, buckets)
+  local level = levelOf(buckets)
+  local hash = tonumber(string.sub(redis.sha1hex(id), 1, 8), 16)
+  local bucket = hash % (level * 2)
+  if bucket >= buckets then bucket = bucket - level end
+  return bucket
+end
+
+-- The generation's keys begin with the meta key, its last part replaced.
+local function prefixOf(meta, generation)
+  return string.sub(meta, 1, -5) .. generation .. ':'
+end
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end

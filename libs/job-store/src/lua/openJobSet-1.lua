@@ -1,0 +1,36 @@
+--[[
+  Begins a turn of writing a job set: makes its meta where there is none, begins a new generation where keys that the
+  meta counts are gone (a cursor without its records would lose jobs for good), and renews every key's time to live.
+
+  Input:
+    KEYS[1]  meta
+    ARGV[1]  generation to begin, if one must be begun (random)
+    ARGV[2]  time to live of every key, in seconds
+  Output:
+    { now (ms), generation, cursor, revision, unfinished jobs, keys lost (0: none), words (number, word, …) }
+]]
+local meta = KEYS[1]
+local time = now()
+local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision', 'unfinished', 'buckets', 'keys')
+local generation, lost = m[1], 0
+if generation then
+  local prefix = prefixOf(meta, generation)
+  local found = 0
+  for bucket = 0, tonumber(m[5]) - 1 do
+    found = found + redis.call('EXPIRE', prefix .. 'r' .. bucket, ARGV[2])
+  end
+  for _, part in ipairs({ 'f', 'd', 'u' }) do
+    found = found + redis.call('EXPIRE', prefix .. part, ARGV[2])
+  end
+  lost = tonumber(m[6]) - found
+end
+if not generation or lost > 0 then
+  generation = ARGV[1]
+  m = { generation, '', '1', '0' }
+  redis.call('HSET', meta, 'generation', generation, 'cursor', '', 'revision', 1, 'unfinished', 0, 'jobs', 0,
+    'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'level', '', 'contact', time)
+end
+redis.call('HSETNX', meta, 'interest', time)
+redis.call('EXPIRE', meta, ARGV[2])
+local words = redis.call('HGETALL', prefixOf(meta, generation) .. 'd')
+return { time, generation, m[2], m[3], m[4], lost, words }

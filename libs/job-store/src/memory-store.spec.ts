@@ -1,0 +1,16 @@
+import { describeStore } from './conformance.js';
+import { MemoryJobStore } from './memory-store.js';
+
+describeStore('in memory', () => {
+  let passed = 0;
+  const store = new MemoryJobStore(() => performance.now() + passed);
+  return Promise.resolve({
+    sink: store,
+    lister: store,
+    life: store,
+    pass: (ms: number) => {
+      passed += ms;
+      return Promise.resolve();
+    },
+  });
+});

@@ -1,0 +1,109 @@
+import type { JobRecord, JobSetKey } from '@ajs/job-state';
+
+/**
+ * How a job set is being followed.
+ * - `connecting`: nothing was read yet, or the connection to Armada is being made again.
+ * - `catching-up`: reading what exists.
+ * - `live`: level with Armada, and staying so.
+ * - `stalled`: no holder has given a sign of life for a while.
+ * - `denied`: Armada does not let us watch the queue.
+ * - `gone`: Armada says that the queue does not exist, and has said so for longer than its servers' lists are stale.
+ */
+export type SubscriptionState = 'connecting' | 'catching-up' | 'live' | 'stalled' | 'denied' | 'gone';
+
+/** What a holder says of its subscription with every write. */
+export interface SubscriptionReport {
+  readonly state: Exclude<SubscriptionState, 'stalled'>;
+  /** For people: why it is not live; '' when there is nothing to say. */
+  readonly reason: string;
+  /**
+   * A moment at which Redis, with this write, holds all that Armada had: the begin of a read that came to its end.
+   * Milliseconds by the monotonic clock of this process (`performance.now()`); left out when nothing new is known.
+   */
+  readonly levelAt?: number;
+}
+
+/** Records with the cursor they stand for: written together, or not at all (P2). */
+export interface Batch {
+  /** The last message whose event is in the records of this or an earlier batch. */
+  readonly cursor: string;
+  /** The records that changed, by job id. */
+  readonly records: ReadonlyMap<string, JobRecord>;
+  readonly subscription: SubscriptionReport;
+}
+
+/**
+ * The right to write one job set, as good as what it last read: generation, cursor and revision. After any write by
+ * somebody else every write through it is refused with {@link StaleWriterError}, for good; open the job set again.
+ * One call at a time.
+ */
+export interface JobSetWriter {
+  readonly key: JobSetKey;
+  /** The last message durably applied; '' where there is none. */
+  readonly cursor: string;
+  /** Jobs that have not ended. */
+  readonly unfinished: number;
+  /** The records of these jobs, those that exist. */
+  load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>>;
+  /**
+   * Writes a batch. A terminal record in Redis is never replaced by another state (P1). When the outcome is unknown (a
+   * connection that broke), the same batch may be tried again: if it was written, the second try is stale.
+   */
+  write(batch: Batch): Promise<void>;
+}
+
+/** Somebody else wrote the job set since this writer read it. */
+export class StaleWriterError extends Error {
+  constructor(key: JobSetKey) {
+    super(`job set ${key.queue}/${key.jobSetId} was written by another holder; open it again`);
+    this.name = 'StaleWriterError';
+  }
+}
+
+/** Where holders write. */
+export interface JobSink {
+  /**
+   * Takes up a job set where it stands: begins it where it is new, and begins it anew (cursor '') where some of its
+   * records are lost. Two holders may both open it; the first write makes the other one stale.
+   */
+  open(key: JobSetKey): Promise<JobSetWriter>;
+}
+
+/** What a read of states tells of a job. */
+export type JobStatus = Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'cancellation'>;
+
+export interface SubscriptionView {
+  readonly state: SubscriptionState;
+  readonly reason: string;
+  /** When the job set was last known to be level with Armada: ms since the epoch by Redis' clock. */
+  readonly levelAt?: number;
+}
+
+export interface JobSetView {
+  /** When this was read: ms since the epoch by Redis' clock. */
+  readonly now: number;
+  /** Left out where the job set has no keys: nobody has followed it yet, or it expired. */
+  readonly subscription?: SubscriptionView;
+  /** The jobs asked for, those that exist. */
+  readonly jobs: ReadonlyMap<string, JobStatus>;
+}
+
+/** Where readers ask. One round trip a call, and no write. */
+export interface JobLister {
+  read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView>;
+  /** The job set each job is in, as far as it is known. It may name a job set that does not hold the job: ask there. */
+  locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>>;
+}
+
+/** What interest does to a job set's life (P8). */
+export interface JobSetLife {
+  /** Somebody asked about it. Says whether the job set has keys. */
+  touch(key: JobSetKey): Promise<boolean>;
+  /** How many of its jobs have not ended; 0 where it has no keys. */
+  unfinished(key: JobSetKey): Promise<number>;
+  /** Deletes the job set if nobody asked about it for `idleMs`. Says whether it did. */
+  remove(key: JobSetKey, idleMs: number): Promise<boolean>;
+}
+
+/** A holder that gives no sign of life for this long is `stalled` for readers. Holders write every 3 s, idle or not. */
+export const STALLED_AFTER_MS = 15_000;

@@ -1,0 +1,47 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { formatKey } from '@ajs/redis-keys';
+import { unpackJobId } from './job-id-codec.js';
+import { JobIndex } from './job-index.js';
+import type { JobSetLife } from './ports.js';
+import { withScripts, type RedisClient, type Scripts } from './scripts.js';
+
+/** The life of job sets in Redis 7.0 or later, single or Cluster. */
+export class RedisJobSetLife implements JobSetLife {
+  private readonly redis: RedisClient & Scripts;
+  private readonly index: JobIndex;
+
+  constructor(
+    redis: RedisClient,
+    private readonly ttlSeconds: number,
+  ) {
+    this.redis = withScripts(redis);
+    this.index = new JobIndex(redis);
+  }
+
+  async touch(key: JobSetKey): Promise<boolean> {
+    return (await this.redis.touchJobSet(formatKey({ kind: 'meta', jobSet: key }), this.ttlSeconds)) === 1;
+  }
+
+  async unfinished(key: JobSetKey): Promise<number> {
+    return Number(await this.redis.hget(formatKey({ kind: 'meta', jobSet: key }), 'unfinished'));
+  }
+
+  async remove(key: JobSetKey, idleMs: number): Promise<boolean> {
+    const [generation, buckets] = await this.redis.removeJobSet(
+      formatKey({ kind: 'meta', jobSet: key }),
+      idleMs,
+    );
+    if (generation === undefined) return false;
+    // Out of reach already; one bucket at a time, so that no step takes Redis long. What a crash leaves goes by its time to live.
+    for (let bucket = 0; bucket < Number(buckets); bucket++) {
+      const bucketKey = formatKey({ kind: 'bucket', jobSet: key, generation, bucket });
+      const jobIds = await this.redis.hkeysBuffer(bucketKey);
+      await this.index.remove(jobIds.map(unpackJobId));
+      await this.redis.unlink(bucketKey);
+    }
+    for (const kind of ['reasons', 'words', 'uris', 'changes'] as const) {
+      await this.redis.unlink(formatKey({ kind, jobSet: key, generation }));
+    }
+    return true;
+  }
+}

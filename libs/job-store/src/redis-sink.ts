@@ -1,0 +1,216 @@
+import { randomBytes } from 'node:crypto';
+import type { JobRecord, JobSetKey } from '@ajs/job-state';
+import { formatKey } from '@ajs/redis-keys';
+import { BoundedCache } from './bounded-cache.js';
+import { packJobId } from './job-id-codec.js';
+import { JobIndex } from './job-index.js';
+import { StaleWriterError, type Batch, type JobSetWriter, type JobSink } from './ports.js';
+import { decodeReasons, decodeRecord, encodeReasons, encodeRecord, reasonsOf } from './record-codec.js';
+import { RedisTime } from './redis-time.js';
+import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from './scripts.js';
+
+/** How long changes are kept for watchers that come back, and about how many a job set. */
+const CHANGES_TTL_SECONDS = 900;
+const CHANGES_KEPT = 1000;
+
+/** Records of all job sets together that writers keep in memory, so that the next batch need not read them. */
+const RECORDS_CACHED = 50_000;
+
+export interface RedisSinkOptions {
+  /** The net under every key: what nobody renews goes after this time, even if all replicas die. */
+  readonly ttlSeconds: number;
+  /** Told when a job set is begun anew because some of its keys were gone (evicted, or lost by Redis). */
+  readonly onLost: (key: JobSetKey, keysLost: number) => void;
+  /** Told when a batch would have replaced ended jobs by another state: they were kept (P1), and the fold has a defect. */
+  readonly onKept: (key: JobSetKey, jobs: number) => void;
+}
+
+type Client = RedisClient & Scripts;
+
+interface Shared {
+  readonly redis: Client;
+  readonly index: JobIndex;
+  readonly records: BoundedCache<string, JobRecord>;
+  readonly options: RedisSinkOptions;
+}
+
+/** The sink over Redis 7.0 or later, single or Cluster. */
+export class RedisJobSink implements JobSink {
+  private readonly shared: Shared;
+  private opened = 0;
+
+  constructor(redis: RedisClient, options: RedisSinkOptions) {
+    this.shared = {
+      redis: withScripts(redis),
+      index: new JobIndex(redis),
+      records: new BoundedCache(RECORDS_CACHED),
+      options,
+    };
+  }
+
+  async open(key: JobSetKey): Promise<JobSetWriter> {
+    const { redis, index, options } = this.shared;
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    await index.name(key, options.ttlSeconds);
+    const [now, generation, cursor, revision, unfinished, lost, words] = await redis.openJobSetBuffer(
+      meta,
+      randomBytes(8).toString('base64url'),
+      options.ttlSeconds,
+    );
+    if (lost > 0) options.onLost(key, lost);
+    return new RedisJobSetWriter(this.shared, key, meta, `${this.opened++}`, {
+      time: new RedisTime(now),
+      generation: generation.toString(),
+      cursor: cursor.toString(),
+      revision: Number(revision),
+      unfinished: Number(unfinished),
+      words: words.filter((_, i) => i % 2 === 1).map(String),
+      numbers: words.filter((_, i) => i % 2 === 0).map(Number),
+    });
+  }
+}
+
+interface Position {
+  readonly time: RedisTime;
+  readonly generation: string;
+  readonly cursor: string;
+  readonly revision: number;
+  readonly unfinished: number;
+  readonly words: readonly string[];
+  readonly numbers: readonly number[];
+}
+
+class RedisJobSetWriter implements JobSetWriter {
+  cursor: string;
+  unfinished: number;
+  private revision: number;
+  private readonly time: RedisTime;
+  private readonly generation: string;
+  private readonly words = new Map<number, string>();
+  private readonly numbers = new Map<string, number>();
+
+  constructor(
+    private readonly shared: Shared,
+    readonly key: JobSetKey,
+    private readonly meta: string,
+    private readonly id: string,
+    position: Position,
+  ) {
+    this.time = position.time;
+    this.generation = position.generation;
+    this.cursor = position.cursor;
+    this.revision = position.revision;
+    this.unfinished = position.unfinished;
+    position.numbers.forEach((number, i) => this.learnWord(number, position.words[i] ?? ''));
+  }
+
+  async load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>> {
+    const found = new Map<string, JobRecord>();
+    const missing: string[] = [];
+    for (const jobId of new Set(jobIds)) {
+      const cached = this.shared.records.get(this.cacheKey(jobId));
+      if (cached === undefined) missing.push(jobId);
+      else found.set(jobId, cached);
+    }
+    if (missing.length === 0) return found;
+    const reply = await this.shared.redis.readJobsBuffer(this.meta, '1', ...missing.map(packJobId));
+    if (reply[1]?.toString() !== this.generation) throw new StaleWriterError(this.key);
+    missing.forEach((jobId, i) => {
+      const bytes = reply[6 + 2 * i];
+      if (!Buffer.isBuffer(bytes)) return;
+      const reasons = reply[7 + 2 * i];
+      const told = Buffer.isBuffer(reasons) ? decodeReasons(reasons.toString()) : undefined;
+      const record = decodeRecord(jobId, bytes, told, (number) => this.words.get(number));
+      this.shared.records.set(this.cacheKey(jobId), record);
+      found.set(jobId, record);
+    });
+    return found;
+  }
+
+  async write({ cursor, records, subscription }: Batch): Promise<void> {
+    const args: ScriptArgument[] = [];
+    const uris: ScriptArgument[] = [];
+    const newJobs: string[] = [];
+    const newWords: string[] = [];
+    const wordNumber = (word: string): number => {
+      const known = this.numbers.get(word);
+      if (known !== undefined) return known;
+      const number = this.numbers.size;
+      this.learnWord(number, word);
+      newWords.push(word);
+      return number;
+    };
+    for (const [jobId, record] of records) {
+      const before = this.shared.records.get(this.cacheKey(jobId));
+      const id = packJobId(jobId);
+      args.push(id, encodeRecord(jobId, record, wordNumber), changedReasons(before, record));
+      if (before === undefined) newJobs.push(jobId);
+      if (record.externalUri !== undefined && before?.externalUri === undefined) {
+        uris.push(record.externalUri, Buffer.concat([Buffer.of(id.length >> 8, id.length & 255), id]));
+      }
+    }
+    try {
+      if (newJobs.length > 0) await this.shared.index.add(this.key, newJobs, this.shared.options.ttlSeconds);
+      const [now, revision, unfinished, kept = 0] = await this.shared.redis.writeJobSet(
+        this.meta,
+        this.generation,
+        this.cursor,
+        this.revision,
+        cursor,
+        subscription.state,
+        subscription.reason,
+        subscription.levelAt === undefined ? '' : Math.floor(this.time.at(subscription.levelAt)),
+        this.shared.options.ttlSeconds,
+        CHANGES_TTL_SECONDS,
+        CHANGES_KEPT,
+        records.size,
+        ...args,
+        newWords.length,
+        ...newWords.flatMap((word) => [this.numbers.get(word) ?? 0, word]),
+        uris.length / 2,
+        ...uris,
+      );
+      if (revision === undefined || unfinished === undefined) throw new StaleWriterError(this.key);
+      this.time.learn(now);
+      this.cursor = cursor;
+      this.revision = revision;
+      this.unfinished = unfinished;
+      if (kept > 0) this.shared.options.onKept(this.key, kept);
+      for (const [jobId, record] of records) {
+        if (kept === 0) this.shared.records.set(this.cacheKey(jobId), record);
+        else this.shared.records.delete(this.cacheKey(jobId));
+      }
+    } catch (error) {
+      // The numbers of words that may not have been kept must be given out again by the next try.
+      for (const word of newWords) {
+        this.words.delete(this.numbers.get(word) ?? -1);
+        this.numbers.delete(word);
+      }
+      throw error;
+    }
+  }
+
+  private learnWord(number: number, word: string): void {
+    this.words.set(number, word);
+    this.numbers.set(word, number);
+  }
+
+  /** What one writer read is good for it alone: another one may have written since. */
+  private cacheKey(jobId: string): string {
+    return `${this.id}:${jobId}`;
+  }
+}
+
+function changedReasons(before: JobRecord | undefined, after: JobRecord): string {
+  const reasons = reasonsOf(after);
+  if (
+    reasons === undefined ||
+    (before !== undefined &&
+      before.failure === after.failure &&
+      before.cancellation === after.cancellation &&
+      before.run?.preempted === after.run?.preempted)
+  ) {
+    return '';
+  }
+  return encodeReasons(reasons);
+}

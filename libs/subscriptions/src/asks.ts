@@ -1,0 +1,35 @@
+import type { JobSetKey } from '@ajs/job-state';
+import type { RedisClient } from '@ajs/job-store';
+import { ASKS_CHANNEL, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
+import { BoundedCache } from '@ajs/job-store';
+
+const SPACING_MS = 1_000;
+const REMEMBERED = 10_000;
+
+/**
+ * Tells the holder of a job set that a poll waits to know whether a job exists, so that it reads at once. Sent over Redis'
+ * publish/subscribe: nothing is stored, and one that is lost costs a poll its wait, no more.
+ */
+export class AskSender {
+  private readonly sentAt = new BoundedCache<string, number>(REMEMBERED);
+
+  constructor(private readonly redis: RedisClient) {}
+
+  /** Asks, at most once a second for one job set. */
+  async send(key: JobSetKey): Promise<void> {
+    const tag = jobSetTag(key);
+    const now = performance.now();
+    if (now - (this.sentAt.get(tag) ?? -Infinity) < SPACING_MS) return;
+    this.sentAt.set(tag, now);
+    await this.redis.publish(ASKS_CHANNEL, tag);
+  }
+}
+
+/** Hears what {@link AskSender} sends. `subscriber` is a client of its own: a subscribed connection can do nothing else. */
+export async function listenForAsks(subscriber: RedisClient, heard: (key: JobSetKey) => void): Promise<void> {
+  subscriber.on('message', (_channel: string, tag: string) => {
+    const key = parseJobSetTag(tag);
+    if (key !== undefined) heard(key);
+  });
+  await subscriber.subscribe(ASKS_CHANNEL);
+}

@@ -1,0 +1,73 @@
+import type { JobSetKey } from '@ajs/job-state';
+import type { RedisClient } from '@ajs/job-store';
+import { DEMAND_SHARDS, demandShard, formatKey, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
+import ageOfDemand from './lua/ageOfDemand-1.lua';
+import forgetDemand from './lua/forgetDemand-1.lua';
+import noteDemand from './lua/noteDemand-1.lua';
+import readDemand from './lua/readDemand-1.lua';
+
+interface Scripts {
+  noteDemand(shard: string, ...tags: string[]): Promise<number>;
+  readDemand(shard: string, first: number, last: number): Promise<[now: number, ...string[]]>;
+  ageOfDemand(shard: string, tag: string): Promise<number | null>;
+  forgetDemand(shard: string, tag: string, lastInterestAt: number): Promise<number>;
+}
+
+/** A job set that somebody asked about. */
+export interface Demanded {
+  readonly key: JobSetKey;
+  /** Milliseconds since the epoch, by Redis' clock. */
+  readonly lastInterestAt: number;
+  /** Milliseconds from then until it was read. */
+  readonly age: number;
+}
+
+const READ_AT_ONCE = 500;
+
+/** Which job sets somebody asks about, and since when nobody does: what is followed is derived from it, always anew. */
+export class Demand {
+  private readonly redis: RedisClient & Scripts;
+
+  constructor(redis: RedisClient) {
+    for (const [name, lua] of Object.entries({ noteDemand, readDemand, ageOfDemand, forgetDemand })) {
+      redis.defineCommand(name, { numberOfKeys: 1, lua });
+    }
+    this.redis = redis as RedisClient & Scripts;
+  }
+
+  async note(key: JobSetKey): Promise<void> {
+    await this.redis.noteDemand(shardKey(key), jobSetTag(key));
+  }
+
+  /** Milliseconds since somebody asked; `undefined` where nobody did, or it was forgotten. */
+  async age(key: JobSetKey): Promise<number | undefined> {
+    return (await this.redis.ageOfDemand(shardKey(key), jobSetTag(key))) ?? undefined;
+  }
+
+  /** Every demanded job set, a bounded number at a time; one whose interest changes meanwhile may come twice or be missed. */
+  async *all(): AsyncGenerator<Demanded[]> {
+    for (let shard = 0; shard < DEMAND_SHARDS; shard++) {
+      const shardName = formatKey({ kind: 'demand', shard });
+      for (let first = 0; ; first += READ_AT_ONCE) {
+        const [now, ...pairs] = await this.redis.readDemand(shardName, first, first + READ_AT_ONCE - 1);
+        const demanded: Demanded[] = [];
+        for (let i = 0; i < pairs.length; i += 2) {
+          const key = parseJobSetTag(pairs[i] ?? '');
+          const lastInterestAt = Number(pairs[i + 1]);
+          if (key !== undefined) demanded.push({ key, lastInterestAt, age: now - lastInterestAt });
+        }
+        if (demanded.length > 0) yield demanded;
+        if (pairs.length < 2 * READ_AT_ONCE) break;
+      }
+    }
+  }
+
+  /** Forgets a job set, unless somebody asked since it was read. */
+  async forget({ key, lastInterestAt }: Demanded): Promise<void> {
+    await this.redis.forgetDemand(shardKey(key), jobSetTag(key), lastInterestAt);
+  }
+}
+
+function shardKey(key: JobSetKey): string {
+  return formatKey({ kind: 'demand', shard: demandShard(key) });
+}

@@ -1,0 +1,16 @@
+import type { JobSetKey } from '@ajs/job-state';
+import type { StreamEnd } from './event-source.js';
+
+/** Hears what following does, for logs and metrics. Nothing here is called per event. */
+export interface FollowObserver {
+  turnStarted(key: JobSetKey): void;
+  turnEnded(key: JobSetKey, why: string): void;
+  /** A watch or a catch-up ended; the job set is followed again after `retryInMs`. */
+  streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number): void;
+  /** A batch is in Redis. */
+  applied(messages: number): void;
+  /** Somebody else wrote the job set: it is opened again and followed from where it stands. */
+  staleWriter(key: JobSetKey): void;
+  /** Redis did not take a batch or did not answer; it is tried again. */
+  writeFailed(key: JobSetKey, error: Error): void;
+}

@@ -1,0 +1,181 @@
+import {
+  compareMessageIds,
+  foldBatch,
+  parseMessageId,
+  type MessageId,
+  type StreamMessage,
+} from '@ajs/job-state';
+import { StaleWriterError, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from './backoff.js';
+import type { FollowObserver } from './follow-observer.js';
+import { LeaseLostError, type Lease } from './lease.js';
+
+/** Messages written at once. Larger batches are not faster, and hold Redis for longer. */
+const BATCH = 500;
+/** Reading stops when so many messages wait to be written, and goes on when fewer than the second wait. */
+const TOO_MANY = 2_000;
+const FEW_ENOUGH = 500;
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 1_000;
+
+export interface IntakeOptions {
+  readonly writer: JobSetWriter;
+  readonly lease: Lease;
+  readonly observer: FollowObserver;
+  /** Asks the streams to stop (`true`) or go on delivering. */
+  readonly hold: (held: boolean) => void;
+  /** Called once when nothing more can be written: the writer is stale or the lease lost. */
+  readonly failed: (error: Error) => void;
+}
+
+/**
+ * What stands between the streams of one job set and its writer: takes messages in any overlap, keeps one order, writes
+ * them in batches as fast as Redis takes them and no faster, and says the job set is level only once that is in Redis.
+ */
+export class Intake {
+  private readonly backoff = new Backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
+  private readonly stopping = new AbortController();
+  private queue: StreamMessage[] = [];
+  private tail: MessageId | undefined;
+  private accepted = 0;
+  private applied = 0;
+  private lastAcceptedAt = 0;
+  private held = false;
+  private level: { readonly after: number; readonly at: number } | undefined;
+  private wasLevel = false;
+  private state: SubscriptionReport['state'] = 'connecting';
+  private reason = '';
+  private due = false;
+  private writing: Promise<void> | undefined;
+
+  constructor(private readonly options: IntakeOptions) {
+    this.tailCursor = options.writer.cursor;
+    this.tail = parseMessageId(options.writer.cursor);
+  }
+
+  /** The last message taken, written or not: where the next stream starts. */
+  tailCursor: string;
+
+  get unfinished(): number {
+    return this.options.writer.unfinished;
+  }
+
+  /** Takes a message, unless it was taken before. */
+  accept(message: StreamMessage): void {
+    if (this.tail !== undefined && compareMessageIds(message.id, this.tail) <= 0) return;
+    this.tail = message.id;
+    this.tailCursor = message.cursor;
+    this.accepted++;
+    this.lastAcceptedAt = performance.now();
+    this.queue.push(message);
+    if (!this.held && this.queue.length >= TOO_MANY) this.setHeld(true);
+    this.pump();
+  }
+
+  /** All that Armada had at `at` (`performance.now()`) has been taken: the job set is level once it is written. */
+  levelAt(at: number): void {
+    this.level = { after: this.accepted, at };
+    this.contact();
+  }
+
+  /** What every write says of the subscription from now on. */
+  report(state: SubscriptionReport['state'], reason: string): void {
+    if (state === this.state && reason === this.reason) return;
+    this.state = state;
+    this.reason = reason;
+    this.contact();
+  }
+
+  /** Writes a sign of life, with the next batch or without one. */
+  contact(): void {
+    this.due = true;
+    this.pump();
+  }
+
+  /** Writes what was taken, and then nothing more. */
+  async close(): Promise<void> {
+    await this.writing;
+    this.stopping.abort();
+  }
+
+  /** Writes nothing more. */
+  abort(): void {
+    this.stopping.abort();
+  }
+
+  private pump(): void {
+    if (this.writing !== undefined || this.stopping.signal.aborted) return;
+    this.writing = this.drain()
+      .catch((error: unknown) => {
+        this.stopping.abort();
+        this.options.failed(error instanceof Error ? error : new Error(String(error)));
+      })
+      .finally(() => {
+        this.writing = undefined;
+      });
+  }
+
+  private async drain(): Promise<void> {
+    // What arrives within one turn of the event loop is written together.
+    await Promise.resolve();
+    while (!this.stopping.signal.aborted && (this.queue.length > 0 || this.due)) {
+      const messages = this.queue.slice(0, BATCH);
+      this.due = false;
+      await this.write(messages);
+      this.queue.splice(0, messages.length);
+      if (this.held && this.queue.length <= FEW_ENOUGH) this.setHeld(false);
+    }
+  }
+
+  private async write(messages: readonly StreamMessage[]): Promise<void> {
+    const { writer, lease, observer } = this.options;
+    const level = this.levelWith(messages.length);
+    for (;;) {
+      if (!lease.isHeld()) throw new LeaseLostError();
+      try {
+        const known = await writer.load(jobIdsOf(messages));
+        await writer.write({
+          cursor: messages.at(-1)?.cursor ?? writer.cursor,
+          records: foldBatch(known, messages),
+          subscription: {
+            state:
+              this.state === 'live' && !this.wasLevel && level === undefined ? 'catching-up' : this.state,
+            reason: this.reason,
+            ...(level !== undefined && { levelAt: level }),
+          },
+        });
+        break;
+      } catch (error) {
+        if (error instanceof StaleWriterError) throw error;
+        observer.writeFailed(writer.key, error as Error);
+        await sleep(this.backoff.next(), undefined, { signal: this.stopping.signal });
+      }
+    }
+    this.backoff.reset();
+    this.applied += messages.length;
+    if (level !== undefined) this.wasLevel = true;
+    if (this.level !== undefined && this.level.after <= this.applied) this.level = undefined;
+    if (messages.length > 0) observer.applied(messages.length);
+  }
+
+  /** The moment the job set is level with once these messages are written, if it is then. */
+  private levelWith(messages: number): number | undefined {
+    const all = messages === this.queue.length;
+    // An event of a live watch is a sign that the watch brings what there is.
+    if (all && messages > 0 && this.state === 'live' && this.wasLevel) return this.lastAcceptedAt;
+    if (this.level !== undefined && this.level.after <= this.applied + messages) return this.level.at;
+    return undefined;
+  }
+
+  private setHeld(held: boolean): void {
+    this.held = held;
+    this.options.hold(held);
+  }
+}
+
+function jobIdsOf(messages: readonly StreamMessage[]): Set<string> {
+  const jobIds = new Set<string>();
+  for (const { event } of messages) if (event !== undefined) jobIds.add(event.jobId);
+  return jobIds;
+}

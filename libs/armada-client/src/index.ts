@@ -1,1 +1,3 @@
-export {};
+export { createArmadaClient, type ArmadaClient, type ArmadaClientOptions } from './armada-client.js';
+export type { MessageCounter } from './event-streams.js';
+export { classifyEnd } from './stream-end.js';

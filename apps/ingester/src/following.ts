@@ -1,0 +1,124 @@
+import type { ArmadaClient } from '@ajs/armada-client';
+import type { Settings } from '@ajs/config';
+import {
+  RedisJobSetLife,
+  RedisJobSink,
+  createRedisClient,
+  type ClientRole,
+  type RedisClient,
+} from '@ajs/job-store';
+import type { Log, Metrics } from '@ajs/observability';
+import { formatKey } from '@ajs/redis-keys';
+import {
+  Demand,
+  FOLLOW_TIMING,
+  Replicas,
+  Sweeper,
+  Turns,
+  WorkQueue,
+  listenForAsks,
+  type Lifetime,
+} from '@ajs/subscriptions';
+import { observeFollowing } from './observe-following.js';
+
+/** A lost hint waits this long at most before its job set is followed after all. */
+const SWEEP_EVERY_MS = 5_000;
+
+export interface FollowingOptions {
+  readonly settings: Settings<'ingester'>;
+  readonly armada: ArmadaClient;
+  readonly replicaId: string;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Everything this replica does, put together: turns from the work queue, polls that ask, the sweep. */
+export class Following {
+  private readonly clients: RedisClient[] = [];
+  private readonly redis: RedisClient;
+  private readonly subscriber: RedisClient;
+  private readonly workQueue: WorkQueue;
+  private readonly turns: Turns;
+  private readonly sweeper: Sweeper;
+
+  constructor(private readonly options: FollowingOptions) {
+    const { settings, armada, replicaId, log, metrics } = options;
+    const lifetime: Lifetime = {
+      followFor: settings.followAfterPollMs,
+      followUnfinishedFor: settings.followUnfinishedAfterPollMs,
+      keepFor: settings.deleteAfterPollMs,
+    };
+    // Longer than any job set is kept: what this removes, every replica has failed to.
+    const ttlSeconds = Math.ceil((2 * settings.deleteAfterPollMs) / 1000) + 86_400;
+    const onError = (error: Error): void => {
+      metrics.redisErrors.inc();
+      log.warn({ err: error }, 'Redis does not do what it is asked');
+    };
+    this.redis = this.connect('writer');
+    this.subscriber = this.connect('work-queue');
+    const demand = new Demand(this.redis);
+    const life = new RedisJobSetLife(this.redis, ttlSeconds);
+    this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
+    this.turns = new Turns({
+      connection: this.connect('work-queue'),
+      sink: new RedisJobSink(this.redis, {
+        ttlSeconds,
+        onLost: (key, keysLost) =>
+          log.error({ ...key, keysLost }, 'keys of a job set are gone from Redis: it is read again from the beginning'),
+        onKept: (key, jobs) =>
+          log.error({ ...key, jobs }, 'ended jobs would have changed their state: they were kept as they were'),
+      }),
+      source: armada.events,
+      demand,
+      replicas: (held) => new Replicas(this.redis, replicaId, held, onError),
+      observer: observeFollowing(log, metrics),
+      lifetime,
+      timing: FOLLOW_TIMING,
+      sliceMs: settings.sliceLengthMs,
+      maxTurns: settings.maxFollowedJobSets,
+      onError,
+    });
+    this.sweeper = new Sweeper({
+      redis: this.redis,
+      replicaId,
+      demand,
+      life,
+      workQueue: this.workQueue,
+      lifetime,
+      onError,
+    });
+  }
+
+  async start(): Promise<void> {
+    await listenForAsks(this.subscriber, (key) => this.turns.ask(key));
+    this.turns.start();
+    this.sweeper.start(SWEEP_EVERY_MS);
+  }
+
+  /** Hands every job set over and lets go of Redis. */
+  async stop(): Promise<void> {
+    this.sweeper.stop();
+    await this.turns.stop();
+    await this.workQueue.close();
+    for (const client of this.clients) client.disconnect();
+  }
+
+  /** Rejects where Redis does not answer. */
+  async checkRedis(): Promise<void> {
+    await this.redis.exists(formatKey({ kind: 'replicas' }));
+  }
+
+  async checkWorkQueue(): Promise<void> {
+    await this.workQueue.check();
+  }
+
+  private connect(role: ClientRole): RedisClient {
+    const { settings, log, metrics } = this.options;
+    const client = createRedisClient(settings.redis, role, (error) => {
+      metrics.redisErrors.inc();
+      log.debug({ err: error, role }, 'a connection to Redis failed');
+    });
+    this.clients.push(client);
+    return client;
+  }
+}

@@ -1,0 +1,32 @@
+import type { Log, Metrics } from '@ajs/observability';
+import type { FollowObserver } from '@ajs/subscriptions';
+
+/** Following as logs and metrics tell it: a line where something begins, ends or fails, a number for the rest. */
+export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
+  return {
+    turnStarted: (key) => {
+      metrics.followedJobSets.inc();
+      log.info({ ...key }, 'following a job set');
+    },
+    turnEnded: (key, why) => {
+      metrics.followedJobSets.dec();
+      log.info({ ...key, why }, 'stopped following a job set');
+    },
+    streamEnded: (key, end, retryInMs) => {
+      metrics.streamEnds.inc({ kind: end.kind });
+      log.info({ ...key, end: end.kind, reason: end.reason, retryInMs }, 'an event stream ended');
+    },
+    applied: (messages) => {
+      metrics.eventsApplied.inc(messages);
+      metrics.batchesWritten.inc();
+    },
+    staleWriter: (key) => {
+      metrics.staleWrites.inc();
+      log.warn({ ...key }, 'somebody else wrote the job set: opening it again');
+    },
+    writeFailed: (key, error) => {
+      metrics.redisErrors.inc();
+      log.warn({ ...key, err: error }, 'a batch could not be written; it is tried again');
+    },
+  };
+}

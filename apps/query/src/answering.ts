@@ -1,0 +1,101 @@
+import type { ArmadaClient } from '@ajs/armada-client';
+import type { Settings } from '@ajs/config';
+import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
+import {
+  BoundedCache,
+  RedisJobLister,
+  RedisJobSetLife,
+  createRedisClient,
+  type ClientRole,
+  type RedisClient,
+} from '@ajs/job-store';
+import type { Log, Metrics } from '@ajs/observability';
+import { formatKey } from '@ajs/redis-keys';
+import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
+import { ArmadaHealth } from './armada-health.js';
+import { GrpcServer } from './grpc-server.js';
+import { JobStatusQuery } from './job-status-query.js';
+import { legacyJobService } from './legacy-job-service.js';
+
+export interface AnsweringOptions {
+  readonly settings: Settings<'query'>;
+  readonly armada: ArmadaClient;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+const STATE_NAMES = Object.fromEntries(
+  Object.entries(JobServiceResponse_State).map(([name, value]) => [value, name]),
+) as Record<JobServiceResponse_State, string>;
+
+/** Everything this replica does, put together: answers from Redis, notes interest aside. */
+export class Answering {
+  private readonly clients: RedisClient[] = [];
+  private readonly reader: RedisClient;
+  private readonly workQueue: WorkQueue;
+  private readonly interest: Interest;
+  private readonly server: GrpcServer;
+
+  constructor(private readonly options: AnsweringOptions) {
+    const { settings, armada, metrics } = options;
+    this.reader = this.connect('reader');
+    const onError = (error: Error): void => this.redisFailed(error);
+    this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
+    this.interest = new Interest({
+      demand: new Demand(this.reader),
+      life: new RedisJobSetLife(this.reader, settings.keyTtlSeconds),
+      workQueue: this.workQueue,
+      onError,
+    });
+    const asks = new AskSender(this.reader);
+    const query = new JobStatusQuery({
+      lister: new RedisJobLister(this.reader),
+      noteInterest: (key) => this.interest.note(key),
+      askForRead: (key) => void asks.send(key).catch(onError),
+      endedJobs: new BoundedCache(settings.terminalCacheJobs),
+      waitMs: settings.firstPollWaitMs,
+    });
+    const armadaHealth = new ArmadaHealth(() => armada.health());
+    this.server = new GrpcServer(
+      legacyJobService({
+        query,
+        armadaIsHealthy: () => armadaHealth.isHealthy(),
+        answered: (state, seconds) => {
+          metrics.polls.inc({ api: 'legacy', answer: STATE_NAMES[state] });
+          metrics.pollSeconds.observe(seconds);
+        },
+        redisFailed: onError,
+      }),
+    );
+  }
+
+  /** Resolves to the port that gRPC listens on. */
+  async start(): Promise<number> {
+    return this.server.listen(this.options.settings.queryGrpcAddress.text);
+  }
+
+  /** Finishes the calls that run, writes the interest they noted, and lets go of Redis. */
+  async stop(): Promise<void> {
+    await this.server.stop();
+    await this.interest.settled();
+    await this.workQueue.close();
+    for (const client of this.clients) client.disconnect();
+  }
+
+  /** Rejects where Redis does not answer. */
+  async checkRedis(): Promise<void> {
+    await this.reader.exists(formatKey({ kind: 'replicas' }));
+  }
+
+  private connect(role: ClientRole): RedisClient {
+    const client = createRedisClient(this.options.settings.redis, role, (error) => this.redisFailed(error));
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Counted, and no line a poll: readiness and the metric tell of it. */
+  private redisFailed(error: Error): void {
+    this.options.metrics.redisErrors.inc();
+    this.options.log.debug({ err: error }, 'Redis does not do what it is asked');
+  }
+}

@@ -1,0 +1,58 @@
+import { descriptorSet } from '@ajs/contracts';
+import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { loadFileDescriptorSetFromBuffer, loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation, protoPath } from 'grpc-health-check';
+
+/** No request of ours is near this size. Bytes. */
+const LARGEST_REQUEST_BYTES = 1024 * 1024;
+/** Calls still running when the server stops are cut off after this time. Milliseconds. */
+const DRAIN_MS = 3_000;
+
+const SERVICES = ['jobservice.JobService', 'grpc.health.v1.Health'];
+
+/** The gRPC port: our services, `grpc.health.v1`, and reflection. */
+export class GrpcServer {
+  private readonly server = new Server({
+    'grpc.max_receive_message_length': LARGEST_REQUEST_BYTES,
+    // Many callers keep a connection open: find those that are gone without a word.
+    'grpc.keepalive_time_ms': 60_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+  });
+  private readonly health = new HealthImplementation({ '': 'SERVING', 'jobservice.JobService': 'SERVING' });
+
+  constructor(legacy: JobServiceServer) {
+    this.server.addService(JobServiceService, legacy);
+    this.health.addToServer(this.server);
+    new ReflectionService(definitions(), { services: SERVICES }).addToServer(this.server);
+  }
+
+  /** Listens at `host:port` (port 0: any free one). Resolves to the port; rejects with a message that names the address. */
+  async listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+        if (error === null) resolve(port);
+        else reject(new Error(`cannot listen for gRPC at ${address} (QUERY_GRPC_ADDRESS): ${error.message}`));
+      });
+    });
+  }
+
+  /** Says NOT_SERVING, takes no more calls, lets those that run finish, and cuts off what is left. */
+  async stop(): Promise<void> {
+    this.health.setStatus('', 'NOT_SERVING');
+    this.health.setStatus('jobservice.JobService', 'NOT_SERVING');
+    await new Promise<void>((resolve) => {
+      // A watch of the health service never finishes by itself.
+      const cutOff = setTimeout(() => this.server.forceShutdown(), DRAIN_MS);
+      this.server.tryShutdown(() => {
+        clearTimeout(cutOff);
+        resolve();
+      });
+    });
+  }
+}
+
+function definitions(): PackageDefinition {
+  return { ...loadFileDescriptorSetFromBuffer(descriptorSet), ...loadSync(protoPath) };
+}

@@ -1,0 +1,124 @@
+import { BoundedCache, MemoryJobStore, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
+import type { JobRecord } from '@ajs/job-state';
+import { JobStatusQuery, type Caller, type EndedJob } from './job-status-query.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const record = (state: JobRecord['state']): JobRecord => ({ state, runNumber: 1, changedAt: 1 });
+
+describe('a question for a job', () => {
+  let store: MemoryJobStore;
+  let writer: JobSetWriter;
+  let asked: number;
+  let noted: number;
+  let endedJobs: BoundedCache<string, EndedJob>;
+  let onAsk: () => void;
+  let reads: number;
+  const caller: Caller = { deadline: Infinity, signal: new AbortController().signal };
+
+  beforeEach(async () => {
+    store = new MemoryJobStore();
+    writer = await store.open(KEY);
+    asked = noted = reads = 0;
+    onAsk = () => {};
+    endedJobs = new BoundedCache(10);
+  });
+
+  const query = (waitMs = 5_000): JobStatusQuery =>
+    new JobStatusQuery({
+      lister: {
+        read: (key, ids) => {
+          reads++;
+          return store.read(key, ids);
+        },
+        locate: (ids) => store.locate(ids),
+      },
+      noteInterest: () => noted++,
+      askForRead: () => {
+        asked++;
+        onAsk();
+      },
+      endedJobs,
+      waitMs,
+    });
+  const write = (report: SubscriptionReport, records: Record<string, JobRecord> = {}): Promise<void> =>
+    writer.write({ cursor: '1:0:0:1', records: new Map(Object.entries(records)), subscription: report });
+
+  it('is answered at once when the job is known, and notes interest', async () => {
+    await write({ state: 'connecting', reason: 'Armada is away' }, { j: record('RUNNING') });
+    const answer = await query().ask(KEY, 'j', caller);
+    expect(answer).toMatchObject({
+      kind: 'known',
+      status: { state: 'RUNNING' },
+      subscription: { state: 'connecting' },
+    });
+    expect([asked, noted, reads]).toEqual([0, 1, 1]);
+  });
+
+  it('is answered from memory once the job has ended, and notes interest all the same', async () => {
+    await write({ state: 'live', reason: '' }, { j: record('FAILED'), r: record('RUNNING') });
+    const q = query();
+    for (let i = 0; i < 3; i++)
+      expect(await q.ask(KEY, 'j', caller)).toMatchObject({ status: { state: 'FAILED' } });
+    expect([reads, noted]).toEqual([1, 3]);
+    for (let i = 0; i < 3; i++) await q.ask(KEY, 'r', caller);
+    expect(reads).toBe(4);
+  });
+
+  it('says absent on the word of a live watch that was level a moment ago', async () => {
+    await write({ state: 'live', reason: '', levelAt: performance.now() });
+    expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
+    expect(asked).toBe(0);
+  });
+
+  it('asks for a read when the last proof is older than the question, and says absent when it is there', async () => {
+    const before = performance.now() - 3_000;
+    await write({ state: 'live', reason: '', levelAt: before });
+    onAsk = () => void write({ state: 'live', reason: '', levelAt: performance.now() });
+    expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
+    expect(asked).toBeGreaterThan(0);
+  });
+
+  it('does not take a read that began before the question for a proof, though it ends after it', async () => {
+    const before = performance.now() - 3_000;
+    onAsk = () => void write({ state: 'catching-up', reason: '', levelAt: before });
+    expect(await query(100).ask(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
+  });
+
+  it('finds a job that appears while it waits', async () => {
+    onAsk = () => void write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
+    expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'known', status: { state: 'QUEUED' } });
+  });
+
+  it('says why it is not settled when the wait is over', async () => {
+    await write({ state: 'connecting', reason: 'UNAVAILABLE: connection refused' });
+    expect(await query(50).ask(KEY, 'j', caller)).toMatchObject({
+      kind: 'unsettled',
+      reason: expect.stringContaining('UNAVAILABLE: connection refused') as string,
+    });
+  });
+
+  it('of a job set that nobody follows is not settled, and says so', async () => {
+    const answer = await query(20).ask({ queue: 'q', jobSetId: 'other' }, 'j', caller);
+    expect(answer).toMatchObject({
+      kind: 'unsettled',
+      reason: expect.stringContaining('not followed yet') as string,
+    });
+  });
+
+  it('does not wait where Armada refuses the queue', async () => {
+    await write({ state: 'denied', reason: 'no watch permission' });
+    expect(await query(1e9).ask(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
+    expect(reads).toBe(1);
+  });
+
+  it('is answered before the caller’s deadline', async () => {
+    const deadline = performance.now() + 150;
+    expect(await query(1e9).ask(KEY, 'j', { ...caller, deadline })).toMatchObject({ kind: 'unsettled' });
+  });
+
+  it('is dropped when the caller is gone', async () => {
+    const gone = new AbortController();
+    onAsk = () => gone.abort();
+    await expect(query(1e9).ask(KEY, 'j', { ...caller, signal: gone.signal })).rejects.toThrow();
+  });
+});

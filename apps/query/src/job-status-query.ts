@@ -1,0 +1,111 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { isTerminal } from '@ajs/job-state';
+import type { BoundedCache, JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
+import { jobSetTag } from '@ajs/redis-keys';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What there is to say of one job. */
+export type Answer =
+  /** Its state; `subscription` is as of when it was read. */
+  | { readonly kind: 'known'; readonly status: JobStatus; readonly subscription?: SubscriptionView }
+  /** Armada has no such job: proven by a read that began after the question came. */
+  | { readonly kind: 'absent'; readonly subscription: SubscriptionView }
+  /** Not settled in time; asking again later will settle it, unless the reason says otherwise. */
+  | { readonly kind: 'unsettled'; readonly reason: string; readonly subscription?: SubscriptionView };
+
+export interface Caller {
+  /** When the caller wants an answer at the latest, by `performance.now()`; Infinity where it did not say. */
+  readonly deadline: number;
+  /** Aborted when the caller is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** An ended job that was read once is answered from memory: its state never changes. */
+export interface EndedJob {
+  readonly status: JobStatus;
+  readonly subscription: SubscriptionView | undefined;
+}
+
+export interface JobStatusQueryOptions {
+  readonly lister: JobLister;
+  /** Takes note of the poll, aside. */
+  readonly noteInterest: (key: JobSetKey) => void;
+  /** Asks the job set's holder to read at once. */
+  readonly askForRead: (key: JobSetKey) => void;
+  readonly endedJobs: BoundedCache<string, EndedJob>;
+  /** How long a poll of a job that is not there waits for the proof. Milliseconds. */
+  readonly waitMs: number;
+}
+
+/** An event of a live watch that is younger than this proves that the watch brings what there is (P6). Milliseconds. */
+const LIVE_PROOF_MS = 2_000;
+/** The answer leaves this long before the caller's deadline. Milliseconds. */
+const DEADLINE_MARGIN_MS = 50;
+const FIRST_LOOK_AGAIN_MS = 15;
+const LONGEST_LOOK_AGAIN_MS = 200;
+
+/** Answers what state a job is in. One round trip to Redis for a job that is known, none for one that is known to have ended. */
+export class JobStatusQuery {
+  constructor(private readonly options: JobStatusQueryOptions) {}
+
+  /** Rejects when Redis does not answer, or when the caller is gone. */
+  async ask(key: JobSetKey, jobId: string, caller: Caller): Promise<Answer> {
+    this.options.noteInterest(key);
+    const cacheKey = `${jobSetTag(key)} ${jobId}`;
+    const ended = this.options.endedJobs.get(cacheKey);
+    if (ended !== undefined) return known(ended.status, ended.subscription);
+
+    const until = Math.min(performance.now() + this.options.waitMs, caller.deadline - DEADLINE_MARGIN_MS);
+    let arrivedAt: number | undefined;
+    for (let pause = FIRST_LOOK_AGAIN_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_AGAIN_MS)) {
+      const view = await this.options.lister.read(key, [jobId]);
+      const status = view.jobs.get(jobId);
+      if (status !== undefined) {
+        if (isTerminal(status.state)) {
+          this.options.endedJobs.set(cacheKey, { status, subscription: view.subscription });
+        }
+        return known(status, view.subscription);
+      }
+      // By Redis' clock, and at or after the poll's arrival: what began later than this began after the poll.
+      arrivedAt ??= view.now;
+      const { subscription } = view;
+      if (subscription !== undefined && provesAbsence(view.now, subscription, arrivedAt)) {
+        return { kind: 'absent', subscription };
+      }
+      const left = until - performance.now();
+      if (left <= 0 || subscription?.state === 'denied') return unsettled(view);
+      this.options.askForRead(key);
+      await sleep(Math.min(pause, left), undefined, { signal: caller.signal });
+    }
+  }
+}
+
+function provesAbsence(now: number, { state, levelAt }: SubscriptionView, arrivedAt: number): boolean {
+  if (levelAt === undefined) return false;
+  return levelAt >= arrivedAt || (state === 'live' && now - levelAt < LIVE_PROOF_MS);
+}
+
+function known(status: JobStatus, subscription: SubscriptionView | undefined): Answer {
+  return { kind: 'known', status, ...(subscription !== undefined && { subscription }) };
+}
+
+function unsettled({ subscription }: JobSetView): Answer {
+  if (subscription === undefined) {
+    return { kind: 'unsettled', reason: 'the job set is not followed yet; an ingester has not taken it up' };
+  }
+  const { state, reason } = subscription;
+  return {
+    kind: 'unsettled',
+    reason: `${EXPLANATION[state]}${reason === '' ? '' : `: ${reason}`}`,
+    subscription,
+  };
+}
+
+const EXPLANATION: Record<SubscriptionView['state'], string> = {
+  connecting: 'Armada cannot be reached for this job set',
+  'catching-up': 'the job set is not caught up yet',
+  live: 'the job set is followed, but Armada has not confirmed in time that it has no such job',
+  stalled: 'the job set is not followed at the moment',
+  denied: 'Armada does not let this service watch the queue',
+  gone: 'Armada does not know the queue',
+};

@@ -1,0 +1,132 @@
+import type {
+  JobServiceRequest,
+  JobServiceResponse,
+  JobServiceServer,
+} from '@ajs/contracts/jobservice/jobservice';
+import {
+  HealthCheckResponse_ServingStatus,
+  JobServiceResponse_State,
+} from '@ajs/contracts/jobservice/jobservice';
+import type { SubscriptionView } from '@ajs/job-store';
+import { toLegacyResponse } from '@ajs/wire-mapping';
+import { Metadata, status, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import type { Answer, JobStatusQuery } from './job-status-query.js';
+
+/** Names longer than this are not Armada's. Bytes of UTF-8. */
+const LONGEST_NAME_BYTES = 1024;
+
+/** Trailing metadata: the state of the job set's subscription. */
+export const SUBSCRIPTION_HEADER = 'armada-job-set-subscription';
+/** Trailing metadata: when the job set was last known to be level with Armada (RFC 3339, UTC, by Redis' clock). */
+export const LEVEL_AT_HEADER = 'armada-job-set-level-at';
+
+export interface LegacyOptions {
+  readonly query: JobStatusQuery;
+  /** Whether Armada answers its own Health. */
+  readonly armadaIsHealthy: () => Promise<boolean>;
+  readonly answered: (state: JobServiceResponse['state'], seconds: number) => void;
+  readonly redisFailed: (error: Error) => void;
+}
+
+/**
+ * `jobservice.JobService`, as Armada's older Airflow operator polls it. That operator fails its task on the fifth
+ * UNAVAILABLE in 1.5 s and at once on other codes, but polls on after CONNECTION_ERR: so trouble of ours is CONNECTION_ERR
+ * with the reason, and JOB_ID_NOT_FOUND means only that Armada has no such job (P5).
+ */
+export function legacyJobService(options: LegacyOptions): JobServiceServer {
+  return {
+    getJobStatus: (call, callback) => {
+      const invalid = problemOf(call.request);
+      if (invalid !== undefined) {
+        callback({ code: status.INVALID_ARGUMENT, details: invalid } as ServiceError);
+        return;
+      }
+      const began = performance.now();
+      const { response, gone } = answer(options, call);
+      void response.then(({ message, subscription }) => {
+        if (gone.aborted) return;
+        options.answered(message.state, (performance.now() - began) / 1000);
+        callback(null, message, freshness(subscription));
+      });
+    },
+    health: (_call, callback) => {
+      void options.armadaIsHealthy().then((healthy) => {
+        const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
+        callback(null, { status: healthy ? SERVING : NOT_SERVING });
+      });
+    },
+  };
+}
+
+interface Reply {
+  readonly message: JobServiceResponse;
+  readonly subscription: SubscriptionView | undefined;
+}
+
+function answer(
+  { query, redisFailed }: LegacyOptions,
+  call: ServerUnaryCall<JobServiceRequest, JobServiceResponse>,
+): { response: Promise<Reply>; gone: AbortSignal } {
+  const gone = new AbortController();
+  call.on('cancelled', () => gone.abort());
+  const { queue, jobSetId, jobId } = call.request;
+  const response = query
+    .ask({ queue, jobSetId }, jobId, { deadline: deadlineOf(call), signal: gone.signal })
+    .then(toReply, (error: unknown) => {
+      if (!gone.signal.aborted) redisFailed(error as Error);
+      return connectionError('Redis does not answer; known states are back as soon as it does');
+    });
+  return { response, gone: gone.signal };
+}
+
+function toReply(answer: Answer): Reply {
+  switch (answer.kind) {
+    case 'known':
+      return { message: toLegacyResponse(answer.status), subscription: answer.subscription };
+    case 'absent':
+      return {
+        message: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
+        subscription: answer.subscription,
+      };
+    case 'unsettled':
+      return { ...connectionError(answer.reason), subscription: answer.subscription };
+  }
+}
+
+function connectionError(error: string): Reply {
+  return { message: { state: JobServiceResponse_State.CONNECTION_ERR, error }, subscription: undefined };
+}
+
+function freshness(subscription: SubscriptionView | undefined): Metadata {
+  const metadata = new Metadata();
+  if (subscription === undefined) return metadata;
+  metadata.set(SUBSCRIPTION_HEADER, subscription.state);
+  if (subscription.levelAt !== undefined) {
+    metadata.set(LEVEL_AT_HEADER, new Date(subscription.levelAt).toISOString());
+  }
+  return metadata;
+}
+
+/** By `performance.now()`; Infinity where the caller set none, as the operators do. */
+function deadlineOf(call: ServerUnaryCall<JobServiceRequest, JobServiceResponse>): number {
+  const deadline = call.getDeadline();
+  if (deadline === Infinity) return Infinity;
+  return performance.now() + (Number(deadline) - Date.now());
+}
+
+/** What is wrong with the request, naming the field; `undefined` if nothing is. */
+function problemOf({ jobId, jobSetId, queue }: JobServiceRequest): string | undefined {
+  for (const [field, value] of [
+    ['job_id', jobId],
+    ['job_set_id', jobSetId],
+    ['queue', queue],
+  ] as const) {
+    if (value === '') return `${field} is empty; job_id, job_set_id and queue must all be given`;
+    if (value.length > LONGEST_NAME_BYTES || Buffer.byteLength(value) > LONGEST_NAME_BYTES) {
+      return `${field} is longer than ${LONGEST_NAME_BYTES} bytes`;
+    }
+    // What decoding puts in the place of bytes that are no UTF-8: two different ids could look the same.
+    if (value.includes('\ufffd')) return `${field} is not valid UTF-8`;
+  }
+  return undefined;
+}

@@ -1,0 +1,21 @@
+/*
+ * How much of a text from the network is kept. Armada bounds none of these; names are Kubernetes' (253), reasons are for
+ * people, and Armada's own Lookout cuts external URIs at 1,024 characters.
+ */
+export const LONGEST_JOB_ID_BYTES = 1_024;
+export const LONGEST_REASON = 4_096;
+export const LONGEST_NAME = 253;
+export const LONGEST_EXTERNAL_URI = 1_024;
+export const MOST_CONTAINERS = 32;
+
+/** The text, cut to `longest` characters where it is longer: never inside a surrogate pair. */
+export function cut(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  const last = text.charCodeAt(longest - 1);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? longest - 1 : longest);
+}
+
+/** As {@link cut}, with a mark that something is missing. */
+export function cutForPeople(text: string, longest: number): string {
+  return text.length <= longest ? text : `${cut(text, longest - 1)}…`;
+}

@@ -1,0 +1,181 @@
+import {
+  Cause,
+  type EventMessage,
+  type EventStreamMessage,
+  type JobFailedEvent,
+} from '@ajs/contracts/api/event';
+import type { Timestamp } from '@ajs/contracts/google/protobuf/timestamp';
+import {
+  parseMessageId,
+  type Failure,
+  type JobEvent,
+  type MessageId,
+  type Placement,
+  type StreamMessage,
+} from '@ajs/job-state';
+import {
+  LONGEST_EXTERNAL_URI,
+  LONGEST_JOB_ID_BYTES,
+  LONGEST_NAME,
+  LONGEST_REASON,
+  MOST_CONTAINERS,
+  cut,
+  cutForPeople,
+} from './bounds.js';
+
+/** The annotation that carries a job's external URI. Field 13 of a submitted item, which wins over it, is not in any event. */
+export const EXTERNAL_URI_ANNOTATION = 'armadaproject.io/externalJobUri';
+
+/** What a message of Armada's stream is to us. */
+export type Mapped =
+  /** Its event, if it has one that counts, is to be folded; the cursor moves. */
+  | { readonly kind: 'message'; readonly message: StreamMessage }
+  /** As `message` without an event: a kind of event we do not know, or one that names no usable job. */
+  | { readonly kind: 'unknown' | 'malformed'; readonly message: StreamMessage }
+  /** It has no id that says where in the stream it stands: nothing after it can be trusted. */
+  | { readonly kind: 'broken'; readonly reason: string };
+
+type Oneof = NonNullable<EventMessage['events']>;
+type Kind = Oneof['$case'];
+
+/** Kinds that say nothing of a job's state. `terminated` tells of a pod that went away, not of the job's end. */
+const WITHOUT_MEANING = new Set<Kind>([
+  'reprioritizing',
+  'reprioritized',
+  'cancelling',
+  'preempting',
+  'utilisation',
+  'ingressInfo',
+  'terminated',
+  'updated',
+]);
+
+/** Maps one message of Armada's stream. Never throws; what it keeps of texts is bounded. */
+export function toStreamMessage({ id: cursor, message }: EventStreamMessage): Mapped {
+  const id = parseMessageId(cursor);
+  if (id === undefined) return { kind: 'broken', reason: `"${cut(cursor, 64)}" is not a message id` };
+  const bare: StreamMessage = { cursor, id };
+  const oneof = message?.events;
+  // A kind that the contract does not know decodes as no kind at all, or as one without a value.
+  if ((oneof as Partial<Oneof> | undefined)?.value === undefined || oneof === undefined) {
+    return { kind: 'unknown', message: bare };
+  }
+  if (WITHOUT_MEANING.has(oneof.$case)) return { kind: 'message', message: bare };
+  if (!isUsableJobId(oneof.value.jobId)) return { kind: 'malformed', message: bare };
+  const event = toEvent(oneof, id);
+  return { kind: 'message', message: event === undefined ? bare : { ...bare, event } };
+}
+
+/** Bytes that are no UTF-8 decode as U+FFFD: two ids could become one. */
+function isUsableJobId(jobId: string): boolean {
+  // A UTF-16 unit is at most three bytes of UTF-8.
+  return jobId !== '' && jobId.length * 3 <= LONGEST_JOB_ID_BYTES && !jobId.includes('\ufffd');
+}
+
+function toEvent(oneof: Oneof, id: MessageId): JobEvent | undefined {
+  const { jobId, created } = oneof.value;
+  const base = { jobId, at: toMillis(created) ?? id.ms };
+  switch (oneof.$case) {
+    case 'submitted': {
+      const { job } = oneof.value;
+      const externalUri = job?.annotations[EXTERNAL_URI_ANNOTATION];
+      return {
+        ...base,
+        kind: 'submitted',
+        ...(job?.namespace && { namespace: cut(job.namespace, LONGEST_NAME) }),
+        ...(externalUri && { externalUri: cut(externalUri, LONGEST_EXTERNAL_URI) }),
+      };
+    }
+    case 'queued':
+      return { ...base, kind: 'queued' };
+    case 'leased':
+      return { ...base, kind: 'leased', placement: toPlacement(oneof.value) };
+    case 'leaseReturned':
+    case 'leaseExpired':
+    case 'unableToSchedule':
+      return { ...base, kind: 'returned' };
+    case 'pending':
+      return { ...base, kind: 'pending', placement: toPlacement(oneof.value) };
+    case 'running':
+      return { ...base, kind: 'running', placement: toPlacement(oneof.value) };
+    case 'succeeded':
+      return { ...base, kind: 'succeeded', placement: toPlacement(oneof.value) };
+    case 'failed':
+      return {
+        ...base,
+        kind: 'failed',
+        retryable: oneof.value.retryable,
+        rejected: oneof.value.cause === Cause.Rejected,
+        failure: toFailure(oneof.value),
+        placement: toPlacement(oneof.value),
+      };
+    case 'preempted':
+      return { ...base, kind: 'preempted', reason: cutForPeople(oneof.value.reason, LONGEST_REASON) };
+    case 'cancelled':
+      return {
+        ...base,
+        kind: 'cancelled',
+        reason: cutForPeople(oneof.value.reason, LONGEST_REASON),
+        requestor: cut(oneof.value.requestor, LONGEST_NAME),
+      };
+    case 'duplicateFound':
+      return {
+        ...base,
+        kind: 'duplicate-found',
+        originalJobId: cut(oneof.value.originalJobId, LONGEST_NAME),
+      };
+    case 'reprioritizing':
+    case 'reprioritized':
+    case 'cancelling':
+    case 'preempting':
+    case 'utilisation':
+    case 'ingressInfo':
+    case 'terminated':
+    case 'updated':
+      return undefined;
+  }
+}
+
+interface Placed {
+  readonly clusterId?: string;
+  readonly pool?: string;
+  readonly nodeName?: string;
+  readonly podName?: string;
+  readonly podNamespace?: string;
+}
+
+/** Empty fields say nothing, and must not wipe out what an earlier event of the run said. */
+function toPlacement({ clusterId, pool, nodeName, podName, podNamespace }: Placed): Placement {
+  return {
+    ...(clusterId && { cluster: cut(clusterId, LONGEST_NAME) }),
+    ...(pool && { pool: cut(pool, LONGEST_NAME) }),
+    ...(nodeName && { node: cut(nodeName, LONGEST_NAME) }),
+    ...(podName && { podName: cut(podName, LONGEST_NAME) }),
+    ...(podNamespace && { podNamespace: cut(podNamespace, LONGEST_NAME) }),
+  };
+}
+
+function toFailure(failed: JobFailedEvent): Failure {
+  const { reason, failureCategory, failureSubcategory, containerStatuses } = failed;
+  const exitCodes =
+    containerStatuses.length > 0
+      ? containerStatuses.map(({ name, exitCode }) => [name, exitCode] as const)
+      : Object.entries(failed.exitCodes);
+  return {
+    reason: cutForPeople(reason, LONGEST_REASON),
+    ...(failureCategory && { category: cut(failureCategory, LONGEST_NAME) }),
+    ...(failureSubcategory && { subcategory: cut(failureSubcategory, LONGEST_NAME) }),
+    ...(exitCodes.length > 0 && {
+      exitCodes: Object.fromEntries(
+        exitCodes.slice(0, MOST_CONTAINERS).map(([name, code]) => [cut(name, LONGEST_NAME), code]),
+      ),
+    }),
+  };
+}
+
+/** Milliseconds since the epoch; `undefined` where there is no time, or one that no clock shows. */
+function toMillis(time: Timestamp | undefined): number | undefined {
+  if (time === undefined) return undefined;
+  const ms = Number(time.seconds) * 1000 + Math.floor(time.nanos / 1e6);
+  return Number.isSafeInteger(ms) && ms > 0 && ms < 1e14 ? ms : undefined;
+}

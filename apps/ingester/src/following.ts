@@ -4,10 +4,12 @@ import {
   RedisJobSetLife,
   RedisJobSink,
   createRedisClient,
+  evictionPolicies,
+  keyTtlSeconds,
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import type { Log, Metrics } from '@ajs/observability';
+import { logConnection, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import {
   Demand,
@@ -25,7 +27,7 @@ import { observeFollowing } from './observe-following.js';
 const SWEEP_EVERY_MS = 5_000;
 
 export interface FollowingOptions {
-  readonly settings: Settings<'ingester'>;
+  readonly settings: Settings;
   readonly armada: ArmadaClient;
   readonly replicaId: string;
   readonly log: Log;
@@ -48,13 +50,13 @@ export class Following {
       followUnfinishedFor: settings.followUnfinishedAfterPollMs,
       keepFor: settings.deleteAfterPollMs,
     };
-    // Longer than any job set is kept: what this removes, every replica has failed to.
-    const ttlSeconds = Math.ceil((2 * settings.deleteAfterPollMs) / 1000) + 86_400;
+    const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
     const onError = (error: Error): void => {
       metrics.redisErrors.inc();
       log.warn({ err: error }, 'Redis does not do what it is asked');
     };
     this.redis = this.connect('writer');
+    logConnection(this.redis, log);
     this.subscriber = this.connect('work-queue');
     const demand = new Demand(this.redis);
     const life = new RedisJobSetLife(this.redis, ttlSeconds);
@@ -90,6 +92,7 @@ export class Following {
   }
 
   async start(): Promise<void> {
+    await this.checkEviction();
     await listenForAsks(this.subscriber, (key) => this.turns.ask(key));
     this.turns.start();
     this.sweeper.start(SWEEP_EVERY_MS);
@@ -110,6 +113,19 @@ export class Following {
 
   async checkWorkQueue(): Promise<void> {
     await this.workQueue.check();
+  }
+
+  /** Redis must not remove keys by itself: a job set that lost some is read from Armada again, if Armada still has it. */
+  private async checkEviction(): Promise<void> {
+    const { log } = this.options;
+    try {
+      const wrong = (await evictionPolicies(this.redis)).filter((policy) => policy !== 'noeviction');
+      if (wrong.length > 0) {
+        log.warn({ policies: wrong }, 'Redis may evict keys when its memory is full; set maxmemory-policy noeviction');
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'could not check that Redis evicts no keys (maxmemory-policy noeviction)');
+    }
   }
 
   private connect(role: ClientRole): RedisClient {

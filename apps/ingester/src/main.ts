@@ -1,1 +1,32 @@
-console.log('not yet');
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { createArmadaClient } from '@ajs/armada-client';
+import { processMain } from '@ajs/observability';
+import { Following } from './following.js';
+
+await processMain('ingester', ({ settings, log, metrics }) => {
+  const armada = createArmadaClient({
+    address: settings.armadaAddress.text,
+    largestMessageBytes: settings.largestMessageBytes,
+    counter: {
+      unknownKind: () => metrics.oddMessages.inc({ kind: 'unknown' }),
+      malformed: () => metrics.oddMessages.inc({ kind: 'malformed' }),
+    },
+  });
+  const replicaId = `${hostname()}-${randomUUID().slice(0, 8)}`;
+  const following = new Following({ settings, armada, replicaId, log, metrics });
+  return {
+    http: { ...settings.ingesterHttpAddress, setting: 'INGESTER_HTTP_ADDRESS' },
+    service: {
+      start: async () => {
+        await following.start();
+        return { replicaId, armada: settings.armadaAddress.text };
+      },
+      stop: async () => {
+        await following.stop();
+        armada.close();
+      },
+      checks: { redis: () => following.checkRedis(), workQueue: () => following.checkWorkQueue() },
+    },
+  };
+});

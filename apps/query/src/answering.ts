@@ -6,10 +6,11 @@ import {
   RedisJobLister,
   RedisJobSetLife,
   createRedisClient,
+  keyTtlSeconds,
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import type { Log, Metrics } from '@ajs/observability';
+import { logConnection, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
 import { ArmadaHealth } from './armada-health.js';
@@ -18,7 +19,7 @@ import { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService } from './legacy-job-service.js';
 
 export interface AnsweringOptions {
-  readonly settings: Settings<'query'>;
+  readonly settings: Settings;
   readonly armada: ArmadaClient;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -39,11 +40,12 @@ export class Answering {
   constructor(private readonly options: AnsweringOptions) {
     const { settings, armada, metrics } = options;
     this.reader = this.connect('reader');
+    logConnection(this.reader, options.log);
     const onError = (error: Error): void => this.redisFailed(error);
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
     this.interest = new Interest({
       demand: new Demand(this.reader),
-      life: new RedisJobSetLife(this.reader, settings.keyTtlSeconds),
+      life: new RedisJobSetLife(this.reader, keyTtlSeconds(settings.deleteAfterPollMs)),
       workQueue: this.workQueue,
       onError,
     });

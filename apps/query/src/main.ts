@@ -1,1 +1,30 @@
-console.log('not yet');
+import { createArmadaClient } from '@ajs/armada-client';
+import { requireAuthMode } from '@ajs/auth';
+import { processMain } from '@ajs/observability';
+import { Answering } from './answering.js';
+
+await processMain('query', ({ settings, log, metrics }) => {
+  const authMode = requireAuthMode(settings);
+  log.warn({ authMode }, 'everyone who reaches this process may read the state of every job');
+  const armada = createArmadaClient({
+    address: settings.armadaAddress.text,
+    largestMessageBytes: settings.largestMessageBytes,
+    // The query opens no event streams.
+    counter: { unknownKind: () => undefined, malformed: () => undefined },
+  });
+  const answering = new Answering({ settings, armada, log, metrics });
+  return {
+    http: { ...settings.queryHttpAddress, setting: 'QUERY_HTTP_ADDRESS' },
+    service: {
+      start: async () => ({
+        grpcPort: await answering.start(),
+        armada: settings.armadaAddress.text,
+      }),
+      stop: async () => {
+        await answering.stop();
+        armada.close();
+      },
+      checks: { redis: () => answering.checkRedis() },
+    },
+  };
+});

@@ -1,1 +1,1 @@
-export {};
+export { requireAuthMode } from './auth-mode.js';

@@ -1,1 +1,4 @@
-export {};
+export { settingsHelp, settingsTable } from './describe-settings.js';
+export { SettingsError, loadSettings, type SettingsSource } from './load-settings.js';
+export type { ListenAddress } from './parsers.js';
+export type { Settings } from './settings.js';

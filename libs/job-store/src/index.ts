@@ -1,4 +1,5 @@
 export { BoundedCache } from './bounded-cache.js';
+export { evictionPolicies } from './eviction-policy.js';
 export { MemoryJobStore } from './memory-store.js';
 export {
   STALLED_AFTER_MS,
@@ -15,7 +16,7 @@ export {
   type SubscriptionView,
 } from './ports.js';
 export { createRedisClient, type ClientRole, type RedisTarget } from './redis-client.js';
-export { RedisJobSetLife } from './redis-life.js';
+export { RedisJobSetLife, keyTtlSeconds } from './redis-life.js';
 export { RedisJobLister } from './redis-lister.js';
 export { RedisJobSink, type RedisSinkOptions } from './redis-sink.js';
 export type { RedisClient } from './scripts.js';

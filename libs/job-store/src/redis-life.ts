@@ -5,6 +5,11 @@ import { JobIndex } from './job-index.js';
 import type { JobSetLife } from './ports.js';
 import { withScripts, type RedisClient, type Scripts } from './scripts.js';
 
+/** The time to live under every key of a job set: what it removes, every replica has failed to. Seconds. */
+export function keyTtlSeconds(deleteAfterPollMs: number): number {
+  return Math.ceil((2 * deleteAfterPollMs) / 1000) + 86_400;
+}
+
 /** The life of job sets in Redis 7.0 or later, single or Cluster. */
 export class RedisJobSetLife implements JobSetLife {
   private readonly redis: RedisClient & Scripts;

@@ -1,1 +1,6 @@
-export {};
+export { logConnection } from './log-connection.js';
+export { createLog, type Log } from './log.js';
+export { Metrics } from './metrics.js';
+export { processMain, type ProcessContext } from './process-main.js';
+export type { Check } from './readiness.js';
+export type { AppOptions, Service } from './run-app.js';

@@ -1,0 +1,84 @@
+import type { RedisTarget } from '@ajs/job-store';
+
+/** Where a server listens. Port 0: any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** As it was written. */
+  readonly text: string;
+}
+
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const MS_IN: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** What a timer of Node can wait, about 24.8 days, is not a limit here: nothing waits this long in one go. */
+const LONGEST_MS = 365 * 86_400_000;
+
+/** `500ms`, `10s`, `10m`, `24h`, `7d`: milliseconds; `undefined` where it is none of these, or out of bounds. */
+export function parseDuration(text: string, leastMs: number): number | undefined {
+  const match = DURATION.exec(text);
+  if (match === null) return undefined;
+  const ms = Number(match[1]) * (MS_IN[match[2] ?? ''] ?? NaN);
+  return Number.isInteger(ms) && ms >= leastMs && ms <= LONGEST_MS ? ms : undefined;
+}
+
+/** A whole number between two bounds, themselves included. */
+export function parseCount(text: string, least: number, most: number): number | undefined {
+  if (!/^\d{1,15}$/.test(text)) return undefined;
+  const value = Number(text);
+  return value >= least && value <= most ? value : undefined;
+}
+
+const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)$/;
+
+/** `host:port`; an IPv6 address stands in brackets. */
+export function parseHostPort(text: string, leastPort: number): ListenAddress | undefined {
+  const colon = text.lastIndexOf(':');
+  const host = text.slice(0, Math.max(colon, 0));
+  const port = parseCount(text.slice(colon + 1), leastPort, 65_535);
+  if (port === undefined || !HOST.test(host)) return undefined;
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port, text };
+}
+
+const CLUSTER_SCHEME = /^redis(s?)-cluster:\/\//;
+
+/** `redis://`, `rediss://` (TLS), or `redis-cluster://a:1,b:2` (`rediss-cluster://` with TLS), each with `user:password@` at will. */
+export function parseRedisUrl(text: string): RedisTarget | undefined {
+  const cluster = CLUSTER_SCHEME.exec(text);
+  if (cluster === null) {
+    return /^rediss?:\/\/[^\s/]+(\/\d*)?$/.test(text) && URL.canParse(text)
+      ? { kind: 'single', url: text }
+      : undefined;
+  }
+  const rest = text.slice(cluster[0].length);
+  const at = rest.lastIndexOf('@');
+  const nodes = rest
+    .slice(at + 1)
+    .replace(/\/$/, '')
+    .split(',')
+    .map((node) => parseHostPort(node, 1));
+  if (nodes.some((node) => node === undefined)) return undefined;
+  const login = at < 0 ? undefined : loginOf(rest.slice(0, at));
+  if (at >= 0 && login === undefined) return undefined;
+  return {
+    kind: 'cluster',
+    nodes: nodes.filter((node) => node !== undefined).map(({ host, port }) => ({ host, port })),
+    tls: cluster[1] === 's',
+    ...login,
+  };
+}
+
+function loginOf(text: string): { username?: string; password?: string } | undefined {
+  const colon = text.indexOf(':');
+  try {
+    const username = decodeURIComponent(colon < 0 ? text : text.slice(0, colon));
+    const password = colon < 0 ? '' : decodeURIComponent(text.slice(colon + 1));
+    return { ...(username !== '' && { username }), ...(password !== '' && { password }) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text without what may be a login in it: fit for an error or a log. */
+export function withoutLogin(text: string): string {
+  return text.replace(/(\/\/)?[^/\s]*@/, '$1***@');
+}

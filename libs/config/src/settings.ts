@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { parseCount, parseDuration, parseHostPort, parseRedisUrl, withoutLogin } from './parsers.js';
+
+/** One setting: an environment variable, and the same name in camelCase in the file. */
+interface Setting<T> {
+  readonly env: string;
+  /** As a user would write it. */
+  readonly default: string;
+  readonly about: string;
+  /** What is allowed, for people: "… must be ALLOWED". */
+  readonly allowed: string;
+  readonly schema: z.ZodType<T, string>;
+  /** How the value is shown in an error; needed where it may hold a secret. */
+  readonly show?: (text: string) => string;
+}
+
+function setting<T>(
+  env: string,
+  defaultText: string,
+  about: string,
+  allowed: string,
+  parse: (text: string) => T | undefined,
+  show?: (text: string) => string,
+): Setting<T> {
+  const schema = z.string().transform((text, context): T => {
+    const value = parse(text.trim());
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: allowed });
+    return z.NEVER;
+  });
+  return { env, default: defaultText, about, allowed, schema, ...(show !== undefined && { show }) };
+}
+
+const oneOf =
+  <T extends string>(...values: T[]) =>
+  (text: string): T | undefined =>
+    values.find((value) => value === text);
+
+const listenAddress = (env: string, defaultText: string, about: string) =>
+  setting(env, defaultText, about, 'host:port, with a port from 0 (any free one) to 65535', (text) =>
+    parseHostPort(text, 0),
+  );
+
+const duration = (env: string, defaultText: string, about: string, leastMs = 1_000) =>
+  setting(
+    env,
+    defaultText,
+    about,
+    `a time with its unit, such as ${defaultText} (ms, s, m, h or d), of at least ${leastMs} ms and at most 365d`,
+    (text) => parseDuration(text, leastMs),
+  );
+
+const count = (env: string, defaultText: string, about: string, least: number, most: number) =>
+  setting(env, defaultText, about, `a whole number from ${least} to ${most}`, (text) =>
+    parseCount(text, least, most),
+  );
+
+/** Every setting there is, for both applications: one file can serve both. */
+export const SETTINGS = {
+  armadaAddress: setting(
+    'ARMADA_URL',
+    'localhost:50051',
+    "Armada's gRPC address",
+    'host:port, without a scheme',
+    (text) => parseHostPort(text, 1),
+  ),
+  redis: setting(
+    'REDIS_URL',
+    'redis://localhost:6379',
+    'Redis 7.0 or later; `user:password@` may stand before the host',
+    'redis://host:port, rediss://host:port (TLS), or redis-cluster://host:port,host:port',
+    parseRedisUrl,
+    withoutLogin,
+  ),
+  queryGrpcAddress: listenAddress('QUERY_GRPC_ADDRESS', '0.0.0.0:60003', 'query: where gRPC listens'),
+  queryHttpAddress: listenAddress(
+    'QUERY_HTTP_ADDRESS',
+    '0.0.0.0:8090',
+    'query: where HTTP listens (health, metrics)',
+  ),
+  ingesterHttpAddress: listenAddress(
+    'INGESTER_HTTP_ADDRESS',
+    '0.0.0.0:8091',
+    'ingester: where HTTP listens (health, metrics)',
+  ),
+  authMode: setting(
+    'AUTH_MODE',
+    'delegated',
+    'query: who may read. `anonymous` lets everyone read everything and must be said in words; the others are not there yet',
+    'anonymous, delegated or local',
+    oneOf('anonymous', 'delegated', 'local'),
+  ),
+  logLevel: setting(
+    'LOG_LEVEL',
+    'info',
+    'how much is logged',
+    'trace, debug, info, warn, error, fatal or silent',
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  ),
+  firstPollWaitMs: duration(
+    'FIRST_POLL_WAIT',
+    '2s',
+    'query: how long a poll of a job that is not known waits for Armada to settle it, within the caller’s deadline',
+    0,
+  ),
+  followAfterPollMs: duration('FOLLOW_AFTER_POLL', '10m', 'how long after its last poll a job set is followed'),
+  followUnfinishedAfterPollMs: duration(
+    'FOLLOW_UNFINISHED_AFTER_POLL',
+    '60m',
+    'the same while it has jobs that have not ended',
+  ),
+  deleteAfterPollMs: duration(
+    'DELETE_AFTER_POLL',
+    '24h',
+    'how long after its last poll a job set is deleted from Redis',
+  ),
+  sliceLengthMs: duration(
+    'SLICE_LENGTH',
+    '10s',
+    'ingester: how often a followed job set is looked at again: go on here, go elsewhere, or end',
+  ),
+  maxFollowedJobSets: count(
+    'MAX_FOLLOWED_JOB_SETS',
+    '3000',
+    'ingester: how many job sets one replica follows at once, at most',
+    1,
+    20_000,
+  ),
+  largestMessageBytes: count(
+    'LARGEST_MESSAGE_BYTES',
+    '16777216',
+    'the largest message accepted from Armada',
+    65_536,
+    1_073_741_824,
+  ),
+  terminalCacheJobs: count(
+    'TERMINAL_CACHE_JOBS',
+    '100000',
+    'query: how many ended jobs one replica answers from memory (about 300 bytes each)',
+    1,
+    10_000_000,
+  ),
+} satisfies Record<string, Setting<unknown>>;
+
+type Table = typeof SETTINGS;
+
+/** The settings of both applications, checked. Times are milliseconds where the name says Ms. */
+export type Settings = { readonly [K in keyof Table]: z.output<Table[K]['schema']> };
+
+/** The name of a setting in the file: its environment variable in camelCase. */
+export function fileKeyOf({ env }: Pick<Setting<unknown>, 'env'>): string {
+  return env.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Every setting in the order of the table. */
+export function settingsList(): readonly Setting<unknown>[] {
+  return Object.values(SETTINGS);
+}

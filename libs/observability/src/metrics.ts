@@ -1,0 +1,43 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+const PREFIX = 'armada_job_service_';
+
+/** The numbers of one process, as `/metrics` tells them. No label holds a name from outside. */
+export class Metrics {
+  readonly registry = new Registry();
+
+  readonly redisErrors = this.counter('redis_errors_total', 'Connections to and commands of Redis that failed');
+  readonly followedJobSets = this.gauge('followed_job_sets', 'Job sets that this replica follows now');
+  readonly streamEnds = this.counter(
+    'stream_ends_total',
+    'Event streams of Armada that ended while they were wanted',
+    ['kind'],
+  );
+  readonly eventsApplied = this.counter('events_applied_total', 'Messages of Armada whose effect is in Redis');
+  readonly batchesWritten = this.counter('batches_written_total', 'Batches written to Redis');
+  readonly staleWrites = this.counter('stale_writes_total', 'Writes refused because another holder wrote since');
+  readonly oddMessages = this.counter(
+    'odd_messages_total',
+    'Messages of Armada of an unknown kind, or that name no usable job: skipped',
+    ['kind'],
+  );
+  readonly polls = this.counter('polls_total', 'Polls answered', ['api', 'answer']);
+  readonly pollSeconds = new Histogram({
+    name: `${PREFIX}poll_seconds`,
+    help: 'Time from a poll to its answer; first polls of a job set wait for Armada',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5],
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  private counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
+    return new Counter({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
+  }
+
+  private gauge(name: string, help: string): Gauge {
+    return new Gauge({ name: PREFIX + name, help, registers: [this.registry] });
+  }
+}

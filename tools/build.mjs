@@ -37,6 +37,8 @@ const imported = new Set(
         .join('/'),
     ),
 );
+// Nest loads its HTTP adapter, and asks for its peers, without an import that a bundler sees.
+if (imported.has('@nestjs/core')) for (const name of ['@nestjs/platform-express', 'rxjs']) imported.add(name);
 const used = Object.fromEntries(Object.entries(dependencies).filter(([name]) => imported.has(name)));
 writeFileSync(
   join(outdir, 'package.json'),

@@ -46,24 +46,31 @@ function files(folder, extension = '') {
 try {
   if (!check) rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  execFileSync(
-    join(root, 'node_modules/.bin/protoc'),
-    [
-      `--plugin=protoc-gen-ts_proto=${join(root, 'node_modules/.bin/protoc-gen-ts_proto')}`,
-      `--ts_proto_out=${out}`,
-      `--ts_proto_opt=${options.join(',')}`,
-      '--include_imports',
-      `--descriptor_set_out=${join(out, 'descriptors.binpb')}`,
-      '-Iproto',
-      ...files(join(root, 'proto'), '.proto').map((file) => join('proto', file)),
-    ],
-    { cwd: root, stdio: 'inherit' },
+  const protoc = (...args) =>
+    execFileSync(join(root, 'node_modules/.bin/protoc'), args, { cwd: root, stdio: 'inherit' });
+  const ours = files(join(root, 'proto'), '.proto').map((file) => join('proto', file));
+  protoc(
+    `--plugin=protoc-gen-ts_proto=${join(root, 'node_modules/.bin/protoc-gen-ts_proto')}`,
+    `--ts_proto_out=${out}`,
+    `--ts_proto_opt=${options.join(',')}`,
+    '-Iproto',
+    ...ours,
+  );
+  // The health service comes with its package; reflection tells of it too.
+  const healthProtos = 'node_modules/grpc-health-check/proto';
+  const descriptors = join(out, 'descriptors.binpb');
+  protoc(
+    '--include_imports',
+    `--descriptor_set_out=${descriptors}`,
+    '-Iproto',
+    `-I${healthProtos}`,
+    ...ours,
+    ...files(join(root, healthProtos), '.proto').map((file) => join(healthProtos, file)),
   );
   // As text, so that bundlers and Jest need no rule of their own for a binary file.
-  const descriptors = join(out, 'descriptors.binpb');
   writeFileSync(
     join(out, 'descriptors.ts'),
-    `/* eslint-disable */\n/** The FileDescriptorSet of proto/, for server reflection. */\n` +
+    `/* eslint-disable */\n/** The FileDescriptorSet of proto/ and of grpc.health.v1, for server reflection. */\n` +
       `export const descriptorSet: Buffer = Buffer.from(\n  '${readFileSync(descriptors).toString('base64')}',\n  'base64',\n);\n`,
   );
   rmSync(descriptors);

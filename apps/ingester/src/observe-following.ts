@@ -12,9 +12,11 @@ export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
       metrics.followedJobSets.dec();
       log.info({ ...key, why }, 'stopped following a job set');
     },
-    streamEnded: (key, end, retryInMs) => {
+    streamEnded: (key, end, retryInMs, inARow) => {
       metrics.streamEnds.inc({ kind: end.kind });
-      log.info({ ...key, end: end.kind, reason: end.reason, retryInMs }, 'an event stream ended');
+      // One line for an outage, not one for each try.
+      const level = inARow === 1 ? 'info' : 'debug';
+      log[level]({ ...key, end: end.kind, reason: end.reason, retryInMs }, 'an event stream ended; trying again');
     },
     applied: (messages) => {
       metrics.eventsApplied.inc(messages);

@@ -1,9 +1,8 @@
-import { descriptorSet } from '@ajs/contracts';
 import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer, loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation, protoPath } from 'grpc-health-check';
+import { HealthImplementation } from 'grpc-health-check';
+import { reflectedFiles } from './reflected-files.js';
 
 /** No request of ours is near this size. Bytes. */
 const LARGEST_REQUEST_BYTES = 1024 * 1024;
@@ -25,7 +24,7 @@ export class GrpcServer {
   constructor(legacy: JobServiceServer) {
     this.server.addService(JobServiceService, legacy);
     this.health.addToServer(this.server);
-    new ReflectionService(definitions(), { services: SERVICES }).addToServer(this.server);
+    new ReflectionService(reflectedFiles(), { services: SERVICES }).addToServer(this.server);
   }
 
   /** Listens at `host:port` (port 0: any free one). Resolves to the port; rejects with a message that names the address. */
@@ -51,8 +50,4 @@ export class GrpcServer {
       });
     });
   }
-}
-
-function definitions(): PackageDefinition {
-  return { ...loadFileDescriptorSetFromBuffer(descriptorSet), ...loadSync(protoPath) };
 }

@@ -60,21 +60,26 @@ export class JobStatusQuery {
     for (let pause = FIRST_LOOK_AGAIN_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_AGAIN_MS)) {
       const view = await this.options.lister.read(key, [jobId]);
       const status = view.jobs.get(jobId);
-      if (status !== undefined) {
-        if (isTerminal(status.state)) {
-          this.options.endedJobs.set(cacheKey, { status, subscription: view.subscription });
-        }
-        return known(status, view.subscription);
-      }
-      // By Redis' clock, and at or after the poll's arrival: what began later than this began after the poll.
-      arrivedAt ??= view.now;
       const { subscription } = view;
-      if (subscription !== undefined && provesAbsence(view.now, subscription, arrivedAt)) {
-        return { kind: 'absent', subscription };
+      if (status !== undefined && isTerminal(status.state)) {
+        this.options.endedJobs.set(cacheKey, { status, subscription });
+        return known(status, subscription);
       }
       const left = until - performance.now();
-      if (left <= 0 || subscription?.state === 'denied') return unsettled(view);
-      this.options.askForRead(key);
+      if (status !== undefined) {
+        // Until the first catch-up is over the state may be one that the job left long ago.
+        if (subscription?.state !== 'catching-up' || subscription.levelAt !== undefined || left <= 0) {
+          return known(status, subscription);
+        }
+      } else {
+        // By Redis' clock, and at or after the poll's arrival: what began later than this began after the poll.
+        arrivedAt ??= view.now;
+        if (subscription !== undefined && provesAbsence(view.now, subscription, arrivedAt)) {
+          return { kind: 'absent', subscription };
+        }
+        if (left <= 0 || subscription?.state === 'denied') return unsettled(view);
+        this.options.askForRead(key);
+      }
       await sleep(Math.min(pause, left), undefined, { signal: caller.signal });
     }
   }
@@ -102,7 +107,7 @@ function unsettled({ subscription }: JobSetView): Answer {
 }
 
 const EXPLANATION: Record<SubscriptionView['state'], string> = {
-  connecting: 'Armada cannot be reached for this job set',
+  connecting: 'there is no event stream of this job set from Armada yet',
   'catching-up': 'the job set is not caught up yet',
   live: 'the job set is followed, but Armada has not confirmed in time that it has no such job',
   stalled: 'the job set is not followed at the moment',

@@ -1,4 +1,4 @@
-import type { JobEvent, Placement } from './job-event.js';
+import type { Failure, JobEvent, Placement } from './job-event.js';
 import { isTerminal, type JobRecord, type Run } from './job-record.js';
 import { compareMessageIds, type MessageId } from './message-id.js';
 
@@ -51,7 +51,7 @@ export function fold(record: JobRecord | undefined, event: JobEvent, id: Message
     case 'succeeded':
       return { ...ended(base, event.placement, at), state: 'SUCCEEDED' };
     case 'failed': {
-      const preempted = record?.run?.preempted;
+      const preempted = record === undefined ? lostPreemption(event.failure) : record.run?.preempted;
       const next = ended(base, event.placement, at);
       if (event.retryable) return { ...next, state: 'QUEUED', failure: event.failure };
       if (event.rejected) return { ...next, state: 'REJECTED', failure: event.failure };
@@ -106,6 +106,11 @@ function ended(base: JobRecord, placement: Placement, at: number): JobRecord {
   if (base.run === undefined && Object.keys(placement).length === 0) return { ...base, changedAt: at };
   const { preempted: _, ...run } = { ...base.run, ...placement, endedAt: at };
   return { ...base, run, changedAt: at };
+}
+
+/** Where a stream begins with a job's end, the `preempted` before it is lost: Armada gives its reason once more. */
+function lostPreemption({ reason }: Failure): string | undefined {
+  return reason.startsWith('Preempted by ') ? reason : undefined;
 }
 
 function withDefined<T extends object>(base: T, values: { [K in keyof T]?: T[K] | undefined }): T {

@@ -5,8 +5,11 @@ import type { StreamEnd } from './event-source.js';
 export interface FollowObserver {
   turnStarted(key: JobSetKey): void;
   turnEnded(key: JobSetKey, why: string): void;
-  /** A watch or a catch-up ended; the job set is followed again after `retryInMs`. */
-  streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number): void;
+  /**
+   * A watch or a catch-up ended; the job set is followed again after `retryInMs`. `inARow` counts the streams that ended since
+   * the last catch-up: 1 is news.
+   */
+  streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number, inARow: number): void;
   /** A batch is in Redis. */
   applied(messages: number): void;
   /** Somebody else wrote the job set: it is opened again and followed from where it stands. */

@@ -65,6 +65,7 @@ export class Follower {
   private askedAt: number | undefined;
   private checking = false;
   private goneSince: number | undefined;
+  private endsInARow = 0;
   /** Messages that a read brought and the watch has not. */
   private lagSince: number | undefined;
   private watchTail = '';
@@ -138,11 +139,11 @@ export class Follower {
 
   private async follow(intake: Intake): Promise<void> {
     while (!this.stopping.signal.aborted && this.intake === intake) {
-      intake.report('catching-up', '');
       this.phase = 'reading';
       let end = await this.read(intake);
       if (end.kind === 'end') {
         this.goneSince = undefined;
+        this.endsInARow = 0;
         this.refusedRetry.reset();
         intake.report('live', '');
         this.phase = 'watching';
@@ -159,7 +160,10 @@ export class Follower {
   private async read(intake: Intake): Promise<StreamEnd> {
     const beganAt = performance.now();
     this.readBeganAt = beganAt;
-    const end = await this.open(intake, false, (message) => intake.accept(message));
+    const end = await this.open(intake, false, (message) => {
+      if (this.phase === 'reading') intake.report('catching-up', '');
+      intake.accept(message);
+    });
     if (end.kind === 'end') {
       this.evidenceAt = beganAt;
       intake.levelAt(beganAt);
@@ -224,7 +228,7 @@ export class Follower {
       intake.report('connecting', end.reason);
     }
     const delay = wait.next();
-    this.options.observer.streamEnded(this.options.key, end, Math.round(delay));
+    this.options.observer.streamEnded(this.options.key, end, Math.round(delay), ++this.endsInARow);
     await this.pause(delay);
   }
 

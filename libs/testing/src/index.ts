@@ -1,1 +1,7 @@
-export {};
+export { eventually } from './eventually.js';
+export { FakeArmada, type FakeArmadaOptions } from './fake-armada/fake-armada.js';
+export { jobEvents, type JobRef } from './fake-armada/job-events.js';
+export { freePort } from './free-port.js';
+export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
+export { RedisClusterServers } from './redis/redis-cluster.js';
+export { RedisServer } from './redis/redis-server.js';

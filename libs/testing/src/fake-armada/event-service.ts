@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
+import { EventService, type JobSetRequest } from '@ajs/contracts/api/event';
+import { parseMessageId } from '@ajs/job-state';
+import { status, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { ArmadaState } from './armada-state.js';
+import type { EventLog } from './event-log.js';
+import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
+
+type Call = ServerWritableStream<JobSetRequest, Buffer>;
+
+/** What is sent was serialized before: recordings go out byte for byte. */
+export const eventService = {
+  getJobSetEvents: { ...EventService.getJobSetEvents, responseSerialize: (bytes: Buffer) => bytes },
+  health: EventService.health,
+};
+
+/** `api.Event`, in the order of checks that Armada has: the queue, the right, the message id. */
+export class EventServer {
+  private readonly open = new Map<Call, () => void>();
+
+  constructor(
+    private readonly state: ArmadaState,
+    private readonly faults: Faults,
+  ) {}
+
+  readonly implementation: UntypedServiceImplementation = {
+    getJobSetEvents: (call: Call) => {
+      // A caller that goes away is no error of ours.
+      call.on('error', () => undefined);
+      void this.stream(call);
+    },
+    health: (_call: unknown, callback: (error: object | null, value?: object) => void) => {
+      if (this.faults.now.unavailable) callback(UNAVAILABLE);
+      else callback(null, { status: HealthCheckResponse_ServingStatus.SERVING });
+    },
+  };
+
+  /** How many event streams are open now. */
+  get streams(): number {
+    return this.open.size;
+  }
+
+  /** Ends every open stream; says how many there were. */
+  endStreams(code: status): number {
+    const calls = Array.from(this.open);
+    for (const [call, close] of calls) {
+      close();
+      if (code === status.OK) call.end();
+      else call.emit('error', rpcError(code, code === status.UNAVAILABLE ? UNAVAILABLE.details : 'ended on demand'));
+    }
+    return calls.length;
+  }
+
+  private async stream(call: Call): Promise<void> {
+    const { queue, id: jobSetId, watch, fromMessageId, errorIfMissing } = call.request;
+    const { now } = this.faults;
+    const refuse = (code: status, details: string): void => {
+      call.emit('error', rpcError(code, details));
+    };
+    if (now.unavailable) return refuse(UNAVAILABLE.code, UNAVAILABLE.details);
+    if (!this.state.queues.has(queue) || now.missingQueues.includes(queue)) {
+      return refuse(status.NOT_FOUND, `[GetJobSetEvents] Queue ${queue} does not exist`);
+    }
+    if (now.deniedQueues.includes(queue)) {
+      return refuse(
+        status.PERMISSION_DENIED,
+        `[GetJobSetEvents] error: anonymous is not authorized to watch queue ${queue}`,
+      );
+    }
+    const from = fromMessageId === '' ? undefined : parseMessageId(fromMessageId);
+    if (fromMessageId !== '' && from === undefined) {
+      return refuse(status.INVALID_ARGUMENT, `[GetJobSetEvents] message id ${fromMessageId} is not valid`);
+    }
+    if (errorIfMissing && this.state.log(queue, jobSetId) === undefined) {
+      return refuse(status.NOT_FOUND, `[GetJobSetEvents] Jobset ${jobSetId} for queue ${queue} does not exist`);
+    }
+    if (now.delayMs > 0) await sleep(now.delayMs);
+    this.pump(call, this.state.openLog(queue, jobSetId), watch, from);
+  }
+
+  /** Sends what there is, no faster than it is read, and goes on with what comes if it is a watch. */
+  private pump(call: Call, log: EventLog, watch: boolean, from: ReturnType<typeof parseMessageId>): void {
+    let position = log.after(from);
+    let full = false;
+    const close = (): void => {
+      this.open.delete(call);
+      stopListening();
+      stopWatching();
+    };
+    const send = (): void => {
+      while (!full && !this.faults.now.hang && this.open.has(call)) {
+        const found = log.at(position);
+        if (found === undefined) break;
+        position = found.next;
+        full = !call.write(found.message.bytes);
+      }
+      if (watch || full || this.faults.now.hang || position < log.end || !this.open.has(call)) return;
+      close();
+      call.end();
+    };
+    this.open.set(call, close);
+    const stopListening = log.onAppend(send);
+    const stopWatching = this.faults.onChange(send);
+    call.on('drain', () => {
+      full = false;
+      send();
+    });
+    call.on('cancelled', close);
+    call.on('close', close);
+    send();
+  }
+}

@@ -1,0 +1,39 @@
+import type { SetFaultsRequest } from '@ajs/contracts/fakearmada/v1/faults';
+import { status } from '@grpc/grpc-js';
+import type { ServerErrorResponse } from '@grpc/grpc-js';
+
+export const NO_FAULTS: SetFaultsRequest = {
+  unavailable: false,
+  hang: false,
+  deniedQueues: [],
+  missingQueues: [],
+  delayMs: 0,
+  jobsUnimplemented: false,
+};
+
+/** What goes wrong now, and who wants to know when that changes. */
+export class Faults {
+  private current = NO_FAULTS;
+  private readonly watchers = new Set<() => void>();
+
+  get now(): SetFaultsRequest {
+    return this.current;
+  }
+
+  set(faults: Partial<SetFaultsRequest>): void {
+    this.current = { ...NO_FAULTS, ...faults };
+    for (const watcher of this.watchers) watcher();
+  }
+
+  onChange(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+}
+
+/** An error as a gRPC handler gives it. */
+export function rpcError(code: status, details: string): Partial<ServerErrorResponse> & { code: status; details: string } {
+  return Object.assign(new Error(details), { code, details });
+}
+
+export const UNAVAILABLE = rpcError(status.UNAVAILABLE, 'the server is shutting down');

@@ -1,0 +1,75 @@
+import type { ArmadaState } from './armada-state.js';
+import { JobLife, type Fate } from './job-life.js';
+
+export interface LivingOptions {
+  readonly queue: string;
+  readonly jobSets: number;
+  /** Jobs of each job set. */
+  readonly jobs: number;
+  /** Steps of jobs a second, all job sets together. */
+  readonly rate: number;
+  readonly random: () => number;
+  readonly newJobId: () => string;
+}
+
+const TICK_MS = 50;
+/** A job set whose jobs have all ended gets as many new ones. Events older than these are forgotten. */
+const KEPT_EVENTS = 50_000;
+
+const FATES: readonly (readonly [share: number, fate: Fate])[] = [
+  [0.75, { kind: 'succeeds' }],
+  [0.08, { kind: 'fails', exitCode: 1 }],
+  [0.06, { kind: 'is-retried', exitCode: 137 }],
+  [0.05, { kind: 'is-cancelled' }],
+  [0.04, { kind: 'is-preempted' }],
+  [0.02, { kind: 'is-rejected' }],
+];
+
+/** Job sets in which something always happens: jobs are submitted, run, and end one way or another. */
+export class LivingJobSets {
+  private readonly timer: NodeJS.Timeout;
+  private readonly lives: JobLife[][] = [];
+  private owed = 0;
+
+  constructor(
+    private readonly state: ArmadaState,
+    private readonly options: LivingOptions,
+  ) {
+    for (let set = 0; set < options.jobSets; set++) this.lives.push(this.submitAll(set));
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private tick(): void {
+    const { rate, random } = this.options;
+    for (this.owed += (rate * TICK_MS) / 1000; this.owed >= 1; this.owed--) {
+      const set = Math.floor(random() * this.lives.length);
+      const living = (this.lives[set] ?? []).filter((life) => !life.hasEnded);
+      if (living.length > 0) living[Math.floor(random() * living.length)]?.advance();
+      else this.lives[set] = this.submitAll(set);
+    }
+  }
+
+  private submitAll(set: number): JobLife[] {
+    const { queue, jobs, newJobId } = this.options;
+    const jobSetId = `demo-${set + 1}`;
+    const log = this.state.openLog(queue, jobSetId);
+    log.forgetOldest(log.length - KEPT_EVENTS);
+    return Array.from({ length: jobs }, () => {
+      const ref = { jobId: newJobId(), queue, jobSetId };
+      return new JobLife(this.state, ref, { namespace: 'default', annotations: {} }, this.fate());
+    });
+  }
+
+  private fate(): Fate {
+    let left = this.options.random();
+    for (const [share, fate] of FATES) {
+      if (left < share) return fate;
+      left -= share;
+    }
+    return { kind: 'succeeds' };
+  }
+}

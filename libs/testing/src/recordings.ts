@@ -1,0 +1,55 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { EventStreamMessage } from '@ajs/contracts/api/event';
+
+/** One job set as a real Armada streamed it, and what its `api.Jobs` answered once the set had ended. */
+export interface Recording {
+  readonly name: string;
+  readonly queue: string;
+  readonly jobSetId: string;
+  readonly messages: readonly RecordedMessage[];
+  /** Names of `api.JobState` by job id. */
+  readonly states: Readonly<Record<string, string>>;
+  readonly errors: Readonly<Record<string, string>>;
+}
+
+export interface RecordedMessage {
+  readonly id: string;
+  /** The serialized `api.EventStreamMessage`. */
+  readonly bytes: Buffer;
+}
+
+/** The recordings of this repository. */
+export function allRecordings(): Recording[] {
+  return readRecordings(join(import.meta.dirname, '../fixtures/armada-recordings'));
+}
+
+/** Reads every `NAME.jsonl` of a folder, in the order of their names, or the one file. */
+export function readRecordings(path: string): Recording[] {
+  if (path.endsWith('.jsonl')) return [readRecording(path)];
+  const names = readdirSync(path).filter((name) => name.endsWith('.jsonl'));
+  return names.sort().map((name) => readRecording(join(path, name)));
+}
+
+/** `NAME.jsonl` holds a message a line; `NAME.status.json` the states, and stands beside it. */
+function readRecording(file: string): Recording {
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  const messages = lines.map((line): RecordedMessage => {
+    const { id, message_b64 } = JSON.parse(line) as { id: string; message_b64: string };
+    return { id, bytes: Buffer.from(message_b64, 'base64') };
+  });
+  const first = messages[0] && EventStreamMessage.decode(messages[0].bytes).message?.events?.value;
+  if (first === undefined) throw new Error(`${file} does not begin with an event`);
+  const status = JSON.parse(readFileSync(file.replace(/\.jsonl$/, '.status.json'), 'utf8')) as {
+    job_states: Record<string, string>;
+    job_errors?: Record<string, string>;
+  };
+  return {
+    name: basename(file, '.jsonl'),
+    queue: first.queue,
+    jobSetId: first.jobSetId,
+    messages,
+    states: status.job_states,
+    errors: status.job_errors ?? {},
+  };
+}

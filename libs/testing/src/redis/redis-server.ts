@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../free-port.js';
+import { redisBinary } from './redis-binary.js';
+
+const ATTEMPTS = 5;
+const START_MS = 10_000;
+
+/** A private Redis (or Valkey) server on a free port of this machine, in a folder of its own. */
+export class RedisServer {
+  private constructor(
+    readonly port: number,
+    private readonly folder: string,
+    private readonly args: readonly string[],
+    private child: ChildProcess,
+  ) {}
+
+  static async start(args: readonly string[] = []): Promise<RedisServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'armada-job-service-redis-'));
+    for (let attempt = 1; ; attempt++) {
+      const port = await freePort();
+      try {
+        return new RedisServer(port, folder, args, await launch(port, folder, args));
+      } catch (error) {
+        // Somebody else may have taken the port meanwhile.
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** Ends the server as a crash does: what is not on disk is lost. */
+  async kill(): Promise<void> {
+    await end(this.child, 'SIGKILL');
+  }
+
+  /** Starts it again, on the same port and with what it had on disk. */
+  async restart(): Promise<void> {
+    await end(this.child, 'SIGKILL');
+    this.child = await launch(this.port, this.folder, this.args);
+  }
+
+  /** Ends the server and removes its folder. */
+  async stop(): Promise<void> {
+    await end(this.child, 'SIGKILL');
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
+  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...args];
+  const child = spawn(await redisBinary(), options, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  let late: NodeJS.Timeout | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const failed = (why: string): void => reject(new Error(`the Redis server ${why}: ${output.slice(-2_000)}`));
+      const heard = (chunk: Buffer): void => {
+        output += chunk.toString();
+        if (/Ready to accept connections/i.test(output)) resolve();
+      };
+      child.stdout.on('data', heard);
+      child.stderr.on('data', heard);
+      child.once('error', reject);
+      child.once('exit', (code) => failed(`ended with ${code}`));
+      late = setTimeout(() => failed(`did not start within ${START_MS} ms`), START_MS);
+    });
+    return child;
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  } finally {
+    clearTimeout(late);
+    child.removeAllListeners('exit');
+    // Nobody reads on; a full pipe would stop the server.
+    child.stdout.removeAllListeners('data').resume();
+    child.stderr.removeAllListeners('data').resume();
+  }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}

@@ -1,1 +1,101 @@
-console.log('not yet');
+// Runs the whole thing on this machine: Redis, a fake Armada (or a real one), one ingester, one query, and a board of jobs.
+import { join } from 'node:path';
+import { createArmadaClient } from '@ajs/armada-client';
+import type { JobSetKey } from '@ajs/job-state';
+import { RedisServer, eventually } from '@ajs/testing';
+import { readArguments } from './arguments.js';
+import { JobBoard } from './job-board.js';
+import { portNear } from './port-near.js';
+import { Processes } from './processes.js';
+import { Show } from './show.js';
+
+const DEMO_JOB_SETS = 4;
+const HOST = '127.0.0.1';
+const LOGS = join(process.cwd(), 'tmp/start');
+const EXAMPLE_MS = 15_000;
+
+const given = readArguments(process.argv.slice(2));
+let redis: RedisServer | undefined;
+let ending: Promise<void> | undefined;
+const processes = new Processes(LOGS, (why) => void end(1, why));
+const show = new Show(process.stdout);
+
+function end(code: number, why?: string): Promise<void> {
+  ending ??= (async () => {
+    show.stop();
+    if (why !== undefined) console.error(`\n${why}`);
+    console.log('\nstopping ...');
+    await processes.stop();
+    await redis?.stop();
+    process.exit(code);
+  })();
+  return ending;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
+process.on('exit', () => processes.killNow());
+
+try {
+  await run();
+} catch (error) {
+  await end(1, (error as Error).message);
+}
+
+async function run(): Promise<void> {
+  if (given.redisUrl === undefined) redis = await RedisServer.start();
+  const redisUrl = given.redisUrl ?? redis?.url ?? '';
+  const armadaAddress = given.armada?.address ?? (await startFakeArmada());
+  const keys: JobSetKey[] = given.armada
+    ? [{ queue: given.armada.queue, jobSetId: given.armada.jobSetId }]
+    : Array.from({ length: DEMO_JOB_SETS }, (_, i) => ({ queue: 'demo', jobSetId: `demo-${i + 1}` }));
+
+  const [grpc, http, ingesterHttp] = [await portNear(60003), await portNear(8090), await portNear(8091)];
+  const env = {
+    ARMADA_URL: armadaAddress,
+    REDIS_URL: redisUrl,
+    // This machine's callers only, who may read every state there is.
+    AUTH_MODE: 'anonymous',
+    QUERY_GRPC_ADDRESS: `${HOST}:${grpc}`,
+    QUERY_HTTP_ADDRESS: `${HOST}:${http}`,
+    INGESTER_HTTP_ADDRESS: `${HOST}:${ingesterHttp}`,
+  };
+  const started = (line: string): true | undefined => (line.includes('"msg":"started"') ? true : undefined);
+  await Promise.all(
+    (['ingester', 'query'] as const).map((app) => processes.start(app, `dist/apps/${app}/main.js`, [], env, started)),
+  );
+
+  const armada = createArmadaClient({
+    address: armadaAddress,
+    largestMessageBytes: 16 * 1024 * 1024,
+    counter: { unknownKind: () => undefined, malformed: () => undefined },
+  });
+  const board = new JobBoard(`${HOST}:${grpc}`, armada.events, keys, (move) => show.moved(move));
+  board.start();
+  console.log(`
+Redis     ${redisUrl.replace(/\/\/.*@/, '//***@')}${redis === undefined ? '' : ' (private)'}
+Armada    ${armadaAddress}${given.armada === undefined ? ' (fake)' : ''}
+query     gRPC ${HOST}:${grpc}, HTTP http://${HOST}:${http}
+ingester  HTTP http://${HOST}:${ingesterHttp}
+logs      ${LOGS}
+`);
+  const example = await eventually('a job in the job set', () => board.anyJob, EXAMPLE_MS).catch(() => undefined);
+  if (example === undefined) console.log(`No job yet in ${keys[0]?.queue}/${keys[0]?.jobSetId}; waiting for one.`);
+  const request = JSON.stringify({
+    queue: keys[0]?.queue,
+    job_set_id: example?.key.jobSetId ?? keys[0]?.jobSetId,
+    job_id: example?.jobId ?? 'JOB_ID',
+  });
+  console.log(`Try:
+  grpcurl -plaintext -d '${request}' ${HOST}:${grpc} jobservice.JobService/GetJobStatus
+  curl http://${HOST}:${http}/readyz
+Ctrl-C ends everything.
+`);
+  show.start(board);
+}
+
+function startFakeArmada(): Promise<string> {
+  const args = ['--address', `${HOST}:0`, '--job-sets', `${DEMO_JOB_SETS}`, '--jobs', '20', '--rate', '12'];
+  return processes.start('fake-armada', 'dist/tools/fake-armada/main.js', args, {}, (line) =>
+    line.startsWith('{"listening"') ? (JSON.parse(line) as { listening: string }).listening : undefined,
+  );
+}

@@ -59,7 +59,11 @@ export class RedisServer {
 
 async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...args];
-  const child = spawn(await redisBinary(), options, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // A group of its own: Ctrl-C is for those who use the server, and they end it when they are done.
+  const child = spawn(await redisBinary(), options, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const lastResort = (): boolean => child.kill('SIGKILL');
+  process.once('exit', lastResort);
+  child.once('exit', () => process.off('exit', lastResort));
   let output = '';
   let late: NodeJS.Timeout | undefined;
   try {
@@ -72,7 +76,7 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
       child.stdout.on('data', heard);
       child.stderr.on('data', heard);
       child.once('error', reject);
-      child.once('exit', (code) => failed(`ended with ${code}`));
+      child.on('exit', (code) => failed(`ended with ${code}`));
       late = setTimeout(() => failed(`did not start within ${START_MS} ms`), START_MS);
     });
     return child;
@@ -81,7 +85,6 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
     throw error;
   } finally {
     clearTimeout(late);
-    child.removeAllListeners('exit');
     // Nobody reads on; a full pipe would stop the server.
     child.stdout.removeAllListeners('data').resume();
     child.stderr.removeAllListeners('data').resume();

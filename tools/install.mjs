@@ -15,7 +15,9 @@ export function ensureInstalled() {
     console.error(`Node ${LEAST_NODE.join('.')} or later is needed; this is ${process.versions.node}`);
     process.exit(1);
   }
-  const lock = createHash('sha256').update(readFileSync(`${root}package-lock.json`)).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(`${root}package-lock.json`))
+    .digest('hex');
   const stamp = `${root}node_modules/.installed-lock-sha256`;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   console.log('installing packages (npm ci) ...');

@@ -66,9 +66,15 @@ export class Following {
       sink: new RedisJobSink(this.redis, {
         ttlSeconds,
         onLost: (key, keysLost) =>
-          log.error({ ...key, keysLost }, 'keys of a job set are gone from Redis: it is read again from the beginning'),
+          log.error(
+            { ...key, keysLost },
+            'keys of a job set are gone from Redis: it is read again from the beginning',
+          ),
         onKept: (key, jobs) =>
-          log.error({ ...key, jobs }, 'ended jobs would have changed their state: they were kept as they were'),
+          log.error(
+            { ...key, jobs },
+            'ended jobs would have changed their state: they were kept as they were',
+          ),
       }),
       source: armada.events,
       demand,
@@ -121,7 +127,10 @@ export class Following {
     try {
       const wrong = (await evictionPolicies(this.redis)).filter((policy) => policy !== 'noeviction');
       if (wrong.length > 0) {
-        log.warn({ policies: wrong }, 'Redis may evict keys when its memory is full; set maxmemory-policy noeviction');
+        log.warn(
+          { policies: wrong },
+          'Redis may evict keys when its memory is full; set maxmemory-policy noeviction',
+        );
       }
     } catch (error) {
       log.warn({ err: error }, 'could not check that Redis evicts no keys (maxmemory-policy noeviction)');

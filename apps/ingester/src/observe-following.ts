@@ -16,7 +16,10 @@ export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
       metrics.streamEnds.inc({ kind: end.kind });
       // One line for an outage, not one for each try.
       const level = inARow === 1 ? 'info' : 'debug';
-      log[level]({ ...key, end: end.kind, reason: end.reason, retryInMs }, 'an event stream ended; trying again');
+      log[level](
+        { ...key, end: end.kind, reason: end.reason, retryInMs },
+        'an event stream ended; trying again',
+      );
     },
     applied: (messages) => {
       metrics.eventsApplied.inc(messages);

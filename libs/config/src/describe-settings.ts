@@ -3,7 +3,8 @@ import { fileKeyOf, settingsList } from './settings.js';
 /** The settings as a Markdown table, for the README. */
 export function settingsTable(): string {
   const rows = settingsList().map(
-    (setting) => `| \`${setting.env}\` | \`${fileKeyOf(setting)}\` | \`${setting.default}\` | ${setting.about} |`,
+    (setting) =>
+      `| \`${setting.env}\` | \`${fileKeyOf(setting)}\` | \`${setting.default}\` | ${setting.about} |`,
   );
   return ['| variable | in the file | default | what it is |', '|---|---|---|---|', ...rows].join('\n');
 }

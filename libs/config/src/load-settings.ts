@@ -33,7 +33,9 @@ export function loadSettings({ argv, env }: SettingsSource): Settings {
     return { text: setting.default, name: setting.env };
   });
   const names = Object.keys(SETTINGS);
-  const schema = z.object(Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])));
+  const schema = z.object(
+    Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])),
+  );
   const result = schema.safeParse(Object.fromEntries(names.map((name, i) => [name, given[i]?.text])));
   if (!result.success) {
     for (const { path, message } of result.error.issues) {
@@ -80,7 +82,9 @@ function readConfigFile(file: string, problems: string[]): Map<string, string> {
     } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
       texts.set(key, String(value));
     } else if (value !== null) {
-      problems.push(`${key} (${file}) must be a single value, not ${Array.isArray(value) ? 'a list' : 'a map'}`);
+      problems.push(
+        `${key} (${file}) must be a single value, not ${Array.isArray(value) ? 'a list' : 'a map'}`,
+      );
     }
   }
   return texts;
@@ -91,10 +95,14 @@ function contradictions(settings: Settings): string[] {
   const { followAfterPollMs, followUnfinishedAfterPollMs, deleteAfterPollMs } = settings;
   const problems: string[] = [];
   if (followUnfinishedAfterPollMs < followAfterPollMs) {
-    problems.push('FOLLOW_UNFINISHED_AFTER_POLL is shorter than FOLLOW_AFTER_POLL, but must be at least as long');
+    problems.push(
+      'FOLLOW_UNFINISHED_AFTER_POLL is shorter than FOLLOW_AFTER_POLL, but must be at least as long',
+    );
   }
   if (deleteAfterPollMs < followUnfinishedAfterPollMs) {
-    problems.push('DELETE_AFTER_POLL is shorter than FOLLOW_UNFINISHED_AFTER_POLL, but must be at least as long');
+    problems.push(
+      'DELETE_AFTER_POLL is shorter than FOLLOW_UNFINISHED_AFTER_POLL, but must be at least as long',
+    );
   }
   return problems;
 }

@@ -103,7 +103,11 @@ export const SETTINGS = {
     'query: how long a poll of a job that is not known waits for Armada to settle it, within the caller’s deadline',
     0,
   ),
-  followAfterPollMs: duration('FOLLOW_AFTER_POLL', '10m', 'how long after its last poll a job set is followed'),
+  followAfterPollMs: duration(
+    'FOLLOW_AFTER_POLL',
+    '10m',
+    'how long after its last poll a job set is followed',
+  ),
   followUnfinishedAfterPollMs: duration(
     'FOLLOW_UNFINISHED_AFTER_POLL',
     '60m',

@@ -6,16 +6,25 @@ const PREFIX = 'armada_job_service_';
 export class Metrics {
   readonly registry = new Registry();
 
-  readonly redisErrors = this.counter('redis_errors_total', 'Connections to and commands of Redis that failed');
+  readonly redisErrors = this.counter(
+    'redis_errors_total',
+    'Connections to and commands of Redis that failed',
+  );
   readonly followedJobSets = this.gauge('followed_job_sets', 'Job sets that this replica follows now');
   readonly streamEnds = this.counter(
     'stream_ends_total',
     'Event streams of Armada that ended while they were wanted',
     ['kind'],
   );
-  readonly eventsApplied = this.counter('events_applied_total', 'Messages of Armada whose effect is in Redis');
+  readonly eventsApplied = this.counter(
+    'events_applied_total',
+    'Messages of Armada whose effect is in Redis',
+  );
   readonly batchesWritten = this.counter('batches_written_total', 'Batches written to Redis');
-  readonly staleWrites = this.counter('stale_writes_total', 'Writes refused because another holder wrote since');
+  readonly staleWrites = this.counter(
+    'stale_writes_total',
+    'Writes refused because another holder wrote since',
+  );
   readonly oddMessages = this.counter(
     'odd_messages_total',
     'Messages of Armada of an unknown kind, or that name no usable job: skipped',

@@ -5,3 +5,4 @@ export { freePort } from './free-port.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
 export { RedisClusterServers } from './redis/redis-cluster.js';
 export { RedisServer } from './redis/redis-server.js';
+export { unary, type Answered, type UnaryMethod } from './unary.js';

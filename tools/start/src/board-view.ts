@@ -11,10 +11,19 @@ export function moveLine({ jobSetId, jobId, from, to, error }: Move): string {
 }
 
 /** The table of job sets with the latest moves below it, as lines no longer than `width`. */
-export function boardLines(progress: readonly JobSetProgress[], moves: readonly Move[], width: number): string[] {
+export function boardLines(
+  progress: readonly JobSetProgress[],
+  moves: readonly Move[],
+  width: number,
+): string[] {
   const names = progress.map(({ key }) => `${key.queue}/${key.jobSetId}`);
   const nameWidth = Math.max(7, ...names.map((name) => name.length));
-  const header = ['JOB SET'.padEnd(nameWidth), 'PROGRESS'.padEnd(BAR + 2), 'ENDED'.padStart(9), ...SHOWN].join('  ');
+  const header = [
+    'JOB SET'.padEnd(nameWidth),
+    'PROGRESS'.padEnd(BAR + 2),
+    'ENDED'.padStart(9),
+    ...SHOWN,
+  ].join('  ');
   const rows = progress.map(({ jobs, ended, counts }, i) => {
     const filled = jobs === 0 ? 0 : Math.round((BAR * ended) / jobs);
     return [

@@ -21,7 +21,12 @@ export interface JobSetProgress {
   readonly counts: ReadonlyMap<StateName, number>;
 }
 
-const ENDED: ReadonlySet<StateName> = new Set<StateName>(['SUCCEEDED', 'FAILED', 'CANCELLED', 'DUPLICATE_FOUND']);
+const ENDED: ReadonlySet<StateName> = new Set<StateName>([
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+  'DUPLICATE_FOUND',
+]);
 const NAMES = new Map<number, StateName>(
   Object.entries(JobServiceResponse_State).map(([name, value]) => [value, name as StateName]),
 );

@@ -61,7 +61,9 @@ async function run(): Promise<void> {
   };
   const started = (line: string): true | undefined => (line.includes('"msg":"started"') ? true : undefined);
   await Promise.all(
-    (['ingester', 'query'] as const).map((app) => processes.start(app, `dist/apps/${app}/main.js`, [], env, started)),
+    (['ingester', 'query'] as const).map((app) =>
+      processes.start(app, `dist/apps/${app}/main.js`, [], env, started),
+    ),
   );
 
   const armada = createArmadaClient({
@@ -78,8 +80,11 @@ query     gRPC ${HOST}:${grpc}, HTTP http://${HOST}:${http}
 ingester  HTTP http://${HOST}:${ingesterHttp}
 logs      ${LOGS}
 `);
-  const example = await eventually('a job in the job set', () => board.anyJob, EXAMPLE_MS).catch(() => undefined);
-  if (example === undefined) console.log(`No job yet in ${keys[0]?.queue}/${keys[0]?.jobSetId}; waiting for one.`);
+  const example = await eventually('a job in the job set', () => board.anyJob, EXAMPLE_MS).catch(
+    () => undefined,
+  );
+  if (example === undefined)
+    console.log(`No job yet in ${keys[0]?.queue}/${keys[0]?.jobSetId}; waiting for one.`);
   const request = JSON.stringify({
     queue: keys[0]?.queue,
     job_set_id: example?.key.jobSetId ?? keys[0]?.jobSetId,

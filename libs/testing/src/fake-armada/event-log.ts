@@ -39,7 +39,8 @@ export class EventLog {
     while (low < high) {
       const middle = (low + high) >> 1;
       const message = this.messages[middle];
-      if (id !== undefined && message !== undefined && compareMessageIds(message.id, id) <= 0) low = middle + 1;
+      if (id !== undefined && message !== undefined && compareMessageIds(message.id, id) <= 0)
+        low = middle + 1;
       else high = middle;
     }
     return this.forgotten + low;

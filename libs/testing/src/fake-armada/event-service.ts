@@ -47,7 +47,11 @@ export class EventServer {
     for (const [call, close] of calls) {
       close();
       if (code === status.OK) call.end();
-      else call.emit('error', rpcError(code, code === status.UNAVAILABLE ? UNAVAILABLE.details : 'ended on demand'));
+      else
+        call.emit(
+          'error',
+          rpcError(code, code === status.UNAVAILABLE ? UNAVAILABLE.details : 'ended on demand'),
+        );
     }
     return calls.length;
   }
@@ -73,7 +77,10 @@ export class EventServer {
       return refuse(status.INVALID_ARGUMENT, `[GetJobSetEvents] message id ${fromMessageId} is not valid`);
     }
     if (errorIfMissing && this.state.log(queue, jobSetId) === undefined) {
-      return refuse(status.NOT_FOUND, `[GetJobSetEvents] Jobset ${jobSetId} for queue ${queue} does not exist`);
+      return refuse(
+        status.NOT_FOUND,
+        `[GetJobSetEvents] Jobset ${jobSetId} for queue ${queue} does not exist`,
+      );
     }
     if (now.delayMs > 0) await sleep(now.delayMs);
     this.pump(call, this.state.openLog(queue, jobSetId), watch, from);

@@ -80,5 +80,7 @@ const SUBMIT_METHODS = ['submitJobs', 'cancelJobs', 'health'] as const;
 
 /** A service without the methods that this server does not have: they are UNIMPLEMENTED. */
 function subset<T extends object>(service: T, methods: readonly (keyof T)[]): ServiceDefinition {
-  return Object.fromEntries(methods.map((method) => [method, service[method]])) as unknown as ServiceDefinition;
+  return Object.fromEntries(
+    methods.map((method) => [method, service[method]]),
+  ) as unknown as ServiceDefinition;
 }

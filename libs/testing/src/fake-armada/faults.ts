@@ -32,7 +32,10 @@ export class Faults {
 }
 
 /** An error as a gRPC handler gives it. */
-export function rpcError(code: status, details: string): Partial<ServerErrorResponse> & { code: status; details: string } {
+export function rpcError(
+  code: status,
+  details: string,
+): Partial<ServerErrorResponse> & { code: status; details: string } {
   return Object.assign(new Error(details), { code, details });
 }
 

@@ -63,11 +63,15 @@ export class JobLife {
         return [...run, succeed];
       case 'fails': {
         const { exitCode } = fate;
-        return [...run, () => this.move(JobState.FAILED, jobEvents.failed(job, exitCode, false), failureOf(exitCode))];
+        return [
+          ...run,
+          () => this.move(JobState.FAILED, jobEvents.failed(job, exitCode, false), failureOf(exitCode)),
+        ];
       }
       case 'is-retried': {
         const { exitCode } = fate;
-        const fail = (): void => this.move(JobState.QUEUED, jobEvents.failed(job, exitCode, true), failureOf(exitCode));
+        const fail = (): void =>
+          this.move(JobState.QUEUED, jobEvents.failed(job, exitCode, true), failureOf(exitCode));
         return [...run, fail, ...run, succeed];
       }
       case 'is-preempted': {

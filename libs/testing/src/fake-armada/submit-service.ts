@@ -29,7 +29,8 @@ export class SubmitService {
       if (!this.state.queues.has(queue)) {
         return callback(rpcError(status.NOT_FOUND, `[SubmitJobs] could not find queue ${queue}`));
       }
-      if (jobSetId === '') return callback(rpcError(status.INVALID_ARGUMENT, '[SubmitJobs] job set id is empty'));
+      if (jobSetId === '')
+        return callback(rpcError(status.INVALID_ARGUMENT, '[SubmitJobs] job set id is empty'));
       callback(null, {
         jobResponseItems: jobRequestItems.map((item) => ({
           jobId: this.submit(queue, jobSetId, item),
@@ -74,6 +75,8 @@ export class SubmitService {
 }
 
 function fateOf({ podSpec, podSpecs }: JobSubmitRequestItem): Fate {
-  const exitCode = Number(/exit (\d{1,3})/.exec(Buffer.concat([podSpec, ...podSpecs]).toString('latin1'))?.[1] ?? 0);
+  const exitCode = Number(
+    /exit (\d{1,3})/.exec(Buffer.concat([podSpec, ...podSpecs]).toString('latin1'))?.[1] ?? 0,
+  );
   return exitCode === 0 ? { kind: 'succeeds' } : { kind: 'fails', exitCode };
 }

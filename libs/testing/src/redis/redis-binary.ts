@@ -105,9 +105,11 @@ async function fromRegistry(): Promise<string> {
 }
 
 async function download(file: string): Promise<Uint8Array> {
-  const indexes = [process.env['PIP_INDEX_URL'], process.env['UV_INDEX_URL'], 'https://pypi.org/simple'].filter(
-    (index): index is string => index !== undefined && index !== '',
-  );
+  const indexes = [
+    process.env['PIP_INDEX_URL'],
+    process.env['UV_INDEX_URL'],
+    'https://pypi.org/simple',
+  ].filter((index): index is string => index !== undefined && index !== '');
   const problems: string[] = [];
   for (const index of new Set(indexes)) {
     try {
@@ -129,7 +131,9 @@ async function downloadFrom(index: string, file: string): Promise<Uint8Array> {
     ? (JSON.parse(text) as { files: { filename: string; url: string }[] }).files.find(
         ({ filename }) => filename === file,
       )?.url
-    : [...text.matchAll(/href="([^"#]+)/g)].map(([, href]) => href).find((href) => href?.endsWith(`/${file}`));
+    : [...text.matchAll(/href="([^"#]+)/g)]
+        .map(([, href]) => href)
+        .find((href) => href?.endsWith(`/${file}`));
   if (link === undefined) throw new Error(`${page.host} does not list it`);
   return new Uint8Array(await (await get(new URL(link, listing.url), '*/*')).arrayBuffer());
 }

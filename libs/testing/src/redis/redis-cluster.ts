@@ -19,7 +19,10 @@ export class RedisClusterServers {
     try {
       await Promise.all(
         clients.map((client, i) => {
-          const [first, last] = [Math.floor((SLOTS * i) / MASTERS), Math.floor((SLOTS * (i + 1)) / MASTERS) - 1];
+          const [first, last] = [
+            Math.floor((SLOTS * i) / MASTERS),
+            Math.floor((SLOTS * (i + 1)) / MASTERS) - 1,
+          ];
           return client.call('CLUSTER', 'ADDSLOTSRANGE', first, last);
         }),
       );

@@ -68,7 +68,8 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
   let late: NodeJS.Timeout | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      const failed = (why: string): void => reject(new Error(`the Redis server ${why}: ${output.slice(-2_000)}`));
+      const failed = (why: string): void =>
+        reject(new Error(`the Redis server ${why}: ${output.slice(-2_000)}`));
       const heard = (chunk: Buffer): void => {
         output += chunk.toString();
         if (/Ready to accept connections/i.test(output)) resolve();

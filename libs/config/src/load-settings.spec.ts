@@ -1,0 +1,161 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SettingsError, loadSettings, settingsHelp, settingsTable } from './index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function fileWith(text: string): string {
+  const file = join(folder, 'settings.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+function problemsOf(env: Record<string, string>, argv: string[] = []): string {
+  try {
+    loadSettings({ argv, env });
+  } catch (error) {
+    expect(error).toBeInstanceOf(SettingsError);
+    return (error as Error).message;
+  }
+  throw new Error('no problem was found');
+}
+
+describe('settings', () => {
+  it('have defaults', () => {
+    expect(loadSettings({ argv: [], env: {} })).toMatchObject({
+      queryGrpcAddress: { host: '0.0.0.0', port: 60003 },
+      queryHttpAddress: { host: '0.0.0.0', port: 8090 },
+      ingesterHttpAddress: { host: '0.0.0.0', port: 8091 },
+      authMode: 'delegated',
+      followAfterPollMs: 600_000,
+      deleteAfterPollMs: 86_400_000,
+    });
+  });
+
+  it('come from the file, and the environment wins', () => {
+    const file = fileWith(
+      'armadaUrl: armada:50051\nlogLevel: debug\nmaxFollowedJobSets: 7\nfirstPollWait: 500ms\n',
+    );
+    const settings = loadSettings({ argv: ['--config', file], env: { LOG_LEVEL: 'warn' } });
+    expect(settings).toMatchObject({
+      armadaAddress: { text: 'armada:50051' },
+      logLevel: 'warn',
+      maxFollowedJobSets: 7,
+      firstPollWaitMs: 500,
+    });
+    expect(loadSettings({ argv: [], env: { CONFIG_FILE: file } }).logLevel).toBe('debug');
+  });
+
+  it('that are empty are as if they were not there', () => {
+    expect(loadSettings({ argv: ['--config', fileWith('')], env: { LOG_LEVEL: '' } }).logLevel).toBe('info');
+  });
+
+  it.each([
+    ['redis://h:1', { kind: 'single', url: 'redis://h:1' }],
+    ['rediss://u:p@h:6380/2', { kind: 'single', url: 'rediss://u:p@h:6380/2' }],
+    [
+      'redis-cluster://a:1,b:2',
+      {
+        kind: 'cluster',
+        tls: false,
+        nodes: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 2 },
+        ],
+      },
+    ],
+    [
+      'rediss-cluster://u:p%40@a:1,[::1]:2',
+      {
+        kind: 'cluster',
+        tls: true,
+        username: 'u',
+        password: 'p@',
+        nodes: [
+          { host: 'a', port: 1 },
+          { host: '::1', port: 2 },
+        ],
+      },
+    ],
+  ])('know where Redis is: %s', (url, target) => {
+    expect(loadSettings({ argv: [], env: { REDIS_URL: url } }).redis).toEqual(target);
+  });
+
+  it.each([
+    ['ARMADA_URL', 'https://armada:443'],
+    ['ARMADA_URL', 'armada'],
+    ['ARMADA_URL', 'armada:70000'],
+    ['REDIS_URL', 'http://h:1'],
+    ['REDIS_URL', 'redis-cluster://a,b'],
+    ['REDIS_URL', 'redis://'],
+    ['QUERY_GRPC_ADDRESS', '60003'],
+    ['AUTH_MODE', 'none'],
+    ['LOG_LEVEL', 'loud'],
+    ['FOLLOW_AFTER_POLL', '10'],
+    ['FOLLOW_AFTER_POLL', '-1m'],
+    ['FOLLOW_AFTER_POLL', '10 minutes'],
+    ['FOLLOW_AFTER_POLL', '9999999d'],
+    ['MAX_FOLLOWED_JOB_SETS', '0'],
+    ['MAX_FOLLOWED_JOB_SETS', '1e3'],
+  ])('refuse %s=%s, and say the name, the value and what is allowed', (name, value) => {
+    const message = problemsOf({ [name]: value });
+    expect(message).toContain(`${name} (environment) is "${value}", but must be `);
+  });
+
+  it('tell every problem at once', () => {
+    const message = problemsOf({ LOG_LEVEL: 'loud', ARMADA_URL: 'x', REDIS_URL: 'y' });
+    expect(message.split('\n')).toHaveLength(4);
+  });
+
+  it('never show a login', () => {
+    const message = problemsOf({ REDIS_URL: 'http://user:secret@h:1' });
+    expect(message).toContain('REDIS_URL');
+    expect(message).not.toMatch(/user|secret/);
+  });
+
+  it('refuse a name that is not one, in the file, and list those that are', () => {
+    const message = problemsOf({}, ['--config', fileWith('armadaURL: a:1\n')]);
+    expect(message).toContain('armadaURL (');
+    expect(message).toContain('armadaUrl');
+  });
+
+  it.each([
+    ['- a\n', 'must hold "name: value" lines'],
+    ['logLevel: [debug]\n', 'must be a single value, not a list'],
+    ['a: b: c\n', 'cannot be read'],
+  ])('refuse the file %j', (text, problem) => {
+    expect(problemsOf({}, ['--config', fileWith(text)])).toContain(problem);
+  });
+
+  it('refuse a file that is not there, and arguments that are none', () => {
+    expect(problemsOf({ CONFIG_FILE: '/nowhere/x.yaml' })).toContain('/nowhere/x.yaml cannot be read');
+    expect(problemsOf({}, ['--port', '1'])).toContain('--config FILE');
+  });
+
+  it('refuse what is right one by one, and not together', () => {
+    expect(problemsOf({ FOLLOW_AFTER_POLL: '2h' })).toContain('FOLLOW_UNFINISHED_AFTER_POLL is shorter');
+    expect(problemsOf({ DELETE_AFTER_POLL: '30m' })).toContain('DELETE_AFTER_POLL is shorter');
+  });
+
+  it('are all in the help', () => {
+    for (const name of ['ARMADA_URL', 'QUERY_GRPC_ADDRESS', 'SLICE_LENGTH']) {
+      expect(settingsHelp('query')).toContain(name);
+    }
+  });
+
+  it('stand in the README as they are', () => {
+    const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+    const table = /<!-- settings -->\n\n([\s\S]*?)\n\n<!-- \/settings -->/.exec(readme)?.[1];
+    expect(table && normalized(table)).toBe(normalized(settingsTable()));
+  });
+});
+
+/** Formatting pads the columns of a table. */
+function normalized(table: string): string {
+  return table
+    .replace(/ +/g, ' ')
+    .replace(/-+/g, '-')
+    .replace(/ ?\| ?/g, '|');
+}

@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { compareMessageIds, formatMessageId, parseMessageId } from './index.js';
+
+const id = fc.record({
+  ms: fc.integer({ min: 0, max: 1e14 }),
+  sequence: fc.nat(),
+  index: fc.nat({ max: 999_999_999 }),
+  last: fc.boolean(),
+});
+
+describe('message ids', () => {
+  it('are read as they are written', () => {
+    fc.assert(fc.property(id, (one) => expect(parseMessageId(formatMessageId(one))).toEqual(one)));
+  });
+
+  it('are compared as numbers, not as text', () => {
+    const order = ['999:0:0:1', '1000:0:0:0', '1000:0:2:0', '1000:0:10:0', '1000:9:0:0', '1000:10:0:1'];
+    const ids = order.map((text) => parseMessageId(text));
+    const sorted = [...ids].reverse().sort((a, b) => (a && b ? compareMessageIds(a, b) : 0));
+    expect(sorted).toEqual(ids);
+  });
+
+  it('may be in the older form, which names the first message of an entry', () => {
+    expect(parseMessageId('1795493217053-3')).toEqual({
+      ms: 1_795_493_217_053,
+      sequence: 3,
+      index: 0,
+      last: false,
+    });
+  });
+
+  it.each([
+    '',
+    '1',
+    '1:2',
+    '1:2:3',
+    '1:2:3:2',
+    '1:2:3:4:5',
+    'a:0:0:0',
+    '-1:0:0:0',
+    '1.5:0:0:0',
+    ' 1:0:0:0',
+    '9'.repeat(16) + ':0:0:0',
+  ])('are not read from "%s"', (text) => expect(parseMessageId(text)).toBeUndefined());
+});

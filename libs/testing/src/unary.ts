@@ -1,0 +1,46 @@
+import { Metadata, type CallOptions, type Client } from '@grpc/grpc-js';
+
+/** A unary method, as the generated contracts define it. */
+export interface UnaryMethod<Q, A> {
+  readonly path: string;
+  readonly requestSerialize: (request: Q) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => A;
+}
+
+export interface Answered<A> {
+  readonly answer: A;
+  readonly trailers: Metadata;
+}
+
+/** Calls a method and waits for its answer with the trailing metadata. Rejects with gRPC's ServiceError. */
+export function unary<Q, A>(
+  client: Client,
+  { path, requestSerialize, responseDeserialize }: UnaryMethod<Q, A>,
+  request: Q,
+  options: CallOptions = {},
+): Promise<Answered<A>> {
+  return new Promise((resolve, reject) => {
+    let answer: A | undefined;
+    let trailers: Metadata | undefined;
+    const settle = (): void => {
+      if (answer !== undefined && trailers !== undefined) resolve({ answer, trailers });
+    };
+    const call = client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      new Metadata(),
+      options,
+      (error, response) => {
+        if (error !== null) reject(error);
+        else answer = response;
+        settle();
+      },
+    );
+    call.on('status', ({ metadata }) => {
+      trailers = metadata;
+      settle();
+    });
+  });
+}

@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { ESLint } from 'eslint';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const BOUNDARIES = '@nx/enforce-module-boundaries';
+
+/** Lints a text as if it stood in an existing file of a project; gives the rules it breaks. */
+async function rulesBroken(file: string, text: string): Promise<string[]> {
+  const eslint = new ESLint({ cwd: ROOT });
+  const results = await eslint.lintText(text, { filePath: join(ROOT, file) });
+  return results.flatMap(({ messages }) => messages.map(({ ruleId, message }) => `${ruleId}: ${message}`));
+}
+
+const FOLD = 'libs/job-state/src/fold.ts';
+
+describe('the layers: apps → edge → mapping → domain', () => {
+  it.each([
+    [
+      'the domain, of the store',
+      FOLD,
+      "import { RedisJobSink } from '@ajs/job-store';\nexport const x = RedisJobSink;",
+    ],
+    [
+      'the domain, of the wire',
+      FOLD,
+      "import { Cause } from '@ajs/contracts/api/event';\nexport const x = Cause;",
+    ],
+    [
+      'the domain, of a framework',
+      FOLD,
+      "import { Injectable } from '@nestjs/common';\nexport const x = Injectable;",
+    ],
+    ['the domain, of a client', FOLD, "import { Redis } from 'ioredis';\nexport const x = Redis;"],
+    [
+      'the mapping, of the edge',
+      'libs/wire-mapping/src/to-legacy.ts',
+      "import { RedisJobSink } from '@ajs/job-store';\nexport const x = RedisJobSink;",
+    ],
+    [
+      'the edge, of test servers',
+      'libs/job-store/src/redis-life.ts',
+      "import { RedisServer } from '@ajs/testing';\nexport const x = RedisServer;",
+    ],
+  ])('forbid an import by %s', async (_, file, text) => {
+    expect(await rulesBroken(file, text)).toEqual([expect.stringContaining(BOUNDARIES)]);
+  });
+
+  it('forbid an import of an application by a lib', async () => {
+    const text =
+      "import { Following } from '../../../apps/ingester/src/following.js';\nexport const x = Following;";
+    expect(await rulesBroken('libs/subscriptions/src/turns.ts', text)).toEqual([
+      expect.stringContaining(BOUNDARIES),
+    ]);
+  });
+
+  it('allow what points down', async () => {
+    const text = "import { fold } from '@ajs/job-state';\nexport const x = fold;";
+    const broken = await rulesBroken('libs/job-store/src/redis-life.ts', text);
+    expect(broken.filter((rule) => rule.startsWith(BOUNDARIES))).toEqual([]);
+  });
+});
+
+describe('the pure libs', () => {
+  it.each([
+    [
+      'files',
+      "import { readFileSync } from 'node:fs';\nexport const x = readFileSync;",
+      'no-restricted-imports',
+    ],
+    ['a clock', 'export const x = Date.now();', 'no-restricted-properties'],
+    ['chance', 'export const x = Math.random();', 'no-restricted-properties'],
+    ['the environment', "export const x = process.env['X'];", 'no-restricted-globals'],
+    ['the network', "export const x = fetch('http://x');", 'no-restricted-globals'],
+    ['timers', 'export const x = setTimeout(() => undefined, 1);', 'no-restricted-globals'],
+  ])('may not use %s', async (_, text, rule) => {
+    for (const file of [FOLD, 'libs/redis-keys/src/shard.ts', 'libs/wire-mapping/src/to-legacy.ts']) {
+      expect(await rulesBroken(file, text)).toEqual([expect.stringContaining(rule)]);
+    }
+  });
+});

@@ -2,14 +2,7 @@ import { EventService, EventStreamMessage, type JobSetRequest } from '@ajs/contr
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState, JobSubmitRequestItem, SubmitService } from '@ajs/contracts/api/submit';
 import { FaultServiceService } from '@ajs/contracts/fakearmada/v1/faults';
-import {
-  Client,
-  Metadata,
-  credentials,
-  status,
-  type ClientReadableStream,
-  ,
-} from '@grpc/grpc-js';
+import { Client, Metadata, credentials, status, type ClientReadableStream } from '@grpc/grpc-js';
 import { allRecordings, eventually, unary } from '../index.js';
 import { NO_FAULTS } from './faults.js';
 import { FakeArmada } from './fake-armada.js';
@@ -72,7 +65,11 @@ const setFaults = (some: Partial<typeof NO_FAULTS>) =>
 async function submit(item: Partial<JobSubmitRequestItem> = {}): Promise<string> {
   armada.state.queues.add('q');
   const jobRequestItems = [{ ...JobSubmitRequestItem.decode(EMPTY), ...item }];
-  const { answer } = await unary(client, SubmitService.submitJobs, { queue: 'q', jobSetId: 's', jobRequestItems });
+  const { answer } = await unary(client, SubmitService.submitJobs, {
+    queue: 'q',
+    jobSetId: 's',
+    jobRequestItems,
+  });
   return answer.jobResponseItems[0]?.jobId ?? '';
 }
 
@@ -89,7 +86,7 @@ describe('recordings', () => {
       const jobIds = [...Object.keys(recording.states), 'unknown-id'];
       const { jobStates } = await call(jobs.getJobStatus.bind(jobs), { jobIds });
       const { jobErrors } = await call(jobs.getJobErrors.bind(jobs), { jobIds });
-        for (const [jobId, name] of Object.entries(recording.states)) {
+      for (const [jobId, name] of Object.entries(recording.states)) {
         expect(jobStates[jobId]).toBe(JobState[name as keyof typeof JobState]);
       }
       expect(jobStates['unknown-id']).toBe(JobState.UNKNOWN);
@@ -167,7 +164,9 @@ describe('submitted jobs', () => {
     client = new Client(await armada.listen('127.0.0.1:0'), insecure);
     const jobId = await submit();
     const request = { jobId, jobSetId: 's', queue: 'q', jobIds: [], reason: 'enough' };
-    expect((await unary(client, SubmitService.cancelJobs, request)).answer).toEqual({ cancelledIds: [jobId] });
+    expect((await unary(client, SubmitService.cancelJobs, request)).answer).toEqual({
+      cancelledIds: [jobId],
+    });
     expect(armada.state.jobs.get(jobId)?.state).toBe(JobState.CANCELLED);
   });
 

@@ -82,10 +82,9 @@ describe('recordings', () => {
       expect(end.code).toBe(status.OK);
       expect(messages).toEqual(recording.messages.map(({ bytes }) => bytes));
 
-      const jobs = new JobsClient(address, insecure);
       const jobIds = [...Object.keys(recording.states), 'unknown-id'];
-      const { jobStates } = await call(jobs.getJobStatus.bind(jobs), { jobIds });
-      const { jobErrors } = await call(jobs.getJobErrors.bind(jobs), { jobIds });
+      const { jobStates } = (await unary(client, JobsService.getJobStatus, { jobIds })).answer;
+      const { jobErrors } = (await unary(client, JobsService.getJobErrors, { jobIds })).answer;
       for (const [jobId, name] of Object.entries(recording.states)) {
         expect(jobStates[jobId]).toBe(JobState[name as keyof typeof JobState]);
       }

@@ -9,7 +9,7 @@ import {
 } from '@ajs/contracts/jobservice/jobservice';
 import type { SubscriptionView } from '@ajs/job-store';
 import { toLegacyResponse } from '@ajs/wire-mapping';
-import { Metadata, status, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, status, type ServerUnaryCall } from '@grpc/grpc-js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 
 /** Names longer than this are not Armada's. Bytes of UTF-8. */
@@ -38,7 +38,7 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
     getJobStatus: (call, callback) => {
       const invalid = problemOf(call.request);
       if (invalid !== undefined) {
-        callback({ code: status.INVALID_ARGUMENT, details: invalid } as ServiceError);
+        callback({ code: status.INVALID_ARGUMENT, details: invalid });
         return;
       }
       const began = performance.now();

@@ -34,7 +34,7 @@ export class RedisJobLister implements JobLister {
     if (generation === undefined) return { now, jobs: found };
     jobIds.forEach((jobId, i) => {
       const record = jobs[2 * i];
-      if (record != null) found.set(jobId, toStatus(record, jobs[2 * i + 1] ?? undefined));
+      if (Buffer.isBuffer(record)) found.set(jobId, toStatus(record, jobs[2 * i + 1] ?? undefined));
     });
     return {
       now,

@@ -1,4 +1,4 @@
-import { JobState } from '@ajs/contracts/api/submit';
+import { type JobState } from '@ajs/contracts/api/submit';
 import type { EventMessage } from '@ajs/contracts/api/event';
 import { EventLog } from './event-log.js';
 

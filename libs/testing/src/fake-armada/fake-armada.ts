@@ -35,7 +35,7 @@ export class FakeArmada {
   constructor({ seed = 1, stepMs = 300 }: FakeArmadaOptions = {}) {
     this.random = seededRandom(seed);
     this.submit = new SubmitService(this.state, this.faults, { newJobId: ulidFactory(this.random), stepMs });
-    this.server.addService(eventService as ServiceDefinition, this.events.implementation);
+    this.server.addService(eventService, this.events.implementation);
     this.server.addService(subset(JobsService, JOBS_METHODS), { ...jobsService(this.state, this.faults) });
     this.server.addService(subset(SubmitDefinition, SUBMIT_METHODS), { ...this.submit.implementation });
     this.server.addService(FaultServiceService, faultService(this.state, this.faults, this.events));

@@ -1,0 +1,178 @@
+import { JobRunningEvent } from '@ajs/contracts/api/event';
+import type { StreamMessage } from '@ajs/job-state';
+import type { EventStream, StreamEnd, StreamRequest } from '@ajs/subscriptions';
+import { FakeArmada, allRecordings, eventually, freePort, jobEvents } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import { createArmadaClient, type ArmadaClient } from './index.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const REF = { ...KEY, jobId: '01m85vrgp7whz55kx8f03d6510' };
+
+let armada: FakeArmada;
+let client: ArmadaClient;
+const counted = { unknown: 0, malformed: 0 };
+
+function clientOf(address: string, largestMessageBytes = 1_000_000): ArmadaClient {
+  const counter = { unknownKind: () => counted.unknown++, malformed: () => counted.malformed++ };
+  return createArmadaClient({ address, largestMessageBytes, counter });
+}
+
+beforeEach(async () => {
+  armada = new FakeArmada();
+  armada.state.queues.add('q');
+  client = clientOf(await armada.listen('127.0.0.1:0'));
+});
+
+afterEach(() => {
+  client.close();
+  armada.stop();
+});
+
+interface Heard {
+  readonly messages: StreamMessage[];
+  readonly ends: StreamEnd[];
+  readonly stream: EventStream;
+}
+
+function open(request: Partial<StreamRequest> = {}): Heard {
+  const messages: StreamMessage[] = [];
+  const ends: StreamEnd[] = [];
+  const stream = client.events.open(
+    { key: KEY, from: '', watch: false, ...request },
+    { message: (message) => messages.push(message), end: (end) => ends.push(end) },
+  );
+  return { messages, ends, stream };
+}
+
+const ended = ({ ends }: Heard): Promise<StreamEnd> => eventually('the stream ends', () => ends[0]);
+const log = () => armada.state.openLog(KEY.queue, KEY.jobSetId);
+
+describe('event streams of Armada', () => {
+  it('a read brings what exists, in its order, and ends', async () => {
+    for (const recording of allRecordings()) {
+      armada.replay(recording);
+      const read = open({ key: { queue: recording.queue, jobSetId: recording.jobSetId } });
+      expect((await ended(read)).kind).toBe('end');
+      expect(read.messages.map(({ cursor }) => cursor)).toEqual(recording.messages.map(({ id }) => id));
+    }
+  });
+
+  it('a read from a cursor brings what comes after it', async () => {
+    log().append([...jobEvents.leased(REF), ...jobEvents.succeeded(REF)]);
+    const all = open();
+    await ended(all);
+    const rest = open({ from: all.messages[0]?.cursor ?? '' });
+    await ended(rest);
+    expect(rest.messages).toEqual(all.messages.slice(1));
+  });
+
+  it('a watch brings what comes, until it is cancelled', async () => {
+    const watch = open({ watch: true });
+    await eventually('it is open', () => armada.events.streams === 1);
+    log().append(jobEvents.leased(REF));
+    await eventually('the event is there', () => watch.messages.length === 1);
+    watch.stream.cancel();
+    expect(await ended(watch)).toMatchObject({ kind: 'cancelled' });
+    await eventually('the server lets go of it', () => armada.events.streams === 0);
+    expect(watch.ends).toHaveLength(1);
+  });
+
+  it('a paused stream brings nothing more until it is resumed', async () => {
+    const watch = open({ watch: true });
+    await eventually('it is open', () => armada.events.streams === 1);
+    watch.stream.pause();
+    for (let i = 0; i < 20_000; i++) log().append(jobEvents.leased(REF));
+    // Another stream has seen them all: this one could have, too.
+    const read = open();
+    await ended(read);
+    expect(read.messages).toHaveLength(20_000);
+    const paused = watch.messages.length;
+    expect(paused).toBeLessThan(20_000);
+    watch.stream.resume();
+    await eventually('the rest is there', () => watch.messages.length === 20_000);
+    watch.stream.cancel();
+  });
+
+  it.each([
+    ['the server stops', status.UNAVAILABLE, 'retry'],
+    ['the server closes the watch', status.OK, 'end'],
+  ])('%s', async (_, code, kind) => {
+    const watch = open({ watch: true });
+    await eventually('it is open', () => armada.events.streams === 1);
+    armada.events.endStreams(code);
+    expect((await ended(watch)).kind).toBe(kind);
+  });
+
+  it('a queue that is not there, or not for us', async () => {
+    expect(await ended(open({ key: { queue: 'nope', jobSetId: 's' } }))).toEqual({
+      kind: 'gone',
+      reason: 'NOT_FOUND: [GetJobSetEvents] Queue nope does not exist',
+    });
+    armada.faults.set({ deniedQueues: ['q'] });
+    expect((await ended(open())).kind).toBe('denied');
+  });
+
+  it('a server that is not there', async () => {
+    client.close();
+    client = clientOf(`127.0.0.1:${await freePort()}`);
+    const end = await ended(open({ watch: true }));
+    expect(end).toMatchObject({ kind: 'retry', reason: expect.stringContaining('UNAVAILABLE') as string });
+    await expect(client.health()).rejects.toThrow();
+  });
+
+  it('a server that takes a read and says nothing is given up', async () => {
+    armada.faults.set({ hang: true });
+    const read = open();
+    await eventually('the call is taken', () => armada.events.streams === 1);
+    const end = await eventually('it is given up', () => read.ends[0], 15_000);
+    expect(end).toMatchObject({ kind: 'retry', reason: expect.stringContaining('said nothing') as string });
+  }, 20_000);
+
+  it('a message above our limit ends the stream, and is not taken in', async () => {
+    client.close();
+    client = clientOf(await restart(), 10_000);
+    const value = { ...JobRunningEvent.decode(new Uint8Array()), ...REF, nodeName: 'n'.repeat(20_000) };
+    log().append([{ events: { $case: 'running', value } }]);
+    const read = open();
+    expect(await ended(read)).toMatchObject({
+      kind: 'retry',
+      reason: expect.stringContaining('RESOURCE_EXHAUSTED') as string,
+    });
+    expect(read.messages).toEqual([]);
+  });
+
+  it('messages of an unknown kind, or that name no job, are counted, and the cursor moves past them', async () => {
+    log().append([
+      { events: undefined },
+      ...jobEvents.leased({ ...REF, jobId: '' }),
+      ...jobEvents.leased(REF),
+    ]);
+    const before = { ...counted };
+    const read = open();
+    await ended(read);
+    expect(read.messages.map(({ event }) => event?.kind)).toEqual([undefined, undefined, 'leased']);
+    expect(counted).toEqual({ unknown: before.unknown + 1, malformed: before.malformed + 1 });
+  });
+
+  it('more streams than one connection has room for all open', async () => {
+    const watches = Array.from({ length: 250 }, (_, i) =>
+      open({ key: { queue: 'q', jobSetId: `s${i}` }, watch: true }),
+    );
+    await eventually('all are open', () => armada.events.streams === 250);
+    for (const { stream } of watches) stream.cancel();
+    await eventually('all are closed', () => armada.events.streams === 0);
+  });
+
+  it('Armada that answers its Health is healthy', async () => {
+    await expect(client.health()).resolves.toBeUndefined();
+    armada.faults.set({ unavailable: true });
+    await expect(client.health()).rejects.toThrow('UNAVAILABLE');
+  });
+});
+
+async function restart(): Promise<string> {
+  armada.stop();
+  armada = new FakeArmada();
+  armada.state.queues.add('q');
+  return armada.listen('127.0.0.1:0');
+}

@@ -47,7 +47,8 @@ export class Intake {
   private state: SubscriptionReport['state'] = 'connecting';
   private reason = '';
   private due = false;
-  private writing: Promise<void> | undefined;
+  private draining = false;
+  private drained = Promise.resolve();
 
   constructor(private readonly options: IntakeOptions) {
     this.tailCursor = options.writer.cursor;
@@ -95,7 +96,7 @@ export class Intake {
 
   /** Writes what was taken, and then nothing more. */
   async close(): Promise<void> {
-    await this.writing;
+    await this.drained;
     this.stopping.abort();
   }
 
@@ -105,31 +106,34 @@ export class Intake {
   }
 
   private pump(): void {
-    if (this.writing !== undefined || this.stopping.signal.aborted) return;
-    this.writing = this.drain()
-      .catch((error: unknown) => {
-        this.stopping.abort();
-        this.options.failed(error instanceof Error ? error : new Error(String(error)));
-      })
-      .finally(() => {
-        this.writing = undefined;
-      });
+    if (this.draining || this.stopping.signal.aborted) return;
+    this.draining = true;
+    this.drained = this.drain().catch((error: unknown) => {
+      this.stopping.abort();
+      this.options.failed(error instanceof Error ? error : new Error(String(error)));
+    });
   }
 
   private async drain(): Promise<void> {
     // What arrives within one turn of the event loop is written together.
     await Promise.resolve();
-    while (!this.stopping.signal.aborted && (this.queue.length > 0 || this.due)) {
-      const messages = this.queue.slice(0, BATCH);
-      this.due = false;
-      await this.write(messages);
-      this.queue.splice(0, messages.length);
-      if (this.held && this.queue.length <= FEW_ENOUGH) this.setHeld(false);
+    try {
+      while (!this.stopping.signal.aborted && (this.queue.length > 0 || this.due)) {
+        const messages = this.queue.slice(0, BATCH);
+        this.due = false;
+        await this.write(messages);
+        this.queue.splice(0, messages.length);
+        if (this.held && this.queue.length <= FEW_ENOUGH) this.setHeld(false);
+      }
+    } finally {
+      // In one step with the last look at the queue: what comes later pumps again.
+      this.draining = false;
     }
   }
 
   private async write(messages: readonly StreamMessage[]): Promise<void> {
     const { writer, lease, observer } = this.options;
+    const marker = this.level;
     const level = this.levelWith(messages.length);
     for (;;) {
       if (!lease.isHeld()) throw new LeaseLostError();
@@ -155,17 +159,20 @@ export class Intake {
     this.backoff.reset();
     this.applied += messages.length;
     if (level !== undefined) this.wasLevel = true;
-    if (this.level !== undefined && this.level.after <= this.applied) this.level = undefined;
+    // Only what this write told is told: another moment may have been learned meanwhile.
+    if (marker !== undefined && marker.after <= this.applied && this.level === marker) this.level = undefined;
     if (messages.length > 0) observer.applied(messages.length);
   }
 
   /** The moment the job set is level with once these messages are written, if it is then. */
   private levelWith(messages: number): number | undefined {
-    const all = messages === this.queue.length;
+    const moments: number[] = [];
     // An event of a live watch is a sign that the watch brings what there is.
-    if (all && messages > 0 && this.state === 'live' && this.wasLevel) return this.lastAcceptedAt;
-    if (this.level !== undefined && this.level.after <= this.applied + messages) return this.level.at;
-    return undefined;
+    if (messages > 0 && messages === this.queue.length && this.state === 'live' && this.wasLevel) {
+      moments.push(this.lastAcceptedAt);
+    }
+    if (this.level !== undefined && this.level.after <= this.applied + messages) moments.push(this.level.at);
+    return moments.length === 0 ? undefined : Math.max(...moments);
   }
 
   private setHeld(held: boolean): void {

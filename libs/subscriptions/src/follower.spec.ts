@@ -1,0 +1,229 @@
+import { MemoryJobStore, type Batch, type JobSink } from '@ajs/job-store';
+import { eventually } from '@ajs/testing';
+import type { StreamEnd } from './event-source.js';
+import { FOLLOW_TIMING, Follower, type FollowTiming } from './follower.js';
+import { LeaseLostError } from './lease.js';
+import { ScriptedSource, aMessage, running, type OpenedStream } from './scripted-source.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const END: StreamEnd = { kind: 'end', reason: '' };
+const HOURS = 3_600_000;
+const SOON: Partial<FollowTiming> = { firstRetry: 1, longestRetry: 5, longestRefusedRetry: 5 };
+const ignore = (): void => undefined;
+const running_: Follower[] = [];
+afterEach(() => running_.splice(0).forEach((follower) => follower.stop()));
+
+function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
+  const store = new MemoryJobStore();
+  const source = new ScriptedSource();
+  const lease = { held: true, isHeld: () => lease.held };
+  const ends: [kind: string, inARow: number][] = [];
+  const stale: unknown[] = [];
+  const follower = new Follower({
+    key: KEY,
+    sink: sink ?? store,
+    source,
+    lease,
+    observer: {
+      turnStarted: ignore,
+      turnEnded: ignore,
+      streamEnded: (_, { kind }, __, inARow) => ends.push([kind, inARow]),
+      applied: ignore,
+      staleWriter: (key) => stale.push(key),
+      writeFailed: ignore,
+    },
+    timing: { ...FOLLOW_TIMING, silenceCheck: HOURS, ...timing },
+  });
+  running_.push(follower);
+  const done = follower.run();
+  done.catch(ignore);
+  const stream = (n: number): Promise<OpenedStream> => eventually(`stream ${n}`, () => source.opened[n]);
+  const view = () => store.read(KEY, ['job']);
+  const inState = (state: string) =>
+    eventually(`the subscription is ${state}`, async () => {
+      const { subscription } = await view();
+      return subscription?.state === state ? subscription : undefined;
+    });
+  /** Lets the catch-up find these messages and end; gives the watch that follows. */
+  const catchUp = async (...messages: ReturnType<typeof running>[]): Promise<OpenedStream> => {
+    const read = await stream(source.opened.length === 0 ? 0 : source.opened.length - 1);
+    for (const message of messages) read.listener.message(message);
+    source.end(read, END);
+    return eventually('the watch', () => source.live.find(({ request }) => request.watch));
+  };
+  return { store, source, lease, ends, stale, follower, done, stream, view, inState, catchUp };
+}
+
+/** The store, with a look at every batch before it is written. */
+function watched(store: MemoryJobStore, before: (batch: Batch) => Promise<unknown>): JobSink {
+  return {
+    open: async (key) => {
+      const writer = await store.open(key);
+      const write = writer.write.bind(writer);
+      return Object.assign(writer, { write: (batch: Batch) => before(batch).then(() => write(batch)) });
+    },
+  };
+}
+
+describe('a follower', () => {
+  it('reads what exists, then watches from there, and is live', async () => {
+    const { stream, catchUp, inState, view } = follow();
+    expect((await stream(0)).request).toEqual({ key: KEY, from: '', watch: false });
+    const watch = await catchUp(running(1), aMessage(2));
+    expect(watch.request).toEqual({ key: KEY, from: '2:0:0:1', watch: true });
+    expect((await inState('live')).levelAt).toEqual(expect.any(Number));
+    watch.listener.message(aMessage(3, { kind: 'succeeded', jobId: 'job', at: 3, placement: {} }));
+    await eventually(
+      'the event is folded',
+      async () => (await view()).jobs.get('job')?.state === 'SUCCEEDED',
+    );
+  });
+
+  it('resumes from the cursor that Redis holds', async () => {
+    const store = new MemoryJobStore();
+    const writer = await store.open(KEY);
+    await writer.write({
+      cursor: '7:0:0:1',
+      records: new Map(),
+      subscription: { state: 'live', reason: '' },
+    });
+    const { stream } = follow({}, store);
+    expect((await stream(0)).request.from).toBe('7:0:0:1');
+  });
+
+  it('follows again from what it took when a stream ends, backing off', async () => {
+    const { source, catchUp, inState, stream, ends } = follow(SOON);
+    const watch = await catchUp(running(1));
+    watch.listener.message(running(2));
+    source.end(watch, { kind: 'retry', reason: 'UNAVAILABLE: bye' });
+    expect((await inState('connecting')).reason).toBe('UNAVAILABLE: bye');
+    const read = await stream(2);
+    expect(read.request).toMatchObject({ from: '2:0:0:1', watch: false });
+    source.end(read, { kind: 'retry', reason: 'UNAVAILABLE: still' });
+    source.end(await stream(3), END);
+    await inState('live');
+    expect(ends).toEqual([
+      ['retry', 1],
+      ['retry', 2],
+    ]);
+  });
+
+  it('says that we may not watch the queue, and tries again', async () => {
+    const { source, stream, inState } = follow(SOON);
+    source.end(await stream(0), { kind: 'denied', reason: 'PERMISSION_DENIED: no' });
+    expect((await inState('denied')).reason).toBe('PERMISSION_DENIED: no');
+    source.end(await stream(1), END);
+    await inState('live');
+  });
+
+  it('believes that a queue is gone only after a while: servers learn of new ones late', async () => {
+    const { source, stream, inState, view } = follow({ ...SOON, goneAfter: 60 });
+    source.end(await stream(0), { kind: 'gone', reason: 'NOT_FOUND: no queue' });
+    const told = await eventually('the reason', async () => {
+      const { subscription } = await view();
+      return subscription?.reason === '' ? undefined : subscription;
+    });
+    expect(told).toEqual({ state: 'connecting', reason: 'NOT_FOUND: no queue' });
+    for (let n = 1; (await view()).subscription?.state !== 'gone'; n++) {
+      source.end(await stream(n), { kind: 'gone', reason: 'NOT_FOUND: no queue' });
+    }
+    // Then it has no jobs, as of a read that said so.
+    expect((await inState('gone')).levelAt).toEqual(expect.any(Number));
+  });
+
+  it('reads beside the watch when somebody asks, and proves the job set level as of then', async () => {
+    const { source, follower, catchUp, inState, view } = follow({ askSpacing: 0 });
+    await catchUp(running(1));
+    const before = (await inState('live')).levelAt ?? 0;
+    const askedAt = performance.now();
+    follower.ask();
+    const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
+    expect(read.request.from).toBe('1:0:0:1');
+    source.end(read, END);
+    await eventually('it is level', async () => ((await view()).subscription?.levelAt ?? 0) >= askedAt);
+    expect(before).toBeLessThan(askedAt);
+    expect(source.live).toHaveLength(1);
+  });
+
+  it('begins such reads no more often than its spacing allows', async () => {
+    const { source, follower, catchUp, inState } = follow({ askSpacing: HOURS });
+    await catchUp();
+    await inState('live');
+    for (let i = 0; i < 10; i++) follower.ask();
+    expect(source.opened).toHaveLength(2);
+  });
+
+  it('checks a silent watch by a read, takes what the watch lacks, and opens it anew', async () => {
+    const { source, catchUp, view, stream } = follow({ ...SOON, silenceCheck: 0, watchLag: 0 });
+    const watch = await catchUp();
+    const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
+    read.listener.message(running(5));
+    source.end(read, END);
+    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
+    await eventually('the watch is given up', () => watch.ended);
+    expect(await eventually('another', () => source.live[0])).toMatchObject({ request: { from: '5:0:0:1' } });
+    expect((await stream(0)).ended).toBe(true);
+  });
+
+  it('opens the job set again when somebody else wrote it, and goes on from what is there', async () => {
+    const { store, source, catchUp, stale, inState } = follow(SOON);
+    const watch = await catchUp(running(1));
+    await inState('live');
+    const other = await store.open(KEY);
+    await other.write({ cursor: '9:0:0:1', records: new Map(), subscription: { state: 'live', reason: '' } });
+    watch.listener.message(running(2));
+    await eventually('it noticed', () => stale.length === 1);
+    const read = await eventually('it reads again', () =>
+      source.live.find(({ request }) => request.from === '9:0:0:1'),
+    );
+    expect(read.request.watch).toBe(false);
+  });
+
+  it('writes signs of life while nothing comes', async () => {
+    const store = new MemoryJobStore();
+    const written: Batch[] = [];
+    const { stream, source } = follow(
+      { contactEvery: 0 },
+      watched(store, (batch) => Promise.resolve(written.push(batch))),
+    );
+    source.end(await stream(0), END);
+    await eventually('three of them', () => written.length > 4);
+    expect(written.every(({ records, cursor }) => records.size === 0 && cursor === '')).toBe(true);
+  });
+
+  it('ends without a trace of what it may no longer write when the lease is lost', async () => {
+    const { lease, catchUp, done, view, inState, source } = follow(SOON);
+    const watch = await catchUp();
+    await inState('live');
+    lease.held = false;
+    watch.listener.message(running(1));
+    await expect(done).rejects.toThrow(LeaseLostError);
+    expect((await view()).jobs.size).toBe(0);
+    expect(source.live).toEqual([]);
+  });
+
+  it('stopped, has written what it took, and leaves no stream open', async () => {
+    const { catchUp, follower, done, view, source } = follow();
+    const watch = await catchUp();
+    watch.listener.message(running(1));
+    follower.stop();
+    await done;
+    expect((await view()).jobs.get('job')?.state).toBe('RUNNING');
+    expect(source.live).toEqual([]);
+  });
+
+  it('lets the streams wait while Redis is slow', async () => {
+    const store = new MemoryJobStore();
+    let open: () => void = ignore;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const { stream } = follow(
+      {},
+      watched(store, () => opened),
+    );
+    const read = await stream(0);
+    for (let ms = 1; ms <= 2_000; ms++) read.listener.message(running(ms));
+    expect(read.paused).toBe(true);
+    open();
+    await eventually('it goes on', () => !read.paused);
+  });
+});

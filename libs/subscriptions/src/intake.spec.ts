@@ -1,0 +1,167 @@
+import { MemoryJobStore, StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
+import { eventually } from '@ajs/testing';
+import type { FollowObserver } from './follow-observer.js';
+import { Intake } from './intake.js';
+import { LeaseLostError } from './lease.js';
+import { aMessage, running } from './scripted-source.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const ignore = (): void => undefined;
+
+/** A writer that lets a test see what it is given, and make it wait or fail. */
+class WatchedWriter implements JobSetWriter {
+  readonly key = KEY;
+  readonly batches: Batch[] = [];
+  before: () => Promise<void> = () => Promise.resolve();
+
+  constructor(private readonly writer: JobSetWriter) {}
+
+  get cursor(): string {
+    return this.writer.cursor;
+  }
+
+  get unfinished(): number {
+    return this.writer.unfinished;
+  }
+
+  load(jobIds: Iterable<string>): ReturnType<JobSetWriter['load']> {
+    return this.writer.load(jobIds);
+  }
+
+  async write(batch: Batch): Promise<void> {
+    await this.before();
+    await this.writer.write(batch);
+    this.batches.push(batch);
+  }
+}
+
+async function setUp() {
+  const store = new MemoryJobStore();
+  const writer = new WatchedWriter(await store.open(KEY));
+  const holds: boolean[] = [];
+  const failures: Error[] = [];
+  const writeFailures: Error[] = [];
+  const lease = { held: true, isHeld: () => lease.held };
+  const observer: FollowObserver = {
+    turnStarted: ignore,
+    turnEnded: ignore,
+    streamEnded: ignore,
+    applied: ignore,
+    staleWriter: ignore,
+    writeFailed: (_, error) => writeFailures.push(error),
+  };
+  const intake = new Intake({
+    writer,
+    lease,
+    observer,
+    hold: (held) => holds.push(held),
+    failed: (error) => failures.push(error),
+  });
+  return { store, writer, intake, holds, failures, writeFailures, lease };
+}
+
+/** Holds every write until it is called. */
+function gate(writer: WatchedWriter): () => void {
+  let open: () => void = ignore;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  writer.before = () => opened;
+  return open;
+}
+
+describe('the intake of a job set', () => {
+  it('writes what it takes, with the cursor of the last message', async () => {
+    const { store, intake, writer } = await setUp();
+    intake.accept(running(1, 'a'));
+    intake.accept(aMessage(2));
+    await eventually('it is written', () => writer.cursor === '2:0:0:1');
+    expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('RUNNING');
+    expect(writer.batches).toHaveLength(1);
+  });
+
+  it('takes messages once and in one order, however streams overlap', async () => {
+    const { intake, writer } = await setUp();
+    for (const ms of [1, 2, 3, 2, 3, 4, 1]) intake.accept(running(ms, `job-${ms}`));
+    await eventually('it is written', () => writer.cursor === '4:0:0:1');
+    const jobs = writer.batches.flatMap(({ records }) => [...records.keys()]);
+    expect(jobs).toEqual(['job-1', 'job-2', 'job-3', 'job-4']);
+  });
+
+  it('asks the streams to wait while Redis is slow, and to go on afterwards', async () => {
+    const { intake, writer, holds } = await setUp();
+    const open = gate(writer);
+    for (let ms = 1; ms < 2_000; ms++) intake.accept(running(ms));
+    expect(holds).toEqual([]);
+    intake.accept(running(2_000));
+    expect(holds).toEqual([true]);
+    open();
+    await eventually('all is written', () => writer.cursor === '2000:0:0:1');
+    expect(holds).toEqual([true, false]);
+    for (const { records } of writer.batches) expect(records.size).toBeLessThanOrEqual(500);
+  });
+
+  it('tries the same batch again, before anything newer', async () => {
+    const { intake, writer, writeFailures } = await setUp();
+    let left = 2;
+    writer.before = () => (left-- > 0 ? Promise.reject(new Error('Redis is away')) : Promise.resolve());
+    intake.accept(running(1, 'a'));
+    await eventually('a write failed', () => writeFailures.length === 1);
+    intake.accept(running(2, 'b'));
+    await eventually('all is written', () => writer.cursor === '2:0:0:1');
+    expect(writeFailures.map(({ message }) => message)).toEqual(['Redis is away', 'Redis is away']);
+    expect(writer.batches.map(({ cursor }) => cursor)).toEqual(['1:0:0:1', '2:0:0:1']);
+  });
+
+  it('says that the job set is level only with the write that makes it so', async () => {
+    const { intake, writer } = await setUp();
+    const open = gate(writer);
+    for (let ms = 1; ms <= 600; ms++) intake.accept(running(ms));
+    intake.report('live', '');
+    intake.levelAt(123);
+    open();
+    await eventually('all is written', () => writer.cursor === '600:0:0:1');
+    const told = writer.batches.map(({ cursor, subscription: { state, levelAt } }) => [
+      cursor,
+      state,
+      levelAt,
+    ]);
+    expect(told.filter(([cursor]) => cursor !== '600:0:0:1').every(([, state]) => state !== 'live')).toBe(
+      true,
+    );
+    expect(told.find(([cursor]) => cursor === '600:0:0:1')).toEqual(['600:0:0:1', 'live', 123]);
+  });
+
+  it('writes a sign of life without any message', async () => {
+    const { intake, writer } = await setUp();
+    intake.contact();
+    await eventually('it is written', () => writer.batches.length === 1);
+    expect(writer.batches[0]).toMatchObject({ cursor: '', subscription: { state: 'connecting' } });
+  });
+
+  it('writes nothing without the lease', async () => {
+    const { intake, writer, failures, lease } = await setUp();
+    lease.held = false;
+    intake.accept(running(1));
+    await eventually('it fails', () => failures[0] instanceof LeaseLostError);
+    expect(writer.batches).toEqual([]);
+  });
+
+  it('ends when somebody else wrote the job set', async () => {
+    const { store, intake, failures } = await setUp();
+    const other = await store.open(KEY);
+    await other.write({ cursor: '9:0:0:1', records: new Map(), subscription: { state: 'live', reason: '' } });
+    intake.accept(running(1));
+    await eventually('it fails', () => failures[0] instanceof StaleWriterError);
+    intake.accept(running(2));
+    expect(failures).toHaveLength(1);
+  });
+
+  it('closed, has written what it took and writes no more', async () => {
+    const { intake, writer } = await setUp();
+    intake.accept(running(1));
+    await intake.close();
+    expect(writer.cursor).toBe('1:0:0:1');
+    intake.accept(running(2));
+    await intake.close();
+    expect(writer.cursor).toBe('1:0:0:1');
+  });
+});

@@ -1,0 +1,92 @@
+import { eventually } from '@ajs/testing';
+import { LEASE_MS, Leases } from './leases.js';
+
+/** Leases on a clock that a test moves, renewed by a function that it answers. */
+function setUp() {
+  let now = 0;
+  let refuse: string[] = [];
+  let away = false;
+  const errors: Error[] = [];
+  const renewals: string[][] = [];
+  const leases = new Leases(
+    (turnIds) => {
+      renewals.push(turnIds);
+      return away ? Promise.reject(new Error('Redis is away')) : Promise.resolve(refuse);
+    },
+    (error) => errors.push(error),
+    () => now,
+  );
+  cleanups.push(() => leases.close());
+  return {
+    leases,
+    errors,
+    renewals,
+    pass: (ms: number) => (now += ms),
+    refuse: (...turnIds: string[]) => (refuse = turnIds),
+    setAway: (value: boolean) => (away = value),
+  };
+}
+
+const cleanups: (() => void)[] = [];
+afterEach(() => cleanups.splice(0).forEach((cleanUp) => cleanUp()));
+const ignore = (): void => undefined;
+
+describe('leases', () => {
+  it('hold until they were not renewed for their time, less a margin', async () => {
+    const { leases, pass, setAway } = setUp();
+    const lease = await leases.take('turn', 'token', ignore);
+    setAway(true);
+    pass(LEASE_MS - 201);
+    expect(lease?.isHeld()).toBe(true);
+    pass(1);
+    expect(lease?.isHeld()).toBe(false);
+  });
+
+  it('are not taken where the turn is somebody else’s already', async () => {
+    const { leases, refuse } = setUp();
+    refuse('turn');
+    expect(await leases.take('turn', 'token', ignore)).toBeUndefined();
+    expect(leases.size).toBe(0);
+  });
+
+  it('are renewed together', async () => {
+    const { leases, renewals, pass } = setUp();
+    const held = await Promise.all(['a', 'b'].map((turn) => leases.take(turn, 'token', ignore)));
+    pass(2_000);
+    await eventually('renewed', () => renewals.some((turnIds) => turnIds.length === 2));
+    pass(2_000);
+    expect(held.map((lease) => lease?.isHeld())).toEqual([true, true]);
+  });
+
+  it('end at once when a renewal is refused, once', async () => {
+    const { leases, refuse } = setUp();
+    const lost: string[] = [];
+    const one = await leases.take('a', 'token', () => lost.push('a'));
+    await leases.take('b', 'token', () => lost.push('b'));
+    refuse('a');
+    await eventually('it is lost', () => lost.length > 0);
+    expect(lost).toEqual(['a']);
+    expect(one?.isHeld()).toBe(false);
+    expect(leases.size).toBe(1);
+  });
+
+  it('end by our own clock while Redis says nothing', async () => {
+    const { leases, errors, pass, setAway } = setUp();
+    let lost = 0;
+    await leases.take('a', 'token', () => lost++);
+    setAway(true);
+    await eventually('a renewal fails', () => errors.length > 0);
+    expect(lost).toBe(0);
+    pass(LEASE_MS);
+    await eventually('it is lost', () => lost === 1);
+  });
+
+  it('given back are nobody’s loss', async () => {
+    const { leases, pass } = setUp();
+    let lost = 0;
+    const lease = await leases.take('a', 'token', () => lost++);
+    leases.giveBack('a');
+    pass(LEASE_MS);
+    expect([lease?.isHeld(), lost, leases.size]).toEqual([false, 0, 0]);
+  });
+});

@@ -1,0 +1,294 @@
+import {
+  RedisJobLister,
+  RedisJobSetLife,
+  RedisJobSink,
+  createRedisClient,
+  type ClientRole,
+  type RedisClient,
+} from '@ajs/job-store';
+import type { JobSetKey } from '@ajs/job-state';
+import { ASKS_CHANNEL } from '@ajs/redis-keys';
+import { RedisServer, eventually } from '@ajs/testing';
+import { AskSender, listenForAsks } from './asks.js';
+import { Demand } from './demand.js';
+import type { FollowObserver } from './follow-observer.js';
+import { FOLLOW_TIMING } from './follower.js';
+import { Interest } from './interest.js';
+import type { Lifetime } from './lifetime.js';
+import { Replicas } from './replicas.js';
+import { ScriptedSource, running } from './scripted-source.js';
+import { Sweeper } from './sweeper.js';
+import { Turns } from './turns.js';
+import { WorkQueue } from './work-queue.js';
+
+const LIFETIME: Lifetime = { followFor: 60_000, followUnfinishedFor: 120_000, keepFor: 180_000 };
+const ignore = (): void => undefined;
+
+let server: RedisServer;
+let redis: RedisClient;
+const clients: RedisClient[] = [];
+const cleanups: (() => Promise<void> | void)[] = [];
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = connect('writer');
+});
+
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+  await redis.flushall();
+});
+
+afterAll(async () => {
+  for (const client of clients) client.disconnect();
+  await server.stop();
+});
+
+function connect(role: ClientRole): RedisClient {
+  const client = createRedisClient({ kind: 'single', url: server.url }, role, ignore);
+  clients.push(client);
+  return client;
+}
+
+const jobSet = (n: number): JobSetKey => ({ queue: 'q', jobSetId: `s${n}` });
+
+function workQueue(): WorkQueue {
+  const queue = new WorkQueue(connect('work-queue'), ignore);
+  cleanups.push(() => queue.close());
+  return queue;
+}
+
+/** One ingester's turns, over a source that is fed by hand. */
+function replica(id: string, { sliceMs = 60_000, lifetime = LIFETIME } = {}) {
+  const source = new ScriptedSource();
+  const started: string[] = [];
+  const ended: string[] = [];
+  const observer: FollowObserver = {
+    turnStarted: ({ jobSetId }) => started.push(jobSetId),
+    turnEnded: ({ jobSetId }, why) => ended.push(`${jobSetId} ${why}`),
+    streamEnded: ignore,
+    applied: ignore,
+    staleWriter: ignore,
+    writeFailed: ignore,
+  };
+  const turns = new Turns({
+    connection: connect('work-queue'),
+    sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+    source,
+    demand: new Demand(redis),
+    replicas: (held) => new Replicas(redis, id, held, ignore),
+    observer,
+    lifetime,
+    timing: FOLLOW_TIMING,
+    sliceMs,
+    maxTurns: 100,
+    onError: ignore,
+  });
+  turns.start();
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= turns.stop());
+  cleanups.push(stop);
+  return { turns, source, started, ended, stop };
+}
+
+async function demandFor(...keys: JobSetKey[]): Promise<void> {
+  const demand = new Demand(redis);
+  for (const key of keys) await demand.note(key);
+  await workQueue().hint(keys);
+}
+
+describe('demand', () => {
+  it('is when somebody asked last, found again by whoever goes through it', async () => {
+    const demand = new Demand(redis);
+    expect(await demand.age(jobSet(1))).toBeUndefined();
+    for (let n = 0; n < 100; n++) await demand.note(jobSet(n));
+    expect(await demand.age(jobSet(1))).toBeLessThan(10_000);
+    const all: string[] = [];
+    for await (const some of demand.all()) all.push(...some.map(({ key }) => key.jobSetId));
+    expect(new Set(all).size).toBe(100);
+  });
+
+  it('is forgotten, unless somebody asked meanwhile', async () => {
+    const demand = new Demand(redis);
+    await demand.note(jobSet(1));
+    const read = async () => {
+      for await (const [first] of demand.all()) return first;
+      return undefined;
+    };
+    const before = await read();
+    if (before === undefined) throw new Error('nothing is demanded');
+    await eventually('time passes', async () => ((await demand.age(jobSet(1))) ?? 0) > 2);
+    await demand.note(jobSet(1));
+    await demand.forget(before);
+    const now = await read();
+    expect(now).toBeDefined();
+    if (now !== undefined) await demand.forget(now);
+    expect(await demand.age(jobSet(1))).toBeUndefined();
+  });
+});
+
+describe('turns', () => {
+  it('any number of hints make one turn', async () => {
+    const { started, source } = replica('a');
+    for (let i = 0; i < 20; i++) await demandFor(jobSet(1));
+    await eventually('it is followed', () => source.opened.length > 0);
+    await demandFor(jobSet(2));
+    await eventually('the other too', () => started.includes('s2'));
+    expect(started.filter((id) => id === 's1')).toEqual(['s1']);
+  });
+
+  it('go to another replica, and at once, when their holder stops cleanly', async () => {
+    const a = replica('a');
+    await demandFor(jobSet(1));
+    const read = await eventually('it is followed', () => a.source.live[0]);
+    read.listener.message(running(5));
+    const b = replica('b');
+    await a.stop();
+    expect(a.ended).toEqual(['s1 hand-over']);
+    const again = await eventually('the other follows', () => b.source.live[0]);
+    // What was read before is written: the other goes on after it.
+    expect(again.request.from).toBe('5:0:0:1');
+    const view = await new RedisJobLister(redis).read(jobSet(1), ['job']);
+    expect(view.jobs.get('job')?.state).toBe('RUNNING');
+  });
+
+  it('are shared when a replica comes', async () => {
+    const a = replica('a', { sliceMs: 300 });
+    await demandFor(...Array.from({ length: 12 }, (_, n) => jobSet(n)));
+    await eventually('all are followed', () => a.turns.size === 12);
+    const b = replica('b', { sliceMs: 300 });
+    await eventually(
+      'each has about half',
+      () => b.turns.size >= 4 && a.turns.size + b.turns.size >= 11,
+      20_000,
+    );
+    expect(a.ended.every((why) => why.endsWith('hand-over'))).toBe(true);
+  }, 30_000);
+
+  it('end when nobody asks any more', async () => {
+    const a = replica('a', {
+      sliceMs: 50,
+      lifetime: { ...LIFETIME, followFor: 300, followUnfinishedFor: 300 },
+    });
+    await demandFor(jobSet(1));
+    await eventually('it is followed', () => a.started.length === 1);
+    await eventually('it ends', () => a.ended[0] === 's1 done');
+    await demandFor(jobSet(1));
+    await eventually('it is followed again once somebody asks', () => a.started.length === 2);
+  });
+
+  it('hear polls that ask for a read', async () => {
+    const a = replica('a');
+    await listenForAsks(connect('work-queue'), (key) => a.turns.ask(key));
+    await demandFor(jobSet(1));
+    const read = await eventually('it is followed', () => a.source.live[0]);
+    a.source.end(read, { kind: 'end', reason: '' });
+    await eventually('it watches', () => a.source.live.some(({ request }) => request.watch));
+    const sender = new AskSender(redis);
+    await sender.send(jobSet(1));
+    await eventually('it reads', () => a.source.live.some(({ request }) => !request.watch));
+  });
+});
+
+describe('asks', () => {
+  it('are sent at most once a second for a job set', async () => {
+    const heard: JobSetKey[] = [];
+    const subscriber = connect('work-queue');
+    await listenForAsks(subscriber, (key) => heard.push(key));
+    const sender = new AskSender(redis);
+    for (let i = 0; i < 50; i++) await sender.send(jobSet(1));
+    await sender.send(jobSet(2));
+    await eventually('both are heard', () => heard.length >= 2);
+    expect(heard).toEqual([jobSet(1), jobSet(2)]);
+    await redis.publish(ASKS_CHANNEL, 'rubbish');
+    expect(heard).toHaveLength(2);
+  });
+});
+
+describe('the sweep', () => {
+  function sweeper(lifetime = LIFETIME) {
+    return new Sweeper({
+      redis,
+      replicaId: 'a',
+      demand: new Demand(redis),
+      life: new RedisJobSetLife(redis, 1_000),
+      workQueue: workQueue(),
+      lifetime,
+      onError: ignore,
+    });
+  }
+
+  it('puts a lost hint back', async () => {
+    await new Demand(redis).note(jobSet(1));
+    const a = replica('a');
+    await sweeper().sweep();
+    await eventually('it is followed', () => a.started.includes('s1'));
+  });
+
+  it('deletes what nobody asked about for long enough, and nothing else', async () => {
+    const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore });
+    const batch = {
+      cursor: '1:0:0:1',
+      records: new Map(),
+      subscription: { state: 'live', reason: '' },
+    } as const;
+    const demand = new Demand(redis);
+    await demand.note(jobSet(1));
+    await (await sink.open(jobSet(1))).write(batch);
+    const lister = new RedisJobLister(redis);
+    await sweeper().sweep();
+    expect((await lister.read(jobSet(1), [])).subscription).toBeDefined();
+    await eventually('time passes', async () => ((await demand.age(jobSet(1))) ?? 0) > 5);
+    await sweeper({ followFor: 1, followUnfinishedFor: 1, keepFor: 1 }).sweep();
+    expect((await lister.read(jobSet(1), [])).subscription).toBeUndefined();
+    expect(await demand.age(jobSet(1))).toBeUndefined();
+  });
+});
+
+describe('interest', () => {
+  it('is noted aside, once for many polls, and makes the job set followed', async () => {
+    const a = replica('a');
+    const demand = new Demand(redis);
+    let notes = 0;
+    const counting = Object.assign(Object.create(demand) as Demand, {
+      note: (key: JobSetKey) => {
+        notes++;
+        return demand.note(key);
+      },
+    });
+    const interest = new Interest({
+      demand: counting,
+      life: new RedisJobSetLife(redis, 1_000),
+      workQueue: workQueue(),
+      onError: ignore,
+    });
+    for (let i = 0; i < 1_000; i++) interest.note(jobSet(1));
+    await interest.settled();
+    for (let i = 0; i < 1_000; i++) interest.note(jobSet(1));
+    await interest.settled();
+    expect(notes).toBe(1);
+    await eventually('it is followed', () => a.started.includes('s1'));
+  });
+
+  it('that could not be written is noted by the next poll', async () => {
+    const errors: Error[] = [];
+    const demand = new Demand(redis);
+    let away = true;
+    const flaky = Object.assign(Object.create(demand) as Demand, {
+      note: (key: JobSetKey) => (away ? Promise.reject(new Error('away')) : demand.note(key)),
+    });
+    const interest = new Interest({
+      demand: flaky,
+      life: new RedisJobSetLife(redis, 1_000),
+      workQueue: workQueue(),
+      onError: (error) => errors.push(error),
+    });
+    interest.note(jobSet(1));
+    await interest.settled();
+    expect(errors).toHaveLength(1);
+    away = false;
+    interest.note(jobSet(1));
+    await interest.settled();
+    expect(await demand.age(jobSet(1))).toBeDefined();
+  });
+});

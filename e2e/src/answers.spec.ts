@@ -1,0 +1,152 @@
+import { jobEvents, allRecordings, eventually, RedisClusterServers } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import { Stack, poll } from './stack.js';
+
+const KEY = { queue: 'lab-e2e', jobSetId: 'set/{1}:a' };
+const JOB = { ...KEY, jobId: '01m85vrgp7whz55kx8f03d6510' };
+const LEGACY: Readonly<Record<string, string>> = { PREEMPTED: 'FAILED', REJECTED: 'FAILED' };
+
+let stack: Stack;
+let query: Awaited<ReturnType<Stack['query']>>;
+
+beforeAll(async () => {
+  stack = await Stack.start();
+  [query] = await Promise.all([stack.query(), stack.ingester()]);
+  stack.armada.state.queues.add(KEY.queue);
+}, 30_000);
+afterAll(() => stack.stop());
+
+describe('the first poll of a job set', () => {
+  it.each(allRecordings())('is answered with the final state: $name', async (recording) => {
+    stack.armada.replay(recording);
+    for (const [jobId, state] of Object.entries(recording.states)) {
+      const told = await poll(query.client, recording, jobId);
+      expect(told.state).toBe(LEGACY[state] ?? state);
+      if (told.state === 'FAILED') expect(told.error).toContain(recording.errors[jobId]);
+      else expect(told.error).toBe('');
+    }
+  });
+
+  it('of a job that Armada does not have is JOB_ID_NOT_FOUND, proven by a read', async () => {
+    const askedAt = Date.now();
+    const told = await poll(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody');
+    expect(told).toMatchObject({ state: 'JOB_ID_NOT_FOUND', error: '' });
+    expect(told.trailers.get('armada-job-set-subscription')).toEqual(['live']);
+    expect(Date.parse(String(told.trailers.get('armada-job-set-level-at')[0]))).toBeGreaterThanOrEqual(
+      askedAt,
+    );
+  });
+
+  it('of a job submitted a moment after the job set was seen empty finds it', async () => {
+    const key = { ...KEY, jobSetId: 'fresh' };
+    expect((await poll(query.client, key, JOB.jobId)).state).toBe('JOB_ID_NOT_FOUND');
+    stack.armada.state
+      .openLog(key.queue, key.jobSetId)
+      .append(jobEvents.submitted({ ...JOB, ...key }, { namespace: 'ns', annotations: {} }));
+    await eventually(
+      'it is found',
+      async () => (await poll(query.client, key, JOB.jobId)).state === 'SUBMITTED',
+    );
+  });
+
+  it('of a queue that we may not watch is CONNECTION_ERR with the reason, at once', async () => {
+    stack.armada.state.queues.add('secret');
+    stack.armada.faults.set({ deniedQueues: ['secret'] });
+    const told = await poll(query.client, { queue: 'secret', jobSetId: 's' }, 'x');
+    stack.armada.faults.set({});
+    expect(told).toMatchObject({
+      state: 'CONNECTION_ERR',
+      error: expect.stringContaining('PERMISSION_DENIED') as string,
+    });
+    expect(told.trailers.get('armada-job-set-subscription')).toEqual(['denied']);
+  });
+
+  it('of a queue that Armada does not know (yet) is CONNECTION_ERR with the reason', async () => {
+    const told = await poll(query.client, { queue: 'no-such-queue', jobSetId: 's' }, 'x');
+    expect(told).toMatchObject({
+      state: 'CONNECTION_ERR',
+      error: expect.stringContaining('does not exist') as string,
+    });
+  });
+
+  it('answers within the caller’s deadline, whatever it waits for', async () => {
+    const told = await poll(query.client, { queue: 'no-such-queue-2', jobSetId: 's' }, 'x', {
+      deadline: Date.now() + 500,
+    });
+    expect(told.state).toBe('CONNECTION_ERR');
+  });
+});
+
+describe('a job that moves', () => {
+  it('is told as it moves', async () => {
+    const log = stack.armada.state.openLog(JOB.queue, JOB.jobSetId);
+    const job = { namespace: 'ns', annotations: {} };
+    const told = (state: string) =>
+      eventually(state, async () => (await poll(query.client, KEY, JOB.jobId)).state === state);
+    log.append(jobEvents.submitted(JOB, job));
+    await told('SUBMITTED');
+    log.append([...jobEvents.leased(JOB), ...jobEvents.pending(JOB, job), ...jobEvents.running(JOB, job)]);
+    await told('RUNNING');
+    log.append(jobEvents.failed(JOB, 3, true));
+    await told('SUBMITTED');
+    log.append([
+      ...jobEvents.leased(JOB),
+      ...jobEvents.running(JOB, job),
+      ...jobEvents.failed(JOB, 4, false),
+    ]);
+    await told('FAILED');
+    expect((await poll(query.client, KEY, JOB.jobId)).error).toContain('exit code 4');
+    // What comes after the end changes nothing.
+    log.append(jobEvents.running(JOB, job));
+    log.duplicateNewest(5);
+    const other = { ...JOB, jobId: '01m85vrgp7whz55kx8f0630nxm' };
+    log.append(jobEvents.succeeded(other));
+    await eventually(
+      'a later event is told',
+      async () => (await poll(query.client, KEY, other.jobId)).state === 'SUCCEEDED',
+    );
+    const fresh = await stack.query();
+    expect((await poll(fresh.client, KEY, JOB.jobId)).state).toBe('FAILED');
+  });
+});
+
+describe('bad requests', () => {
+  it.each([
+    ['job_id', { ...KEY }, ''],
+    ['job_set_id', { ...KEY, jobSetId: '' }, 'x'],
+    ['queue', { ...KEY, queue: '' }, 'x'],
+    ['job_id', { ...KEY }, 'ä'.repeat(513)],
+    ['job_set_id', { ...KEY, jobSetId: 'x'.repeat(1_025) }, 'x'],
+    ['queue', { ...KEY, queue: 'x'.repeat(100_000) }, 'x'],
+  ])('are INVALID_ARGUMENT and say which: %s', async (field, key, jobId) => {
+    await expect(poll(query.client, key, jobId)).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringMatching(new RegExp(`^${field} is `)) as string,
+    });
+  });
+
+  it('larger than any real one are refused, and the next one is answered', async () => {
+    const huge = 'x'.repeat(2 * 1024 * 1024);
+    await expect(poll(query.client, KEY, huge)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    expect((await poll(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody')).state).toBe(
+      'JOB_ID_NOT_FOUND',
+    );
+  });
+});
+
+describe('over a Redis Cluster', () => {
+  it('polls are answered as over one server', async () => {
+    const other = await Stack.start({}, await RedisClusterServers.start());
+    try {
+      const [{ client }] = await Promise.all([other.query(), other.ingester()]);
+      for (const recording of allRecordings()) {
+        other.armada.replay(recording);
+        for (const [jobId, state] of Object.entries(recording.states)) {
+          expect((await poll(client, recording, jobId)).state).toBe(LEGACY[state] ?? state);
+        }
+      }
+    } finally {
+      await other.stop();
+    }
+  }, 40_000);
+});

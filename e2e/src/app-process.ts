@@ -1,0 +1,91 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { eventually } from '@ajs/testing';
+
+const ROOT = join(import.meta.dirname, '../..');
+const START_MS = 15_000;
+
+/** A line of an application's log. */
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly [key: string]: unknown;
+}
+
+/** How a process ended: its exit code, or the signal that ended it. */
+export type Exit = number | NodeJS.Signals;
+
+/** A built application, run as a user would: a process of its own. */
+export class AppProcess {
+  readonly logs: LogLine[] = [];
+  /** What it printed that is no log line. */
+  output = '';
+  exit: Exit | undefined;
+  private readonly child: ChildProcess;
+
+  constructor(
+    script: string,
+    env: Readonly<Record<string, string>>,
+    args: readonly string[] = [],
+    cwd = ROOT,
+  ) {
+    const { PATH = '', HOME = '' } = process.env;
+    this.child = spawn(process.execPath, [script, ...args], {
+      cwd,
+      env: { PATH, HOME, ...env },
+      stdio: 'pipe',
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => this.heard(line));
+    }
+    this.child.once('exit', (code, signal) => (this.exit = code ?? signal ?? 'SIGKILL'));
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Waits for a log line; rejects at once if the process ends without it. */
+  async logged(
+    msg: string,
+    about: (line: LogLine) => boolean = () => true,
+    withinMs = START_MS,
+  ): Promise<LogLine> {
+    const found = (): LogLine | undefined => this.logs.find((line) => line.msg === msg && about(line));
+    await eventually(
+      `the log line "${msg}"`,
+      () => found() !== undefined || this.exit !== undefined,
+      withinMs,
+    );
+    const line = found();
+    if (line === undefined) throw new Error(`ended with ${this.exit} before "${msg}":\n${this.told()}`);
+    return line;
+  }
+
+  async ended(withinMs = 10_000): Promise<Exit> {
+    return eventually('the process ends', () => this.exit, withinMs).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message}\n${this.told()}`);
+    });
+  }
+
+  /** Ends it at once, whatever it does. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.ended();
+  }
+
+  private told(): string {
+    return `${this.logs.map((line) => JSON.stringify(line)).join('\n')}\n${this.output}`;
+  }
+
+  private heard(line: string): void {
+    if (line.startsWith('{')) this.logs.push(JSON.parse(line) as LogLine);
+    else this.output += `${line}\n`;
+  }
+}

@@ -1,0 +1,246 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { HealthCheckResponse_ServingStatus, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import { eventually, unary } from '@ajs/testing';
+import {
+  Client,
+  credentials,
+  loadPackageDefinition,
+  status,
+  type ServiceClientConstructor,
+} from '@grpc/grpc-js';
+import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
+import { protoPath as healthProto } from 'grpc-health-check';
+import { AppProcess } from './app-process.js';
+import { Stack, poll } from './stack.js';
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await Stack.start();
+}, 30_000);
+afterAll(() => stack.stop());
+
+/** A dynamic client, as tools that know no stubs use it. */
+function serviceOf(proto: string, name: string): ServiceClientConstructor {
+  const loaded = loadPackageDefinition(loadSync(proto, { keepCase: true, enums: String, defaults: true }));
+  return name
+    .split('.')
+    .reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], loaded) as ServiceClientConstructor;
+}
+
+const Health = serviceOf(healthProto, 'grpc.health.v1.Health');
+const Reflection = serviceOf(
+  'node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto',
+  'grpc.reflection.v1.ServerReflection',
+);
+
+interface ReflectionAnswer {
+  readonly list_services_response?: { readonly service: { readonly name: string }[] };
+  readonly file_descriptor_response?: { readonly file_descriptor_proto: Buffer[] };
+}
+
+function reflect(address: string, request: object): Promise<ReflectionAnswer> {
+  const client = new Reflection(address, credentials.createInsecure());
+  return new Promise<ReflectionAnswer>((resolve, reject) => {
+    const call = (
+      client as unknown as { ServerReflectionInfo(): NodeJS.ReadWriteStream }
+    ).ServerReflectionInfo();
+    call.on('data', (answer: ReflectionAnswer) => {
+      resolve(answer);
+      call.end();
+    });
+    call.on('error', reject);
+    call.write(request as never);
+  }).finally(() => client.close());
+}
+
+describe('the query', () => {
+  it('tells tools about its services, with everything they refer to', async () => {
+    const { grpc } = await stack.query();
+    const { list_services_response: list } = await reflect(grpc, { list_services: '' });
+    expect(list?.service.map(({ name }) => name).sort()).toEqual([
+      'grpc.health.v1.Health',
+      'jobservice.JobService',
+    ]);
+    for (const symbol of ['jobservice.JobService', 'grpc.health.v1.Health']) {
+      const { file_descriptor_response: files } = await reflect(grpc, { file_containing_symbol: symbol });
+      const bytes = files?.file_descriptor_proto ?? [];
+      // A set of files that can be loaded by itself is one that grpcurl can use.
+      const set = Buffer.concat(bytes.flatMap((file) => [Buffer.of(10), varint(file.length), file]));
+      expect(Object.keys(loadFileDescriptorSetFromBuffer(set))).toContain(symbol);
+    }
+  }, 30_000);
+
+  it('is healthy while Armada is, in the words of the legacy API', async () => {
+    const { client } = await stack.query();
+    const health = () => unary(client, JobServiceService.health, {});
+    expect((await health()).answer.status).toBe(HealthCheckResponse_ServingStatus.SERVING);
+    stack.armada.faults.set({ unavailable: true });
+    await eventually(
+      'it is told',
+      async () => (await health()).answer.status === HealthCheckResponse_ServingStatus.NOT_SERVING,
+    );
+    stack.armada.faults.set({});
+    await eventually(
+      'and back',
+      async () => (await health()).answer.status === HealthCheckResponse_ServingStatus.SERVING,
+    );
+  }, 30_000);
+
+  it('told to stop says NOT_SERVING first, finishes what runs, and ends with 0', async () => {
+    const { app, client, grpc } = await stack.query();
+    const health = new Health(grpc, credentials.createInsecure());
+    const heard: string[] = [];
+    const watch = (health as unknown as { watch(request: object): NodeJS.ReadableStream }).watch({
+      service: '',
+    });
+    watch.on('data', ({ status: told }: { status: string }) => heard.push(told));
+    watch.on('error', () => undefined);
+    await eventually('it serves', () => heard.includes('SERVING'));
+    // Waits for a queue that is not there.
+    const answer = poll(client, { queue: 'nope', jobSetId: 's' }, 'x');
+    await eventually('the poll is there', async () => {
+      const info = await metricsOf(app);
+      return info.includes('armada_job_service_poll_seconds_count');
+    });
+    app.signal('SIGTERM');
+    await eventually('it says so', () => heard.includes('NOT_SERVING'));
+    expect((await answer).state).toBe('CONNECTION_ERR');
+    expect(await app.ended(5_000)).toBe(0);
+    expect(app.logs.map(({ msg }) => msg).slice(-2)).toEqual(['stopping', 'stopped']);
+    health.close();
+  }, 30_000);
+
+  it('logs a line for each step of its life, as JSON with a level, and none for a poll', async () => {
+    const { app, client } = await stack.query();
+    for (let i = 0; i < 50; i++)
+      await poll(client, { queue: 'nope', jobSetId: 's' }, 'x', { deadline: Date.now() + 60 });
+    expect(app.logs.map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+      'warn everyone who reaches this process may read the state of every job',
+      'info connected to Redis',
+      'info started',
+    ]);
+    expect(app.output).toBe('');
+  }, 30_000);
+
+  it('refuses to serve everyone by accident', async () => {
+    const { AUTH_MODE: _, ...env } = stack.envOf();
+    const app = new AppProcess('dist/apps/query/main.js', env);
+    expect(await app.ended()).toBe(2);
+    expect(app.output).toContain('AUTH_MODE is "delegated"');
+  }, 30_000);
+});
+
+describe.each(['query', 'ingester'])('the %s', (name) => {
+  const script = `dist/apps/${name}/main.js`;
+
+  it('names every setting that is not right, and does not start', async () => {
+    const app = new AppProcess(script, stack.envOf({ REDIS_URL: 'http://x', LOG_LEVEL: 'loud' }));
+    expect(await app.ended()).toBe(2);
+    expect(app.output).toContain('REDIS_URL (environment) is "http://x", but must be redis://');
+    expect(app.output).toContain('LOG_LEVEL (environment) is "loud"');
+  }, 30_000);
+
+  it('prints its settings', async () => {
+    const app = new AppProcess(script, {}, ['--help']);
+    expect(await app.ended()).toBe(0);
+    expect(app.output).toContain('ARMADA_URL (default localhost:50051)');
+  }, 30_000);
+
+  it('says which address is in use', async () => {
+    const taken = createServer();
+    const port = await new Promise<number>((resolve) => {
+      taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port));
+    });
+    const setting = `${name.toUpperCase()}_HTTP_ADDRESS`;
+    const app = new AppProcess(script, stack.envOf({ [setting]: `127.0.0.1:${port}` }));
+    expect(await app.ended()).toBe(1);
+    expect(JSON.stringify(app.logs)).toContain(`cannot listen for HTTP at 127.0.0.1:${port} (${setting})`);
+    taken.close();
+  }, 30_000);
+
+  it('starts without Redis and Armada, not ready, and ends with 0 when told', async () => {
+    const app = new AppProcess(
+      script,
+      stack.envOf({ REDIS_URL: 'redis://127.0.0.1:1', ARMADA_URL: '127.0.0.1:1' }),
+    );
+    const http = await eventually('HTTP answers', async () => {
+      const address = httpOf(app);
+      return address !== undefined && (await fetch(`${address}/healthz`)).ok && address;
+    });
+    const ready = await fetch(`${http}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({ ready: false });
+    app.signal('SIGTERM');
+    expect(await app.ended(6_000)).toBe(0);
+  }, 30_000);
+});
+
+describe('npm start', () => {
+  it('shows how jobs move, tells how to ask, and ends every process it started with Ctrl-C', async () => {
+    const start = new AppProcess('dist/tools/start/main.js', {});
+    await eventually('jobs move', () => start.output.includes('RUNNING -> SUCCEEDED'), 40_000);
+    expect(start.output).toMatch(
+      /grpcurl -plaintext -d '.*' 127\.0\.0\.1:\d+ jobservice\.JobService\/GetJobStatus/,
+    );
+    expect(start.output).toMatch(/curl http:\/\/127\.0\.0\.1:\d+\/readyz/);
+    const children = childrenOf(start.pid);
+    expect(children.length).toBe(4);
+    start.signal('SIGINT');
+    expect(await start.ended(15_000)).toBe(0);
+    expect(children.filter(isAlive)).toEqual([]);
+  }, 70_000);
+
+  it('refuses arguments that make no sense', async () => {
+    const start = new AppProcess('dist/tools/start/main.js', {}, ['--armada', 'x:1']);
+    expect(await start.ended()).toBe(2);
+    expect(start.output).toContain('--armada, --queue and --job-set go together');
+  }, 30_000);
+});
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (let left = value; ; left >>>= 7) {
+    if (left < 128) return Buffer.from([...bytes, left]);
+    bytes.push((left & 127) | 128);
+  }
+}
+
+function httpOf(app: AppProcess): string | undefined {
+  const line = app.logs.find(({ http }) => http !== undefined);
+  return line && `http://${String(line['http'])}`;
+}
+
+async function metricsOf(app: AppProcess): Promise<string> {
+  return (await fetch(`${httpOf(app)}/metrics`)).text();
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => parentOf(name) === pid)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    // The name of the program stands in brackets, and may hold anything.
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) \S /s, '')
+        .split(' ')[0],
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

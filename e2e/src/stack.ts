@@ -1,0 +1,95 @@
+import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import type { JobSetKey } from '@ajs/job-state';
+import { FakeArmada, RedisServer, unary } from '@ajs/testing';
+import { Client, credentials, type CallOptions, type Metadata } from '@grpc/grpc-js';
+import { AppProcess } from './app-process.js';
+
+export interface Told {
+  readonly state: keyof typeof JobServiceResponse_State;
+  readonly error: string;
+  readonly trailers: Metadata;
+}
+
+type Env = Readonly<Record<string, string>>;
+
+/** The whole thing: Redis, a fake Armada in this process, and built applications as processes of their own. */
+export class Stack {
+  readonly armada = new FakeArmada({ stepMs: 100 });
+  private readonly apps: AppProcess[] = [];
+  private readonly clients: Client[] = [];
+
+  private constructor(
+    readonly redis: { readonly url: string; stop(): Promise<void> },
+    private armadaAddress: string,
+    private readonly env: Env,
+  ) {}
+
+  /** `redis` is stopped with the stack; a private server where it is left out. */
+  static async start(env: Env = {}, redis?: { readonly url: string; stop(): Promise<void> }): Promise<Stack> {
+    const stack = new Stack(redis ?? (await RedisServer.start()), '', env);
+    stack.armadaAddress = await stack.armada.listen('127.0.0.1:0');
+    return stack;
+  }
+
+  async ingester(env: Env = {}): Promise<AppProcess> {
+    return this.run('ingester', env);
+  }
+
+  /** A query with a client of its own. */
+  async query(env: Env = {}): Promise<{ app: AppProcess; client: Client; http: string; grpc: string }> {
+    const app = await this.run('query', env);
+    const { grpcPort, http } = await app.logged('started');
+    const grpc = `127.0.0.1:${String(grpcPort)}`;
+    const client = new Client(grpc, credentials.createInsecure());
+    this.clients.push(client);
+    return { app, client, http: `http://${String(http)}`, grpc };
+  }
+
+  /** The environment of an application that has not been started. */
+  envOf(env: Env = {}): Env {
+    return {
+      ARMADA_URL: this.armadaAddress,
+      REDIS_URL: this.redis.url,
+      AUTH_MODE: 'anonymous',
+      QUERY_GRPC_ADDRESS: '127.0.0.1:0',
+      QUERY_HTTP_ADDRESS: '127.0.0.1:0',
+      INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
+      ...this.env,
+      ...env,
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.clients) client.close();
+    await Promise.all(this.apps.map((app) => app.kill()));
+    this.armada.stop();
+    await this.redis.stop();
+  }
+
+  private async run(name: 'ingester' | 'query', env: Env): Promise<AppProcess> {
+    const app = new AppProcess(`dist/apps/${name}/main.js`, this.envOf(env));
+    this.apps.push(app);
+    await app.logged('started');
+    return app;
+  }
+}
+
+const STATES = Object.keys(JobServiceResponse_State) as Told['state'][];
+
+/** Polls as the older operator does. */
+export async function poll(
+  client: Client,
+  { queue, jobSetId }: JobSetKey,
+  jobId: string,
+  options: CallOptions = {},
+): Promise<Told> {
+  const { answer, trailers } = await unary(
+    client,
+    JobServiceService.getJobStatus,
+    { queue, jobSetId, jobId },
+    options,
+  );
+  const state = STATES.find((name) => JobServiceResponse_State[name] === answer.state);
+  if (state === undefined) throw new Error(`${answer.state} is no state`);
+  return { state, error: answer.error, trailers };
+}

@@ -1,0 +1,253 @@
+import { RedisServer, eventually, jobEvents } from '@ajs/testing';
+import type { AppProcess } from './app-process.js';
+import { Stack, poll } from './stack.js';
+
+const QUEUE = 'lab';
+/** How far a job is, in the legacy API's words: nothing may go back. */
+const RANK: Readonly<Record<string, number>> = { SUBMITTED: 0, RUNNING: 1, SUCCEEDED: 2 };
+const JOB = { namespace: 'ns', annotations: {} };
+
+let stack: Stack;
+let redis: RedisServer;
+let query: Awaited<ReturnType<Stack['query']>>;
+
+beforeEach(async () => {
+  redis = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always']);
+  stack = await Stack.start({}, redis);
+  stack.armada.state.queues.add(QUEUE);
+  query = await stack.query();
+}, 30_000);
+afterEach(() => stack.stop());
+
+const key = (n: number) => ({ queue: QUEUE, jobSetId: `set-${n}` });
+const ref = (set: number, job: number) => ({
+  ...key(set),
+  jobId: `01m85vrgp7whz55kx8f0${String(set * 1000 + job).padStart(6, '0')}`,
+});
+
+/** Job sets whose jobs move while they are watched by polls; tells of every job that went back. */
+class Traffic {
+  readonly wentBack: string[] = [];
+  private readonly seen = new Map<string, number>();
+  private next = 0;
+
+  constructor(
+    private readonly sets: number,
+    private readonly jobs: number,
+  ) {}
+
+  begin(): void {
+    for (let set = 0; set < this.sets; set++) {
+      const log = stack.armada.state.openLog(QUEUE, key(set).jobSetId);
+      for (let job = 0; job < this.jobs; job++) log.append(jobEvents.submitted(ref(set, job), JOB));
+    }
+  }
+
+  /** Moves a share of the jobs on: the first half of its calls lets them run, the second half ends them. */
+  move(): void {
+    const step = this.next++;
+    for (let set = 0; set < this.sets; set++) {
+      const log = stack.armada.state.openLog(QUEUE, key(set).jobSetId);
+      const one = ref(set, step % this.jobs);
+      log.append(step < this.jobs ? jobEvents.running(one, JOB) : jobEvents.succeeded(one));
+    }
+  }
+
+  get isOver(): boolean {
+    return this.next >= 2 * this.jobs;
+  }
+
+  /** Polls every job once; says how many have ended. */
+  async look(): Promise<number> {
+    let ended = 0;
+    for (let set = 0; set < this.sets; set++) {
+      for (let job = 0; job < this.jobs; job++) {
+        const { jobId } = ref(set, job);
+        const { state } = await poll(query.client, key(set), jobId);
+        const rank = RANK[state];
+        const before = this.seen.get(jobId) ?? -1;
+        if (rank === undefined ? before >= 0 : rank < before)
+          this.wentBack.push(`${jobId}: ${before} ${state}`);
+        if (rank !== undefined) this.seen.set(jobId, Math.max(rank, before));
+        if (rank === 2) ended++;
+      }
+    }
+    return ended;
+  }
+
+  /** Moves and looks until all jobs have ended in what is told. */
+  async toTheEnd(withinMs: number): Promise<void> {
+    await eventually(
+      'all jobs have ended',
+      async () => {
+        if (!this.isOver) this.move();
+        return (await this.look()) === this.sets * this.jobs;
+      },
+      withinMs,
+    );
+    expect(this.wentBack).toEqual([]);
+  }
+}
+
+const followed = async (app: AppProcess): Promise<string[]> => {
+  await app.logged('following a job set');
+  return app.logs.filter(({ msg }) => msg === 'following a job set').map(({ jobSetId }) => String(jobSetId));
+};
+
+describe('an ingester', () => {
+  it('killed with -9 is taken over within 10 s; nothing is lost and nothing goes back', async () => {
+    const a = await stack.ingester();
+    const traffic = new Traffic(3, 10);
+    traffic.begin();
+    await traffic.look();
+    const held = await followed(a);
+    const b = await stack.ingester();
+    for (let i = 0; i < 8; i++) traffic.move();
+    await traffic.look();
+    await a.kill();
+    await b.logged('following a job set', ({ jobSetId }) => held.includes(String(jobSetId)), 10_000);
+    await traffic.toTheEnd(10_000);
+  }, 60_000);
+
+  it('stopped past its lease and continued cannot write', async () => {
+    const a = await stack.ingester();
+    const traffic = new Traffic(2, 10);
+    traffic.begin();
+    await traffic.look();
+    await followed(a);
+    const b = await stack.ingester();
+    a.signal('SIGSTOP');
+    // These reach the sockets of the one that sleeps, and the other by its own streams.
+    for (let i = 0; i < 5; i++) traffic.move();
+    await b.logged('following a job set', () => true, 10_000);
+    for (let i = 0; i < 10; i++) traffic.move();
+    await traffic.look();
+    a.signal('SIGCONT');
+    await a.logged('stopped following a job set', ({ why }) => why === 'lost', 10_000);
+    await traffic.toTheEnd(20_000);
+  }, 60_000);
+
+  it('told to stop hands over and ends with 0; another goes on', async () => {
+    const a = await stack.ingester();
+    const traffic = new Traffic(3, 5);
+    traffic.begin();
+    await traffic.look();
+    await followed(a);
+    const b = await stack.ingester();
+    traffic.move();
+    a.signal('SIGTERM');
+    expect(await a.ended(5_000)).toBe(0);
+    expect(a.logs.at(-1)?.msg).toBe('stopped');
+    await b.logged('following a job set');
+    await traffic.toTheEnd(20_000);
+  }, 60_000);
+});
+
+describe('trouble with Armada', () => {
+  it('hides no state that is known; what is not known is CONNECTION_ERR with the reason; then all heals', async () => {
+    await stack.ingester();
+    stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
+    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    stack.armada.faults.set({ unavailable: true });
+    stack.armada.events.endStreams(14);
+    const told = await eventually('the trouble is told', async () => {
+      const answer = await poll(query.client, key(0), 'unknown-job');
+      return answer.error.includes('UNAVAILABLE') && answer;
+    });
+    expect(told.state).toBe('CONNECTION_ERR');
+    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    expect((await poll(query.client, key(7), 'x')).state).toBe('CONNECTION_ERR');
+    stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.succeeded(ref(0, 0)));
+    stack.armada.faults.set({});
+    await eventually(
+      'what happened meanwhile is told',
+      async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
+      20_000,
+    );
+    expect((await poll(query.client, key(0), 'unknown-job')).state).toBe('JOB_ID_NOT_FOUND');
+  }, 60_000);
+
+  it('that hangs half-open is found: absence is not claimed, and known states stay', async () => {
+    await stack.ingester();
+    stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
+    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    stack.armada.faults.set({ hang: true });
+    // A watch that brought something a moment ago still proves; then nothing does.
+    await eventually(
+      'absence is no longer claimed',
+      async () => (await poll(query.client, key(0), 'x')).state === 'CONNECTION_ERR',
+    );
+    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    stack.armada.faults.set({});
+    await eventually(
+      'it heals',
+      async () => (await poll(query.client, key(0), 'x')).state === 'JOB_ID_NOT_FOUND',
+      20_000,
+    );
+  }, 60_000);
+});
+
+describe('trouble with Redis', () => {
+  it('is CONNECTION_ERR for everyone, at once, and heals by itself', async () => {
+    const ingester = await stack.ingester();
+    stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
+    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    await redis.kill();
+    const told = await poll(query.client, key(0), ref(0, 0).jobId, { deadline: Date.now() + 5_000 });
+    expect(told).toMatchObject({
+      state: 'CONNECTION_ERR',
+      error: expect.stringContaining('Redis') as string,
+    });
+    expect((await fetch(`${query.http}/readyz`)).status).toBe(503);
+    expect((await fetch(`${query.http}/healthz`)).status).toBe(200);
+    stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.succeeded(ref(0, 0)));
+    await redis.restart();
+    await eventually(
+      'what happened meanwhile is told',
+      async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
+      20_000,
+    );
+    expect((await fetch(`${query.http}/readyz`)).status).toBe(200);
+    // One line when it went, one when it came: none for each try.
+    for (const app of [query.app, ingester]) {
+      expect(app.logs.filter(({ msg }) => msg.startsWith('Redis is away'))).toHaveLength(1);
+      expect(app.logs.filter(({ msg }) => msg === 'connected to Redis')).toHaveLength(2);
+    }
+  }, 60_000);
+
+  it('that lost everything is read again from Armada', async () => {
+    await stack.ingester();
+    stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
+    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    const { Redis } = await import('ioredis');
+    const client = new Redis(redis.url);
+    await client.flushall();
+    client.disconnect();
+    await eventually(
+      'it is known again',
+      async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'RUNNING',
+      30_000,
+    );
+  }, 60_000);
+});
+
+describe('interest', () => {
+  it('that ends ends the following, and then the job set; a poll brings it back', async () => {
+    const short = {
+      FOLLOW_AFTER_POLL: '1s',
+      FOLLOW_UNFINISHED_AFTER_POLL: '1s',
+      DELETE_AFTER_POLL: '2s',
+      SLICE_LENGTH: '1s',
+    };
+    const ingester = await stack.ingester(short);
+    stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
+    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    await ingester.logged('stopped following a job set', ({ why }) => why === 'done');
+    const { Redis } = await import('ioredis');
+    const client = new Redis(redis.url);
+    await eventually('its keys are gone', async () => (await client.keys('*set-0*')).length === 0, 20_000);
+    client.disconnect();
+    const another = await stack.query();
+    expect((await poll(another.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+  }, 60_000);
+});

@@ -16,6 +16,15 @@ import { Stack, poll } from './stack.js';
 
 let stack: Stack;
 
+const apps: AppProcess[] = [];
+afterEach(() => Promise.all(apps.splice(0).map((app) => app.kill())));
+
+function run(...args: ConstructorParameters<typeof AppProcess>): AppProcess {
+  const app = new AppProcess(...args);
+  apps.push(app);
+  return app;
+}
+
 beforeAll(async () => {
   stack = await Stack.start();
 }, 30_000);
@@ -116,17 +125,18 @@ describe('the query', () => {
     const { app, client } = await stack.query();
     for (let i = 0; i < 50; i++)
       await poll(client, { queue: 'nope', jobSetId: 's' }, 'x', { deadline: Date.now() + 60 });
-    expect(app.logs.map(({ level, msg }) => `${level} ${msg}`)).toEqual([
-      'warn everyone who reaches this process may read the state of every job',
+    expect(app.logs.map(({ level, msg }) => `${level} ${msg}`).sort()).toEqual([
       'info connected to Redis',
+      'info health and metrics are served',
       'info started',
+      'warn everyone who reaches this process may read the state of every job',
     ]);
     expect(app.output).toBe('');
   }, 30_000);
 
   it('refuses to serve everyone by accident', async () => {
     const { AUTH_MODE: _, ...env } = stack.envOf();
-    const app = new AppProcess('dist/apps/query/main.js', env);
+    const app = run('dist/apps/query/main.js', env);
     expect(await app.ended()).toBe(2);
     expect(app.output).toContain('AUTH_MODE is "delegated"');
   }, 30_000);
@@ -136,14 +146,14 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
   const script = `dist/apps/${name}/main.js`;
 
   it('names every setting that is not right, and does not start', async () => {
-    const app = new AppProcess(script, stack.envOf({ REDIS_URL: 'http://x', LOG_LEVEL: 'loud' }));
+    const app = run(script, stack.envOf({ REDIS_URL: 'http://x', LOG_LEVEL: 'loud' }));
     expect(await app.ended()).toBe(2);
     expect(app.output).toContain('REDIS_URL (environment) is "http://x", but must be redis://');
     expect(app.output).toContain('LOG_LEVEL (environment) is "loud"');
   }, 30_000);
 
   it('prints its settings', async () => {
-    const app = new AppProcess(script, {}, ['--help']);
+    const app = run(script, {}, ['--help']);
     expect(await app.ended()).toBe(0);
     expect(app.output).toContain('ARMADA_URL (default localhost:50051)');
   }, 30_000);
@@ -154,17 +164,14 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
       taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port));
     });
     const setting = `${name.toUpperCase()}_HTTP_ADDRESS`;
-    const app = new AppProcess(script, stack.envOf({ [setting]: `127.0.0.1:${port}` }));
+    const app = run(script, stack.envOf({ [setting]: `127.0.0.1:${port}` }));
     expect(await app.ended()).toBe(1);
     expect(JSON.stringify(app.logs)).toContain(`cannot listen for HTTP at 127.0.0.1:${port} (${setting})`);
     taken.close();
   }, 30_000);
 
   it('starts without Redis and Armada, not ready, and ends with 0 when told', async () => {
-    const app = new AppProcess(
-      script,
-      stack.envOf({ REDIS_URL: 'redis://127.0.0.1:1', ARMADA_URL: '127.0.0.1:1' }),
-    );
+    const app = run(script, stack.envOf({ REDIS_URL: 'redis://127.0.0.1:1', ARMADA_URL: '127.0.0.1:1' }));
     const http = await eventually('HTTP answers', async () => {
       const address = httpOf(app);
       return address !== undefined && (await fetch(`${address}/healthz`)).ok && address;
@@ -179,7 +186,7 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
 
 describe('npm start', () => {
   it('shows how jobs move, tells how to ask, and ends every process it started with Ctrl-C', async () => {
-    const start = new AppProcess('dist/tools/start/main.js', {});
+    const start = run('dist/tools/start/main.js', {});
     await eventually('jobs move', () => start.output.includes('RUNNING -> SUCCEEDED'), 40_000);
     expect(start.output).toMatch(
       /grpcurl -plaintext -d '.*' 127\.0\.0\.1:\d+ jobservice\.JobService\/GetJobStatus/,
@@ -193,7 +200,7 @@ describe('npm start', () => {
   }, 70_000);
 
   it('refuses arguments that make no sense', async () => {
-    const start = new AppProcess('dist/tools/start/main.js', {}, ['--armada', 'x:1']);
+    const start = run('dist/tools/start/main.js', {}, ['--armada', 'x:1']);
     expect(await start.ended()).toBe(2);
     expect(start.output).toContain('--armada, --queue and --job-set go together');
   }, 30_000);

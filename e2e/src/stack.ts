@@ -38,7 +38,8 @@ export class Stack {
   /** A query with a client of its own. */
   async query(env: Env = {}): Promise<{ app: AppProcess; client: Client; http: string; grpc: string }> {
     const app = await this.run('query', env);
-    const { grpcPort, http } = await app.logged('started');
+    const { grpcPort } = await app.logged('started');
+    const { http } = await app.logged('health and metrics are served');
     const grpc = `127.0.0.1:${String(grpcPort)}`;
     const client = new Client(grpc, credentials.createInsecure());
     this.clients.push(client);

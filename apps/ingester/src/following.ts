@@ -9,7 +9,7 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { logConnection, type Log, type Metrics } from '@ajs/observability';
+import { logConnection, within, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import {
   Demand,
@@ -25,6 +25,8 @@ import { observeFollowing } from './observe-following.js';
 
 /** A lost hint waits this long at most before its job set is followed after all. */
 const SWEEP_EVERY_MS = 5_000;
+/** Handing everything over takes much less, if Redis answers. */
+const HAND_OVER_MS = 3_000;
 
 export interface FollowingOptions {
   readonly settings: Settings;
@@ -107,8 +109,12 @@ export class Following {
   /** Hands every job set over and lets go of Redis. */
   async stop(): Promise<void> {
     this.sweeper.stop();
-    await this.turns.stop();
-    await this.workQueue.close();
+    const handOver = this.turns.stop().then(() => this.workQueue.close());
+    if (!(await within(HAND_OVER_MS, handOver))) {
+      this.options.log.warn(
+        'Redis does not answer: nothing is handed over, others take over when the leases end',
+      );
+    }
     for (const client of this.clients) client.disconnect();
   }
 

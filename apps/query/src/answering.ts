@@ -10,7 +10,7 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { logConnection, type Log, type Metrics } from '@ajs/observability';
+import { logConnection, within, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
 import { ArmadaHealth } from './armada-health.js';
@@ -24,6 +24,8 @@ export interface AnsweringOptions {
   readonly log: Log;
   readonly metrics: Metrics;
 }
+
+const LAST_NOTES_MS = 500;
 
 const STATE_NAMES = Object.fromEntries(
   Object.entries(JobServiceResponse_State).map(([name, value]) => [value, name]),
@@ -79,8 +81,11 @@ export class Answering {
   /** Finishes the calls that run, writes the interest they noted, and lets go of Redis. */
   async stop(): Promise<void> {
     await this.server.stop();
-    await this.interest.settled();
-    await this.workQueue.close();
+    // While Redis is away there is nowhere to write it: the next poll notes it again.
+    await within(
+      LAST_NOTES_MS,
+      this.interest.settled().then(() => this.workQueue.close()),
+    );
     for (const client of this.clients) client.disconnect();
   }
 

@@ -4,3 +4,4 @@ export { Metrics } from './metrics.js';
 export { processMain, type ProcessContext } from './process-main.js';
 export type { Check } from './readiness.js';
 export type { AppOptions, Service } from './run-app.js';
+export { within } from './within.js';

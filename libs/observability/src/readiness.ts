@@ -1,3 +1,5 @@
+import { within } from './within.js';
+
 /** Rejects, with a reason for people, while the part does not work. */
 export type Check = () => Promise<unknown>;
 
@@ -31,19 +33,9 @@ export class Readiness {
 }
 
 async function outcomeOf(check: Check): Promise<string> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`no answer within ${CHECK_MS} ms`), CHECK_MS);
-  });
   try {
-    return await Promise.race([
-      check().then(
-        () => 'ok',
-        (error: unknown) => (error instanceof Error ? error.message : String(error)),
-      ),
-      silence,
-    ]);
-  } finally {
-    clearTimeout(timer);
+    return (await within(CHECK_MS, check())) ? 'ok' : `no answer within ${CHECK_MS} ms`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

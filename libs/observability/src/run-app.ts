@@ -89,6 +89,6 @@ export async function runApp(options: AppOptions): Promise<void> {
       { cause: error },
     );
   }
-  const started = await service.start();
-  log.info({ http: new URL(await app.getUrl()).host, ...started }, 'started');
+  log.info({ http: new URL(await app.getUrl()).host }, 'health and metrics are served');
+  log.info(await service.start(), 'started');
 }

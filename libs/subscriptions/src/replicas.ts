@@ -12,7 +12,7 @@ const KEY = formatKey({ kind: 'replicas' });
  */
 export class Replicas {
   private readonly timer: NodeJS.Timeout;
-  private fairShare = Infinity;
+  private others = { held: 0, replicas: 0 };
 
   constructor(
     private readonly redis: RedisClient,
@@ -26,7 +26,9 @@ export class Replicas {
 
   /** Whether this replica holds more than its share, by more than a few: its next slice that ends should go elsewhere. */
   aboveShare(): boolean {
-    return this.held() > this.fairShare + Math.max(2, this.fairShare * 0.05);
+    const held = this.held();
+    const share = (this.others.held + held) / (this.others.replicas + 1);
+    return held > share + Math.max(2, share * 0.05);
   }
 
   async leave(): Promise<void> {
@@ -40,18 +42,18 @@ export class Replicas {
       const now = (seconds ?? 0) * 1000 + Math.floor((micros ?? 0) / 1000);
       await this.redis.hset(KEY, this.id, `${this.held()}@${now}`);
       const all = Object.entries(await this.redis.hgetall(KEY));
-      let total = 0;
-      let replicas = 0;
+      const others = { held: 0, replicas: 0 };
       for (const [id, text] of all) {
+        if (id === this.id) continue;
         const [held, announcedAt] = text.split('@').map(Number);
         if (now - (announcedAt ?? 0) > GONE_AFTER_MS) {
           await this.redis.hdel(KEY, id);
           continue;
         }
-        total += held ?? 0;
-        replicas++;
+        others.held += held ?? 0;
+        others.replicas++;
       }
-      this.fairShare = Math.ceil(total / Math.max(replicas, 1));
+      this.others = others;
     } catch (error) {
       this.onError(error as Error);
     }

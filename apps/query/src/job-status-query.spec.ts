@@ -85,8 +85,32 @@ describe('a question for a job', () => {
   });
 
   it('finds a job that appears while it waits', async () => {
-    onAsk = () => void write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
+    onAsk = () => void write({ state: 'live', reason: '' }, { j: record('QUEUED') });
     expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'known', status: { state: 'QUEUED' } });
+  });
+
+  it('waits for the first catch-up: until then a state may be one that the job left long ago', async () => {
+    await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
+    const answer = query().ask(KEY, 'j', caller);
+    await write({ state: 'catching-up', reason: '' }, { j: record('RUNNING') });
+    await write({ state: 'live', reason: '', levelAt: 1 }, { j: record('SUCCEEDED') });
+    expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
+    expect(asked).toBe(0);
+  });
+
+  it('is answered with the state there is when the first catch-up takes longer than the wait', async () => {
+    await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
+    expect(await query(50).ask(KEY, 'j', caller)).toMatchObject({
+      kind: 'known',
+      status: { state: 'QUEUED' },
+    });
+  });
+
+  it('does not wait for a later catch-up: the state was level once', async () => {
+    await write({ state: 'live', reason: '', levelAt: 1 }, { j: record('QUEUED') });
+    await write({ state: 'catching-up', reason: '' });
+    expect(await query(1e9).ask(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
+    expect(reads).toBe(1);
   });
 
   it('says why it is not settled when the wait is over', async () => {

@@ -1,1 +1,52 @@
-console.log('not yet');
+// npm run bench: measures on this machine, in one run, and prints a table. Machines differ and are noisy: compare ratios.
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { benchBytes } from './bytes.js';
+import { runEchoServer } from './echo-server.js';
+import { runFakeEvents } from './fake-events.js';
+import { table, type Figure } from './figure.js';
+import { benchLatency } from './latency.js';
+import { benchPolls } from './polls.js';
+import { benchThroughput } from './throughput.js';
+
+const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>> = {
+  polls: benchPolls,
+  throughput: benchThroughput,
+  latency: benchLatency,
+  bytes: benchBytes,
+};
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    // For the processes that the benchmarks start beside themselves.
+    role: { type: 'string' },
+    'job-sets': { type: 'string', default: '1' },
+    jobs: { type: 'string', default: '1' },
+  },
+});
+
+async function run(): Promise<void> {
+  const names = values.only === undefined ? Object.keys(BENCHMARKS) : [values.only];
+  const figures: Figure[] = [];
+  for (const name of names) {
+    const benchmark = BENCHMARKS[name];
+    if (benchmark === undefined) {
+      throw new Error(`--only is "${name}", but must be one of ${Object.keys(BENCHMARKS).join(', ')}`);
+    }
+    console.error(`${name} ...`);
+    figures.push(...(await benchmark(values.quick)));
+  }
+  const [cpu] = cpus();
+  console.log(
+    `\n${cpus().length} cores (${cpu?.model ?? 'unknown'}), Node ${process.versions.node}\n\n${table(figures)}`,
+  );
+}
+
+if (values.role === 'echo') await runEchoServer();
+else if (values.role === 'fake') await runFakeEvents(Number(values['job-sets']), Number(values.jobs));
+else {
+  await run();
+  process.exit(0);
+}

@@ -3,10 +3,8 @@ import { createServer } from 'node:net';
 import { HealthCheckResponse_ServingStatus, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import { eventually, unary } from '@ajs/testing';
 import {
-  Client,
   credentials,
   loadPackageDefinition,
-  status,
   type ServiceClientConstructor,
 } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';

@@ -1,0 +1,115 @@
+// Load on a unary gRPC method from outside of Node: a fixed number of callers over a fixed number of connections, each calling
+// again as soon as it has its answer. Prints one line of JSON: calls a second, and latencies in milliseconds.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// Messages are bytes made beforehand: encoding them is not what is measured.
+type rawCodec struct{}
+
+func (rawCodec) Marshal(v any) ([]byte, error) { return *(v.(*[]byte)), nil }
+func (rawCodec) Unmarshal(data []byte, v any) error {
+	*(v.(*[]byte)) = append([]byte(nil), data...)
+	return nil
+}
+func (rawCodec) Name() string { return "proto" }
+
+// A jobservice.JobServiceRequest: 1 job_id, 2 job_set_id, 3 queue.
+func request(jobID, jobSetID, queue string) []byte {
+	var message []byte
+	for i, text := range []string{jobID, jobSetID, queue} {
+		message = append(message, byte((i+1)<<3|2), byte(len(text)))
+		message = append(message, text...)
+	}
+	return message
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func main() {
+	target := flag.String("target", "", "host:port")
+	method := flag.String("method", "/jobservice.JobService/GetJobStatus", "full name of the method")
+	queue := flag.String("queue", "bench", "queue of the jobs")
+	jobSet := flag.String("job-set", "bench", "job set of the jobs")
+	connections := flag.Int("connections", 4, "connections")
+	callers := flag.Int("callers", 64, "concurrent calls, over all connections")
+	seconds := flag.Float64("seconds", 5, "for how long")
+	flag.Parse()
+
+	var requests [][]byte
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		requests = append(requests, request(lines.Text(), *jobSet, *queue))
+	}
+	if len(requests) == 0 {
+		fail(fmt.Errorf("no job ids on standard input"))
+	}
+	var clients []*grpc.ClientConn
+	for i := 0; i < *connections; i++ {
+		client, err := grpc.NewClient(*target, grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
+		if err != nil {
+			fail(err)
+		}
+		defer client.Close()
+		clients = append(clients, client)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(*seconds*float64(time.Second)))
+	defer cancel()
+	var next, answered atomic.Int64
+	latencies := make([][]float64, *callers)
+	var wait sync.WaitGroup
+	began := time.Now()
+	for caller := 0; caller < *callers; caller++ {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			client := clients[caller%len(clients)]
+			var answer []byte
+			for ctx.Err() == nil {
+				message := requests[int(next.Add(1))%len(requests)]
+				sent := time.Now()
+				if err := client.Invoke(ctx, *method, &message, &answer); err != nil {
+					if ctx.Err() != nil {
+						return
+					}
+					fail(err)
+				}
+				answered.Add(1)
+				latencies[caller] = append(latencies[caller], float64(time.Since(sent).Microseconds())/1000)
+			}
+		}()
+	}
+	wait.Wait()
+	took := time.Since(began).Seconds()
+
+	var all []float64
+	for _, some := range latencies {
+		all = append(all, some...)
+	}
+	sort.Float64s(all)
+	if len(all) == 0 {
+		fail(fmt.Errorf("no call was answered"))
+	}
+	at := func(share float64) float64 { return all[int(share*float64(len(all)-1))] }
+	json.NewEncoder(os.Stdout).Encode(map[string]float64{
+		"callsPerSecond": float64(answered.Load()) / took, "p50Ms": at(0.5), "p99Ms": at(0.99),
+	})
+}

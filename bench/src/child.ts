@@ -1,0 +1,59 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+const START_MS = 20_000;
+
+/** A process beside the benchmark: what is measured must not share its event loop. */
+export class Child {
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** Starts `node script args`; resolves with what `ready` makes of its output. */
+  static async start<T>(
+    script: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    ready: (line: string) => T | undefined,
+  ): Promise<{ child: Child; told: T }> {
+    const child = spawn(process.execPath, [script, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    process.once('exit', () => child.kill('SIGKILL'));
+    const told = await new Promise<T>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${script} did not start`)), START_MS);
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const result = ready(line);
+        if (result === undefined) return;
+        clearTimeout(late);
+        resolve(result);
+      });
+      child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
+    });
+    return { child: new Child(child), told };
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+/** Starts a built application; resolves to what its `started` line tells. */
+export async function startApp(
+  app: 'ingester' | 'query',
+  env: Readonly<Record<string, string>>,
+): Promise<{ child: Child; told: Record<string, unknown> }> {
+  const local = {
+    AUTH_MODE: 'anonymous',
+    QUERY_GRPC_ADDRESS: '127.0.0.1:0',
+    QUERY_HTTP_ADDRESS: '127.0.0.1:0',
+    INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
+  };
+  return Child.start(`dist/apps/${app}/main.js`, [], { ...local, ...env }, (line) => {
+    const logged = JSON.parse(line) as Record<string, unknown>;
+    return logged['msg'] === 'started' ? logged : undefined;
+  });
+}

@@ -1,0 +1,7 @@
+// npm run bench: installs what is missing, builds, and measures. Arguments: --only polls|throughput|latency|bytes, --quick.
+import { ensureInstalled, root, runNx } from './install.mjs';
+
+ensureInstalled();
+if (runNx(['run-many', '-t', 'build', '-p', 'ingester,query,bench']) !== 0) process.exit(1);
+process.chdir(root);
+await import(`${root}dist/bench/main.js`);

@@ -14,6 +14,7 @@ import { logConnection, within, type Log, type Metrics } from '@ajs/observabilit
 import { formatKey } from '@ajs/redis-keys';
 import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
 import { ArmadaHealth } from './armada-health.js';
+import { CoalescedLister } from './coalesced-lister.js';
 import { GrpcServer } from './grpc-server.js';
 import { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService } from './legacy-job-service.js';
@@ -27,10 +28,6 @@ export interface AnsweringOptions {
 
 const LAST_NOTES_MS = 500;
 
-const STATE_NAMES = Object.fromEntries(
-  Object.entries(JobServiceResponse_State).map(([name, value]) => [value, name]),
-) as Record<JobServiceResponse_State, string>;
-
 /** Everything this replica does, put together: answers from Redis, notes interest aside. */
 export class Answering {
   private readonly clients: RedisClient[] = [];
@@ -41,6 +38,12 @@ export class Answering {
 
   constructor(private readonly options: AnsweringOptions) {
     const { settings, armada, metrics } = options;
+    const answers = Object.fromEntries(
+      Object.entries(JobServiceResponse_State).map(([name, state]) => [
+        state,
+        metrics.polls.labels('legacy', name),
+      ]),
+    ) as Record<JobServiceResponse_State, ReturnType<typeof metrics.polls.labels>>;
     this.reader = this.connect('reader');
     logConnection(this.reader, options.log);
     const onError = (error: Error): void => this.redisFailed(error);
@@ -53,7 +56,7 @@ export class Answering {
     });
     const asks = new AskSender(this.reader);
     const query = new JobStatusQuery({
-      lister: new RedisJobLister(this.reader),
+      lister: new CoalescedLister(new RedisJobLister(this.reader)),
       noteInterest: (key) => this.interest.note(key),
       askForRead: (key) => void asks.send(key).catch(onError),
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
@@ -65,7 +68,7 @@ export class Answering {
         query,
         armadaIsHealthy: () => armadaHealth.isHealthy(),
         answered: (state, seconds) => {
-          metrics.polls.inc({ api: 'legacy', answer: STATE_NAMES[state] });
+          answers[state].inc();
           metrics.pollSeconds.observe(seconds);
         },
         redisFailed: onError,

@@ -16,8 +16,8 @@ export type Answer =
 export interface Caller {
   /** When the caller wants an answer at the latest, by `performance.now()`; Infinity where it did not say. */
   readonly deadline: number;
-  /** Aborted when the caller is gone. */
-  readonly signal: AbortSignal;
+  /** Whether nobody waits for the answer any more. */
+  readonly isGone: () => boolean;
 }
 
 /** An ended job that was read once is answered from memory: its state never changes. */
@@ -48,7 +48,7 @@ const LONGEST_LOOK_AGAIN_MS = 200;
 export class JobStatusQuery {
   constructor(private readonly options: JobStatusQueryOptions) {}
 
-  /** Rejects when Redis does not answer, or when the caller is gone. */
+  /** Rejects when Redis does not answer. */
   async ask(key: JobSetKey, jobId: string, caller: Caller): Promise<Answer> {
     this.options.noteInterest(key);
     const cacheKey = `${jobSetTag(key)} ${jobId}`;
@@ -80,7 +80,8 @@ export class JobStatusQuery {
         if (left <= 0 || subscription?.state === 'denied') return unsettled(view);
         this.options.askForRead(key);
       }
-      await sleep(Math.min(pause, left), undefined, { signal: caller.signal });
+      await sleep(Math.min(pause, left));
+      if (caller.isGone()) return unsettled(view);
     }
   }
 }

@@ -42,9 +42,8 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
         return;
       }
       const began = performance.now();
-      const { response, gone } = answer(options, call);
-      void response.then(({ message, subscription }) => {
-        if (gone.aborted) return;
+      void answer(options, call).then(({ message, subscription }) => {
+        if (call.cancelled) return;
         options.answered(message.state, (performance.now() - began) / 1000);
         callback(null, message, freshness(subscription));
       });
@@ -66,17 +65,13 @@ interface Reply {
 function answer(
   { query, redisFailed }: LegacyOptions,
   call: ServerUnaryCall<JobServiceRequest, JobServiceResponse>,
-): { response: Promise<Reply>; gone: AbortSignal } {
-  const gone = new AbortController();
-  call.on('cancelled', () => gone.abort());
+): Promise<Reply> {
   const { queue, jobSetId, jobId } = call.request;
-  const response = query
-    .ask({ queue, jobSetId }, jobId, { deadline: deadlineOf(call), signal: gone.signal })
-    .then(toReply, (error: unknown) => {
-      if (!gone.signal.aborted) redisFailed(error as Error);
-      return connectionError('Redis does not answer; known states are back as soon as it does');
-    });
-  return { response, gone: gone.signal };
+  const caller = { deadline: deadlineOf(call), isGone: () => call.cancelled };
+  return query.ask({ queue, jobSetId }, jobId, caller).then(toReply, (error: unknown) => {
+    redisFailed(error as Error);
+    return connectionError('Redis does not answer; known states are back as soon as it does');
+  });
 }
 
 function toReply(answer: Answer): Reply {
@@ -97,13 +92,20 @@ function connectionError(error: string): Reply {
   return { message: { state: JobServiceResponse_State.CONNECTION_ERR, error }, subscription: undefined };
 }
 
+/** Answers of one read share what it told of the subscription, and so the metadata made of it. */
+const metadataOf = new WeakMap<SubscriptionView, Metadata>();
+const NO_METADATA = new Metadata();
+
 function freshness(subscription: SubscriptionView | undefined): Metadata {
+  if (subscription === undefined) return NO_METADATA;
+  const known = metadataOf.get(subscription);
+  if (known !== undefined) return known;
   const metadata = new Metadata();
-  if (subscription === undefined) return metadata;
   metadata.set(SUBSCRIPTION_HEADER, subscription.state);
   if (subscription.levelAt !== undefined) {
     metadata.set(LEVEL_AT_HEADER, new Date(subscription.levelAt).toISOString());
   }
+  metadataOf.set(subscription, metadata);
   return metadata;
 }
 

@@ -1,0 +1,66 @@
+import { MemoryJobStore } from '@ajs/job-store';
+import type { JobSetKey } from '@ajs/job-state';
+import { CoalescedLister } from './coalesced-lister.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+
+async function setUp() {
+  const store = new MemoryJobStore();
+  const writer = await store.open(KEY);
+  const record = { state: 'RUNNING', runNumber: 1, changedAt: 1 } as const;
+  await writer.write({
+    cursor: '1:0:0:1',
+    records: new Map([
+      ['a', record],
+      ['b', record],
+    ]),
+    subscription: { state: 'live', reason: '' },
+  });
+  const reads: string[][] = [];
+  const lister = new CoalescedLister({
+    read: (key: JobSetKey, jobIds) => {
+      reads.push([key.jobSetId, ...jobIds]);
+      return jobIds.includes('broken') ? Promise.reject(new Error('Redis is away')) : store.read(key, jobIds);
+    },
+    locate: (jobIds) => store.locate(jobIds),
+  });
+  return { lister, reads };
+}
+
+describe('questions of one moment', () => {
+  it('are one read for a job set, and each is answered', async () => {
+    const { lister, reads } = await setUp();
+    const views = await Promise.all(['a', 'b', 'a', 'absent'].map((jobId) => lister.read(KEY, [jobId])));
+    expect(reads).toEqual([['s', 'a', 'b', 'absent']]);
+    expect(views.map(({ jobs }, i) => jobs.has(['a', 'b', 'a', 'absent'][i] ?? ''))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it('are read apart for each job set, and when they come later', async () => {
+    const { lister, reads } = await setUp();
+    await Promise.all([lister.read(KEY, ['a']), lister.read({ ...KEY, jobSetId: 't' }, ['a'])]);
+    await lister.read(KEY, ['a']);
+    expect(reads).toEqual([
+      ['s', 'a'],
+      ['t', 'a'],
+      ['s', 'a'],
+    ]);
+  });
+
+  it('are cut into reads of a bounded size', async () => {
+    const { lister, reads } = await setUp();
+    await Promise.all(Array.from({ length: 450 }, (_, i) => lister.read(KEY, [`j${i}`])));
+    expect(reads.map((read) => read.length - 1)).toEqual([200, 200, 50]);
+  });
+
+  it('fail together, and the next ones are read anew', async () => {
+    const { lister } = await setUp();
+    const asked = [lister.read(KEY, ['broken']), lister.read(KEY, ['a'])];
+    for (const view of asked) await expect(view).rejects.toThrow('Redis is away');
+    expect((await lister.read(KEY, ['a'])).jobs.has('a')).toBe(true);
+  });
+});

@@ -1,0 +1,44 @@
+import type { JobSetKey } from '@ajs/job-state';
+import type { JobLister, JobSetView } from '@ajs/job-store';
+import { jobSetTag } from '@ajs/redis-keys';
+
+/** More jobs than this are asked for in several reads: a script that takes long holds Redis for everyone. */
+const MOST_JOBS = 200;
+
+interface Pending {
+  readonly key: JobSetKey;
+  readonly jobIds: Set<string>;
+  readonly view: Promise<JobSetView>;
+}
+
+/**
+ * Reads together what is asked of one job set within one turn of the event loop: under load a poll then costs Redis a fraction of a
+ * command. A view may tell of more jobs than were asked for, and was read after the question, as without.
+ */
+export class CoalescedLister implements JobLister {
+  private readonly pending = new Map<string, Pending>();
+
+  constructor(private readonly lister: JobLister) {}
+
+  read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
+    const tag = jobSetTag(key);
+    let pending = this.pending.get(tag);
+    if (pending === undefined || pending.jobIds.size + jobIds.length > MOST_JOBS) {
+      const begun: Set<string> = new Set();
+      pending = { key, jobIds: begun, view: this.readSoon(tag, key, begun) };
+      this.pending.set(tag, pending);
+    }
+    for (const jobId of jobIds) pending.jobIds.add(jobId);
+    return pending.view;
+  }
+
+  locate(jobIds: readonly string[]): ReturnType<JobLister['locate']> {
+    return this.lister.locate(jobIds);
+  }
+
+  private async readSoon(tag: string, key: JobSetKey, jobIds: Set<string>): Promise<JobSetView> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.pending.get(tag)?.jobIds === jobIds) this.pending.delete(tag);
+    return this.lister.read(key, [...jobIds]);
+  }
+}

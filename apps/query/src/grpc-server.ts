@@ -18,6 +18,8 @@ export class GrpcServer {
     // Many callers keep a connection open: find those that are gone without a word.
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 20_000,
+    // Its bookkeeping of every call is for a service that is not offered here.
+    'grpc.enable_channelz': 0,
   });
   private readonly health = new HealthImplementation({ '': 'SERVING', 'jobservice.JobService': 'SERVING' });
 

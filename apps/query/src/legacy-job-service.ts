@@ -42,11 +42,20 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
         return;
       }
       const began = performance.now();
-      void answer(options, call).then(({ message, subscription }) => {
+      const reply = ({ message, subscription }: Reply): void => {
         if (call.cancelled) return;
         options.answered(message.state, (performance.now() - began) / 1000);
         callback(null, message, freshness(subscription));
-      });
+      };
+      const { queue, jobSetId, jobId } = call.request;
+      const caller = { deadline: deadlineOf(call), isGone: () => call.cancelled };
+      options.query.ask({ queue, jobSetId }, jobId, caller).then(
+        (answer) => reply(toReply(answer)),
+        (error: unknown) => {
+          options.redisFailed(error as Error);
+          reply(connectionError('Redis does not answer; known states are back as soon as it does'));
+        },
+      );
     },
     health: (_call, callback) => {
       void options.armadaIsHealthy().then((healthy) => {
@@ -60,18 +69,6 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
 interface Reply {
   readonly message: JobServiceResponse;
   readonly subscription: SubscriptionView | undefined;
-}
-
-function answer(
-  { query, redisFailed }: LegacyOptions,
-  call: ServerUnaryCall<JobServiceRequest, JobServiceResponse>,
-): Promise<Reply> {
-  const { queue, jobSetId, jobId } = call.request;
-  const caller = { deadline: deadlineOf(call), isGone: () => call.cancelled };
-  return query.ask({ queue, jobSetId }, jobId, caller).then(toReply, (error: unknown) => {
-    redisFailed(error as Error);
-    return connectionError('Redis does not answer; known states are back as soon as it does');
-  });
 }
 
 function toReply(answer: Answer): Reply {
@@ -124,7 +121,8 @@ function problemOf({ jobId, jobSetId, queue }: JobServiceRequest): string | unde
     ['queue', queue],
   ] as const) {
     if (value === '') return `${field} is empty; job_id, job_set_id and queue must all be given`;
-    if (value.length > LONGEST_NAME_BYTES || Buffer.byteLength(value) > LONGEST_NAME_BYTES) {
+    // A UTF-16 unit is at most three bytes of UTF-8: most names need no closer look.
+    if (value.length * 3 > LONGEST_NAME_BYTES && Buffer.byteLength(value) > LONGEST_NAME_BYTES) {
       return `${field} is longer than ${LONGEST_NAME_BYTES} bytes`;
     }
     // What decoding puts in the place of bytes that are no UTF-8: two different ids could look the same.

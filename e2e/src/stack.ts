@@ -15,18 +15,18 @@ type Env = Readonly<Record<string, string>>;
 /** The whole thing: Redis, a fake Armada in this process, and built applications as processes of their own. */
 export class Stack {
   readonly armada = new FakeArmada({ stepMs: 100 });
+  armadaAddress = '';
   private readonly apps: AppProcess[] = [];
   private readonly clients: Client[] = [];
 
   private constructor(
     readonly redis: { readonly url: string; stop(): Promise<void> },
-    private armadaAddress: string,
     private readonly env: Env,
   ) {}
 
   /** `redis` is stopped with the stack; a private server where it is left out. */
   static async start(env: Env = {}, redis?: { readonly url: string; stop(): Promise<void> }): Promise<Stack> {
-    const stack = new Stack(redis ?? (await RedisServer.start()), '', env);
+    const stack = new Stack(redis ?? (await RedisServer.start()), env);
     stack.armadaAddress = await stack.armada.listen('127.0.0.1:0');
     return stack;
   }

@@ -1,0 +1,12 @@
+# For compose.yaml: a fake Armada with living job sets. Not for production.
+FROM node:20-bookworm-slim
+WORKDIR /src
+ENV CI=1 NX_DAEMON=false
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY . .
+RUN npx nx build fake-armada
+USER node
+EXPOSE 50051
+ENTRYPOINT ["node", "dist/tools/fake-armada/main.js", "--address", "0.0.0.0:50051"]
+CMD ["--job-sets", "4", "--jobs", "20", "--rate", "12"]

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { allRecordings, eventually } from '@ajs/testing';
+import { Client, credentials } from '@grpc/grpc-js';
+import { AppProcess } from './app-process.js';
+import { Stack, poll } from './stack.js';
+
+const ROOT = join(import.meta.dirname, '../..');
+const APPS = ['ingester', 'query'] as const;
+const bare = mkdtempSync(join(tmpdir(), 'armada-job-service-images-'));
+const apps: AppProcess[] = [];
+let stack: Stack;
+
+beforeAll(async () => {
+  for (const app of APPS) {
+    execFileSync(process.execPath, ['docker/assemble.mjs', app, join(bare, app)], {
+      cwd: ROOT,
+      stdio: 'inherit',
+    });
+  }
+  stack = await Stack.start();
+}, 180_000);
+
+afterAll(async () => {
+  await Promise.all(apps.map((app) => app.kill()));
+  await stack.stop();
+  rmSync(bare, { recursive: true });
+});
+
+describe('what the images hold', () => {
+  it.each(APPS)('%s: the bundle with production dependencies, and nothing that builds or tests', (app) => {
+    expect(readdirSync(join(bare, app)).sort()).toEqual([
+      'main.js',
+      'main.js.map',
+      'node_modules',
+      'package-lock.json',
+      'package.json',
+    ]);
+    const packages = readdirSync(join(bare, app, 'node_modules'));
+    for (const builder of ['typescript', 'jest', 'nx', 'eslint', 'esbuild'])
+      expect(packages).not.toContain(builder);
+  });
+
+  it('runs: a poll is answered, and both end with 0 when told', async () => {
+    for (const app of APPS) {
+      apps.push(new AppProcess('main.js', { ...stack.envOf(), NODE_ENV: 'production' }, [], join(bare, app)));
+    }
+    const [ingester, query] = apps;
+    if (ingester === undefined || query === undefined) throw new Error('nothing was started');
+    await ingester.logged('started');
+    const { grpcPort } = await query.logged('started');
+    const client = new Client(`127.0.0.1:${String(grpcPort)}`, credentials.createInsecure());
+    const recording = allRecordings().find(({ name }) => name === 'success');
+    if (recording === undefined) throw new Error('the recording is not there');
+    stack.armada.replay(recording);
+    for (const jobId of Object.keys(recording.states)) {
+      expect((await poll(client, recording, jobId)).state).toBe('SUCCEEDED');
+    }
+    client.close();
+    for (const app of apps) {
+      const { http } = await app.logged('health and metrics are served');
+      await eventually('it is ready', async () => (await fetch(`http://${String(http)}/readyz`)).ok);
+      app.signal('SIGTERM');
+    }
+    for (const app of apps) expect(await app.ended(6_000)).toBe(0);
+  }, 60_000);
+
+  it.each(APPS)(
+    '%s: the image is made of it, runs as nobody special, and tells whether it is healthy',
+    (app) => {
+      const dockerfile = readFileSync(join(ROOT, `docker/${app}.Dockerfile`), 'utf8');
+      const last = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
+      expect(dockerfile).toContain(`node docker/assemble.mjs ${app} /app`);
+      expect(last.match(/^COPY .*$/gm)).toEqual(['COPY --from=build /app .']);
+      expect(last).toContain('USER node');
+      expect(last).toContain('/healthz');
+      expect(last).toContain('ENTRYPOINT ["node", "--enable-source-maps", "main.js"]');
+    },
+  );
+});

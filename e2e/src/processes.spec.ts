@@ -4,6 +4,8 @@ import { HealthCheckResponse_ServingStatus, JobServiceService } from '@ajs/contr
 import { eventually, unary } from '@ajs/testing';
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
+import { Demand } from '@ajs/subscriptions';
+import { Redis } from 'ioredis';
 import { protoPath as healthProto } from 'grpc-health-check';
 import { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
@@ -101,12 +103,12 @@ describe('the query', () => {
     watch.on('data', ({ status: told }: { status: string }) => heard.push(told));
     watch.on('error', () => undefined);
     await eventually('it serves', () => heard.includes('SERVING'));
-    // Waits for a queue that is not there.
-    const answer = poll(client, { queue: 'nope', jobSetId: 's' }, 'x');
-    await eventually('the poll is there', async () => {
-      const info = await metricsOf(app);
-      return info.includes('armada_job_service_poll_seconds_count');
-    });
+    // Waits for a queue that is not there; its interest, noted aside, shows that it has arrived.
+    const key = { queue: 'nope', jobSetId: 'while-stopping' };
+    const answer = poll(client, key, 'x');
+    const redis = new Redis(stack.redis.url);
+    await eventually('the poll is there', async () => (await new Demand(redis).age(key)) !== undefined);
+    redis.disconnect();
     app.signal('SIGTERM');
     await eventually('it says so', () => heard.includes('NOT_SERVING'));
     expect((await answer).state).toBe('CONNECTION_ERR');
@@ -211,10 +213,6 @@ function varint(value: number): Buffer {
 function httpOf(app: AppProcess): string | undefined {
   const line = app.logs.find(({ http }) => http !== undefined);
   return line && `http://${String(line['http'])}`;
-}
-
-async function metricsOf(app: AppProcess): Promise<string> {
-  return (await fetch(`${httpOf(app)}/metrics`)).text();
 }
 
 function childrenOf(pid: number): number[] {

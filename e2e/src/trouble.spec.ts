@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { RedisServer, eventually, jobEvents } from '@ajs/testing';
 import type { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
@@ -219,7 +220,6 @@ describe('trouble with Redis', () => {
     await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
-    const { Redis } = await import('ioredis');
     const client = new Redis(redis.url);
     await client.flushall();
     client.disconnect();
@@ -243,7 +243,6 @@ describe('interest', () => {
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     await ingester.logged('stopped following a job set', ({ why }) => why === 'done');
-    const { Redis } = await import('ioredis');
     const client = new Redis(redis.url);
     await eventually('its keys are gone', async () => (await client.keys('*set-0*')).length === 0, 20_000);
     client.disconnect();

@@ -101,6 +101,7 @@ export class Following {
 
   async start(): Promise<void> {
     await this.checkEviction();
+    this.redis.on('ready', () => this.turns.contact());
     await listenForAsks(this.subscriber, (key) => this.turns.ask(key));
     this.turns.start();
     this.sweeper.start(SWEEP_EVERY_MS);

@@ -2,6 +2,7 @@ import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobserv
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
+import { EndingStreams } from './ending-streams.js';
 import { reflectedFiles } from './reflected-files.js';
 
 /** No request of ours is near this size. Bytes. */
@@ -21,11 +22,12 @@ export class GrpcServer {
     // Its bookkeeping of every call is for a service that is not offered here.
     'grpc.enable_channelz': 0,
   });
+  private readonly watches = new EndingStreams(this.server);
   private readonly health = new HealthImplementation({ '': 'SERVING', 'jobservice.JobService': 'SERVING' });
 
   constructor(legacy: JobServiceServer) {
     this.server.addService(JobServiceService, legacy);
-    this.health.addToServer(this.server);
+    this.watches.add(this.health, 'watch');
     new ReflectionService(reflectedFiles(), { services: SERVICES }).addToServer(this.server);
   }
 
@@ -43,9 +45,12 @@ export class GrpcServer {
   async stop(): Promise<void> {
     this.health.setStatus('', 'NOT_SERVING');
     this.health.setStatus('jobservice.JobService', 'NOT_SERVING');
+    this.watches.end();
     await new Promise<void>((resolve) => {
-      // A watch of the health service never finishes by itself.
-      const cutOff = setTimeout(() => this.server.forceShutdown(), DRAIN_MS);
+      const cutOff = setTimeout(() => {
+        this.server.forceShutdown();
+        resolve();
+      }, DRAIN_MS);
       this.server.tryShutdown(() => {
         clearTimeout(cutOff);
         resolve();

@@ -114,6 +114,12 @@ export class Follower {
     this.tick();
   }
 
+  /** Writes a sign of life now: whether Redis still has what it had shows at once. */
+  contact(): void {
+    this.contactAt = performance.now();
+    this.intake?.contact();
+  }
+
   /** Opens the job set and follows it until its writer cannot write any more. */
   private async session(): Promise<void> {
     const writer = await this.options.sink.open(this.options.key);
@@ -237,10 +243,7 @@ export class Follower {
     if (intake === undefined || this.stopping.signal.aborted) return;
     const now = performance.now();
     const { contactEvery, silenceCheck, askSpacing, watchLag } = this.options.timing;
-    if (now - this.contactAt >= contactEvery) {
-      this.contactAt = now;
-      intake.contact();
-    }
+    if (now - this.contactAt >= contactEvery) this.contact();
     const asked = this.askedAt !== undefined && now - this.readBeganAt >= askSpacing;
     if (this.phase === 'gone' && asked) this.wake.abort();
     if (this.phase !== 'watching') return;

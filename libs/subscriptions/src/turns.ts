@@ -92,6 +92,11 @@ export class Turns {
     this.running.get(turnIdOf(key))?.follower.ask();
   }
 
+  /** Redis was away and is back, perhaps with less than it had: every holder finds out now. */
+  contact(): void {
+    for (const { follower } of this.running.values()) follower.contact();
+  }
+
   /** Writes what was read, hands every job set over, and takes no more. */
   async stop(): Promise<void> {
     this.stopping = true;

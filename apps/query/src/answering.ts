@@ -57,7 +57,7 @@ export class Answering {
     const asks = new AskSender(this.reader);
     const query = new JobStatusQuery({
       lister: new CoalescedLister(new RedisJobLister(this.reader)),
-      noteInterest: (key) => this.interest.note(key),
+      noteInterest: (key, tag) => this.interest.note(key, tag),
       askForRead: (key) => void asks.send(key).catch(onError),
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
       waitMs: settings.firstPollWaitMs,

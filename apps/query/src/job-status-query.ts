@@ -29,7 +29,7 @@ export interface EndedJob {
 export interface JobStatusQueryOptions {
   readonly lister: JobLister;
   /** Takes note of the poll, aside. */
-  readonly noteInterest: (key: JobSetKey) => void;
+  readonly noteInterest: (key: JobSetKey, tag: string) => void;
   /** Asks the job set's holder to read at once. */
   readonly askForRead: (key: JobSetKey) => void;
   readonly endedJobs: BoundedCache<string, EndedJob>;
@@ -50,8 +50,9 @@ export class JobStatusQuery {
 
   /** Rejects when Redis does not answer. */
   async ask(key: JobSetKey, jobId: string, caller: Caller): Promise<Answer> {
-    this.options.noteInterest(key);
-    const cacheKey = `${jobSetTag(key)} ${jobId}`;
+    const tag = jobSetTag(key);
+    this.options.noteInterest(key, tag);
+    const cacheKey = `${tag} ${jobId}`;
     const ended = this.options.endedJobs.get(cacheKey);
     if (ended !== undefined) return known(ended.status, ended.subscription);
 

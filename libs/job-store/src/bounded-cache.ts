@@ -16,6 +16,11 @@ export class BoundedCache<K, V> {
     return value;
   }
 
+  /** As {@link get}, but it does not count as a use. */
+  peek(key: K): V | undefined {
+    return this.entries.get(key);
+  }
+
   delete(key: K): void {
     this.entries.delete(key);
   }

@@ -16,6 +16,16 @@ export function packJobId(jobId: string): Buffer {
   return packUlid(jobId) ?? Buffer.concat([Buffer.of(NOT_A_ULID), Buffer.from(jobId, 'utf8')]);
 }
 
+/** Job ids one after the other, each behind its length in two bytes. */
+export function packJobIds(jobIds: readonly string[]): Buffer {
+  const parts: Buffer[] = [];
+  for (const jobId of jobIds) {
+    const packed = packJobId(jobId);
+    parts.push(Buffer.of(packed.length >> 8, packed.length & 0xff), packed);
+  }
+  return Buffer.concat(parts);
+}
+
 /** The inverse of {@link packJobId}. */
 export function unpackJobId(packed: Buffer): string {
   if (packed[0] === NOT_A_ULID) return packed.toString('utf8', 1);

@@ -1,6 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
-import { packJobId } from './job-id-codec.js';
+import { packJobIds } from './job-id-codec.js';
 import { JobIndex } from './job-index.js';
 import {
   STALLED_AFTER_MS,
@@ -11,6 +11,7 @@ import {
   type SubscriptionView,
 } from './ports.js';
 import { decodeChangedAt, decodeReasons, decodeState } from './record-codec.js';
+import { readJobsReply, type ReadJobs } from './jobs-reply.js';
 import { withScripts, type RedisClient, type Scripts } from './scripts.js';
 
 /** The lister over Redis 7.0 or later, single or Cluster. */
@@ -25,22 +26,16 @@ export class RedisJobLister implements JobLister {
 
   async read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
     const meta = formatKey({ kind: 'meta', jobSet: key });
-    const [now, generation, state, reason, level, contact, ...jobs] = await this.redis.readJobsBuffer(
-      meta,
-      '1',
-      ...jobIds.map(packJobId),
-    );
-    const found = new Map<string, JobStatus>();
-    if (generation === undefined) return { now, jobs: found };
-    jobIds.forEach((jobId, i) => {
-      const record = jobs[2 * i];
-      if (Buffer.isBuffer(record)) found.set(jobId, toStatus(record, jobs[2 * i + 1] ?? undefined));
+    const reply = readJobsReply(await this.redis.readJobsBuffer(meta, packJobIds(jobIds)), jobIds.length);
+    const { now, subscription } = reply;
+    const jobs = new Map<string, JobStatus>();
+    if (subscription === undefined) return { now, jobs };
+    reply.records.forEach((record, i) => {
+      const jobId = jobIds[i];
+      if (record !== undefined && jobId !== undefined)
+        jobs.set(jobId, toStatus(record, reply.reasons.get(i)));
     });
-    return {
-      now,
-      subscription: toSubscription(now, [state, reason, level, contact].map(String)),
-      jobs: found,
-    };
+    return { now, subscription: toSubscription(now, subscription), jobs };
   }
 
   async locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>> {
@@ -58,13 +53,14 @@ function toStatus(record: Buffer, reasons: Buffer | undefined): JobStatus {
   };
 }
 
-function toSubscription(now: number, [state, reason, level, contact]: string[]): SubscriptionView {
+function toSubscription(
+  now: number,
+  [state, reason, level, contact]: NonNullable<ReadJobs['subscription']>,
+): SubscriptionView {
   const silent = now - Number(contact) > STALLED_AFTER_MS;
   return {
     state: silent ? 'stalled' : (state as SubscriptionState),
-    reason: silent
-      ? `no ingester has written for ${Math.round((now - Number(contact)) / 1000)} s`
-      : (reason ?? ''),
+    reason: silent ? `no ingester has written for ${Math.round((now - Number(contact)) / 1000)} s` : reason,
     ...(level !== '' && { levelAt: Number(level) }),
   };
 }

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { JobRecord, JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import { BoundedCache } from './bounded-cache.js';
-import { packJobId } from './job-id-codec.js';
+import { packJobId, packJobIds } from './job-id-codec.js';
 import { JobIndex } from './job-index.js';
 import { StaleWriterError, type Batch, type JobSetWriter, type JobSink } from './ports.js';
 import { decodeReasons, decodeRecord, encodeReasons, encodeRecord, reasonsOf } from './record-codec.js';
+import { readJobsReply } from './jobs-reply.js';
 import { RedisTime } from './redis-time.js';
 import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from './scripts.js';
 
@@ -113,13 +114,16 @@ class RedisJobSetWriter implements JobSetWriter {
       else found.set(jobId, cached);
     }
     if (missing.length === 0) return found;
-    const reply = await this.shared.redis.readJobsBuffer(this.meta, '1', ...missing.map(packJobId));
-    if (reply[1]?.toString() !== this.generation) throw new StaleWriterError(this.key);
+    const reply = readJobsReply(
+      await this.shared.redis.readJobsBuffer(this.meta, packJobIds(missing)),
+      missing.length,
+    );
+    if (reply.generation !== this.generation) throw new StaleWriterError(this.key);
     missing.forEach((jobId, i) => {
-      const bytes = reply[6 + 2 * i];
-      if (!Buffer.isBuffer(bytes)) return;
-      const reasons = reply[7 + 2 * i];
-      const told = Buffer.isBuffer(reasons) ? decodeReasons(reasons.toString()) : undefined;
+      const bytes = reply.records[i];
+      if (bytes === undefined) return;
+      const reasons = reply.reasons.get(i);
+      const told = reasons === undefined ? undefined : decodeReasons(reasons.toString());
       const record = decodeRecord(jobId, bytes, told, (number) => this.words.get(number));
       this.shared.records.set(this.cacheKey(jobId), record);
       found.set(jobId, record);

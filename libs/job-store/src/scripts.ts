@@ -10,6 +10,9 @@ export type RedisClient = Redis | Cluster;
 export type ScriptArgument = string | number | Buffer;
 type Script<T> = (meta: string, ...args: ScriptArgument[]) => Promise<T>;
 
+/** As `lua/readJobs-1.lua` describes it. */
+export type JobsReply = [now: number, ...(Buffer | number | null)[]];
+
 /** The scripts of lua/, each described at its head. Replies that hold bytes are read as buffers. */
 export interface Scripts {
   openJobSetBuffer: Script<
@@ -24,7 +27,7 @@ export interface Scripts {
     ]
   >;
   writeJobSet: Script<[now: number, revision?: number, unfinished?: number, kept?: number]>;
-  readJobsBuffer: Script<[now: number, ...(Buffer | null)[]]>;
+  readJobsBuffer: Script<JobsReply>;
   touchJobSet: Script<0 | 1>;
   removeJobSet: Script<[generation?: string, buckets?: string]>;
 }

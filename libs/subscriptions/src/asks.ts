@@ -19,7 +19,7 @@ export class AskSender {
   async send(key: JobSetKey): Promise<void> {
     const tag = jobSetTag(key);
     const now = performance.now();
-    if (now - (this.sentAt.get(tag) ?? -Infinity) < SPACING_MS) return;
+    if (now - (this.sentAt.peek(tag) ?? -Infinity) < SPACING_MS) return;
     this.sentAt.set(tag, now);
     await this.redis.publish(ASKS_CHANNEL, tag);
   }

@@ -28,11 +28,10 @@ export class Interest {
 
   constructor(private readonly options: InterestOptions) {}
 
-  /** Somebody polled a job set. Returns at once. */
-  note(key: JobSetKey): void {
-    const tag = jobSetTag(key);
+  /** Somebody polled a job set, whose tag the caller may know already. Returns at once. */
+  note(key: JobSetKey, tag = jobSetTag(key)): void {
     const now = performance.now();
-    if (now - (this.notedAt.get(tag) ?? -Infinity) < NOTE_EVERY_MS) return;
+    if (now - (this.notedAt.peek(tag) ?? -Infinity) < NOTE_EVERY_MS) return;
     this.notedAt.set(tag, now);
     this.pending.set(tag, key);
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));

@@ -1,0 +1,43 @@
+import type { JobsReply } from './scripts.js';
+
+/** What `lua/readJobs-1.lua` told. */
+export interface ReadJobs {
+  readonly now: number;
+  /** These two are left out where the job set has no keys. */
+  readonly generation?: string;
+  readonly subscription?: readonly [state: string, reason: string, level: string, contact: string];
+  /** In the order of the question; `undefined` for a job that is not there. */
+  readonly records: readonly (Buffer | undefined)[];
+  /** By the place of their job in the question. */
+  readonly reasons: ReadonlyMap<number, Buffer>;
+}
+
+const FIXED = 6;
+const NOTHING: ReadonlyMap<number, Buffer> = new Map();
+
+/** Takes the reply apart, for a question about so many jobs. */
+export function readJobsReply(reply: JobsReply, jobs: number): ReadJobs {
+  const [now, generation, state, reason, level, contact] = reply;
+  if (generation === undefined) return { now, records: [], reasons: NOTHING };
+  const records: (Buffer | undefined)[] = [];
+  for (let i = 0; i < jobs; i++) {
+    const record = reply[FIXED + i];
+    records.push(Buffer.isBuffer(record) ? record : undefined);
+  }
+  return {
+    now,
+    generation: String(generation),
+    subscription: [String(state), String(reason), String(level), String(contact)],
+    records,
+    reasons: reply.length > FIXED + jobs ? reasonsOf(reply, FIXED + jobs) : NOTHING,
+  };
+}
+
+function reasonsOf(reply: JobsReply, from: number): Map<number, Buffer> {
+  const reasons = new Map<number, Buffer>();
+  for (let i = from; i < reply.length; i += 2) {
+    const told = reply[i + 1];
+    if (Buffer.isBuffer(told)) reasons.set(Number(reply[i]), told);
+  }
+  return reasons;
+}

@@ -4,6 +4,7 @@ import { createArmadaClient } from '@ajs/armada-client';
 import type { JobSetKey } from '@ajs/job-state';
 import { RedisServer, eventually } from '@ajs/testing';
 import { readArguments } from './arguments.js';
+import { checkRedis, warnIfAway } from './check-servers.js';
 import { JobBoard } from './job-board.js';
 import { portNear } from './port-near.js';
 import { Processes } from './processes.js';
@@ -43,6 +44,7 @@ try {
 
 async function run(): Promise<void> {
   if (given.redisUrl === undefined) redis = await RedisServer.start();
+  else await checkRedis(given.redisUrl);
   const redisUrl = given.redisUrl ?? redis?.url ?? '';
   const armadaAddress = given.armada?.address ?? (await startFakeArmada());
   const keys: JobSetKey[] = given.armada
@@ -80,6 +82,7 @@ query     gRPC ${HOST}:${grpc}, HTTP http://${HOST}:${http}
 ingester  HTTP http://${HOST}:${ingesterHttp}
 logs      ${LOGS}
 `);
+  await warnIfAway(armada, armadaAddress);
   const example = await eventually('a job in the job set', () => board.anyJob, EXAMPLE_MS).catch(
     () => undefined,
   );

@@ -8,6 +8,9 @@ import pytest
 from armada.jobservice import jobservice_pb2, jobservice_pb2_grpc
 from armada_client.client import ArmadaClient
 
+# A call without a deadline would hang as long as the service does.
+CALL_SECONDS = 10
+
 
 @pytest.fixture(scope="session")
 def query_channel():
@@ -27,13 +30,17 @@ def armada():
 
 
 @pytest.fixture(scope="session")
-def poll(job_service):
-    """Polls once: the name of the state, and the error."""
+def poll(job_service, eventually):
+    """Polls as the operator does, on after CONNECTION_ERR: the name of the state, and the error."""
 
     def ask(queue, job_set_id, job_id):
         request = jobservice_pb2.JobServiceRequest(queue=queue, job_set_id=job_set_id, job_id=job_id)
-        response = job_service.GetJobStatus(request)
-        return jobservice_pb2.JobServiceResponse.State.Name(response.state), response.error
+
+        def once():
+            response = job_service.GetJobStatus(request, timeout=CALL_SECONDS)
+            return jobservice_pb2.JobServiceResponse.State.Name(response.state), response.error
+
+        return eventually(once, lambda answer: answer[0] != "CONNECTION_ERR")
 
     return ask
 

@@ -1,8 +1,21 @@
 // Runs the tests of the real Python clients in a virtual environment of their own, made where it is missing. Ends with pytest's
-// exit code. The addresses come from the environment: QUERY_ADDRESS, ARMADA_ADDRESS.
+// exit code. Where the stack is comes from the environment; e2e/src/python.spec.ts starts one and says it.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { virtualEnvironment } from './virtual-environment.mjs';
+
+const NEEDED = {
+  QUERY_ADDRESS: "host:port of the query's gRPC",
+  ARMADA_ADDRESS: 'host:port of the fake Armada, with the queue "python" and every recording replayed',
+  RECORDINGS: 'the folder of these recordings',
+};
+const missing = Object.entries(NEEDED).filter(([name]) => !process.env[name]);
+if (missing.length > 0) {
+  console.error('the environment does not say where the stack is:');
+  for (const [name, meaning] of missing) console.error(`  ${name}: ${meaning}`);
+  console.error('npx nx run e2e:test starts a stack and runs these tests against it');
+  process.exit(2);
+}
 
 const here = import.meta.dirname;
 const root = join(here, '../..');
@@ -20,4 +33,6 @@ const args = [
   here,
 ];
 const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
-process.exitCode = spawnSync(python, args, { cwd: here, stdio: 'inherit', env }).status ?? 1;
+const { status, signal, error } = spawnSync(python, args, { cwd: here, stdio: 'inherit', env });
+if (status === null) console.error(`pytest did not end by itself: ${error?.message ?? signal}`);
+process.exitCode = status ?? 1;

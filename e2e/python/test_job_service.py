@@ -7,6 +7,7 @@ import pathlib
 
 import grpc
 import pytest
+from conftest import CALL_SECONDS
 from armada.jobservice import jobservice_pb2
 from armada_client.armada import event_pb2
 from armada_client.k8s.io.api.core.v1 import generated_pb2 as core_v1
@@ -27,7 +28,12 @@ def test_every_recording_gives_the_states_armada_gave(file, poll):
     for job_id, state in status["job_states"].items():
         told, error = poll(submitted.queue, submitted.job_set_id, job_id)
         assert told == LEGACY.get(state, state)
-        assert status["job_errors"][job_id] in error
+        reason = status["job_errors"][job_id]
+        # Armada may tell more in the event than api.Jobs does: of a retry, the policy's verdict around the reason.
+        if reason:
+            assert reason in error
+        else:
+            assert error == ""
 
 
 def submit(armada, job_set_id, command):
@@ -70,18 +76,19 @@ def test_a_job_that_is_not_there(poll):
 def test_a_request_without_a_field_is_refused_and_told_which(field, job_service):
     names = {"job_id": "j", "job_set_id": "s", "queue": "q", field: ""}
     with pytest.raises(grpc.RpcError) as refused:
-        job_service.GetJobStatus(jobservice_pb2.JobServiceRequest(**names))
+        job_service.GetJobStatus(jobservice_pb2.JobServiceRequest(**names), timeout=CALL_SECONDS)
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert refused.value.details().startswith(f"{field} is empty")
 
 
-def test_freshness_is_told_in_trailing_metadata(job_service):
+def test_freshness_is_told_in_trailing_metadata(job_service, poll):
     request = jobservice_pb2.JobServiceRequest(job_id="nobody", job_set_id="empty", queue=QUEUE)
-    _, call = job_service.GetJobStatus.with_call(request)
+    poll(QUEUE, "empty", "nobody")
+    _, call = job_service.GetJobStatus.with_call(request, timeout=CALL_SECONDS)
     trailers = dict(call.trailing_metadata())
     assert trailers["armada-job-set-subscription"] == "live"
     assert trailers["armada-job-set-level-at"].endswith("Z")
 
 
 def test_health(job_service):
-    assert job_service.Health(empty_pb2.Empty()).status == jobservice_pb2.HealthCheckResponse.SERVING
+    assert job_service.Health(empty_pb2.Empty(), timeout=CALL_SECONDS).status == jobservice_pb2.HealthCheckResponse.SERVING

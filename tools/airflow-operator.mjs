@@ -36,7 +36,9 @@ const stack = spawn(process.execPath, [`${root}dist/tools/start/main.js`], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
 });
+const ended = once(stack, 'exit');
 process.once('exit', () => stack.kill('SIGINT'));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const addresses = {};
 for await (const line of createInterface({ input: stack.stdout })) {
   addresses.ARMADA_ADDRESS ??= /^Armada +(\S+)/.exec(line)?.[1];
@@ -48,11 +50,12 @@ if (addresses.QUERY_ADDRESS === undefined) {
   console.error('the stack did not start, see above');
   process.exit(1);
 }
-const { status } = spawnSync(python, [`${root}e2e/airflow/run_dags.py`], {
+// Not spawnSync: the stack prints on meanwhile, and stops where nobody reads.
+const dags = spawn(python, [`${root}e2e/airflow/run_dags.py`], {
   env: { ...airflow, ...addresses },
   stdio: 'inherit',
 });
-const ended = once(stack, 'exit');
+const [status] = await once(dags, 'exit');
 stack.kill('SIGINT');
 await ended;
 process.exitCode = status ?? 1;

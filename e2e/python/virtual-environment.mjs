@@ -17,13 +17,15 @@ export function virtualEnvironment(name, installs, { python = 'python3' } = {}) 
   const wanted = createHash('sha256')
     .update(JSON.stringify(installs) + files.map((file) => readFileSync(file, 'utf8')).join('\n'))
     .digest('hex');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return binary;
+  // A Python that was upgraded away leaves a dangling link, which does not exist.
+  if (existsSync(binary) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return binary;
 
   rmSync(folder, { recursive: true, force: true });
   run(
     python,
     ['-m', 'venv', folder],
-    'Python 3.9 or later with its venv module is needed (Debian: apt-get install python3-venv)',
+    `${python === 'python3' ? 'Python 3.9 or later' : python} with its venv module is needed ` +
+      `(Debian: apt-get install ${python}-venv)`,
   );
   for (const args of installs) {
     const options = ['install', '--quiet', '--disable-pip-version-check', ...args];

@@ -9,15 +9,21 @@ local TERMINAL = 128 -- bit of a record's first byte
 local REASONS = 64 -- bit: the job has an entry in the hash of reasons
 local STATE = 16 -- the low bits of the first byte, modulo this
 
+-- The greatest power of two that is not greater: worth computing once for many job ids.
 local function levelOf(buckets)
   local level = 1
   while level * 2 <= buckets do level = level * 2 end
   return level
 end
 
-local function bucketOf(id, buckets)
-  local level = levelOf(buckets)
-  local hash = tonumber(string.sub(redis.sha1hex(id), 1, 8), 16)
+local function bucketOf(id, buckets, level)
+  local hash
+  local first, a, b, c, d = string.byte(id), string.byte(id, 13, 16)
+  if #id == 16 and first ~= 255 then
+    hash = a * 16777216 + b * 65536 + c * 256 + d -- a packed ULID ends with chance
+  else
+    hash = tonumber(string.sub(redis.sha1hex(id), 1, 8), 16)
+  end
   local bucket = hash % (level * 2)
   if bucket >= buckets then bucket = bucket - level end
   return bucket

@@ -14,13 +14,14 @@ if not m[1] then return { now() } end
 local prefix = prefixOf(KEYS[1], m[1])
 local reply = { now(), m[1], m[2], m[3], m[4], m[5] }
 local buckets = tonumber(m[6])
+local level = levelOf(buckets)
 local ids, at, number = ARGV[1], 1, 0
 local reasons = {}
 while at <= #ids do
   local high, low = string.byte(ids, at, at + 1)
   local id = string.sub(ids, at + 2, at + 1 + high * 256 + low)
   at = at + 2 + #id
-  local record = redis.call('HGET', prefix .. 'r' .. bucketOf(id, buckets), id)
+  local record = redis.call('HGET', prefix .. 'r' .. bucketOf(id, buckets, level), id)
   reply[7 + number] = record
   if record and string.byte(record) % TERMINAL >= REASONS then
     reasons[#reasons + 1] = number

@@ -29,6 +29,7 @@ if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return { time } en
 local prefix = prefixOf(meta, m[1])
 local revision = m[3] + 1
 local buckets, jobs, unfinished, keys = tonumber(m[4]), tonumber(m[5]), tonumber(m[6]), tonumber(m[7])
+local level = levelOf(buckets)
 local kept, changes = 0, 0
 
 local function put(key, field, value)
@@ -39,12 +40,13 @@ local function put(key, field, value)
 end
 
 local function grow()
-  local from = prefix .. 'r' .. (buckets - levelOf(buckets))
+  local from = prefix .. 'r' .. (buckets - level)
   local to = buckets
   buckets = buckets + 1
+  level = levelOf(buckets)
   local entries = redis.call('HGETALL', from)
   for i = 1, #entries, 2 do
-    if bucketOf(entries[i], buckets) == to then
+    if bucketOf(entries[i], buckets, level) == to then
       put(prefix .. 'r' .. to, entries[i], entries[i + 1])
       redis.call('HDEL', from, entries[i])
     end
@@ -61,7 +63,7 @@ end
 for _ = 1, tonumber(ARGV[at]) do
   local id, record, reasons = take(), take(), take()
   local is = string.byte(record)
-  local old = redis.call('HGET', prefix .. 'r' .. bucketOf(id, buckets), id)
+  local old = redis.call('HGET', prefix .. 'r' .. bucketOf(id, buckets, level), id)
   local was = old and string.byte(old)
   if was and was >= TERMINAL and was % STATE ~= is % STATE then
     kept = kept + 1
@@ -73,7 +75,7 @@ for _ = 1, tonumber(ARGV[at]) do
     elseif was < TERMINAL and is >= TERMINAL then
       unfinished = unfinished - 1
     end
-    put(prefix .. 'r' .. bucketOf(id, buckets), id, record)
+    put(prefix .. 'r' .. bucketOf(id, buckets, level), id, record)
     if reasons ~= '' then put(prefix .. 'f', id, reasons) end
     if not old or was % STATE ~= is % STATE then
       redis.call('XADD', prefix .. 'c', 'MAXLEN', '~', ARGV[10], revision .. '-' .. changes, 'j', string.char(is) .. id)

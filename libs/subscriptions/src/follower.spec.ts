@@ -79,6 +79,12 @@ describe('a follower', () => {
     );
   });
 
+  it('says that it catches up as soon as there is something to read', async () => {
+    const { stream, inState } = follow();
+    (await stream(0)).listener.message(running(1));
+    await inState('catching-up');
+  });
+
   it('resumes from the cursor that Redis holds', async () => {
     const store = new MemoryJobStore();
     const writer = await store.open(KEY);

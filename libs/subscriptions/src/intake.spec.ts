@@ -13,6 +13,8 @@ class WatchedWriter implements JobSetWriter {
   readonly key = KEY;
   readonly batches: Batch[] = [];
   before: () => Promise<void> = () => Promise.resolve();
+  /** Writes that were begun. */
+  begun = 0;
 
   constructor(private readonly writer: JobSetWriter) {}
 
@@ -29,6 +31,7 @@ class WatchedWriter implements JobSetWriter {
   }
 
   async write(batch: Batch): Promise<void> {
+    this.begun++;
     await this.before();
     await this.writer.write(batch);
     this.batches.push(batch);
@@ -128,6 +131,17 @@ describe('the intake of a job set', () => {
       true,
     );
     expect(told.find(([cursor]) => cursor === '600:0:0:1')).toEqual(['600:0:0:1', 'live', 123]);
+  });
+
+  it('tells a moment that it learned while it wrote another one', async () => {
+    const { intake, writer } = await setUp();
+    const open = gate(writer);
+    intake.levelAt(100);
+    await eventually('the write has begun', () => writer.begun > 0);
+    intake.levelAt(200);
+    open();
+    await eventually('both are told', () => writer.batches.length === 2);
+    expect(writer.batches.map(({ subscription }) => subscription.levelAt)).toEqual([100, 200]);
   });
 
   it('writes a sign of life without any message', async () => {

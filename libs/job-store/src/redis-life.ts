@@ -24,7 +24,10 @@ export class RedisJobSetLife implements JobSetLife {
   }
 
   async touch(key: JobSetKey): Promise<boolean> {
-    return (await this.redis.touchJobSet(formatKey({ kind: 'meta', jobSet: key }), this.ttlSeconds)) === 1;
+    const touched = await this.redis.touchJobSet(formatKey({ kind: 'meta', jobSet: key }), this.ttlSeconds);
+    // What references stand for lies in another slot.
+    if (touched === 2) await this.index.name(key, this.ttlSeconds);
+    return touched > 0;
   }
 
   async unfinished(key: JobSetKey): Promise<number> {

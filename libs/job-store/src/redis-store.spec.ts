@@ -118,6 +118,30 @@ describe('Redis keys of a job set', () => {
     for (const name of names) expect(await redis.ttl(name)).toBeGreaterThan(0);
   });
 
+  it('live as long as somebody asks, however long one holder writes nothing', async () => {
+    const key = aJobSet();
+    const writer = await sink.open(key);
+    await writer.write(
+      aBatch('1:0:0:1', { [aJobId()]: aRecord('RUNNING', { failure: { reason: 'first run' } }) }),
+    );
+    const life = new RedisJobSetLife(redis, TTL_SECONDS);
+    const names = (await keys('*')).filter((name) => !name.endsWith(':c') && !name.includes('index'));
+    const soon = () => Promise.all(names.map((name) => redis.expire(name, 50)));
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const ofJobSet = names.filter((name) => name.startsWith(meta.slice(0, -'meta'.length)));
+    expect(ofJobSet.length).toBeGreaterThanOrEqual(3);
+
+    await redis.hset(meta, 'renewed', Date.now() - TTL_SECONDS * 1_000);
+    await soon();
+    expect(await life.touch(key)).toBe(true);
+    for (const name of ofJobSet) expect([name, await redis.ttl(name)]).toEqual([name, TTL_SECONDS]);
+    // Not with every poll: that would cost a command a bucket.
+    await soon();
+    await life.touch(key);
+    const bucket = ofJobSet.find((name) => name.endsWith(':r0')) ?? '';
+    expect(await redis.ttl(bucket)).toBeLessThanOrEqual(50);
+  });
+
   it('are all removed with the job set', async () => {
     const key = aJobSet();
     const writer = await sink.open(key);

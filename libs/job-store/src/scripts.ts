@@ -28,7 +28,7 @@ export interface Scripts {
   >;
   writeJobSet: Script<[now: number, revision?: number, unfinished?: number, kept?: number]>;
   readJobsBuffer: Script<JobsReply>;
-  touchJobSet: Script<0 | 1>;
+  touchJobSet: Script<0 | 1 | 2>;
   removeJobSet: Script<[generation?: string, buckets?: string]>;
 }
 

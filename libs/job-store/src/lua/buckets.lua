@@ -38,3 +38,15 @@ local function now()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
+
+-- Pushes the time to live of a generation's keys ahead; says how many of those that the meta counts are there.
+local function renewKeys(prefix, buckets, seconds)
+  local found = 0
+  for bucket = 0, buckets - 1 do
+    found = found + redis.call('EXPIRE', prefix .. 'r' .. bucket, seconds)
+  end
+  for _, part in ipairs({ 'f', 'd', 'u' }) do
+    found = found + redis.call('EXPIRE', prefix .. part, seconds)
+  end
+  return found
+end

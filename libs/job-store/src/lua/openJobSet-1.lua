@@ -14,15 +14,7 @@ local time = now()
 local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision', 'unfinished', 'buckets', 'keys')
 local generation, lost = m[1], 0
 if generation then
-  local prefix = prefixOf(meta, generation)
-  local found = 0
-  for bucket = 0, tonumber(m[5]) - 1 do
-    found = found + redis.call('EXPIRE', prefix .. 'r' .. bucket, ARGV[2])
-  end
-  for _, part in ipairs({ 'f', 'd', 'u' }) do
-    found = found + redis.call('EXPIRE', prefix .. part, ARGV[2])
-  end
-  lost = tonumber(m[6]) - found
+  lost = tonumber(m[6]) - renewKeys(prefixOf(meta, generation), tonumber(m[5]), ARGV[2])
 end
 if not generation or lost > 0 then
   generation = ARGV[1]
@@ -31,6 +23,7 @@ if not generation or lost > 0 then
     'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'level', '', 'contact', time)
 end
 redis.call('HSETNX', meta, 'interest', time)
+redis.call('HSET', meta, 'renewed', time)
 redis.call('EXPIRE', meta, ARGV[2])
 local words = redis.call('HGETALL', prefixOf(meta, generation) .. 'd')
 return { time, generation, m[2], m[3], m[4], lost, words }

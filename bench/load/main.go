@@ -40,6 +40,14 @@ func request(jobID, jobSetID, queue string) []byte {
 	return message
 }
 
+// The state in a jobservice.JobServiceResponse: field 1, a small number, left out where it is 0.
+func stateOf(response []byte) int {
+	if len(response) >= 2 && response[0] == 1<<3 {
+		return int(response[1])
+	}
+	return 0
+}
+
 func fail(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
@@ -53,6 +61,7 @@ func main() {
 	connections := flag.Int("connections", 4, "connections")
 	callers := flag.Int("callers", 64, "concurrent calls, over all connections")
 	seconds := flag.Float64("seconds", 5, "for how long")
+	state := flag.Int("state", -1, "the state that every answer must have; -1: answers are not looked at")
 	flag.Parse()
 
 	var requests [][]byte
@@ -94,6 +103,9 @@ func main() {
 						return
 					}
 					fail(err)
+				}
+				if *state >= 0 && stateOf(answer) != *state {
+					fail(fmt.Errorf("an answer has state %d, not %d", stateOf(answer), *state))
 				}
 				answered.Add(1)
 				latencies[caller] = append(latencies[caller], float64(time.Since(sent).Microseconds())/1000)

@@ -2,11 +2,12 @@ import { foldBatch, type JobEvent, type StreamMessage } from '@ajs/job-state';
 import { RedisJobSink, type RedisClient } from '@ajs/job-store';
 import { thousands, type Figure } from './figure.js';
 import { jobIdOf } from './jobs.js';
-import { SINK_OPTIONS, startStore } from './store.js';
+import { startStore } from './store.js';
 
 const AIM_BYTES = 150;
 const JOBS_PER_SET = 1_000;
 const FAILED_SHARE = 20;
+const SINK_OPTIONS = { ttlSeconds: 86_400, onLost: () => undefined, onKept: () => undefined };
 
 /** Redis' memory for jobs that ran and ended, one of twenty by a failure, everything included. */
 export async function benchBytes(quick: boolean): Promise<Figure[]> {

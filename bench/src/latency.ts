@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisJobLister } from '@ajs/job-store';
-import { Demand, WorkQueue } from '@ajs/subscriptions';
-import { createRedisClient } from '@ajs/job-store';
 import { FakeArmada, eventually, jobEvents } from '@ajs/testing';
 import { startApp } from './child.js';
+import { QUEUE, jobSetOf } from './fake-events.js';
 import { quantile, type Figure } from './figure.js';
+import { askFor } from './interest.js';
 import { jobIdOf } from './jobs.js';
 import { startStore } from './store.js';
 
 const RATE = 500;
 const JOB_SETS = 10;
 const AIM_P50_MS = 20;
-const QUEUE = 'bench';
 const JOB = { namespace: 'default', annotations: {} };
 
 /** From an event sent to its state readable, at 500 events a second over 10 job sets. */
@@ -23,20 +22,12 @@ export async function benchLatency(quick: boolean): Promise<Figure[]> {
     REDIS_URL: store.server.url,
     ARMADA_URL: await armada.listen('127.0.0.1:0'),
   });
-  const connection = createRedisClient(
-    { kind: 'single', url: store.server.url },
-    'work-queue',
-    () => undefined,
-  );
-  const workQueue = new WorkQueue(connection, () => undefined);
-  const demand = new Demand(store.redis);
   const lister = new RedisJobLister(store.redis);
-  const keys = Array.from({ length: JOB_SETS }, (_, set) => ({ queue: QUEUE, jobSetId: `set-${set}` }));
+  const keys = Array.from({ length: JOB_SETS }, (_, set) => jobSetOf(set));
   const latencies: number[] = [];
   try {
     armada.state.queues.add(QUEUE);
-    await Promise.all(keys.map((key) => demand.note(key)));
-    await workQueue.hint(keys);
+    await askFor(store, keys);
     await eventually('all are watched', async () => {
       const views = await Promise.all(keys.map((key) => lister.read(key, [])));
       return (
@@ -49,7 +40,7 @@ export async function benchLatency(quick: boolean): Promise<Figure[]> {
     for (let n = 0; n < events; n++) {
       const due = began + (n * 1000) / RATE;
       if (due > performance.now()) await sleep(due - performance.now());
-      const key = keys[n % JOB_SETS] ?? { queue: QUEUE, jobSetId: 'set-0' };
+      const key = jobSetOf(n % JOB_SETS);
       const jobId = jobIdOf(n);
       const sent = performance.now();
       armada.state.openLog(key.queue, key.jobSetId).append(jobEvents.running({ ...key, jobId }, JOB));
@@ -64,8 +55,6 @@ export async function benchLatency(quick: boolean): Promise<Figure[]> {
   } finally {
     await ingester.child.stop();
     armada.stop();
-    await workQueue.close();
-    connection.disconnect();
     await store.stop();
   }
   const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];

@@ -1,11 +1,24 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { JobSetKey } from '@ajs/job-state';
 
 export interface Load {
   readonly callsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+}
+
+export interface LoadOptions {
+  /** What {@link buildLoadGenerator} gave. */
+  readonly binary: string;
+  readonly port: number;
+  readonly jobSet: JobSetKey;
+  readonly jobIds: readonly string[];
+  /** The number of the state that every answer must have; left out where answers are not looked at. */
+  readonly state?: number;
+  readonly seconds: number;
 }
 
 /** Builds the load generator, which is written in Go so that the client is not the limit; gives its path. */
@@ -19,28 +32,30 @@ export function buildLoadGenerator(): string {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
   } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT'
+        ? 'there is no `go` on the PATH'
+        : '`go build` failed, see above';
     throw new Error(
-      'the load generator of bench/load could not be built; Go 1.24 or later is needed (https://go.dev/dl)',
-      {
-        cause: error,
-      },
+      `the load generator in bench/load was not built: ${why}. It needs Go 1.24 or later (https://go.dev/dl); ` +
+        'the other benchmarks run without it: --only throughput, latency or bytes',
+      { cause: error },
     );
   }
   return binary;
 }
 
-/** Polls these jobs at one address, as fast as 64 concurrent calls over 4 connections can. */
-export async function load(
-  binary: string,
-  port: number,
-  jobIds: readonly string[],
-  seconds: number,
-): Promise<Load> {
-  const child = spawn(binary, ['--target', `127.0.0.1:${port}`, '--seconds', `${seconds}`], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+/** Polls jobs as fast as 64 concurrent calls over 4 connections can. Rejects if an answer is an error or of another state. */
+export async function load({ binary, port, jobSet, jobIds, state, seconds }: LoadOptions): Promise<Load> {
+  const args = ['--target', `127.0.0.1:${port}`, '--seconds', `${seconds}`];
+  args.push('--queue', jobSet.queue, '--job-set', jobSet.jobSetId);
+  if (state !== undefined) args.push('--state', `${state}`);
+  const child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const closed = once(child, 'close');
   child.stdin.end(jobIds.join('\n'));
   let output = '';
   for await (const chunk of child.stdout) output += String(chunk);
+  const [code] = (await closed) as [number | null];
+  if (code !== 0) throw new Error(`the load generator ended with ${code}, see above`);
   return JSON.parse(output) as Load;
 }

@@ -24,6 +24,7 @@ const { values } = parseArgs({
     role: { type: 'string' },
     'job-sets': { type: 'string', default: '1' },
     jobs: { type: 'string', default: '1' },
+    running: { type: 'string', default: '0' },
   },
 });
 
@@ -44,9 +45,22 @@ async function run(): Promise<void> {
   );
 }
 
+// The processes beside the benchmarks end with this one, by Ctrl-C too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 if (values.role === 'echo') await runEchoServer();
-else if (values.role === 'fake') await runFakeEvents(Number(values['job-sets']), Number(values.jobs));
-else {
-  await run();
+else if (values.role === 'fake') {
+  await runFakeEvents({
+    jobSets: Number(values['job-sets']),
+    jobs: Number(values.jobs),
+    running: Number(values.running),
+  });
+} else {
+  try {
+    await run();
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(1);
+  }
   process.exit(0);
 }

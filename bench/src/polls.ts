@@ -1,64 +1,54 @@
-import type { JobRecord, JobState } from '@ajs/job-state';
-import { RedisJobSink } from '@ajs/job-store';
 import { Child, startApp } from './child.js';
+import { jobSetOf } from './fake-events.js';
 import { median, thousands, type Figure } from './figure.js';
+import { followAll } from './following.js';
 import { jobIdOf } from './jobs.js';
 import { buildLoadGenerator, load } from './load.js';
-import { SINK_OPTIONS, startStore } from './store.js';
+import { startStore } from './store.js';
 
-const KEY = { queue: 'bench', jobSetId: 'bench' };
 const AIM = 0.7;
+// Of jobservice.JobServiceResponse.
+const RUNNING = 2;
+const SUCCEEDED = 4;
 
-/** Legacy polls of known jobs, against the least that a call costs: rounds by turns, so that both meet the same noise. */
+/**
+ * Legacy polls of known jobs, against the least that a call costs: rounds by turns, so that both meet the same noise. An
+ * ingester wrote the jobs; it and its Armada have ended when the polls begin.
+ */
 export async function benchPolls(quick: boolean): Promise<Figure[]> {
   const [jobs, rounds, seconds] = quick ? [1_000, 2, 1] : [10_000, 7, 3];
   const generator = buildLoadGenerator();
   const store = await startStore();
-  const writer = await new RedisJobSink(store.redis, SINK_OPTIONS).open(KEY);
-  const ids = (from: number): string[] => Array.from({ length: jobs }, (_, n) => jobIdOf(from + n));
-  const sets = { running: ids(0), ended: ids(jobs) };
-  const write = async (jobIds: readonly string[], state: JobState): Promise<void> => {
-    for (let from = 0; from < jobIds.length; from += 500) {
-      const record: JobRecord = {
-        state,
-        runNumber: 1,
-        run: { cluster: 'c', node: 'n' },
-        changedAt: Date.now(),
-      };
-      const records = new Map(jobIds.slice(from, from + 500).map((jobId) => [jobId, record]));
-      await writer.write({
-        cursor: '1:0:0:1',
-        records,
-        subscription: { state: 'live', reason: '', levelAt: performance.now() },
-      });
-    }
-  };
-  await write(sets.running, 'RUNNING');
-  await write(sets.ended, 'SUCCEEDED');
-
-  const query = await startApp('query', { REDIS_URL: store.server.url, ARMADA_URL: '127.0.0.1:1' });
-  const echo = await Child.start(
-    'dist/bench/main.js',
-    ['--role', 'echo'],
-    {},
-    (line) => JSON.parse(line) as { listening: number },
-  );
-  const queryPort = Number(query.told['grpcPort']);
   const measured = { echo: [] as number[], running: [] as number[], ended: [] as number[] };
+  const started: Child[] = [];
   try {
+    await followAll(store, { jobSets: 1, jobs: 2 * jobs, running: jobs });
+    const query = await startApp('query', { REDIS_URL: store.server.url, ARMADA_URL: '127.0.0.1:1' });
+    started.push(query.child);
+    const echo = await Child.start(
+      'dist/bench/main.js',
+      ['--role', 'echo'],
+      {},
+      (line) => JSON.parse(line) as { listening: number },
+    );
+    started.push(echo.child);
+    const ids = Array.from({ length: 2 * jobs }, (_, n) => jobIdOf(n));
+    const common = { binary: generator, jobSet: jobSetOf(0), seconds };
+    const ofQuery = { ...common, port: Number(query.told['grpcPort']) };
+    const [running, ended] = [ids.slice(0, jobs), ids.slice(jobs)];
     // Once for nothing: code is compiled, connections and caches are warm.
-    for (const round of Array.from({ length: rounds + 1 }, (_, i) => i)) {
+    for (let round = 0; round <= rounds; round++) {
       const speeds = {
-        echo: (await load(generator, echo.told.listening, sets.running, seconds)).callsPerSecond,
-        running: (await load(generator, queryPort, sets.running, seconds)).callsPerSecond,
-        ended: (await load(generator, queryPort, sets.ended, seconds)).callsPerSecond,
+        echo: await load({ ...common, port: echo.told.listening, jobIds: running }),
+        running: await load({ ...ofQuery, jobIds: running, state: RUNNING }),
+        ended: await load({ ...ofQuery, jobIds: ended, state: SUCCEEDED }),
       };
       if (round === 0) continue;
-      for (const name of ['echo', 'running', 'ended'] as const) measured[name].push(speeds[name]);
+      for (const name of ['echo', 'running', 'ended'] as const)
+        measured[name].push(speeds[name].callsPerSecond);
     }
   } finally {
-    await query.child.stop();
-    await echo.child.stop();
+    for (const child of started) await child.stop();
     await store.stop();
   }
   const ratioTo = (speeds: readonly number[]): number =>
@@ -70,7 +60,7 @@ export async function benchPolls(quick: boolean): Promise<Figure[]> {
     met: ratioTo(speeds) >= AIM,
   });
   return [
-    figure('polls of jobs that run (one Redis round trip each)', measured.running),
+    figure('polls of jobs that run (read from Redis)', measured.running),
     figure('polls of jobs that have ended (from memory after the first)', measured.ended),
   ];
 }

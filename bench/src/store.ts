@@ -2,11 +2,13 @@ import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { eventually, RedisServer } from '@ajs/testing';
 
 /** A private Redis and a client of it. */
-export async function startStore(): Promise<{
-  server: RedisServer;
-  redis: RedisClient;
-  stop: () => Promise<void>;
-}> {
+export interface Store {
+  readonly server: RedisServer;
+  readonly redis: RedisClient;
+  readonly stop: () => Promise<void>;
+}
+
+export async function startStore(): Promise<Store> {
   const server = await RedisServer.start();
   const redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', (error) =>
     console.error(error.message),
@@ -21,6 +23,3 @@ export async function startStore(): Promise<{
     },
   };
 }
-
-/** Of no consequence for a benchmark on a private server. */
-export const SINK_OPTIONS = { ttlSeconds: 86_400, onLost: () => undefined, onKept: () => undefined };

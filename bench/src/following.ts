@@ -1,0 +1,57 @@
+import { isTerminal } from '@ajs/job-state';
+import { RedisJobLister } from '@ajs/job-store';
+import { eventually } from '@ajs/testing';
+import { Child, startApp } from './child.js';
+import { jobSetOf, type FakeEvents } from './fake-events.js';
+import { askFor } from './interest.js';
+import { jobIdOf } from './jobs.js';
+import type { Store } from './store.js';
+
+const PATIENCE_MS = 300_000;
+
+/** Lets an ingester follow all of a fake Armada's events into Redis; resolves to the milliseconds from demand to last state. */
+export async function followAll(store: Store, events: FakeEvents): Promise<number> {
+  const { child: fake, told } = await Child.start(
+    'dist/bench/main.js',
+    [
+      ...['--role', 'fake', '--job-sets', `${events.jobSets}`],
+      ...['--jobs', `${events.jobs}`, '--running', `${events.running}`],
+    ],
+    {},
+    (line) => JSON.parse(line) as { listening: string },
+  );
+  const ingester = await startApp('ingester', {
+    REDIS_URL: store.server.url,
+    ARMADA_URL: told.listening,
+  });
+  try {
+    const keys = Array.from({ length: events.jobSets }, (_, set) => jobSetOf(set));
+    const began = performance.now();
+    await askFor(store, keys);
+    const lister = new RedisJobLister(store.redis);
+    // The last event of a job set ends its last job. One job set after the other: looking must not cost what is measured.
+    for (const [set, key] of keys.entries()) {
+      const last = jobIdOf((set + 1) * events.jobs - 1);
+      await eventually(
+        `the last job of ${key.jobSetId} has ended`,
+        async () => {
+          const { jobs, subscription } = await lister.read(key, [last]);
+          const status = jobs.get(last);
+          return status !== undefined && isTerminal(status.state) && subscription !== undefined;
+        },
+        PATIENCE_MS,
+      );
+    }
+    const took = performance.now() - began;
+    for (const key of keys) {
+      await eventually(
+        `${key.jobSetId} is level with Armada`,
+        async () => (await lister.read(key, [])).subscription?.state === 'live',
+      );
+    }
+    return took;
+  } finally {
+    await ingester.child.stop();
+    await fake.stop();
+  }
+}

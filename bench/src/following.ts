@@ -35,9 +35,8 @@ export async function followAll(store: Store, events: FakeEvents): Promise<numbe
       await eventually(
         `the last job of ${key.jobSetId} has ended`,
         async () => {
-          const { jobs, subscription } = await lister.read(key, [last]);
-          const status = jobs.get(last);
-          return status !== undefined && isTerminal(status.state) && subscription !== undefined;
+          const status = (await lister.read(key, [last])).jobs.get(last);
+          return status !== undefined && isTerminal(status.state);
         },
         PATIENCE_MS,
       );

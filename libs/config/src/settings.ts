@@ -125,8 +125,8 @@ export const SETTINGS = {
   ),
   maxFollowedJobSets: count(
     'MAX_FOLLOWED_JOB_SETS',
-    '3000',
-    'ingester: how many job sets one replica follows at once, at most',
+    '800',
+    'ingester: how many job sets one replica follows at once, at most; each holds a watch at Armada, which allows about 1000 in all',
     1,
     20_000,
   ),

@@ -13,11 +13,11 @@ import {
 import { logConnection, within, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
-import { ArmadaHealth } from './armada-health.js';
+import { ArmadaHealth } from './legacy-api/armada-health.js';
 import { CoalescedLister } from './coalesced-lister.js';
-import { GrpcServer } from './grpc-server.js';
-import { JobStatusQuery } from './job-status-query.js';
-import { legacyJobService } from './legacy-job-service.js';
+import { GrpcServer } from './grpc/grpc-server.js';
+import { JobStatusQuery } from './legacy-api/job-status-query.js';
+import { legacyJobService } from './legacy-api/legacy-job-service.js';
 
 export interface AnsweringOptions {
   readonly settings: Settings;

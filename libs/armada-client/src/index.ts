@@ -1,3 +1,4 @@
 export { createArmadaClient, type ArmadaClient, type ArmadaClientOptions } from './armada-client.js';
+export { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
 export type { MessageCounter } from './event-streams.js';
 export { classifyEnd } from './stream-end.js';

@@ -68,6 +68,11 @@ export class MemoryJobStore implements JobSink, JobLister, JobSetLife {
         Object.assign(writer, { cursor: jobSet.cursor, unfinished: countUnfinished(jobSet) });
         return Promise.resolve();
       },
+      reload: () => {
+        const same = this.jobSets.get(tag) === jobSet && jobSet.cursor === writer.cursor;
+        if (same) revision = jobSet.revision;
+        return Promise.resolve(same);
+      },
     };
     return Promise.resolve(writer);
   }

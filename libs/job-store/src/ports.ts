@@ -1,4 +1,4 @@
-import type { JobRecord, JobSetKey } from '@ajs/job-state';
+import type { JobRecord, JobSetKey, JobState } from '@ajs/job-state';
 
 /**
  * How a job set is being followed.
@@ -50,6 +50,11 @@ export interface JobSetWriter {
    * connection that broke), the same batch may be tried again: if it was written, the second try is stale.
    */
   write(batch: Batch): Promise<void>;
+  /**
+   * After a {@link StaleWriterError}: takes the job set up again, if it stands where this writer left it (the same generation
+   * and cursor: only something learned was written since). Says whether it does; if not, open the job set anew.
+   */
+  reload(): Promise<boolean>;
 }
 
 /** Somebody else wrote the job set since this writer read it. */
@@ -70,7 +75,10 @@ export interface JobSink {
 }
 
 /** What a read of states tells of a job. */
-export type JobStatus = Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'cancellation'>;
+export interface JobStatus extends Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'cancellation'> {
+  /** The stream has not shown the job yet: see {@link LearnedJob}. Left out where it has. */
+  readonly learned?: true;
+}
 
 export interface SubscriptionView {
   readonly state: SubscriptionState;
@@ -93,6 +101,64 @@ export interface JobLister {
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView>;
   /** The job set each job is in, as far as it is known. It may name a job set that does not hold the job: ask there. */
   locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>>;
+}
+
+/**
+ * What only Armada's own `api.Jobs` tells of a job, kept beside its record once it was fetched. A text is '' where Armada had
+ * nothing to say.
+ */
+export interface JobFacts {
+  /** The id of the run that is the job's `number`th (`JobRecord.runNumber`). */
+  readonly run?: { readonly number: number; readonly id: string };
+  /** Why and by whom the job was cancelled. */
+  readonly cancellation?: { readonly reason: string; readonly user: string };
+  /** What `GetJobErrors` says of the job since it has ended. */
+  readonly error?: string;
+}
+
+/** A job that the stream has not shown yet, as a forwarded submit or Armada's own `api.Jobs` told of it. */
+export interface LearnedJob {
+  readonly jobId: string;
+  readonly state: JobState;
+  /** Milliseconds since the epoch. */
+  readonly changedAt: number;
+  /** Milliseconds since the epoch. */
+  readonly submittedAt?: number;
+  readonly failure?: JobRecord['failure'];
+  /** The URI that Armada finds the job by: that of the submitted item, which wins over its annotation. */
+  readonly externalUri?: string;
+}
+
+/** Where those write who know of a job by another way than its stream. */
+export interface JobLearner {
+  /**
+   * Gives records to jobs that have none, and begins the job set, without a cursor, where it is new. Never replaces a
+   * record. A holder is stale by it, and reloads.
+   */
+  learnJobs(key: JobSetKey, jobs: readonly LearnedJob[]): Promise<void>;
+  /** Keeps facts, beside those kept before. Nothing is kept of a job that has no record. No holder is stale by it. */
+  learnFacts(key: JobSetKey, facts: ReadonlyMap<string, JobFacts>): Promise<void>;
+}
+
+/** All that is known of a job. */
+export interface DetailedJob {
+  readonly record: JobRecord;
+  readonly facts: JobFacts;
+}
+
+export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {
+  /** The jobs asked for, those that exist. */
+  readonly jobs: ReadonlyMap<string, DetailedJob>;
+}
+
+/** Where readers ask for more than states. */
+export interface JobDetailsLister {
+  readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails>;
+  /** The ids of jobs with an external URI: as it was learned when they were submitted, and as the stream's annotation says. */
+  readUri(
+    key: JobSetKey,
+    externalUri: string,
+  ): Promise<{ readonly submitted: readonly string[]; readonly annotated: readonly string[] }>;
 }
 
 /** What interest does to a job set's life (P8). */

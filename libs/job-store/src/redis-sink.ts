@@ -194,6 +194,10 @@ class RedisJobSetWriter implements JobSetWriter {
     }
   }
 
+  reload(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   private learnWord(number: number, word: string): void {
     this.words.set(number, word);
     this.numbers.set(word, number);

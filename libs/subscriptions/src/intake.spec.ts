@@ -36,6 +36,10 @@ class WatchedWriter implements JobSetWriter {
     await this.writer.write(batch);
     this.batches.push(batch);
   }
+
+  reload(): Promise<boolean> {
+    return this.writer.reload();
+  }
 }
 
 async function setUp() {

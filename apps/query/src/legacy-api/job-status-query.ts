@@ -3,6 +3,7 @@ import { isTerminal } from '@ajs/job-state';
 import type { BoundedCache, JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Caller } from '../caller.js';
 
 /** What there is to say of one job. */
 export type Answer =
@@ -12,13 +13,6 @@ export type Answer =
   | { readonly kind: 'absent'; readonly subscription: SubscriptionView }
   /** Not settled in time; asking again later will settle it, unless the reason says otherwise. */
   | { readonly kind: 'unsettled'; readonly reason: string; readonly subscription?: SubscriptionView };
-
-export interface Caller {
-  /** When the caller wants an answer at the latest, by `performance.now()`; Infinity where it did not say. */
-  readonly deadline: number;
-  /** Whether nobody waits for the answer any more. */
-  readonly isGone: () => boolean;
-}
 
 /** An ended job that was read once is answered from memory: its state never changes. */
 export interface EndedJob {

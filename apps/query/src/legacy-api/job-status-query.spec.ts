@@ -1,6 +1,7 @@
 import { BoundedCache, MemoryJobStore, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import type { JobRecord } from '@ajs/job-state';
-import { JobStatusQuery, type Caller, type EndedJob } from './job-status-query.js';
+import type { Caller } from '../caller.js';
+import { JobStatusQuery, type EndedJob } from './job-status-query.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const record = (state: JobRecord['state']): JobRecord => ({ state, runNumber: 1, changedAt: 1 });

@@ -1,0 +1,7 @@
+/** Who waits for an answer. */
+export interface Caller {
+  /** When the caller wants an answer at the latest, by `performance.now()`; Infinity where it did not say. */
+  readonly deadline: number;
+  /** Whether nobody waits for the answer any more. */
+  readonly isGone: () => boolean;
+}

@@ -11,6 +11,8 @@ const paths = Object.entries(compilerOptions.paths).map(([name, [file]]) => [
 
 export default {
   testEnvironment: 'node',
+  // Every wait has a deadline of its own, made for it: this one is only for a test that has none, on a machine that is busy.
+  testTimeout: 60_000,
   testMatch: ['<rootDir>/src/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'mjs', 'js', 'json', 'node'],

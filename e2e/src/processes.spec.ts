@@ -118,9 +118,8 @@ describe('the query', () => {
   }, 30_000);
 
   it('logs a line for each step of its life, as JSON with a level, and none for a poll', async () => {
-    const { app, client } = await stack.query();
-    for (let i = 0; i < 50; i++)
-      await poll(client, { queue: 'nope', jobSetId: 's' }, 'x', { deadline: Date.now() + 60 });
+    const { app, client } = await stack.query({ FIRST_POLL_WAIT: '0ms' });
+    for (let i = 0; i < 50; i++) await poll(client, { queue: 'nope', jobSetId: 's' }, 'x');
     expect(app.logs.map(({ level, msg }) => `${level} ${msg}`).sort()).toEqual([
       'info connected to Redis',
       'info health and metrics are served',

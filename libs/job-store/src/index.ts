@@ -7,7 +7,6 @@ export {
   type Batch,
   type DetailedJob,
   type JobDetailsLister,
-  type JobFacts,
   type JobLearner,
   type JobLister,
   type JobSetDetails,

@@ -1,4 +1,4 @@
-import type { JobRecord, JobSetKey, JobState } from '@ajs/job-state';
+import type { JobFacts, JobRecord, JobSetKey, JobState } from '@ajs/job-state';
 
 /**
  * How a job set is being followed.
@@ -101,19 +101,6 @@ export interface JobLister {
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView>;
   /** The job set each job is in, as far as it is known. It may name a job set that does not hold the job: ask there. */
   locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>>;
-}
-
-/**
- * What only Armada's own `api.Jobs` tells of a job, kept beside its record once it was fetched. A text is '' where Armada had
- * nothing to say.
- */
-export interface JobFacts {
-  /** The id of the run that is the job's `number`th (`JobRecord.runNumber`). */
-  readonly run?: { readonly number: number; readonly id: string };
-  /** Why and by whom the job was cancelled. */
-  readonly cancellation?: { readonly reason: string; readonly user: string };
-  /** What `GetJobErrors` says of the job since it has ended. */
-  readonly error?: string;
 }
 
 /** A job that the stream has not shown yet, as a forwarded submit or Armada's own `api.Jobs` told of it. */

@@ -34,7 +34,7 @@ export interface JobStatusQueryOptions {
 /** An event of a live watch that is younger than this proves that the watch brings what there is (P6). Milliseconds. */
 const LIVE_PROOF_MS = 2_000;
 /** The answer leaves this long before the caller's deadline. Milliseconds. */
-const DEADLINE_MARGIN_MS = 50;
+const DEADLINE_MARGIN_MS = 100;
 const FIRST_LOOK_AGAIN_MS = 15;
 const LONGEST_LOOK_AGAIN_MS = 200;
 

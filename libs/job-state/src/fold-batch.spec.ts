@@ -15,7 +15,8 @@ const jobId = fc.constantFrom('a', 'b', 'never-submitted');
 const placement = fc.record({ cluster: fc.constantFrom('c1', 'c2') }, { requiredKeys: [] });
 const at = fc.integer({ min: 1, max: 1_000 });
 const event: fc.Arbitrary<JobEvent> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('submitted', 'queued', 'returned'), jobId, at }),
+  fc.record({ kind: fc.constantFrom('submitted', 'queued'), jobId, at }),
+  fc.record({ kind: fc.constant('returned' as const), jobId, at, expired: fc.boolean() }),
   fc.record({ kind: fc.constantFrom('leased', 'pending', 'running', 'succeeded'), jobId, at, placement }),
   fc.record({
     kind: fc.constant('failed' as const),
@@ -120,6 +121,20 @@ describe('foldBatch, for every stream', () => {
           if (event !== undefined) one.set(event.jobId, fold(one.get(event.jobId), event, id));
         }
         expect(apply(NONE, messages)).toEqual(one);
+      }),
+    );
+  });
+
+  it('gives an outcome to runs that ended, and to no run that goes on or ended with its job', () => {
+    fc.assert(
+      fc.property(fc.oneof(stream, hostile), (messages) => {
+        for (const { state, run } of apply(NONE, messages).values()) {
+          if (run?.outcome !== undefined) expect(run.endedAt).toBeDefined();
+          if (['LEASED', 'PENDING', 'RUNNING', 'SUCCEEDED'].includes(state)) {
+            expect(run?.outcome).toBeUndefined();
+          }
+          if (state === 'QUEUED' && run?.endedAt !== undefined) expect(run.outcome).toBeDefined();
+        }
       }),
     );
   });

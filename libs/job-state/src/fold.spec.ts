@@ -1,4 +1,12 @@
-import { fold, isTerminal, type JobEvent, type JobRecord, type JobState, type MessageId } from './index.js';
+import {
+  fold,
+  isTerminal,
+  type JobEvent,
+  type JobRecord,
+  type JobState,
+  type MessageId,
+  type Run,
+} from './index.js';
 
 const id = (n: number): MessageId => ({ ms: 1_795_493_217_000 + n, sequence: 0, index: 0, last: true });
 const at = 1_795_493_217_053;
@@ -17,7 +25,8 @@ const EVENTS = {
   submitted: { ...base, kind: 'submitted', namespace: 'ns', externalUri: 'airflow://a' },
   queued: { ...base, kind: 'queued' },
   leased: { ...base, kind: 'leased', placement: { cluster: 'c1', pool: 'p1' } },
-  returned: { ...base, kind: 'returned' },
+  returned: { ...base, kind: 'returned', expired: false },
+  expired: { ...base, kind: 'returned', expired: true },
   pending: { ...base, kind: 'pending', placement },
   running: { ...base, kind: 'running', placement },
   succeeded: { ...base, kind: 'succeeded', placement: {} },
@@ -31,9 +40,21 @@ function foldAll(...events: JobEvent[]): JobRecord | undefined {
   return events.reduce<JobRecord | undefined>((record, event, i) => fold(record, event, id(i)), undefined);
 }
 
-const { submitted, queued, leased, returned, pending, running, succeeded, preempted, cancelled, duplicate } =
-  EVENTS;
+const {
+  submitted,
+  queued,
+  leased,
+  returned,
+  expired,
+  pending,
+  running,
+  succeeded,
+  preempted,
+  cancelled,
+  duplicate,
+} = EVENTS;
 const retried = failed({ retryable: true, failure: { reason: 'first run' } });
+const FAILED_RUN: Run = { runningAt: at, endedAt: at, outcome: 'failed' };
 const rejected = failed({ rejected: true, failure: { reason: 'does not fit' } });
 
 describe('fold: the state table', () => {
@@ -44,6 +65,9 @@ describe('fold: the state table', () => {
     ['queued changes no later state', [running, queued], 'RUNNING'],
     ['submitted changes no later state', [leased, submitted], 'LEASED'],
     ['a lease that came back queues the job again', [running, returned], 'QUEUED'],
+    ['a lease that expired queues the job again', [running, expired], 'QUEUED'],
+    ['a retry that was preempted queues the job again', [running, preempted, retried], 'QUEUED'],
+    ['cancelled while it waits for its next run', [running, retried, cancelled], 'CANCELLED'],
     ['leased', [submitted, queued, leased], 'LEASED'],
     ['pending', [leased, pending], 'PENDING'],
     ['running', [leased, pending, running], 'RUNNING'],
@@ -107,6 +131,52 @@ describe('fold: what else a record keeps', () => {
       namespace: 'ns',
       externalUri: 'airflow://a',
     });
+  });
+
+  const later = at + 60_000;
+  it.each<[string, JobEvent[], Run]>([
+    [
+      'failed, tried again',
+      [running, retried],
+      { ...placement, runningAt: at, endedAt: at, outcome: 'failed' },
+    ],
+    ['preempted, tried again', [leased, preempted, retried], { endedAt: at, outcome: 'preempted' }],
+    ['came back', [leased, returned], { leasedAt: at, endedAt: at, outcome: 'returned' }],
+    ['expired', [leased, expired], { leasedAt: at, endedAt: at, outcome: 'expired' }],
+    ['came back after a preemption', [leased, preempted, returned], { endedAt: at, outcome: 'returned' }],
+    ['came back, and nothing was seen before', [returned], { endedAt: at, outcome: 'returned' }],
+    ['failed, and nothing was seen before', [retried], { endedAt: at, outcome: 'failed' }],
+    ['failed; then the job was cancelled', [running, retried, { ...cancelled, at: later }], FAILED_RUN],
+    ['failed; then the job was refused', [running, retried, { ...rejected, at: later }], FAILED_RUN],
+    [
+      'came back; then the job failed',
+      [leased, returned, failed({ at: later })],
+      { endedAt: at, outcome: 'returned' },
+    ],
+  ])('how a run ended that its job outlived: %s', (_, events, run) => {
+    const record = foldAll(...events);
+    expect(record?.run).toMatchObject(run);
+    expect(record?.run).not.toHaveProperty('preempted');
+  });
+
+  it.each([succeeded, failed(), cancelled])('no outcome of a run that ended with its job: $kind', (end) => {
+    expect(foldAll(leased, running, end)?.run).toEqual({
+      ...leased.placement,
+      ...placement,
+      leasedAt: at,
+      runningAt: at,
+      endedAt: at,
+    });
+  });
+
+  it.each<[string, JobEvent, Run]>([
+    ['leased', leased, { ...leased.placement, leasedAt: at }],
+    ['pending', pending, { ...placement, pendingAt: at }],
+    ['running', running, { ...placement, runningAt: at }],
+    ['succeeded', { ...succeeded, placement }, { ...placement, endedAt: at }],
+  ])('nothing of an ended run in the next one, also where its lease was not seen: %s', (_, event, run) => {
+    expect(foldAll(leased, running, retried, event)).toMatchObject({ runNumber: 2 });
+    expect(foldAll(leased, running, retried, event)?.run).toEqual(run);
   });
 
   it('the latest run only, counted', () => {

@@ -1,5 +1,5 @@
 import type { Failure, JobEvent, Placement } from './job-event.js';
-import { isTerminal, type JobRecord, type Run } from './job-record.js';
+import { isTerminal, type JobRecord, type Run, type RunOutcome } from './job-record.js';
 import { compareMessageIds, type MessageId } from './message-id.js';
 
 /**
@@ -47,13 +47,16 @@ export function fold(record: JobRecord | undefined, event: JobEvent, id: Message
     case 'running':
       return active(base, 'RUNNING', event.placement, { runningAt: at }, at);
     case 'returned':
-      return { ...ended(base, {}, at), state: 'QUEUED' };
+      return { ...ended(base, {}, at, event.expired ? 'expired' : 'returned'), state: 'QUEUED' };
     case 'succeeded':
-      return { ...ended(base, event.placement, at), state: 'SUCCEEDED' };
+      return { ...ended(goingOn(base), event.placement, at), state: 'SUCCEEDED' };
     case 'failed': {
       const preempted = record === undefined ? lostPreemption(event.failure) : record.run?.preempted;
+      if (event.retryable) {
+        const outcome = preempted === undefined ? 'failed' : 'preempted';
+        return { ...ended(base, event.placement, at, outcome), state: 'QUEUED', failure: event.failure };
+      }
       const next = ended(base, event.placement, at);
-      if (event.retryable) return { ...next, state: 'QUEUED', failure: event.failure };
       if (event.rejected) return { ...next, state: 'REJECTED', failure: event.failure };
       if (preempted === undefined) return { ...next, state: 'FAILED', failure: event.failure };
       return {
@@ -86,12 +89,13 @@ export function fold(record: JobRecord | undefined, event: JobEvent, id: Message
 }
 
 function active(
-  base: JobRecord,
+  record: JobRecord,
   state: 'PENDING' | 'RUNNING',
   placement: Placement,
   times: Run,
   at: number,
 ): JobRecord {
+  const base = goingOn(record);
   return {
     ...base,
     state,
@@ -101,11 +105,23 @@ function active(
   };
 }
 
-/** The run, if there was one, ends here. What is left of a preemption's note belongs to the run that ended. */
-function ended(base: JobRecord, placement: Placement, at: number): JobRecord {
-  if (base.run === undefined && Object.keys(placement).length === 0) return { ...base, changedAt: at };
-  const { preempted: _, ...run } = { ...base.run, ...placement, endedAt: at };
-  return { ...base, run, changedAt: at };
+/** Only a run that goes on can begin to run or succeed: where the latest has ended, the stream lacks the next one's lease. */
+function goingOn(base: JobRecord): JobRecord {
+  if (base.run?.endedAt === undefined) return base;
+  const { run: _, ...rest } = base;
+  return { ...rest, runNumber: base.runNumber + 1 };
+}
+
+/**
+ * The run, if there was one, ends here; one that the job outlives has an outcome. A run ends once: what befalls a job that waits
+ * again says nothing of the run before. What is left of a preemption's note belongs to the run that ended.
+ */
+function ended(base: JobRecord, placement: Placement, at: number, outcome?: RunOutcome): JobRecord {
+  const noRun = base.run === undefined && outcome === undefined && Object.keys(placement).length === 0;
+  if (noRun) return { ...base, changedAt: at };
+  const { preempted: _, ...run } = { ...base.run, ...placement };
+  const end = run.endedAt === undefined && { endedAt: at, ...(outcome !== undefined && { outcome }) };
+  return { ...base, run: { ...run, ...end }, changedAt: at };
 }
 
 /** Where a stream begins with a job's end, the `preempted` before it is lost: Armada gives its reason once more. */

@@ -32,7 +32,11 @@ export type JobEvent = EventBase &
     | { readonly kind: 'queued' }
     | { readonly kind: 'leased'; readonly placement: Placement }
     /** The run is over and the job waits again: `lease_returned`, `lease_expired` or `unable_to_schedule`. */
-    | { readonly kind: 'returned' }
+    | {
+        readonly kind: 'returned';
+        /** The cluster fell silent, and did not give the job back. */
+        readonly expired: boolean;
+      }
     | { readonly kind: 'pending'; readonly placement: Placement }
     | { readonly kind: 'running'; readonly placement: Placement }
     | { readonly kind: 'succeeded'; readonly placement: Placement }

@@ -29,12 +29,20 @@ export function isTerminal(state: JobState): boolean {
   return TERMINAL.has(state);
 }
 
+/**
+ * How a run ended while its job went on: it failed and the job is tried again, it was preempted and the job is tried again,
+ * its lease came back, or its lease expired.
+ */
+export type RunOutcome = 'failed' | 'preempted' | 'returned' | 'expired';
+
 /** The latest run of a job. Times are milliseconds since the epoch, by Armada's clock. */
 export interface Run extends Placement {
   readonly leasedAt?: number;
   readonly pendingAt?: number;
   readonly runningAt?: number;
   readonly endedAt?: number;
+  /** Left out while the run goes on, and where it ended with its job: then the job's state tells. */
+  readonly outcome?: RunOutcome;
   /** The reason of a `preempted` event of this run. Its `failed` event follows. */
   readonly preempted?: string;
 }

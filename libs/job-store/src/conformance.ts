@@ -47,6 +47,7 @@ const FULL: JobRecord = {
     pendingAt: 1_795_493_201_000,
     runningAt: 1_795_493_100_000,
     endedAt: 1_795_999_217_053,
+    outcome: 'expired',
   },
   submittedAt: 1_795_000_000_000,
   changedAt: 1_795_999_217_053,

@@ -1,4 +1,4 @@
-import { isTerminal, type JobRecord, type JobState, type Run } from '@ajs/job-state';
+import { isTerminal, type JobRecord, type JobState, type Run, type RunOutcome } from '@ajs/job-state';
 import { ByteReader, ByteWriter } from './byte-writer.js';
 
 /*
@@ -28,6 +28,7 @@ const TERMINAL = 0x80;
 /** Stored in Redis: append only, never reorder. */
 const TIMES = ['leasedAt', 'pendingAt', 'runningAt', 'endedAt'] as const;
 const WORDS = ['cluster', 'pool', 'node', 'podNamespace'] as const;
+const OUTCOMES: readonly RunOutcome[] = ['failed', 'preempted', 'returned', 'expired'];
 const LAST_EVENT = 1 << 0;
 const SUBMITTED_AT = 1 << 1;
 const RUN = 1 << 2;
@@ -37,6 +38,7 @@ const POD_NAME = 1 << 5;
 const PREEMPTED = 1 << 6;
 const FIRST_TIME = 7;
 const FIRST_WORD = FIRST_TIME + TIMES.length;
+const OUTCOME = 1 << (FIRST_WORD + WORDS.length);
 
 /** What is kept apart from the record, since most jobs have none of it and reads of states need none of it. */
 export interface Reasons {
@@ -86,6 +88,8 @@ export function encodeRecord(jobId: string, record: JobRecord, wordNumber: WordN
   TIMES.forEach((name, i) => (mask |= run?.[name] === undefined ? 0 : 1 << (FIRST_TIME + i)));
   WORDS.forEach((name, i) => (mask |= run?.[name] === undefined ? 0 : 1 << (FIRST_WORD + i)));
 
+  if (run?.outcome !== undefined) mask |= OUTCOME;
+
   const reasons = reasonsOf(record) === undefined ? 0 : REASONS;
   writer.byte(STATES.indexOf(record.state) | reasons | (isTerminal(record.state) ? TERMINAL : 0));
   writer.unsigned(mask);
@@ -108,6 +112,7 @@ export function encodeRecord(jobId: string, record: JobRecord, wordNumber: WordN
   for (const name of WORDS) if (run?.[name] !== undefined) writer.unsigned(wordNumber(run[name]));
   if (pod !== undefined) writer.unsigned(pod);
   else if (run?.podName !== undefined) writer.unsigned(wordNumber(run.podName));
+  if (run?.outcome !== undefined) writer.byte(OUTCOMES.indexOf(run.outcome));
   return writer.take();
 }
 
@@ -160,6 +165,7 @@ export function decodeRecord(
   });
   if (has(POD_NUMBER)) run.podName = `armada-${jobId}-${reader.unsigned()}`;
   if (has(POD_NAME)) run.podName = word();
+  if (has(OUTCOME)) Object.assign(run, outcomeOf(reader.byte()));
   if (has(PREEMPTED)) run.preempted = told?.preempted ?? '';
   return {
     state: decodeState(bytes),
@@ -172,6 +178,12 @@ export function decodeRecord(
     ...(told?.failure !== undefined && { failure: told.failure }),
     ...(told?.cancellation !== undefined && { cancellation: told.cancellation }),
   };
+}
+
+/** An outcome of a newer version is left out: the run has ended, that much is known. */
+function outcomeOf(number: number): Pick<Run, 'outcome'> {
+  const outcome = OUTCOMES[number];
+  return outcome === undefined ? {} : { outcome };
 }
 
 function indexAndLast(value: number): { index: number; last: boolean } {

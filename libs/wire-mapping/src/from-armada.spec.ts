@@ -3,6 +3,7 @@ import {
   EventStreamMessage,
   JobCancelledEvent,
   JobFailedEvent,
+  JobLeaseReturnedEvent,
   JobRunningEvent,
   JobSubmittedEvent,
   type EventMessage,
@@ -47,6 +48,18 @@ describe('messages of Armada', () => {
     const created = { seconds: '1795493200', nanos: 5_000_000 };
     expect(eventOf({ $case: 'running', value: { ...running, created } })).toMatchObject({
       at: 1_795_493_200_005,
+    });
+  });
+
+  it('tell a lease that came back from one that expired', () => {
+    const returned = { ...JobLeaseReturnedEvent.decode(EMPTY), ...base };
+    expect(eventOf({ $case: 'leaseReturned', value: returned })).toMatchObject({
+      kind: 'returned',
+      expired: false,
+    });
+    expect(eventOf({ $case: 'leaseExpired', value: base })).toMatchObject({
+      kind: 'returned',
+      expired: true,
     });
   });
 

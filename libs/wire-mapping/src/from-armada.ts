@@ -91,9 +91,10 @@ function toEvent(oneof: Oneof, id: MessageId): JobEvent | undefined {
     case 'leased':
       return { ...base, kind: 'leased', placement: toPlacement(oneof.value) };
     case 'leaseReturned':
-    case 'leaseExpired':
     case 'unableToSchedule':
-      return { ...base, kind: 'returned' };
+      return { ...base, kind: 'returned', expired: false };
+    case 'leaseExpired':
+      return { ...base, kind: 'returned', expired: true };
     case 'pending':
       return { ...base, kind: 'pending', placement: toPlacement(oneof.value) };
     case 'running':

@@ -8,6 +8,7 @@ await processMain('ingester', ({ settings, log, metrics }) => {
   const armada = createArmadaClient({
     address: settings.armadaAddress.text,
     largestMessageBytes: settings.largestMessageBytes,
+    callsPerSecond: settings.upstreamCallsPerSecond,
     counter: {
       unknownKind: () => metrics.oddMessages.inc({ kind: 'unknown' }),
       malformed: () => metrics.oddMessages.inc({ kind: 'malformed' }),

@@ -9,6 +9,7 @@ await processMain('query', ({ settings, log, metrics }) => {
   const armada = createArmadaClient({
     address: settings.armadaAddress.text,
     largestMessageBytes: settings.largestMessageBytes,
+    callsPerSecond: settings.upstreamCallsPerSecond,
     // The query opens no event streams.
     counter: { unknownKind: () => undefined, malformed: () => undefined },
   });

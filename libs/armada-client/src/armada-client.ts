@@ -1,9 +1,12 @@
 import { EventService } from '@ajs/contracts/api/event';
 import type { EventSource } from '@ajs/subscriptions';
 import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
-import { Metadata, credentials, type ClientOptions } from '@grpc/grpc-js';
+import { credentials, type ClientOptions } from '@grpc/grpc-js';
 import { ChannelPool } from './channel-pool.js';
+import type { ArmadaJobs } from './armada-jobs.js';
 import { ArmadaEventSource, type MessageCounter } from './event-streams.js';
+import { grpcArmadaJobs } from './grpc-armada-jobs.js';
+import { callUnary } from './unary-call.js';
 
 const HEALTH_DEADLINE_MS = 2_000;
 
@@ -12,11 +15,14 @@ export interface ArmadaClientOptions {
   readonly address: string;
   /** A larger message ends its stream with an error. Bytes. */
   readonly largestMessageBytes: number;
+  /** Calls of {@link ArmadaClient.jobs}, all its methods together. */
+  readonly callsPerSecond: number;
   readonly counter: MessageCounter;
 }
 
 export interface ArmadaClient {
   readonly events: EventSource;
+  readonly jobs: ArmadaJobs;
   /** Rejects unless Armada answers its own Health with SERVING within 2 s. */
   health(): Promise<void>;
   close(): void;
@@ -26,6 +32,7 @@ export interface ArmadaClient {
 export function createArmadaClient({
   address,
   largestMessageBytes,
+  callsPerSecond,
   counter,
 }: ArmadaClientOptions): ArmadaClient {
   const options: ClientOptions = {
@@ -40,10 +47,13 @@ export function createArmadaClient({
   };
   const pool = (): ChannelPool => new ChannelPool(address, credentials.createInsecure(), options);
   const [watches, reads] = [pool(), pool()];
+  const jobs = grpcArmadaJobs(reads, callsPerSecond);
   return {
     events: new ArmadaEventSource(watches, reads, counter),
+    jobs,
     health: () => checkHealth(reads),
     close: () => {
+      jobs.close();
       watches.close();
       reads.close();
     },
@@ -51,25 +61,8 @@ export function createArmadaClient({
 }
 
 async function checkHealth(pool: ChannelPool): Promise<void> {
-  const { path, requestSerialize, responseDeserialize } = EventService.health;
-  const { client, release } = pool.acquire();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        {},
-        new Metadata(),
-        { deadline: Date.now() + HEALTH_DEADLINE_MS },
-        (error, response) => {
-          if (error !== null) reject(error);
-          else if (response?.status === HealthCheckResponse_ServingStatus.SERVING) resolve();
-          else reject(new Error('Armada says that it is not serving'));
-        },
-      );
-    });
-  } finally {
-    release();
+  const { status } = await callUnary(pool, EventService.health, {}, HEALTH_DEADLINE_MS);
+  if (status !== HealthCheckResponse_ServingStatus.SERVING) {
+    throw new Error('Armada says that it is not serving');
   }
 }

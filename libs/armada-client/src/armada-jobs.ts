@@ -21,6 +21,7 @@ export interface ArmadaJobs {
   ): Promise<ReadonlyMap<string, JobDetails>>;
   /** Jobs that Armada does not have are left out; '' where there is nothing to tell. */
   errors(jobIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Of every job with this URI; which is not empty. */
   byExternalUri(request: JobStatusUsingExternalJobUriRequest): Promise<ReadonlyMap<string, JobState>>;
   /** Runs that Armada does not have are left out. */
   runDetails(runIds: readonly string[]): Promise<ReadonlyMap<string, JobRunDetails>>;

@@ -14,7 +14,7 @@ const counted = { unknown: 0, malformed: 0 };
 
 function clientOf(address: string, largestMessageBytes = 1_000_000): ArmadaClient {
   const counter = { unknownKind: () => counted.unknown++, malformed: () => counted.malformed++ };
-  return createArmadaClient({ address, largestMessageBytes, counter });
+  return createArmadaClient({ address, largestMessageBytes, callsPerSecond: 20, counter });
 }
 
 beforeEach(async () => {

@@ -1,7 +1,6 @@
 import type { StreamEnd } from '@ajs/subscriptions';
 import { status, type StatusObject } from '@grpc/grpc-js';
-
-const LONGEST_REASON = 500;
+import { reasonOf } from './call-reason.js';
 
 /**
  * What the end of an event stream means, from the status that Armada, or the client on its behalf, gave it.
@@ -13,14 +12,8 @@ const LONGEST_REASON = 500;
  */
 export function classifyEnd({ code, details }: Pick<StatusObject, 'code' | 'details'>): StreamEnd {
   if (code === status.OK) return { kind: 'end', reason: 'the server ended the stream' };
-  const reason = forPeople(`${status[code]}: ${details}`);
+  const reason = reasonOf({ code, details });
   if (code === status.PERMISSION_DENIED) return { kind: 'denied', reason };
   if (code === status.NOT_FOUND) return { kind: 'gone', reason };
   return { kind: 'retry', reason };
-}
-
-/** One line, of a length that fits a log and an answer. */
-function forPeople(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON - 1)}…`;
 }

@@ -137,6 +137,13 @@ export const SETTINGS = {
     65_536,
     1_073_741_824,
   ),
+  upstreamCallsPerSecond: count(
+    'UPSTREAM_CALLS_PER_SECOND',
+    '20',
+    "how many calls of Armada's own `api.Jobs` one replica makes in a second, at most; one call asks for up to 500 jobs",
+    1,
+    1_000,
+  ),
   terminalCacheJobs: count(
     'TERMINAL_CACHE_JOBS',
     '100000',

@@ -71,6 +71,7 @@ async function run(): Promise<void> {
   const armada = createArmadaClient({
     address: armadaAddress,
     largestMessageBytes: 16 * 1024 * 1024,
+    callsPerSecond: 1,
     counter: { unknownKind: () => undefined, malformed: () => undefined },
   });
   const board = new JobBoard(`${HOST}:${grpc}`, armada.events, keys, (move) => show.moved(move));

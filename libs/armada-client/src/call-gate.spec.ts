@@ -1,0 +1,95 @@
+import { CallGate, type Clock } from './call-gate.js';
+
+/** A clock that a test moves. */
+function manualClock(): Clock & { pass(ms: number): Promise<void> } {
+  let now = 0;
+  const timers = new Set<{ at: number; act: () => void }>();
+  return {
+    now: () => now,
+    after: (ms, act) => {
+      const timer = { at: now + ms, act };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    pass: async (ms) => {
+      for (const until = now + ms; now < until; now++) {
+        for (const timer of timers) {
+          if (timer.at > now) continue;
+          timers.delete(timer);
+          timer.act();
+        }
+        await Promise.resolve();
+      }
+    },
+  };
+}
+
+function setUp(callsPerSecond: number, mostAtOnce: number) {
+  const clock = manualClock();
+  const gate = new CallGate(callsPerSecond, mostAtOnce, clock);
+  const entered: { name: string; leave: () => void }[] = [];
+  const refused: string[] = [];
+  const come = (...names: string[]): void => {
+    for (const name of names) {
+      gate.enter().then(
+        (leave) => entered.push({ name, leave }),
+        () => refused.push(name),
+      );
+    }
+  };
+  return { clock, gate, come, refused, names: () => entered.map(({ name }) => name), entered };
+}
+
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i}`);
+
+describe('the gate of calls', () => {
+  it('lets a burst through at once, and then so many a second, in the order they came', async () => {
+    const { clock, come, names } = setUp(20, 1_000);
+    come(...numbered(100));
+    await clock.pass(1);
+    expect(names()).toEqual(numbered(5));
+    await clock.pass(1_000);
+    expect(names().length).toBeGreaterThanOrEqual(5 + 19);
+    expect(names().length).toBeLessThanOrEqual(5 + 20);
+    await clock.pass(10_000);
+    expect(names()).toEqual(numbered(100));
+  });
+
+  it('does not save up more than a burst', async () => {
+    const { clock, come, names } = setUp(20, 1_000);
+    await clock.pass(60_000);
+    come(...numbered(100));
+    await clock.pass(1);
+    expect(names()).toHaveLength(5);
+  });
+
+  it('lets through so many at a time, and the next when one leaves', async () => {
+    const { clock, come, names, entered } = setUp(1_000, 2);
+    come('a', 'b', 'c', 'd');
+    await clock.pass(10_000);
+    expect(names()).toEqual(['a', 'b']);
+    entered[1]?.leave();
+    await clock.pass(1);
+    expect(names()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('lets one call through a second where that is the rate', async () => {
+    const { clock, come, names } = setUp(1, 4);
+    come('a', 'b');
+    await clock.pass(999);
+    expect(names()).toEqual(['a']);
+    await clock.pass(10);
+    expect(names()).toEqual(['a', 'b']);
+  });
+
+  it('closed, refuses who waits and who comes', async () => {
+    const { clock, gate, come, names, refused } = setUp(1, 4);
+    come('a', 'b');
+    await clock.pass(1);
+    gate.close();
+    come('c');
+    await clock.pass(10_000);
+    expect(names()).toEqual(['a']);
+    expect(refused).toEqual(['b', 'c']);
+  });
+});

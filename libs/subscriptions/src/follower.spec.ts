@@ -85,6 +85,31 @@ describe('a follower', () => {
     await inState('catching-up');
   });
 
+  it('whose job set was written by another opens nothing until it has opened the job set again', async () => {
+    const store = new MemoryJobStore();
+    let refusals = 20;
+    let opened = 0;
+    const sink: JobSink = {
+      // As while Redis fails over: the job set can be opened again only after a while.
+      open: (key) =>
+        opened++ === 0 || refusals-- === 0 ? store.open(key) : Promise.reject(new Error('Redis is away')),
+    };
+    const { source, follower, stale, catchUp } = follow(SOON, sink);
+    await catchUp(running(1));
+    await (
+      await store.open(KEY)
+    ).write({
+      cursor: '2:0:0:1',
+      records: new Map(),
+      subscription: { state: 'live', reason: '' },
+    });
+    follower.contact();
+    await eventually('it is open again', () => refusals < 0 && source.live.length > 0);
+    expect(stale).toHaveLength(1);
+    expect(source.live.map(({ request }) => request)).toEqual([{ key: KEY, from: '2:0:0:1', watch: false }]);
+    expect(source.opened).toHaveLength(3);
+  });
+
   it('resumes from the cursor that Redis holds', async () => {
     const store = new MemoryJobStore();
     const writer = await store.open(KEY);

@@ -144,9 +144,10 @@ export class Follower {
   }
 
   private async follow(intake: Intake): Promise<void> {
-    while (!this.stopping.signal.aborted && this.intake === intake) {
+    while (this.goesOn(intake)) {
       this.phase = 'reading';
       let end = await this.read(intake);
+      if (!this.goesOn(intake)) return;
       if (end.kind === 'end') {
         this.goneSince = undefined;
         this.endsInARow = 0;
@@ -157,9 +158,14 @@ export class Follower {
         end = await this.watch(intake);
         if (performance.now() - watchedSince > this.options.timing.longestRetry) this.retry.reset();
       }
-      if (this.stopping.signal.aborted || this.intake !== intake) return;
+      if (!this.goesOn(intake)) return;
       await this.settle(intake, end);
     }
+  }
+
+  /** Not once its session is over: what it would read then, nobody writes. */
+  private goesOn(intake: Intake): boolean {
+    return !this.stopping.signal.aborted && !intake.isOver;
   }
 
   /** Reads from the tail to the end of what exists; `end` proves that the job set is level with the moment it began. */

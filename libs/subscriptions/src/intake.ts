@@ -62,6 +62,11 @@ export class Intake {
     return this.options.writer.unfinished;
   }
 
+  /** Whether it writes nothing more. */
+  get isOver(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
   /** Takes a message, unless it was taken before. */
   accept(message: StreamMessage): void {
     if (this.tail !== undefined && compareMessageIds(message.id, this.tail) <= 0) return;

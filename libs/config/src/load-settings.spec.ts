@@ -109,10 +109,16 @@ describe('settings', () => {
     expect(message.split('\n')).toHaveLength(4);
   });
 
-  it('never show a login', () => {
-    const message = problemsOf({ REDIS_URL: 'http://user:secret@h:1' });
-    expect(message).toContain('REDIS_URL');
-    expect(message).not.toMatch(/user|secret/);
+  it.each([
+    ['http://user:secret@h:1', 'http://***@h:1'],
+    ['redis://user:sec/ret@h:1', 'redis://***@h:1'],
+    ['redis://user:se@cr et@h:1', 'redis://***@h:1'],
+    ['user:secret@h:1', '***@h:1'],
+    ['redis-cluster://user:secret@h:1,h:x', 'redis-cluster://***@h:1,h:***'],
+    ['redis://user:secret', 'redis://user:***'],
+    ['redis://h:1/x?password=secret', 'redis://h:1/x?***'],
+  ])('never show a login: %s', (url, shown) => {
+    expect(problemsOf({ REDIS_URL: url })).toContain(`REDIS_URL (environment) is "${shown}"`);
   });
 
   it('refuse a name that is not one, in the file, and list those that are', () => {

@@ -78,7 +78,17 @@ function loginOf(text: string): { username?: string; password?: string } | undef
   }
 }
 
-/** The text without what may be a login in it: fit for an error or a log. */
+/**
+ * An address of Redis, right or wrong, without what may be a secret in it: fit for an error or a log. A login may hold any
+ * character, also those that end it in a well-formed URL.
+ */
 export function withoutLogin(text: string): string {
-  return text.replace(/(\/\/)?[^/\s]*@/, '$1***@');
+  const [, scheme = '', rest = ''] = /^([a-z-]*:\/\/)?(.*)$/is.exec(text) ?? [];
+  const at = rest.lastIndexOf('@');
+  // Options may hold a password too, and what stands for a port and is none may be one whose host was forgotten.
+  const hosts = rest
+    .slice(at + 1)
+    .replace(/\?.*$/s, '?***')
+    .replace(/:(?!\d*(?:[,/?]|$))[^,/?]*/g, ':***');
+  return `${scheme}${at < 0 ? '' : '***@'}${hosts}`;
 }

@@ -1,6 +1,7 @@
 // Runs the whole thing on this machine: Redis, a fake Armada (or a real one), one ingester, one query, and a board of jobs.
 import { join } from 'node:path';
 import { createArmadaClient } from '@ajs/armada-client';
+import { withoutLogin } from '@ajs/config';
 import type { JobSetKey } from '@ajs/job-state';
 import { RedisServer, eventually } from '@ajs/testing';
 import { readArguments } from './arguments.js';
@@ -77,7 +78,7 @@ async function run(): Promise<void> {
   const board = new JobBoard(`${HOST}:${grpc}`, armada.events, keys, (move) => show.moved(move));
   board.start();
   console.log(`
-Redis     ${redisUrl.replace(/\/\/.*@/, '//***@')}${redis === undefined ? '' : ' (private)'}
+Redis     ${withoutLogin(redisUrl)}${redis === undefined ? '' : ' (private)'}
 Armada    ${armadaAddress}${given.armada === undefined ? ' (fake)' : ''}
 query     gRPC ${HOST}:${grpc}, HTTP http://${HOST}:${http}
 ingester  HTTP http://${HOST}:${ingesterHttp}

@@ -135,11 +135,20 @@ async function downloadFrom(index: string, file: string): Promise<Uint8Array> {
         .map(([, href]) => href)
         .find((href) => href?.endsWith(`/${file}`));
   if (link === undefined) throw new Error(`${page.host} does not list it`);
-  return new Uint8Array(await (await get(new URL(link, listing.url), '*/*')).arrayBuffer());
+  const wheel = new URL(link, listing.url);
+  if (wheel.host === page.host) [wheel.username, wheel.password] = [page.username, page.password];
+  return new Uint8Array(await (await get(wheel, '*/*')).arrayBuffer());
 }
 
-async function get(url: URL, accept: string): Promise<Response> {
-  const response = await fetch(url, { headers: { accept }, signal: AbortSignal.timeout(60_000) });
+/** A mirror's address may hold a login, which `fetch` takes as a header only; errors must not tell it. */
+async function get({ href }: URL, accept: string): Promise<Response> {
+  const url = new URL(href);
+  const login = [url.username, url.password].map(decodeURIComponent).join(':');
+  url.username = url.password = '';
+  const response = await fetch(url, {
+    headers: { accept, ...(login !== ':' && { authorization: `Basic ${btoa(login)}` }) },
+    signal: AbortSignal.timeout(60_000),
+  });
   if (!response.ok) throw new Error(`${url.host} answers ${response.status}`);
   return response;
 }

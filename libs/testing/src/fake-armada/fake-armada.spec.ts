@@ -150,6 +150,15 @@ describe('submitted jobs', () => {
     expect(armada.state.jobs.get(jobId)?.error).toContain('exit code 3');
   });
 
+  it('run as long as their pod spec sleeps', async () => {
+    const [long, short] = [await submit({ podSpecs: [Buffer.from('sleep 1000')] }), await submit()];
+    const stateOf = (jobId: string): JobState | undefined => armada.state.jobs.get(jobId)?.state;
+    await eventually(
+      'both ran',
+      () => stateOf(long) === JobState.RUNNING && stateOf(short) === JobState.SUCCEEDED,
+    );
+  });
+
   it('are the same job for the same client id', async () => {
     const first = await submit({ clientId: 'c' });
     expect(await submit({ clientId: 'c' })).toBe(first);
@@ -243,7 +252,7 @@ describe('faults', () => {
 
 describe('living job sets', () => {
   it('move, and are the same for the same seed', async () => {
-    armada.liveOn({ queue: 'demo', jobSets: 2, jobs: 5, rate: 10_000 });
+    armada.liveOn({ queue: 'demo', jobSets: 2, jobs: 5, rate: 1_000 });
     const ended = (): number =>
       Array.from(armada.state.jobs.values()).filter(({ state }) => state === JobState.SUCCEEDED).length;
     await eventually('jobs end, and new ones come', () => ended() > 0 && armada.state.jobs.size > 10);

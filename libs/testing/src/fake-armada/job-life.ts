@@ -2,10 +2,10 @@ import { JobState } from '@ajs/contracts/api/submit';
 import type { ArmadaState, KnownJob } from './armada-state.js';
 import { failureOf, jobEvents, type JobRef, type SubmittedJob } from './job-events.js';
 
-/** What becomes of a job. */
+/** What becomes of a job; with `runSteps` it goes on running for so many steps before it ends. */
 export type Fate =
-  | { readonly kind: 'succeeds' }
-  | { readonly kind: 'fails'; readonly exitCode: number }
+  | { readonly kind: 'succeeds'; readonly runSteps?: number }
+  | { readonly kind: 'fails'; readonly exitCode: number; readonly runSteps?: number }
   /** Its first run fails, the second succeeds. */
   | { readonly kind: 'is-retried'; readonly exitCode: number }
   | { readonly kind: 'is-preempted' }
@@ -57,14 +57,17 @@ export class JobLife {
       () => this.move(JobState.PENDING, jobEvents.pending(job, submitted)),
       () => this.move(JobState.RUNNING, jobEvents.running(job, submitted)),
     ];
+    const goOn = ({ runSteps = 0 }): (() => void)[] =>
+      Array.from({ length: runSteps }, () => () => undefined);
     const succeed = (): void => this.move(JobState.SUCCEEDED, jobEvents.succeeded(job));
     switch (fate.kind) {
       case 'succeeds':
-        return [...run, succeed];
+        return [...run, ...goOn(fate), succeed];
       case 'fails': {
         const { exitCode } = fate;
         return [
           ...run,
+          ...goOn(fate),
           () => this.move(JobState.FAILED, jobEvents.failed(job, exitCode, false), failureOf(exitCode)),
         ];
       }

@@ -11,7 +11,10 @@ export interface SubmitOptions {
   readonly stepMs: number;
 }
 
-/** `api.Submit`: submitted jobs run by themselves. One whose pod spec contains `exit N`, N not 0, fails with that code. */
+/**
+ * `api.Submit`: submitted jobs run by themselves. One whose pod spec contains `exit N`, N not 0, fails with that code; with
+ * `sleep N` it runs N seconds longer than others.
+ */
 export class SubmitService {
   private readonly lives = new Map<string, JobLife>();
   private readonly byClientId = new Map<string, string>();
@@ -61,7 +64,7 @@ export class SubmitService {
     if (earlier !== undefined) return earlier;
     const jobId = this.options.newJobId();
     if (client !== undefined) this.byClientId.set(client, jobId);
-    const life = new JobLife(this.state, { jobId, queue, jobSetId }, item, fateOf(item));
+    const life = new JobLife(this.state, { jobId, queue, jobSetId }, item, this.fateOf(item));
     this.lives.set(jobId, life);
     const timer = setInterval(() => {
       life.advance();
@@ -72,11 +75,12 @@ export class SubmitService {
     this.timers.add(timer);
     return jobId;
   }
-}
 
-function fateOf({ podSpec, podSpecs }: JobSubmitRequestItem): Fate {
-  const exitCode = Number(
-    /exit (\d{1,3})/.exec(Buffer.concat([podSpec, ...podSpecs]).toString('latin1'))?.[1] ?? 0,
-  );
-  return exitCode === 0 ? { kind: 'succeeds' } : { kind: 'fails', exitCode };
+  private fateOf({ podSpec, podSpecs }: JobSubmitRequestItem): Fate {
+    const text = Buffer.concat([podSpec, ...podSpecs]).toString('latin1');
+    const exitCode = Number(/exit (\d{1,3})/.exec(text)?.[1] ?? 0);
+    const seconds = Number(/sleep (\d{1,4})/.exec(text)?.[1] ?? 0);
+    const runSteps = Math.ceil((seconds * 1000) / this.options.stepMs);
+    return exitCode === 0 ? { kind: 'succeeds', runSteps } : { kind: 'fails', exitCode, runSteps };
+  }
 }

@@ -21,6 +21,12 @@ export type RedisTarget =
 export type ClientRole = 'reader' | 'writer' | 'work-queue';
 
 const TIMEOUT_MS: Record<ClientRole, number> = { reader: 1000, writer: 5000, 'work-queue': 5000 };
+/**
+ * A connection that owes an answer and brings nothing for so long is dead, and is made anew: a server that went without a word
+ * (its machine failed, a firewall forgot the connection) is else noticed after a quarter of an hour. BullMQ's workers wait up to
+ * 10 s for one answer.
+ */
+const SILENCE_MS: Record<ClientRole, number> = { reader: 3_000, writer: 8_000, 'work-queue': 15_000 };
 const LONGEST_RECONNECT_DELAY_MS = 1000;
 
 const reconnectDelay = (attempt: number): number =>
@@ -44,6 +50,9 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
   const perConnection = {
     ...(role !== 'work-queue' && { commandTimeout: TIMEOUT_MS[role] }),
     connectTimeout: TIMEOUT_MS[role],
+    socketTimeout: SILENCE_MS[role],
+    // Finds it where no answer is owed, as by a subscriber.
+    keepAlive: SILENCE_MS[role],
     maxRetriesPerRequest: { reader: 0, writer: 2, 'work-queue': null }[role],
     autoResendUnfulfilledCommands: role !== 'reader',
     connectionName: `armada-job-service-${role}`,

@@ -1,5 +1,5 @@
 import { JobState } from '@ajs/contracts/api/submit';
-import { FakeArmada, allRecordings, freePort } from '@ajs/testing';
+import { FakeArmada, allRecordings, freePort, knownJob } from '@ajs/testing';
 import { createArmadaClient, type ArmadaClient } from './index.js';
 
 let armada: FakeArmada;
@@ -25,7 +25,10 @@ const jobIds = (count: number): string[] => Array.from({ length: count }, (_, i)
 
 function knowJobs(ids: readonly string[]): void {
   for (const jobId of ids) {
-    const job = { jobId, queue: 'q', jobSetId: 's', state: JobState.RUNNING, error: `error of ${jobId}` };
+    const job = knownJob(
+      { jobId, queue: 'q', jobSetId: 's' },
+      { state: JobState.RUNNING, error: `error of ${jobId}` },
+    );
     armada.state.jobs.set(jobId, job);
   }
 }

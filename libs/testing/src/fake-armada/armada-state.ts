@@ -1,21 +1,19 @@
-import { type JobState } from '@ajs/contracts/api/submit';
 import type { EventMessage } from '@ajs/contracts/api/event';
+import type { JobState } from '@ajs/contracts/api/submit';
 import { EventLog } from './event-log.js';
-
-/** A job as this server knows it. */
-export interface KnownJob {
-  readonly jobId: string;
-  readonly queue: string;
-  readonly jobSetId: string;
-  state: JobState;
-  error: string;
-}
+import { noteEvent, type KnownJob } from './known-job.js';
+import { Lookout } from './lookout.js';
 
 /** Everything a fake Armada remembers: its queues, the events of their job sets, and its jobs. */
 export class ArmadaState {
   readonly queues = new Set<string>();
   readonly jobs = new Map<string, KnownJob>();
+  readonly lookout: Lookout;
   private readonly logs = new Map<string, EventLog>();
+
+  constructor(lookoutLagMs: () => number) {
+    this.lookout = new Lookout(this.jobs, lookoutLagMs);
+  }
 
   /** The events of a job set; `undefined` where nothing ever happened in it. */
   log(queue: string, jobSetId: string): EventLog | undefined {
@@ -34,11 +32,13 @@ export class ArmadaState {
     return log;
   }
 
-  /** Something happens to a job: its events, kept together, and the state that `api.Jobs` tells from now on. */
+  /** Something happens to a job: its events, kept together, and what `api.Jobs` tells from now on. */
   move(job: KnownJob, state: JobState, events: readonly EventMessage[], error = job.error): void {
+    this.lookout.changing(job.jobId);
     this.jobs.set(job.jobId, job);
     job.state = state;
     job.error = error;
+    for (const event of events) noteEvent(job, event);
     this.openLog(job.queue, job.jobSetId).append(events);
   }
 }

@@ -1,17 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
-import { EventService, type JobSetRequest } from '@ajs/contracts/api/event';
+import { EventService, type JobSetRequest, type WatchRequest } from '@ajs/contracts/api/event';
 import { parseMessageId } from '@ajs/job-state';
 import { status, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { ArmadaState } from './armada-state.js';
 import type { EventLog } from './event-log.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
 
-type Call = ServerWritableStream<JobSetRequest, Buffer>;
+type Call = ServerWritableStream<unknown, Buffer>;
+type EventsCall = ServerWritableStream<JobSetRequest, Buffer>;
+type WatchCall = ServerWritableStream<WatchRequest, Buffer>;
+
+const asTheyAre = (bytes: Buffer): Buffer => bytes;
 
 /** What is sent was serialized before: recordings go out byte for byte. */
 export const eventService = {
-  getJobSetEvents: { ...EventService.getJobSetEvents, responseSerialize: (bytes: Buffer) => bytes },
+  getJobSetEvents: { ...EventService.getJobSetEvents, responseSerialize: asTheyAre },
+  watch: { ...EventService.watch, responseSerialize: asTheyAre },
   health: EventService.health,
 };
 
@@ -25,10 +30,11 @@ export class EventServer {
   ) {}
 
   readonly implementation: UntypedServiceImplementation = {
-    getJobSetEvents: (call: Call) => {
-      // A caller that goes away is no error of ours.
-      call.on('error', () => undefined);
-      void this.stream(call);
+    getJobSetEvents: (call: EventsCall) => void this.stream(call, call.request),
+    watch: (call: WatchCall) => {
+      const { queue, jobSetId, fromId } = call.request;
+      const request = { queue, id: jobSetId, fromMessageId: fromId, watch: true, errorIfMissing: true };
+      void this.stream(call, request);
     },
     health: (_call: unknown, callback: (error: object | null, value?: object) => void) => {
       if (this.faults.now.unavailable) callback(UNAVAILABLE);
@@ -56,8 +62,10 @@ export class EventServer {
     return calls.length;
   }
 
-  private async stream(call: Call): Promise<void> {
-    const { queue, id: jobSetId, watch, fromMessageId, errorIfMissing } = call.request;
+  private async stream(call: Call, request: JobSetRequest): Promise<void> {
+    const { queue, id: jobSetId, watch, fromMessageId, errorIfMissing } = request;
+    // A caller that goes away is no error of ours.
+    call.on('error', () => undefined);
     const { now } = this.faults;
     const refuse = (code: status, details: string): void => {
       call.emit('error', rpcError(code, details));

@@ -1,14 +1,22 @@
 import { FaultServiceService } from '@ajs/contracts/fakearmada/v1/faults';
 import { JobsService } from '@ajs/contracts/api/job';
-import { JobState, SubmitService as SubmitDefinition } from '@ajs/contracts/api/submit';
-import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import { EventStreamMessage } from '@ajs/contracts/api/event';
+import {
+  JobState,
+  QueueServiceService as QueueDefinition,
+  SubmitService as SubmitDefinition,
+} from '@ajs/contracts/api/submit';
+import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Recording } from '../recordings.js';
 import { ArmadaState } from './armada-state.js';
+import { CallLog } from './call-log.js';
 import { EventServer, eventService } from './event-service.js';
 import { faultService } from './fault-service.js';
 import { Faults } from './faults.js';
 import { jobsService } from './jobs-service.js';
+import { knownJob, noteEvent } from './known-job.js';
 import { LivingJobSets, type LivingOptions } from './living-job-sets.js';
+import { queueMethods } from './queue-service.js';
 import { SubmitService } from './submit-service.js';
 import { seededRandom, ulidFactory } from './ulid.js';
 
@@ -19,26 +27,45 @@ export interface FakeArmadaOptions {
   readonly stepMs?: number;
 }
 
+/** A method without a contract: bytes in both directions. */
+export type RawMethod = (call: ServerDuplexStream<Buffer, Buffer>) => void;
+
 /**
  * A server that behaves as Armada does on the wire, as far as this project has to do with it: `api.Event`, `api.Jobs`,
- * `api.Submit`, and faults on demand. It keeps everything in memory.
+ * `api.Submit`, `api.QueueService`, and faults on demand. It keeps everything in memory.
  */
 export class FakeArmada {
-  readonly state = new ArmadaState();
   readonly faults = new Faults();
+  readonly state = new ArmadaState(() => this.faults.now.lookoutLagMs);
+  readonly calls = new CallLog();
   readonly events = new EventServer(this.state, this.faults);
   private readonly random: () => number;
-  private readonly submit: SubmitService;
-  private readonly server = new Server({ 'grpc.max_concurrent_streams': 10_000 });
+  readonly submit: SubmitService;
+  private readonly server = new Server({
+    'grpc.max_concurrent_streams': 10_000,
+    interceptors: [this.calls.interceptor],
+  });
   private readonly living: LivingJobSets[] = [];
 
   constructor({ seed = 1, stepMs = 300 }: FakeArmadaOptions = {}) {
     this.random = seededRandom(seed);
     this.submit = new SubmitService(this.state, this.faults, { newJobId: ulidFactory(this.random), stepMs });
+    const queues = queueMethods(this.state.queues, this.faults);
     this.server.addService(eventService, this.events.implementation);
-    this.server.addService(subset(JobsService, JOBS_METHODS), { ...jobsService(this.state, this.faults) });
-    this.server.addService(subset(SubmitDefinition, SUBMIT_METHODS), { ...this.submit.implementation });
-    this.server.addService(FaultServiceService, faultService(this.state, this.faults, this.events));
+    this.server.addService(JobsService, jobsService(this.state, this.faults));
+    this.server.addService(SubmitDefinition, { ...this.submit.implementation, ...queues });
+    this.server.addService(QueueDefinition, queues);
+    this.server.addService(
+      FaultServiceService,
+      faultService(this.state, this.faults, this.events, this.calls),
+    );
+    this.addMethod(NEW_METHOD, echo);
+  }
+
+  /** Adds a method that no contract of ours knows, such as `/api.Submit/SomethingNew`. */
+  addMethod(path: string, method: RawMethod): void {
+    const asTheyAre = (bytes: Buffer): Buffer => bytes;
+    this.server.register<Buffer, Buffer>(path, method, asTheyAre, asTheyAre, 'bidi');
   }
 
   /** Listens at `host:port` (port 0: any free one); resolves to the `host:port` it listens at. */
@@ -52,12 +79,20 @@ export class FakeArmada {
     return `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
   }
 
-  /** Brings a recorded job set in, byte for byte, and the states that `api.Jobs` gave for it. */
+  /**
+   * Brings a recorded job set in, byte for byte, the states and errors that `api.Jobs` gave for it, and the details that its
+   * events tell; ids of runs are made up, where no event names them.
+   */
   replay({ queue, jobSetId, messages, states, errors }: Recording): void {
     this.state.openLog(queue, jobSetId).appendRecorded(messages);
     for (const [jobId, name] of Object.entries(states)) {
       const state = JobState[name as keyof typeof JobState];
-      this.state.jobs.set(jobId, { jobId, queue, jobSetId, state, error: errors[jobId] ?? '' });
+      this.state.jobs.set(jobId, knownJob({ jobId, queue, jobSetId }, { state, error: errors[jobId] ?? '' }));
+    }
+    for (const { bytes } of messages) {
+      const { message } = EventStreamMessage.decode(bytes);
+      const job = this.state.jobs.get(message?.events?.value.jobId ?? '');
+      if (message !== undefined && job !== undefined) noteEvent(job, message);
     }
   }
 
@@ -75,12 +110,11 @@ export class FakeArmada {
   }
 }
 
-const JOBS_METHODS = ['getJobStatus', 'getJobErrors', 'getJobDetails'] as const;
-const SUBMIT_METHODS = ['submitJobs', 'cancelJobs', 'health'] as const;
+/** A method that newer servers could have: it sends back every message, and ends when its caller does. */
+export const NEW_METHOD = '/api.Submit/SomethingNew';
 
-/** A service without the methods that this server does not have: they are UNIMPLEMENTED. */
-function subset<T extends object>(service: T, methods: readonly (keyof T)[]): ServiceDefinition {
-  return Object.fromEntries(
-    methods.map((method) => [method, service[method]]),
-  ) as unknown as ServiceDefinition;
-}
+const echo: RawMethod = (call) => {
+  call.on('error', () => undefined);
+  call.on('data', (message: Buffer) => call.write(message));
+  call.on('end', () => call.end());
+};

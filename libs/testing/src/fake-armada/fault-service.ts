@@ -1,12 +1,18 @@
 import type { FaultServiceServer } from '@ajs/contracts/fakearmada/v1/faults';
 import { status, type sendUnaryData } from '@grpc/grpc-js';
 import type { ArmadaState } from './armada-state.js';
+import type { CallLog } from './call-log.js';
 import type { EventServer } from './event-service.js';
 import type { EventLog } from './event-log.js';
 import { rpcError, type Faults } from './faults.js';
 
-/** Faults on demand, for a fake Armada that runs as a process of its own. */
-export function faultService(state: ArmadaState, faults: Faults, events: EventServer): FaultServiceServer {
+/** Faults on demand, and what was called, for a fake Armada that runs as a process of its own. */
+export function faultService(
+  state: ArmadaState,
+  faults: Faults,
+  events: EventServer,
+  calls: CallLog,
+): FaultServiceServer {
   const withLog = <T>(
     { queue, jobSetId }: { queue: string; jobSetId: string },
     callback: sendUnaryData<T>,
@@ -31,5 +37,6 @@ export function faultService(state: ArmadaState, faults: Faults, events: EventSe
       withLog(request, callback, (log) => log.forgetOldest(request.count), {}),
     duplicateEvents: ({ request }, callback) =>
       withLog(request, callback, (log) => log.duplicateNewest(request.count), {}),
+    countCalls: (_call, callback) => callback(null, { calls: calls.all() }),
   };
 }

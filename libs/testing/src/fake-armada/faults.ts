@@ -9,6 +9,11 @@ export const NO_FAULTS: SetFaultsRequest = {
   missingQueues: [],
   delayMs: 0,
   jobsUnimplemented: false,
+  jobsUnavailable: false,
+  jobsDenied: false,
+  jobsDelayMs: 0,
+  mostIds: 0,
+  lookoutLagMs: 0,
 };
 
 /** What goes wrong now, and who wants to know when that changes. */

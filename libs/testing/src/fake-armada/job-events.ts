@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   Cause,
   JobCancelledEvent,
@@ -7,12 +8,14 @@ import {
   JobPendingEvent,
   JobPreemptedEvent,
   JobPreemptingEvent,
+  JobReprioritizedEvent,
+  JobReprioritizingEvent,
   JobRunningEvent,
   JobSucceededEvent,
   type EventMessage,
 } from '@ajs/contracts/api/event';
 import type { Timestamp } from '@ajs/contracts/google/protobuf/timestamp';
-import { Job } from '@ajs/contracts/api/submit';
+import { Job, type JobSubmitRequestItem } from '@ajs/contracts/api/submit';
 
 /** The job an event is about. */
 export interface JobRef {
@@ -22,13 +25,25 @@ export interface JobRef {
 }
 
 /** What of a submitted job its events show. */
-export interface SubmittedJob {
-  readonly namespace: string;
-  readonly annotations: Readonly<Record<string, string>>;
-}
+export type SubmittedJob = Pick<JobSubmitRequestItem, 'namespace' | 'annotations'> &
+  Partial<Pick<JobSubmitRequestItem, (typeof SHOWN)[number]>>;
+
+const SHOWN = [
+  'priority',
+  'podSpec',
+  'podSpecs',
+  'labels',
+  'requiredNodeLabels',
+  'clientId',
+  'ingress',
+  'services',
+  'scheduler',
+] as const;
 
 const EMPTY = new Uint8Array();
-const CLUSTER = { clusterId: 'fake-cluster', pool: 'default' };
+export const CLUSTER = { clusterId: 'fake-cluster', pool: 'default' };
+/** Who every caller is to this server. */
+const USER = 'anonymous';
 const NODE = 'fake-cluster-fake-node-0';
 
 function timestamp(ms = Date.now()): Timestamp {
@@ -45,23 +60,8 @@ const message = (events: NonNullable<EventMessage['events']>): EventMessage => (
 
 /** Armada's events of one job, with the fields that it fills. */
 export const jobEvents = {
-  submitted: (ref: JobRef, { namespace, annotations }: SubmittedJob): EventMessage[] => [
-    message({
-      $case: 'submitted',
-      value: {
-        ...base(ref),
-        job: {
-          ...Job.decode(EMPTY),
-          id: ref.jobId,
-          queue: ref.queue,
-          jobSetId: ref.jobSetId,
-          created: timestamp(),
-          namespace,
-          annotations: { ...annotations },
-          owner: 'anonymous',
-        },
-      },
-    }),
+  submitted: (ref: JobRef, submitted: SubmittedJob): EventMessage[] => [
+    message({ $case: 'submitted', value: { ...base(ref), job: specOf(ref, submitted) } }),
     message({ $case: 'queued', value: base(ref) }),
   ],
   leased: (ref: JobRef): EventMessage[] => [
@@ -101,22 +101,58 @@ export const jobEvents = {
       value: { ...JobFailedEvent.decode(EMPTY), ...base(ref), reason, cause: Cause.Rejected },
     }),
   ],
-  preempted: (ref: JobRef, reason: string): EventMessage[] => [
+  preempted: (ref: JobRef, reason: string, runId = runIdOf(ref, 1)): EventMessage[] => [
     message({ $case: 'preempting', value: { ...JobPreemptingEvent.decode(EMPTY), ...base(ref), reason } }),
-    message({ $case: 'preempted', value: { ...JobPreemptedEvent.decode(EMPTY), ...base(ref), reason } }),
+    message({
+      $case: 'preempted',
+      value: { ...JobPreemptedEvent.decode(EMPTY), ...base(ref), runId, reason },
+    }),
     message({ $case: 'failed', value: { ...JobFailedEvent.decode(EMPTY), ...base(ref), reason } }),
   ],
-  cancelled: (ref: JobRef, reason: string): EventMessage[] => [
+  reprioritized: (ref: JobRef, newPriority: number): EventMessage[] => [
+    message({
+      $case: 'reprioritizing',
+      value: { ...JobReprioritizingEvent.decode(EMPTY), ...base(ref), newPriority, requestor: USER },
+    }),
+    message({
+      $case: 'reprioritized',
+      value: { ...JobReprioritizedEvent.decode(EMPTY), ...base(ref), newPriority, requestor: USER },
+    }),
+  ],
+  /** Armada's own streams tell no reason. */
+  cancelled: (ref: JobRef, reason = ''): EventMessage[] => [
     message({
       $case: 'cancelling',
-      value: { ...JobCancellingEvent.decode(EMPTY), ...base(ref), requestor: 'anonymous', reason },
+      value: { ...JobCancellingEvent.decode(EMPTY), ...base(ref), requestor: USER, reason },
     }),
     message({
       $case: 'cancelled',
-      value: { ...JobCancelledEvent.decode(EMPTY), ...base(ref), requestor: 'anonymous', reason },
+      value: { ...JobCancelledEvent.decode(EMPTY), ...base(ref), requestor: USER, reason },
     }),
   ],
 };
+
+/** The job as `api.Job` tells of it: what was submitted, except an external URI in a field of its own. */
+function specOf(ref: JobRef, submitted: SubmittedJob): Job {
+  const shown = SHOWN.flatMap((name) => (submitted[name] === undefined ? [] : [[name, submitted[name]]]));
+  return {
+    ...Job.decode(EMPTY),
+    ...(Object.fromEntries(shown) as Partial<Job>),
+    id: ref.jobId,
+    queue: ref.queue,
+    jobSetId: ref.jobSetId,
+    created: timestamp(),
+    namespace: submitted.namespace,
+    annotations: { ...submitted.annotations },
+    owner: USER,
+  };
+}
+
+/** The id of a job's first, second, ... run: a UUID, the same for the same job. */
+export function runIdOf({ jobId }: Pick<JobRef, 'jobId'>, run: number): string {
+  const hex = createHash('sha256').update(`${jobId} ${run}`).digest('hex');
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-a$4-$5');
+}
 
 /** The reason Armada gives for a container that ended with this code. */
 export function failureOf(exitCode: number): string {

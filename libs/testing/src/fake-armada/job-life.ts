@@ -1,16 +1,8 @@
 import { JobState } from '@ajs/contracts/api/submit';
-import type { ArmadaState, KnownJob } from './armada-state.js';
+import type { ArmadaState } from './armada-state.js';
+import type { Fate } from './fate.js';
 import { failureOf, jobEvents, type JobRef, type SubmittedJob } from './job-events.js';
-
-/** What becomes of a job; with `runSteps` it goes on running for so many steps before it ends. */
-export type Fate =
-  | { readonly kind: 'succeeds'; readonly runSteps?: number }
-  | { readonly kind: 'fails'; readonly exitCode: number; readonly runSteps?: number }
-  /** Its first run fails, the second succeeds. */
-  | { readonly kind: 'is-retried'; readonly exitCode: number }
-  | { readonly kind: 'is-preempted' }
-  | { readonly kind: 'is-cancelled' }
-  | { readonly kind: 'is-rejected' };
+import { externalUriOf, knownJob, type KnownJob } from './known-job.js';
 
 const ENDED: ReadonlySet<JobState> = new Set([
   JobState.SUCCEEDED,
@@ -31,8 +23,9 @@ export class JobLife {
     ref: JobRef,
     private readonly submitted: SubmittedJob,
     fate: Fate,
+    externalJobUri = '',
   ) {
-    this.job = { ...ref, state: JobState.QUEUED, error: '' };
+    this.job = knownJob(ref, { externalJobUri: externalUriOf(submitted.annotations, externalJobUri) });
     this.steps = this.plan(fate);
     state.move(this.job, JobState.QUEUED, jobEvents.submitted(ref, submitted));
   }
@@ -47,40 +40,49 @@ export class JobLife {
   }
 
   cancel(reason: string): void {
-    if (!this.hasEnded) this.move(JobState.CANCELLED, jobEvents.cancelled(this.job, reason));
+    if (this.hasEnded) return;
+    this.move(JobState.CANCELLED, jobEvents.cancelled(this.job));
+    this.job.cancelReason = reason;
+  }
+
+  /** A job without a run has nothing to preempt. */
+  preempt(reason: string): void {
+    const runId = this.job.jobRuns[0]?.runId;
+    if (this.hasEnded || runId === undefined) return;
+    this.move(JobState.PREEMPTED, jobEvents.preempted(this.job, reason, runId), reason);
+  }
+
+  reprioritize(priority: number): void {
+    if (!this.hasEnded) this.move(this.job.state, jobEvents.reprioritized(this.job, priority));
   }
 
   private plan(fate: Fate): (() => void)[] {
     const { job, submitted } = this;
     const run = [
-      () => this.move(JobState.LEASED, jobEvents.leased(job)),
+      () => this.move(JobState.LEASED, jobEvents.leased(job), ''),
       () => this.move(JobState.PENDING, jobEvents.pending(job, submitted)),
       () => this.move(JobState.RUNNING, jobEvents.running(job, submitted)),
     ];
     const goOn = ({ runSteps = 0 }): (() => void)[] =>
       Array.from({ length: runSteps }, () => () => undefined);
     const succeed = (): void => this.move(JobState.SUCCEEDED, jobEvents.succeeded(job));
+    const fail = (exitCode: number, retryable: boolean): void =>
+      this.move(
+        retryable ? JobState.QUEUED : JobState.FAILED,
+        jobEvents.failed(job, exitCode, retryable),
+        failureOf(exitCode),
+      );
     switch (fate.kind) {
       case 'succeeds':
         return [...run, ...goOn(fate), succeed];
-      case 'fails': {
-        const { exitCode } = fate;
-        return [
-          ...run,
-          ...goOn(fate),
-          () => this.move(JobState.FAILED, jobEvents.failed(job, exitCode, false), failureOf(exitCode)),
-        ];
-      }
-      case 'is-retried': {
-        const { exitCode } = fate;
-        const fail = (): void =>
-          this.move(JobState.QUEUED, jobEvents.failed(job, exitCode, true), failureOf(exitCode));
-        return [...run, fail, ...run, succeed];
-      }
-      case 'is-preempted': {
-        const reason = 'Preempted by scheduler';
-        return [...run, () => this.move(JobState.PREEMPTED, jobEvents.preempted(job, reason), reason)];
-      }
+      case 'fails':
+        return [...run, ...goOn(fate), () => fail(fate.exitCode, false)];
+      case 'is-retried':
+        return [...run, () => fail(fate.exitCode, true), ...run, ...goOn(fate), succeed];
+      case 'runs-on':
+        return run;
+      case 'is-preempted':
+        return [...run, ...goOn(fate), () => this.preempt('Preempted by scheduler')];
       case 'is-cancelled':
         return [...run, () => this.cancel('no longer wanted')];
       case 'is-rejected': {

@@ -1,58 +1,100 @@
-import type { JobsServer } from '@ajs/contracts/api/job';
+import type { GetActiveQueuesResponse, JobDetails, JobsServer } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status, type sendUnaryData } from '@grpc/grpc-js';
-import type { ArmadaState, KnownJob } from './armada-state.js';
+import type { ArmadaState } from './armada-state.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
+import { CLUSTER } from './job-events.js';
+import type { KnownJob } from './known-job.js';
 
 const MOST_IDS = 500;
+const ACTIVE: ReadonlySet<JobState> = new Set([JobState.LEASED, JobState.PENDING, JobState.RUNNING]);
 
-/** As much of `api.Jobs` as tells of states and errors. */
-export type JobsSubset = Pick<JobsServer, 'getJobStatus' | 'getJobErrors' | 'getJobDetails'>;
-
-export function jobsService(state: ArmadaState, faults: Faults): JobsSubset {
-  const answer = <T>(jobIds: readonly string[], callback: sendUnaryData<T>, make: () => T): void => {
-    const { unavailable, jobsUnimplemented } = faults.now;
+/** `api.Jobs`. Its limit of ids is told in the very words that Armada's methods have. */
+export function jobsService({ lookout }: ArmadaState, faults: Faults): JobsServer {
+  const answer = <T>(callback: sendUnaryData<T>, make: () => T): void => {
+    const { unavailable, jobsUnimplemented, jobsUnavailable, jobsDenied, jobsDelayMs } = faults.now;
     if (unavailable) callback(UNAVAILABLE);
     else if (jobsUnimplemented) callback(rpcError(status.UNIMPLEMENTED, 'unknown service api.Jobs'));
-    else if (jobIds.length > MOST_IDS) {
-      callback(rpcError(status.UNKNOWN, `request contained more than ${MOST_IDS} jobIds`));
-    } else callback(null, make());
+    else if (jobsUnavailable) callback(rpcError(status.UNAVAILABLE, 'the database is away'));
+    else if (jobsDenied) callback(rpcError(status.PERMISSION_DENIED, 'anonymous may not ask api.Jobs'));
+    else if (jobsDelayMs > 0) setTimeout(() => callback(null, make()), jobsDelayMs).unref();
+    else callback(null, make());
+  };
+  const answerAll = <T>(
+    ids: readonly string[],
+    word: string,
+    callback: sendUnaryData<T>,
+    make: () => T,
+  ): void => {
+    const mostIds = faults.now.mostIds || MOST_IDS;
+    if (ids.length <= mostIds) answer(callback, make);
+    else callback(rpcError(status.UNKNOWN, `request contained more than ${mostIds} ${word}`));
   };
   const known = (jobIds: readonly string[]): KnownJob[] =>
-    jobIds.map((jobId) => state.jobs.get(jobId)).filter((job) => job !== undefined);
+    jobIds.map((jobId) => lookout.find(jobId)).filter((job) => job !== undefined);
   return {
     getJobStatus: ({ request: { jobIds } }, callback) =>
-      answer(jobIds, callback, () => ({
+      answerAll(jobIds, 'jobIds', callback, () => ({
         jobStates: Object.fromEntries(
-          jobIds.map((jobId) => [jobId, state.jobs.get(jobId)?.state ?? JobState.UNKNOWN]),
+          jobIds.map((jobId) => [jobId, lookout.find(jobId)?.state ?? JobState.UNKNOWN]),
         ),
       })),
+    getJobStatusUsingExternalJobUri: ({ request: { queue, jobset, externalJobUri } }, callback) => {
+      if (externalJobUri === '') {
+        return callback(rpcError(status.UNKNOWN, 'request must contain external job uri'));
+      }
+      answer(callback, () => {
+        const jobs = Array.from(lookout.all()).filter(
+          (job) => job.queue === queue && job.jobSetId === jobset && job.externalJobUri === externalJobUri,
+        );
+        return { jobStates: Object.fromEntries(jobs.map(({ jobId, state }) => [jobId, state])) };
+      });
+    },
     getJobErrors: ({ request: { jobIds } }, callback) =>
-      answer(jobIds, callback, () => ({
+      answerAll(jobIds, 'JobIds', callback, () => ({
         jobErrors: Object.fromEntries(known(jobIds).map(({ jobId, error }) => [jobId, error])),
       })),
-    getJobDetails: ({ request: { jobIds } }, callback) =>
-      answer(jobIds, callback, () => ({
+    getJobDetails: ({ request: { jobIds, expandJobSpec, expandJobRun } }, callback) =>
+      answerAll(jobIds, 'jobIds', callback, () => ({
         jobDetails: Object.fromEntries(
-          known(jobIds).map(({ jobId, queue, jobSetId, state: jobState }) => [
-            jobId,
-            {
-              jobId,
-              queue,
-              jobset: jobSetId,
-              namespace: 'default',
-              state: jobState,
-              cancelReason: '',
-              latestRunId: '',
-              jobRuns: [],
-              cancelUser: '',
-              submittedTs: undefined,
-              cancelTs: undefined,
-              lastTransitionTs: undefined,
-              jobSpec: undefined,
-            },
-          ]),
+          known(jobIds).map((job) => [job.jobId, detailsOf(job, expandJobSpec, expandJobRun)]),
         ),
       })),
+    getJobRunDetails: ({ request: { runIds } }, callback) =>
+      answerAll(runIds, 'RunIds', callback, () => {
+        const asked = new Set(runIds);
+        const runs = Array.from(lookout.all()).flatMap(({ jobRuns }) => jobRuns);
+        return {
+          jobRunDetails: Object.fromEntries(
+            runs.filter(({ runId }) => asked.has(runId)).map((run) => [run.runId, run]),
+          ),
+        };
+      }),
+    getActiveQueues: (_call, callback) =>
+      answer(callback, (): GetActiveQueuesResponse => {
+        const active = Array.from(lookout.all()).filter(({ state }) => ACTIVE.has(state));
+        const queues = [...new Set(active.map(({ queue }) => queue))].sort();
+        return { activeQueuesByPool: queues.length === 0 ? {} : { [CLUSTER.pool]: { queues } } };
+      }),
+  };
+}
+
+function detailsOf(job: KnownJob, withSpec: boolean, withRuns: boolean): JobDetails {
+  const { jobSetId, jobRuns, jobSpec, jobId, queue, namespace, state } = job;
+  const { submittedTs, cancelTs, cancelReason, cancelUser, lastTransitionTs } = job;
+  return {
+    jobId,
+    queue,
+    jobset: jobSetId,
+    namespace,
+    state,
+    submittedTs,
+    cancelTs,
+    cancelReason,
+    cancelUser,
+    lastTransitionTs,
+    latestRunId: jobRuns[0]?.runId ?? '',
+    jobSpec: withSpec ? jobSpec : undefined,
+    jobRuns: withRuns ? jobRuns : [],
   };
 }

@@ -1,5 +1,6 @@
 import type { ArmadaState } from './armada-state.js';
-import { JobLife, type Fate } from './job-life.js';
+import type { Fate } from './fate.js';
+import { JobLife } from './job-life.js';
 
 export interface LivingOptions {
   readonly queue: string;

@@ -1,9 +1,10 @@
 import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
-import type { JobSubmitRequestItem, SubmitServer } from '@ajs/contracts/api/submit';
-import { status } from '@grpc/grpc-js';
+import type { JobSubmitRequestItem, JobSubmitResponseItem, SubmitServer } from '@ajs/contracts/api/submit';
+import { status, type sendUnaryData } from '@grpc/grpc-js';
 import type { ArmadaState } from './armada-state.js';
+import { fateOf } from './fate.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
-import { JobLife, type Fate } from './job-life.js';
+import { JobLife } from './job-life.js';
 
 export interface SubmitOptions {
   readonly newJobId: () => string;
@@ -11,10 +12,12 @@ export interface SubmitOptions {
   readonly stepMs: number;
 }
 
-/**
- * `api.Submit`: submitted jobs run by themselves. One whose pod spec contains `exit N`, N not 0, fails with that code; with
- * `sleep N` it runs N seconds longer than others.
- */
+interface JobSetNames {
+  readonly queue: string;
+  readonly jobSetId: string;
+}
+
+/** `api.Submit`, apart from queues: submitted jobs run by themselves, each to the {@link fateOf} its pod spec. */
 export class SubmitService {
   private readonly lives = new Map<string, JobLife>();
   private readonly byClientId = new Map<string, string>();
@@ -26,27 +29,44 @@ export class SubmitService {
     private readonly options: SubmitOptions,
   ) {}
 
-  readonly implementation: Pick<SubmitServer, 'submitJobs' | 'cancelJobs' | 'health'> = {
-    submitJobs: ({ request: { queue, jobSetId, jobRequestItems } }, callback) => {
-      if (this.faults.now.unavailable) return callback(UNAVAILABLE);
-      if (!this.state.queues.has(queue)) {
-        return callback(rpcError(status.NOT_FOUND, `[SubmitJobs] could not find queue ${queue}`));
-      }
-      if (jobSetId === '')
-        return callback(rpcError(status.INVALID_ARGUMENT, '[SubmitJobs] job set id is empty'));
-      callback(null, {
-        jobResponseItems: jobRequestItems.map((item) => ({
-          jobId: this.submit(queue, jobSetId, item),
-          error: '',
-        })),
-      });
-    },
-    cancelJobs: ({ request: { jobId, jobIds, reason } }, callback) => {
-      if (this.faults.now.unavailable) return callback(UNAVAILABLE);
-      const asked = [...new Set([jobId, ...jobIds])].filter((id) => this.lives.has(id));
-      for (const id of asked) this.lives.get(id)?.cancel(reason);
-      callback(null, { cancelledIds: asked });
-    },
+  readonly implementation: Pick<
+    SubmitServer,
+    'submitJobs' | 'cancelJobs' | 'cancelJobSet' | 'preemptJobs' | 'reprioritizeJobs' | 'health'
+  > = {
+    submitJobs: ({ request }, callback) =>
+      this.answer('SubmitJobs', request, callback, () => ({
+        jobResponseItems: request.jobRequestItems.map((item) => this.submit(request, item)),
+      })),
+    cancelJobs: ({ request }, callback) =>
+      this.answer('CancelJobs', request, callback, () => {
+        const { jobId, jobIds, reason } = request;
+        const asked = [...new Set([...jobIds, jobId])].filter((id) => id !== '');
+        const lives = asked.length > 0 ? this.livesOf(asked) : this.livesIn(request);
+        for (const life of lives) life.cancel(reason);
+        // Without an id the whole job set is cancelled, and the answer names the empty id.
+        return { cancelledIds: asked.length > 0 ? asked : [''] };
+      }),
+    cancelJobSet: ({ request }, callback) =>
+      this.answer('CancelJobSet', request, callback, () => {
+        const states = request.filter?.states ?? [];
+        for (const life of this.livesIn(request)) {
+          if (states.length === 0 || states.includes(life.job.state)) life.cancel(request.reason);
+        }
+        return {};
+      }),
+    preemptJobs: ({ request }, callback) =>
+      this.answer('PreemptJobs', request, callback, () => {
+        const reason = `Preempted by anonymous${request.reason === '' ? '' : ` - ${request.reason}`}`;
+        for (const life of this.livesOf(request.jobIds)) life.preempt(reason);
+        return { preemptionResults: noErrors(request.jobIds) };
+      }),
+    reprioritizeJobs: ({ request }, callback) =>
+      this.answer('ReprioritizeJobs', request, callback, () => {
+        const { jobIds, jobSetId, newPriority } = request;
+        const all = jobIds.length === 0;
+        for (const life of all ? this.livesIn(request) : this.livesOf(jobIds)) life.reprioritize(newPriority);
+        return { reprioritizationResults: noErrors(all ? [`all jobs in job set ${jobSetId}`] : jobIds) };
+      }),
     health: (_call, callback) => {
       if (this.faults.now.unavailable) callback(UNAVAILABLE);
       else callback(null, { status: HealthCheckResponse_ServingStatus.SERVING });
@@ -57,14 +77,45 @@ export class SubmitService {
     for (const timer of this.timers) clearInterval(timer);
   }
 
+  /** As CancelJobs does, at once. */
+  cancel(jobId: string, reason: string): void {
+    this.lives.get(jobId)?.cancel(reason);
+  }
+
+  private answer<T>(
+    method: string,
+    { queue, jobSetId }: JobSetNames,
+    callback: sendUnaryData<T>,
+    act: () => T,
+  ): void {
+    if (this.faults.now.unavailable) return callback(UNAVAILABLE);
+    if (!this.state.queues.has(queue)) {
+      return callback(rpcError(status.NOT_FOUND, `[${method}] could not find queue ${queue}`));
+    }
+    if (jobSetId === '') {
+      return callback(rpcError(status.INVALID_ARGUMENT, `[${method}] job set id is empty`));
+    }
+    callback(null, act());
+  }
+
+  private livesOf(jobIds: readonly string[]): JobLife[] {
+    return jobIds.map((jobId) => this.lives.get(jobId)).filter((life) => life !== undefined);
+  }
+
+  private livesIn({ queue, jobSetId }: JobSetNames): JobLife[] {
+    return [...this.lives.values()].filter(({ job }) => job.queue === queue && job.jobSetId === jobSetId);
+  }
+
   /** The id of the new job, or of the one submitted before under the same client id in the same queue. */
-  private submit(queue: string, jobSetId: string, item: JobSubmitRequestItem): string {
+  private submit({ queue, jobSetId }: JobSetNames, item: JobSubmitRequestItem): JobSubmitResponseItem {
+    const fate = fateOf(item, this.options.stepMs);
+    if (fate === 'is-refused') return { jobId: '', error: 'the job was refused, as its pod spec asked for' };
     const client = item.clientId === '' ? undefined : JSON.stringify([queue, item.clientId]);
     const earlier = client === undefined ? undefined : this.byClientId.get(client);
-    if (earlier !== undefined) return earlier;
+    if (earlier !== undefined) return { jobId: earlier, error: '' };
     const jobId = this.options.newJobId();
     if (client !== undefined) this.byClientId.set(client, jobId);
-    const life = new JobLife(this.state, { jobId, queue, jobSetId }, item, this.fateOf(item));
+    const life = new JobLife(this.state, { jobId, queue, jobSetId }, item, fate, item.externalJobUri);
     this.lives.set(jobId, life);
     const timer = setInterval(() => {
       life.advance();
@@ -73,14 +124,9 @@ export class SubmitService {
       this.timers.delete(timer);
     }, this.options.stepMs);
     this.timers.add(timer);
-    return jobId;
-  }
-
-  private fateOf({ podSpec, podSpecs }: JobSubmitRequestItem): Fate {
-    const text = Buffer.concat([podSpec, ...podSpecs]).toString('latin1');
-    const exitCode = Number(/exit (\d{1,3})/.exec(text)?.[1] ?? 0);
-    const seconds = Number(/sleep (\d{1,4})/.exec(text)?.[1] ?? 0);
-    const runSteps = Math.ceil((seconds * 1000) / this.options.stepMs);
-    return exitCode === 0 ? { kind: 'succeeds', runSteps } : { kind: 'fails', exitCode, runSteps };
+    return { jobId, error: '' };
   }
 }
+
+const noErrors = (names: readonly string[]): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [name, '']));

@@ -2617,6 +2617,15 @@ export const StreamingQueueMessage: MessageFns<StreamingQueueMessage> = {
 
 export type QueueServiceService = typeof QueueServiceService;
 export const QueueServiceService = {
+  createQueue: {
+    path: "/api.QueueService/CreateQueue" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: Queue): Buffer => Buffer.from(Queue.encode(value).finish()),
+    requestDeserialize: (value: Buffer): Queue => Queue.decode(value),
+    responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
+  },
   getQueue: {
     path: "/api.QueueService/GetQueue" as const,
     requestStream: false as const,
@@ -2629,10 +2638,23 @@ export const QueueServiceService = {
 } as const;
 
 export interface QueueServiceServer extends UntypedServiceImplementation {
+  createQueue: handleUnaryCall<Queue, Empty>;
   getQueue: handleUnaryCall<QueueGetRequest, Queue>;
 }
 
 export interface QueueServiceClient extends Client {
+  createQueue(request: Queue, callback: (error: ServiceError | null, response: Empty) => void): ClientUnaryCall;
+  createQueue(
+    request: Queue,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Empty) => void,
+  ): ClientUnaryCall;
+  createQueue(
+    request: Queue,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Empty) => void,
+  ): ClientUnaryCall;
   getQueue(request: QueueGetRequest, callback: (error: ServiceError | null, response: Queue) => void): ClientUnaryCall;
   getQueue(
     request: QueueGetRequest,
@@ -2702,6 +2724,15 @@ export const SubmitService = {
     responseSerialize: (value: PreemptionResult): Buffer => Buffer.from(PreemptionResult.encode(value).finish()),
     responseDeserialize: (value: Buffer): PreemptionResult => PreemptionResult.decode(value),
   },
+  createQueue: {
+    path: "/api.Submit/CreateQueue" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: Queue): Buffer => Buffer.from(Queue.encode(value).finish()),
+    requestDeserialize: (value: Buffer): Queue => Queue.decode(value),
+    responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
+  },
   getQueue: {
     path: "/api.Submit/GetQueue" as const,
     requestStream: false as const,
@@ -2728,6 +2759,7 @@ export interface SubmitServer extends UntypedServiceImplementation {
   cancelJobSet: handleUnaryCall<JobSetCancelRequest, Empty>;
   reprioritizeJobs: handleUnaryCall<JobReprioritizeRequest, JobReprioritizeResponse>;
   preemptJobs: handleUnaryCall<JobPreemptRequest, PreemptionResult>;
+  createQueue: handleUnaryCall<Queue, Empty>;
   getQueue: handleUnaryCall<QueueGetRequest, Queue>;
   health: handleUnaryCall<Empty, HealthCheckResponse>;
 }
@@ -2807,6 +2839,18 @@ export interface SubmitClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PreemptionResult) => void,
+  ): ClientUnaryCall;
+  createQueue(request: Queue, callback: (error: ServiceError | null, response: Empty) => void): ClientUnaryCall;
+  createQueue(
+    request: Queue,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Empty) => void,
+  ): ClientUnaryCall;
+  createQueue(
+    request: Queue,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Empty) => void,
   ): ClientUnaryCall;
   getQueue(request: QueueGetRequest, callback: (error: ServiceError | null, response: Queue) => void): ClientUnaryCall;
   getQueue(

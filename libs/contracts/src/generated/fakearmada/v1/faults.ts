@@ -38,6 +38,16 @@ export interface SetFaultsRequest {
   delayMs: number;
   /** api.Jobs methods answer UNIMPLEMENTED, as older servers do. */
   jobsUnimplemented: boolean;
+  /** api.Jobs methods answer UNAVAILABLE, as while the database behind them is away; all else works. */
+  jobsUnavailable: boolean;
+  /** api.Jobs methods answer PERMISSION_DENIED. */
+  jobsDenied: boolean;
+  /** Time that every api.Jobs method waits before its answer. Milliseconds. */
+  jobsDelayMs: number;
+  /** Ids that one request of api.Jobs may name; 0 stands for 500, Armada's own default. */
+  mostIds: number;
+  /** api.Jobs tells of a change this long after it happened, as it is behind the event streams. Milliseconds. */
+  lookoutLagMs: number;
 }
 
 export interface SetFaultsResponse {
@@ -73,8 +83,33 @@ export interface DuplicateEventsRequest {
 export interface DuplicateEventsResponse {
 }
 
+export interface CountCallsRequest {
+}
+
+export interface CountCallsResponse {
+  /** By path, such as /api.Jobs/GetJobStatus. Methods that were never called, or do not exist, are not in it. */
+  calls: { [key: string]: number };
+}
+
+export interface CountCallsResponse_CallsEntry {
+  key: string;
+  value: number;
+}
+
 function createBaseSetFaultsRequest(): SetFaultsRequest {
-  return { unavailable: false, hang: false, deniedQueues: [], missingQueues: [], delayMs: 0, jobsUnimplemented: false };
+  return {
+    unavailable: false,
+    hang: false,
+    deniedQueues: [],
+    missingQueues: [],
+    delayMs: 0,
+    jobsUnimplemented: false,
+    jobsUnavailable: false,
+    jobsDenied: false,
+    jobsDelayMs: 0,
+    mostIds: 0,
+    lookoutLagMs: 0,
+  };
 }
 
 export const SetFaultsRequest: MessageFns<SetFaultsRequest> = {
@@ -96,6 +131,21 @@ export const SetFaultsRequest: MessageFns<SetFaultsRequest> = {
     }
     if (message.jobsUnimplemented !== false) {
       writer.uint32(48).bool(message.jobsUnimplemented);
+    }
+    if (message.jobsUnavailable !== false) {
+      writer.uint32(56).bool(message.jobsUnavailable);
+    }
+    if (message.jobsDenied !== false) {
+      writer.uint32(64).bool(message.jobsDenied);
+    }
+    if (message.jobsDelayMs !== 0) {
+      writer.uint32(72).uint32(message.jobsDelayMs);
+    }
+    if (message.mostIds !== 0) {
+      writer.uint32(80).uint32(message.mostIds);
+    }
+    if (message.lookoutLagMs !== 0) {
+      writer.uint32(88).uint32(message.lookoutLagMs);
     }
     return writer;
   },
@@ -159,6 +209,46 @@ export const SetFaultsRequest: MessageFns<SetFaultsRequest> = {
             }
 
             message.jobsUnimplemented = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.jobsUnavailable = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.jobsDenied = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.jobsDelayMs = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.mostIds = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.lookoutLagMs = reader.uint32();
             continue;
           }
         }
@@ -507,6 +597,147 @@ export const DuplicateEventsResponse: MessageFns<DuplicateEventsResponse> = {
   },
 };
 
+function createBaseCountCallsRequest(): CountCallsRequest {
+  return {};
+}
+
+export const CountCallsRequest: MessageFns<CountCallsRequest> = {
+  encode(_: CountCallsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CountCallsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCountCallsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCountCallsResponse(): CountCallsResponse {
+  return { calls: {} };
+}
+
+export const CountCallsResponse: MessageFns<CountCallsResponse> = {
+  encode(message: CountCallsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    globalThis.Object.entries(message.calls).forEach(([key, value]: [string, number]) => {
+      CountCallsResponse_CallsEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CountCallsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCountCallsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            const entry1 = CountCallsResponse_CallsEntry.decode(reader, reader.uint32());
+            if (entry1.value !== undefined) {
+              message.calls[entry1.key] = entry1.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCountCallsResponse_CallsEntry(): CountCallsResponse_CallsEntry {
+  return { key: "", value: 0 };
+}
+
+export const CountCallsResponse_CallsEntry: MessageFns<CountCallsResponse_CallsEntry> = {
+  encode(message: CountCallsResponse_CallsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).uint32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CountCallsResponse_CallsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCountCallsResponse_CallsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Switches faults on and off while a fake Armada runs. A fault holds until it is cleared. */
 export type FaultServiceService = typeof FaultServiceService;
 export const FaultServiceService = {
@@ -553,6 +784,16 @@ export const FaultServiceService = {
       Buffer.from(DuplicateEventsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DuplicateEventsResponse => DuplicateEventsResponse.decode(value),
   },
+  /** How often each method was called since the start. */
+  countCalls: {
+    path: "/fakearmada.v1.FaultService/CountCalls" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CountCallsRequest): Buffer => Buffer.from(CountCallsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CountCallsRequest => CountCallsRequest.decode(value),
+    responseSerialize: (value: CountCallsResponse): Buffer => Buffer.from(CountCallsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CountCallsResponse => CountCallsResponse.decode(value),
+  },
 } as const;
 
 export interface FaultServiceServer extends UntypedServiceImplementation {
@@ -564,6 +805,8 @@ export interface FaultServiceServer extends UntypedServiceImplementation {
   forgetEvents: handleUnaryCall<ForgetEventsRequest, ForgetEventsResponse>;
   /** Sends events of a job set again under new message ids, as Armada does after a crash of its own. */
   duplicateEvents: handleUnaryCall<DuplicateEventsRequest, DuplicateEventsResponse>;
+  /** How often each method was called since the start. */
+  countCalls: handleUnaryCall<CountCallsRequest, CountCallsResponse>;
 }
 
 export interface FaultServiceClient extends Client {
@@ -630,6 +873,22 @@ export interface FaultServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DuplicateEventsResponse) => void,
+  ): ClientUnaryCall;
+  /** How often each method was called since the start. */
+  countCalls(
+    request: CountCallsRequest,
+    callback: (error: ServiceError | null, response: CountCallsResponse) => void,
+  ): ClientUnaryCall;
+  countCalls(
+    request: CountCallsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CountCallsResponse) => void,
+  ): ClientUnaryCall;
+  countCalls(
+    request: CountCallsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CountCallsResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,63 @@
+import {
+  Metadata,
+  ResponderBuilder,
+  ServerInterceptingCall,
+  ServerListenerBuilder,
+  type ServerInterceptor,
+} from '@grpc/grpc-js';
+
+/** Of each method, the metadata of so many calls is kept. */
+const KEPT_CALLS = 100;
+
+/** What callers sent, by path such as `/api.Jobs/GetJobStatus`, and what is added to every answer. */
+export class CallLog {
+  /** Added to the initial and to the trailing metadata of every answer. */
+  readonly added = { headers: new Metadata(), trailers: new Metadata() };
+  private readonly counts = new Map<string, number>();
+  private readonly received = new Map<string, Metadata[]>();
+
+  readonly interceptor: ServerInterceptor = ({ path }, call) => {
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        this.note(path, metadata);
+        next(metadata);
+      })
+      .build();
+    const responder = new ResponderBuilder()
+      .withStart((next) => next(listener))
+      .withSendMetadata((metadata, next) => {
+        metadata.merge(this.added.headers);
+        next(metadata);
+      })
+      .withSendStatus((status, next) => {
+        const metadata = status.metadata ?? new Metadata();
+        metadata.merge(this.added.trailers);
+        next({ ...status, metadata });
+      })
+      .build();
+    return new ServerInterceptingCall(call, responder);
+  };
+
+  /** How often a method was called. */
+  count(path: string): number {
+    return this.counts.get(path) ?? 0;
+  }
+
+  /** Of every method that was called. */
+  all(): Record<string, number> {
+    return Object.fromEntries(this.counts);
+  }
+
+  /** The metadata of the last calls of a method, the newest last. */
+  metadata(path: string): readonly Metadata[] {
+    return this.received.get(path) ?? [];
+  }
+
+  private note(path: string, metadata: Metadata): void {
+    this.counts.set(path, this.count(path) + 1);
+    const kept = this.received.get(path) ?? [];
+    kept.push(metadata.clone());
+    if (kept.length > KEPT_CALLS) kept.shift();
+    this.received.set(path, kept);
+  }
+}

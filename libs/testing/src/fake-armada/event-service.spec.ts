@@ -1,0 +1,84 @@
+import { EventService } from '@ajs/contracts/api/event';
+import { status } from '@grpc/grpc-js';
+import { allRecordings, eventually } from '../index.js';
+import { SpecServer, idOf, kindOf } from './spec-server.js';
+
+let server: SpecServer;
+beforeEach(async () => (server = await SpecServer.start()));
+afterEach(() => server.stop());
+
+describe('recordings', () => {
+  it.each(allRecordings())('$name comes back byte for byte', async (recording) => {
+    server.armada.replay(recording);
+    const { messages, end } = await server.read({ queue: recording.queue, id: recording.jobSetId });
+    expect(end.code).toBe(status.OK);
+    expect(messages).toEqual(recording.messages.map(({ bytes }) => bytes));
+  });
+
+  it('resume after any message id, also inside an entry', async () => {
+    const recording = allRecordings()[0];
+    if (recording === undefined) throw new Error('no recording');
+    server.armada.replay(recording);
+    for (const [i, { id }] of recording.messages.entries()) {
+      const request = { queue: recording.queue, id: recording.jobSetId, fromMessageId: id };
+      const { messages } = await server.read(request);
+      expect(messages.map(idOf)).toEqual(recording.messages.slice(i + 1).map((message) => message.id));
+    }
+  });
+});
+
+describe('GetJobSetEvents', () => {
+  it('of a queue that does not exist is NOT_FOUND, in the words of Armada', async () => {
+    const { end } = await server.read({ queue: 'nope' });
+    expect(end).toEqual({ code: status.NOT_FOUND, details: '[GetJobSetEvents] Queue nope does not exist' });
+  });
+
+  it('of a job set in which nothing happened is empty, or NOT_FOUND where that was asked for', async () => {
+    expect(await server.read({ errorIfMissing: true })).toMatchObject({
+      end: { code: status.NOT_FOUND, details: '[GetJobSetEvents] Jobset s for queue q does not exist' },
+    });
+    expect(await server.read({})).toMatchObject({ messages: [], end: { code: status.OK } });
+  });
+
+  it('refuses a message id that is none', async () => {
+    expect((await server.read({ fromMessageId: 'x' })).end.code).toBe(status.INVALID_ARGUMENT);
+  });
+
+  it('with watch stays open and brings what comes', async () => {
+    const watch = server.open({ watch: true });
+    await eventually('the watch is open', () => server.armada.events.streams === 1);
+    await server.submit();
+    await eventually('the end of the job', () => watch.messages.map(kindOf).includes('succeeded'));
+    expect(watch.end).toBeUndefined();
+    expect(watch.messages.map(kindOf)).toEqual([
+      'submitted',
+      'queued',
+      'leased',
+      'pending',
+      'running',
+      'succeeded',
+    ]);
+    watch.call.cancel();
+    await eventually('the server lets go of it', () => server.armada.events.streams === 0);
+  });
+});
+
+describe('Watch', () => {
+  const watch = (jobSetId: string) => {
+    const { path, requestSerialize } = EventService.watch;
+    return server.stream(path, requestSerialize, { queue: 'q', jobSetId, fromId: '' });
+  };
+
+  it('brings what there is and what comes', async () => {
+    await server.submit();
+    const watched = watch('s');
+    await eventually('the end of the job', () => watched.messages.map(kindOf).includes('succeeded'));
+    expect(watched.end).toBeUndefined();
+    watched.call.cancel();
+  });
+
+  it('of a job set in which nothing happened is NOT_FOUND', async () => {
+    const watched = watch('s');
+    expect(await eventually('it ends', () => watched.end)).toMatchObject({ code: status.NOT_FOUND });
+  });
+});

@@ -1,0 +1,66 @@
+import { JobState } from '@ajs/contracts/api/submit';
+import { FaultServiceService } from '@ajs/contracts/fakearmada/v1/faults';
+import { status } from '@grpc/grpc-js';
+import { eventually } from '../index.js';
+import { SpecServer, idOf, kindOf } from './spec-server.js';
+
+let server: SpecServer;
+beforeEach(async () => (server = await SpecServer.start()));
+afterEach(() => server.stop());
+
+async function endedJob(): Promise<void> {
+  const jobId = await server.submit();
+  await eventually('it ended', () => server.armada.state.jobs.get(jobId)?.state === JobState.SUCCEEDED);
+}
+
+describe('faults', () => {
+  it('UNAVAILABLE, until they are cleared', async () => {
+    await server.setFaults({ unavailable: true });
+    expect((await server.read({})).end.code).toBe(status.UNAVAILABLE);
+    await server.setFaults({});
+    expect((await server.read({})).end.code).toBe(status.OK);
+  });
+
+  it('a queue that may not be watched, and one that is not there', async () => {
+    await server.setFaults({ deniedQueues: ['q'] });
+    expect((await server.read({})).end.code).toBe(status.PERMISSION_DENIED);
+    await server.setFaults({ missingQueues: ['q'] });
+    expect((await server.read({})).end.code).toBe(status.NOT_FOUND);
+  });
+
+  it('streams that end, with any code', async () => {
+    for (const code of [status.OK, status.UNAVAILABLE, status.INTERNAL]) {
+      const watch = server.open({ watch: true });
+      await eventually('the watch is open', () => server.armada.events.streams === 1);
+      expect(await server.call(FaultServiceService.endStreams, { code })).toEqual({ ended: 1 });
+      expect(await eventually('it ended', () => watch.end)).toMatchObject({ code });
+    }
+  });
+
+  it('silence: calls are taken and nothing comes, until it is over', async () => {
+    await endedJob();
+    await server.setFaults({ hang: true });
+    const silent = server.open({});
+    await eventually('the call is taken', () => server.armada.events.streams === 1);
+    expect(silent).toMatchObject({ messages: [], end: undefined });
+    await server.setFaults({});
+    await eventually('it goes on', () => silent.end?.code === status.OK);
+    expect(silent.messages).toHaveLength(6);
+  });
+
+  it('events lost to retention, without a word', async () => {
+    await endedJob();
+    await server.call(FaultServiceService.forgetEvents, { queue: 'q', jobSetId: 's', count: 4 });
+    const { messages, end } = await server.read({});
+    expect(messages.map(kindOf)).toEqual(['running', 'succeeded']);
+    expect(end.code).toBe(status.OK);
+  });
+
+  it('events that come again under new ids', async () => {
+    await endedJob();
+    await server.call(FaultServiceService.duplicateEvents, { queue: 'q', jobSetId: 's', count: 2 });
+    const { messages } = await server.read({});
+    expect(messages.map(kindOf).slice(-4)).toEqual(['running', 'succeeded', 'running', 'succeeded']);
+    expect(new Set(messages.map(idOf)).size).toBe(8);
+  });
+});

@@ -1,0 +1,129 @@
+import type { EventMessage } from '@ajs/contracts/api/event';
+import { JobRunDetails, JobRunState, type JobDetails } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { runIdOf, type JobRef } from './job-events.js';
+
+/** A job as this server knows it. Changes replace its values and change none of them, so a copy stays as it was. */
+export interface KnownJob
+  extends
+    JobRef,
+    Pick<
+      JobDetails,
+      | 'namespace'
+      | 'submittedTs'
+      | 'cancelTs'
+      | 'cancelReason'
+      | 'cancelUser'
+      | 'lastTransitionTs'
+      | 'jobSpec'
+      /** The newest first, as Armada answers. */
+      | 'jobRuns'
+    > {
+  state: JobState;
+  /** Of the newest run, or of the job as a whole. */
+  error: string;
+  externalJobUri: string;
+}
+
+/** Armada cuts longer ones. Characters. */
+const LONGEST_URI = 1_024;
+export const URI_ANNOTATION = 'armadaproject.io/externalJobUri';
+
+/** A job of which nothing is known but what is given. */
+export function knownJob(ref: JobRef, known: Partial<KnownJob> = {}): KnownJob {
+  return {
+    jobId: ref.jobId,
+    queue: ref.queue,
+    jobSetId: ref.jobSetId,
+    state: JobState.QUEUED,
+    error: '',
+    externalJobUri: '',
+    namespace: 'default',
+    submittedTs: undefined,
+    cancelTs: undefined,
+    cancelReason: '',
+    cancelUser: '',
+    lastTransitionTs: undefined,
+    jobSpec: undefined,
+    jobRuns: [],
+    ...known,
+  };
+}
+
+/** Of a job submitted with an annotation, a field of its own, or both: then the field wins. */
+export function externalUriOf(annotations: Readonly<Record<string, string>>, field = ''): string {
+  return (field === '' ? (annotations[URI_ANNOTATION] ?? '') : field).slice(0, LONGEST_URI);
+}
+
+/** Takes over what an event tells of a job, apart from its state and its error. */
+export function noteEvent(job: KnownJob, { events }: EventMessage): void {
+  if (events === undefined) return;
+  const created = events.value.created;
+  switch (events.$case) {
+    case 'submitted': {
+      const spec = events.value.job;
+      job.submittedTs = created;
+      job.jobSpec = spec;
+      job.namespace = spec?.namespace ?? '';
+      if (job.externalJobUri === '') job.externalJobUri = externalUriOf(spec?.annotations ?? {});
+      break;
+    }
+    case 'leased': {
+      const run: JobRunDetails = {
+        ...JobRunDetails.decode(new Uint8Array()),
+        runId: runIdOf(job, job.jobRuns.length + 1),
+        jobId: job.jobId,
+        state: JobRunState.RUN_STATE_LEASED,
+        cluster: events.value.clusterId,
+        leasedTs: created,
+      };
+      job.jobRuns = [run, ...job.jobRuns];
+      break;
+    }
+    case 'pending':
+      changeRun(job, { state: JobRunState.RUN_STATE_PENDING, pendingTs: created });
+      break;
+    case 'running': {
+      const node = events.value.nodeName;
+      changeRun(job, { state: JobRunState.RUN_STATE_RUNNING, startedTs: created, node });
+      break;
+    }
+    case 'leaseReturned':
+      changeRun(job, { state: JobRunState.RUNS_STATE_LEASE_RETURNED, finishedTs: created });
+      break;
+    case 'leaseExpired':
+      changeRun(job, { state: JobRunState.RUN_STATE_LEASE_EXPIRED, finishedTs: created });
+      break;
+    case 'preempted': {
+      const { runId } = events.value;
+      changeRun(job, {
+        state: JobRunState.RUN_STATE_PREEMPTED,
+        finishedTs: created,
+        ...(runId !== '' && { runId }),
+      });
+      break;
+    }
+    case 'succeeded':
+      changeRun(job, { state: JobRunState.RUN_STATE_SUCCEEDED, finishedTs: created });
+      break;
+    case 'failed':
+      changeRun(job, { state: JobRunState.RUN_STATE_FAILED, finishedTs: created });
+      break;
+    case 'cancelled':
+      job.cancelTs = created;
+      job.cancelUser = events.value.requestor;
+      // Armada's own api.Jobs has no word for a run that was cancelled.
+      changeRun(job, { state: JobRunState.RUN_STATE_UNKNOWN, finishedTs: created });
+      break;
+    default:
+      return;
+  }
+  job.lastTransitionTs = created;
+}
+
+/** Of a run that has ended, what came first stays: `failed` follows `preempted`. */
+function changeRun(job: KnownJob, change: Partial<JobRunDetails>): void {
+  const [run, ...earlier] = job.jobRuns;
+  if (run === undefined || run.finishedTs !== undefined) return;
+  job.jobRuns = [{ ...run, ...change }, ...earlier];
+}

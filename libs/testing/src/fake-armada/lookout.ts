@@ -1,0 +1,39 @@
+import type { KnownJob } from './known-job.js';
+
+/** What `api.Jobs` sees: the jobs as they were a while ago, for it reads a database that is filled from the events. */
+export class Lookout {
+  /** Of jobs that changed: how they were before each change, the oldest first. */
+  private readonly past = new Map<
+    string,
+    { readonly changedAt: number; readonly before: KnownJob | undefined }[]
+  >();
+
+  constructor(
+    private readonly jobs: ReadonlyMap<string, KnownJob>,
+    private readonly lagMs: () => number,
+  ) {}
+
+  /** To be told before a job changes. */
+  changing(jobId: string): void {
+    if (this.lagMs() === 0) return;
+    const job = this.jobs.get(jobId);
+    const past = this.past.get(jobId) ?? [];
+    past.push({ changedAt: Date.now(), before: job && { ...job } });
+    this.past.set(jobId, past);
+  }
+
+  find(jobId: string): KnownJob | undefined {
+    const seenUntil = Date.now() - this.lagMs();
+    const next = this.past.get(jobId)?.find(({ changedAt }) => changedAt > seenUntil);
+    if (next !== undefined) return next.before;
+    this.past.delete(jobId);
+    return this.jobs.get(jobId);
+  }
+
+  *all(): Generator<KnownJob> {
+    for (const jobId of this.jobs.keys()) {
+      const job = this.find(jobId);
+      if (job !== undefined) yield job;
+    }
+  }
+}

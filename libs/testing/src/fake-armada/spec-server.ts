@@ -1,0 +1,103 @@
+import { EventService, EventStreamMessage, type JobSetRequest } from '@ajs/contracts/api/event';
+import { JobSubmitRequestItem, SubmitService, type JobSubmitResponseItem } from '@ajs/contracts/api/submit';
+import { FaultServiceService, type SetFaultsRequest } from '@ajs/contracts/fakearmada/v1/faults';
+import { Client, Metadata, credentials, type ClientReadableStream, type status } from '@grpc/grpc-js';
+import { eventually, unary, type UnaryMethod } from '../index.js';
+import { FakeArmada, type FakeArmadaOptions } from './fake-armada.js';
+import { NO_FAULTS } from './faults.js';
+
+interface End {
+  readonly code: status;
+  readonly details: string;
+}
+
+interface Stream {
+  /** The messages, still serialized. */
+  readonly messages: Buffer[];
+  readonly call: ClientReadableStream<Buffer>;
+  end: End | undefined;
+}
+
+export const kindOf = (bytes: Buffer): string | undefined =>
+  EventStreamMessage.decode(bytes).message?.events?.$case;
+export const idOf = (bytes: Buffer): string => EventStreamMessage.decode(bytes).id;
+
+/** A fake Armada, its queue `q` and a client of it, as the specs of its services use them. */
+export class SpecServer {
+  readonly armada: FakeArmada;
+  client!: Client;
+
+  private constructor(options: FakeArmadaOptions) {
+    this.armada = new FakeArmada({ stepMs: 1, ...options });
+    this.armada.state.queues.add('q');
+  }
+
+  static async start(options: FakeArmadaOptions = {}): Promise<SpecServer> {
+    const server = new SpecServer(options);
+    server.client = new Client(await server.armada.listen('127.0.0.1:0'), credentials.createInsecure());
+    return server;
+  }
+
+  stop(): void {
+    this.client.close();
+    this.armada.stop();
+  }
+
+  async call<Q, A>(method: UnaryMethod<Q, A>, request: Q): Promise<A> {
+    return (await unary(this.client, method, request)).answer;
+  }
+
+  setFaults(faults: Partial<SetFaultsRequest>): Promise<object> {
+    return this.call(FaultServiceService.setFaults, { ...NO_FAULTS, ...faults });
+  }
+
+  open(request: Partial<JobSetRequest>): Stream {
+    const { path, requestSerialize } = EventService.getJobSetEvents;
+    return this.stream(path, requestSerialize, {
+      queue: 'q',
+      id: 's',
+      fromMessageId: '',
+      watch: false,
+      errorIfMissing: false,
+      ...request,
+    });
+  }
+
+  stream<Q>(path: string, serialize: (request: Q) => Buffer, request: Q): Stream {
+    const call = this.client.makeServerStreamRequest<Q, Buffer>(
+      path,
+      serialize,
+      (bytes) => bytes,
+      request,
+      new Metadata(),
+    );
+    const stream: Stream = { messages: [], call, end: undefined };
+    call.on('data', (bytes: Buffer) => stream.messages.push(bytes));
+    call.on('status', ({ code, details }) => (stream.end = { code, details }));
+    call.on('error', () => undefined);
+    return stream;
+  }
+
+  async read(request: Partial<JobSetRequest>): Promise<Pick<Stream, 'messages'> & { end: End }> {
+    const stream = this.open(request);
+    return { messages: stream.messages, end: await eventually('the read ends', () => stream.end) };
+  }
+
+  async submitAll(
+    items: readonly Partial<JobSubmitRequestItem>[],
+    jobSetId = 's',
+  ): Promise<JobSubmitResponseItem[]> {
+    const jobRequestItems = items.map((item) => ({
+      ...JobSubmitRequestItem.decode(new Uint8Array()),
+      ...item,
+    }));
+    const request = { queue: 'q', jobSetId, jobRequestItems };
+    return (await this.call(SubmitService.submitJobs, request)).jobResponseItems;
+  }
+
+  /** Submits one job whose pod spec holds this text. */
+  async submit(podSpec = '', item: Partial<JobSubmitRequestItem> = {}, jobSetId = 's'): Promise<string> {
+    const [answer] = await this.submitAll([{ podSpecs: [Buffer.from(podSpec)], ...item }], jobSetId);
+    return answer?.jobId ?? '';
+  }
+}

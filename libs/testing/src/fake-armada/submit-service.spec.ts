@@ -1,0 +1,150 @@
+import { JobsService } from '@ajs/contracts/api/job';
+import { JobState, QueueServiceService, Queue, SubmitService } from '@ajs/contracts/api/submit';
+import { status } from '@grpc/grpc-js';
+import { eventually } from '../index.js';
+import { SpecServer, kindOf } from './spec-server.js';
+
+let server: SpecServer;
+beforeEach(async () => (server = await SpecServer.start()));
+afterEach(() => server.stop());
+
+const job = (jobId: string) => server.armada.state.jobs.get(jobId);
+const inState = (jobId: string, state: JobState): Promise<boolean> =>
+  eventually(`it is ${state}`, () => job(jobId)?.state === state);
+const kinds = async (): Promise<(string | undefined)[]> => (await server.read({})).messages.map(kindOf);
+
+describe('submitted jobs', () => {
+  it.each([
+    ['', JobState.SUCCEEDED, ''],
+    ['sh -c "exit 3"', JobState.FAILED, 'exit code 3'],
+    ['fate=retried', JobState.SUCCEEDED, ''],
+    ['fate=preempted', JobState.PREEMPTED, 'Preempted by scheduler'],
+    ['fate=rejected', JobState.REJECTED, 'job does not fit on any node'],
+    ['sleep forever', JobState.RUNNING, ''],
+    ['sleep 1000; exit 1', JobState.RUNNING, ''],
+  ])('with "%s" in the pod spec come to state %i', async (podSpec, state, error) => {
+    const jobId = await server.submit(podSpec);
+    await inState(jobId, state);
+    expect(job(jobId)?.error).toContain(error);
+    const { jobStates } = await server.call(JobsService.getJobStatus, { jobIds: [jobId] });
+    expect(jobStates).toEqual({ [jobId]: state });
+  });
+
+  it('can be refused one by one; answers stand in the order of the items', async () => {
+    const refused = { podSpecs: [Buffer.from('fate=refused')] };
+    const answers = await server.submitAll([{}, refused, {}]);
+    expect(answers).toMatchObject([
+      { error: '' },
+      { jobId: '', error: 'the job was refused, as its pod spec asked for' },
+      { error: '' },
+    ]);
+    expect(server.armada.state.jobs.size).toBe(2);
+  });
+
+  it('are the same job for the same client id in a queue, whatever the job set', async () => {
+    const first = await server.submit('', { clientId: 'c' });
+    expect(await server.submit('', { clientId: 'c' }, 'another-set')).toBe(first);
+    expect(await server.submit('', { clientId: 'd' })).not.toBe(first);
+  });
+
+  it('need a queue and a job set', async () => {
+    const request = { queue: 'nope', jobSetId: 's', jobRequestItems: [] };
+    await expect(server.call(SubmitService.submitJobs, request)).rejects.toMatchObject({
+      code: status.NOT_FOUND,
+    });
+    await expect(
+      server.call(SubmitService.submitJobs, { ...request, queue: 'q', jobSetId: '' }),
+    ).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+  });
+});
+
+describe('jobs that run', () => {
+  const run = async (jobSetId = 's'): Promise<string> => {
+    const jobId = await server.submit('sleep forever', {}, jobSetId);
+    await inState(jobId, JobState.RUNNING);
+    return jobId;
+  };
+  const names = { queue: 'q', jobSetId: 's', reason: 'enough' };
+
+  it('can be cancelled; every id that was asked for is in the answer', async () => {
+    const [one, two] = [await run(), await run()];
+    const request = { ...names, jobId: one, jobIds: [two, 'nope'] };
+    expect(await server.call(SubmitService.cancelJobs, request)).toEqual({
+      cancelledIds: [two, 'nope', one],
+    });
+    expect(job(one)).toMatchObject({
+      state: JobState.CANCELLED,
+      cancelReason: 'enough',
+      cancelUser: 'anonymous',
+      cancelTs: job(one)?.lastTransitionTs,
+    });
+    expect(job(two)?.state).toBe(JobState.CANCELLED);
+  });
+
+  it('are all cancelled in their job set where no id is given', async () => {
+    const [one, two, other] = [await run(), await run(), await run('another-set')];
+    const request = { ...names, jobId: '', jobIds: [] };
+    expect(await server.call(SubmitService.cancelJobs, request)).toEqual({ cancelledIds: [''] });
+    expect([one, two, other].map((jobId) => job(jobId)?.state)).toEqual([
+      JobState.CANCELLED,
+      JobState.CANCELLED,
+      JobState.RUNNING,
+    ]);
+  });
+
+  it('are cancelled with their job set, those in the states that the filter names', async () => {
+    const jobId = await run();
+    const filter = { states: [JobState.QUEUED] };
+    await server.call(SubmitService.cancelJobSet, { ...names, filter });
+    expect(job(jobId)?.state).toBe(JobState.RUNNING);
+    await server.call(SubmitService.cancelJobSet, { ...names, filter: undefined });
+    expect(job(jobId)?.state).toBe(JobState.CANCELLED);
+  });
+
+  it('can be preempted; the event names the run', async () => {
+    const jobId = await run();
+    await server.call(SubmitService.preemptJobs, { ...names, jobIds: [jobId] });
+    expect(job(jobId)).toMatchObject({
+      state: JobState.PREEMPTED,
+      error: 'Preempted by anonymous - enough',
+    });
+    expect((await kinds()).slice(-3)).toEqual(['preempting', 'preempted', 'failed']);
+  });
+
+  it('can be given another priority, and stay as they are', async () => {
+    const jobId = await run();
+    const request = { ...names, jobIds: [jobId], newPriority: 3 };
+    expect(await server.call(SubmitService.reprioritizeJobs, request)).toEqual({
+      reprioritizationResults: { [jobId]: '' },
+    });
+    expect(job(jobId)?.state).toBe(JobState.RUNNING);
+    expect((await kinds()).slice(-2)).toEqual(['reprioritizing', 'reprioritized']);
+  });
+});
+
+describe('queues', () => {
+  const queue = { ...Queue.decode(new Uint8Array()), name: 'new', priorityFactor: 2, userOwners: ['me'] };
+
+  it('are created in one service and are there in the other', async () => {
+    await server.call(QueueServiceService.createQueue, queue);
+    expect(await server.call(SubmitService.getQueue, { name: 'new' })).toEqual(queue);
+    await expect(server.call(SubmitService.createQueue, queue)).rejects.toMatchObject({
+      code: status.ALREADY_EXISTS,
+    });
+  });
+
+  it('need a name, and a priority factor of at least 1', async () => {
+    for (const wrong of [{ name: '' }, { priorityFactor: 0.5 }]) {
+      await expect(
+        server.call(QueueServiceService.createQueue, { ...queue, ...wrong }),
+      ).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    }
+  });
+
+  it('that are not there are NOT_FOUND', async () => {
+    expect(await server.call(QueueServiceService.getQueue, { name: 'q' })).toMatchObject({ name: 'q' });
+    await expect(server.call(QueueServiceService.getQueue, { name: 'nope' })).rejects.toMatchObject({
+      code: status.NOT_FOUND,
+    });
+  });
+});

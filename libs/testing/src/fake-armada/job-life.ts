@@ -16,6 +16,7 @@ const ENDED: ReadonlySet<JobState> = new Set([
 export class JobLife {
   readonly job: KnownJob;
   private readonly steps: (() => void)[];
+  private stepsToWait = 0;
 
   /** Submits the job. */
   constructor(
@@ -36,7 +37,8 @@ export class JobLife {
 
   /** Takes the next step, if there is one. */
   advance(): void {
-    if (!this.hasEnded) this.steps.shift()?.();
+    if (this.stepsToWait > 0) this.stepsToWait--;
+    else if (!this.hasEnded) this.steps.shift()?.();
   }
 
   cancel(reason: string): void {
@@ -58,13 +60,14 @@ export class JobLife {
 
   private plan(fate: Fate): (() => void)[] {
     const { job, submitted } = this;
-    const run = [
+    const run = (runSteps = 0): (() => void)[] => [
       () => this.move(JobState.LEASED, jobEvents.leased(job), ''),
       () => this.move(JobState.PENDING, jobEvents.pending(job, submitted)),
-      () => this.move(JobState.RUNNING, jobEvents.running(job, submitted)),
+      () => {
+        this.move(JobState.RUNNING, jobEvents.running(job, submitted));
+        this.stepsToWait = runSteps;
+      },
     ];
-    const goOn = ({ runSteps = 0 }): (() => void)[] =>
-      Array.from({ length: runSteps }, () => () => undefined);
     const succeed = (): void => this.move(JobState.SUCCEEDED, jobEvents.succeeded(job));
     const fail = (exitCode: number, retryable: boolean): void =>
       this.move(
@@ -74,17 +77,17 @@ export class JobLife {
       );
     switch (fate.kind) {
       case 'succeeds':
-        return [...run, ...goOn(fate), succeed];
+        return [...run(fate.runSteps), succeed];
       case 'fails':
-        return [...run, ...goOn(fate), () => fail(fate.exitCode, false)];
+        return [...run(fate.runSteps), () => fail(fate.exitCode, false)];
       case 'is-retried':
-        return [...run, () => fail(fate.exitCode, true), ...run, ...goOn(fate), succeed];
+        return [...run(), () => fail(fate.exitCode, true), ...run(fate.runSteps), succeed];
       case 'runs-on':
-        return run;
+        return run();
       case 'is-preempted':
-        return [...run, ...goOn(fate), () => this.preempt('Preempted by scheduler')];
+        return [...run(fate.runSteps), () => this.preempt('Preempted by scheduler')];
       case 'is-cancelled':
-        return [...run, () => this.cancel('no longer wanted')];
+        return [...run(), () => this.cancel('no longer wanted')];
       case 'is-rejected': {
         const reason = 'job does not fit on any node';
         return [() => this.move(JobState.REJECTED, jobEvents.rejected(job, reason), reason)];

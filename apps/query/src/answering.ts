@@ -18,6 +18,7 @@ import { CoalescedLister } from './coalesced-lister.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { JobStatusQuery } from './legacy-api/job-status-query.js';
 import { legacyJobService } from './legacy-api/legacy-job-service.js';
+import { PassThrough } from './pass-through/pass-through.js';
 
 export interface AnsweringOptions {
   readonly settings: Settings;
@@ -34,6 +35,7 @@ export class Answering {
   private readonly reader: RedisClient;
   private readonly workQueue: WorkQueue;
   private readonly interest: Interest;
+  private readonly passThrough: PassThrough | undefined;
   private readonly server: GrpcServer;
 
   constructor(private readonly options: AnsweringOptions) {
@@ -62,6 +64,7 @@ export class Answering {
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
       waitMs: settings.firstPollWaitMs,
     });
+    this.passThrough = settings.passThrough ? passThroughOf(options) : undefined;
     const armadaHealth = new ArmadaHealth(() => armada.health());
     this.server = new GrpcServer(
       legacyJobService({
@@ -73,6 +76,7 @@ export class Answering {
         },
         redisFailed: onError,
       }),
+      this.passThrough,
     );
   }
 
@@ -84,6 +88,7 @@ export class Answering {
   /** Finishes the calls that run, writes the interest they noted, and lets go of Redis. */
   async stop(): Promise<void> {
     await this.server.stop();
+    this.passThrough?.close();
     // While Redis is away there is nowhere to write it: the next poll notes it again.
     await within(
       LAST_NOTES_MS,
@@ -108,4 +113,16 @@ export class Answering {
     this.options.metrics.redisErrors.inc();
     this.options.log.debug({ err: error }, 'Redis does not do what it is asked');
   }
+}
+
+function passThroughOf({ settings, metrics }: AnsweringOptions): PassThrough {
+  return new PassThrough({
+    address: settings.armadaAddress.text,
+    services: settings.forwardedServices,
+    largestRequestBytes: settings.largestForwardedRequestBytes,
+    largestAnswerBytes: settings.largestMessageBytes,
+    mostWatches: settings.maxForwardedWatches,
+    observers: new Map(),
+    metrics,
+  });
 }

@@ -1,7 +1,8 @@
 import { EventService } from '@ajs/contracts/api/event';
 import type { EventSource } from '@ajs/subscriptions';
 import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
-import { credentials, type ClientOptions } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
+import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
 import type { ArmadaJobs } from './armada-jobs.js';
 import { ArmadaEventSource, type MessageCounter } from './event-streams.js';
@@ -35,16 +36,7 @@ export function createArmadaClient({
   callsPerSecond,
   counter,
 }: ArmadaClientOptions): ArmadaClient {
-  const options: ClientOptions = {
-    'grpc.max_receive_message_length': largestMessageBytes,
-    // Armada accepts a ping every 10 s, and answers one a second with `too_many_pings`.
-    'grpc.keepalive_time_ms': 10_000,
-    'grpc.keepalive_timeout_ms': 5_000,
-    'grpc.initial_reconnect_backoff_ms': 500,
-    'grpc.max_reconnect_backoff_ms': 5_000,
-    // Else all channels with the same options would share one connection.
-    'grpc.use_local_subchannel_pool': 1,
-  };
+  const options = channelOptions(largestMessageBytes);
   const pool = (): ChannelPool => new ChannelPool(address, credentials.createInsecure(), options);
   const [watches, reads] = [pool(), pool()];
   const jobs = grpcArmadaJobs(reads, callsPerSecond);

@@ -1,4 +1,6 @@
 export { createArmadaClient, type ArmadaClient, type ArmadaClientOptions } from './armada-client.js';
 export { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
+export type { ChannelPool } from './channel-pool.js';
+export { createForwardingChannels } from './forwarding-channels.js';
 export type { MessageCounter } from './event-streams.js';
 export { classifyEnd } from './stream-end.js';

@@ -1,1 +1,2 @@
 export { requireAuthMode } from './auth-mode.js';
+export { problemOfAuthorization } from './authorization.js';

@@ -48,6 +48,18 @@ describe('settings', () => {
     expect(loadSettings({ argv: [], env: { CONFIG_FILE: file } }).logLevel).toBe('debug');
   });
 
+  it('forward nothing by default, and to the services that are named', () => {
+    expect(loadSettings({ argv: [], env: {} })).toMatchObject({
+      passThrough: false,
+      maxForwardedWatches: 50,
+    });
+    const env = { PASS_THROUGH: 'on', FORWARDED_SERVICES: 'api.Submit, api.v2.Other' };
+    expect(loadSettings({ argv: [], env })).toMatchObject({
+      passThrough: true,
+      forwardedServices: ['api.Submit', 'api.v2.Other'],
+    });
+  });
+
   it('that are empty are as if they were not there', () => {
     expect(loadSettings({ argv: ['--config', fileWith('')], env: { LOG_LEVEL: '' } }).logLevel).toBe('info');
   });
@@ -97,6 +109,11 @@ describe('settings', () => {
     ['FOLLOW_AFTER_POLL', '-1m'],
     ['FOLLOW_AFTER_POLL', '10 minutes'],
     ['FOLLOW_AFTER_POLL', '9999999d'],
+    ['PASS_THROUGH', 'yes'],
+    ['FORWARDED_SERVICES', 'api.Submit,'],
+    ['FORWARDED_SERVICES', 'Submit'],
+    ['FORWARDED_SERVICES', 'api.Submit,api.Jobs'],
+    ['FORWARDED_SERVICES', '/api.Submit/'],
     ['MAX_FOLLOWED_JOB_SETS', '0'],
     ['MAX_FOLLOWED_JOB_SETS', '1e3'],
   ])('refuse %s=%s, and say the name, the value and what is allowed', (name, value) => {

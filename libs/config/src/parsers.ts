@@ -78,6 +78,25 @@ function loginOf(text: string): { username?: string; password?: string } | undef
   }
 }
 
+/** Services that the query answers itself, whole: no method of theirs is anybody else's. */
+export const ANSWERED_SERVICES = [
+  'api.Jobs',
+  'jobservice.JobService',
+  'grpc.health.v1.Health',
+  'grpc.reflection.v1.ServerReflection',
+  'grpc.reflection.v1alpha.ServerReflection',
+];
+
+const SERVICE = /^[A-Za-z]\w*(?:\.[A-Za-z]\w*)+$/;
+
+/** Full names of gRPC services, with commas between; `undefined` where one is none, or is answered here. */
+export function parseServices(text: string): readonly string[] | undefined {
+  const services = text.split(',').map((name) => name.trim());
+  return services.every((name) => SERVICE.test(name) && !ANSWERED_SERVICES.includes(name))
+    ? services
+    : undefined;
+}
+
 /**
  * An address of Redis, right or wrong, without what may be a secret in it: fit for an error or a log. A login may hold any
  * character, also those that end it in a well-formed URL.

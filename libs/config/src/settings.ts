@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { parseCount, parseDuration, parseHostPort, parseRedisUrl, withoutLogin } from './parsers.js';
+import {
+  ANSWERED_SERVICES,
+  parseCount,
+  parseDuration,
+  parseHostPort,
+  parseRedisUrl,
+  parseServices,
+  withoutLogin,
+} from './parsers.js';
 
 /** One setting: an environment variable, and the same name in camelCase in the file. */
 interface Setting<T> {
@@ -53,6 +61,11 @@ const duration = (env: string, defaultText: string, about: string, leastMs = 1_0
 const count = (env: string, defaultText: string, about: string, least: number, most: number) =>
   setting(env, defaultText, about, `a whole number from ${least} to ${most}`, (text) =>
     parseCount(text, least, most),
+  );
+
+const onOff = (env: string, defaultText: 'on' | 'off', about: string) =>
+  setting(env, defaultText, about, 'on or off', (text) =>
+    text === 'on' || text === 'off' ? text === 'on' : undefined,
   );
 
 /** Every setting there is, for both applications: one file can serve both. */
@@ -143,6 +156,32 @@ export const SETTINGS = {
     "how many calls of Armada's own `api.Jobs` one replica makes in a second, at most; one call asks for up to 500 jobs",
     1,
     1_000,
+  ),
+  passThrough: onOff(
+    'PASS_THROUGH',
+    'off',
+    'query: whether methods of Armada that are not answered here are forwarded to it, with the caller’s own credentials',
+  ),
+  forwardedServices: setting(
+    'FORWARDED_SERVICES',
+    'api.Submit,api.QueueService,api.Event,api.RetryPolicyService,api.Executor,api.Node,schedulerobjects.SchedulerReporting',
+    'query: the services whose methods are forwarded; those of others are UNIMPLEMENTED',
+    `full names of gRPC services with commas between, none of which is answered here (${ANSWERED_SERVICES.join(', ')})`,
+    parseServices,
+  ),
+  maxForwardedWatches: count(
+    'MAX_FORWARDED_WATCHES',
+    '50',
+    'query: how many forwarded watches one replica has open at once, at most; more are RESOURCE_EXHAUSTED. Armada bears about 1000 watches in all, of which `MAX_FOLLOWED_JOB_SETS` are for following',
+    0,
+    10_000,
+  ),
+  largestForwardedRequestBytes: count(
+    'LARGEST_FORWARDED_REQUEST_BYTES',
+    '16777216',
+    'query: the largest message accepted from a caller of a forwarded method; for its answers `LARGEST_MESSAGE_BYTES` counts',
+    65_536,
+    1_073_741_824,
   ),
   terminalCacheJobs: count(
     'TERMINAL_CACHE_JOBS',

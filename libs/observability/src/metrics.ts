@@ -31,6 +31,12 @@ export class Metrics {
     ['kind'],
   );
   readonly polls = this.counter('polls_total', 'Polls answered', ['api', 'answer']);
+  readonly forwardedCalls = this.counter(
+    'forwarded_calls_total',
+    'Calls that were forwarded to Armada and have ended, those refused here included',
+    ['service', 'code'],
+  );
+  readonly forwardedWatches = this.gauge('forwarded_watches', 'Forwarded watches that are open now');
   readonly pollSeconds = new Histogram({
     name: `${PREFIX}poll_seconds`,
     help: 'Time from a poll to its answer; first polls of a job set wait for Armada',

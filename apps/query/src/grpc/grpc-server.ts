@@ -2,6 +2,8 @@ import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobserv
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
+import type { PassThrough } from '../pass-through/pass-through.js';
+import { boundedService } from './bounded-service.js';
 import { EndingStreams } from './ending-streams.js';
 import { reflectedFiles } from './reflected-files.js';
 
@@ -12,23 +14,34 @@ const DRAIN_MS = 3_000;
 
 const SERVICES = ['jobservice.JobService', 'grpc.health.v1.Health'];
 
-/** The gRPC port: our services, `grpc.health.v1`, and reflection. */
+/** The gRPC port: our services, `grpc.health.v1`, reflection, and what is passed through to Armada. */
 export class GrpcServer {
-  private readonly server = new Server({
-    'grpc.max_receive_message_length': LARGEST_REQUEST_BYTES,
-    // Many callers keep a connection open: find those that are gone without a word.
-    'grpc.keepalive_time_ms': 60_000,
-    'grpc.keepalive_timeout_ms': 20_000,
-    // Its bookkeeping of every call is for a service that is not offered here.
-    'grpc.enable_channelz': 0,
-  });
-  private readonly watches = new EndingStreams(this.server);
+  private readonly server: Server;
+  private readonly watches: EndingStreams;
   private readonly health = new HealthImplementation({ '': 'SERVING', 'jobservice.JobService': 'SERVING' });
 
-  constructor(legacy: JobServiceServer) {
-    this.server.addService(JobServiceService, legacy);
+  constructor(
+    legacy: JobServiceServer,
+    private readonly passThrough?: PassThrough,
+  ) {
+    this.server = new Server({
+      // One limit for all services, so that of the widest: ours have their own.
+      'grpc.max_receive_message_length': Math.max(
+        LARGEST_REQUEST_BYTES,
+        passThrough?.largestRequestBytes ?? 0,
+      ),
+      // Many callers keep a connection open: find those that are gone without a word.
+      'grpc.keepalive_time_ms': 60_000,
+      'grpc.keepalive_timeout_ms': 20_000,
+      // Its bookkeeping of every call is for a service that is not offered here.
+      'grpc.enable_channelz': 0,
+      interceptors: passThrough === undefined ? [] : [passThrough.interceptor],
+    });
+    this.server.addService(...boundedService(JobServiceService, { ...legacy }, LARGEST_REQUEST_BYTES));
+    this.watches = new EndingStreams(this.server);
     this.watches.add(this.health, 'watch');
     new ReflectionService(reflectedFiles(), { services: SERVICES }).addToServer(this.server);
+    passThrough?.attach(this.server);
   }
 
   /** Listens at `host:port` (port 0: any free one). Resolves to the port; rejects with a message that names the address. */
@@ -46,6 +59,7 @@ export class GrpcServer {
     this.health.setStatus('', 'NOT_SERVING');
     this.health.setStatus('jobservice.JobService', 'NOT_SERVING');
     this.watches.end();
+    this.passThrough?.endWatches();
     await new Promise<void>((resolve) => {
       const cutOff = setTimeout(() => {
         this.server.forceShutdown();

@@ -1,0 +1,205 @@
+import type { ChannelPool } from '@ajs/armada-client';
+import { problemOfAuthorization } from '@ajs/auth';
+import {
+  ServerInterceptingCall,
+  status,
+  type ChannelInterface,
+  type Metadata,
+  type ServerInterceptingCallInterface,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import { towardsArmada, towardsCaller } from './forwarded-metadata.js';
+import { asksForWatch, isWatch, type ForwardedWatches } from './watches.js';
+
+/**
+ * Answers that a slow caller has not taken yet are read on up to this many bytes. Not one message at a time: grpc-js drops what
+ * is unread when Armada ends a stream with an error.
+ */
+const READ_AHEAD_BYTES = 256 * 1024;
+/** What a message costs beside its bytes: empty ones are bounded, too. */
+const MESSAGE_OVERHEAD_BYTES = 64;
+
+/** What grpc-js says, with no word on where, of a connection that it lost in the middle of a call. */
+const CONNECTION_LOST = 'Connection dropped';
+
+/** Sees the one message and its answer of a unary call, before the caller does; the answer waits for it. Never rejects. */
+export type ExchangeObserver = (request: Buffer, response: Buffer) => Promise<void>;
+
+export interface ForwardedCallOptions {
+  /** Without any credential of ours. */
+  readonly channels: ChannelPool;
+  /** Where they lead, for people. */
+  readonly armada: string;
+  readonly watches: ForwardedWatches;
+  readonly observer?: ExchangeObserver | undefined;
+  /** Told once how the call ended. */
+  readonly ended: (code: status) => void;
+}
+
+type Upstream = ReturnType<ChannelInterface['createCall']>;
+type End = Pick<StatusObject, 'code' | 'details'> & { readonly metadata?: Metadata };
+
+/**
+ * One call on its way through: what the caller sends goes to Armada and what Armada sends to the caller, message bytes
+ * untouched, with metadata, half-close, deadline, cancellation and status. Each side is read as fast as the other one takes.
+ */
+export class ForwardedCall extends ServerInterceptingCall {
+  private metadata: Metadata | undefined;
+  private upstream: Upstream | undefined;
+  private answered = false;
+  private upstreamEnded = false;
+  private watch: { readonly leave: () => void } | undefined;
+  private request: Buffer | undefined;
+  private observing: Promise<void> | undefined;
+  private readPending = false;
+  private unsentBytes = 0;
+  private ended = false;
+
+  constructor(
+    private readonly path: string,
+    private readonly caller: ServerInterceptingCallInterface,
+    private readonly options: ForwardedCallOptions,
+  ) {
+    super(caller);
+  }
+
+  /** The handler's listener, which is no one's, hears nothing: everything happens here. */
+  override start(): void {
+    this.caller.start({
+      onReceiveMetadata: (metadata) => this.begin(metadata),
+      onReceiveMessage: (message: Buffer) => this.fromCaller(message),
+      onReceiveHalfClose: () => this.halfClose(),
+      onCancel: () => this.callerGone(),
+    });
+  }
+
+  private begin(metadata: Metadata): void {
+    const problem = problemOfAuthorization(metadata.get('authorization'));
+    if (problem !== undefined) {
+      this.end({
+        code: status.UNAUTHENTICATED,
+        details: `the metadata "authorization" ${problem}; the call was not forwarded to Armada`,
+      });
+      return;
+    }
+    this.metadata = metadata;
+    const watch = isWatch(this.path);
+    if (watch !== 'by-request') this.open(watch);
+    if (!this.ended) this.caller.startRead();
+  }
+
+  private open(isWatch: boolean): void {
+    if (isWatch) {
+      const { watches } = this.options;
+      this.watch = watches.enter(() => {
+        this.end({ code: status.UNAVAILABLE, details: 'the server is stopping' });
+      });
+      if (this.watch === undefined) {
+        this.end({
+          code: status.RESOURCE_EXHAUSTED,
+          details: `all ${watches.most} watches that this replica forwards are taken (MAX_FORWARDED_WATCHES); try again later`,
+        });
+        return;
+      }
+    }
+    const { client, release } = this.options.channels.acquire();
+    this.upstream = client.getChannel().createCall(this.path, this.caller.getDeadline(), null, null, null);
+    this.upstream.start(towardsArmada(this.metadata as Metadata), {
+      onReceiveMetadata: (metadata) => {
+        this.answered = true;
+        if (!this.ended) this.caller.sendMetadata(towardsCaller(metadata));
+      },
+      onReceiveMessage: (message: Buffer) => this.fromArmada(message),
+      onReceiveStatus: (end) => {
+        this.upstreamEnded = true;
+        release();
+        this.inTurn(() => this.end(this.told(end)));
+      },
+    });
+    this.readArmada();
+  }
+
+  private fromCaller(message: Buffer): void {
+    if (this.ended) return;
+    if (this.upstream === undefined) this.open(asksForWatch(message));
+    if (this.options.observer !== undefined) this.request ??= message;
+    this.upstream?.sendMessageWithContext(
+      {
+        callback: () => {
+          if (!this.ended) this.caller.startRead();
+        },
+      },
+      message,
+    );
+  }
+
+  private halfClose(): void {
+    if (this.ended) return;
+    if (this.upstream === undefined) this.open(false);
+    this.upstream?.halfClose();
+  }
+
+  private fromArmada(message: Buffer): void {
+    this.readPending = false;
+    const { observer } = this.options;
+    if (observer !== undefined && this.request !== undefined && this.observing === undefined) {
+      this.observing = observer(this.request, message);
+    }
+    const bytes = message.length + MESSAGE_OVERHEAD_BYTES;
+    this.unsentBytes += bytes;
+    this.inTurn(() => {
+      if (this.ended) return;
+      this.caller.sendMessage(message, () => {
+        this.unsentBytes -= bytes;
+        this.readArmada();
+      });
+    });
+    this.readArmada();
+  }
+
+  private readArmada(): void {
+    if (this.readPending || this.ended || this.unsentBytes >= READ_AHEAD_BYTES) return;
+    this.readPending = true;
+    this.upstream?.startRead();
+  }
+
+  /** Now, or after the observer; always in the order of the calls. */
+  private inTurn(step: () => void): void {
+    if (this.observing === undefined) step();
+    else void this.observing.then(step);
+  }
+
+  /** Armada's status as the caller is to see it. */
+  private told({ code, details, metadata }: StatusObject): End {
+    const trailers = towardsCaller(metadata);
+    const { armada } = this.options;
+    // What a server answers carries headers at least; what grpc-js makes up where there is no server to answer, nothing.
+    const isMadeUp = code === status.UNAVAILABLE && Object.keys(metadata.getMap()).length === 0;
+    if (isMadeUp && !this.answered) {
+      return { code, details: `Armada at ${armada} cannot be reached: ${details}`, metadata: trailers };
+    }
+    if (isMadeUp && details === CONNECTION_LOST) {
+      return { code, details: `the connection to Armada at ${armada} was lost`, metadata: trailers };
+    }
+    return { code, details, metadata: trailers };
+  }
+
+  private callerGone(): void {
+    if (this.ended) return;
+    const isLate = Date.now() >= Number(this.caller.getDeadline());
+    this.over(isLate ? status.DEADLINE_EXCEEDED : status.CANCELLED);
+  }
+
+  private end(end: End): void {
+    if (this.ended) return;
+    this.over(end.code);
+    this.caller.sendStatus(end);
+  }
+
+  private over(code: status): void {
+    this.ended = true;
+    this.watch?.leave();
+    if (!this.upstreamEnded) this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller is gone');
+    this.options.ended(code);
+  }
+}

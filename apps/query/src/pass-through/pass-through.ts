@@ -1,0 +1,74 @@
+import { createForwardingChannels, type ChannelPool } from '@ajs/armada-client';
+import type { Metrics } from '@ajs/observability';
+import { status, type Server, type ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { catchAll } from '../grpc/catch-all.js';
+import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
+import { ForwardedWatches } from './watches.js';
+
+export interface PassThroughOptions {
+  /** host:port of Armada's gRPC. */
+  readonly address: string;
+  /** Full names of the services whose methods are forwarded, all of them, also those that this version does not know. */
+  readonly services: readonly string[];
+  readonly largestRequestBytes: number;
+  readonly largestAnswerBytes: number;
+  readonly mostWatches: number;
+  /** Who sees the exchanges of unary methods, by path. */
+  readonly observers: ReadonlyMap<string, ExchangeObserver>;
+  readonly metrics: Pick<Metrics, 'forwardedCalls' | 'forwardedWatches'>;
+}
+
+/** Armada's own services, passed through: nothing is decoded, nothing is added, and no credential of ours is near. */
+export class PassThrough {
+  private readonly services: ReadonlySet<string>;
+  private readonly channels: ChannelPool;
+  private readonly watches: ForwardedWatches;
+
+  constructor(private readonly options: PassThroughOptions) {
+    this.services = new Set(options.services);
+    this.channels = createForwardingChannels(options.address, options.largestAnswerBytes);
+    this.watches = new ForwardedWatches(options.mostWatches, (open) => {
+      options.metrics.forwardedWatches.set(open);
+    });
+  }
+
+  /** The largest message a caller may send. Bytes. */
+  get largestRequestBytes(): number {
+    return this.options.largestRequestBytes;
+  }
+
+  /** Forwards the calls that {@link attach} lets in; to be among the server's interceptors. */
+  readonly interceptor: ServerInterceptor = ({ path }, call) => {
+    const service = this.serviceOf(path);
+    // As it is: grpc-js asks no more of it than the interface, and a wrapper would cost each poll.
+    if (service === undefined) return call as ServerInterceptingCall;
+    const { address, observers, metrics } = this.options;
+    return new ForwardedCall(path, call, {
+      channels: this.channels,
+      armada: address,
+      watches: this.watches,
+      observer: observers.get(path),
+      // A server may answer with a number that is no status.
+      ended: (code) => metrics.forwardedCalls.labels(service, status[code] ?? 'UNKNOWN').inc(),
+    });
+  };
+
+  attach(server: Server): void {
+    catchAll(server, (path) => this.serviceOf(path) !== undefined);
+  }
+
+  /** Ends the watches, which never end by themselves: their callers are to look for another server. */
+  endWatches(): void {
+    this.watches.endAll();
+  }
+
+  /** Closes the connections to Armada; no call may be left. */
+  close(): void {
+    this.channels.close();
+  }
+
+  private serviceOf(path: string): string | undefined {
+    const service = /^\/([\w.]+)\/\w+$/.exec(path)?.[1];
+    return service !== undefined && this.services.has(service) ? service : undefined;
+  }
+}

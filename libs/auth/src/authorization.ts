@@ -1,0 +1,53 @@
+/** What RFC 6750 calls a b64token: JWTs are, and opaque tokens. */
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const BASE64URL = /^[A-Za-z0-9_-]+$/;
+
+/**
+ * What is wrong with the values of `authorization` that a call carries, as the end of a sentence that begins with its name;
+ * `undefined` if nothing is, and where there are none. Never tells any part of a value: it may be a secret.
+ *
+ * Right is what Armada's clients send: `Basic` and `Bearer` in any case, `KubernetesAuth` as it is. Nothing else is to reach
+ * Armada: its servers of today crash on a Basic header whose text has no colon.
+ */
+export function problemOfAuthorization(values: readonly (string | Buffer)[]): string | undefined {
+  const [value] = values;
+  if (value === undefined) return undefined;
+  if (values.length > 1) return 'is there more than once';
+  if (typeof value !== 'string' || /[^ -~]/.test(value))
+    return 'holds characters that are no printable ASCII';
+  const [, scheme = '', credential = ''] = /^([A-Za-z]+) (\S+)$/.exec(value) ?? [];
+  if (scheme === '') return 'is not a scheme and a credential with one space between';
+  if (scheme === 'KubernetesAuth') return problemOfKubernetes(credential);
+  switch (scheme.toLowerCase()) {
+    case 'basic':
+      return problemOfBasic(credential);
+    case 'bearer':
+      return TOKEN.test(credential) ? undefined : 'has a Bearer token with characters that no token has';
+    default:
+      return 'has a scheme that is none of Basic, Bearer and KubernetesAuth';
+  }
+}
+
+function problemOfBasic(credential: string): string | undefined {
+  if (!BASE64.test(credential)) return 'has a Basic credential that is not base64';
+  if (!Buffer.from(credential, 'base64').includes(':')) return 'has a Basic credential without a colon in it';
+  return undefined;
+}
+
+function problemOfKubernetes(credential: string): string | undefined {
+  const isRight =
+    BASE64URL.test(credential) && hasTokenAndCa(Buffer.from(credential, 'base64url').toString());
+  return isRight
+    ? undefined
+    : 'has a KubernetesAuth credential that is not the base64url of JSON with "token" and "ca"';
+}
+
+function hasTokenAndCa(json: string): boolean {
+  try {
+    const { token, ca } = Object(JSON.parse(json)) as Record<string, unknown>;
+    return typeof token === 'string' && token !== '' && typeof ca === 'string' && ca !== '';
+  } catch {
+    return false;
+  }
+}

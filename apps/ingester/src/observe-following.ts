@@ -25,9 +25,11 @@ export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
       metrics.eventsApplied.inc(messages);
       metrics.batchesWritten.inc();
     },
+    // As often as something is learned: no line for it.
+    reloading: () => metrics.staleWrites.inc(),
     staleWriter: (key) => {
-      metrics.staleWrites.inc();
-      log.warn({ ...key }, 'somebody else wrote the job set: opening it again');
+      metrics.reopenedJobSets.inc();
+      log.warn({ ...key }, 'somebody else follows the job set: opening it again');
     },
     writeFailed: (key, error) => {
       metrics.redisErrors.inc();

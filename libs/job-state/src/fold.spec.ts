@@ -116,6 +116,12 @@ describe('fold: the state table', () => {
   it('any event applies to a record without a message id: one that was learned', () => {
     const learned: JobRecord = { state: 'QUEUED', runNumber: 0, changedAt: at };
     expect(fold(learned, running, id(0)).state).toBe('RUNNING');
+    expect(fold(learned, submitted, id(0))).toMatchObject({
+      state: 'QUEUED',
+      lastEvent: id(0),
+      submittedAt: at,
+    });
+    expect(fold(learned, queued, id(0))).toEqual({ ...learned, lastEvent: id(0) });
   });
 });
 

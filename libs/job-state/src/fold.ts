@@ -32,7 +32,8 @@ export function fold(record: JobRecord | undefined, event: JobEvent, id: Message
         submittedAt: base.submittedAt ?? at,
       };
     case 'queued':
-      if (record !== undefined && record.state !== 'SUBMITTED') return record;
+      // What the stream has not shown yet it shows with this, whatever else is known of the job's state.
+      if (record !== undefined && record.state !== 'SUBMITTED') return record.lastEvent ? record : base;
       return { ...base, state: 'QUEUED', changedAt: at };
     case 'leased':
       return {

@@ -1,7 +1,10 @@
 import { formatMessageId, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import { describeLearning } from './conformance-learning.js';
 import {
   StaleWriterError,
   type Batch,
+  type JobDetailsLister,
+  type JobLearner,
   type JobLister,
   type JobSetLife,
   type JobSetWriter,
@@ -10,8 +13,11 @@ import {
 
 export interface StoreUnderTest {
   readonly sink: JobSink;
-  readonly lister: JobLister;
+  readonly lister: JobLister & JobDetailsLister;
+  readonly learner: JobLearner;
   readonly life: JobSetLife;
+  /** How many ended jobs would have been replaced so far; left out by a store that does not tell. */
+  readonly kept?: () => number;
   /** Lets this much time pass for the store; a store on a real clock waits for it by asking its clock. */
   readonly pass: (ms: number) => Promise<void>;
 }
@@ -33,7 +39,7 @@ export function aBatch(cursor: string, records: Record<string, JobRecord>, more:
   return { cursor, records: new Map(Object.entries(records)), subscription: LIVE, ...more };
 }
 
-const FULL: JobRecord = {
+export const FULL: JobRecord = {
   state: 'PREEMPTED',
   lastEvent: { ms: 1_795_493_217_053, sequence: 3, index: 12, last: true },
   runNumber: 300,
@@ -125,7 +131,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         failure: FULL.failure,
         cancellation: FULL.cancellation,
       });
-      expect(jobs.get(fine)).toEqual({ state: 'SUCCEEDED', changedAt: 1_795_493_217_053 });
+      expect(jobs.get(fine)).toEqual({ state: 'SUCCEEDED', changedAt: 1_795_493_217_053, learned: true });
     });
 
     it('forgets a reason that no longer holds, and keeps one that still does', async () => {
@@ -242,18 +248,20 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
     });
 
     it('locates jobs by their id alone, until the job set is deleted', async () => {
-      const [a, b, unknown] = [aJobId(), 'not a ULID', aJobId()];
+      const [a, b, c, unknown] = [aJobId(), `not a ULID ${aJobId()}`, aJobId(), aJobId()];
       const otherKey = aJobSet();
       const other = await store.sink.open(otherKey);
-      await writer.write(aBatch('1:0:0:1', { [a]: aRecord('RUNNING') }));
+      await writer.write(aBatch('1:0:0:1', { [a]: aRecord('RUNNING'), [c]: aRecord('RUNNING') }));
       await other.write(aBatch('1:0:0:1', { [b]: aRecord('RUNNING') }));
       expect(Object.fromEntries(await store.lister.locate([a, b, unknown]))).toEqual({
         [a]: key,
         [b]: otherKey,
       });
       await store.life.remove(key, 0);
-      expect(Object.fromEntries(await store.lister.locate([a, b]))).toEqual({ [b]: otherKey });
+      expect(Object.fromEntries(await store.lister.locate([b, c]))).toEqual({ [b]: otherKey });
     });
+
+    describeLearning(() => store);
 
     it('deletes a job set when nobody has asked about it for long enough, and not before', async () => {
       const jobId = aJobId();

@@ -22,6 +22,7 @@ export {
 } from './ports.js';
 export { createRedisClient, type ClientRole, type RedisTarget } from './redis-client.js';
 export { RedisJobSetLife, keyTtlSeconds } from './redis-life.js';
+export { RedisJobLearner } from './redis-learner.js';
 export { RedisJobLister } from './redis-lister.js';
 export { RedisJobSink, type RedisSinkOptions } from './redis-sink.js';
 export type { RedisClient } from './scripts.js';

@@ -10,20 +10,33 @@ for (let i = 0; i < ALPHABET.length; i++) DIGITS[ALPHABET.charCodeAt(i)] = i;
 const ULID_LENGTH = 26;
 const PACKED_LENGTH = 16;
 const NOT_A_ULID = 0xff;
+const LONGEST_PACKED = 0xffff;
 
 /** The bytes that stand for a job id in Redis. */
 export function packJobId(jobId: string): Buffer {
   return packUlid(jobId) ?? Buffer.concat([Buffer.of(NOT_A_ULID), Buffer.from(jobId, 'utf8')]);
 }
 
-/** Job ids one after the other, each behind its length in two bytes. */
+/** Job ids one after the other, each behind its length in two bytes: none may be longer than that can tell. */
 export function packJobIds(jobIds: readonly string[]): Buffer {
   const parts: Buffer[] = [];
   for (const jobId of jobIds) {
     const packed = packJobId(jobId);
+    if (packed.length > LONGEST_PACKED) throw new RangeError('a job id is longer than the store can keep');
     parts.push(Buffer.of(packed.length >> 8, packed.length & 0xff), packed);
   }
   return Buffer.concat(parts);
+}
+
+/** The inverse of {@link packJobIds}. */
+export function unpackJobIds(packed: Buffer): string[] {
+  const jobIds: string[] = [];
+  for (let at = 0; at < packed.length;) {
+    const end = at + 2 + packed.readUInt16BE(at);
+    jobIds.push(unpackJobId(packed.subarray(at + 2, end)));
+    at = end;
+  }
+  return jobIds;
 }
 
 /** The inverse of {@link packJobId}. */

@@ -6,6 +6,12 @@ import type { RedisClient } from './scripts.js';
 
 const HASH_BYTES = 8;
 const NAMES_CACHED = 50_000;
+const LOCATED_CACHED = 100_000;
+/**
+ * A job stays in its job set, so that what was found is true for long. Should it be wrong all the same (the job set was deleted,
+ * and two ids share a hash), it heals after this time.
+ */
+const LOCATED_FOR_MS = 600_000;
 /** A shard is written by many job sets: once an hour is often enough to push its time to live ahead. */
 const RENEW_AFTER_MS = 3_600_000;
 
@@ -33,8 +39,15 @@ function nameKey(reference: Buffer): string {
 export class JobIndex {
   private readonly renewedAt = new Float64Array(JOB_INDEX_SHARDS).fill(-Infinity);
   private readonly names = new BoundedCache<string, JobSetKey>(NAMES_CACHED);
+  private readonly located = new BoundedCache<string, { readonly key: JobSetKey; readonly until: number }>(
+    LOCATED_CACHED,
+  );
 
-  constructor(private readonly redis: RedisClient) {}
+  /** @param now The clock for what is kept in memory: milliseconds. */
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   /** Keeps what references to this job set stand for. */
   async name(key: JobSetKey, ttlSeconds: number): Promise<void> {
@@ -43,7 +56,7 @@ export class JobIndex {
 
   async add(key: JobSetKey, jobIds: Iterable<string>, ttlSeconds: number): Promise<void> {
     const reference = referenceOf(key);
-    const now = performance.now();
+    const now = this.now();
     const writes: Promise<unknown>[] = [];
     for (const jobId of jobIds) {
       const shard = shardOf(jobId, JOB_INDEX_SHARDS);
@@ -60,7 +73,25 @@ export class JobIndex {
     await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), fieldOf(jobId))));
   }
 
+  /** What was found is remembered for a while; what was not is looked up each time. */
   async locate(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
+    const located = new Map<string, JobSetKey>();
+    const unknown: string[] = [];
+    const now = this.now();
+    for (const jobId of jobIds) {
+      const known = this.located.get(jobId);
+      if (known !== undefined && now < known.until) located.set(jobId, known.key);
+      else unknown.push(jobId);
+    }
+    if (unknown.length === 0) return located;
+    for (const [jobId, key] of await this.lookUp(unknown)) {
+      located.set(jobId, key);
+      this.located.set(jobId, { key, until: now + LOCATED_FOR_MS });
+    }
+    return located;
+  }
+
+  private async lookUp(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
     const references = await Promise.all(
       jobIds.map((jobId) => this.redis.hgetBuffer(shardKey(jobId), fieldOf(jobId))),
     );

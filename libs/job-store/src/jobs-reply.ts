@@ -8,6 +8,8 @@ export interface ReadJobs {
   readonly subscription?: readonly [state: string, reason: string, level: string, contact: string];
   /** In the order of the question; `undefined` for a job that is not there. */
   readonly records: readonly (Buffer | undefined)[];
+  /** As {@link records}; empty where they were not asked for. */
+  readonly facts: readonly (Buffer | undefined)[];
   /** By the place of their job in the question. */
   readonly reasons: ReadonlyMap<number, Buffer>;
 }
@@ -16,21 +18,27 @@ const FIXED = 6;
 const NOTHING: ReadonlyMap<number, Buffer> = new Map();
 
 /** Takes the reply apart, for a question about so many jobs. */
-export function readJobsReply(reply: JobsReply, jobs: number): ReadJobs {
+export function readJobsReply(reply: JobsReply, jobs: number, withFacts = false): ReadJobs {
   const [now, generation, state, reason, level, contact] = reply;
-  if (generation === undefined) return { now, records: [], reasons: NOTHING };
-  const records: (Buffer | undefined)[] = [];
-  for (let i = 0; i < jobs; i++) {
-    const record = reply[FIXED + i];
-    records.push(Buffer.isBuffer(record) ? record : undefined);
-  }
+  if (generation === undefined) return { now, records: [], facts: [], reasons: NOTHING };
+  const reasonsFrom = FIXED + jobs * (withFacts ? 2 : 1);
   return {
     now,
     generation: String(generation),
     subscription: [String(state), String(reason), String(level), String(contact)],
-    records,
-    reasons: reply.length > FIXED + jobs ? reasonsOf(reply, FIXED + jobs) : NOTHING,
+    records: buffers(reply, FIXED, FIXED + jobs),
+    facts: buffers(reply, FIXED + jobs, reasonsFrom),
+    reasons: reply.length > reasonsFrom ? reasonsOf(reply, reasonsFrom) : NOTHING,
   };
+}
+
+function buffers(reply: JobsReply, from: number, to: number): (Buffer | undefined)[] {
+  const found: (Buffer | undefined)[] = [];
+  for (let i = from; i < to; i++) {
+    const one = reply[i];
+    found.push(Buffer.isBuffer(one) ? one : undefined);
+  }
+  return found;
 }
 
 function reasonsOf(reply: JobsReply, from: number): Map<number, Buffer> {

@@ -7,6 +7,7 @@ describeStore('in memory', () => {
   return Promise.resolve({
     sink: store,
     lister: store,
+    learner: store,
     life: store,
     pass: (ms: number) => {
       passed += ms;

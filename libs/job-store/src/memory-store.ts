@@ -1,15 +1,22 @@
-import { isTerminal, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { isTerminal, type JobFacts, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { jobSetTag } from '@ajs/redis-keys';
+import { toLearnedRecord } from './learned-record.js';
 import {
   STALLED_AFTER_MS,
   StaleWriterError,
   type Batch,
+  type DetailedJob,
+  type JobDetailsLister,
+  type JobLearner,
   type JobLister,
+  type JobSetDetails,
   type JobSetLife,
   type JobSetView,
   type JobSetWriter,
   type JobSink,
+  type LearnedJob,
   type SubscriptionReport,
+  type SubscriptionView,
 } from './ports.js';
 
 interface JobSet {
@@ -20,13 +27,16 @@ interface JobSet {
   levelAt: number | undefined;
   report: SubscriptionReport;
   readonly records: Map<string, JobRecord>;
+  readonly facts: Map<string, JobFacts>;
+  /** Pairs of an external URI and a job that was submitted with it. */
+  readonly submitted: (readonly [externalUri: string, jobId: string])[];
 }
 
 /**
  * The store's contract in its plainest form, in the memory of one process: what the store over Redis is compared with,
  * and what tests of other parts may stand on.
  */
-export class MemoryJobStore implements JobSink, JobLister, JobSetLife {
+export class MemoryJobStore implements JobSink, JobLister, JobLearner, JobDetailsLister, JobSetLife {
   private readonly jobSets = new Map<string, JobSet>();
   private readonly index = new Map<string, JobSetKey>();
 
@@ -35,16 +45,7 @@ export class MemoryJobStore implements JobSink, JobLister, JobSetLife {
 
   open(key: JobSetKey): Promise<JobSetWriter> {
     const tag = jobSetTag(key);
-    const jobSet = this.jobSets.get(tag) ?? {
-      cursor: '',
-      revision: 1,
-      interestAt: this.now(),
-      contactAt: this.now(),
-      levelAt: undefined,
-      report: { state: 'connecting' as const, reason: '' },
-      records: new Map<string, JobRecord>(),
-    };
-    this.jobSets.set(tag, jobSet);
+    const jobSet = this.takeUp(tag);
     let revision = jobSet.revision;
 
     const writer: JobSetWriter = {
@@ -70,35 +71,79 @@ export class MemoryJobStore implements JobSink, JobLister, JobSetLife {
       },
       reload: () => {
         const same = this.jobSets.get(tag) === jobSet && jobSet.cursor === writer.cursor;
-        if (same) revision = jobSet.revision;
+        if (same) {
+          revision = jobSet.revision;
+          Object.assign(writer, { unfinished: countUnfinished(jobSet) });
+        }
         return Promise.resolve(same);
       },
     };
     return Promise.resolve(writer);
   }
 
+  learnJobs(key: JobSetKey, jobs: readonly LearnedJob[]): Promise<void> {
+    if (jobs.length === 0) return Promise.resolve();
+    const jobSet = this.takeUp(jobSetTag(key));
+    const before = jobSet.records.size;
+    for (const job of jobs) {
+      this.index.set(job.jobId, key);
+      if (!jobSet.records.has(job.jobId)) jobSet.records.set(job.jobId, toLearnedRecord(job));
+      if (job.externalUri !== undefined) jobSet.submitted.push([job.externalUri, job.jobId]);
+    }
+    if (jobSet.records.size > before) jobSet.revision++;
+    return Promise.resolve();
+  }
+
+  learnFacts(key: JobSetKey, facts: ReadonlyMap<string, JobFacts>): Promise<void> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    for (const [jobId, known] of facts) {
+      if (jobSet?.records.has(jobId)) jobSet.facts.set(jobId, { ...jobSet.facts.get(jobId), ...known });
+    }
+    return Promise.resolve();
+  }
+
+  readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
+    const now = this.now();
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    const jobs = new Map<string, DetailedJob>();
+    if (jobSet === undefined) return Promise.resolve({ now, jobs });
+    for (const jobId of jobIds) {
+      const record = jobSet.records.get(jobId);
+      if (record !== undefined) jobs.set(jobId, { record, facts: jobSet.facts.get(jobId) ?? {} });
+    }
+    return Promise.resolve({ now, subscription: subscriptionOf(jobSet, now), jobs });
+  }
+
+  readUri(
+    key: JobSetKey,
+    externalUri: string,
+  ): Promise<{ readonly submitted: readonly string[]; readonly annotated: readonly string[] }> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    const submitted = new Set(
+      jobSet?.submitted.filter(([uri]) => uri === externalUri).map(([, jobId]) => jobId),
+    );
+    const annotated = Array.from(jobSet?.records ?? [])
+      .filter(([, record]) => record.externalUri === externalUri)
+      .map(([jobId]) => jobId);
+    return Promise.resolve({ submitted: Array.from(submitted), annotated });
+  }
+
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
     const now = this.now();
     const jobSet = this.jobSets.get(jobSetTag(key));
     if (jobSet === undefined) return Promise.resolve({ now, jobs: new Map() });
-    const stalled = now - jobSet.contactAt > STALLED_AFTER_MS;
     return Promise.resolve({
       now,
-      subscription: {
-        state: stalled ? 'stalled' : jobSet.report.state,
-        reason: stalled
-          ? `no ingester has written for ${Math.round((now - jobSet.contactAt) / 1000)} s`
-          : jobSet.report.reason,
-        ...(jobSet.levelAt !== undefined && { levelAt: jobSet.levelAt }),
-      },
+      subscription: subscriptionOf(jobSet, now),
       jobs: new Map(
         jobIds.flatMap((jobId) => {
           const record = jobSet.records.get(jobId);
           if (record === undefined) return [];
-          const { state, changedAt, failure, cancellation } = record;
+          const { state, changedAt, failure, cancellation, lastEvent } = record;
           const status = {
             state,
             changedAt,
+            ...(lastEvent === undefined && { learned: true as const }),
             ...(failure !== undefined && { failure }),
             ...(cancellation !== undefined && { cancellation }),
           };
@@ -137,6 +182,22 @@ export class MemoryJobStore implements JobSink, JobLister, JobSetLife {
     return Promise.resolve(this.jobSets.delete(jobSetTag(key)));
   }
 
+  private takeUp(tag: string): JobSet {
+    const jobSet = this.jobSets.get(tag) ?? {
+      cursor: '',
+      revision: 1,
+      interestAt: this.now(),
+      contactAt: this.now(),
+      levelAt: undefined,
+      report: { state: 'connecting' as const, reason: '' },
+      records: new Map<string, JobRecord>(),
+      facts: new Map<string, JobFacts>(),
+      submitted: [],
+    };
+    this.jobSets.set(tag, jobSet);
+    return jobSet;
+  }
+
   private apply(key: JobSetKey, jobSet: JobSet, { cursor, records, subscription }: Batch): void {
     for (const [jobId, record] of records) {
       this.index.set(jobId, key);
@@ -150,6 +211,15 @@ export class MemoryJobStore implements JobSink, JobLister, JobSetLife {
     jobSet.levelAt = subscription.levelAt ?? jobSet.levelAt;
     jobSet.contactAt = this.now();
   }
+}
+
+function subscriptionOf({ contactAt, report, levelAt }: JobSet, now: number): SubscriptionView {
+  const stalled = now - contactAt > STALLED_AFTER_MS;
+  return {
+    state: stalled ? 'stalled' : report.state,
+    reason: stalled ? `no ingester has written for ${Math.round((now - contactAt) / 1000)} s` : report.reason,
+    ...(levelAt !== undefined && { levelAt }),
+  };
 }
 
 function countUnfinished(jobSet: JobSet): number {

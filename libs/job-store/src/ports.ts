@@ -99,7 +99,10 @@ export interface JobSetView {
 /** Where readers ask. One round trip a call, and no write. */
 export interface JobLister {
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView>;
-  /** The job set each job is in, as far as it is known. It may name a job set that does not hold the job: ask there. */
+  /**
+   * The job set each job is in, as far as it is known. It may name a job set that does not hold the job (for 10 min at most, since
+   * what was found is remembered so long, without a round trip): ask there.
+   */
   locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>>;
 }
 

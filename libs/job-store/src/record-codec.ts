@@ -132,6 +132,13 @@ export function decodeChangedAt(bytes: Buffer): number {
   return reader.signed();
 }
 
+/** Whether the stream has not shown the job yet, read without the rest. */
+export function isLearned(bytes: Buffer): boolean {
+  const reader = new ByteReader(bytes);
+  reader.byte();
+  return (reader.unsigned() & LAST_EVENT) === 0;
+}
+
 /** The inverse of {@link encodeRecord}, with the reasons put back. */
 export function decodeRecord(
   jobId: string,

@@ -47,7 +47,7 @@ export class RedisJobSetLife implements JobSetLife {
       await this.index.remove(jobIds.map(unpackJobId));
       await this.redis.unlink(bucketKey);
     }
-    for (const kind of ['reasons', 'words', 'uris', 'changes'] as const) {
+    for (const kind of ['reasons', 'words', 'uris', 'submitted-uris', 'facts', 'changes'] as const) {
       await this.redis.unlink(formatKey({ kind, jobSet: key, generation }));
     }
     return true;

@@ -1,32 +1,48 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
-import { packJobIds } from './job-id-codec.js';
+import { decodeFacts } from './facts-codec.js';
+import { packJobIds, unpackJobIds } from './job-id-codec.js';
 import { JobIndex } from './job-index.js';
 import {
   STALLED_AFTER_MS,
+  type DetailedJob,
+  type JobDetailsLister,
   type JobLister,
+  type JobSetDetails,
   type JobSetView,
   type JobStatus,
   type SubscriptionState,
   type SubscriptionView,
 } from './ports.js';
-import { decodeChangedAt, decodeReasons, decodeState } from './record-codec.js';
+import {
+  decodeChangedAt,
+  decodeReasons,
+  decodeRecord,
+  decodeState,
+  isLearned,
+  type WordOf,
+} from './record-codec.js';
 import { readJobsReply, type ReadJobs } from './jobs-reply.js';
 import { withScripts, type RedisClient, type Scripts } from './scripts.js';
+import { WordReader } from './word-reader.js';
 
 /** The lister over Redis 7.0 or later, single or Cluster. */
-export class RedisJobLister implements JobLister {
+export class RedisJobLister implements JobLister, JobDetailsLister {
   private readonly redis: RedisClient & Scripts;
   private readonly index: JobIndex;
+  private readonly words = new WordReader();
 
-  constructor(redis: RedisClient) {
+  /** @param now The clock for what is kept in memory: milliseconds. */
+  constructor(redis: RedisClient, now?: () => number) {
     this.redis = withScripts(redis);
-    this.index = new JobIndex(redis);
+    this.index = new JobIndex(redis, now);
   }
 
   async read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
-    const meta = formatKey({ kind: 'meta', jobSet: key });
-    const reply = readJobsReply(await this.redis.readJobsBuffer(meta, packJobIds(jobIds)), jobIds.length);
+    const reply = readJobsReply(
+      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds)),
+      jobIds.length,
+    );
     const { now, subscription } = reply;
     const jobs = new Map<string, JobStatus>();
     if (subscription === undefined) return { now, jobs };
@@ -38,9 +54,57 @@ export class RedisJobLister implements JobLister {
     return { now, subscription: toSubscription(now, subscription), jobs };
   }
 
+  async readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
+    const reply = readJobsReply(
+      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds), 'facts'),
+      jobIds.length,
+      true,
+    );
+    const { now, generation, subscription } = reply;
+    if (generation === undefined || subscription === undefined) return { now, jobs: new Map() };
+    const words = formatKey({ kind: 'words', jobSet: key, generation });
+    const jobs = await this.words.decode(
+      generation,
+      (wordOf) => toDetails(jobIds, reply, wordOf),
+      (numbers) => this.redis.hmget(words, ...numbers.map(String)),
+    );
+    return { now, subscription: toSubscription(now, subscription), jobs };
+  }
+
+  async readUri(
+    key: JobSetKey,
+    externalUri: string,
+  ): Promise<{ readonly submitted: readonly string[]; readonly annotated: readonly string[] }> {
+    const [submitted, annotated] = await this.redis.readUriBuffer(metaKey(key), externalUri);
+    return { submitted: unpackJobIds(submitted), annotated: unpackJobIds(annotated) };
+  }
+
   async locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>> {
     return this.index.locate(jobIds);
   }
+}
+
+function metaKey(key: JobSetKey): string {
+  return formatKey({ kind: 'meta', jobSet: key });
+}
+
+function toDetails(
+  jobIds: readonly string[],
+  { records, facts, reasons }: ReadJobs,
+  wordOf: WordOf,
+): Map<string, DetailedJob> {
+  const jobs = new Map<string, DetailedJob>();
+  records.forEach((record, i) => {
+    const jobId = jobIds[i];
+    if (record === undefined || jobId === undefined) return;
+    const told = reasons.get(i);
+    const known = facts[i];
+    jobs.set(jobId, {
+      record: decodeRecord(jobId, record, told && decodeReasons(told.toString()), wordOf),
+      facts: known === undefined ? {} : decodeFacts(known.toString()),
+    });
+  });
+  return jobs;
 }
 
 function toStatus(record: Buffer, reasons: Buffer | undefined): JobStatus {
@@ -48,6 +112,7 @@ function toStatus(record: Buffer, reasons: Buffer | undefined): JobStatus {
   return {
     state: decodeState(record),
     changedAt: decodeChangedAt(record),
+    ...(isLearned(record) && { learned: true as const }),
     ...(failure !== undefined && { failure }),
     ...(cancellation !== undefined && { cancellation }),
   };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { JobRecord, JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import { BoundedCache } from './bounded-cache.js';
+import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
 import { packJobId, packJobIds } from './job-id-codec.js';
 import { JobIndex } from './job-index.js';
 import { StaleWriterError, type Batch, type JobSetWriter, type JobSink } from './ports.js';
@@ -9,10 +10,6 @@ import { decodeReasons, decodeRecord, encodeReasons, encodeRecord, reasonsOf } f
 import { readJobsReply } from './jobs-reply.js';
 import { RedisTime } from './redis-time.js';
 import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from './scripts.js';
-
-/** How long changes are kept for watchers that come back, and about how many a job set. */
-const CHANGES_TTL_SECONDS = 900;
-const CHANGES_KEPT = 1000;
 
 /** Records of all job sets together that writers keep in memory, so that the next batch need not read them. */
 const RECORDS_CACHED = 50_000;
@@ -33,12 +30,13 @@ interface Shared {
   readonly index: JobIndex;
   readonly records: BoundedCache<string, JobRecord>;
   readonly options: RedisSinkOptions;
+  /** How many times writers took a job set up: each time what was read before may be old. */
+  takenUp: number;
 }
 
 /** The sink over Redis 7.0 or later, single or Cluster. */
 export class RedisJobSink implements JobSink {
   private readonly shared: Shared;
-  private opened = 0;
 
   constructor(redis: RedisClient, options: RedisSinkOptions) {
     this.shared = {
@@ -46,6 +44,7 @@ export class RedisJobSink implements JobSink {
       index: new JobIndex(redis),
       records: new BoundedCache(RECORDS_CACHED),
       options,
+      takenUp: 0,
     };
   }
 
@@ -59,7 +58,7 @@ export class RedisJobSink implements JobSink {
       options.ttlSeconds,
     );
     if (lost > 0) options.onLost(key, lost);
-    return new RedisJobSetWriter(this.shared, key, meta, `${this.opened++}`, {
+    return new RedisJobSetWriter(this.shared, key, meta, {
       time: new RedisTime(now),
       generation: generation.toString(),
       cursor: cursor.toString(),
@@ -87,6 +86,7 @@ class RedisJobSetWriter implements JobSetWriter {
   private revision: number;
   private readonly time: RedisTime;
   private readonly generation: string;
+  private takenUp: number;
   private readonly words = new Map<number, string>();
   private readonly numbers = new Map<string, number>();
 
@@ -94,9 +94,9 @@ class RedisJobSetWriter implements JobSetWriter {
     private readonly shared: Shared,
     readonly key: JobSetKey,
     private readonly meta: string,
-    private readonly id: string,
     position: Position,
   ) {
+    this.takenUp = shared.takenUp++;
     this.time = position.time;
     this.generation = position.generation;
     this.cursor = position.cursor;
@@ -146,11 +146,10 @@ class RedisJobSetWriter implements JobSetWriter {
     };
     for (const [jobId, record] of records) {
       const before = this.shared.records.get(this.cacheKey(jobId));
-      const id = packJobId(jobId);
-      args.push(id, encodeRecord(jobId, record, wordNumber), changedReasons(before, record));
+      args.push(packJobId(jobId), encodeRecord(jobId, record, wordNumber), changedReasons(before, record));
       if (before === undefined) newJobs.push(jobId);
       if (record.externalUri !== undefined && before?.externalUri === undefined) {
-        uris.push(record.externalUri, Buffer.concat([Buffer.of(id.length >> 8, id.length & 255), id]));
+        uris.push(record.externalUri, packJobIds([jobId]));
       }
     }
     try {
@@ -194,8 +193,19 @@ class RedisJobSetWriter implements JobSetWriter {
     }
   }
 
-  reload(): Promise<boolean> {
-    return Promise.resolve(false);
+  async reload(): Promise<boolean> {
+    const { redis } = this.shared;
+    const words = formatKey({ kind: 'words', jobSet: this.key, generation: this.generation });
+    const [[generation, cursor, revision, unfinished], numbered] = await Promise.all([
+      redis.hmget(this.meta, 'generation', 'cursor', 'revision', 'unfinished'),
+      redis.hgetall(words),
+    ]);
+    if (generation !== this.generation || cursor !== this.cursor) return false;
+    for (const [number, word] of Object.entries(numbered)) this.learnWord(Number(number), word);
+    this.revision = Number(revision);
+    this.unfinished = Number(unfinished);
+    this.takenUp = this.shared.takenUp++;
+    return true;
   }
 
   private learnWord(number: number, word: string): void {
@@ -203,9 +213,9 @@ class RedisJobSetWriter implements JobSetWriter {
     this.numbers.set(word, number);
   }
 
-  /** What one writer read is good for it alone: another one may have written since. */
+  /** What was read is good for this writer alone, until it takes the job set up again: another one may have written since. */
   private cacheKey(jobId: string): string {
-    return `${this.id}:${jobId}`;
+    return `${this.takenUp}:${jobId}`;
   }
 }
 

@@ -1,7 +1,9 @@
 import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
 import { aBatch, aJobId, aJobSet, aRecord, describeStore, type StoreUnderTest } from './conformance.js';
+import type { JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import {
+  RedisJobLearner,
   RedisJobLister,
   RedisJobSetLife,
   RedisJobSink,
@@ -34,9 +36,16 @@ async function storeAt(target: RedisTarget): Promise<StoreUnderTest> {
     const [seconds, micros] = (await writer.time()).map(Number);
     return (seconds ?? 0) * 1000 + (micros ?? 0) / 1000;
   };
+  let kept = 0;
   return {
-    sink: new RedisJobSink(writer, { ttlSeconds: TTL_SECONDS, onLost: () => {}, onKept: () => {} }),
+    sink: new RedisJobSink(writer, {
+      ttlSeconds: TTL_SECONDS,
+      onLost: () => {},
+      onKept: (_, jobs) => (kept += jobs),
+    }),
+    kept: () => kept,
     lister: new RedisJobLister(reader),
+    learner: new RedisJobLearner(reader, TTL_SECONDS),
     life: new RedisJobSetLife(writer, TTL_SECONDS),
     pass: async (ms) => {
       const until = (await time()) + ms;
@@ -86,6 +95,16 @@ describe('Redis keys of a job set', () => {
     return (await redis.keys(pattern)).sort();
   }
 
+  async function learnSomething(key: JobSetKey): Promise<void> {
+    const jobId = aJobId();
+    const learner = new RedisJobLearner(redis, TTL_SECONDS);
+    const failure = { reason: 'r' };
+    await learner.learnJobs(key, [
+      { jobId, state: 'FAILED', changedAt: 1, failure, externalUri: 'airflow://y' },
+    ]);
+    await learner.learnFacts(key, new Map([[jobId, { error: 'e' }]]));
+  }
+
   it('begin anew with another generation where a bucket is gone: a cursor without its records would lose jobs', async () => {
     const key = aJobSet();
     const jobId = aJobId();
@@ -112,8 +131,10 @@ describe('Redis keys of a job set', () => {
       ]),
     );
     await writer.write(aBatch('1:0:0:1', jobs));
+    await learnSomething(key);
+    await learnSomething(aJobSet());
     const names = await keys('*');
-    expect(names.length).toBeGreaterThan(6);
+    expect(names.length).toBeGreaterThan(14);
     for (const name of names) expect([name, await redis.ttl(name)]).toEqual([name, expect.any(Number)]);
     for (const name of names) expect(await redis.ttl(name)).toBeGreaterThan(0);
   });
@@ -124,12 +145,13 @@ describe('Redis keys of a job set', () => {
     await writer.write(
       aBatch('1:0:0:1', { [aJobId()]: aRecord('RUNNING', { failure: { reason: 'first run' } }) }),
     );
+    await learnSomething(key);
     const life = new RedisJobSetLife(redis, TTL_SECONDS);
     const names = (await keys('*')).filter((name) => !name.endsWith(':c') && !name.includes('index'));
     const soon = () => Promise.all(names.map((name) => redis.expire(name, 50)));
     const meta = formatKey({ kind: 'meta', jobSet: key });
     const ofJobSet = names.filter((name) => name.startsWith(meta.slice(0, -'meta'.length)));
-    expect(ofJobSet.length).toBeGreaterThanOrEqual(3);
+    expect(ofJobSet.length).toBeGreaterThanOrEqual(5);
 
     await redis.hset(meta, 'renewed', Date.now() - TTL_SECONDS * 1_000);
     await soon();
@@ -147,10 +169,28 @@ describe('Redis keys of a job set', () => {
     const writer = await sink.open(key);
     const jobs = Object.fromEntries(Array.from({ length: 300 }, () => [aJobId(), aRecord('SUCCEEDED')]));
     await writer.write(aBatch('1:0:0:1', jobs));
+    await learnSomething(key);
     expect(await new RedisJobSetLife(redis, TTL_SECONDS).remove(key, 0)).toBe(true);
     const tag = formatKey({ kind: 'meta', jobSet: key }).replace(/^.*(\{.*\}).*$/, '$1');
     expect((await keys('*')).filter((name) => name.includes(tag))).toEqual([]);
     expect((await lister.locate(Object.keys(jobs))).size).toBe(0);
+  });
+
+  it('of many jobs are looked up once, and again after a while: a job set that was deleted is forgotten', async () => {
+    const [key, later, jobId] = [aJobSet(), aJobSet(), aJobId()];
+    const learner = new RedisJobLearner(redis, TTL_SECONDS);
+    let now = 0;
+    const remembering = new RedisJobLister(redis, () => now);
+    const locate = async () => (await remembering.locate([jobId])).get(jobId);
+    const job = { jobId, state: 'QUEUED', changedAt: 1 } as const;
+    expect(await locate()).toBeUndefined();
+    await learner.learnJobs(key, [job]);
+    expect(await locate()).toEqual(key);
+    await new RedisJobSetLife(redis, TTL_SECONDS).remove(key, 0);
+    await learner.learnJobs(later, [job]);
+    expect(await locate()).toEqual(key);
+    now = 600_000;
+    expect(await locate()).toEqual(later);
   });
 
   it('tell a reader nothing of a server that is away, at once', async () => {

@@ -1,10 +1,14 @@
 import type { Cluster, Redis } from 'ioredis';
 import buckets from './lua/buckets.lua';
+import learnFacts from './lua/learnFacts-1.lua';
+import learnJobs from './lua/learnJobs-1.lua';
 import openJobSet from './lua/openJobSet-1.lua';
 import readJobs from './lua/readJobs-1.lua';
+import readUri from './lua/readUri-1.lua';
 import removeJobSet from './lua/removeJobSet-1.lua';
 import touchJobSet from './lua/touchJobSet-1.lua';
 import writeJobSet from './lua/writeJobSet-1.lua';
+import writing from './lua/writing.lua';
 
 export type RedisClient = Redis | Cluster;
 export type ScriptArgument = string | number | Buffer;
@@ -27,16 +31,21 @@ export interface Scripts {
     ]
   >;
   writeJobSet: Script<[now: number, revision?: number, unfinished?: number, kept?: number]>;
+  learnJobs: Script<number>;
+  learnFacts: Script<null>;
   readJobsBuffer: Script<JobsReply>;
+  readUriBuffer: Script<[submitted: Buffer, annotated: Buffer]>;
   touchJobSet: Script<0 | 1 | 2>;
   removeJobSet: Script<[generation?: string, buckets?: string]>;
 }
 
 /** The client with the scripts on it. May be called again for the same client. */
 export function withScripts<T extends RedisClient>(client: T): T & Scripts {
-  const scripts = { openJobSet, writeJobSet, readJobs, touchJobSet, removeJobSet };
-  for (const [name, lua] of Object.entries(scripts)) {
-    client.defineCommand(name, { numberOfKeys: 1, lua: `${buckets}\n${lua}` });
-  }
+  const reading = { readJobs, readUri, touchJobSet, removeJobSet, learnFacts };
+  const ofRecords = { openJobSet, writeJobSet, learnJobs };
+  const define = (name: string, ...parts: string[]): void =>
+    client.defineCommand(name, { numberOfKeys: 1, lua: parts.join('\n') });
+  for (const [name, lua] of Object.entries(reading)) define(name, buckets, lua);
+  for (const [name, lua] of Object.entries(ofRecords)) define(name, buckets, writing, lua);
   return client as T & Scripts;
 }

@@ -23,7 +23,11 @@ export class Metrics {
   readonly batchesWritten = this.counter('batches_written_total', 'Batches written to Redis');
   readonly staleWrites = this.counter(
     'stale_writes_total',
-    'Writes refused because another holder wrote since',
+    'Writes refused because somebody else wrote the job set since: a query that learned of a job, or another holder',
+  );
+  readonly reopenedJobSets = this.counter(
+    'reopened_job_sets_total',
+    'Job sets opened again because another holder followed them, or Redis lost writes',
   );
   readonly oddMessages = this.counter(
     'odd_messages_total',

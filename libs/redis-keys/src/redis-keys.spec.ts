@@ -16,7 +16,11 @@ const shard = fc.nat(32_767);
 const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
   fc.record({ kind: fc.constant('meta' as const), jobSet }),
   fc.record({ kind: fc.constant('bucket' as const), jobSet, generation, bucket: fc.nat() }),
-  fc.record({ kind: fc.constantFrom('reasons', 'words', 'uris', 'changes'), jobSet, generation }),
+  fc.record({
+    kind: fc.constantFrom('reasons', 'words', 'uris', 'submitted-uris', 'facts', 'changes'),
+    jobSet,
+    generation,
+  }),
   fc.record({ kind: fc.constantFrom('job-index', 'demand'), shard }),
   fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{16}$/) }),
   fc.constantFrom({ kind: 'replicas' as const }, { kind: 'sweeper' as const }),

@@ -29,8 +29,12 @@ export type RedisKey =
   | { readonly kind: 'reasons'; readonly jobSet: JobSetKey; readonly generation: string }
   /** Hash: number → a word (cluster, node, pool, …) that records refer to by its number. */
   | { readonly kind: 'words'; readonly jobSet: JobSetKey; readonly generation: string }
-  /** Hash: external URI → the job ids submitted with it. */
+  /** Hash: external URI → the job ids that carry it as their annotation. */
   | { readonly kind: 'uris'; readonly jobSet: JobSetKey; readonly generation: string }
+  /** Hash: external URI → the job ids that were submitted with it, as far as a submit told it. */
+  | { readonly kind: 'submitted-uris'; readonly jobSet: JobSetKey; readonly generation: string }
+  /** Hash: job id → what only Armada's own `api.Jobs` tells of it. */
+  | { readonly kind: 'facts'; readonly jobSet: JobSetKey; readonly generation: string }
   /** Stream: changes of state, capped. */
   | { readonly kind: 'changes'; readonly jobSet: JobSetKey; readonly generation: string }
   /** Hash: hash of a job id → reference of its job set. */
@@ -44,8 +48,15 @@ export type RedisKey =
   /** String: the replica whose turn it is to sweep, for a time. */
   | { readonly kind: 'sweeper' };
 
-/** What the keys of a generation begin with; the scripts add `r0`, `r1`, … (buckets), `f`, `d`, `u` or `c`. */
-const PARTS = { reasons: 'f', words: 'd', uris: 'u', changes: 'c' } as const;
+/** What the keys of a generation begin with; the scripts add `r0`, `r1`, … (buckets) or one of these. */
+const PARTS = {
+  reasons: 'f',
+  words: 'd',
+  uris: 'u',
+  'submitted-uris': 's',
+  facts: 'a',
+  changes: 'c',
+} as const;
 
 /** Writes a key. All keys are built here and nowhere else, but for the parts that the scripts add to a meta key. */
 export function formatKey(key: RedisKey): string {
@@ -57,6 +68,8 @@ export function formatKey(key: RedisKey): string {
     case 'reasons':
     case 'words':
     case 'uris':
+    case 'submitted-uris':
+    case 'facts':
     case 'changes':
       return `${generationPrefix(key.jobSet, key.generation)}${PARTS[key.kind]}`;
     case 'job-index':
@@ -75,7 +88,7 @@ function generationPrefix(jobSet: JobSetKey, generation: string): string {
   return `ajs:{${jobSetTag(jobSet)}}:${generation}:`;
 }
 
-const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fduc])|r(0|[1-9]\d*)))$/;
+const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fdusac])|r(0|[1-9]\d*)))$/;
 const ACROSS = /^ajs:(?:(jobs|demand):(0|[1-9]\d*)|set:([0-9a-f]+)|(replicas|sweeper))$/;
 
 /** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */

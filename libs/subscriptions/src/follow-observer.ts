@@ -12,7 +12,9 @@ export interface FollowObserver {
   streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number, inARow: number): void;
   /** A batch is in Redis. */
   applied(messages: number): void;
-  /** Somebody else wrote the job set: it is opened again and followed from where it stands. */
+  /** Somebody else wrote the job set: the holder looks whether it stands where it was, and goes on if so. */
+  reloading(key: JobSetKey): void;
+  /** Somebody else follows the job set: it is opened again and followed from where it stands. */
   staleWriter(key: JobSetKey): void;
   /** Redis did not take a batch or did not answer; it is tried again. */
   writeFailed(key: JobSetKey, error: Error): void;

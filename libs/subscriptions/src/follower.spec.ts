@@ -30,6 +30,7 @@ function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
       streamEnded: (_, { kind }, __, inARow) => ends.push([kind, inARow]),
       applied: ignore,
       staleWriter: (key) => stale.push(key),
+      reloading: ignore,
       writeFailed: ignore,
     },
     timing: { ...FOLLOW_TIMING, silenceCheck: HOURS, ...timing },
@@ -208,6 +209,18 @@ describe('a follower', () => {
       source.live.find(({ request }) => request.from === '9:0:0:1'),
     );
     expect(read.request.watch).toBe(false);
+  });
+
+  it('keeps its streams open while something is learned', async () => {
+    const { store, source, catchUp, stale, inState, view } = follow({ contactEvery: 0 });
+    const watch = await catchUp(running(1));
+    await inState('live');
+    await store.learnJobs(KEY, [{ jobId: 'learned', state: 'QUEUED', changedAt: 1 }]);
+    watch.listener.message(aMessage(2, { kind: 'succeeded', jobId: 'job', at: 2, placement: {} }));
+    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'SUCCEEDED');
+    expect(source.live).toEqual([watch]);
+    expect(source.opened).toHaveLength(2);
+    expect(stale).toEqual([]);
   });
 
   it('writes signs of life while nothing comes', async () => {

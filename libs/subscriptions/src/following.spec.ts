@@ -69,6 +69,7 @@ function replica(id: string, { sliceMs = 60_000, lifetime = LIFETIME } = {}) {
     streamEnded: ignore,
     applied: ignore,
     staleWriter: ignore,
+    reloading: ignore,
     writeFailed: ignore,
   };
   const turns = new Turns({

@@ -55,6 +55,7 @@ async function setUp() {
     streamEnded: ignore,
     applied: ignore,
     staleWriter: ignore,
+    reloading: ignore,
     writeFailed: (_, error) => writeFailures.push(error),
   };
   const intake = new Intake({
@@ -163,7 +164,45 @@ describe('the intake of a job set', () => {
     expect(writer.batches).toEqual([]);
   });
 
-  it('ends when somebody else wrote the job set', async () => {
+  it('goes on with the same batch where something was learned, folded over that', async () => {
+    const { store, intake, writer, failures } = await setUp();
+    await store.learnJobs(KEY, [
+      { jobId: 'a', state: 'QUEUED', changedAt: 1, submittedAt: 7 },
+      { jobId: 'b', state: 'FAILED', changedAt: 1 },
+    ]);
+    intake.accept(running(1, 'a'));
+    intake.accept(running(2, 'b'));
+    await eventually('it is written', () => writer.cursor === '2:0:0:1');
+    const { jobs } = await store.readDetails(KEY, ['a', 'b']);
+    expect(jobs.get('a')?.record).toMatchObject({ state: 'RUNNING', submittedAt: 7 });
+    expect(jobs.get('b')?.record.state).toBe('FAILED');
+    expect(failures).toEqual([]);
+  });
+
+  it('tries to take the job set up again while Redis is away', async () => {
+    const { store, intake, writer, writeFailures } = await setUp();
+    await store.learnJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
+    const reload = writer.reload.bind(writer);
+    let left = 2;
+    writer.reload = () => (left-- > 0 ? Promise.reject(new Error('Redis is away')) : reload());
+    intake.accept(running(1, 'a'));
+    await eventually('it is written', () => writer.cursor === '1:0:0:1');
+    expect(writeFailures).toHaveLength(2);
+  });
+
+  it('does not take the job set up again without the lease', async () => {
+    const { store, intake, writer, failures, lease } = await setUp();
+    await store.learnJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
+    writer.before = () => {
+      lease.held = false;
+      return Promise.resolve();
+    };
+    intake.accept(running(1, 'a'));
+    await eventually('it fails', () => failures[0] instanceof LeaseLostError);
+    expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('QUEUED');
+  });
+
+  it('ends when somebody else follows the job set', async () => {
     const { store, intake, failures } = await setUp();
     const other = await store.open(KEY);
     await other.write({ cursor: '9:0:0:1', records: new Map(), subscription: { state: 'live', reason: '' } });

@@ -25,7 +25,7 @@ export interface IntakeOptions {
   readonly observer: FollowObserver;
   /** Asks the streams to stop (`true`) or go on delivering. */
   readonly hold: (held: boolean) => void;
-  /** Called once when nothing more can be written: the writer is stale or the lease lost. */
+  /** Called once when nothing more can be written: somebody else follows the job set, or the lease is lost. */
   readonly failed: (error: Error) => void;
 }
 
@@ -140,9 +140,13 @@ export class Intake {
     const { writer, lease, observer } = this.options;
     const marker = this.level;
     const level = this.levelWith(messages.length);
+    let stale: StaleWriterError | undefined;
     for (;;) {
       if (!lease.isHeld()) throw new LeaseLostError();
       try {
+        // Somebody else wrote: something learned leaves the job set where it stood, and the same batch is folded again.
+        if (stale !== undefined && !(await writer.reload())) throw stale;
+        stale = undefined;
         const known = await writer.load(jobIdsOf(messages));
         await writer.write({
           cursor: messages.at(-1)?.cursor ?? writer.cursor,
@@ -156,7 +160,12 @@ export class Intake {
         });
         break;
       } catch (error) {
-        if (error instanceof StaleWriterError) throw error;
+        if (error instanceof StaleWriterError) {
+          if (error === stale) throw error;
+          stale = error;
+          observer.reloading(writer.key);
+          continue;
+        }
         observer.writeFailed(writer.key, error as Error);
         await sleep(this.backoff.next(), undefined, { signal: this.stopping.signal });
       }

@@ -39,7 +39,8 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Pushes the time to live of a generation's keys ahead; says how many of those that the meta counts are there.
+-- Pushes the time to live of a generation's keys ahead; says how many of those that the meta counts are there. Learned URIs
+-- and facts are not counted: what is lost of them is asked of Armada again.
 local function renewKeys(prefix, buckets, seconds)
   local found = 0
   for bucket = 0, buckets - 1 do
@@ -48,5 +49,18 @@ local function renewKeys(prefix, buckets, seconds)
   for _, part in ipairs({ 'f', 'd', 'u' }) do
     found = found + redis.call('EXPIRE', prefix .. part, seconds)
   end
+  for _, part in ipairs({ 's', 'a' }) do redis.call('EXPIRE', prefix .. part, seconds) end
   return found
+end
+
+local RENEW_AFTER = 100 -- a tenth of the time to live, in ms
+
+-- Pushes the time to live of meta ahead, and from time to time that of all keys: a job set can be asked about for longer
+-- than that without being opened or written anew. Says whether of all.
+local function keepAlive(meta, generation, buckets, renewed, time, seconds)
+  redis.call('EXPIRE', meta, seconds)
+  if time - (tonumber(renewed) or 0) < seconds * RENEW_AFTER then return false end
+  renewKeys(prefixOf(meta, generation), tonumber(buckets), seconds)
+  redis.call('HSET', meta, 'renewed', time)
+  return true
 end

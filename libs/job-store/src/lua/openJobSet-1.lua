@@ -19,11 +19,10 @@ end
 if not generation or lost > 0 then
   generation = ARGV[1]
   m = { generation, '', '1', '0' }
-  redis.call('HSET', meta, 'generation', generation, 'cursor', '', 'revision', 1, 'unfinished', 0, 'jobs', 0,
-    'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'level', '', 'contact', time)
+  begin(meta, generation, time)
+else
+  redis.call('HSET', meta, 'renewed', time)
 end
-redis.call('HSETNX', meta, 'interest', time)
-redis.call('HSET', meta, 'renewed', time)
 redis.call('EXPIRE', meta, ARGV[2])
 local words = redis.call('HGETALL', prefixOf(meta, generation) .. 'd')
 return { time, generation, m[2], m[3], m[4], lost, words }

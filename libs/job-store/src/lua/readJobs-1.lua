@@ -4,9 +4,10 @@
   Input:
     KEYS[1]  meta
     ARGV[1]  job ids, each behind its length in two bytes: one argument costs a client less than many
+    ARGV[2]  'facts' if they are wanted too
   Output:
     { now (ms), generation, subscription's state, reason, level (ms or ''), contact (ms),
-      the record of each job or nil,
+      the record of each job or nil, then the facts of each or nil where they are wanted,
       then for each job that has reasons: which one (0 is the first), its reasons }; { now (ms) } where the job set has no keys
 ]]
 local m = redis.call('HMGET', KEYS[1], 'generation', 'state', 'reason', 'level', 'contact', 'buckets')
@@ -16,7 +17,7 @@ local reply = { now(), m[1], m[2], m[3], m[4], m[5] }
 local buckets = tonumber(m[6])
 local level = levelOf(buckets)
 local ids, at, number = ARGV[1], 1, 0
-local reasons = {}
+local reasons, facts = {}, {}
 while at <= #ids do
   local high, low = string.byte(ids, at, at + 1)
   local id = string.sub(ids, at + 2, at + 1 + high * 256 + low)
@@ -27,7 +28,9 @@ while at <= #ids do
     reasons[#reasons + 1] = number
     reasons[#reasons + 1] = redis.call('HGET', prefix .. 'f', id)
   end
+  if ARGV[2] == 'facts' then facts[number + 1] = record and redis.call('HGET', prefix .. 'a', id) end
   number = number + 1
 end
+for i = 1, #facts do reply[#reply + 1] = facts[i] end
 for _, told in ipairs(reasons) do reply[#reply + 1] = told end
 return reply

@@ -23,36 +23,10 @@
 ]]
 local meta = KEYS[1]
 local time = now()
-local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision', 'buckets', 'jobs', 'unfinished', 'keys')
+local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision')
 if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return { time } end
-
-local prefix = prefixOf(meta, m[1])
-local revision = m[3] + 1
-local buckets, jobs, unfinished, keys = tonumber(m[4]), tonumber(m[5]), tonumber(m[6]), tonumber(m[7])
-local level = levelOf(buckets)
-local kept, changes = 0, 0
-
-local function put(key, field, value)
-  if redis.call('HSET', key, field, value) == 1 and redis.call('HLEN', key) == 1 then
-    keys = keys + 1
-    redis.call('EXPIRE', key, ARGV[8])
-  end
-end
-
-local function grow()
-  local from = prefix .. 'r' .. (buckets - level)
-  local to = buckets
-  buckets = buckets + 1
-  level = levelOf(buckets)
-  local entries = redis.call('HGETALL', from)
-  for i = 1, #entries, 2 do
-    if bucketOf(entries[i], buckets, level) == to then
-      put(prefix .. 'r' .. to, entries[i], entries[i + 1])
-      redis.call('HDEL', from, entries[i])
-    end
-  end
-  if #entries > 0 and redis.call('EXISTS', from) == 0 then keys = keys - 1 end
-end
+local g = open(meta, m[1], m[3], ARGV[8])
+local kept = 0
 
 local at = 11
 local function take()
@@ -62,40 +36,26 @@ end
 
 for _ = 1, tonumber(ARGV[at]) do
   local id, record, reasons = take(), take(), take()
-  local is = string.byte(record)
-  local old = redis.call('HGET', prefix .. 'r' .. bucketOf(id, buckets, level), id)
-  local was = old and string.byte(old)
+  local old = recordOf(g, id)
+  local is, was = string.byte(record), old and string.byte(old)
   if was and was >= TERMINAL and was % STATE ~= is % STATE then
     kept = kept + 1
   else
-    if not old then
-      jobs = jobs + 1
-      if is < TERMINAL then unfinished = unfinished + 1 end
-      if jobs > buckets * JOBS_PER_BUCKET then grow() end
-    elseif was < TERMINAL and is >= TERMINAL then
-      unfinished = unfinished - 1
-    end
-    put(prefix .. 'r' .. bucketOf(id, buckets, level), id, record)
-    if reasons ~= '' then put(prefix .. 'f', id, reasons) end
-    if not old or was % STATE ~= is % STATE then
-      redis.call('XADD', prefix .. 'c', 'MAXLEN', '~', ARGV[10], revision .. '-' .. changes, 'j', string.char(is) .. id)
-      changes = changes + 1
-    end
+    putRecord(g, id, record, reasons, old, ARGV[10])
   end
 end
 
 at = at + 1
-for _ = 1, tonumber(ARGV[at]) do put(prefix .. 'd', take(), take()) end
+for _ = 1, tonumber(ARGV[at]) do put(g, 'd', take(), take()) end
 
 at = at + 1
 for _ = 1, tonumber(ARGV[at]) do
   local uri, id = take(), take()
-  local ids = redis.call('HGET', prefix .. 'u', uri) or ''
-  if not string.find(ids, id, 1, true) then put(prefix .. 'u', uri, ids .. id) end
+  local ids = idsWith(redis.call('HGET', g.prefix .. 'u', uri) or '', id)
+  if ids then put(g, 'u', uri, ids) end
 end
 
-if changes > 0 then redis.call('EXPIRE', prefix .. 'c', ARGV[9]) end
-redis.call('HSET', meta, 'cursor', ARGV[4], 'revision', revision, 'buckets', buckets, 'jobs', jobs, 'unfinished',
-  unfinished, 'keys', keys, 'state', ARGV[5], 'reason', ARGV[6], 'contact', time)
+close(g, ARGV[9])
+redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'contact', time)
 if ARGV[7] ~= '' then redis.call('HSET', meta, 'level', ARGV[7]) end
-return { time, revision, unfinished, kept }
+return { time, g.revision, g.unfinished, kept }

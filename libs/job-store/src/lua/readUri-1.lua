@@ -1,0 +1,14 @@
+--[[
+  Reads which jobs of a job set have an external URI.
+
+  Input:
+    KEYS[1]  meta
+    ARGV[1]  external URI
+  Output:
+    { job ids as learned when they were submitted, job ids as their annotation says }, each id behind its length in two
+    bytes; '' for none
+]]
+local generation = redis.call('HGET', KEYS[1], 'generation')
+if not generation then return { '', '' } end
+local prefix = prefixOf(KEYS[1], generation)
+return { redis.call('HGET', prefix .. 's', ARGV[1]) or '', redis.call('HGET', prefix .. 'u', ARGV[1]) or '' }

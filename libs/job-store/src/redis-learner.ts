@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import type { JobFacts, JobSetKey } from '@ajs/job-state';
+import { formatKey } from '@ajs/redis-keys';
+import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
+import { encodeFacts } from './facts-codec.js';
+import { packJobId, packJobIds } from './job-id-codec.js';
+import { JobIndex } from './job-index.js';
+import { toLearnedRecord } from './learned-record.js';
+import type { JobLearner, LearnedJob } from './ports.js';
+import { encodeReasons, encodeRecord, reasonsOf } from './record-codec.js';
+import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from './scripts.js';
+
+/** Learned by one script at the most: more would hold Redis for too long. */
+const LEARNED_AT_ONCE = 500;
+
+/** The learner over Redis 7.0 or later, single or Cluster. */
+export class RedisJobLearner implements JobLearner {
+  private readonly redis: RedisClient & Scripts;
+  private readonly index: JobIndex;
+
+  /** @param ttlSeconds The net under every key: what nobody renews goes after this time. */
+  constructor(
+    redis: RedisClient,
+    private readonly ttlSeconds: number,
+  ) {
+    this.redis = withScripts(redis);
+    this.index = new JobIndex(redis);
+  }
+
+  async learnJobs(key: JobSetKey, jobs: readonly LearnedJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    await Promise.all([
+      this.index.name(key, this.ttlSeconds),
+      this.index.add(
+        key,
+        jobs.map(({ jobId }) => jobId),
+        this.ttlSeconds,
+      ),
+    ]);
+    for (const some of inParts(jobs)) {
+      const uris = some.flatMap(({ jobId, externalUri }) =>
+        externalUri === undefined ? [] : [externalUri, packJobIds([jobId])],
+      );
+      await this.redis.learnJobs(
+        formatKey({ kind: 'meta', jobSet: key }),
+        randomBytes(8).toString('base64url'),
+        this.ttlSeconds,
+        CHANGES_TTL_SECONDS,
+        CHANGES_KEPT,
+        some.length,
+        ...some.flatMap(toArguments),
+        uris.length / 2,
+        ...uris,
+      );
+    }
+  }
+
+  async learnFacts(key: JobSetKey, facts: ReadonlyMap<string, JobFacts>): Promise<void> {
+    for (const some of inParts(Array.from(facts))) {
+      await this.redis.learnFacts(
+        formatKey({ kind: 'meta', jobSet: key }),
+        this.ttlSeconds,
+        ...some.flatMap(([jobId, known]) => [packJobId(jobId), encodeFacts(known)]),
+      );
+    }
+  }
+}
+
+function toArguments(job: LearnedJob): ScriptArgument[] {
+  const record = toLearnedRecord(job);
+  const reasons = reasonsOf(record);
+  return [
+    packJobId(job.jobId),
+    encodeRecord(job.jobId, record, hasNoWords),
+    reasons === undefined ? '' : encodeReasons(reasons),
+  ];
+}
+
+function hasNoWords(): never {
+  throw new Error('a learned record has no words');
+}
+
+function inParts<T>(all: readonly T[]): T[][] {
+  const parts: T[][] = [];
+  for (let at = 0; at < all.length; at += LEARNED_AT_ONCE) parts.push(all.slice(at, at + LEARNED_AT_ONCE));
+  return parts;
+}

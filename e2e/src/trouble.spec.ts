@@ -213,6 +213,10 @@ describe('trouble with Redis', () => {
     for (const app of [query.app, ingester]) {
       expect(app.logs.filter(({ msg }) => msg.startsWith('Redis is away'))).toHaveLength(1);
       expect(app.logs.filter(({ msg }) => msg === 'connected to Redis')).toHaveLength(2);
+      const troubles = app.logs
+        .filter(({ level }) => level === 'warn')
+        .map(({ msg, err }) => `${msg}: ${(err as Error | undefined)?.message}`);
+      expect(troubles).toEqual([...new Set(troubles)]);
     }
   }, 60_000);
 

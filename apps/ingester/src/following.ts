@@ -9,7 +9,7 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { logConnection, within, type Log, type Metrics } from '@ajs/observability';
+import { logConnection, nowAndThen, within, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import {
   Demand,
@@ -53,9 +53,10 @@ export class Following {
       keepFor: settings.deleteAfterPollMs,
     };
     const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
+    const isToBeTold = nowAndThen();
     const onError = (error: Error): void => {
       metrics.redisErrors.inc();
-      log.warn({ err: error }, 'Redis does not do what it is asked');
+      log[isToBeTold(error.message) ? 'warn' : 'debug']({ err: error }, 'Redis does not do what it is asked');
     };
     this.redis = this.connect('writer');
     logConnection(this.redis, log);

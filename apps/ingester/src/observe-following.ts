@@ -1,8 +1,9 @@
-import type { Log, Metrics } from '@ajs/observability';
+import { nowAndThen, type Log, type Metrics } from '@ajs/observability';
 import type { FollowObserver } from '@ajs/subscriptions';
 
 /** Following as logs and metrics tell it: a line where something begins, ends or fails, a number for the rest. */
 export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
+  const isToBeTold = nowAndThen();
   return {
     turnStarted: (key) => {
       metrics.followedJobSets.inc();
@@ -33,7 +34,8 @@ export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
     },
     writeFailed: (key, error) => {
       metrics.redisErrors.inc();
-      log.warn({ ...key, err: error }, 'a batch could not be written; it is tried again');
+      const level = isToBeTold(error.message) ? 'warn' : 'debug';
+      log[level]({ ...key, err: error }, 'a batch could not be written; it is tried again');
     },
   };
 }

@@ -114,6 +114,7 @@ describe('settings', () => {
     ['FORWARDED_SERVICES', 'Submit'],
     ['FORWARDED_SERVICES', 'api.Submit,api.Jobs'],
     ['FORWARDED_SERVICES', '/api.Submit/'],
+    ['SLICE_LENGTH', '25d'],
     ['MAX_FOLLOWED_JOB_SETS', '0'],
     ['MAX_FOLLOWED_JOB_SETS', '1e3'],
   ])('refuse %s=%s, and say the name, the value and what is allowed', (name, value) => {

@@ -10,15 +10,20 @@ export interface ListenAddress {
 
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 const MS_IN: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** What a timer of Node can wait, about 24.8 days, is not a limit here: nothing waits this long in one go. */
-const LONGEST_MS = 365 * 86_400_000;
 
-/** `500ms`, `10s`, `10m`, `24h`, `7d`: milliseconds; `undefined` where it is none of these, or out of bounds. */
-export function parseDuration(text: string, leastMs: number): number | undefined {
+/**
+ * `500ms`, `10s`, `10m`, `24h`, `7d`: milliseconds; `undefined` where it is none of these, or out of bounds. A timer of Node waits for
+ * 24 days at most, and not at all when it is told more: what a timer waits for in one go has its bound below that.
+ */
+export function parseDuration(text: string, leastMs: number, most = '365d'): number | undefined {
+  const ms = toMs(text);
+  return Number.isInteger(ms) && ms >= leastMs && ms <= toMs(most) ? ms : undefined;
+}
+
+/** NaN where the text is no time with its unit. */
+function toMs(text: string): number {
   const match = DURATION.exec(text);
-  if (match === null) return undefined;
-  const ms = Number(match[1]) * (MS_IN[match[2] ?? ''] ?? NaN);
-  return Number.isInteger(ms) && ms >= leastMs && ms <= LONGEST_MS ? ms : undefined;
+  return match === null ? NaN : Number(match[1]) * (MS_IN[match[2] ?? ''] ?? NaN);
 }
 
 /** A whole number between two bounds, themselves included. */

@@ -49,13 +49,13 @@ const listenAddress = (env: string, defaultText: string, about: string) =>
     parseHostPort(text, 0),
   );
 
-const duration = (env: string, defaultText: string, about: string, leastMs = 1_000) =>
+const duration = (env: string, defaultText: string, about: string, leastMs = 1_000, most = '365d') =>
   setting(
     env,
     defaultText,
     about,
-    `a time with its unit, such as ${defaultText} (ms, s, m, h or d), of at least ${leastMs} ms and at most 365d`,
-    (text) => parseDuration(text, leastMs),
+    `a time with its unit, such as ${defaultText} (ms, s, m, h or d), of at least ${leastMs} ms and at most ${most}`,
+    (text) => parseDuration(text, leastMs, most),
   );
 
 const count = (env: string, defaultText: string, about: string, least: number, most: number) =>
@@ -76,6 +76,7 @@ export const SETTINGS = {
     "Armada's gRPC address",
     'host:port, without a scheme',
     (text) => parseHostPort(text, 1),
+    withoutLogin,
   ),
   redis: setting(
     'REDIS_URL',
@@ -135,6 +136,8 @@ export const SETTINGS = {
     'SLICE_LENGTH',
     '10s',
     'ingester: how often a followed job set is looked at again: go on here, go elsewhere, or end',
+    1_000,
+    '1h',
   ),
   maxFollowedJobSets: count(
     'MAX_FOLLOWED_JOB_SETS',

@@ -38,16 +38,19 @@ function readRecording(file: string): Recording {
     const { id, message_b64 } = JSON.parse(line) as { id: string; message_b64: string };
     return { id, bytes: Buffer.from(message_b64, 'base64') };
   });
-  const first = messages[0] && EventStreamMessage.decode(messages[0].bytes).message?.events?.value;
-  if (first === undefined) throw new Error(`${file} does not begin with an event`);
+  // A message of a kind that we do not know names no job set.
+  const named = messages
+    .map(({ bytes }) => EventStreamMessage.decode(bytes).message?.events?.value)
+    .find((value) => value?.jobSetId);
+  if (named === undefined) throw new Error(`${file} holds no event that names its job set`);
   const status = JSON.parse(readFileSync(file.replace(/\.jsonl$/, '.status.json'), 'utf8')) as {
     job_states: Record<string, string>;
     job_errors?: Record<string, string>;
   };
   return {
     name: basename(file, '.jsonl'),
-    queue: first.queue,
-    jobSetId: first.jobSetId,
+    queue: named.queue,
+    jobSetId: named.jobSetId,
     messages,
     states: status.job_states,
     errors: status.job_errors ?? {},

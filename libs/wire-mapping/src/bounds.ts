@@ -8,11 +8,14 @@ export const LONGEST_NAME = 253;
 export const LONGEST_EXTERNAL_URI = 1_024;
 export const MOST_CONTAINERS = 32;
 
-/** The text, cut to `longest` characters where it is longer: never inside a surrogate pair. */
+/**
+ * The text, cut to `longest` characters where it is longer: never inside a surrogate pair. It is a text of its own: a mere slice would
+ * keep the whole of the longer one in memory.
+ */
 export function cut(text: string, longest: number): string {
   if (text.length <= longest) return text;
   const last = text.charCodeAt(longest - 1);
-  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? longest - 1 : longest);
+  return structuredClone(text.slice(0, last >= 0xd800 && last <= 0xdbff ? longest - 1 : longest));
 }
 
 /** As {@link cut}, with a mark that something is missing. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   Cause,
   EventStreamMessage,
@@ -152,6 +154,17 @@ describe('hostile messages', () => {
     expect(LONGEST_EXTERNAL_URI).toBe(1_024);
   });
 
+  it('let go of the long text that they keep the beginning of', () => {
+    const MEBI = 1024 * 1024;
+    const before = heapUsed();
+    const kept = Array.from({ length: 100 }, (_, i) => {
+      const reason = Buffer.alloc(MEBI, 97 + (i % 20)).toString();
+      return eventOf({ $case: 'failed', value: { ...JobFailedEvent.decode(EMPTY), ...base, reason } });
+    });
+    expect(heapUsed() - before).toBeLessThan(20 * MEBI);
+    expect(kept).toHaveLength(100);
+  });
+
   it('never throw, whatever bytes they were decoded from', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -181,3 +194,11 @@ const EMPTY_JOB = JobSubmittedEvent.decode(
     .bytes(EMPTY)
     .finish(),
 ).job;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function heapUsed(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}

@@ -40,6 +40,25 @@ func request(jobID, jobSetID, queue string) []byte {
 	return message
 }
 
+// An api.JobStatusRequest: 1 job_ids.
+func batch(jobIDs []string) []byte {
+	var message []byte
+	for _, jobID := range jobIDs {
+		message = append(message, 1<<3|2, byte(len(jobID)))
+		message = append(message, jobID...)
+	}
+	return message
+}
+
+// How many entries the map of an api.JobStatusResponse holds: field 1, each entry shorter than 128 bytes.
+func entriesOf(response []byte) int {
+	entries := 0
+	for i := 0; i+1 < len(response) && response[i] == 1<<3|2; i += 2 + int(response[i+1]) {
+		entries++
+	}
+	return entries
+}
+
 // The state in a jobservice.JobServiceResponse: field 1, a small number, left out where it is 0.
 func stateOf(response []byte) int {
 	if len(response) >= 2 && response[0] == 1<<3 {
@@ -61,15 +80,24 @@ func main() {
 	connections := flag.Int("connections", 4, "connections")
 	callers := flag.Int("callers", 64, "concurrent calls, over all connections")
 	seconds := flag.Float64("seconds", 5, "for how long")
+	batchSize := flag.Int("batch", 0, "ids in one call of an api.Jobs method; 0: calls are legacy polls")
 	state := flag.Int("state", -1, "the state that every answer must have; -1: answers are not looked at")
 	flag.Parse()
 
-	var requests [][]byte
+	var jobIDs []string
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		requests = append(requests, request(lines.Text(), *jobSet, *queue))
+		jobIDs = append(jobIDs, lines.Text())
 	}
-	if len(requests) == 0 {
-		fail(fmt.Errorf("no job ids on standard input"))
+	if len(jobIDs) == 0 || len(jobIDs) < *batchSize {
+		fail(fmt.Errorf("too few job ids on standard input"))
+	}
+	var requests [][]byte
+	for i := range jobIDs {
+		if *batchSize == 0 {
+			requests = append(requests, request(jobIDs[i], *jobSet, *queue))
+		} else if (i+1)%*batchSize == 0 {
+			requests = append(requests, batch(jobIDs[i+1-*batchSize:i+1]))
+		}
 	}
 	var clients []*grpc.ClientConn
 	for i := 0; i < *connections; i++ {
@@ -103,6 +131,9 @@ func main() {
 						return
 					}
 					fail(err)
+				}
+				if *batchSize > 0 && entriesOf(answer) != *batchSize {
+					fail(fmt.Errorf("an answer tells of %d jobs, not %d", entriesOf(answer), *batchSize))
 				}
 				if *state >= 0 && stateOf(answer) != *state {
 					fail(fmt.Errorf("an answer has state %d, not %d", stateOf(answer), *state))

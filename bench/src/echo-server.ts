@@ -2,13 +2,17 @@ import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } f
 
 const same = (bytes: Buffer): Buffer => bytes;
 
-/** The least that a unary call costs with grpc-js: bytes in, the same bytes out. Prints {"listening": port}. */
-export async function runEchoServer(): Promise<void> {
+/**
+ * The least that a unary call costs with grpc-js: bytes in, the same bytes out. Prints {"listening": port}.
+ *
+ * @param method The full name of the method it has.
+ */
+export async function runEchoServer(method: string): Promise<void> {
   const server = new Server();
   server.addService(
     {
       echo: {
-        path: '/jobservice.JobService/GetJobStatus',
+        path: `/${method}`,
         requestStream: false,
         responseStream: false,
         requestSerialize: same,

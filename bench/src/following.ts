@@ -9,8 +9,17 @@ import type { Store } from './store.js';
 
 const PATIENCE_MS = 300_000;
 
-/** Lets an ingester follow all of a fake Armada's events into Redis; resolves to the milliseconds from demand to last state. */
-export async function followAll(store: Store, events: FakeEvents): Promise<number> {
+/** An ingester that has followed everything, and its Armada. Both run on until they are stopped. */
+export interface Followed {
+  /** From the demand to the last state readable. Milliseconds. */
+  readonly took: number;
+  /** host:port */
+  readonly armada: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Lets an ingester follow all of a fake Armada's events into Redis. */
+export async function followAll(store: Store, events: FakeEvents): Promise<Followed> {
   const { child: fake, told } = await Child.start(
     'dist/bench/main.js',
     [
@@ -24,6 +33,10 @@ export async function followAll(store: Store, events: FakeEvents): Promise<numbe
     REDIS_URL: store.server.url,
     ARMADA_URL: told.listening,
   });
+  const stop = async (): Promise<void> => {
+    await ingester.child.stop();
+    await fake.stop();
+  };
   try {
     const keys = Array.from({ length: events.jobSets }, (_, set) => jobSetOf(set));
     const began = performance.now();
@@ -48,9 +61,9 @@ export async function followAll(store: Store, events: FakeEvents): Promise<numbe
         async () => (await lister.read(key, [])).subscription?.state === 'live',
       );
     }
-    return took;
-  } finally {
-    await ingester.child.stop();
-    await fake.stop();
+    return { took, armada: told.listening, stop };
+  } catch (error) {
+    await stop();
+    throw error;
   }
 }

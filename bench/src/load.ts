@@ -16,6 +16,10 @@ export interface LoadOptions {
   readonly port: number;
   readonly jobSet: JobSetKey;
   readonly jobIds: readonly string[];
+  /** The full name of the method, `jobservice.JobService/GetJobStatus` where it is left out. */
+  readonly method?: string;
+  /** Ids in one call, where the method is one of `api.Jobs`; every answer must tell of as many. */
+  readonly batch?: number;
   /** The number of the state that every answer must have; left out where answers are not looked at. */
   readonly state?: number;
   readonly seconds: number;
@@ -45,10 +49,13 @@ export function buildLoadGenerator(): string {
   return binary;
 }
 
-/** Polls jobs as fast as 64 concurrent calls over 4 connections can. Rejects if an answer is an error or of another state. */
-export async function load({ binary, port, jobSet, jobIds, state, seconds }: LoadOptions): Promise<Load> {
+/** Polls jobs as fast as 64 concurrent calls over 4 connections can. Rejects if an answer is an error or not as it must be. */
+export async function load(options: LoadOptions): Promise<Load> {
+  const { binary, port, jobSet, jobIds, method, batch, state, seconds } = options;
   const args = ['--target', `127.0.0.1:${port}`, '--seconds', `${seconds}`];
   args.push('--queue', jobSet.queue, '--job-set', jobSet.jobSetId);
+  if (method !== undefined) args.push('--method', `/${method}`);
+  if (batch !== undefined) args.push('--batch', `${batch}`);
   if (state !== undefined) args.push('--state', `${state}`);
   const child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const closed = once(child, 'close');

@@ -5,12 +5,16 @@ import { benchBytes } from './bytes.js';
 import { runEchoServer } from './echo-server.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
+import { benchJobsApi } from './jobs-api.js';
 import { benchLatency } from './latency.js';
+import { benchPassThrough } from './pass-through.js';
 import { benchPolls } from './polls.js';
 import { benchThroughput } from './throughput.js';
 
 const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>> = {
   polls: benchPolls,
+  'jobs-api': benchJobsApi,
+  'pass-through': benchPassThrough,
   throughput: benchThroughput,
   latency: benchLatency,
   bytes: benchBytes,
@@ -22,6 +26,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     // For the processes that the benchmarks start beside themselves.
     role: { type: 'string' },
+    method: { type: 'string', default: 'jobservice.JobService/GetJobStatus' },
     'job-sets': { type: 'string', default: '1' },
     jobs: { type: 'string', default: '1' },
     running: { type: 'string', default: '0' },
@@ -48,7 +53,7 @@ async function run(): Promise<void> {
 // The processes beside the benchmarks end with this one, by Ctrl-C too.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
-if (values.role === 'echo') await runEchoServer();
+if (values.role === 'echo') await runEchoServer(values.method);
 else if (values.role === 'fake') {
   await runFakeEvents({
     jobSets: Number(values['job-sets']),

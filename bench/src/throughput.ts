@@ -28,7 +28,9 @@ export async function benchThroughput(quick: boolean): Promise<Figure[]> {
 async function eventsPerSecond(events: FakeEvents): Promise<number> {
   const store = await startStore();
   try {
-    return (events.jobSets * events.jobs * EVENTS_PER_JOB * 1000) / (await followAll(store, events));
+    const followed = await followAll(store, events);
+    await followed.stop();
+    return (events.jobSets * events.jobs * EVENTS_PER_JOB * 1000) / followed.took;
   } finally {
     await store.stop();
   }

@@ -1,8 +1,10 @@
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
 import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
+import type { JobSetKey } from '@ajs/job-state';
 import {
   BoundedCache,
+  RedisJobLearner,
   RedisJobLister,
   RedisJobSetLife,
   createRedisClient,
@@ -13,9 +15,13 @@ import {
 import { logConnection, within, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
+import { status } from '@grpc/grpc-js';
 import { ArmadaHealth } from './legacy-api/armada-health.js';
 import { CoalescedLister } from './coalesced-lister.js';
 import { GrpcServer } from './grpc/grpc-server.js';
+import { CachedJobsApi } from './jobs-api/cached-jobs-api.js';
+import type { JobsApi } from './jobs-api/jobs-api.js';
+import { jobsService } from './jobs-api/jobs-service.js';
 import { JobStatusQuery } from './legacy-api/job-status-query.js';
 import { legacyJobService } from './legacy-api/legacy-job-service.js';
 import { PassThrough } from './pass-through/pass-through.js';
@@ -35,6 +41,8 @@ export class Answering {
   private readonly reader: RedisClient;
   private readonly workQueue: WorkQueue;
   private readonly interest: Interest;
+  /** `api.Jobs`, for whichever protocol. */
+  readonly jobs: JobsApi;
   private readonly passThrough: PassThrough | undefined;
   private readonly server: GrpcServer;
 
@@ -50,24 +58,38 @@ export class Answering {
     logConnection(this.reader, options.log);
     const onError = (error: Error): void => this.redisFailed(error);
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
+    const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
     this.interest = new Interest({
       demand: new Demand(this.reader),
-      life: new RedisJobSetLife(this.reader, keyTtlSeconds(settings.deleteAfterPollMs)),
+      life: new RedisJobSetLife(this.reader, ttlSeconds),
       workQueue: this.workQueue,
       onError,
     });
     const asks = new AskSender(this.reader);
+    const lister = new CoalescedLister(new RedisJobLister(this.reader));
+    const noteInterest = (key: JobSetKey, tag?: string): void => this.interest.note(key, tag);
     const query = new JobStatusQuery({
-      lister: new CoalescedLister(new RedisJobLister(this.reader)),
-      noteInterest: (key, tag) => this.interest.note(key, tag),
+      lister,
+      noteInterest,
       askForRead: (key) => void asks.send(key).catch(onError),
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
       waitMs: settings.firstPollWaitMs,
     });
+    this.jobs = new CachedJobsApi({
+      lister,
+      learner: new RedisJobLearner(this.reader, ttlSeconds),
+      armada: armada.jobs,
+      noteInterest,
+      endedJobs: new BoundedCache(settings.terminalCacheJobs),
+      redisFailed: onError,
+      maxJobIds: settings.maxJobIds,
+      redisHoldMs: settings.redisAwayHoldMs,
+      learnedGraceMs: settings.learnedJobGraceMs,
+    });
     this.passThrough = settings.passThrough ? passThroughOf(options) : undefined;
     const armadaHealth = new ArmadaHealth(() => armada.health());
-    this.server = new GrpcServer(
-      legacyJobService({
+    this.server = new GrpcServer({
+      legacy: legacyJobService({
         query,
         armadaIsHealthy: () => armadaHealth.isHealthy(),
         answered: (state, seconds) => {
@@ -76,8 +98,16 @@ export class Answering {
         },
         redisFailed: onError,
       }),
-      this.passThrough,
-    );
+      jobs: jobsService({
+        jobs: this.jobs,
+        answered: (method, code, seconds) => {
+          metrics.jobsApiCalls.inc({ method, code: status[code] });
+          metrics.pollSeconds.observe(seconds);
+        },
+        failed: (error) => options.log.error({ err: error }, 'a call of api.Jobs failed unforeseen'),
+      }),
+      passThrough: this.passThrough,
+    });
   }
 
   /** Resolves to the port that gRPC listens on. */

@@ -23,6 +23,8 @@ async function setUp() {
       return jobIds.includes('broken') ? Promise.reject(new Error('Redis is away')) : store.read(key, jobIds);
     },
     locate: (jobIds) => store.locate(jobIds),
+    readDetails: (key, jobIds) => store.readDetails(key, jobIds),
+    readUri: (key, uri) => store.readUri(key, uri),
   });
   return { lister, reads };
 }

@@ -1,5 +1,5 @@
 import type { JobSetKey } from '@ajs/job-state';
-import type { JobLister, JobSetView } from '@ajs/job-store';
+import type { JobDetailsLister, JobLister, JobSetView } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 
 /** More jobs than this are asked for in several reads: a script that takes long holds Redis for everyone. */
@@ -13,12 +13,13 @@ interface Pending {
 
 /**
  * Reads together what is asked of one job set within one turn of the event loop: under load a poll then costs Redis a fraction of a
- * command. A view may tell of more jobs than were asked for, and was read after the question, as without.
+ * command. A view may tell of more jobs than were asked for, and was read after the question, as without. What is read seldom is read
+ * as without.
  */
-export class CoalescedLister implements JobLister {
+export class CoalescedLister implements JobLister, JobDetailsLister {
   private readonly pending = new Map<string, Pending>();
 
-  constructor(private readonly lister: JobLister) {}
+  constructor(private readonly lister: JobLister & JobDetailsLister) {}
 
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
     const tag = jobSetTag(key);
@@ -34,6 +35,14 @@ export class CoalescedLister implements JobLister {
 
   locate(jobIds: readonly string[]): ReturnType<JobLister['locate']> {
     return this.lister.locate(jobIds);
+  }
+
+  readDetails(key: JobSetKey, jobIds: readonly string[]): ReturnType<JobDetailsLister['readDetails']> {
+    return this.lister.readDetails(key, jobIds);
+  }
+
+  readUri(key: JobSetKey, externalUri: string): ReturnType<JobDetailsLister['readUri']> {
+    return this.lister.readUri(key, externalUri);
   }
 
   private async readSoon(tag: string, key: JobSetKey, jobIds: Set<string>): Promise<JobSetView> {

@@ -117,6 +117,24 @@ export const SETTINGS = {
     'query: how long a poll of a job that is not known waits for Armada to settle it, within the caller’s deadline',
     0,
   ),
+  maxJobIds: count(
+    'MAX_JOB_IDS',
+    '1000',
+    'query: how many job ids one call of `api.Jobs` may ask about',
+    1,
+    10_000,
+  ),
+  redisAwayHoldMs: duration(
+    'REDIS_AWAY_HOLD',
+    '10s',
+    'query: how long a call of `api.Jobs` is held while Redis is away, before Armada is asked instead',
+    0,
+  ),
+  learnedJobGraceMs: duration(
+    'LEARNED_JOB_GRACE',
+    '30s',
+    'query: how long a job that was learned (from a submit, say) may wait for its stream to show it, before Armada’s `api.Jobs` decides',
+  ),
   followAfterPollMs: duration(
     'FOLLOW_AFTER_POLL',
     '10m',

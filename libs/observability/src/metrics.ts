@@ -41,6 +41,10 @@ export class Metrics {
     ['service', 'code'],
   );
   readonly forwardedWatches = this.gauge('forwarded_watches', 'Forwarded watches that are open now');
+  readonly jobsApiCalls = this.counter('jobs_api_calls_total', 'Calls of api.Jobs answered', [
+    'method',
+    'code',
+  ]);
   readonly pollSeconds = new Histogram({
     name: `${PREFIX}poll_seconds`,
     help: 'Time from a poll to its answer; first polls of a job set wait for Armada',

@@ -4,7 +4,6 @@ import {
   type EventStreamMessage,
   type JobFailedEvent,
 } from '@ajs/contracts/api/event';
-import type { Timestamp } from '@ajs/contracts/google/protobuf/timestamp';
 import {
   parseMessageId,
   type Failure,
@@ -22,6 +21,7 @@ import {
   cut,
   cutForPeople,
 } from './bounds.js';
+import { toMillis } from './timestamps.js';
 
 /** The annotation that carries a job's external URI. Field 13 of a submitted item, which wins over it, is not in any event. */
 export const EXTERNAL_URI_ANNOTATION = 'armadaproject.io/externalJobUri';
@@ -172,11 +172,4 @@ function toFailure(failed: JobFailedEvent): Failure {
       ),
     }),
   };
-}
-
-/** Milliseconds since the epoch; `undefined` where there is no time, or one that no clock shows. */
-function toMillis(time: Timestamp | undefined): number | undefined {
-  if (time === undefined) return undefined;
-  const ms = Number(time.seconds) * 1000 + Math.floor(time.nanos / 1e6);
-  return Number.isSafeInteger(ms) && ms > 0 && ms < 1e14 ? ms : undefined;
 }

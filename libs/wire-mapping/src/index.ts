@@ -1,3 +1,6 @@
+export { LONGEST_REASON } from './bounds.js';
 export { EXTERNAL_URI_ANNOTATION, toStreamMessage, type Mapped } from './from-armada.js';
-export { toApiJobState } from './to-jobs-api.js';
+export { fromApiJobState, toApiJobState } from './to-jobs-api.js';
+export { toJobDetails } from './to-job-details.js';
 export { toLegacyResponse } from './to-legacy.js';
+export { toMillis, toTimestamp } from './timestamps.js';

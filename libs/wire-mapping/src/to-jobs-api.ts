@@ -23,3 +23,23 @@ const API_STATE: Record<JobState, ApiJobState> = {
 export function toApiJobState({ state }: Pick<JobRecord, 'state'>): ApiJobState {
   return API_STATE[state];
 }
+
+const OWN_STATE: Record<ApiJobState, JobState | undefined> = {
+  [ApiJobState.SUBMITTED]: 'SUBMITTED',
+  [ApiJobState.QUEUED]: 'QUEUED',
+  [ApiJobState.LEASED]: 'LEASED',
+  [ApiJobState.PENDING]: 'PENDING',
+  [ApiJobState.RUNNING]: 'RUNNING',
+  [ApiJobState.SUCCEEDED]: 'SUCCEEDED',
+  [ApiJobState.FAILED]: 'FAILED',
+  [ApiJobState.PREEMPTED]: 'PREEMPTED',
+  [ApiJobState.REJECTED]: 'REJECTED',
+  [ApiJobState.CANCELLED]: 'CANCELLED',
+  [ApiJobState.UNKNOWN]: undefined,
+};
+
+/** A state that Armada's own `api.Jobs` told; `undefined` for UNKNOWN, and for a state that this version does not know. */
+export function fromApiJobState(state: ApiJobState): JobState | undefined {
+  // Decoding gives an unknown enum's raw number.
+  return (OWN_STATE as Partial<typeof OWN_STATE>)[state];
+}

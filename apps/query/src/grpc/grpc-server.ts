@@ -1,3 +1,4 @@
+import { JobsService, type JobsServer } from '@ajs/contracts/api/job';
 import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
@@ -12,18 +13,27 @@ const LARGEST_REQUEST_BYTES = 1024 * 1024;
 /** Calls still running when the server stops are cut off after this time. Milliseconds. */
 const DRAIN_MS = 3_000;
 
-const SERVICES = ['jobservice.JobService', 'grpc.health.v1.Health'];
+/** Those with a status of their own in `grpc.health.v1`. */
+const ANSWERED = ['api.Jobs', 'jobservice.JobService'];
+
+export interface GrpcServices {
+  readonly legacy: JobServiceServer;
+  readonly jobs: JobsServer;
+  /** What else of Armada's is forwarded to it, if anything. */
+  readonly passThrough?: PassThrough | undefined;
+}
 
 /** The gRPC port: our services, `grpc.health.v1`, reflection, and what is passed through to Armada. */
 export class GrpcServer {
   private readonly server: Server;
   private readonly watches: EndingStreams;
-  private readonly health = new HealthImplementation({ '': 'SERVING', 'jobservice.JobService': 'SERVING' });
+  private readonly health = new HealthImplementation(
+    Object.fromEntries(['', ...ANSWERED].map((service) => [service, 'SERVING'] as const)),
+  );
+  private readonly passThrough: PassThrough | undefined;
 
-  constructor(
-    legacy: JobServiceServer,
-    private readonly passThrough?: PassThrough,
-  ) {
+  constructor({ legacy, jobs, passThrough }: GrpcServices) {
+    this.passThrough = passThrough;
     this.server = new Server({
       // One limit for all services, so that of the widest: ours have their own.
       'grpc.max_receive_message_length': Math.max(
@@ -38,9 +48,12 @@ export class GrpcServer {
       interceptors: passThrough === undefined ? [] : [passThrough.interceptor],
     });
     this.server.addService(...boundedService(JobServiceService, { ...legacy }, LARGEST_REQUEST_BYTES));
+    this.server.addService(...boundedService(JobsService, { ...jobs }, LARGEST_REQUEST_BYTES));
     this.watches = new EndingStreams(this.server);
     this.watches.add(this.health, 'watch');
-    new ReflectionService(reflectedFiles(), { services: SERVICES }).addToServer(this.server);
+    new ReflectionService(reflectedFiles(), {
+      services: [...ANSWERED, 'grpc.health.v1.Health'],
+    }).addToServer(this.server);
     passThrough?.attach(this.server);
   }
 
@@ -56,8 +69,7 @@ export class GrpcServer {
 
   /** Says NOT_SERVING, takes no more calls, lets those that run finish, and cuts off what is left. */
   async stop(): Promise<void> {
-    this.health.setStatus('', 'NOT_SERVING');
-    this.health.setStatus('jobservice.JobService', 'NOT_SERVING');
+    for (const service of ['', ...ANSWERED]) this.health.setStatus(service, 'NOT_SERVING');
     this.watches.end();
     this.passThrough?.endWatches();
     await new Promise<void>((resolve) => {

@@ -1,4 +1,5 @@
 import type {
+  GetActiveQueuesRequest,
   GetActiveQueuesResponse,
   JobDetailsRequest,
   JobDetailsResponse,
@@ -17,13 +18,12 @@ import type { Caller } from '../caller.js';
  * an error.
  */
 export interface JobsApi {
-  getJobStatus(request: JobStatusRequest, caller: Caller): Promise<JobStatusResponse>;
-  getJobStatusUsingExternalJobUri(
-    request: JobStatusUsingExternalJobUriRequest,
-    caller: Caller,
-  ): Promise<JobStatusResponse>;
-  getJobDetails(request: JobDetailsRequest, caller: Caller): Promise<JobDetailsResponse>;
-  getJobErrors(request: JobErrorsRequest, caller: Caller): Promise<JobErrorsResponse>;
-  getJobRunDetails(request: JobRunDetailsRequest, caller: Caller): Promise<JobRunDetailsResponse>;
-  getActiveQueues(caller: Caller): Promise<GetActiveQueuesResponse>;
+  readonly getJobStatus: Answer<JobStatusRequest, JobStatusResponse>;
+  readonly getJobStatusUsingExternalJobUri: Answer<JobStatusUsingExternalJobUriRequest, JobStatusResponse>;
+  readonly getJobDetails: Answer<JobDetailsRequest, JobDetailsResponse>;
+  readonly getJobErrors: Answer<JobErrorsRequest, JobErrorsResponse>;
+  readonly getJobRunDetails: Answer<JobRunDetailsRequest, JobRunDetailsResponse>;
+  readonly getActiveQueues: Answer<GetActiveQueuesRequest, GetActiveQueuesResponse>;
 }
+
+type Answer<Request, Response> = (request: Request, caller: Caller) => Promise<Response>;

@@ -9,11 +9,10 @@ import {
 } from '@ajs/contracts/jobservice/jobservice';
 import type { SubscriptionView } from '@ajs/job-store';
 import { toLegacyResponse } from '@ajs/wire-mapping';
-import { Metadata, status, type ServerUnaryCall } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
+import { callerOf } from '../grpc/caller-of.js';
+import { problemOfName } from '../name-check.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
-
-/** Names longer than this are not Armada's. Bytes of UTF-8. */
-const LONGEST_NAME_BYTES = 1024;
 
 /** Trailing metadata: the state of the job set's subscription. */
 export const SUBSCRIPTION_HEADER = 'armada-job-set-subscription';
@@ -48,7 +47,7 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
         callback(null, message, freshness(subscription));
       };
       const { queue, jobSetId, jobId } = call.request;
-      const caller = { deadline: deadlineOf(call), isGone: () => call.cancelled };
+      const caller = callerOf(call);
       options.query.ask({ queue, jobSetId }, jobId, caller).then(
         (answer) => reply(toReply(answer)),
         (error: unknown) => {
@@ -106,13 +105,6 @@ function freshness(subscription: SubscriptionView | undefined): Metadata {
   return metadata;
 }
 
-/** By `performance.now()`; Infinity where the caller set none, as the operators do. */
-function deadlineOf(call: ServerUnaryCall<JobServiceRequest, JobServiceResponse>): number {
-  const deadline = call.getDeadline();
-  if (deadline === Infinity) return Infinity;
-  return performance.now() + (Number(deadline) - Date.now());
-}
-
 /** What is wrong with the request, naming the field; `undefined` if nothing is. */
 function problemOf({ jobId, jobSetId, queue }: JobServiceRequest): string | undefined {
   for (const [field, value] of [
@@ -120,13 +112,8 @@ function problemOf({ jobId, jobSetId, queue }: JobServiceRequest): string | unde
     ['job_set_id', jobSetId],
     ['queue', queue],
   ] as const) {
-    if (value === '') return `${field} is empty; job_id, job_set_id and queue must all be given`;
-    // A UTF-16 unit is at most three bytes of UTF-8: most names need no closer look.
-    if (value.length * 3 > LONGEST_NAME_BYTES && Buffer.byteLength(value) > LONGEST_NAME_BYTES) {
-      return `${field} is longer than ${LONGEST_NAME_BYTES} bytes`;
-    }
-    // What decoding puts in the place of bytes that are no UTF-8: two different ids could look the same.
-    if (value.includes('\ufffd')) return `${field} is not valid UTF-8`;
+    const problem = problemOfName(value);
+    if (problem !== undefined) return `${field} ${problem}; job_id, job_set_id and queue must all be given`;
   }
   return undefined;
 }

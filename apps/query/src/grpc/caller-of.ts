@@ -1,0 +1,12 @@
+import type { ServerUnaryCall } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+
+/** Who waits for the answer of a gRPC call. */
+export function callerOf(call: ServerUnaryCall<unknown, unknown>): Caller {
+  const deadline = call.getDeadline();
+  return {
+    // Infinity where the caller set none, as the operators do.
+    deadline: deadline === Infinity ? Infinity : performance.now() + (Number(deadline) - Date.now()),
+    isGone: () => call.cancelled,
+  };
+}

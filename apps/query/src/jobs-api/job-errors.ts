@@ -1,0 +1,91 @@
+import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
+import { LONGEST_REASON } from '@ajs/wire-mapping';
+import type { DetailedJob } from '@ajs/job-store';
+import type { FactsKeeper, Fetched } from './facts-keeper.js';
+import { notSettled } from './from-armada.js';
+import type { KnownJobs } from './known-jobs.js';
+
+/** A longer text is answered, but asked for again by the next call. */
+const LONGEST_KEPT = 65_536;
+
+export interface JobErrorsOptions {
+  readonly known: KnownJobs;
+  readonly armada: Pick<ArmadaJobs, 'errors'>;
+  readonly facts: FactsKeeper;
+}
+
+/**
+ * Why jobs failed, in Armada's words: the error of the job, else that of its latest run. The stream tells the same text for
+ * most; where it may not, Armada is asked once and its answer kept.
+ */
+export class JobErrors {
+  constructor(private readonly options: JobErrorsOptions) {}
+
+  /** A text for every job that exists, '' where there is nothing to tell. Rejects with UNAVAILABLE for what nobody settles. */
+  async of(jobIds: readonly string[]): Promise<Map<string, string>> {
+    const { known, armada, facts } = this.options;
+    const jobs = await known.details(jobIds);
+    const errors = new Map<string, string>();
+    const asked: string[] = [];
+    let unknown = 0;
+    for (const jobId of jobIds) {
+      const job = jobs.get(jobId)?.job;
+      if (job !== undefined) errors.set(jobId, errorOf(job));
+      else unknown++;
+      if (job === undefined || needsArmada(job)) asked.push(jobId);
+    }
+    if (asked.length === 0) return errors;
+    try {
+      const fetched = await armada.errors(asked);
+      const kept: Fetched[] = [];
+      for (const [jobId, error] of fetched) {
+        const job = jobs.get(jobId);
+        // Armada's own database may be behind the stream, and not have the error yet.
+        if (job !== undefined && error === '' && errorOf(job.job) !== '') continue;
+        errors.set(jobId, error);
+        if (job !== undefined && error.length <= LONGEST_KEPT) kept.push([job.key, [jobId, { error }]]);
+      }
+      facts.keep(kept);
+    } catch (error) {
+      if (!(error instanceof ArmadaJobsError)) throw error;
+      if (unknown > 0) throw notSettled('some of these jobs are not known here', error);
+    }
+    return errors;
+  }
+}
+
+/** What the stream, or Armada before, told. */
+function errorOf({ record, facts }: DetailedJob): string {
+  if (facts.error !== undefined) return facts.error;
+  switch (record.state) {
+    case 'FAILED':
+    case 'REJECTED':
+    case 'PREEMPTED':
+      return record.failure?.reason ?? '';
+    case 'QUEUED':
+    case 'CANCELLED':
+      // The latest run failed, and no other has begun.
+      return record.run?.outcome === 'failed' ? (record.failure?.reason ?? '') : '';
+    default:
+      return '';
+  }
+}
+
+function needsArmada({ record, facts }: DetailedJob): boolean {
+  if (facts.error !== undefined) return false;
+  const { failure } = record;
+  switch (record.state) {
+    case 'REJECTED':
+    case 'PREEMPTED':
+      return failure === undefined || wasCut(failure.reason);
+    case 'FAILED':
+      // The scheduler's word on a job that it gives up names no container; Armada then tells what the latest run said.
+      return failure?.exitCodes === undefined || wasCut(failure.reason);
+    default:
+      return false;
+  }
+}
+
+function wasCut(reason: string): boolean {
+  return reason.length >= LONGEST_REASON;
+}

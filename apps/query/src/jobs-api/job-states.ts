@@ -1,0 +1,76 @@
+import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
+import { JobState } from '@ajs/contracts/api/submit';
+import { fromApiJobState, toApiJobState } from '@ajs/wire-mapping';
+import { isCurrent } from './is-current.js';
+import type { KnownJob, KnownJobs } from './known-jobs.js';
+import type { LookUps } from './look-ups.js';
+import { RecentAnswers } from './recent-answers.js';
+
+/** What Armada has just said of a job whose job set is not followed is good for so long. Milliseconds. */
+const KEEP_MS = 1_000;
+
+export interface JobStatesOptions {
+  readonly known: KnownJobs;
+  readonly lookUps: LookUps;
+  readonly armada: Pick<ArmadaJobs, 'status'>;
+  /** How long the stream may take to show a job that was learned. Milliseconds. */
+  readonly learnedGraceMs: number;
+}
+
+/**
+ * The states of jobs: from the cache while it is level with Armada, else from Armada with the cache as the fallback. UNKNOWN is
+ * said only where Armada has just said that there is no such job: on it an operator may cancel a healthy job.
+ */
+export class JobStates {
+  private readonly recent = new RecentAnswers<JobState>(KEEP_MS);
+
+  constructor(private readonly options: JobStatesOptions) {}
+
+  /** A state for every job asked about. Rejects with UNAVAILABLE if one is neither in the cache nor settled by Armada. */
+  async of(jobIds: readonly string[]): Promise<Map<string, JobState>> {
+    const { known, lookUps, learnedGraceMs } = this.options;
+    const states = new Map<string, JobState>();
+    const unknown: string[] = [];
+    const behind = new Map<string, KnownJob>();
+    const jobs = await known.states(jobIds);
+    for (const jobId of jobIds) {
+      const job = jobs.get(jobId);
+      if (job === undefined) unknown.push(jobId);
+      else {
+        states.set(jobId, toApiJobState(job.status));
+        if (!isCurrent(job.status, job.moment, learnedGraceMs)) behind.set(jobId, job);
+      }
+    }
+    const [settled, newer] = await Promise.all([lookUps.settle(unknown), this.newerThan(behind)]);
+    for (const jobId of unknown) states.set(jobId, settled.get(jobId)?.state ?? JobState.UNKNOWN);
+    for (const [jobId, state] of newer) states.set(jobId, state);
+    return states;
+  }
+
+  /** What Armada says of jobs of which the cache may be behind; nothing where it does not say. */
+  private async newerThan(behind: ReadonlyMap<string, KnownJob>): Promise<Map<string, JobState>> {
+    const newer = new Map<string, JobState>();
+    const asked: string[] = [];
+    for (const jobId of behind.keys()) {
+      const recent = this.recent.get(jobId);
+      if (recent === undefined) asked.push(jobId);
+      else newer.set(jobId, recent);
+    }
+    if (asked.length > 0) {
+      try {
+        for (const [jobId, state] of await this.options.armada.status(asked)) {
+          this.recent.set(jobId, state);
+          newer.set(jobId, state);
+        }
+      } catch (error) {
+        // The last known state is the better answer (P5).
+        if (!(error instanceof ArmadaJobsError)) throw error;
+      }
+    }
+    for (const [jobId, state] of newer) {
+      // Whoever was seen in a stream exists. One that was only learned, and that no stream has shown since, may not.
+      if (fromApiJobState(state) === undefined && !behind.get(jobId)?.status.learned) newer.delete(jobId);
+    }
+    return newer;
+  }
+}

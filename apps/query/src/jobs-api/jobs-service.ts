@@ -1,0 +1,50 @@
+import type { JobsServer } from '@ajs/contracts/api/job';
+import { status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import { callerOf } from '../grpc/caller-of.js';
+import { RpcError } from '../rpc-error.js';
+import type { JobsApi } from './jobs-api.js';
+
+export interface JobsServiceOptions {
+  readonly jobs: JobsApi;
+  readonly answered: (method: keyof JobsApi, code: status, seconds: number) => void;
+  /** Something went wrong that nobody foresaw. */
+  readonly failed: (error: Error) => void;
+}
+
+/** `api.Jobs` over gRPC. */
+export function jobsService({ jobs, answered, failed }: JobsServiceOptions): JobsServer {
+  const unary =
+    <Request, Response>(
+      method: keyof JobsApi,
+      answer: (request: Request, caller: Caller) => Promise<Response>,
+    ) =>
+    (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+      const began = performance.now();
+      const done = (code: status): void => answered(method, code, (performance.now() - began) / 1000);
+      answer(call.request, callerOf(call)).then(
+        (response) => {
+          done(status.OK);
+          callback(null, response);
+        },
+        (error: unknown) => {
+          const known = error instanceof RpcError ? error : undefined;
+          if (known === undefined) failed(error as Error);
+          const code = known?.code ?? status.INTERNAL;
+          done(code);
+          callback({ code, details: known?.details ?? 'an unforeseen error; the log of the query tells it' });
+        },
+      );
+    };
+  return {
+    getJobStatus: unary('getJobStatus', jobs.getJobStatus),
+    getJobStatusUsingExternalJobUri: unary(
+      'getJobStatusUsingExternalJobUri',
+      jobs.getJobStatusUsingExternalJobUri,
+    ),
+    getJobDetails: unary('getJobDetails', jobs.getJobDetails),
+    getJobErrors: unary('getJobErrors', jobs.getJobErrors),
+    getJobRunDetails: unary('getJobRunDetails', jobs.getJobRunDetails),
+    getActiveQueues: unary('getActiveQueues', jobs.getActiveQueues),
+  };
+}

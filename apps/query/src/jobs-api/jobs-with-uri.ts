@@ -1,0 +1,72 @@
+import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
+import type { JobStatusUsingExternalJobUriRequest } from '@ajs/contracts/api/job';
+import type { JobState } from '@ajs/contracts/api/submit';
+import type { JobSetKey } from '@ajs/job-state';
+import type { JobDetailsLister } from '@ajs/job-store';
+import { toApiJobState } from '@ajs/wire-mapping';
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc-error.js';
+import { isCurrent } from './is-current.js';
+import type { KnownJobs } from './known-jobs.js';
+import { fromRedis } from './redis-away.js';
+
+/** Armada's Lookout cuts a URI at so many characters. */
+const LONGEST_URI = 1_024;
+
+export interface JobsWithUriOptions {
+  readonly lister: Pick<JobDetailsLister, 'readUri'>;
+  readonly known: KnownJobs;
+  readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
+  readonly noteInterest: (key: JobSetKey) => void;
+  /** How long the stream may take to show a job that was learned. Milliseconds. */
+  readonly learnedGraceMs: number;
+}
+
+/**
+ * The jobs of a job set that were submitted with an external URI. Armada is always asked: the URI of a submitted item wins over
+ * its annotation and is in no event, and on an empty answer Airflow submits the job a second time. What was learned when jobs
+ * were submitted through us is added, since Armada's own database is some moments behind.
+ */
+export class JobsWithUri {
+  constructor(private readonly options: JobsWithUriOptions) {}
+
+  /** The states of all matching jobs. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
+  async of(request: JobStatusUsingExternalJobUriRequest): Promise<Map<string, JobState>> {
+    const { lister, known, noteInterest, learnedGraceMs } = this.options;
+    const externalJobUri = request.externalJobUri.slice(0, LONGEST_URI);
+    const key = { queue: request.queue, jobSetId: request.jobset };
+    noteInterest(key);
+    const [found, told] = await Promise.all([
+      fromRedis(lister.readUri(key, externalJobUri)),
+      this.askArmada({ ...request, externalJobUri }),
+    ]);
+    // An annotation is no proof against an item's own URI: it counts only where Armada cannot tell.
+    const jobIds = new Set([...(told?.keys() ?? found.annotated), ...found.submitted]);
+    const cached = await known.states([...jobIds]);
+    const states = new Map<string, JobState>();
+    for (const jobId of jobIds) {
+      const job = cached.get(jobId);
+      const isBetter = job !== undefined && isCurrent(job.status, job.moment, learnedGraceMs);
+      const state = isBetter ? undefined : told?.get(jobId);
+      if (state !== undefined) states.set(jobId, state);
+      else if (job !== undefined) states.set(jobId, toApiJobState(job.status));
+    }
+    return states;
+  }
+
+  /** `undefined` where Armada does not have the method: then the cache decides. */
+  private async askArmada(
+    request: JobStatusUsingExternalJobUriRequest,
+  ): Promise<ReadonlyMap<string, JobState> | undefined> {
+    try {
+      return await this.options.armada.byExternalUri(request);
+    } catch (error) {
+      if (!(error instanceof ArmadaJobsError)) throw error;
+      if (error.kind === 'unsupported') return undefined;
+      throw new RpcError(
+        status.UNAVAILABLE,
+        `only Armada knows all jobs with this external_job_uri, and it does not tell: ${error.reason}`,
+      );
+    }
+  }
+}

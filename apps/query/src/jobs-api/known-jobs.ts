@@ -1,0 +1,95 @@
+import { isTerminal, type JobSetKey } from '@ajs/job-state';
+import type {
+  BoundedCache,
+  DetailedJob,
+  JobDetailsLister,
+  JobLister,
+  JobSetView,
+  JobStatus,
+} from '@ajs/job-store';
+import { jobSetTag } from '@ajs/redis-keys';
+import { byJobSet } from './by-job-set.js';
+import { fromRedis } from './redis-away.js';
+
+type Moment = Pick<JobSetView, 'now' | 'subscription'>;
+
+/** A job that the cache knows, and how its job set stood when it was read. */
+export interface KnownJob {
+  readonly key: JobSetKey;
+  readonly status: JobStatus;
+  readonly moment: Moment;
+}
+
+export interface KnownDetails {
+  readonly key: JobSetKey;
+  readonly job: DetailedJob;
+  readonly moment: Moment;
+}
+
+export interface KnownJobsOptions {
+  readonly lister: JobLister & JobDetailsLister;
+  /** Takes note of the poll of a job set, aside. */
+  readonly noteInterest: (key: JobSetKey, tag: string) => void;
+  /** Ended jobs by id: their state never changes. */
+  readonly endedJobs: BoundedCache<string, KnownJob>;
+}
+
+/**
+ * What the cache knows of jobs that are asked for by id alone: each is looked for in its own job set, all at the same time.
+ * Whatever is asked about counts as interest. Rejects with RedisAwayError.
+ */
+export class KnownJobs {
+  constructor(private readonly options: KnownJobsOptions) {}
+
+  /** The jobs that have a record. */
+  async states(jobIds: readonly string[]): Promise<Map<string, KnownJob>> {
+    const { lister, endedJobs, noteInterest } = this.options;
+    const known = new Map<string, KnownJob>();
+    const unread: string[] = [];
+    for (const jobId of jobIds) {
+      const ended = endedJobs.get(jobId);
+      if (ended === undefined) unread.push(jobId);
+      else {
+        known.set(jobId, ended);
+        noteInterest(ended.key, jobSetTag(ended.key));
+      }
+    }
+    await this.inEachJobSet(unread, async (key, ids) => {
+      const view = await fromRedis(lister.read(key, ids));
+      for (const jobId of ids) {
+        const status = view.jobs.get(jobId);
+        if (status === undefined) continue;
+        const job = { key, status, moment: view };
+        known.set(jobId, job);
+        if (isTerminal(status.state)) endedJobs.set(jobId, { key, status, moment: { now: view.now } });
+      }
+    });
+    return known;
+  }
+
+  /** As {@link states}, with all that is known of them. */
+  async details(jobIds: readonly string[]): Promise<Map<string, KnownDetails>> {
+    const known = new Map<string, KnownDetails>();
+    await this.inEachJobSet(jobIds, async (key, ids) => {
+      const view = await fromRedis(this.options.lister.readDetails(key, ids));
+      for (const [jobId, job] of view.jobs) known.set(jobId, { key, job, moment: view });
+    });
+    return known;
+  }
+
+  private async inEachJobSet(
+    jobIds: readonly string[],
+    read: (key: JobSetKey, ids: readonly string[]) => Promise<void>,
+  ): Promise<void> {
+    if (jobIds.length === 0) return;
+    const { lister, noteInterest } = this.options;
+    const located = await fromRedis(lister.locate(jobIds));
+    const jobSets = byJobSet(Array.from(located, ([jobId, key]) => [key, jobId] as const));
+    await Promise.all(
+      jobSets.map(({ key, tag, items }) => {
+        noteInterest(key, tag);
+        return read(key, items);
+      }),
+    );
+  }
+}

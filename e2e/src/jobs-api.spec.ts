@@ -1,0 +1,77 @@
+import { JobsService } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { allRecordings, eventually, unary } from '@ajs/testing';
+import { Client, credentials } from '@grpc/grpc-js';
+import { Stack, poll } from './stack.js';
+
+let stack: Stack;
+let client: Client;
+let armada: Client;
+
+beforeAll(async () => {
+  stack = await Stack.start();
+  await stack.ingester();
+  ({ client } = await stack.query());
+  armada = new Client(stack.armadaAddress, credentials.createInsecure());
+}, 30_000);
+
+afterAll(async () => {
+  armada.close();
+  await stack.stop();
+});
+
+const statesOf = async (jobIds: readonly string[]) =>
+  (await unary(client, JobsService.getJobStatus, { jobIds: [...jobIds] })).answer.jobStates;
+
+describe.each(allRecordings())('the recording $name', (recording) => {
+  const jobIds = Object.keys(recording.states);
+
+  beforeAll(async () => {
+    stack.armada.replay(recording);
+    // Followed and caught up: what is answered from now on is the stream's.
+    for (const jobId of jobIds) {
+      await eventually('it is caught up', async () => {
+        const { state, trailers } = await poll(client, recording, jobId);
+        return state !== 'CONNECTION_ERR' && trailers.get('armada-job-set-subscription')[0] === 'live';
+      });
+    }
+  });
+
+  it('has the states that Armada gave', async () => {
+    const expected = Object.entries(recording.states).map(([jobId, name]) => [
+      jobId,
+      JobState[name as keyof typeof JobState],
+    ]);
+    expect(await statesOf(jobIds)).toEqual(Object.fromEntries(expected));
+  });
+
+  it('has the errors that Armada gave', async () => {
+    const { jobErrors } = (await unary(client, JobsService.getJobErrors, { jobIds })).answer;
+    expect(jobErrors).toEqual(recording.errors);
+  });
+
+  it('has the details that Armada gives, of the latest run', async () => {
+    const request = { jobIds, expandJobSpec: false, expandJobRun: true };
+    const ours = (await unary(client, JobsService.getJobDetails, request)).answer.jobDetails;
+    const theirs = (await unary(armada, JobsService.getJobDetails, request)).answer.jobDetails;
+    expect(Object.keys(ours).sort()).toEqual([...jobIds].sort());
+    for (const jobId of jobIds) {
+      const { jobRuns: [latest] = [], ...rest } = theirs[jobId] ?? missing(jobId);
+      const expected = { ...rest, jobRuns: latest === undefined ? [] : [latest] };
+      expect(ours[jobId]).toEqual(toMilliseconds(expected));
+    }
+  });
+});
+
+/** Times are kept in milliseconds. */
+function toMilliseconds<T>(value: T): T {
+  return JSON.parse(
+    JSON.stringify(value, (key, part: unknown) =>
+      key === 'nanos' ? Math.floor(Number(part) / 1e6) * 1e6 : part,
+    ),
+  ) as T;
+}
+
+function missing(jobId: string): never {
+  throw new Error(`the fake Armada does not know ${jobId}`);
+}

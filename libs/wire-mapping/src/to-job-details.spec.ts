@@ -1,0 +1,93 @@
+import { JobRunState } from '@ajs/contracts/api/job';
+import { JobState as ApiJobState } from '@ajs/contracts/api/submit';
+import type { JobFacts, JobRecord, JobState, RunOutcome } from '@ajs/job-state';
+import { toJobDetails } from './to-job-details.js';
+import { toTimestamp } from './timestamps.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const RUN_ID = { run: { number: 2, id: 'run-2' } };
+
+function told(state: JobState, more: Partial<JobRecord> = {}, facts: JobFacts = RUN_ID) {
+  const run = {
+    cluster: 'c',
+    node: 'n',
+    leasedAt: 1_500,
+    pendingAt: 2_000,
+    runningAt: 2_500,
+    endedAt: 3_000,
+  };
+  return toJobDetails('j', KEY, { state, runNumber: 2, changedAt: 9_001, run, ...more }, facts);
+}
+
+describe('the details of a job', () => {
+  it('hold all that its record holds', () => {
+    expect(told('RUNNING', { namespace: 'ns', submittedAt: 1_000 })).toEqual({
+      jobId: 'j',
+      queue: 'q',
+      jobset: 's',
+      namespace: 'ns',
+      state: ApiJobState.RUNNING,
+      submittedTs: { seconds: '1', nanos: 0 },
+      cancelTs: undefined,
+      cancelReason: '',
+      cancelUser: '',
+      lastTransitionTs: { seconds: '9', nanos: 1_000_000 },
+      latestRunId: 'run-2',
+      jobSpec: undefined,
+      jobRuns: [
+        {
+          runId: 'run-2',
+          jobId: 'j',
+          state: JobRunState.RUN_STATE_RUNNING,
+          cluster: 'c',
+          node: 'n',
+          leasedTs: toTimestamp(1_500),
+          pendingTs: toTimestamp(2_000),
+          startedTs: toTimestamp(2_500),
+          finishedTs: toTimestamp(3_000),
+          ingressAddresses: {},
+        },
+      ],
+    });
+  });
+
+  it('hold no run whose id is not known, or is that of the run before', () => {
+    for (const facts of [{}, { run: { number: 1, id: 'run-1' } }]) {
+      expect(told('RUNNING', {}, facts)).toMatchObject({ latestRunId: '', jobRuns: [] });
+    }
+  });
+
+  it('tell when, why and by whom a job was cancelled, in Armada’s words where they are known', () => {
+    const cancellation = { reason: 'in the stream', requestor: 'me' };
+    expect(told('CANCELLED', { cancellation })).toMatchObject({
+      cancelTs: toTimestamp(9_001),
+      cancelReason: 'in the stream',
+      cancelUser: 'me',
+    });
+    const facts = { cancellation: { reason: '', user: 'alice' } };
+    expect(told('CANCELLED', { cancellation }, facts)).toMatchObject({
+      cancelReason: '',
+      cancelUser: 'alice',
+    });
+    expect(told('FAILED', { cancellation })).toMatchObject({ cancelTs: undefined, cancelReason: '' });
+  });
+
+  it.each<[JobState, RunOutcome | undefined, JobRunState]>([
+    ['LEASED', undefined, JobRunState.RUN_STATE_LEASED],
+    ['PENDING', undefined, JobRunState.RUN_STATE_PENDING],
+    ['RUNNING', undefined, JobRunState.RUN_STATE_RUNNING],
+    ['SUCCEEDED', undefined, JobRunState.RUN_STATE_SUCCEEDED],
+    ['FAILED', undefined, JobRunState.RUN_STATE_FAILED],
+    ['CANCELLED', undefined, JobRunState.RUN_STATE_UNKNOWN],
+    ['PREEMPTED', undefined, JobRunState.RUN_STATE_PREEMPTED],
+    ['QUEUED', 'failed', JobRunState.RUN_STATE_FAILED],
+    ['QUEUED', 'preempted', JobRunState.RUN_STATE_PREEMPTED],
+    ['QUEUED', 'returned', JobRunState.RUNS_STATE_LEASE_RETURNED],
+    ['QUEUED', 'expired', JobRunState.RUN_STATE_LEASE_EXPIRED],
+    // Cancelled while it waited for another run: the one before had ended already.
+    ['CANCELLED', 'failed', JobRunState.RUN_STATE_FAILED],
+  ])('of a job that is %s, its run %s, tell the run’s state', (state, outcome, expected) => {
+    const run = { leasedAt: 1, ...(outcome !== undefined && { outcome }) };
+    expect(told(state, { run }).jobRuns[0]?.state).toBe(expected);
+  });
+});

@@ -1,0 +1,79 @@
+import { JobRunState, type JobDetails, type JobRunDetails } from '@ajs/contracts/api/job';
+import type { JobFacts, JobRecord, JobSetKey, JobState, Run } from '@ajs/job-state';
+import { toApiJobState } from './to-jobs-api.js';
+import { toTimestamp } from './timestamps.js';
+
+/**
+ * A job as `GetJobDetails` tells of it, from its record and from what Armada told before. Without the id of its latest run there
+ * is no run in it: callers look a run up by its id. The job's spec is Armada's alone.
+ */
+export function toJobDetails(
+  jobId: string,
+  { queue, jobSetId }: JobSetKey,
+  record: JobRecord,
+  facts: JobFacts,
+): JobDetails {
+  const { state, changedAt, submittedAt, cancellation } = record;
+  const runId = facts.run?.number === record.runNumber ? facts.run.id : '';
+  const cancelled = state === 'CANCELLED';
+  return {
+    jobId,
+    queue,
+    jobset: jobSetId,
+    namespace: record.namespace ?? '',
+    state: toApiJobState(record),
+    submittedTs: timestamp(submittedAt),
+    cancelTs: cancelled ? toTimestamp(changedAt) : undefined,
+    cancelReason: cancelled ? (facts.cancellation?.reason ?? cancellation?.reason ?? '') : '',
+    cancelUser: cancelled ? (facts.cancellation?.user ?? cancellation?.requestor ?? '') : '',
+    lastTransitionTs: toTimestamp(changedAt),
+    latestRunId: runId,
+    jobSpec: undefined,
+    jobRuns: runId === '' || record.run === undefined ? [] : [toRunDetails(jobId, runId, record, record.run)],
+  };
+}
+
+function toRunDetails(jobId: string, runId: string, record: JobRecord, run: Run): JobRunDetails {
+  return {
+    runId,
+    jobId,
+    state: toRunState(record.state, run),
+    cluster: run.cluster ?? '',
+    node: run.node ?? '',
+    leasedTs: timestamp(run.leasedAt),
+    pendingTs: timestamp(run.pendingAt),
+    startedTs: timestamp(run.runningAt),
+    finishedTs: timestamp(run.endedAt),
+    ingressAddresses: {},
+  };
+}
+
+const timestamp = (ms: number | undefined): JobDetails['submittedTs'] =>
+  ms === undefined ? undefined : toTimestamp(ms);
+
+const OUTCOMES: Record<NonNullable<Run['outcome']>, JobRunState> = {
+  failed: JobRunState.RUN_STATE_FAILED,
+  preempted: JobRunState.RUN_STATE_PREEMPTED,
+  returned: JobRunState.RUNS_STATE_LEASE_RETURNED,
+  expired: JobRunState.RUN_STATE_LEASE_EXPIRED,
+};
+
+/** The state of a job's latest run where the run has no outcome of its own: the job's end is its end. Exhaustive. */
+const OF_JOB: Record<JobState, JobRunState> = {
+  SUBMITTED: JobRunState.RUN_STATE_UNKNOWN,
+  QUEUED: JobRunState.RUN_STATE_UNKNOWN,
+  LEASED: JobRunState.RUN_STATE_LEASED,
+  PENDING: JobRunState.RUN_STATE_PENDING,
+  RUNNING: JobRunState.RUN_STATE_RUNNING,
+  SUCCEEDED: JobRunState.RUN_STATE_SUCCEEDED,
+  FAILED: JobRunState.RUN_STATE_FAILED,
+  // As Armada's own api.Jobs, which does not use the word that its contract has for it.
+  CANCELLED: JobRunState.RUN_STATE_UNKNOWN,
+  PREEMPTED: JobRunState.RUN_STATE_PREEMPTED,
+  REJECTED: JobRunState.RUN_STATE_FAILED,
+  DUPLICATE_FOUND: JobRunState.RUN_STATE_UNKNOWN,
+};
+
+function toRunState(state: JobState, { outcome }: Run): JobRunState {
+  return outcome === undefined ? OF_JOB[state] : OUTCOMES[outcome];
+}

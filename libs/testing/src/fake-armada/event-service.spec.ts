@@ -1,6 +1,6 @@
 import { EventService } from '@ajs/contracts/api/event';
 import { status } from '@grpc/grpc-js';
-import { allRecordings, eventually } from '../index.js';
+import { allRecordings, eventually, jobEvents } from '../index.js';
 import { SpecServer, idOf, kindOf } from './spec-server.js';
 
 let server: SpecServer;
@@ -42,6 +42,19 @@ describe('GetJobSetEvents', () => {
 
   it('refuses a message id that is none', async () => {
     expect((await server.read({ fromMessageId: 'x' })).end.code).toBe(status.INVALID_ARGUMENT);
+  });
+
+  it('brings what there was when it began, and ends though more comes', async () => {
+    const { state, events } = server.armada;
+    const leased = jobEvents.leased({ jobId: 'j', queue: 'q', jobSetId: 's' });
+    state.openLog('q', 's').append(leased);
+    await server.setFaults({ hang: true });
+    const read = server.open({});
+    await eventually('the call is taken', () => events.streams === 1);
+    state.openLog('q', 's').append(leased);
+    await server.setFaults({});
+    expect(await eventually('it ends', () => read.end)).toMatchObject({ code: status.OK });
+    expect(read.messages).toHaveLength(1);
   });
 
   it('with watch stays open and brings what comes', async () => {

@@ -97,6 +97,8 @@ export class EventServer {
   /** Sends what there is, no faster than it is read, and goes on with what comes if it is a watch. */
   private pump(call: Call, log: EventLog, watch: boolean, from: ReturnType<typeof parseMessageId>): void {
     let position = log.after(from);
+    // What comes while it is read is not in a read.
+    const end = watch ? Infinity : log.end;
     let full = false;
     const close = (): void => {
       this.open.delete(call);
@@ -104,13 +106,16 @@ export class EventServer {
       stopWatching();
     };
     const send = (): void => {
-      while (!full && !this.faults.now.hang && this.open.has(call)) {
+      while (!full && !this.faults.now.hang && this.open.has(call) && position < end) {
         const found = log.at(position);
-        if (found === undefined) break;
+        if (found === undefined) {
+          position = log.end;
+          break;
+        }
         position = found.next;
         full = !call.write(found.message.bytes);
       }
-      if (watch || full || this.faults.now.hang || position < log.end || !this.open.has(call)) return;
+      if (full || this.faults.now.hang || position < end || !this.open.has(call)) return;
       close();
       call.end();
     };

@@ -1,5 +1,5 @@
 import { JobState } from '@ajs/contracts/api/submit';
-import { FakeArmada, allRecordings, freePort, knownJob } from '@ajs/testing';
+import { FakeArmada, allRecordings, freePort, knownJob, type Recording } from '@ajs/testing';
 import { createArmadaClient, type ArmadaClient } from './index.js';
 
 let armada: FakeArmada;
@@ -19,6 +19,14 @@ afterEach(() => {
   client.close();
   armada.stop();
 });
+
+const calls = (method: string): number => armada.calls.count(`/api.Jobs/${method}`);
+
+function recording(name: string): Recording {
+  const found = allRecordings().find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no recording ${name}`);
+  return found;
+}
 
 const NOTHING = { spec: false, runs: false };
 const jobIds = (count: number): string[] => Array.from({ length: count }, (_, i) => `job-${i}`);
@@ -60,10 +68,71 @@ describe("Armada's own api.Jobs", () => {
     expect([...details.values()]).toMatchObject([{ jobId: 'job', queue: 'q', jobset: 's' }]);
   });
 
+  it('is not asked about what can be no id', async () => {
+    const no = ['not an id', '', 'x'.repeat(65), 'a\0b'];
+    expect([...(await client.jobs.status(no)).values()]).toEqual(no.map(() => JobState.UNKNOWN));
+    expect((await client.jobs.details(no, NOTHING)).size).toBe(0);
+    expect([calls('GetJobStatus'), calls('GetJobDetails')]).toEqual([0, 0]);
+  });
+
   it('is asked for more jobs than one call can bring', async () => {
     const ids = jobIds(1_234);
     knowJobs(ids);
     expect((await client.jobs.status(ids)).size).toBe(1_234);
+    expect(calls('GetJobStatus')).toBe(3);
+  });
+
+  it('is asked once for what many ask at the same time', async () => {
+    knowJobs(jobIds(10));
+    const asked = jobIds(10).flatMap((jobId) => [
+      client.jobs.status([jobId]),
+      client.jobs.status([jobId, 'job-3']),
+    ]);
+    expect((await Promise.all(asked)).map(({ size }) => size)).toContain(2);
+    expect(calls('GetJobStatus')).toBe(1);
+    const request = { queue: 'q', jobset: 's', externalJobUri: 'u' };
+    await Promise.all(
+      [1, 2, 3].flatMap(() => [client.jobs.byExternalUri(request), client.jobs.activeQueues()]),
+    );
+    expect([calls('GetJobStatusUsingExternalJobUri'), calls('GetActiveQueues')]).toEqual([1, 1]);
+  });
+
+  it('is asked for no more jobs a call than it accepts, and told so once', async () => {
+    armada.faults.set({ mostIds: 4 });
+    const ids = jobIds(10);
+    knowJobs(ids);
+    expect((await client.jobs.details(ids, NOTHING)).size).toBe(10);
+    expect(calls('GetJobDetails')).toBe(1 + 3);
+    expect((await client.jobs.details(ids, NOTHING)).size).toBe(10);
+    expect(calls('GetJobDetails')).toBe(4 + 3);
+    expect((await client.jobs.errors(ids)).size).toBe(10);
+    await expect(client.jobs.runDetails(ids)).resolves.toEqual(new Map());
+  });
+
+  it('tells the spec and the runs of a job where they are asked for', async () => {
+    armada.replay(recording('preempt_api'));
+    const preempted = '01m85vrgp7whz55kx8f03d6510';
+    for (const spec of [false, true]) {
+      for (const runs of [false, true]) {
+        const details = (await client.jobs.details([preempted], { spec, runs })).get(preempted);
+        expect(details?.jobSpec !== undefined).toBe(spec);
+        expect(details?.jobRuns).toHaveLength(runs ? 1 : 0);
+        const runId = details?.latestRunId ?? '';
+        expect((await client.jobs.runDetails([runId, 'no-such-run'])).get(runId)?.jobId).toBe(preempted);
+      }
+    }
+  });
+
+  it('finds jobs by their external URI', async () => {
+    armada.replay(recording('externaluri'));
+    const ask = (externalJobUri: string) =>
+      client.jobs.byExternalUri({ queue: 'lab', jobset: recording('externaluri').jobSetId, externalJobUri });
+    expect([...(await ask('airflow://dag/task0')).values()]).toEqual([
+      JobState.SUCCEEDED,
+      JobState.SUCCEEDED,
+    ]);
+    expect((await ask('airflow://dag/nope')).size).toBe(0);
+    expect((await ask('a\0b')).size).toBe(0);
   });
 
   it('is asked for fewer jobs a call where the answer is too large', async () => {
@@ -78,6 +147,19 @@ describe("Armada's own api.Jobs", () => {
     armada.faults.set({ jobsUnimplemented: true });
     await expect(client.jobs.status(['job'])).rejects.toMatchObject({ kind: 'unsupported' });
     await expect(client.jobs.details(['job'], NOTHING)).rejects.toMatchObject({ kind: 'unsupported' });
+  });
+
+  it('that does not let us ask is refused', async () => {
+    armada.faults.set({ jobsDenied: true });
+    await expect(client.jobs.activeQueues()).rejects.toMatchObject({ kind: 'refused' });
+  });
+
+  it('that does not answer is given up', async () => {
+    armada.faults.set({ jobsDelayMs: 3_600_000 });
+    await expect(client.jobs.status(['job'])).rejects.toMatchObject({
+      kind: 'unavailable',
+      reason: expect.stringMatching(/^DEADLINE_EXCEEDED/) as string,
+    });
   });
 
   it('of a server that is stopping or not there is unavailable, and says why', async () => {

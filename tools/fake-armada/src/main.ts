@@ -10,8 +10,12 @@ const HELP = `fake-armada: behaves as Armada does on the wire, and has faults on
   --jobs N              jobs of each living job set (default 20)
   --rate N              steps of jobs a second, all living job sets together (default 10)
   --step-ms N           time between two steps of a submitted job (default 300)
+  --lookout-lag-ms N    how far api.Jobs is behind the event streams, until SetFaults says otherwise (default 0; Armada: about 400)
   --seed N              the same seed gives the same jobs with the same fates (default 1)
   --replay PATH         a recording NAME.jsonl, or a folder of them; may be given again
+
+A submitted job succeeds, unless its pod spec holds one of these words: "exit N" (fails), "sleep N" (runs N seconds longer),
+"sleep forever", "fate=retried", "fate=preempted", "fate=rejected", "fate=refused" (never becomes a job).
 `;
 
 const { values } = parseArgs({
@@ -22,13 +26,14 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '20' },
     rate: { type: 'string', default: '10' },
     'step-ms': { type: 'string', default: '300' },
+    'lookout-lag-ms': { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     replay: { type: 'string', multiple: true, default: [] },
     help: { type: 'boolean', default: false },
   },
 });
 
-function count(name: 'job-sets' | 'jobs' | 'rate' | 'step-ms' | 'seed'): number {
+function count(name: 'job-sets' | 'jobs' | 'rate' | 'step-ms' | 'lookout-lag-ms' | 'seed'): number {
   const value = Number(values[name]);
   if (!Number.isInteger(value) || value < 0) {
     console.error(`--${name} is "${values[name]}", but must be a whole number of at least 0`);
@@ -43,6 +48,7 @@ if (values.help) {
 }
 
 const armada = new FakeArmada({ seed: count('seed'), stepMs: Math.max(count('step-ms'), 1) });
+armada.faults.set({ lookoutLagMs: count('lookout-lag-ms') });
 armada.state.queues.add(values.queue);
 for (const path of values.replay) for (const recording of readRecordings(path)) armada.replay(recording);
 const jobSets = count('job-sets');

@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { HealthModule } from './health.module.js';
 import { NestLog, type Log } from './log.js';
 import type { Metrics } from './metrics.js';
@@ -24,7 +25,13 @@ export interface Service {
 
 export interface AppOptions {
   readonly service: Service;
-  readonly http: { readonly host: string; readonly port: number; readonly setting: string };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly setting: string;
+    /** What is served beside health and metrics. Bodies reach it unparsed. */
+    readonly modules?: readonly DynamicModule[];
+  };
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -45,7 +52,7 @@ class AppModule implements BeforeApplicationShutdown, OnApplicationShutdown {
     const readiness = new Readiness(options.service.checks);
     return {
       module: AppModule,
-      imports: [HealthModule.register(readiness, options.metrics)],
+      imports: [HealthModule.register(readiness, options.metrics), ...(options.http.modules ?? [])],
       providers: [
         { provide: OPTIONS, useValue: options },
         { provide: Readiness, useValue: readiness },
@@ -70,16 +77,18 @@ class AppModule implements BeforeApplicationShutdown, OnApplicationShutdown {
 }
 
 /**
- * Runs an application until SIGTERM or SIGINT: its service, and HTTP for health and metrics beside it. Ends the process
- * with 0 after a clean stop.
+ * Runs an application until SIGTERM or SIGINT: its service, and HTTP for health, metrics and its own modules beside it. Ends
+ * the process with 0 after a clean stop.
  */
 export async function runApp(options: AppOptions): Promise<void> {
   const { http, log, service } = options;
-  const app = await NestFactory.create(AppModule.with(options), {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(options), {
     logger: new NestLog(log),
+    bodyParser: false,
     forceCloseConnections: true,
     abortOnError: false,
   });
+  app.disable('x-powered-by');
   app.enableShutdownHooks([], { useProcessExit: true });
   try {
     await app.listen(http.port, http.host);

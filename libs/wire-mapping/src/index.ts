@@ -1,5 +1,7 @@
 export { LONGEST_REASON } from './bounds.js';
 export { EXTERNAL_URI_ANNOTATION, toStreamMessage, type Mapped } from './from-armada.js';
+export { JsonApi, type JsonMethod, type JsonProfile, type MethodDefinition } from './json-api.js';
+export { jsonSchemas, schemaName, type FieldNotes } from './json-schema.js';
 export { fromApiJobState, toApiJobState } from './to-jobs-api.js';
 export { toJobDetails } from './to-job-details.js';
 export { toLegacyResponse } from './to-legacy.js';

@@ -1,0 +1,326 @@
+import { request as httpRequest } from 'node:http';
+import { JobRunState } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { eventually } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import type { JobsApi } from '../jobs-api/jobs-api.js';
+import { RpcError } from '../rpc-error.js';
+import { DEFAULT_TIMEOUT_MS, LARGEST_BODY_BYTES } from './http-request.js';
+import { JOBS_ROUTES } from './jobs-routes.js';
+import { JobsInMemory, ServedJobs } from './served-jobs.js';
+
+const PROTO3 = { Accept: 'application/json;profile=proto3' };
+
+const jobs = new JobsInMemory();
+jobs.add({
+  jobId: 'failed',
+  queue: 'q',
+  jobset: 's',
+  state: JobState.FAILED,
+  submittedTs: { seconds: '1785500000', nanos: 500_000_000 },
+  externalJobUri: 'airflow://1',
+  error: 'exit code <1>',
+  jobRuns: [
+    {
+      runId: 'r1',
+      jobId: 'failed',
+      state: JobRunState.RUN_STATE_FAILED,
+      cluster: 'c',
+      node: '',
+      leasedTs: undefined,
+      pendingTs: undefined,
+      startedTs: undefined,
+      finishedTs: { seconds: '1785500009', nanos: 0 },
+      ingressAddresses: {},
+    },
+  ],
+});
+jobs.add({ jobId: 'queued', queue: 'q', jobset: 's' });
+
+let served: ServedJobs;
+/** What the next call of `GetJobStatus` is answered with, if not from memory. */
+let getJobStatus: JobsApi['getJobStatus'];
+
+beforeAll(async () => {
+  served = await ServedJobs.start({
+    ...jobs,
+    getJobStatus: (request, caller) => getJobStatus(request, caller),
+  });
+});
+
+beforeEach(() => {
+  getJobStatus = jobs.getJobStatus;
+});
+
+afterAll(() => served.close());
+
+/** Keeps the caller of `GetJobStatus` and never answers it. */
+function neverAnswer(): { caller?: Caller } {
+  const seen: { caller?: Caller } = {};
+  getJobStatus = (_request, caller) => {
+    seen.caller = caller;
+    return new Promise(() => undefined);
+  };
+  return seen;
+}
+
+describe('answers', () => {
+  const STATUS = { jobIds: ['failed', 'queued', 'nobody'] };
+  const URI = { queue: 'q', jobset: 's', externalJobUri: 'airflow://1' };
+  const DETAILS = { jobIds: ['failed', 'nobody'], expandJobRun: true };
+
+  it.each<[string, unknown, unknown]>([
+    ['/v1/job/status', STATUS, { jobStates: { failed: 4, queued: 0, nobody: 5 } }],
+    ['/v1/job/statusUsingExternalJobUri', URI, { jobStates: { failed: 4 } }],
+    ['/v1/job/statusUsingExternalJobUri', { ...URI, queue: 'other' }, {}],
+    [
+      '/v1/job/details',
+      DETAILS,
+      {
+        jobDetails: {
+          failed: {
+            jobId: 'failed',
+            queue: 'q',
+            jobset: 's',
+            state: 4,
+            submittedTs: { seconds: 1785500000, nanos: 500000000 },
+            jobRuns: [
+              { runId: 'r1', jobId: 'failed', state: 5, cluster: 'c', finishedTs: { seconds: 1785500009 } },
+            ],
+          },
+        },
+      },
+    ],
+    ['/v1/job/errors', STATUS, { jobErrors: { failed: 'exit code <1>', queued: '' } }],
+    [
+      '/v1/run/details',
+      { runIds: ['r1'] },
+      {
+        jobRunDetails: {
+          r1: { runId: 'r1', jobId: 'failed', state: 5, cluster: 'c', finishedTs: { seconds: 1785500009 } },
+        },
+      },
+    ],
+    ['/v1/queues/active', {}, { activeQueuesByPool: { default: { queues: ['q'] } } }],
+  ])('%s as Armada’s gateway does', async (path, body, answer) => {
+    const response = await served.post(path, body);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await response.json()).toEqual(answer);
+  });
+
+  it.each([
+    'application/json;profile=proto3',
+    'application/json; profile="proto3"',
+    'application/json; charset=utf-8; profile=proto3',
+    'text/html, application/json;q=0.5, application/json;profile=proto3;q=0.9',
+  ])('are proto3 JSON for who accepts %s', async (accept) => {
+    const response = await served.post('/v1/job/details', DETAILS, { Accept: accept });
+    expect(response.headers.get('content-type')).toBe('application/json;profile=proto3');
+    expect(await response.json()).toMatchObject({
+      jobDetails: { failed: { state: 'FAILED', submittedTs: '2026-07-31T12:13:20.500Z' } },
+    });
+  });
+
+  it.each([
+    '*/*',
+    'text/html',
+    'application/json',
+    'application/json;profile=other',
+    'application/json, application/json;profile=proto3;q=0.1',
+  ])('are Armada’s for who accepts %s', async (accept) => {
+    const response = await served.post('/v1/job/status', STATUS, { Accept: accept });
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(await response.json()).toMatchObject({ jobStates: { failed: 4 } });
+  });
+
+  it('come for a thousand jobs at once', async () => {
+    const jobIds = Array.from({ length: 1000 }, (_, i) => `job${i}`);
+    const response = await served.post('/v1/job/status', { jobIds });
+    const { jobStates } = (await response.json()) as { jobStates: object };
+    expect(Object.keys(jobStates)).toEqual(jobIds);
+  });
+});
+
+describe('requests', () => {
+  it('may be empty', async () => {
+    for (const body of ['', ' ', 'null', '{}']) {
+      const response = await served.post('/v1/job/status', body);
+      expect([response.status, await response.json()]).toEqual([200, {}]);
+    }
+  });
+
+  it('are JSON whatever their content type says', async () => {
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/grpc']) {
+      const response = await served.post('/v1/job/status', { job_ids: ['failed'] }, { 'Content-Type': type });
+      expect(await response.json()).toEqual({ jobStates: { failed: 4 } });
+    }
+  });
+
+  it.each([
+    ['{"jobIds":', /^the body is not JSON: /],
+    ['{"jobIds":["a"]} more', /^the body is not JSON: /],
+    [{ jobIds: 'failed' }, /JobStatusRequest\.job_ids/],
+    [[], /JobStatusRequest/],
+  ])('that are not right are refused with 400 and the place (%j)', async (body, message) => {
+    const response = await served.post('/v1/job/status', body, PROTO3);
+    expect(response.status).toBe(400);
+    const text = expect.stringMatching(message) as string;
+    expect(await response.json()).toEqual({ error: text, code: status.INVALID_ARGUMENT, message: text });
+  });
+
+  it('are not given back whole in the refusal', async () => {
+    const response = await served.post('/v1/job/status', { jobIds: 'x'.repeat(100_000) });
+    expect(response.status).toBe(400);
+    expect((await response.text()).length).toBeLessThan(2_000);
+  });
+
+  it('may have 1 MiB, and are refused with 413 past it', async () => {
+    const padded = (bytes: number) => `{"jobIds":["failed"]}${' '.repeat(bytes - 21)}`;
+    const most = await served.post('/v1/job/status', padded(LARGEST_BODY_BYTES));
+    expect(await most.json()).toEqual({ jobStates: { failed: 4 } });
+    const more = await served.post('/v1/job/status', padded(LARGEST_BODY_BYTES + 1));
+    expect(more.status).toBe(413);
+    expect(await more.json()).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      message: 'the body has more than 1048576 bytes; ask about fewer in one call',
+    });
+  });
+
+  it.each(JOBS_ROUTES.map(({ path }) => path))('of %s are posted; anything else is 405', async (path) => {
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const response = await served.fetch(path, { method });
+      expect(response.status).toBe(405);
+      expect(response.headers.get('allow')).toBe('POST');
+      const error = `${method} is not taken here; use POST`;
+      expect(await response.json()).toEqual({ error, code: status.UNIMPLEMENTED, message: error });
+    }
+  });
+});
+
+describe('errors', () => {
+  it.each([
+    [status.CANCELLED, 408],
+    [status.UNKNOWN, 500],
+    [status.INVALID_ARGUMENT, 400],
+    [status.DEADLINE_EXCEEDED, 504],
+    [status.NOT_FOUND, 404],
+    [status.ALREADY_EXISTS, 409],
+    [status.PERMISSION_DENIED, 403],
+    [status.RESOURCE_EXHAUSTED, 429],
+    [status.FAILED_PRECONDITION, 400],
+    [status.ABORTED, 409],
+    [status.OUT_OF_RANGE, 400],
+    [status.UNIMPLEMENTED, 501],
+    [status.INTERNAL, 500],
+    [status.UNAVAILABLE, 503],
+    [status.DATA_LOSS, 500],
+    [status.UNAUTHENTICATED, 401],
+  ])('of gRPC’s code %i have the HTTP status %i, and the text twice', async (code, httpStatus) => {
+    getJobStatus = () => Promise.reject(new RpcError(code, 'what is wrong'));
+    const response = await served.post('/v1/job/status', {}, PROTO3);
+    expect(response.status).toBe(httpStatus);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await response.json()).toEqual({ error: 'what is wrong', code, message: 'what is wrong' });
+  });
+
+  it('that are mistakes of ours are told of, but not what they say', async () => {
+    const mistake = new TypeError('secret of the inside');
+    getJobStatus = () => Promise.reject(mistake);
+    const response = await served.post('/v1/job/status', {});
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({ code: status.INTERNAL });
+    expect(served.failures).toEqual([mistake]);
+  });
+});
+
+describe('the caller', () => {
+  it('waits as long as its Grpc-Timeout says, then has 504', async () => {
+    const seen = neverAnswer();
+    const response = await served.post('/v1/job/status', {}, { 'Grpc-Timeout': '20m' });
+    expect(response.status).toBe(504);
+    expect(await response.json()).toMatchObject({
+      code: status.DEADLINE_EXCEEDED,
+      message: 'there was no answer before the deadline',
+    });
+    expect(seen.caller?.isGone()).toBe(true);
+  });
+
+  it.each([
+    [{}, DEFAULT_TIMEOUT_MS],
+    [{ 'Grpc-Timeout': '10S' }, 10_000],
+    [{ 'Grpc-Timeout': '2M' }, 120_000],
+    [{ 'Grpc-Timeout': '99999999H' }, 99_999_999 * 3_600_000],
+  ])('has the deadline that it sets, or 30 s (%j)', async (headers, timeoutMs) => {
+    let leftMs = 0;
+    getJobStatus = (_request, { deadline, isGone }) => {
+      leftMs = deadline - performance.now();
+      return Promise.resolve({ jobStates: { gone: isGone() ? JobState.FAILED : JobState.RUNNING } });
+    };
+    const response = await served.post('/v1/job/status', {}, headers);
+    expect(await response.json()).toEqual({ jobStates: { gone: JobState.RUNNING } });
+    expect(leftMs).toBeLessThanOrEqual(timeoutMs);
+    expect(leftMs).toBeGreaterThan(timeoutMs * 0.9);
+  });
+
+  it.each(['10', 'S', '10s', '-1S', '123456789S', '1.5S'])(
+    'is told that %s is no Grpc-Timeout',
+    async (timeout) => {
+      const response = await served.post('/v1/job/status', {}, { 'Grpc-Timeout': timeout });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        message: expect.stringContaining('Grpc-Timeout') as string,
+      });
+    },
+  );
+
+  it('that closes its connection is known to be gone', async () => {
+    const seen = neverAnswer();
+    const leave = new AbortController();
+    const response = served.fetch('/v1/job/status', { method: 'POST', signal: leave.signal });
+    const caller = await eventually('the call arrives', () => seen.caller);
+    expect(caller.isGone()).toBe(false);
+    leave.abort();
+    await expect(response).rejects.toThrow('aborted');
+    await eventually('it is known to be gone', () => caller.isGone());
+  });
+
+  it('that leaves in the middle of its request harms nobody', async () => {
+    const failures = served.failures.length;
+    const request = httpRequest({ port: served.port, method: 'POST', path: '/v1/job/status' });
+    const closed = new Promise((resolve) => request.on('error', resolve));
+    request.write('{"jobIds":["a"');
+    await eventually('it is connected', () => request.socket?.connecting === false);
+    request.destroy(new Error('left'));
+    await closed;
+    expect((await served.post('/v1/job/status', {})).status).toBe(200);
+    expect(served.failures).toHaveLength(failures);
+  });
+});
+
+describe('a process that stops', () => {
+  it('finishes the calls that run, and takes no more', async () => {
+    const stopping = await ServedJobs.start({
+      ...jobs,
+      getJobStatus: (request, caller) => getJobStatus(request, caller),
+    });
+    let finish: (() => void) | undefined;
+    getJobStatus = () =>
+      new Promise((resolve) => {
+        finish = () => resolve({ jobStates: {} });
+      });
+    const running = stopping.post('/v1/job/status', {});
+    const finishIt = await eventually('the call arrives', () => finish);
+    const stopped = stopping.calls.stop();
+    const refused = await stopping.post('/v1/job/status', {});
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ message: 'this replica is stopping; ask again' });
+    finishIt();
+    await stopped;
+    expect((await running).status).toBe(200);
+    await stopping.close();
+  });
+});

@@ -1,0 +1,116 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { within } from '@ajs/observability';
+import type { JsonProfile } from '@ajs/wire-mapping';
+import { status } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import type { JobsApi } from '../jobs-api/jobs-api.js';
+import { RpcError } from '../rpc-error.js';
+import { errorBody, httpStatusOf } from './http-error.js';
+import { readBody, timeoutOf } from './http-request.js';
+import type { JobsRoute } from './jobs-routes.js';
+
+/** As much of Express's request as is needed here. */
+export interface HttpRequest extends IncomingMessage {
+  /** The type that the caller likes best, by its `Accept` header; the first where it has no liking, false where it takes none. */
+  accepts(types: string[]): string | false;
+  /** What the request was matched with. */
+  readonly route: { readonly path: string };
+}
+
+/** The media type of each form of the answers. */
+export const MEDIA_TYPE: Record<JsonProfile, string> = {
+  go: 'application/json',
+  proto3: 'application/json;profile=proto3',
+};
+
+/** Calls still running when the process stops are given up after this time. Milliseconds. */
+const DRAIN_MS = 3_000;
+/** A timer cannot be set for longer. Milliseconds. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The calls of `api.Jobs` that come by HTTP. */
+export class HttpCalls {
+  private readonly running = new Set<Promise<void>>();
+  private stopping = false;
+
+  /** `failed` is told of what no answer can tell of: a mistake of ours. */
+  constructor(
+    private readonly jobs: JobsApi,
+    private readonly failed: (error: Error) => void,
+  ) {}
+
+  /** Resolves when the call is answered, whatever with. */
+  async answer(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<void> {
+    const call = this.answered(route, request, response).catch((error: unknown) => {
+      if (!(error instanceof RpcError)) this.failed(error as Error);
+      refuse(response, error);
+    });
+    this.running.add(call);
+    await call;
+    this.running.delete(call);
+  }
+
+  /** Takes no more calls, and lets those that run finish. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await within(DRAIN_MS, Promise.all(this.running));
+  }
+
+  private async answered(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<void> {
+    if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is stopping; ask again');
+    const caller = callerOf(request, response);
+    const profile = profileOf(request);
+    const work = route.answer(this.jobs, await readBody(request), caller, profile);
+    send(response, 200, MEDIA_TYPE[profile], await inTime(work, caller, response));
+  }
+}
+
+/** Answers with an error. */
+export function refuse(response: ServerResponse, error: unknown): void {
+  const known =
+    error instanceof RpcError
+      ? error
+      : new RpcError(status.INTERNAL, 'a mistake in this service; see its log');
+  send(response, httpStatusOf(known), MEDIA_TYPE.go, errorBody(known));
+}
+
+/** Who waits for the answer. Whose credentials came with the call will be told here too. */
+function callerOf(request: HttpRequest, response: ServerResponse): Caller {
+  return {
+    deadline: performance.now() + timeoutOf(request),
+    isGone: () => response.destroyed || response.writableEnded,
+  };
+}
+
+/** What the work gives; rejects at the caller's deadline and when it has gone: whether the work goes on is for the work to say. */
+async function inTime<T>(work: Promise<T>, { deadline }: Caller, response: ServerResponse): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const tooLate = new RpcError(status.DEADLINE_EXCEEDED, 'there was no answer before the deadline');
+    timer = setTimeout(() => reject(tooLate), Math.min(deadline - performance.now(), LONGEST_TIMER_MS));
+    response.once('close', () => reject(new RpcError(status.CANCELLED, 'the caller has gone')));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Armada's own form, unless the caller asks for proto3's: Armada's gateway answers so whatever is accepted. */
+function profileOf(request: HttpRequest): JsonProfile {
+  // Some clients name a charset with every type.
+  const liked = request.accepts([MEDIA_TYPE.go, MEDIA_TYPE.proto3, `${MEDIA_TYPE.proto3};charset=utf-8`]);
+  return liked !== false && liked.startsWith(MEDIA_TYPE.proto3) ? 'proto3' : 'go';
+}
+
+function send(response: ServerResponse, httpStatus: number, mediaType: string, body: unknown): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  response.writeHead(httpStatus, {
+    'Content-Type': mediaType,
+    'Content-Length': bytes.length,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  });
+  response.end(bytes);
+}

@@ -1,0 +1,43 @@
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc-error.js';
+
+/** The HTTP status of a gRPC code, as grpc-gateway has it. */
+const HTTP_STATUS: Record<status, number> = {
+  [status.OK]: 200,
+  [status.CANCELLED]: 408,
+  [status.UNKNOWN]: 500,
+  [status.INVALID_ARGUMENT]: 400,
+  [status.DEADLINE_EXCEEDED]: 504,
+  [status.NOT_FOUND]: 404,
+  [status.ALREADY_EXISTS]: 409,
+  [status.PERMISSION_DENIED]: 403,
+  [status.RESOURCE_EXHAUSTED]: 429,
+  [status.FAILED_PRECONDITION]: 400,
+  [status.ABORTED]: 409,
+  [status.OUT_OF_RANGE]: 400,
+  [status.UNIMPLEMENTED]: 501,
+  [status.INTERNAL]: 500,
+  [status.UNAVAILABLE]: 503,
+  [status.DATA_LOSS]: 500,
+  [status.UNAUTHENTICATED]: 401,
+};
+
+/** An error that HTTP has its own status for. */
+export class HttpError extends RpcError {
+  constructor(
+    readonly httpStatus: number,
+    code: status,
+    details: string,
+  ) {
+    super(code, details);
+  }
+}
+
+export function httpStatusOf(error: RpcError): number {
+  return error instanceof HttpError ? error.httpStatus : HTTP_STATUS[error.code];
+}
+
+/** An error's body, as grpc-gateway 1 writes it: the text twice, and gRPC's code. */
+export function errorBody({ code, details }: RpcError): { error: string; code: number; message: string } {
+  return { error: details, code, message: details };
+}

@@ -1,0 +1,78 @@
+import { descriptorSet } from '@ajs/contracts';
+import { JobsService } from '@ajs/contracts/api/job';
+import { JsonApi, type JsonMethod, type JsonProfile, type MethodDefinition } from '@ajs/wire-mapping';
+import type { JsonValue } from '@bufbuild/protobuf';
+import { status } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import type { JobsApi } from '../jobs-api/jobs-api.js';
+import { RpcError } from '../rpc-error.js';
+
+/** A refusal may quote what it refuses. Characters. */
+const LONGEST_REFUSAL = 500;
+
+export type JobsPath =
+  | '/v1/job/status'
+  | '/v1/job/statusUsingExternalJobUri'
+  | '/v1/job/details'
+  | '/v1/job/errors'
+  | '/v1/run/details'
+  | '/v1/queues/active';
+
+/** One method of `api.Jobs` by HTTP. */
+export interface JobsRoute {
+  readonly path: JobsPath;
+  readonly descriptor: JsonMethod<unknown, unknown>['descriptor'];
+  /** Rejects with an RpcError where the body is not right, or the call is answered with an error. */
+  answer(jobs: JobsApi, body: string, caller: Caller, profile: JsonProfile): Promise<JsonValue>;
+}
+
+const api = new JsonApi(descriptorSet);
+
+/** Armada's own paths. */
+export const JOBS_ROUTES: readonly JobsRoute[] = [
+  route('/v1/job/status', JobsService.getJobStatus, (jobs, request, caller) =>
+    jobs.getJobStatus(request, caller),
+  ),
+  route(
+    '/v1/job/statusUsingExternalJobUri',
+    JobsService.getJobStatusUsingExternalJobUri,
+    (jobs, request, caller) => jobs.getJobStatusUsingExternalJobUri(request, caller),
+  ),
+  route('/v1/job/details', JobsService.getJobDetails, (jobs, request, caller) =>
+    jobs.getJobDetails(request, caller),
+  ),
+  route('/v1/job/errors', JobsService.getJobErrors, (jobs, request, caller) =>
+    jobs.getJobErrors(request, caller),
+  ),
+  route('/v1/run/details', JobsService.getJobRunDetails, (jobs, request, caller) =>
+    jobs.getJobRunDetails(request, caller),
+  ),
+  route('/v1/queues/active', JobsService.getActiveQueues, (jobs, _request, caller) =>
+    jobs.getActiveQueues(caller),
+  ),
+];
+
+function route<Request, Response>(
+  path: JobsPath,
+  definition: MethodDefinition<Request, Response>,
+  ask: (jobs: JobsApi, request: Request, caller: Caller) => Promise<Response>,
+): JobsRoute {
+  const method = api.method(definition);
+  return {
+    path,
+    descriptor: method.descriptor,
+    answer: async (jobs, body, caller, profile) =>
+      method.writeResponse(await ask(jobs, requestOf(method, body), caller), profile),
+  };
+}
+
+/** An empty body is a request with nothing in it. */
+function requestOf<Request>(method: JsonMethod<Request, unknown>, body: string): Request {
+  try {
+    return method.readRequest(body.trim() === '' ? {} : (JSON.parse(body) as JsonValue));
+  } catch (error) {
+    const what = error instanceof SyntaxError ? 'the body is not JSON: ' : '';
+    const details = `${what}${(error as Error).message}`.slice(0, LONGEST_REFUSAL);
+    throw new RpcError(status.INVALID_ARGUMENT, details);
+  }
+}

@@ -1,0 +1,93 @@
+import {
+  ScalarType,
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+} from '@bufbuild/protobuf';
+import type { JsonProfile } from './json-api.js';
+
+/** What is to be said of a field beside its type, by its full name. */
+export type FieldNotes = Readonly<Record<string, JsonObject>>;
+
+/**
+ * JSON Schemas of the message and of every message it holds, by name, as {@link JsonProfile} writes them. References are to
+ * `#/components/schemas/NAME`. No field is required, since zero values are left out.
+ */
+export function jsonSchemas(root: DescMessage, profile: JsonProfile, notes: FieldNotes = {}): JsonObject {
+  const schemas: JsonObject = {};
+
+  function add(message: DescMessage): void {
+    const name = schemaName(message, profile);
+    if (name in schemas) return;
+    const properties: JsonObject = {};
+    schemas[name] = { type: 'object', properties };
+    for (const field of message.fields) {
+      properties[field.jsonName] = {
+        ...fieldSchema(field),
+        ...notes[`${message.typeName}.${field.name}`],
+      };
+    }
+  }
+
+  function fieldSchema(field: DescField): JsonObject {
+    switch (field.fieldKind) {
+      case 'list':
+        return { type: 'array', items: valueSchema(field, field.listKind) };
+      case 'map':
+        return {
+          type: 'object',
+          additionalProperties: valueSchema(field, field.mapKind),
+          ...(field.mapKey !== ScalarType.STRING && { propertyNames: { pattern: '^-?[0-9]+$' } }),
+        };
+      default:
+        return valueSchema(field, field.fieldKind);
+    }
+  }
+
+  function valueSchema(field: DescField, kind: 'scalar' | 'enum' | 'message'): JsonObject {
+    if (kind === 'enum' && field.enum !== undefined) return enumSchema(field.enum, profile);
+    if (kind === 'message' && field.message !== undefined) {
+      if (profile === 'proto3' && field.message.typeName === 'google.protobuf.Timestamp') {
+        return { type: 'string', format: 'date-time' };
+      }
+      add(field.message);
+      return { $ref: `#/components/schemas/${schemaName(field.message, profile)}` };
+    }
+    return scalarSchema(field, profile);
+  }
+
+  add(root);
+  return schemas;
+}
+
+/** The name of a message's schema: of the two forms, Armada's own has the plain name. */
+export function schemaName(message: DescMessage, profile: JsonProfile): string {
+  return profile === 'go' ? message.name : `${message.name}.proto3`;
+}
+
+function enumSchema({ values }: DescEnum, profile: JsonProfile): JsonObject {
+  if (profile === 'proto3') return { type: 'string', enum: values.map(({ name }) => name) };
+  return {
+    type: 'integer',
+    enum: values.map(({ number }) => number),
+    description: values.map(({ number, name }) => `${number} ${name}`).join(', '),
+  };
+}
+
+function scalarSchema(field: DescField, profile: JsonProfile): JsonObject {
+  switch (field.scalar) {
+    case ScalarType.STRING:
+      return { type: 'string' };
+    case ScalarType.BOOL:
+      return { type: 'boolean' };
+    case ScalarType.DOUBLE:
+      return { type: 'number' };
+    case ScalarType.INT32:
+      return { type: 'integer', format: 'int32' };
+    case ScalarType.INT64:
+      return { type: profile === 'go' ? 'integer' : 'string', format: 'int64' };
+    default:
+      throw new Error(`no JSON Schema for ${field.toString()}`);
+  }
+}

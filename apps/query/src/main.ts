@@ -3,6 +3,8 @@ import { requireAuthMode } from '@ajs/auth';
 import { processMain } from '@ajs/observability';
 import { setLogger } from '@grpc/grpc-js';
 import { Answering } from './answering.js';
+import { HttpApiModule } from './http-api/http-api.module.js';
+import { HttpCalls } from './http-api/http-calls.js';
 import { grpcLog } from './grpc/grpc-log.js';
 
 await processMain('query', ({ settings, log, metrics }) => {
@@ -17,15 +19,22 @@ await processMain('query', ({ settings, log, metrics }) => {
     counter: { unknownKind: () => undefined, malformed: () => undefined },
   });
   const answering = new Answering({ settings, armada, log, metrics });
+  const calls = new HttpCalls(answering.jobs, (error) => {
+    log.error({ err: error }, 'a call by HTTP failed unforeseen');
+  });
   return {
-    http: { ...settings.queryHttpAddress, setting: 'QUERY_HTTP_ADDRESS' },
+    http: {
+      ...settings.queryHttpAddress,
+      setting: 'QUERY_HTTP_ADDRESS',
+      modules: [HttpApiModule.register(calls, { maxJobIds: settings.maxJobIds })],
+    },
     service: {
       start: async () => ({
         grpcPort: await answering.start(),
         armada: settings.armadaAddress.text,
       }),
       stop: async () => {
-        await answering.stop();
+        await Promise.all([calls.stop(), answering.stop()]);
         armada.close();
       },
       checks: { redis: () => answering.checkRedis() },

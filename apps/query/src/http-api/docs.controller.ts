@@ -13,11 +13,11 @@ interface FileResponse extends ServerResponse {
 
 const SWAGGER_UI = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 
-/** Everything comes from here; Swagger UI sets styles by itself and has its icons in its style sheet. */
+/** Everything comes from here; Swagger UI has its icons in its style sheet. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",

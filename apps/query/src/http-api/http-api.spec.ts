@@ -55,16 +55,6 @@ beforeEach(() => {
 
 afterAll(() => served.close());
 
-/** Keeps the caller of `GetJobStatus` and never answers it. */
-function neverAnswer(): { caller?: Caller } {
-  const seen: { caller?: Caller } = {};
-  getJobStatus = (_request, caller) => {
-    seen.caller = caller;
-    return new Promise(() => undefined);
-  };
-  return seen;
-}
-
 describe('answers', () => {
   const STATUS = { jobIds: ['failed', 'queued', 'nobody'] };
   const URI = { queue: 'q', jobset: 's', externalJobUri: 'airflow://1' };
@@ -239,14 +229,18 @@ describe('errors', () => {
 
 describe('the caller', () => {
   it('waits as long as its Grpc-Timeout says, then has 504', async () => {
-    const seen = neverAnswer();
+    let caller: Caller | undefined;
+    getJobStatus = (_request, theCaller) => {
+      caller = theCaller;
+      return new Promise(() => undefined);
+    };
     const response = await served.post('/v1/job/status', {}, { 'Grpc-Timeout': '20m' });
     expect(response.status).toBe(504);
     expect(await response.json()).toMatchObject({
       code: status.DEADLINE_EXCEEDED,
       message: 'there was no answer before the deadline',
     });
-    expect(seen.caller?.isGone()).toBe(true);
+    expect(caller?.isGone()).toBe(true);
   });
 
   it.each([
@@ -278,14 +272,19 @@ describe('the caller', () => {
   );
 
   it('that closes its connection is known to be gone', async () => {
-    const seen = neverAnswer();
+    let call: { caller: Caller; finish: () => void } | undefined;
+    getJobStatus = (_request, caller) =>
+      new Promise((resolve) => {
+        call = { caller, finish: () => resolve({ jobStates: {} }) };
+      });
     const leave = new AbortController();
     const response = served.fetch('/v1/job/status', { method: 'POST', signal: leave.signal });
-    const caller = await eventually('the call arrives', () => seen.caller);
+    const { caller, finish } = await eventually('the call arrives', () => call);
     expect(caller.isGone()).toBe(false);
     leave.abort();
     await expect(response).rejects.toThrow('aborted');
     await eventually('it is known to be gone', () => caller.isGone());
+    finish();
   });
 
   it('that leaves in the middle of its request harms nobody', async () => {
@@ -314,10 +313,14 @@ describe('a process that stops', () => {
       });
     const running = stopping.post('/v1/job/status', {});
     const finishIt = await eventually('the call arrives', () => finish);
-    const stopped = stopping.calls.stop();
+    let hasStopped = false;
+    const stopped = stopping.calls.stop().then(() => {
+      hasStopped = true;
+    });
     const refused = await stopping.post('/v1/job/status', {});
     expect(refused.status).toBe(503);
     expect(await refused.json()).toMatchObject({ message: 'this replica is stopping; ask again' });
+    expect(hasStopped).toBe(false);
     finishIt();
     await stopped;
     expect((await running).status).toBe(200);

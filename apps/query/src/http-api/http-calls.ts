@@ -60,8 +60,13 @@ export class HttpCalls {
     if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is stopping; ask again');
     const caller = callerOf(request, response);
     const profile = profileOf(request);
-    const work = route.answer(this.jobs, await readBody(request), caller, profile);
-    send(response, 200, MEDIA_TYPE[profile], await inTime(work, caller, response));
+    const answer = route.answer(this.jobs, await readBody(request), caller, profile);
+    // Of a caller that has gone the work knows, and ends by itself.
+    const leftMs = Math.min(caller.deadline - performance.now(), LONGEST_TIMER_MS);
+    if (!(await within(leftMs, answer))) {
+      throw new RpcError(status.DEADLINE_EXCEEDED, 'there was no answer before the deadline');
+    }
+    send(response, 200, MEDIA_TYPE[profile], await answer);
   }
 }
 
@@ -78,23 +83,9 @@ export function refuse(response: ServerResponse, error: unknown): void {
 function callerOf(request: HttpRequest, response: ServerResponse): Caller {
   return {
     deadline: performance.now() + timeoutOf(request),
-    isGone: () => response.destroyed || response.writableEnded,
+    // So is a response that was sent.
+    isGone: () => response.destroyed,
   };
-}
-
-/** What the work gives; rejects at the caller's deadline and when it has gone: whether the work goes on is for the work to say. */
-async function inTime<T>(work: Promise<T>, { deadline }: Caller, response: ServerResponse): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const tooLate = new RpcError(status.DEADLINE_EXCEEDED, 'there was no answer before the deadline');
-    timer = setTimeout(() => reject(tooLate), Math.min(deadline - performance.now(), LONGEST_TIMER_MS));
-    response.once('close', () => reject(new RpcError(status.CANCELLED, 'the caller has gone')));
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Armada's own form, unless the caller asks for proto3's: Armada's gateway answers so whatever is accepted. */

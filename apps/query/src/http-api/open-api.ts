@@ -13,8 +13,8 @@ the JSON of proto3: enums by name, times as RFC 3339. Names are camelCase in bot
 Requests may name fields in camelCase, in any letter case, or as the proto does (\`job_ids\`); \`null\` is as good as absent, unknown
 fields are skipped, and the \`Content-Type\` is not looked at. A body has at most ${LARGEST_BODY_BYTES} bytes.
 
-Errors hold the text twice and gRPC's code, with the HTTP status that grpc-gateway gives that code. Those that may pass (429, 503,
-504) are worth asking again.`;
+Errors hold the text twice and gRPC's code, with the HTTP status that grpc-gateway gives that code. After 429, 503 and 504 it is
+worth asking again.`;
 
 const METHODS: Record<JobsPath, { readonly summary: string; readonly description: string }> = {
   '/v1/job/status': {
@@ -111,6 +111,7 @@ function operation({ path, descriptor }: JobsRoute): JsonObject {
   ]);
   return {
     operationId: name,
+    tags: [descriptor.parent.typeName],
     ...METHODS[path],
     parameters: [GRPC_TIMEOUT],
     requestBody: { content: { 'application/json': { schema: reference(schemaName(input, 'go')) } } },

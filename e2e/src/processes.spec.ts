@@ -172,6 +172,7 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
       return address !== undefined && (await fetch(`${address}/healthz`)).ok && address;
     });
     const ready = await fetch(`${http}/readyz`);
+    expect(ready.headers.get('x-powered-by')).toBeNull();
     expect(ready.status).toBe(503);
     expect(await ready.json()).toMatchObject({ ready: false });
     app.signal('SIGTERM');

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { finished } from 'node:stream/promises';
 import { within } from '@ajs/observability';
 import type { JsonProfile } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
@@ -39,15 +40,16 @@ export class HttpCalls {
     private readonly failed: (error: Error) => void,
   ) {}
 
-  /** Resolves when the call is answered, whatever with. */
+  /** Resolves when the call is answered, whatever with, and the answer is on its way or its caller has gone. */
   async answer(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<void> {
-    const call = this.answered(route, request, response).catch((error: unknown) => {
-      if (!(error instanceof RpcError)) this.failed(error as Error);
-      refuse(response, error);
-    });
+    const call = this.answered(route, request, response)
+      .catch((error: unknown) => {
+        if (!(error instanceof RpcError)) this.failed(error as Error);
+        refuse(response, error);
+      })
+      .then(() => finished(response).catch(() => undefined));
     this.running.add(call);
-    await call;
-    this.running.delete(call);
+    await call.finally(() => this.running.delete(call));
   }
 
   /** Takes no more calls, and lets those that run finish. */

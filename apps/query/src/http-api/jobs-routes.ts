@@ -47,8 +47,8 @@ export const JOBS_ROUTES: readonly JobsRoute[] = [
   route('/v1/run/details', JobsService.getJobRunDetails, (jobs, request, caller) =>
     jobs.getJobRunDetails(request, caller),
   ),
-  route('/v1/queues/active', JobsService.getActiveQueues, (jobs, _request, caller) =>
-    jobs.getActiveQueues(caller),
+  route('/v1/queues/active', JobsService.getActiveQueues, (jobs, request, caller) =>
+    jobs.getActiveQueues(request, caller),
   ),
 ];
 

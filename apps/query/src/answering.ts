@@ -24,6 +24,8 @@ import type { JobsApi } from './jobs-api/jobs-api.js';
 import { jobsService } from './jobs-api/jobs-service.js';
 import { JobStatusQuery } from './legacy-api/job-status-query.js';
 import { legacyJobService } from './legacy-api/legacy-job-service.js';
+import { SUBMIT_JOBS, learnSubmits } from './learn-submits/learn-submits.js';
+import type { ExchangeObserver } from './pass-through/forwarded-call.js';
 import { PassThrough } from './pass-through/pass-through.js';
 
 export interface AnsweringOptions {
@@ -75,9 +77,10 @@ export class Answering {
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
       waitMs: settings.firstPollWaitMs,
     });
-    this.jobs = new CachedJobsApi({
+    const learner = new RedisJobLearner(this.reader, ttlSeconds);
+    const jobs = new CachedJobsApi({
       lister,
-      learner: new RedisJobLearner(this.reader, ttlSeconds),
+      learner,
       armada: armada.jobs,
       noteInterest,
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
@@ -86,7 +89,17 @@ export class Answering {
       redisHoldMs: settings.redisAwayHoldMs,
       learnedGraceMs: settings.learnedJobGraceMs,
     });
-    this.passThrough = settings.passThrough ? passThroughOf(options) : undefined;
+    this.jobs = jobs;
+    const learn = learnSubmits({
+      learner,
+      settle: (jobIds) => jobs.lookUps.settle(jobIds),
+      noteInterest,
+      failed: (error) => {
+        metrics.learnFailures.inc();
+        options.log.debug({ err: error }, 'not all was learned from a submit');
+      },
+    });
+    this.passThrough = settings.passThrough ? passThroughOf(options, learn) : undefined;
     const armadaHealth = new ArmadaHealth(() => armada.health());
     this.server = new GrpcServer({
       legacy: legacyJobService({
@@ -145,14 +158,14 @@ export class Answering {
   }
 }
 
-function passThroughOf({ settings, metrics }: AnsweringOptions): PassThrough {
+function passThroughOf({ settings, metrics }: AnsweringOptions, learn: ExchangeObserver): PassThrough {
   return new PassThrough({
     address: settings.armadaAddress.text,
     services: settings.forwardedServices,
     largestRequestBytes: settings.largestForwardedRequestBytes,
     largestAnswerBytes: settings.largestMessageBytes,
     mostWatches: settings.maxForwardedWatches,
-    observers: new Map(),
+    observers: new Map([[SUBMIT_JOBS, learn]]),
     metrics,
   });
 }

@@ -40,6 +40,10 @@ export class Metrics {
     'Calls that were forwarded to Armada and have ended, those refused here included',
     ['service', 'code'],
   );
+  readonly learnFailures = this.counter(
+    'learn_failures_total',
+    'Forwarded submits from which not all was learned',
+  );
   readonly forwardedWatches = this.gauge('forwarded_watches', 'Forwarded watches that are open now');
   readonly jobsApiCalls = this.counter('jobs_api_calls_total', 'Calls of api.Jobs answered', [
     'method',

@@ -1,4 +1,4 @@
-export { LONGEST_REASON } from './bounds.js';
+export { LONGEST_EXTERNAL_URI, LONGEST_REASON, cut } from './bounds.js';
 export { EXTERNAL_URI_ANNOTATION, toStreamMessage, type Mapped } from './from-armada.js';
 export { JsonApi, type JsonMethod, type JsonProfile, type MethodDefinition } from './json-api.js';
 export { jsonSchemas, schemaName, type FieldNotes } from './json-schema.js';

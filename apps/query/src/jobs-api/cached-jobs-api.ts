@@ -35,6 +35,7 @@ export interface CachedJobsApiOptions {
 
 /** `api.Jobs` from the cache; Armada's own is asked for what only it can tell. */
 export class CachedJobsApi implements JobsApi {
+  readonly lookUps: LookUps;
   private readonly states: JobStates;
   private readonly errors: JobErrors;
   private readonly details: JobDetailsQuery;
@@ -43,7 +44,7 @@ export class CachedJobsApi implements JobsApi {
   constructor(private readonly options: CachedJobsApiOptions) {
     const { lister, learner, armada, noteInterest, endedJobs, redisFailed, learnedGraceMs } = options;
     const known = new KnownJobs({ lister, noteInterest, endedJobs });
-    const lookUps = new LookUps({ armada, learner, noteInterest, redisFailed });
+    const lookUps = (this.lookUps = new LookUps({ armada, learner, noteInterest, redisFailed }));
     const facts = new FactsKeeper(learner, redisFailed);
     this.states = new JobStates({ known, lookUps, armada, learnedGraceMs });
     this.errors = new JobErrors({ known, armada, facts });

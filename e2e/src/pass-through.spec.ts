@@ -1,0 +1,184 @@
+import { EventService, type EventStreamMessage } from '@ajs/contracts/api/event';
+import { JobsService } from '@ajs/contracts/api/job';
+import {
+  JobState,
+  JobSubmitRequestItem,
+  QueueServiceService,
+  SubmitService,
+  type JobSubmitResponseItem,
+} from '@ajs/contracts/api/submit';
+import { NEW_METHOD, eventually, unary } from '@ajs/testing';
+import {
+  Client,
+  Metadata,
+  compressionAlgorithms,
+  credentials,
+  status,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import type { AppProcess } from './app-process.js';
+import { Stack, poll } from './stack.js';
+
+/** Whoever submits and polls knows the query's address only. */
+let stack: Stack;
+let query: AppProcess;
+let client: Client;
+let address: string;
+let http: string;
+const [queue, jobSetId] = ['forwarded', 'js'];
+
+beforeAll(async () => {
+  stack = await Stack.start({ PASS_THROUGH: 'on' });
+  stack.armada.state.queues.add(queue);
+  await stack.ingester();
+  ({ app: query, client, grpc: address, http } = await stack.query());
+}, 30_000);
+
+afterAll(() => stack.stop());
+
+const sleeps = (seconds: string): Partial<JobSubmitRequestItem> => ({
+  podSpec: Buffer.from(`sleep ${seconds}`),
+});
+
+async function submit(
+  item: Partial<JobSubmitRequestItem>,
+  to: Client = client,
+  inJobSet = jobSetId,
+): Promise<JobSubmitResponseItem> {
+  const empty = JobSubmitRequestItem.decode(new Uint8Array());
+  const request = { queue, jobSetId: inJobSet, jobRequestItems: [{ ...empty, ...item }] };
+  const { answer } = await unary(to, SubmitService.submitJobs, request);
+  const [only] = answer.jobResponseItems;
+  if (only === undefined) throw new Error('no answer to the item');
+  return only;
+}
+
+const stateOf = async (jobId: string): Promise<JobState | undefined> =>
+  (await unary(client, JobsService.getJobStatus, { jobIds: [jobId] })).answer.jobStates[jobId];
+
+const askedArmada = (): number =>
+  Object.entries(stack.armada.calls.all()).reduce(
+    (sum, [path, count]) => sum + (path.startsWith('/api.Jobs/') ? count : 0),
+    0,
+  );
+
+describe('a job that is submitted through the query', () => {
+  it('is known to the poll right after it, and then followed to its end, and Armada is not asked', async () => {
+    const before = askedArmada();
+    const { jobId, error } = await submit(sleeps('1'));
+    expect(error).toBe('');
+    expect(await stateOf(jobId)).toBe(JobState.QUEUED);
+    const seen = new Set<JobState | undefined>();
+    await eventually('it has succeeded', async () => {
+      const state = await stateOf(jobId);
+      seen.add(state);
+      return state === JobState.SUCCEEDED;
+    });
+    expect(seen).not.toContain(JobState.UNKNOWN);
+    expect(askedArmada()).toBe(before);
+  });
+
+  it('is SUBMITTED to the older operator, at once', async () => {
+    const { jobId } = await submit(sleeps('forever'), client, 'legacy');
+    expect(await poll(client, { queue, jobSetId: 'legacy' }, jobId)).toMatchObject({
+      state: expect.stringMatching(/SUBMITTED|RUNNING/) as string,
+    });
+  });
+
+  it('is found by the URI of its item, also before any stream shows it', async () => {
+    const externalJobUri = 'airflow://dag/task/1';
+    const { jobId } = await submit({ ...sleeps('forever'), externalJobUri });
+    const request = { queue, jobset: jobSetId, externalJobUri };
+    const { answer } = await unary(client, JobsService.getJobStatusUsingExternalJobUri, request);
+    expect(Object.keys(answer.jobStates)).toEqual([jobId]);
+  });
+
+  it('with a client id that was used before is the older job, with the state that this has', async () => {
+    const armada = new Client(stack.armadaAddress, credentials.createInsecure());
+    const older = await submit({ clientId: 'once' }, armada, 'elsewhere');
+    armada.close();
+    await eventually(
+      'it has ended',
+      () => stack.armada.state.jobs.get(older.jobId)?.state === JobState.SUCCEEDED,
+    );
+    const again = await submit({ clientId: 'once' });
+    expect(again.jobId).toBe(older.jobId);
+    expect(await stateOf(again.jobId)).toBe(JobState.SUCCEEDED);
+  });
+
+  it('and refused is an error in its answer, and no job', async () => {
+    expect(await submit({ podSpec: Buffer.from('fate=refused') })).toMatchObject({
+      jobId: '',
+      error: expect.stringContaining('refused') as string,
+    });
+  });
+
+  it('while Redis is away is submitted all the same', async () => {
+    const alone = await stack.query({ REDIS_URL: 'redis://127.0.0.1:1' });
+    const { jobId } = await submit({}, alone.client);
+    expect(stack.armada.state.jobs.has(jobId)).toBe(true);
+  });
+});
+
+describe('other methods', () => {
+  it('are Armada’s: what is there, what is not, and what this version does not know', async () => {
+    const { answer } = await unary(client, QueueServiceService.getQueue, { name: queue });
+    expect(answer.name).toBe(queue);
+    await expect(unary(client, QueueServiceService.getQueue, { name: 'nope' })).rejects.toMatchObject({
+      code: status.NOT_FOUND,
+    });
+    const bytes = {
+      path: NEW_METHOD,
+      requestSerialize: (message: Buffer) => message,
+      responseDeserialize: (message: Buffer) => message,
+    };
+    await unary(client, bytes, Buffer.from('anything'));
+    expect(stack.armada.calls.count(NEW_METHOD)).toBe(1);
+  });
+
+  it('come as armadactl sends them: compressed, with its own credentials', async () => {
+    const armadactl = new Client(address, credentials.createInsecure(), {
+      'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
+    });
+    const metadata = new Metadata();
+    const authorization = `basic ${Buffer.from('user:password').toString('base64')}`;
+    metadata.set('authorization', authorization);
+    const { path, requestSerialize, responseDeserialize } = SubmitService.cancelJobs;
+    const { jobId } = await submit(sleeps('forever'));
+    const request = { queue, jobSetId, jobId, jobIds: [], reason: 'enough' };
+    await new Promise<void>((resolve, reject) => {
+      armadactl.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+    armadactl.close();
+    expect(stack.armada.calls.metadata(path).at(-1)?.get('authorization')).toEqual([authorization]);
+    await eventually('it is cancelled', async () => (await stateOf(jobId)) === JobState.CANCELLED);
+    // Our own calls carry none of it.
+    for (const own of Object.values(EventService)) {
+      for (const sent of stack.armada.calls.metadata(own.path)) expect(sent.get('authorization')).toEqual([]);
+    }
+  });
+});
+
+describe('a watch through the query', () => {
+  it('brings events, and ends when the query stops, which says how many it forwarded', async () => {
+    const { jobId } = await submit(sleeps('forever'));
+    const { path, requestSerialize, responseDeserialize } = EventService.getJobSetEvents;
+    const request = { queue, id: jobSetId, watch: true, fromMessageId: '', errorIfMissing: false };
+    const watch = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+    const events: EventStreamMessage[] = [];
+    watch.on('data', (event: EventStreamMessage) => events.push(event));
+    watch.on('error', () => undefined);
+    const ended = new Promise<StatusObject>((resolve) => watch.on('status', resolve));
+    await eventually('the job is there', () =>
+      events.some(({ message }) => message?.events?.value.jobId === jobId),
+    );
+    const metrics = await (await fetch(`${http}/metrics`)).text();
+    expect(metrics).toContain('armada_job_service_forwarded_watches 1');
+    expect(metrics).toMatch(/forwarded_calls_total\{service="api.Submit",code="OK"\} \d/);
+    query.signal('SIGTERM');
+    expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'the server is stopping' });
+    expect(await query.ended()).toBe(0);
+  });
+});

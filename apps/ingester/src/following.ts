@@ -14,6 +14,7 @@ import { formatKey } from '@ajs/redis-keys';
 import {
   Demand,
   FOLLOW_TIMING,
+  Reconciler,
   Replicas,
   Sweeper,
   Turns,
@@ -21,7 +22,9 @@ import {
   listenForAsks,
   type Lifetime,
 } from '@ajs/subscriptions';
+import { jobEnds } from './job-ends.js';
 import { observeFollowing } from './observe-following.js';
+import { observeReconciling } from './observe-reconciling.js';
 
 /** A lost hint waits this long at most before its job set is followed after all. */
 const SWEEP_EVERY_MS = 5_000;
@@ -83,6 +86,13 @@ export class Following {
       demand,
       replicas: (held) => new Replicas(this.redis, replicaId, held, onError),
       observer: observeFollowing(log, metrics),
+      reconciler: new Reconciler({
+        armada: jobEnds(armada.jobs),
+        observer: observeReconciling(log, metrics),
+        unfinishedAfterMs: settings.reconcileUnfinishedAfterMs,
+        eventRetentionMs: settings.eventRetentionMs,
+        now: () => Date.now(),
+      }),
       lifetime,
       timing: FOLLOW_TIMING,
       sliceMs: settings.sliceLengthMs,

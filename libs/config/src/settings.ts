@@ -150,6 +150,16 @@ export const SETTINGS = {
     '24h',
     'how long after its last poll a job set is deleted from Redis',
   ),
+  reconcileUnfinishedAfterMs: duration(
+    'RECONCILE_UNFINISHED_AFTER',
+    '6h',
+    'ingester: how long ago a job that has not ended must have changed last before Armada’s `api.Jobs` is asked whether it has',
+  ),
+  eventRetentionMs: duration(
+    'EVENT_RETENTION',
+    '14d',
+    'ingester: how long Armada keeps events; of a job set that resumes after a longer pause, all unfinished jobs are asked about',
+  ),
   sliceLengthMs: duration(
     'SLICE_LENGTH',
     '10s',

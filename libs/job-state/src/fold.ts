@@ -117,7 +117,7 @@ function goingOn(base: JobRecord): JobRecord {
  * The run, if there was one, ends here; one that the job outlives has an outcome. A run ends once: what befalls a job that waits
  * again says nothing of the run before. What is left of a preemption's note belongs to the run that ended.
  */
-function ended(base: JobRecord, placement: Placement, at: number, outcome?: RunOutcome): JobRecord {
+export function ended(base: JobRecord, placement: Placement, at: number, outcome?: RunOutcome): JobRecord {
   const noRun = base.run === undefined && outcome === undefined && Object.keys(placement).length === 0;
   if (noRun) return { ...base, changedAt: at };
   const { preempted: _, ...run } = { ...base.run, ...placement };

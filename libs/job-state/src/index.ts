@@ -5,3 +5,4 @@ export type { JobFacts } from './job-facts.js';
 export { isTerminal, type JobRecord, type JobState, type Run, type RunOutcome } from './job-record.js';
 export type { JobSetKey } from './job-set-key.js';
 export { compareMessageIds, formatMessageId, parseMessageId, type MessageId } from './message-id.js';
+export { repair, type JobEnd } from './repair.js';

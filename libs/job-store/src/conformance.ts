@@ -261,6 +261,45 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect(Object.fromEntries(await store.lister.locate([b, c]))).toEqual({ [b]: otherKey });
     });
 
+    it('goes through the jobs that have not ended, not all of them at once', async () => {
+      const jobs = Array.from({ length: 2_500 }, (_, i) => (i % 10 === 0 ? `odd-${i}` : aJobId()));
+      for (let at = 0; at < jobs.length; at += 500) {
+        const batch = jobs
+          .slice(at, at + 500)
+          .map((id, i) => [id, aRecord(i % 2 ? 'RUNNING' : 'FAILED', { changedAt: at })] as const);
+        await writer.write(aBatch(`${at + 1}:0:0:1`, Object.fromEntries(batch)));
+      }
+      const found = new Map<string, number>();
+      for await (const some of writer.unfinishedJobs()) {
+        expect(some.size).toBeLessThanOrEqual(1_250);
+        for (const [jobId, changedAt] of some) found.set(jobId, changedAt);
+      }
+      const unfinished = jobs.filter((_, i) => i % 2 === 1);
+      expect(new Set(found.keys())).toEqual(new Set(unfinished));
+      expect(found.get(unfinished.at(-1) ?? '')).toBe(2_000);
+    });
+
+    it('goes through no job of a job set that has none, or was deleted', async () => {
+      const steps = async (): Promise<number> => {
+        let steps = 0;
+        for await (const _ of writer.unfinishedJobs()) steps++;
+        return steps;
+      };
+      expect(await steps()).toBe(0);
+      await store.life.remove(key, 0);
+      expect(await steps()).toBe(0);
+    });
+
+    it('remembers when the job set was reconciled', async () => {
+      expect(writer.reconciledAt).toBeUndefined();
+      await writer.write(aBatch('1:0:0:1', {}, { reconciled: true }));
+      await writer.write(aBatch('2:0:0:1', {}));
+      const { now } = await store.lister.read(key, []);
+      const { reconciledAt } = await store.sink.open(key);
+      expect(reconciledAt).toBeLessThanOrEqual(now);
+      expect(reconciledAt).toBeGreaterThan(now - 10_000);
+    });
+
     describeLearning(() => store);
 
     it('deletes a job set when nobody has asked about it for long enough, and not before', async () => {

@@ -25,6 +25,7 @@ interface JobSet {
   interestAt: number;
   contactAt: number;
   levelAt: number | undefined;
+  reconciledAt: number | undefined;
   report: SubscriptionReport;
   readonly records: Map<string, JobRecord>;
   readonly facts: Map<string, JobFacts>;
@@ -52,6 +53,12 @@ export class MemoryJobStore implements JobSink, JobLister, JobLearner, JobDetail
       key,
       cursor: jobSet.cursor,
       unfinished: countUnfinished(jobSet),
+      ...(jobSet.reconciledAt !== undefined && { reconciledAt: jobSet.reconciledAt }),
+      unfinishedJobs: async function* () {
+        const unfinished = Array.from(jobSet.records).filter(([, { state }]) => !isTerminal(state));
+        const jobs = new Map(unfinished.map(([jobId, { changedAt }]) => [jobId, changedAt]));
+        if (jobs.size > 0) yield await Promise.resolve(jobs);
+      },
       load: (jobIds) =>
         Promise.resolve(
           new Map(
@@ -189,6 +196,7 @@ export class MemoryJobStore implements JobSink, JobLister, JobLearner, JobDetail
       interestAt: this.now(),
       contactAt: this.now(),
       levelAt: undefined,
+      reconciledAt: undefined,
       report: { state: 'connecting' as const, reason: '' },
       records: new Map<string, JobRecord>(),
       facts: new Map<string, JobFacts>(),
@@ -198,7 +206,7 @@ export class MemoryJobStore implements JobSink, JobLister, JobLearner, JobDetail
     return jobSet;
   }
 
-  private apply(key: JobSetKey, jobSet: JobSet, { cursor, records, subscription }: Batch): void {
+  private apply(key: JobSetKey, jobSet: JobSet, { cursor, records, subscription, reconciled }: Batch): void {
     for (const [jobId, record] of records) {
       this.index.set(jobId, key);
       const old = jobSet.records.get(jobId);
@@ -209,6 +217,7 @@ export class MemoryJobStore implements JobSink, JobLister, JobLearner, JobDetail
     jobSet.revision++;
     jobSet.report = subscription;
     jobSet.levelAt = subscription.levelAt ?? jobSet.levelAt;
+    if (reconciled === true) jobSet.reconciledAt = this.now();
     jobSet.contactAt = this.now();
   }
 }

@@ -30,12 +30,14 @@ export interface Batch {
   /** The records that changed, by job id. */
   readonly records: ReadonlyMap<string, JobRecord>;
   readonly subscription: SubscriptionReport;
+  /** The unfinished jobs have just been compared with Armada's own `api.Jobs`. */
+  readonly reconciled?: true;
 }
 
 /**
  * The right to write one job set, as good as what it last read: generation, cursor and revision. After any write by
  * somebody else every write through it is refused with {@link StaleWriterError}, for good; open the job set again.
- * One call at a time.
+ * One call at a time, but for {@link JobSetWriter.unfinishedJobs}.
  */
 export interface JobSetWriter {
   readonly key: JobSetKey;
@@ -43,6 +45,8 @@ export interface JobSetWriter {
   readonly cursor: string;
   /** Jobs that have not ended. */
   readonly unfinished: number;
+  /** When a batch last said that it is reconciled, as of the opening: ms since the epoch by Redis' clock. Left out if none did. */
+  readonly reconciledAt?: number;
   /** The records of these jobs, those that exist. */
   load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>>;
   /**
@@ -55,6 +59,11 @@ export interface JobSetWriter {
    * and cursor: only something learned was written since). Says whether it does; if not, open the job set anew.
    */
   reload(): Promise<boolean>;
+  /**
+   * The jobs that have not ended, with when they changed last (ms since the epoch by Armada's clock), some hundreds at a time:
+   * never all in memory. What changes meanwhile may come twice, as it was, or not at all.
+   */
+  unfinishedJobs(): AsyncIterable<ReadonlyMap<string, number>>;
 }
 
 /** Somebody else wrote the job set since this writer read it. */

@@ -3,13 +3,23 @@ import type { JobRecord, JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import { BoundedCache } from './bounded-cache.js';
 import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
-import { packJobId, packJobIds } from './job-id-codec.js';
+import { packJobId, packJobIds, unpackJobId } from './job-id-codec.js';
 import { JobIndex } from './job-index.js';
 import { StaleWriterError, type Batch, type JobSetWriter, type JobSink } from './ports.js';
-import { decodeReasons, decodeRecord, encodeReasons, encodeRecord, reasonsOf } from './record-codec.js';
+import {
+  decodeChangedAt,
+  decodeReasons,
+  decodeRecord,
+  encodeReasons,
+  encodeRecord,
+  reasonsOf,
+} from './record-codec.js';
 import { readJobsReply } from './jobs-reply.js';
 import { RedisTime } from './redis-time.js';
 import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from './scripts.js';
+
+/** About a thousand jobs: looked through by one script. */
+const BUCKETS_AT_ONCE = 25;
 
 /** Records of all job sets together that writers keep in memory, so that the next batch need not read them. */
 const RECORDS_CACHED = 50_000;
@@ -52,11 +62,8 @@ export class RedisJobSink implements JobSink {
     const { redis, index, options } = this.shared;
     const meta = formatKey({ kind: 'meta', jobSet: key });
     await index.name(key, options.ttlSeconds);
-    const [now, generation, cursor, revision, unfinished, lost, words] = await redis.openJobSetBuffer(
-      meta,
-      randomBytes(8).toString('base64url'),
-      options.ttlSeconds,
-    );
+    const [now, generation, cursor, revision, unfinished, reconciled, lost, words] =
+      await redis.openJobSetBuffer(meta, randomBytes(8).toString('base64url'), options.ttlSeconds);
     if (lost > 0) options.onLost(key, lost);
     return new RedisJobSetWriter(this.shared, key, meta, {
       time: new RedisTime(now),
@@ -64,6 +71,7 @@ export class RedisJobSink implements JobSink {
       cursor: cursor.toString(),
       revision: Number(revision),
       unfinished: Number(unfinished),
+      reconciledAt: reconciled === null ? undefined : Number(reconciled),
       words: words.filter((_, i) => i % 2 === 1).map(String),
       numbers: words.filter((_, i) => i % 2 === 0).map(Number),
     });
@@ -76,6 +84,7 @@ interface Position {
   readonly cursor: string;
   readonly revision: number;
   readonly unfinished: number;
+  readonly reconciledAt: number | undefined;
   readonly words: readonly string[];
   readonly numbers: readonly number[];
 }
@@ -83,6 +92,7 @@ interface Position {
 class RedisJobSetWriter implements JobSetWriter {
   cursor: string;
   unfinished: number;
+  readonly reconciledAt?: number;
   private revision: number;
   private readonly time: RedisTime;
   private readonly generation: string;
@@ -102,6 +112,7 @@ class RedisJobSetWriter implements JobSetWriter {
     this.cursor = position.cursor;
     this.revision = position.revision;
     this.unfinished = position.unfinished;
+    if (position.reconciledAt !== undefined) this.reconciledAt = position.reconciledAt;
     position.numbers.forEach((number, i) => this.learnWord(number, position.words[i] ?? ''));
   }
 
@@ -131,7 +142,7 @@ class RedisJobSetWriter implements JobSetWriter {
     return found;
   }
 
-  async write({ cursor, records, subscription }: Batch): Promise<void> {
+  async write({ cursor, records, subscription, reconciled }: Batch): Promise<void> {
     const args: ScriptArgument[] = [];
     const uris: ScriptArgument[] = [];
     const newJobs: string[] = [];
@@ -166,6 +177,7 @@ class RedisJobSetWriter implements JobSetWriter {
         this.shared.options.ttlSeconds,
         CHANGES_TTL_SECONDS,
         CHANGES_KEPT,
+        reconciled === true ? 'reconciled' : '',
         records.size,
         ...args,
         newWords.length,
@@ -206,6 +218,25 @@ class RedisJobSetWriter implements JobSetWriter {
     this.unfinished = Number(unfinished);
     this.takenUp = this.shared.takenUp++;
     return true;
+  }
+
+  async *unfinishedJobs(): AsyncGenerator<ReadonlyMap<string, number>> {
+    let bucket = 0;
+    do {
+      const [next = 0, ...found] = await this.shared.redis.unfinishedJobsBuffer(
+        this.meta,
+        this.generation,
+        bucket,
+        BUCKETS_AT_ONCE,
+      );
+      const jobs = new Map<string, number>();
+      for (let i = 0; i + 1 < found.length; i += 2) {
+        const [id, record] = [found[i], found[i + 1]];
+        if (id !== undefined && record !== undefined) jobs.set(unpackJobId(id), decodeChangedAt(record));
+      }
+      if (jobs.size > 0) yield jobs;
+      bucket = next;
+    } while (bucket > 0);
   }
 
   private learnWord(number: number, word: string): void {

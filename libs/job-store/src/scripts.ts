@@ -7,6 +7,7 @@ import readJobs from './lua/readJobs-1.lua';
 import readUri from './lua/readUri-1.lua';
 import removeJobSet from './lua/removeJobSet-1.lua';
 import touchJobSet from './lua/touchJobSet-1.lua';
+import unfinishedJobs from './lua/unfinishedJobs-1.lua';
 import writeJobSet from './lua/writeJobSet-1.lua';
 import writing from './lua/writing.lua';
 
@@ -26,6 +27,7 @@ export interface Scripts {
       cursor: Buffer,
       revision: Buffer,
       unfinished: Buffer,
+      reconciled: Buffer | null,
       lost: number,
       words: Buffer[],
     ]
@@ -34,6 +36,7 @@ export interface Scripts {
   learnJobs: Script<number>;
   learnFacts: Script<null>;
   readJobsBuffer: Script<JobsReply>;
+  unfinishedJobsBuffer: Script<[next?: number, ...Buffer[]]>;
   readUriBuffer: Script<[submitted: Buffer, annotated: Buffer]>;
   touchJobSet: Script<0 | 1 | 2>;
   removeJobSet: Script<[generation?: string, buckets?: string]>;
@@ -41,7 +44,7 @@ export interface Scripts {
 
 /** The client with the scripts on it. May be called again for the same client. */
 export function withScripts<T extends RedisClient>(client: T): T & Scripts {
-  const reading = { readJobs, readUri, touchJobSet, removeJobSet, learnFacts };
+  const reading = { readJobs, readUri, unfinishedJobs, touchJobSet, removeJobSet, learnFacts };
   const ofRecords = { openJobSet, writeJobSet, learnJobs };
   const define = (name: string, ...parts: string[]): void =>
     client.defineCommand(name, { numberOfKeys: 1, lua: parts.join('\n') });

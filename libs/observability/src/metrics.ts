@@ -29,6 +29,15 @@ export class Metrics {
     'reopened_job_sets_total',
     'Job sets opened again because another holder followed them, or Redis lost writes',
   );
+  readonly repairedJobs = this.counter(
+    'repaired_jobs_total',
+    'Jobs that were given an end told by the api.Jobs of Armada, since their stream did not show it',
+  );
+  readonly reconcileRounds = this.counter(
+    'reconcile_rounds_total',
+    'Times that the unfinished jobs of a job set were compared with the api.Jobs of Armada',
+    ['result'],
+  );
   readonly oddMessages = this.counter(
     'odd_messages_total',
     'Messages of Armada of an unknown kind, or that name no usable job: skipped',

@@ -3,6 +3,7 @@ import { eventually } from '@ajs/testing';
 import type { StreamEnd } from './event-source.js';
 import { FOLLOW_TIMING, Follower, type FollowTiming } from './follower.js';
 import { LeaseLostError } from './lease.js';
+import { scriptedReconciler } from './scripted-ends.js';
 import { ScriptedSource, aMessage, running, type OpenedStream } from './scripted-source.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -14,6 +15,7 @@ const running_: Follower[] = [];
 afterEach(() => running_.splice(0).forEach((follower) => follower.stop()));
 
 function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
+  const { reconciler, armada } = scriptedReconciler();
   const store = new MemoryJobStore();
   const source = new ScriptedSource();
   const lease = { held: true, isHeld: () => lease.held };
@@ -33,6 +35,7 @@ function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
       reloading: ignore,
       writeFailed: ignore,
     },
+    reconciler,
     timing: { ...FOLLOW_TIMING, silenceCheck: HOURS, ...timing },
   });
   running_.push(follower);
@@ -52,7 +55,7 @@ function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
     source.end(read, END);
     return eventually('the watch', () => source.live.find(({ request }) => request.watch));
   };
-  return { store, source, lease, ends, stale, follower, done, stream, view, inState, catchUp };
+  return { store, source, lease, armada, ends, stale, follower, done, stream, view, inState, catchUp };
 }
 
 /** The store, with a look at every batch before it is written. */
@@ -221,6 +224,23 @@ describe('a follower', () => {
     expect(source.live).toEqual([watch]);
     expect(source.opened).toHaveLength(2);
     expect(stale).toEqual([]);
+  });
+
+  it('gives jobs whose end the stream does not show the end that Armada tells', async () => {
+    const { store, armada, catchUp, inState, source, view, stream } = follow();
+    // Long ago, by the clock that events have.
+    (await stream(0)).listener.message(running(1));
+    armada.ends.set('job', { state: 'FAILED', at: 5, failure: { reason: 'exit 7' } });
+    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
+    expect(armada.asked).toEqual([]);
+    await catchUp();
+    await inState('live');
+    await eventually('it has ended', async () => (await view()).jobs.get('job')?.state === 'FAILED');
+    expect((await store.readDetails(KEY, ['job'])).jobs.get('job')?.record).toMatchObject({
+      failure: { reason: 'exit 7' },
+      lastEvent: { ms: 1 },
+    });
+    expect(source.opened).toHaveLength(2);
   });
 
   it('writes signs of life while nothing comes', async () => {

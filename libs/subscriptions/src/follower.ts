@@ -6,6 +6,7 @@ import type { EventSource, EventStream, StreamEnd } from './event-source.js';
 import type { FollowObserver } from './follow-observer.js';
 import { Intake } from './intake.js';
 import { LeaseLostError, type Lease } from './lease.js';
+import type { Reconciler, Rounds } from './reconciler.js';
 
 /** All in milliseconds. */
 export interface FollowTiming {
@@ -44,6 +45,7 @@ export interface FollowerOptions {
   readonly source: EventSource;
   readonly lease: Lease;
   readonly observer: FollowObserver;
+  readonly reconciler: Reconciler;
   readonly timing: FollowTiming;
 }
 
@@ -57,6 +59,7 @@ export class Follower {
   private readonly retry: Backoff;
   private readonly refusedRetry: Backoff;
   private intake: Intake | undefined;
+  private rounds: Rounds | undefined;
   private held = false;
   private phase: 'reading' | 'watching' | 'waiting' | 'gone' = 'waiting';
   private readBeganAt = -Infinity;
@@ -133,11 +136,13 @@ export class Follower {
       failed: (error) => fail(error),
     });
     this.intake = intake;
+    this.rounds = this.options.reconciler.roundsOf(writer, intake);
     this.hold(false);
     try {
       await Promise.race([failed, this.follow(intake)]);
       await intake.close();
     } finally {
+      this.rounds.stop();
       intake.abort();
       this.cancelStreams();
     }
@@ -251,6 +256,8 @@ export class Follower {
     const { contactEvery, silenceCheck, askSpacing, watchLag } = this.options.timing;
     if (now - this.contactAt >= contactEvery) this.contact();
     const asked = this.askedAt !== undefined && now - this.readBeganAt >= askSpacing;
+    // What the catch-up brings need not be asked for.
+    if (this.phase !== 'reading') this.rounds?.tick();
     if (this.phase === 'gone' && asked) this.wake.abort();
     if (this.phase !== 'watching') return;
     if (!this.checking && (asked || now - Math.max(this.evidenceAt, this.readBeganAt) >= silenceCheck)) {

@@ -16,6 +16,7 @@ import { FOLLOW_TIMING } from './follower.js';
 import { Interest } from './interest.js';
 import type { Lifetime } from './lifetime.js';
 import { Replicas } from './replicas.js';
+import { scriptedReconciler } from './scripted-ends.js';
 import { ScriptedSource, running } from './scripted-source.js';
 import { Sweeper } from './sweeper.js';
 import { Turns } from './turns.js';
@@ -79,6 +80,7 @@ function replica(id: string, { sliceMs = 60_000, lifetime = LIFETIME } = {}) {
     demand: new Demand(redis),
     replicas: (held) => new Replicas(redis, id, held, ignore),
     observer,
+    reconciler: scriptedReconciler().reconciler,
     lifetime,
     timing: FOLLOW_TIMING,
     sliceMs,

@@ -4,8 +4,10 @@ export type { EventSource, EventStream, StreamEnd, StreamListener, StreamRequest
 export type { FollowObserver } from './follow-observer.js';
 export { FOLLOW_TIMING, Follower, type FollowTiming, type FollowerOptions } from './follower.js';
 export { Interest } from './interest.js';
+export { NoJobEndsError, type JobEnds } from './job-ends.js';
 export { LeaseLostError, type Lease } from './lease.js';
 export type { Lifetime } from './lifetime.js';
+export { Reconciler, type ReconcileObserver, type ReconcilerOptions } from './reconciler.js';
 export { Replicas } from './replicas.js';
 export { Sweeper } from './sweeper.js';
 export { Turns, type TurnsOptions } from './turns.js';

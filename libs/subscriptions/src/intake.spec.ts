@@ -40,6 +40,10 @@ class WatchedWriter implements JobSetWriter {
   reload(): Promise<boolean> {
     return this.writer.reload();
   }
+
+  unfinishedJobs(): AsyncIterable<ReadonlyMap<string, number>> {
+    return this.writer.unfinishedJobs();
+  }
 }
 
 async function setUp() {
@@ -210,6 +214,54 @@ describe('the intake of a job set', () => {
     await eventually('it fails', () => failures[0] instanceof StaleWriterError);
     intake.accept(running(2));
     expect(failures).toHaveLength(1);
+  });
+
+  it('gives jobs the ends that Armada told, behind what the stream showed, and with its cursor', async () => {
+    const { store, intake, writer } = await setUp();
+    const open = gate(writer);
+    intake.accept(running(1, 'a'));
+    intake.accept(aMessage(2, { kind: 'succeeded', jobId: 'b', at: 2, placement: {} }));
+    const repaired = intake.repair(
+      new Map(['a', 'b', 'unknown'].map((jobId) => [jobId, { state: 'FAILED', at: 3 }] as const)),
+    );
+    open();
+    expect(await repaired).toEqual(['a']);
+    const { jobs } = await store.read(KEY, ['a', 'b', 'unknown']);
+    expect(Array.from(jobs, ([jobId, { state }]) => [jobId, state])).toEqual([
+      ['a', 'FAILED'],
+      ['b', 'SUCCEEDED'],
+    ]);
+    expect(writer.cursor).toBe('2:0:0:1');
+  });
+
+  it('gives them again where the write failed, or somebody learned something meanwhile', async () => {
+    const { store, intake, writer, writeFailures } = await setUp();
+    await store.learnJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
+    let left = 1;
+    writer.before = () => (left-- > 0 ? Promise.reject(new Error('Redis is away')) : Promise.resolve());
+    expect(await intake.repair(new Map([['a', { state: 'FAILED', at: 3 }]]))).toEqual(['a']);
+    expect(writeFailures).toHaveLength(1);
+    expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('FAILED');
+  });
+
+  it('repairs nothing once it writes nothing any more, also not what it was given before', async () => {
+    const { store, intake, writer } = await setUp();
+    gate(writer);
+    intake.accept(running(1, 'a'));
+    const given = intake.repair(new Map([['a', { state: 'FAILED', at: 3 }]]));
+    intake.abort();
+    expect(await given).toEqual([]);
+    expect(await intake.repair(new Map([['a', { state: 'FAILED', at: 3 }]]))).toEqual([]);
+    expect((await store.read(KEY, ['a'])).jobs.size).toBe(0);
+  });
+
+  it('says once that the job set is reconciled', async () => {
+    const { intake, writer } = await setUp();
+    intake.reconciled();
+    await eventually('it is written', () => writer.batches.length === 1);
+    intake.contact();
+    await eventually('a sign of life too', () => writer.batches.length === 2);
+    expect(writer.batches.map(({ reconciled }) => reconciled)).toEqual([true, undefined]);
   });
 
   it('closed, has written what it took and writes no more', async () => {

@@ -2,6 +2,9 @@ import {
   compareMessageIds,
   foldBatch,
   parseMessageId,
+  repair,
+  type JobEnd,
+  type JobRecord,
   type MessageId,
   type StreamMessage,
 } from '@ajs/job-state';
@@ -47,6 +50,8 @@ export class Intake {
   private state: SubscriptionReport['state'] = 'connecting';
   private reason = '';
   private due = false;
+  private repairs: Repairs | undefined;
+  private isReconciled = false;
   private draining = false;
   private drained = Promise.resolve();
 
@@ -99,6 +104,26 @@ export class Intake {
     this.pump();
   }
 
+  /**
+   * Gives jobs the end that Armada's own `api.Jobs` told, in one order with the stream, as if it had shown it. One call at a time.
+   * Resolves, when they are in Redis, to the jobs that had not ended before; to none where nothing is written any more.
+   */
+  repair(ends: ReadonlyMap<string, JobEnd>): Promise<readonly string[]> {
+    return new Promise((done) => {
+      const { signal } = this.stopping;
+      if (signal.aborted) return done([]);
+      signal.addEventListener('abort', () => done([]), { once: true });
+      this.repairs = { ends, done };
+      this.contact();
+    });
+  }
+
+  /** The next write says that the job set has just been compared with Armada's own `api.Jobs`. */
+  reconciled(): void {
+    this.isReconciled = true;
+    this.contact();
+  }
+
   /** Writes what was taken, and then nothing more. */
   async close(): Promise<void> {
     await this.drained;
@@ -140,6 +165,9 @@ export class Intake {
     const { writer, lease, observer } = this.options;
     const marker = this.level;
     const level = this.levelWith(messages.length);
+    const { repairs, isReconciled } = this;
+    const jobIds = jobIdsOf(messages, repairs?.ends);
+    let repaired: string[] = [];
     let stale: StaleWriterError | undefined;
     for (;;) {
       if (!lease.isHeld()) throw new LeaseLostError();
@@ -147,16 +175,19 @@ export class Intake {
         // Somebody else wrote: something learned leaves the job set where it stood, and the same batch is folded again.
         if (stale !== undefined && !(await writer.reload())) throw stale;
         stale = undefined;
-        const known = await writer.load(jobIdsOf(messages));
+        const known = await writer.load(jobIds);
+        const records = foldBatch(known, messages);
+        repaired = repairAll(known, records, repairs?.ends);
         await writer.write({
           cursor: messages.at(-1)?.cursor ?? writer.cursor,
-          records: foldBatch(known, messages),
+          records,
           subscription: {
             state:
               this.state === 'live' && !this.wasLevel && level === undefined ? 'catching-up' : this.state,
             reason: this.reason,
             ...(level !== undefined && { levelAt: level }),
           },
+          ...(isReconciled && { reconciled: true }),
         });
         break;
       } catch (error) {
@@ -175,6 +206,9 @@ export class Intake {
     if (level !== undefined) this.wasLevel = true;
     // Only what this write told is told: another moment may have been learned meanwhile.
     if (marker !== undefined && marker.after <= this.applied && this.level === marker) this.level = undefined;
+    if (isReconciled) this.isReconciled = false;
+    if (repairs !== undefined && this.repairs === repairs) this.repairs = undefined;
+    repairs?.done(repaired);
     if (messages.length > 0) observer.applied(messages.length);
   }
 
@@ -195,8 +229,30 @@ export class Intake {
   }
 }
 
-function jobIdsOf(messages: readonly StreamMessage[]): Set<string> {
-  const jobIds = new Set<string>();
+interface Repairs {
+  readonly ends: ReadonlyMap<string, JobEnd>;
+  readonly done: (repaired: readonly string[]) => void;
+}
+
+/** Adds the records that these ends change to those that have changed already, and gives their jobs. */
+function repairAll(
+  known: ReadonlyMap<string, JobRecord>,
+  changed: Map<string, JobRecord>,
+  ends: Repairs['ends'] = new Map(),
+): string[] {
+  const repaired: string[] = [];
+  for (const [jobId, end] of ends) {
+    const before = changed.get(jobId) ?? known.get(jobId);
+    const after = before && repair(before, end);
+    if (after === undefined || after === before) continue;
+    changed.set(jobId, after);
+    repaired.push(jobId);
+  }
+  return repaired;
+}
+
+function jobIdsOf(messages: readonly StreamMessage[], ends: Repairs['ends'] = new Map()): Set<string> {
+  const jobIds = new Set(ends.keys());
   for (const { event } of messages) if (event !== undefined) jobIds.add(event.jobId);
   return jobIds;
 }

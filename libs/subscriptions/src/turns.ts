@@ -9,6 +9,7 @@ import { Follower, type FollowTiming } from './follower.js';
 import { LeaseLostError } from './lease.js';
 import { LEASE_MS, Leases } from './leases.js';
 import { isWanted, type Lifetime } from './lifetime.js';
+import type { Reconciler } from './reconciler.js';
 import type { Replicas } from './replicas.js';
 import { WORK_QUEUE, turnIdOf, type TurnData } from './work-queue.js';
 
@@ -28,6 +29,7 @@ export interface TurnsOptions {
   readonly demand: Demand;
   readonly replicas: (held: () => number) => Replicas;
   readonly observer: FollowObserver;
+  readonly reconciler: Reconciler;
   readonly lifetime: Lifetime;
   readonly timing: FollowTiming;
   /** A turn is looked at again after this time: does it go on here, go elsewhere, or end? Milliseconds. */
@@ -131,8 +133,8 @@ export class Turns {
         return undefined;
       });
     if (lease === undefined) return 'lost';
-    const { sink, source, observer, timing } = this.options;
-    const follower = new Follower({ key, sink, source, lease, observer, timing });
+    const { sink, source, observer, reconciler, timing } = this.options;
+    const follower = new Follower({ key, sink, source, lease, observer, reconciler, timing });
     this.running.set(turnId, { follower, end });
     if (this.stopping) end('hand-over');
     observer.turnStarted(key);

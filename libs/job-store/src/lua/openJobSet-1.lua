@@ -7,11 +7,12 @@
     ARGV[1]  generation to begin, if one must be begun (random)
     ARGV[2]  time to live of every key, in seconds
   Output:
-    { now (ms), generation, cursor, revision, unfinished jobs, keys lost (0: none), words (number, word, …) }
+    { now (ms), generation, cursor, revision, unfinished jobs, when it was reconciled (ms, nil: never), keys lost (0: none),
+      words (number, word, …) }
 ]]
 local meta = KEYS[1]
 local time = now()
-local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision', 'unfinished', 'buckets', 'keys')
+local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision', 'unfinished', 'buckets', 'keys', 'reconciled')
 local generation, lost = m[1], 0
 if generation then
   lost = tonumber(m[6]) - renewKeys(prefixOf(meta, generation), tonumber(m[5]), ARGV[2])
@@ -25,4 +26,4 @@ else
 end
 redis.call('EXPIRE', meta, ARGV[2])
 local words = redis.call('HGETALL', prefixOf(meta, generation) .. 'd')
-return { time, generation, m[2], m[3], m[4], lost, words }
+return { time, generation, m[2], m[3], m[4], m[7] or false, lost, words }

@@ -1,0 +1,116 @@
+import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
+import { JobState } from '@ajs/contracts/api/submit';
+import { RedisJobLister, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
+import { FOLLOW_TIMING, Follower, NoJobEndsError, Reconciler } from '@ajs/subscriptions';
+import { FakeArmada, RedisServer, eventually, jobEvents, knownJob } from '@ajs/testing';
+import { jobEnds } from './job-ends.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const LOST = '01m85vnck01jqpr3vd00000001';
+const RUNNING = '01m85vnck01jqpr3vd00000002';
+const HOURS = 3_600_000;
+const ignore = (): void => undefined;
+
+let fake: FakeArmada;
+let armada: ArmadaClient;
+let server: RedisServer;
+let redis: RedisClient;
+
+beforeEach(async () => {
+  fake = new FakeArmada();
+  const address = await fake.listen('127.0.0.1:0');
+  armada = createArmadaClient({
+    address,
+    largestMessageBytes: 1_000_000,
+    callsPerSecond: 1_000,
+    counter: { unknownKind: ignore, malformed: ignore },
+  });
+  server = await RedisServer.start();
+  redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', ignore);
+});
+
+afterEach(async () => {
+  armada.close();
+  fake.stop();
+  redis.disconnect();
+  await server.stop();
+});
+
+/** The job runs, as its stream shows; what it came to since, only `api.Jobs` knows. */
+function aJob(jobId: string, state: JobState, error = '', cancelReason = ''): void {
+  const job = knownJob({ jobId, ...KEY }, { cancelReason });
+  fake.state.move(job, JobState.RUNNING, [
+    ...jobEvents.leased(job),
+    ...jobEvents.running(job, { namespace: 'ns', annotations: {} }),
+  ]);
+  fake.state.move(job, state, [], error);
+}
+
+describe('how jobs have ended, by Armada itself', () => {
+  it('is told of those that have, with why', async () => {
+    aJob('failed', JobState.FAILED, 'exit 7');
+    aJob('refused', JobState.REJECTED, 'does not fit');
+    aJob('preempted', JobState.PREEMPTED);
+    aJob('done', JobState.SUCCEEDED);
+    aJob('cancelled', JobState.CANCELLED, '', 'enough');
+    aJob('running', JobState.RUNNING, 'first run');
+    const ids = ['failed', 'refused', 'preempted', 'done', 'cancelled', 'running', 'unknown'];
+    const at: unknown = expect.any(Number);
+    expect(Object.fromEntries(await jobEnds(armada.jobs).endsOf(ids))).toEqual({
+      failed: { state: 'FAILED', at, failure: { reason: 'exit 7' } },
+      refused: { state: 'REJECTED', at, failure: { reason: 'does not fit' } },
+      preempted: { state: 'PREEMPTED', at },
+      done: { state: 'SUCCEEDED', at },
+      cancelled: { state: 'CANCELLED', at, cancellation: { reason: 'enough', requestor: '' } },
+    });
+  });
+
+  it('is not told by an Armada without api.Jobs, and may be later by one that is in trouble', async () => {
+    fake.faults.set({ jobsUnimplemented: true });
+    await expect(jobEnds(armada.jobs).endsOf(['job'])).rejects.toThrow(NoJobEndsError);
+    fake.faults.set({ jobsUnavailable: true });
+    await expect(jobEnds(armada.jobs).endsOf(['job'])).rejects.not.toThrow(NoJobEndsError);
+  });
+
+  it('is what a holder gives those whose end their stream does not show', async () => {
+    aJob(LOST, JobState.FAILED, 'exit 7');
+    aJob(RUNNING, JobState.RUNNING);
+    const repaired: string[] = [];
+    const follower = new Follower({
+      key: KEY,
+      sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+      source: armada.events,
+      lease: { isHeld: () => true },
+      observer: {
+        turnStarted: ignore,
+        turnEnded: ignore,
+        streamEnded: ignore,
+        applied: ignore,
+        reloading: ignore,
+        staleWriter: ignore,
+        writeFailed: ignore,
+      },
+      reconciler: new Reconciler({
+        armada: jobEnds(armada.jobs),
+        observer: {
+          repaired: (_, jobIds) => repaired.push(...jobIds),
+          roundEnded: ignore,
+          switchedOff: ignore,
+        },
+        unfinishedAfterMs: 6 * HOURS,
+        eventRetentionMs: 14 * 24 * HOURS,
+        // The jobs began just now, by Armada's clock.
+        now: () => Date.now() + 7 * HOURS,
+      }),
+      timing: FOLLOW_TIMING,
+    });
+    const done = follower.run();
+    await eventually('the end is found', () => repaired.length > 0);
+    const { jobs } = await new RedisJobLister(redis).read(KEY, [LOST, RUNNING]);
+    expect(jobs.get(LOST)).toMatchObject({ state: 'FAILED', failure: { reason: 'exit 7' } });
+    expect(jobs.get(RUNNING)?.state).toBe('RUNNING');
+    expect(repaired).toEqual([LOST]);
+    follower.stop();
+    await done;
+  });
+});

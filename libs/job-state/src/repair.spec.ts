@@ -1,0 +1,52 @@
+import { fold, repair, type JobEnd, type JobRecord } from './index.js';
+
+const at = 1_795_493_217_053;
+const id = { ms: at, sequence: 0, index: 0, last: true };
+const RUNNING: JobRecord = {
+  state: 'RUNNING',
+  lastEvent: id,
+  runNumber: 2,
+  run: { cluster: 'c', runningAt: at, preempted: 'by another' },
+  changedAt: at,
+  failure: { reason: 'first run' },
+};
+const FAILED: JobEnd = { state: 'FAILED', at: at + 5, failure: { reason: 'exit 7' } };
+
+describe('a repair', () => {
+  it('gives a job the end that its stream did not show, and keeps what the stream did show', () => {
+    expect(repair(RUNNING, FAILED)).toEqual({
+      ...RUNNING,
+      state: 'FAILED',
+      changedAt: at + 5,
+      run: { cluster: 'c', runningAt: at, endedAt: at + 5 },
+      failure: { reason: 'exit 7' },
+    });
+    expect(
+      repair(RUNNING, { state: 'CANCELLED', cancellation: { reason: 'r', requestor: 'u' } }),
+    ).toMatchObject({
+      state: 'CANCELLED',
+      changedAt: at,
+      failure: { reason: 'first run' },
+      cancellation: { reason: 'r', requestor: 'u' },
+    });
+  });
+
+  it('leaves the end of a run that the job outlived', () => {
+    const waiting: JobRecord = { ...RUNNING, state: 'QUEUED', run: { endedAt: 7, outcome: 'failed' } };
+    expect(repair(waiting, FAILED).run).toEqual({ endedAt: 7, outcome: 'failed' });
+  });
+
+  it('is no run where none was seen', () => {
+    const learned: JobRecord = { state: 'QUEUED', runNumber: 0, changedAt: at };
+    const { at: changedAt, ...end } = FAILED;
+    expect(repair(learned, FAILED)).toEqual({ ...learned, ...end, changedAt });
+  });
+
+  it('never changes an end, and is only an end', () => {
+    const ended = repair(RUNNING, FAILED);
+    expect(repair(ended, { state: 'SUCCEEDED', at })).toBe(ended);
+    expect(repair(RUNNING, { state: 'QUEUED', at })).toBe(RUNNING);
+    const later = { ...id, ms: at + 100 };
+    expect(fold(ended, { kind: 'running', jobId: 'j', at, placement: {} }, later)).toBe(ended);
+  });
+});

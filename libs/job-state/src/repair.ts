@@ -1,0 +1,26 @@
+import { ended } from './fold.js';
+import type { Failure } from './job-event.js';
+import { isTerminal, type JobRecord, type JobState } from './job-record.js';
+
+/** How a job ended, as Armada's own `api.Jobs` tells it. */
+export interface JobEnd {
+  readonly state: JobState;
+  /** Milliseconds since the epoch, by Armada's clock; left out where it is not known. */
+  readonly at?: number;
+  readonly failure?: Failure;
+  readonly cancellation?: JobRecord['cancellation'];
+}
+
+/**
+ * Gives a job the end that its stream did not show. The very same object comes back where the job has ended already (the first
+ * end wins), or this is no end. The last event stays: the stream has shown the job up to there.
+ */
+export function repair(record: JobRecord, { state, at, failure, cancellation }: JobEnd): JobRecord {
+  if (isTerminal(record.state) || !isTerminal(state)) return record;
+  return {
+    ...ended(record, {}, at ?? record.changedAt),
+    state,
+    ...(failure !== undefined && { failure }),
+    ...(cancellation !== undefined && { cancellation }),
+  };
+}

@@ -1,0 +1,18 @@
+import type { JobEnd } from '@ajs/job-state';
+
+/** What Armada's own `api.Jobs` says of jobs that may have ended without their stream showing it: Armada, or a test. */
+export interface JobEnds {
+  /**
+   * How these jobs, at most 500, have ended; left out are those that have not, and those that Armada does not know. Rejects with
+   * {@link NoJobEndsError} where this Armada cannot tell, and with any other error where asking again later may help.
+   */
+  endsOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>>;
+}
+
+/** This Armada has no `api.Jobs`, as older ones have not. */
+export class NoJobEndsError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'NoJobEndsError';
+  }
+}

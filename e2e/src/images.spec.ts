@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { JobState } from '@ajs/contracts/api/submit';
 import { allRecordings, eventually } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { AppProcess } from './app-process.js';
@@ -59,6 +60,18 @@ describe('what the images hold', () => {
       expect((await poll(client, recording, jobId)).state).toBe('SUCCEEDED');
     }
     client.close();
+    const { http: address } = await query.logged('health and metrics are served');
+    const served = `http://${String(address)}`;
+    const jobIds = Object.keys(recording.states);
+    const answer = await fetch(`${served}/v1/job/status`, {
+      method: 'POST',
+      body: JSON.stringify({ jobIds }),
+    });
+    const states = Object.fromEntries(jobIds.map((jobId) => [jobId, JobState.SUCCEEDED]));
+    expect(await answer.json()).toEqual({ jobStates: states });
+    for (const part of ['openapi.json', 'docs', 'docs/swagger-ui.css', 'docs/swagger-ui-bundle.js']) {
+      expect([part, (await fetch(`${served}/${part}`)).status]).toEqual([part, 200]);
+    }
     for (const app of apps) {
       const { http } = await app.logged('health and metrics are served');
       await eventually('it is ready', async () => (await fetch(`http://${String(http)}/readyz`)).ok);

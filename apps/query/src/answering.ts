@@ -19,9 +19,9 @@ import { status } from '@grpc/grpc-js';
 import { ArmadaHealth } from './legacy-api/armada-health.js';
 import { CoalescedLister } from './coalesced-lister.js';
 import { GrpcServer } from './grpc/grpc-server.js';
+import { HttpCalls } from './http-api/http-calls.js';
 import { CachedJobsApi } from './jobs-api/cached-jobs-api.js';
-import type { JobsApi } from './jobs-api/jobs-api.js';
-import { jobsService } from './jobs-api/jobs-service.js';
+import { jobsService, type JobsServiceOptions } from './jobs-api/jobs-service.js';
 import { JobStatusQuery } from './legacy-api/job-status-query.js';
 import { legacyJobService } from './legacy-api/legacy-job-service.js';
 import { SUBMIT_JOBS, learnSubmits } from './learn-submits/learn-submits.js';
@@ -43,8 +43,8 @@ export class Answering {
   private readonly reader: RedisClient;
   private readonly workQueue: WorkQueue;
   private readonly interest: Interest;
-  /** `api.Jobs`, for whichever protocol. */
-  readonly jobs: JobsApi;
+  /** `api.Jobs` by HTTP. */
+  readonly http: HttpCalls;
   private readonly passThrough: PassThrough | undefined;
   private readonly server: GrpcServer;
 
@@ -89,7 +89,6 @@ export class Answering {
       redisHoldMs: settings.redisAwayHoldMs,
       learnedGraceMs: settings.learnedJobGraceMs,
     });
-    this.jobs = jobs;
     const learn = learnSubmits({
       learner,
       settle: (jobIds) => jobs.lookUps.settle(jobIds),
@@ -100,6 +99,15 @@ export class Answering {
       },
     });
     this.passThrough = settings.passThrough ? passThroughOf(options, learn) : undefined;
+    const jobsCalls: JobsServiceOptions = {
+      jobs,
+      answered: (method, code, seconds) => {
+        metrics.jobsApiCalls.inc({ method, code: status[code] });
+        metrics.pollSeconds.observe(seconds);
+      },
+      failed: (error) => options.log.error({ err: error }, 'a call of api.Jobs failed unforeseen'),
+    };
+    this.http = new HttpCalls(jobsCalls);
     const armadaHealth = new ArmadaHealth(() => armada.health());
     this.server = new GrpcServer({
       legacy: legacyJobService({
@@ -111,14 +119,7 @@ export class Answering {
         },
         redisFailed: onError,
       }),
-      jobs: jobsService({
-        jobs: this.jobs,
-        answered: (method, code, seconds) => {
-          metrics.jobsApiCalls.inc({ method, code: status[code] });
-          metrics.pollSeconds.observe(seconds);
-        },
-        failed: (error) => options.log.error({ err: error }, 'a call of api.Jobs failed unforeseen'),
-      }),
+      jobs: jobsService(jobsCalls),
       passThrough: this.passThrough,
     });
   }
@@ -130,7 +131,7 @@ export class Answering {
 
   /** Finishes the calls that run, writes the interest they noted, and lets go of Redis. */
   async stop(): Promise<void> {
-    await this.server.stop();
+    await Promise.all([this.server.stop(), this.http.stop()]);
     this.passThrough?.close();
     // While Redis is away there is nowhere to write it: the next poll notes it again.
     await within(

@@ -4,7 +4,6 @@ import { processMain } from '@ajs/observability';
 import { setLogger } from '@grpc/grpc-js';
 import { Answering } from './answering.js';
 import { HttpApiModule } from './http-api/http-api.module.js';
-import { HttpCalls } from './http-api/http-calls.js';
 import { grpcLog } from './grpc/grpc-log.js';
 
 await processMain('query', ({ settings, log, metrics }) => {
@@ -19,14 +18,11 @@ await processMain('query', ({ settings, log, metrics }) => {
     counter: { unknownKind: () => undefined, malformed: () => undefined },
   });
   const answering = new Answering({ settings, armada, log, metrics });
-  const calls = new HttpCalls(answering.jobs, (error) => {
-    log.error({ err: error }, 'a call by HTTP failed unforeseen');
-  });
   return {
     http: {
       ...settings.queryHttpAddress,
       setting: 'QUERY_HTTP_ADDRESS',
-      modules: [HttpApiModule.register(calls, { maxJobIds: settings.maxJobIds })],
+      modules: [HttpApiModule.register(answering.http, { maxJobIds: settings.maxJobIds })],
     },
     service: {
       start: async () => ({
@@ -34,7 +30,7 @@ await processMain('query', ({ settings, log, metrics }) => {
         armada: settings.armadaAddress.text,
       }),
       stop: async () => {
-        await Promise.all([calls.stop(), answering.stop()]);
+        await answering.stop();
         armada.close();
       },
       checks: { redis: () => answering.checkRedis() },

@@ -217,13 +217,23 @@ describe('errors', () => {
     expect(await response.json()).toEqual({ error: 'what is wrong', code, message: 'what is wrong' });
   });
 
-  it('that are mistakes of ours are told of, but not what they say', async () => {
+  it('that nobody foresaw are told of, but not what they say', async () => {
     const mistake = new TypeError('secret of the inside');
     getJobStatus = () => Promise.reject(mistake);
     const response = await served.post('/v1/job/status', {});
     expect(response.status).toBe(500);
-    expect(await response.json()).toMatchObject({ code: status.INTERNAL });
+    expect(await response.json()).toMatchObject({
+      code: status.INTERNAL,
+      message: 'an unforeseen error; the log of the query tells it',
+    });
     expect(served.failures).toEqual([mistake]);
+  });
+
+  it('are counted, as answers are, by method and code', async () => {
+    const before = served.answers.length;
+    await served.post('/v1/job/errors', {});
+    await served.post('/v1/job/errors', 'no JSON');
+    expect(served.answers.slice(before)).toEqual(['getJobErrors OK', 'getJobErrors INVALID_ARGUMENT']);
   });
 });
 

@@ -4,7 +4,7 @@ import { within } from '@ajs/observability';
 import type { JsonProfile } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
-import type { JobsApi } from '../jobs-api/jobs-api.js';
+import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { RpcError } from '../rpc-error.js';
 import { errorBody, httpStatusOf } from './http-error.js';
 import { readBody, timeoutOf } from './http-request.js';
@@ -34,19 +34,14 @@ export class HttpCalls {
   private readonly running = new Set<Promise<void>>();
   private stopping = false;
 
-  /** `failed` is told of what no answer can tell of: a mistake of ours. */
-  constructor(
-    private readonly jobs: JobsApi,
-    private readonly failed: (error: Error) => void,
-  ) {}
+  constructor(private readonly options: JobsServiceOptions) {}
 
   /** Resolves when the call is answered, whatever with, and the answer is on its way or its caller has gone. */
   async answer(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<void> {
-    const call = this.answered(route, request, response)
-      .catch((error: unknown) => {
-        if (!(error instanceof RpcError)) this.failed(error as Error);
-        refuse(response, error);
-      })
+    const began = performance.now();
+    const call = this.ask(route, request, response)
+      .catch((error: unknown) => this.refused(error, response))
+      .then((code) => this.options.answered(route.method, code, (performance.now() - began) / 1000))
       .then(() => finished(response).catch(() => undefined));
     this.running.add(call);
     await call.finally(() => this.running.delete(call));
@@ -58,27 +53,33 @@ export class HttpCalls {
     await within(DRAIN_MS, Promise.all(this.running));
   }
 
-  private async answered(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<void> {
+  private async ask(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<status> {
     if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is stopping; ask again');
     const caller = callerOf(request, response);
     const profile = profileOf(request);
-    const answer = route.answer(this.jobs, await readBody(request), caller, profile);
+    const answer = route.answer(this.options.jobs, await readBody(request), caller, profile);
     // Of a caller that has gone the work knows, and ends by itself.
     const leftMs = Math.min(caller.deadline - performance.now(), LONGEST_TIMER_MS);
     if (!(await within(leftMs, answer))) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'there was no answer before the deadline');
     }
     send(response, 200, MEDIA_TYPE[profile], await answer);
+    return status.OK;
+  }
+
+  private refused(error: unknown, response: ServerResponse): status {
+    if (!(error instanceof RpcError)) this.options.failed(error as Error);
+    const known = error instanceof RpcError ? error : UNFORESEEN;
+    refuse(response, known);
+    return known.code;
   }
 }
 
+const UNFORESEEN = new RpcError(status.INTERNAL, 'an unforeseen error; the log of the query tells it');
+
 /** Answers with an error. */
-export function refuse(response: ServerResponse, error: unknown): void {
-  const known =
-    error instanceof RpcError
-      ? error
-      : new RpcError(status.INTERNAL, 'a mistake in this service; see its log');
-  send(response, httpStatusOf(known), MEDIA_TYPE.go, errorBody(known));
+export function refuse(response: ServerResponse, error: RpcError): void {
+  send(response, httpStatusOf(error), MEDIA_TYPE.go, errorBody(error));
 }
 
 /** Who waits for the answer. Whose credentials came with the call will be told here too. */

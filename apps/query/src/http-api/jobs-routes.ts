@@ -21,6 +21,7 @@ export type JobsPath =
 /** One method of `api.Jobs` by HTTP. */
 export interface JobsRoute {
   readonly path: JobsPath;
+  readonly method: keyof JobsApi;
   readonly descriptor: JsonMethod<unknown, unknown>['descriptor'];
   /** Rejects with an RpcError where the body is not right, or the call is answered with an error. */
   answer(jobs: JobsApi, body: string, caller: Caller, profile: JsonProfile): Promise<JsonValue>;
@@ -60,6 +61,7 @@ function route<Request, Response>(
   const method = api.method(definition);
   return {
     path,
+    method: method.descriptor.localName as keyof JobsApi,
     descriptor: method.descriptor,
     answer: async (jobs, body, caller, profile) =>
       method.writeResponse(await ask(jobs, requestOf(method, body), caller), profile),

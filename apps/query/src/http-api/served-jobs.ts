@@ -86,19 +86,26 @@ export class ServedJobs {
   private constructor(
     readonly calls: HttpCalls,
     private readonly app: NestExpressApplication,
-    /** Mistakes that were told of. */
+    /** What nobody foresaw. */
     readonly failures: readonly Error[],
+    /** Methods and codes of the calls that were answered. */
+    readonly answers: readonly string[],
   ) {}
 
   static async start(jobs: JobsApi): Promise<ServedJobs> {
     const failures: Error[] = [];
-    const calls = new HttpCalls(jobs, (error) => failures.push(error));
+    const answers: string[] = [];
+    const calls = new HttpCalls({
+      jobs,
+      answered: (method, code) => answers.push(`${method} ${status[code]}`),
+      failed: (error) => failures.push(error),
+    });
     const app = await NestFactory.create<NestExpressApplication>(
       HttpApiModule.register(calls, { maxJobIds: 1000 }),
       { logger: false, bodyParser: false, forceCloseConnections: true },
     );
     await app.listen(0, '127.0.0.1');
-    return new ServedJobs(calls, app, failures);
+    return new ServedJobs(calls, app, failures, answers);
   }
 
   get port(): number {

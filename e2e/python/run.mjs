@@ -1,15 +1,26 @@
-// Runs the tests of the real Python clients in a virtual environment of their own, made where it is missing. Ends with pytest's
-// exit code. Where the stack is comes from the environment; e2e/src/python.spec.ts starts one and says it.
+// node e2e/python/run.mjs older|newer: runs the tests of the real Python clients in a virtual environment of their own, made where
+// it is missing. Ends with pytest's exit code. Where the stack is comes from the environment; e2e/src/python.spec.ts starts one
+// and says it.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { virtualEnvironment } from './virtual-environment.mjs';
 
+const QUERY_ADDRESS = "host:port of the query's gRPC";
 const NEEDED = {
-  QUERY_ADDRESS: "host:port of the query's gRPC",
-  ARMADA_ADDRESS: 'host:port of the fake Armada, with the queue "python" and every recording replayed',
-  RECORDINGS: 'the folder of these recordings',
+  older: {
+    QUERY_ADDRESS,
+    ARMADA_ADDRESS: 'host:port of the fake Armada, with the queue "python" and every recording replayed',
+    RECORDINGS: 'the folder of these recordings',
+  },
+  newer: { QUERY_ADDRESS: `${QUERY_ADDRESS}, with PASS_THROUGH=on; the fake Armada has the queue "python"` },
 };
-const missing = Object.entries(NEEDED).filter(([name]) => !process.env[name]);
+const [client] = process.argv.slice(2);
+const needed = NEEDED[client];
+if (needed === undefined) {
+  console.error(`"${client ?? ''}" is no client; there are: ${Object.keys(NEEDED).join(', ')}`);
+  process.exit(2);
+}
+const missing = Object.entries(needed).filter(([name]) => !process.env[name]);
 if (missing.length > 0) {
   console.error('the environment does not say where the stack is:');
   for (const [name, meaning] of missing) console.error(`  ${name}: ${meaning}`);
@@ -17,11 +28,11 @@ if (missing.length > 0) {
   process.exit(2);
 }
 
-const here = import.meta.dirname;
-const root = join(here, '../..');
-const python = virtualEnvironment('job-service', [
-  ['-r', join(here, 'requirements.txt')],
-  ['--no-deps', '-r', join(here, 'requirements-no-deps.txt')],
+const root = join(import.meta.dirname, '../..');
+const folder = join(import.meta.dirname, client);
+const python = virtualEnvironment(`python-${client}`, [
+  ['-r', join(folder, 'requirements.txt')],
+  ['--no-deps', '-r', join(folder, 'requirements-no-deps.txt')],
 ]);
 const args = [
   '-m',
@@ -29,10 +40,10 @@ const args = [
   '-q',
   '-p',
   'no:cacheprovider',
-  `--junitxml=${join(root, 'reports/junit/python.xml')}`,
-  here,
+  `--junitxml=${join(root, `reports/junit/python-${client}.xml`)}`,
+  folder,
 ];
 const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
-const { status, signal, error } = spawnSync(python, args, { cwd: here, stdio: 'inherit', env });
+const { status, signal, error } = spawnSync(python, args, { cwd: folder, stdio: 'inherit', env });
 if (status === null) console.error(`pytest did not end by itself: ${error?.message ?? signal}`);
 process.exitCode = status ?? 1;

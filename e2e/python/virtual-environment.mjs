@@ -24,7 +24,7 @@ export function virtualEnvironment(name, installs, { python = 'python3' } = {}) 
   run(
     python,
     ['-m', 'venv', folder],
-    `${python === 'python3' ? 'Python 3.9 or later' : python} with its venv module is needed ` +
+    `${python === 'python3' ? 'Python 3.10 or later' : python} with its venv module is needed ` +
       `(Debian: apt-get install ${python}-venv)`,
   );
   for (const args of installs) {

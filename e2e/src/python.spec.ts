@@ -5,29 +5,47 @@ import { allRecordings } from '@ajs/testing';
 import { Stack } from './stack.js';
 
 const ROOT = join(import.meta.dirname, '../..');
+const TEST_MS = 300_000;
 
 let stack: Stack;
 beforeAll(async () => {
   stack = await Stack.start();
+  stack.armada.state.queues.add('python');
+  await stack.ingester();
 }, 30_000);
 afterAll(() => stack.stop());
 
-it('the real Python clients are served (their own report tells more)', async () => {
-  const [query] = await Promise.all([stack.query(), stack.ingester()]);
-  for (const recording of allRecordings()) stack.armada.replay(recording);
-  stack.armada.state.queues.add('python');
-  const tests = spawn(process.execPath, ['e2e/python/run.mjs'], {
-    cwd: ROOT,
-    env: {
-      ...process.env,
-      QUERY_ADDRESS: query.grpc,
+it(
+  'the older Python clients are served (their own report tells more)',
+  async () => {
+    for (const recording of allRecordings()) stack.armada.replay(recording);
+    const { grpc } = await stack.query();
+    await runPython('older', {
+      QUERY_ADDRESS: grpc,
       ARMADA_ADDRESS: stack.armadaAddress,
       RECORDINGS: join(ROOT, 'libs/testing/fixtures/armada-recordings'),
-    },
+    });
+  },
+  TEST_MS,
+);
+
+it(
+  'the newer Python client is served by one target (its own report tells more)',
+  async () => {
+    const { grpc } = await stack.query({ PASS_THROUGH: 'on' });
+    await runPython('newer', { QUERY_ADDRESS: grpc });
+  },
+  TEST_MS,
+);
+
+async function runPython(client: 'older' | 'newer', env: Readonly<Record<string, string>>): Promise<void> {
+  const tests = spawn(process.execPath, ['e2e/python/run.mjs', client], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
   });
   let output = '';
   for (const stream of [tests.stdout, tests.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const [code] = (await once(tests, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`the Python tests ended with ${code}:\n${output}`);
-}, 300_000);
+}

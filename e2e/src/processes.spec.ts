@@ -65,10 +65,11 @@ describe('the query', () => {
     const { grpc } = await stack.query();
     const { list_services_response: list } = await reflect(grpc, { list_services: '' });
     expect(list?.service.map(({ name }) => name).sort()).toEqual([
+      'api.Jobs',
       'grpc.health.v1.Health',
       'jobservice.JobService',
     ]);
-    for (const symbol of ['jobservice.JobService', 'grpc.health.v1.Health']) {
+    for (const symbol of ['jobservice.JobService', 'api.Jobs', 'grpc.health.v1.Health']) {
       const { file_descriptor_response: files } = await reflect(grpc, { file_containing_symbol: symbol });
       const bytes = files?.file_descriptor_proto ?? [];
       // A set of files that can be loaded by itself is one that grpcurl can use.

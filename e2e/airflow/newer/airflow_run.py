@@ -14,6 +14,7 @@ from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.jobs.triggerer_job_runner import TriggererJobRunner
 from airflow.models import DagBag, TaskInstance
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.trigger import Trigger
 from airflow.utils.session import create_session
 from airflow.utils.state import State, TaskInstanceState
 
@@ -82,6 +83,10 @@ class Run:
         self.run_id = f"run-{uuid.uuid4().hex[:8]}"
         trigger_dag(dag.dag_id, run_id=self.run_id)
 
+    @property
+    def is_deferrable(self):
+        return self.dag.get_task(TASK_ID).deferrable
+
     def task(self):
         """The task instance as it is now."""
         with create_session() as session:
@@ -104,6 +109,13 @@ class Run:
     def wait_until_ended(self):
         """How the task ended."""
         return eventually("the task has ended", lambda: (task := self.task()).state in State.finished and task).state
+
+    def wait_until_trigger_runs(self):
+        """A deferred task is nobody's between two triggers: whoever marks it failed then leaves its job alone."""
+        eventually(
+            "a trigger of the task runs",
+            lambda: (task := self.task()).state == TaskInstanceState.DEFERRED and is_in_triggerer(task.trigger_id),
+        )
 
     def mark_failed(self):
         """As the button of Airflow's pages does."""
@@ -130,6 +142,12 @@ class Run:
         """What all attempts logged, the triggerer's part too."""
         folder = HOME / f"logs/dag_id={self.dag.dag_id}/run_id={self.run_id}/task_id={TASK_ID}"
         return "\n".join(file.read_text() for file in sorted(folder.glob("attempt=*")))
+
+
+def is_in_triggerer(trigger_id):
+    with create_session() as session:
+        trigger = session.get(Trigger, trigger_id)
+        return trigger is not None and trigger.triggerer_id is not None
 
 
 def is_of_task(task):

@@ -38,6 +38,8 @@ def cancel_at_armada(run, armada):
 
 def mark_failed(run, armada):
     run.wait_until_job_runs()
+    if run.is_deferrable:
+        run.wait_until_trigger_runs()
     run.mark_failed()
 
 

@@ -38,7 +38,8 @@ for name, command in COMMANDS.items():
                 channel_args=GrpcChannelArgs(target=os.environ["QUERY_ADDRESS"]),
                 armada_queue="demo",
                 job_request=job(command.format(**SECONDS[deferrable])),
-                poll_interval=1,
+                # A trigger that runs for a while can be met while it runs.
+                poll_interval=5 if dag_id == "is_marked_failed_deferrable" else 1,
                 deferrable=deferrable,
                 reattach_policy="running_or_succeeded",
                 retries=1 if name == "loses_its_worker" else 0,

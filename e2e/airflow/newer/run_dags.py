@@ -58,15 +58,18 @@ class Scenario:
     shows: Sequence[str] = ()
     # Calls of Armada's api.Jobs that there may be at the most, by method: what only Armada can tell, once.
     allowed: Dict[str, int] = field(default_factory=dict)
+    # All methods together.
+    most_calls: int = 2
     least_polls: int = 0
 
 
-DETAILS_OF_RUN = {"GetJobDetails": 2}
+# What only Armada can tell of a run, and a poll that comes before its job set is caught up.
+DETAILS_OF_RUN = {"GetJobDetails": 2, "GetJobStatus": 1}
 SCENARIOS = [
     Scenario("succeeds", leave_alone, "success", JobState.SUCCEEDED, allowed=DETAILS_OF_RUN, least_polls=MANY_POLLS),
-    Scenario("fails", leave_alone, "failed", JobState.FAILED, ["'Failed'", "exit code 3"], {**DETAILS_OF_RUN, "GetJobErrors": 1}),
+    Scenario("fails", leave_alone, "failed", JobState.FAILED, ["'Failed'", "exit code 3"], {**DETAILS_OF_RUN, "GetJobErrors": 1}, 3),
     Scenario("is_cancelled", cancel_at_armada, "failed", JobState.CANCELLED, ["'Cancelled'"], DETAILS_OF_RUN),
-    Scenario("is_marked_failed", mark_failed, "failed", JobState.CANCELLED, ["Cancelled job with id"], DETAILS_OF_RUN),
+    Scenario("is_marked_failed", mark_failed, "failed", JobState.CANCELLED, allowed=DETAILS_OF_RUN),
     Scenario(
         "loses_its_worker",
         lose_worker,
@@ -75,6 +78,7 @@ SCENARIOS = [
         ["Attached to existing Armada job"],
         # Whether there is a job with this URI is Armada's to say, at each retry.
         {**DETAILS_OF_RUN, "GetJobStatusUsingExternalJobUri": 1},
+        3,
     ),
 ]
 
@@ -130,6 +134,8 @@ def check(scenario, run, counts, armada):
         allowed = scenario.allowed.get(method, 0)
         if n > allowed:
             wrong.append(f"Armada's api.Jobs was asked {n} times for {method}, at most {allowed} are needed")
+    if sum(asked.values()) > scenario.most_calls:
+        wrong.append(f"Armada's api.Jobs was asked {sum(asked.values())} times, at most {scenario.most_calls} are needed")
     if wrong:
         wrong.append(f"its log:\n{log}")
     told = ", ".join(f"{n} {method}" for method, n in sorted(asked.items())) or "none"

@@ -4,7 +4,7 @@ import { fileKeyOf, settingsList } from './settings.js';
 export function settingsTable(): string {
   const rows = settingsList().map(
     (setting) =>
-      `| \`${setting.env}\` | \`${fileKeyOf(setting)}\` | \`${setting.default}\` | ${setting.about} |`,
+      `| \`${setting.env}\` | \`${fileKeyOf(setting)}\` | ${setting.default && `\`${setting.default}\``} | ${setting.about} |`,
   );
   return ['| variable | in the file | default | what it is |', '|---|---|---|---|', ...rows].join('\n');
 }
@@ -12,7 +12,7 @@ export function settingsTable(): string {
 /** What `--help` prints. */
 export function settingsHelp(app: string): string {
   const lines = settingsList().flatMap(({ env, default: defaultText, about, allowed }) => [
-    `  ${env} (default ${defaultText})`,
+    `  ${env}${defaultText && ` (default ${defaultText})`}`,
     `      ${about}; ${allowed}`,
   ]);
   return [

@@ -1,4 +1,6 @@
 export { settingsHelp, settingsTable } from './describe-settings.js';
-export { SettingsError, loadSettings, type SettingsSource } from './load-settings.js';
-export { withoutLogin, type ListenAddress } from './parsers.js';
-export type { Settings } from './settings.js';
+export { loadSettings, type SettingsSource } from './load-settings.js';
+export { parseHostPort, withoutLogin, type ListenAddress } from './parsers.js';
+export { SettingsError } from './settings-error.js';
+export type { Section, Settings } from './settings.js';
+export { readYamlFile } from './yaml-file.js';

@@ -1,16 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { SETTINGS, fileKeyOf, settingsList, type Settings } from './settings.js';
-
-/** What is wrong with the settings: every problem at once, each naming the setting, its value and what is allowed. */
-export class SettingsError extends Error {
-  constructor(readonly problems: readonly string[]) {
-    super(['The settings are not right:', ...problems.map((problem) => `  - ${problem}`)].join('\n'));
-    this.name = 'SettingsError';
-  }
-}
+import { SettingsError } from './settings-error.js';
+import {
+  SECTIONS,
+  SETTINGS,
+  fileKeyOf,
+  settingsList,
+  type Sections,
+  type Settings,
+  type Variables,
+} from './settings.js';
+import { readYamlFile } from './yaml-file.js';
 
 export interface SettingsSource {
   /** Arguments after the script's name. `--config FILE` names the file. */
@@ -23,7 +23,7 @@ export interface SettingsSource {
 export function loadSettings({ argv, env }: SettingsSource): Settings {
   const file = configFileOf(argv) ?? (env['CONFIG_FILE'] || undefined);
   const problems: string[] = [];
-  const fromFile = file === undefined ? new Map<string, string>() : readConfigFile(file, problems);
+  const { texts: fromFile, sections } = file === undefined ? NOTHING : readConfigFile(file, problems);
   const given = settingsList().map((setting) => {
     const fromEnv = env[setting.env] || undefined;
     const fileKey = fileKeyOf(setting);
@@ -46,7 +46,7 @@ export function loadSettings({ argv, env }: SettingsSource): Settings {
     }
     throw new SettingsError(problems);
   }
-  const settings = result.data as Settings;
+  const settings: Settings = { ...(result.data as Variables), ...sections };
   problems.push(...contradictions(settings));
   if (problems.length > 0) throw new SettingsError(problems);
   return settings;
@@ -62,32 +62,39 @@ function configFileOf(argv: readonly string[]): string | undefined {
   }
 }
 
-/** The file's settings as text, by their names in the file. */
-function readConfigFile(file: string, problems: string[]): Map<string, string> {
-  const texts = new Map<string, string>();
-  let content: unknown;
-  try {
-    content = parseYaml(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new SettingsError([`the file ${file} cannot be read: ${(error as Error).message.split('\n')[0]}`]);
-  }
-  if (content === null || content === undefined) return texts;
+interface FileSettings {
+  /** Single values, by their names in the file. */
+  readonly texts: ReadonlyMap<string, string>;
+  readonly sections: Sections;
+}
+
+const NOTHING: FileSettings = { texts: new Map(), sections: {} };
+
+function readConfigFile(file: string, problems: string[]): FileSettings {
+  const content = readYamlFile(file) ?? '';
+  if (content === '') return NOTHING;
   if (typeof content !== 'object' || Array.isArray(content)) {
     throw new SettingsError([`the file ${file} must hold "name: value" lines`]);
   }
+  const texts = new Map<string, string>();
+  let sections: Sections = {};
   const known = new Set(settingsList().map(fileKeyOf));
   for (const [key, value] of Object.entries(content as Record<string, unknown>)) {
-    if (!known.has(key)) {
-      problems.push(`${key} (${file}) is not a setting; the settings are: ${[...known].join(', ')}`);
-    } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
-      texts.set(key, String(value));
-    } else if (value !== null) {
+    const section = SECTIONS.find((name) => name === key);
+    if (section !== undefined) {
+      if (value !== '') sections = { ...sections, [section]: { content: value, file } };
+    } else if (!known.has(key)) {
+      const names = [...known, ...SECTIONS].join(', ');
+      problems.push(`${key} (${file}) is not a setting; the settings are: ${names}`);
+    } else if (typeof value === 'string') {
+      if (value !== '') texts.set(key, value);
+    } else {
       problems.push(
         `${key} (${file}) must be a single value, not ${Array.isArray(value) ? 'a list' : 'a map'}`,
       );
     }
   }
-  return texts;
+  return { texts, sections };
 }
 
 /** Settings that are right one by one, and not together. */

@@ -58,6 +58,10 @@ const duration = (env: string, defaultText: string, about: string, leastMs = 1_0
     (text) => parseDuration(text, leastMs, most),
   );
 
+/** The name of a file, or nothing at all. */
+const optionalFile = (env: string, about: string) =>
+  setting(env, '', about, 'the name of a file', (text) => text);
+
 const count = (env: string, defaultText: string, about: string, least: number, most: number) =>
   setting(env, defaultText, about, `a whole number from ${least} to ${most}`, (text) =>
     parseCount(text, least, most),
@@ -77,6 +81,30 @@ export const SETTINGS = {
     'host:port, without a scheme',
     (text) => parseHostPort(text, 1),
     withoutLogin,
+  ),
+  armadactlConfig: optionalFile(
+    'ARMADACTL_CONFIG',
+    'a configuration file of `armadactl`, whose current context says where Armada is and who we are there',
+  ),
+  armadaForceNoTls: setting(
+    'ARMADA_FORCE_NO_TLS',
+    'false',
+    'reach Armada without TLS; by itself that is done for `localhost` and loopback addresses alone',
+    'true or false',
+    (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined),
+  ),
+  armadaTlsCaFile: optionalFile(
+    'ARMADA_TLS_CA_FILE',
+    "certificates (PEM) that Armada's must come from, in place of the system's",
+  ),
+  armadaTlsCertFile: optionalFile('ARMADA_TLS_CERT_FILE', 'our certificate (PEM), where Armada asks for one'),
+  armadaTlsKeyFile: optionalFile('ARMADA_TLS_KEY_FILE', 'its key (PEM)'),
+  armadaTlsServerName: setting(
+    'ARMADA_TLS_SERVER_NAME',
+    '',
+    "the name that stands in Armada's certificate, where it is not the host in its address",
+    'a host name',
+    (text) => (/^[A-Za-z0-9._-]*$/.test(text) ? text : undefined),
   ),
   redis: setting(
     'REDIS_URL',
@@ -225,8 +253,22 @@ export const SETTINGS = {
 
 type Table = typeof SETTINGS;
 
-/** The settings of both applications, checked. Times are milliseconds where the name says Ms. */
-export type Settings = { readonly [K in keyof Table]: z.output<Table[K]['schema']> };
+/** A part of the file with a shape of its own, as it stands there: every scalar is text. Who uses it checks it. */
+export interface Section {
+  readonly content: unknown;
+  readonly file: string;
+}
+
+/** Sections that the file may have; they have no variable. `armadaAuth`: who we are to Armada, as a context of `armadactl` says it. */
+export const SECTIONS = ['armadaAuth'] as const;
+
+export type Sections = { readonly [K in (typeof SECTIONS)[number]]?: Section };
+
+/** The settings that have a variable. Times are milliseconds where the name says Ms. */
+export type Variables = { readonly [K in keyof Table]: z.output<Table[K]['schema']> };
+
+/** The settings of both applications, checked. */
+export type Settings = Variables & Sections;
 
 /** The name of a setting in the file: its environment variable in camelCase. */
 export function fileKeyOf({ env }: Pick<Setting<unknown>, 'env'>): string {

@@ -1,3 +1,4 @@
+export { CertificateAuthority, type Certified } from './certificates.js';
 export { eventually } from './eventually.js';
 export { FakeArmada, NEW_METHOD, type FakeArmadaOptions, type RawMethod } from './fake-armada/fake-armada.js';
 export { knownJob, type KnownJob } from './fake-armada/known-job.js';

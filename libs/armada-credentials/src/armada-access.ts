@@ -1,0 +1,142 @@
+import { isIPv4 } from 'node:net';
+import { SettingsError, parseHostPort, type Settings } from '@ajs/config';
+import { DEFAULT_URL, readArmadactlFile } from './armadactl-file.js';
+import {
+  CONTEXT_KEYS,
+  KIND_KEYS,
+  keysBeyond,
+  readContext,
+  type Context,
+  type ContextSource,
+} from './context.js';
+import { CREDENTIAL_KINDS, type Surroundings } from './credential-kinds.js';
+import { Findings, placeOf } from './findings.js';
+import { anonymous, type ArmadaIdentity } from './identity.js';
+import { transportOf } from './tls-settings.js';
+import type { ArmadaTransport } from './transport.js';
+
+export interface ArmadaAccess {
+  readonly transport: ArmadaTransport;
+  readonly identity: ArmadaIdentity;
+  /** For the log at the start: whether there is TLS, and the key that says who we are. */
+  readonly told: { readonly armada: string; readonly armadaTls: boolean; readonly armadaAuth: string };
+  /** What is allowed, and should be known. */
+  readonly warnings: readonly string[];
+}
+
+export type ArmadaSettings = Pick<
+  Settings,
+  | 'armadaAddress'
+  | 'armadactlConfig'
+  | 'armadaForceNoTls'
+  | 'armadaTlsCaFile'
+  | 'armadaTlsCertFile'
+  | 'armadaTlsKeyFile'
+  | 'armadaTlsServerName'
+  | 'armadaAuth'
+>;
+
+/** Where Armada is and who we are there, as some context says it. */
+interface Place {
+  readonly address: string;
+  readonly source: ContextSource;
+  readonly context: Context | undefined;
+  /** Whether plaintext was asked for in words. */
+  readonly forceNoTls: boolean;
+  /** Whether the address is one that is reached without TLS if nothing else is said. */
+  readonly local: boolean;
+}
+
+/**
+ * How Armada is reached and who we are there: from a file of armadactl where ARMADACTL_CONFIG names one, else from our own settings.
+ * Reads the files that the settings name, calls nobody. Throws SettingsError with everything that is wrong.
+ */
+export function armadaAccess(settings: ArmadaSettings, surroundings: Surroundings): ArmadaAccess {
+  const findings = new Findings();
+  const place =
+    settings.armadactlConfig === ''
+      ? placeOfSettings(settings, findings)
+      : placeOfArmadactl(settings, surroundings.env, findings);
+  const { transport, tls } = transportOf(settings, place, surroundings.env, findings);
+  const { identity = anonymous, kind } = identityOf(place, surroundings, findings);
+  if (kind !== undefined && !tls) {
+    findings.warning(
+      `the credential of ${placeOf(place.source, kind)} goes to Armada without TLS: whoever is on the way can read it`,
+    );
+  }
+  if (findings.problems.length > 0) throw new SettingsError(findings.problems);
+  return {
+    transport,
+    identity,
+    told: { armada: place.address, armadaTls: tls, armadaAuth: kind ?? 'none' },
+    warnings: findings.warnings,
+  };
+}
+
+function placeOfSettings(settings: ArmadaSettings, findings: Findings): Place {
+  const { armadaAddress, armadaForceNoTls, armadaAuth } = settings;
+  const source = { content: armadaAuth?.content ?? '', prefix: 'armadaAuth.', file: armadaAuth?.file ?? '' };
+  for (const key of keysBeyond(KIND_KEYS, source)) {
+    findings.problem(`${placeOf(source, key)} does not belong there; what may: ${KIND_KEYS.join(', ')}`);
+  }
+  const context = readContext(source, findings.problems);
+  return {
+    address: armadaAddress.text,
+    source,
+    context,
+    forceNoTls: armadaForceNoTls,
+    local: isLoopback(armadaAddress.host),
+  };
+}
+
+function placeOfArmadactl(settings: ArmadaSettings, env: Surroundings['env'], findings: Findings): Place {
+  const { armadactlConfig: file, armadaAddress, armadaForceNoTls, armadaAuth } = settings;
+  if (armadaAuth !== undefined) {
+    findings.problem(
+      `armadaAuth (${armadaAuth.file}) and ARMADACTL_CONFIG (${file}) both say who we are to Armada; leave one of them out`,
+    );
+  }
+  const { context: source, url, urlPlace, hasContexts } = readArmadactlFile(file, env);
+  if (!hasContexts) {
+    findings.warning(
+      `${file} has no currentContext: this older form is read, as armadactl reads it for now; give it contexts and a currentContext`,
+    );
+  }
+  for (const key of keysBeyond(CONTEXT_KEYS, source)) {
+    findings.warning(`${placeOf(source, key)} means nothing here and is ignored`);
+  }
+  const context = readContext(source, findings.problems);
+  const ours = armadaAddress.text === DEFAULT_URL ? '' : armadaAddress.text;
+  const own = context?.armadaUrl ?? '';
+  const address = ours || url || own;
+  const place = url === '' ? placeOf(source, 'armadaUrl') : urlPlace;
+  if (context !== undefined && address === '') {
+    findings.problem(`${place} is missing: a context has no default; set it to Armada's host:port`);
+  } else if (context !== undefined && parseHostPort(address, 1) === undefined) {
+    findings.problem(`${place} is "${address}", but must be host:port, without a scheme`);
+  }
+  return {
+    address,
+    source,
+    context,
+    forceNoTls: armadaForceNoTls || context?.forceNoTls === true,
+    // armadactl's own rule, to the letter.
+    local: address.includes('localhost'),
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+function identityOf(
+  { context, source }: Place,
+  surroundings: Surroundings,
+  findings: Findings,
+): { readonly kind?: string; readonly identity?: ArmadaIdentity | undefined } {
+  if (context === undefined) return {};
+  const kind = CREDENTIAL_KINDS.find((each) => each.given(context));
+  if (kind === undefined) return {};
+  const identity = kind.identity({ context, place: source, surroundings, findings });
+  return { kind: kind.key, identity };
+}

@@ -1,0 +1,75 @@
+import { SettingsError, readYamlFile } from '@ajs/config';
+import { spelled, type ContextSource } from './context.js';
+
+/** What armadactl connects to where nobody says. */
+export const DEFAULT_URL = 'localhost:50051';
+
+export interface ArmadactlFile {
+  readonly context: ContextSource;
+  /** What goes before the context's own URL; '' where nothing does. */
+  readonly url: string;
+  /** Where that stands, for people. */
+  readonly urlPlace: string;
+  /** Whether it has contexts; in the older form the file itself is the only one. */
+  readonly hasContexts: boolean;
+}
+
+/**
+ * Reads a file of armadactl to its current context. As there, the variables ARMADAURL and CURRENTCONTEXT win over the file, and a URL
+ * outside of the context wins over its own, unless it is `localhost:50051`. Throws SettingsError.
+ */
+export function readArmadactlFile(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ArmadactlFile {
+  const content = spelled(readYamlFile(file));
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw new SettingsError([`the file ${file} must hold "name: value" lines, as armadactl's does`]);
+  }
+  const top = content as Readonly<Record<string, unknown>>;
+  const url = env['ARMADAURL'] || textAt(top, 'armadaUrl', file);
+  const urlPlace = env['ARMADAURL'] ? 'ARMADAURL (environment)' : `armadaUrl (${file})`;
+  const current = env['CURRENTCONTEXT'] || textAt(top, 'currentContext', file);
+  const contexts = contextsOf(top, file);
+  if (current === '') {
+    if (contexts.size > 0 && url === '') {
+      throw new SettingsError([
+        `currentContext (${file}) is missing; set it to one of the contexts: ${[...contexts.keys()].join(', ')}`,
+      ]);
+    }
+    return {
+      context: { content: top, prefix: '', file },
+      url: url || DEFAULT_URL,
+      urlPlace,
+      hasContexts: false,
+    };
+  }
+  const named = [...contexts].find(([name]) => name.toLowerCase() === current.toLowerCase());
+  if (named === undefined) {
+    throw new SettingsError([
+      `${env['CURRENTCONTEXT'] ? 'CURRENTCONTEXT (environment)' : `currentContext (${file})`} is "${current}", but must be one of the ` +
+        `contexts of ${file}: ${[...contexts.keys()].join(', ') || 'it has none'}`,
+    ]);
+  }
+  return {
+    context: { content: named[1], prefix: `contexts.${named[0]}.`, file },
+    url: url === DEFAULT_URL ? '' : url,
+    urlPlace,
+    hasContexts: true,
+  };
+}
+
+function textAt(map: Readonly<Record<string, unknown>>, key: string, file: string): string {
+  const value = map[key] ?? '';
+  if (typeof value === 'string') return value;
+  throw new SettingsError([`${key} (${file}) must be a single value`]);
+}
+
+function contextsOf(map: Readonly<Record<string, unknown>>, file: string): Map<string, unknown> {
+  const contexts = map['contexts'] ?? '';
+  if (contexts === '') return new Map();
+  if (typeof contexts === 'object' && contexts !== null && !Array.isArray(contexts)) {
+    return new Map(Object.entries(contexts));
+  }
+  throw new SettingsError([`contexts (${file}) must be a map from a name to a context`]);
+}

@@ -1,0 +1,143 @@
+import { z } from 'zod';
+
+/** A context of armadactl's file, or what stands for one. */
+export interface ContextSource {
+  /** Every scalar is text, as {@link readYamlFile} gives it. */
+  readonly content: unknown;
+  /** Before the name of a key, for people: `contexts.main.`. */
+  readonly prefix: string;
+  readonly file: string;
+}
+
+/** Keys as they are usually written; armadactl takes any case. */
+const SPELLINGS = new Map(
+  [
+    'armadaUrl',
+    'armadaRestUrl',
+    'forceNoTls',
+    'grpcKeepAliveTime',
+    'grpcKeepAliveTimeout',
+    'cacheRefreshToken',
+    'executorClusters',
+    'currentContext',
+    'contexts',
+    'basicAuth',
+    'username',
+    'password',
+    'kubernetesNativeAuth',
+    'enabled',
+    'expiry',
+    'openIdAuth',
+    'openIdDeviceAuth',
+    'openIdPasswordAuth',
+    'openIdClientCredentialsAuth',
+    'openIdKubernetesAuth',
+    'providerUrl',
+    'clientId',
+    'clientSecret',
+    'scopes',
+    'localPort',
+    'execAuth',
+    'cmd',
+    'args',
+    'env',
+    'name',
+    'value',
+    'interactive',
+  ].map((key) => [key.toLowerCase(), key]),
+);
+
+/** A map with its keys as they are usually written, and what is no map as it is. */
+export function spelled(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [SPELLINGS.get(key.toLowerCase()) ?? key, inner as unknown]),
+  );
+}
+
+const text = z.string('must be a single value').default('');
+const flag = z
+  .string('must be true or false')
+  .regex(/^(?:true|false|)$/i, 'must be true or false')
+  .transform((value) => value.toLowerCase() === 'true')
+  .default(false);
+const texts = z
+  .union([z.array(z.string()), z.string().transform((value) => value.split(',').filter(Boolean))], {
+    error: 'must be a list of texts',
+  })
+  .default([]);
+const seconds = z
+  .string('must be a number of seconds')
+  .regex(/^\d{0,9}$/, 'must be a whole number of seconds')
+  .transform(Number)
+  .default(0);
+
+/** A map whose keys may be written in any case; where nothing stands it is empty. */
+function map<T extends z.ZodRawShape>(shape: T) {
+  const inner = z.object(shape, 'must be a map');
+  return z.preprocess((value) => (value === undefined || value === '' ? {} : spelled(value)), inner);
+}
+
+const provider = { providerUrl: text, clientId: text, scopes: texts };
+
+const KINDS = {
+  basicAuth: map({ username: text, password: text }),
+  kubernetesNativeAuth: map({ enabled: flag, expiry: seconds }),
+  openIdAuth: map({ providerUrl: text }),
+  openIdDeviceAuth: map({ providerUrl: text }),
+  openIdPasswordAuth: map({ ...provider, username: text, password: text }),
+  openIdClientCredentialsAuth: map({ ...provider, clientSecret: text }),
+  openIdKubernetesAuth: map(provider),
+  execAuth: map({
+    cmd: text,
+    args: texts,
+    env: z
+      .union([z.literal('').transform(() => []), z.array(map({ name: text, value: text }))], {
+        error: 'must be a list of maps, each with name and value',
+      })
+      .default([]),
+    interactive: flag,
+  }),
+};
+
+const contextSchema = map({ armadaUrl: text, forceNoTls: flag, ...KINDS });
+
+export type Context = z.output<typeof contextSchema>;
+
+/** Keys that say who we are. */
+export const KIND_KEYS: readonly string[] = Object.keys(KINDS);
+
+/** Keys that a context may have; some mean something to armadactl, and nothing here. */
+export const CONTEXT_KEYS: readonly string[] = [
+  ...KIND_KEYS,
+  'armadaUrl',
+  'forceNoTls',
+  'armadaRestUrl',
+  'grpcKeepAliveTime',
+  'grpcKeepAliveTimeout',
+  'cacheRefreshToken',
+  'executorClusters',
+  'currentContext',
+  'contexts',
+];
+
+/** Reads a context; a problem names its key, never its value. `undefined` where there are problems. */
+export function readContext(
+  { content, prefix, file }: ContextSource,
+  problems: string[],
+): Context | undefined {
+  const result = contextSchema.safeParse(content);
+  if (result.success) return result.data;
+  for (const { path, message } of result.error.issues) {
+    problems.push(`${prefix}${path.join('.')} (${file}) ${message}`);
+  }
+  return undefined;
+}
+
+/** The keys of a context that are none of these: mistyped, perhaps. */
+export function keysBeyond(known: readonly string[], { content }: ContextSource): string[] {
+  const keys = spelled(content);
+  return typeof keys === 'object' && keys !== null
+    ? Object.keys(keys).filter((key) => !known.includes(key))
+    : [];
+}

@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { authorizationOf, jwtEnd, type TokenSource } from './token.js';
+
+/** armadactl waits for ever, for a person perhaps; here nobody answers. Milliseconds. */
+const TIME_OUT_MS = 30_000;
+const LARGEST_OUTPUT = 64 * 1024;
+
+export interface ExecCommand {
+  readonly where: string;
+  readonly cmd: string;
+  readonly args: readonly string[];
+  /** Added to the environment of this process. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * The output of a command, which runs without input. What it writes to standard error is thrown away: it may tell secrets, and
+ * whoever wants to know what it says can run it.
+ */
+export function execTokens(command: ExecCommand, timeOutMs = TIME_OUT_MS): TokenSource {
+  return {
+    where: command.where,
+    fetch: async (signal) => {
+      const token = (await outputOf(command, timeOutMs, signal)).trim();
+      if (token === '') throw new Error(`${command.cmd} printed nothing: it must print a token`);
+      return { authorization: authorizationOf('Bearer', token), endsAt: jwtEnd(token) };
+    },
+  };
+}
+
+function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    // Detached, it leads a process group of its own: what it started ends with it.
+    const child = spawn(cmd, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: true,
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      act();
+    };
+    const giveUp = (reason: string): void => {
+      killGroup(child.pid);
+      child.stdout.destroy();
+      settle(() => reject(new Error(reason)));
+    };
+    const onAbort = (): void => giveUp('this process stops');
+    const timer = setTimeout(() => giveUp(`${cmd} did not end within ${timeOutMs / 1000} s`), timeOutMs);
+    signal.addEventListener('abort', onAbort);
+    child.stdout.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > LARGEST_OUTPUT) giveUp(`${cmd} printed more than ${LARGEST_OUTPUT} bytes`);
+    });
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      settle(() => reject(new Error(`${cmd} cannot be run: ${error.code ?? 'it does not start'}`))),
+    );
+    child.on('close', (code, killedBy) =>
+      settle(() =>
+        code === 0
+          ? resolve(Buffer.concat(chunks).toString())
+          : reject(
+              new Error(
+                `${cmd} ended with ${code ?? killedBy ?? 'nothing'}; run it by hand, as the same user, to see what it says`,
+              ),
+            ),
+      ),
+    );
+  });
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import type { KubernetesApi } from './kubernetes-api.js';
+import { authorizationOf, type TokenSource } from './token.js';
+
+export interface ServiceAccount {
+  readonly where: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** How long a token should live, in seconds; `undefined`: as long as the API gives by itself. */
+  readonly expirySeconds: number | undefined;
+}
+
+const tokenRequest = z.object({
+  status: z.object({ token: z.string().min(1), expirationTimestamp: z.iso.datetime({ offset: true }) }),
+});
+
+/** Tokens of a service account, wrapped as Armada's `KubernetesAuth` wants them: with the CA that tells it which cluster to ask. */
+export function kubernetesNativeTokens(
+  { where, namespace, name, expirySeconds }: ServiceAccount,
+  api: KubernetesApi,
+): TokenSource {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/serviceaccounts/${encodeURIComponent(name)}/token`;
+  const body = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: expirySeconds === undefined ? {} : { expirationSeconds: expirySeconds },
+  };
+  return {
+    where,
+    fetch: async (signal) => {
+      const answer = tokenRequest.safeParse(await api.create(path, body, signal));
+      if (!answer.success)
+        throw new Error('the Kubernetes API answered something that is not a TokenRequest');
+      const { token, expirationTimestamp } = answer.data.status;
+      const ca = await api.clusterCa();
+      const payload = JSON.stringify({ token, ca: ca.toString('base64url') });
+      return {
+        authorization: authorizationOf('KubernetesAuth', Buffer.from(payload).toString('base64url')),
+        endsAt: Date.parse(expirationTimestamp),
+      };
+    },
+  };
+}

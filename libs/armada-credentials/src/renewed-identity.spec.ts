@@ -1,0 +1,229 @@
+import type { Clock } from './clock.js';
+import { CredentialError } from './identity.js';
+import { RenewedIdentity } from './renewed-identity.js';
+import type { Token } from './token.js';
+
+const MINUTE = 60_000;
+
+/** Time that passes when it is told to, and does on its way what was set for it. */
+class ManualClock implements Clock {
+  private time = 1_800_000_000_000;
+  private readonly waiting = new Map<object, { at: number; work: () => void }>();
+
+  now(): number {
+    return this.time;
+  }
+
+  after(ms: number, work: () => void): () => void {
+    const key = {};
+    this.waiting.set(key, { at: this.time + ms, work });
+    return () => void this.waiting.delete(key);
+  }
+
+  /** What the work begins is settled when this resolves. */
+  async pass(ms: number): Promise<void> {
+    const until = this.time + ms;
+    for (;;) {
+      const next = [...this.waiting].filter(([, { at }]) => at <= until).sort((a, b) => a[1].at - b[1].at)[0];
+      if (next === undefined) break;
+      this.waiting.delete(next[0]);
+      this.time = next[1].at;
+      next[1].work();
+      await settled();
+    }
+    this.time = until;
+  }
+
+  get timers(): number {
+    return this.waiting.size;
+  }
+}
+
+/** Everything that does not wait for the world outside has happened. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+interface Fetch {
+  answer(lifeMs?: number): void;
+  fail(): void;
+  readonly signal: AbortSignal;
+}
+
+function setUp({ renew = 'ahead', random = 0 }: { renew?: 'ahead' | 'on-demand'; random?: number } = {}) {
+  const clock = new ManualClock();
+  const fetches: Fetch[] = [];
+  const told: string[] = [];
+  const identity = new RenewedIdentity({
+    source: {
+      where: 'contexts.main.execAuth (armadactl.yaml)',
+      fetch: (signal) =>
+        new Promise<Token>((resolve, reject) => {
+          const authorization = `Bearer ${fetches.length + 1}`;
+          fetches.push({
+            answer: (lifeMs) =>
+              resolve({ authorization, endsAt: lifeMs === undefined ? undefined : clock.now() + lifeMs }),
+            fail: () => reject(new Error('it is away')),
+            signal,
+          });
+        }),
+    },
+    renew,
+    clock,
+    random: () => random,
+    observer: {
+      renewed: () => told.push('renewed'),
+      failed: (_, serving) => told.push(serving ? 'failed, serving' : 'failed'),
+    },
+  });
+  /** Has a first token with this life. */
+  const begin = async (lifeMs?: number): Promise<void> => {
+    const first = identity.authorization();
+    fetches[0]?.answer(lifeMs);
+    await first;
+  };
+  return { identity, clock, fetches, told, begin };
+}
+
+describe('a token', () => {
+  it('is fetched once for all calls that wait for it, and by nobody before a call does', async () => {
+    const { identity, fetches } = setUp();
+    await settled();
+    expect(fetches).toHaveLength(0);
+    const calls = [1, 2, 3].map(() => identity.authorization());
+    fetches[0]?.answer(10 * MINUTE);
+    expect(await Promise.all(calls)).toEqual(['Bearer 1', 'Bearer 1', 'Bearer 1']);
+    expect(await identity.authorization()).toBe('Bearer 1');
+    expect(fetches).toHaveLength(1);
+  });
+
+  it.each([
+    ['at half of its life', 10 * MINUTE, 0, 5 * MINUTE],
+    ['a minute before its end where that is sooner', 90_000, 0, 30_000],
+    ['not at once where it lives for less than a minute', 40_000, 0, 10_000],
+    ['up to a tenth sooner, each replica at another time', 10 * MINUTE, 1, 4.5 * MINUTE],
+    ['after a day where it lives for years', 1_000 * 86_400_000, 0, 86_400_000],
+  ])('is renewed ahead %s', async (_, life, random, after) => {
+    const { identity, clock, fetches, begin } = setUp({ random });
+    await begin(life);
+    await clock.pass(after - 1);
+    expect(fetches).toHaveLength(1);
+    await clock.pass(1);
+    expect(fetches).toHaveLength(2);
+    // Until the next is there, the old one serves.
+    expect(await identity.authorization()).toBe('Bearer 1');
+    fetches[1]?.answer(life);
+    await settled();
+    expect(await identity.authorization()).toBe('Bearer 2');
+  });
+
+  it('serves to its end while the next cannot be had, which is tried again less and less often', async () => {
+    const { identity, clock, fetches, told, begin } = setUp();
+    await begin(4 * MINUTE);
+    await clock.pass(2 * MINUTE);
+    for (const wait of [1, 2, 4, 8, 16, 30, 30]) {
+      fetches.at(-1)?.fail();
+      await settled();
+      expect(await identity.authorization()).toBe('Bearer 1');
+      const before = fetches.length;
+      await clock.pass(wait * 1_000 - 1);
+      expect(fetches).toHaveLength(before);
+      await clock.pass(1);
+      expect(fetches).toHaveLength(before + 1);
+    }
+    expect(told).toEqual(['renewed', ...Array<string>(7).fill('failed, serving')]);
+    fetches.at(-1)?.answer(4 * MINUTE);
+    await settled();
+    expect(await identity.authorization()).toBe(`Bearer ${fetches.length}`);
+  });
+
+  it('that cannot be had ends the call with the reason, and the next calls at once until it is tried again', async () => {
+    const { identity, clock, fetches, told } = setUp();
+    const first = identity.authorization();
+    fetches[0]?.fail();
+    await expect(first).rejects.toThrow(
+      new CredentialError('contexts.main.execAuth (armadactl.yaml)', 'it is away').message,
+    );
+    await expect(identity.authorization()).rejects.toThrow('it is away');
+    expect(fetches).toHaveLength(1);
+    expect(told).toEqual(['failed']);
+    await clock.pass(1_000);
+    fetches[1]?.answer(10 * MINUTE);
+    await settled();
+    expect(await identity.authorization()).toBe('Bearer 2');
+  });
+
+  it('that has ended is not sent', async () => {
+    const { identity, clock, fetches, begin } = setUp();
+    await begin(10 * MINUTE);
+    await clock.pass(5 * MINUTE);
+    await clock.pass(5 * MINUTE);
+    const call = identity.authorization();
+    fetches[1]?.answer(10 * MINUTE);
+    expect(await call).toBe('Bearer 2');
+  });
+
+  it('that has ended when it comes is an error that asks for the clock', async () => {
+    const { identity, fetches } = setUp();
+    const call = identity.authorization();
+    fetches[0]?.answer(0);
+    await expect(call).rejects.toThrow('is a clock wrong?');
+  });
+
+  it('that Armada refuses is replaced, and serves on if it cannot be', async () => {
+    const { identity, clock, fetches, begin } = setUp();
+    await begin(60 * MINUTE);
+    await clock.pass(5_000);
+    identity.refused('Bearer 1');
+    const call = identity.authorization();
+    expect(fetches).toHaveLength(2);
+    fetches[1]?.fail();
+    expect(await call).toBe('Bearer 1');
+    await clock.pass(1_000);
+    fetches[2]?.answer(60 * MINUTE);
+    await settled();
+    // An answer to a call that began before tells nothing of the new one.
+    identity.refused('Bearer 1');
+    expect(await identity.authorization()).toBe('Bearer 3');
+    expect(fetches).toHaveLength(3);
+  });
+
+  it('that is new is kept though Armada refuses it: another would be refused as well', async () => {
+    const { identity, clock, fetches, begin } = setUp();
+    await begin(60 * MINUTE);
+    await clock.pass(4_999);
+    identity.refused('Bearer 1');
+    expect(await identity.authorization()).toBe('Bearer 1');
+    expect(fetches).toHaveLength(1);
+  });
+});
+
+describe('a token on demand', () => {
+  it.each([
+    ['to its end', 10 * MINUTE, 10 * MINUTE],
+    ['for a minute where nobody says when it ends', undefined, MINUTE],
+  ])('is kept %s, and then fetched by the call that needs it', async (_, life, kept) => {
+    const { identity, clock, fetches, begin } = setUp({ renew: 'on-demand' });
+    await begin(life);
+    expect(clock.timers).toBe(0);
+    await clock.pass(kept - 1);
+    expect(await identity.authorization()).toBe('Bearer 1');
+    await clock.pass(1);
+    const calls = [identity.authorization(), identity.authorization()];
+    fetches[1]?.answer(life);
+    expect(await Promise.all(calls)).toEqual(['Bearer 2', 'Bearer 2']);
+    expect(fetches).toHaveLength(2);
+  });
+});
+
+describe('an identity that is closed', () => {
+  it('gives up what it fetches and fetches no more', async () => {
+    const { identity, clock, fetches, told, begin } = setUp();
+    await begin(10 * MINUTE);
+    await clock.pass(5 * MINUTE);
+    identity.close();
+    expect(fetches[1]?.signal.aborted).toBe(true);
+    fetches[1]?.fail();
+    await settled();
+    expect(clock.timers).toBe(0);
+    expect(told).toEqual(['renewed']);
+  });
+});

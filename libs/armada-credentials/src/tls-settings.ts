@@ -1,0 +1,99 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Settings } from '@ajs/config';
+import type { Findings } from './findings.js';
+import { systemRoots } from './system-roots.js';
+import { withTls, withoutTls, type ArmadaTransport } from './transport.js';
+
+export type TlsSettings = Pick<
+  Settings,
+  'armadaTlsCaFile' | 'armadaTlsCertFile' | 'armadaTlsKeyFile' | 'armadaTlsServerName'
+>;
+
+interface Place {
+  readonly address: string;
+  /** Whether plaintext was asked for in words. */
+  readonly forceNoTls: boolean;
+  /** Whether the address is one that is reached without TLS if nothing else is said. */
+  readonly local: boolean;
+}
+
+/** With TLS or without, and the files that are named for it. What is wrong is found; the transport then does not count. */
+export function transportOf(
+  settings: TlsSettings,
+  place: Place,
+  env: Readonly<Record<string, string | undefined>>,
+  findings: Findings,
+): { readonly transport: ArmadaTransport; readonly tls: boolean } {
+  const tls = usesTls(settings, place, findings);
+  const { address } = place;
+  return { tls, transport: tls ? tlsTransport(settings, address, env, findings) : withoutTls(address) };
+}
+
+/** A setting of TLS asks for TLS, also to an address that is reached without it by itself. */
+function usesTls(settings: TlsSettings, { forceNoTls, local }: Place, findings: Findings): boolean {
+  const { armadaTlsCaFile, armadaTlsCertFile, armadaTlsKeyFile, armadaTlsServerName } = settings;
+  const given = Object.entries({
+    ARMADA_TLS_CA_FILE: armadaTlsCaFile,
+    ARMADA_TLS_CERT_FILE: armadaTlsCertFile,
+    ARMADA_TLS_KEY_FILE: armadaTlsKeyFile,
+    ARMADA_TLS_SERVER_NAME: armadaTlsServerName,
+  }).filter(([, value]) => value !== '');
+  if (given.length === 0) return !forceNoTls && !local;
+  if (forceNoTls) {
+    findings.problem(
+      `${given.map(([name]) => name).join(', ')} is set, but TLS to Armada is switched off (forceNoTls); leave out one or the other`,
+    );
+  }
+  return true;
+}
+
+function tlsTransport(
+  settings: TlsSettings,
+  address: string,
+  env: Readonly<Record<string, string | undefined>>,
+  findings: Findings,
+): ArmadaTransport {
+  const { armadaTlsCaFile: caFile, armadaTlsCertFile: certFile, armadaTlsKeyFile: keyFile } = settings;
+  if ((certFile === '') !== (keyFile === '')) {
+    findings.problem('ARMADA_TLS_CERT_FILE and ARMADA_TLS_KEY_FILE belong together: set both, or none');
+  }
+  const givenCa = readPem('ARMADA_TLS_CA_FILE', caFile, findings);
+  if (givenCa !== undefined && !holdsCertificate(givenCa)) {
+    findings.problem(`ARMADA_TLS_CA_FILE is "${caFile}", which holds no certificate (PEM)`);
+  }
+  const certificate = readPem('ARMADA_TLS_CERT_FILE', certFile, findings);
+  const key = readPem('ARMADA_TLS_KEY_FILE', keyFile, findings);
+  try {
+    return withTls(address, {
+      ca: caFile === '' ? systemRoots(env) : givenCa,
+      client: certificate && key && { certificate, key },
+      serverName: settings.armadaTlsServerName,
+    });
+  } catch (error) {
+    findings.problem(
+      `ARMADA_TLS_CERT_FILE "${certFile}" and ARMADA_TLS_KEY_FILE "${keyFile}" cannot be used together: ${(error as Error).message}`,
+    );
+    return withoutTls(address);
+  }
+}
+
+/** `undefined` where no file is named, or where it cannot be read. */
+function readPem(name: string, file: string, findings: Findings): Buffer | undefined {
+  if (file === '') return undefined;
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    findings.problem(`${name} is "${file}", which cannot be read: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+function holdsCertificate(pem: Buffer): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,40 @@
+/** HTTP/2 servers take headers of 16 KiB or more. */
+const LONGEST_TOKEN = 16_000;
+
+/** A value of `authorization` that ends. */
+export interface Token {
+  readonly authorization: string;
+  /** Milliseconds since 1970; `undefined` where nobody says. */
+  readonly endsAt: number | undefined;
+}
+
+/** Gets tokens, each time a new one. */
+export interface TokenSource {
+  /** Where it is set, for people: key and file. */
+  readonly where: string;
+  /** Rejects with an error that tells why and holds no secret. Takes a bounded time. */
+  fetch(signal: AbortSignal): Promise<Token>;
+}
+
+/** A value of `authorization`. Throws, without showing it, where it cannot be one: gRPC would show it in its own error. */
+export function authorizationOf(scheme: 'Bearer' | 'KubernetesAuth', token: string): string {
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Error('what came is not a token: it must be one word of printable ASCII');
+  }
+  if (token.length > LONGEST_TOKEN) {
+    throw new Error(`what came is not a token: it is longer than ${LONGEST_TOKEN} characters`);
+  }
+  return `${scheme} ${token}`;
+}
+
+/** When a JWT says that it ends, in milliseconds since 1970. Nothing of it is verified. `undefined` where it is no JWT, or does not say. */
+export function jwtEnd(token: string): number | undefined {
+  const [, payload, signature] = token.split('.');
+  if (payload === undefined || signature === undefined) return undefined;
+  try {
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { exp?: unknown } | null;
+    return typeof claims?.exp === 'number' && Number.isFinite(claims.exp) ? claims.exp * 1_000 : undefined;
+  } catch {
+    return undefined;
+  }
+}

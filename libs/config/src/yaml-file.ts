@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { YAMLParseError, parse } from 'yaml';
+import { SettingsError } from './settings-error.js';
+
+/**
+ * The content of a YAML file. Every scalar is the text that stands there: a password of digits stays as it was written, and
+ * what is not there is ''. Throws {@link SettingsError}, which tells where the file is wrong and shows nothing of it: there may
+ * be secrets in it.
+ */
+export function readYamlFile(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new SettingsError([`the file ${file} cannot be read: ${(error as Error).message}`]);
+  }
+  try {
+    return parse(text, { schema: 'failsafe', merge: true }) as unknown;
+  } catch (error) {
+    const at = error instanceof YAMLParseError ? error.linePos?.[0] : undefined;
+    const where = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
+    const code = error instanceof YAMLParseError ? ` (${error.code})` : '';
+    throw new SettingsError([`the file ${file} cannot be read: it is not valid YAML${where}${code}`]);
+  }
+}

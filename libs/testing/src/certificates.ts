@@ -1,0 +1,75 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+
+/** A certificate and its key: as PEM, and as files. */
+export interface Certified {
+  readonly cert: string;
+  readonly key: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** An authority made for one test, and what it signs. Its files are in a folder of their own, which `remove` removes. */
+export class CertificateAuthority implements Certified {
+  private constructor(
+    private readonly folder: string,
+    readonly cert: string,
+    readonly key: string,
+    readonly certFile: string,
+    readonly keyFile: string,
+  ) {}
+
+  static async create(name = 'a test authority'): Promise<CertificateAuthority> {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
+      keyType: 'ec',
+      algorithm: 'sha256',
+      extensions: [
+        { name: 'basicConstraints', cA: true, critical: true },
+        { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+      ],
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'certificates-'));
+    const files = written(folder, 'ca', cert, key);
+    return new CertificateAuthority(folder, cert, key, files.certFile, files.keyFile);
+  }
+
+  /** For a server with these names, DNS names and IPv4 addresses, or a client with this name. */
+  async sign(names: readonly string[]): Promise<Certified> {
+    const [name = ''] = names;
+    const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
+      keyType: 'ec',
+      algorithm: 'sha256',
+      ca: { key: this.key, cert: this.cert },
+      extensions: [
+        { name: 'basicConstraints', cA: false },
+        { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
+        {
+          name: 'subjectAltName',
+          altNames: names.map((each) =>
+            /^[\d.]+$/.test(each) ? { type: 7 as const, ip: each } : { type: 2 as const, value: each },
+          ),
+        },
+      ],
+    });
+    return { cert, key, ...written(this.folder, name, cert, key) };
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+function written(
+  folder: string,
+  name: string,
+  cert: string,
+  key: string,
+): Pick<Certified, 'certFile' | 'keyFile'> {
+  const certFile = join(folder, `${name}.crt`);
+  const keyFile = join(folder, `${name}.key`);
+  writeFileSync(certFile, cert);
+  writeFileSync(keyFile, key, { mode: 0o600 });
+  return { certFile, keyFile };
+}

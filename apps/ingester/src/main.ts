@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createArmadaClient } from '@ajs/armada-client';
+import { loggedAccess } from '@ajs/armada-credentials';
 import { processMain } from '@ajs/observability';
 import { Following } from './following.js';
 
 await processMain('ingester', ({ settings, log, metrics }) => {
+  const { transport, identity, told } = loggedAccess({ settings, log, metrics });
   const armada = createArmadaClient({
-    address: settings.armadaAddress.text,
+    transport,
+    identity,
     largestMessageBytes: settings.largestMessageBytes,
     callsPerSecond: settings.upstreamCallsPerSecond,
     counter: {
@@ -21,11 +24,12 @@ await processMain('ingester', ({ settings, log, metrics }) => {
     service: {
       start: async () => {
         await following.start();
-        return { replicaId, armada: settings.armadaAddress.text };
+        return { replicaId, ...told };
       },
       stop: async () => {
         await following.stop();
         armada.close();
+        identity.close();
       },
       checks: { redis: () => following.checkRedis(), workQueue: () => following.checkWorkQueue() },
     },

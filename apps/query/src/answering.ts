@@ -1,4 +1,5 @@
 import type { ArmadaClient } from '@ajs/armada-client';
+import type { ArmadaTransport } from '@ajs/armada-credentials';
 import type { Settings } from '@ajs/config';
 import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
 import type { JobSetKey } from '@ajs/job-state';
@@ -31,6 +32,8 @@ import { PassThrough } from './pass-through/pass-through.js';
 export interface AnsweringOptions {
   readonly settings: Settings;
   readonly armada: ArmadaClient;
+  /** For what is forwarded to Armada: not as us. */
+  readonly transport: ArmadaTransport;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -159,9 +162,9 @@ export class Answering {
   }
 }
 
-function passThroughOf({ settings, metrics }: AnsweringOptions, learn: ExchangeObserver): PassThrough {
+function passThroughOf({ settings, transport, metrics }: AnsweringOptions, learn: ExchangeObserver): PassThrough {
   return new PassThrough({
-    address: settings.armadaAddress.text,
+    transport,
     services: settings.forwardedServices,
     largestRequestBytes: settings.largestForwardedRequestBytes,
     largestAnswerBytes: settings.largestMessageBytes,

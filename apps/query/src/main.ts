@@ -1,4 +1,5 @@
 import { createArmadaClient } from '@ajs/armada-client';
+import { loggedAccess } from '@ajs/armada-credentials';
 import { requireAuthMode } from '@ajs/auth';
 import { processMain } from '@ajs/observability';
 import { setLogger } from '@grpc/grpc-js';
@@ -10,14 +11,16 @@ await processMain('query', ({ settings, log, metrics }) => {
   setLogger(grpcLog(log));
   const authMode = requireAuthMode(settings);
   log.warn({ authMode }, 'everyone who reaches this process may read the state of every job');
+  const { transport, identity, told } = loggedAccess({ settings, log, metrics });
   const armada = createArmadaClient({
-    address: settings.armadaAddress.text,
+    transport,
+    identity,
     largestMessageBytes: settings.largestMessageBytes,
     callsPerSecond: settings.upstreamCallsPerSecond,
     // The query opens no event streams.
     counter: { unknownKind: () => undefined, malformed: () => undefined },
   });
-  const answering = new Answering({ settings, armada, log, metrics });
+  const answering = new Answering({ settings, armada, transport, log, metrics });
   return {
     http: {
       ...settings.queryHttpAddress,
@@ -27,11 +30,12 @@ await processMain('query', ({ settings, log, metrics }) => {
     service: {
       start: async () => ({
         grpcPort: await answering.start(),
-        armada: settings.armadaAddress.text,
+        ...told,
       }),
       stop: async () => {
         await answering.stop();
         armada.close();
+        identity.close();
       },
       checks: { redis: () => answering.checkRedis() },
     },

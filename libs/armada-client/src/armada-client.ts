@@ -1,19 +1,21 @@
+import type { ArmadaIdentity, ArmadaTransport } from '@ajs/armada-credentials';
 import { EventService } from '@ajs/contracts/api/event';
 import type { EventSource } from '@ajs/subscriptions';
 import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
-import { credentials } from '@grpc/grpc-js';
 import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
 import type { ArmadaJobs } from './armada-jobs.js';
 import { ArmadaEventSource, type MessageCounter } from './event-streams.js';
 import { grpcArmadaJobs } from './grpc-armada-jobs.js';
 import { callUnary } from './unary-call.js';
+import { withIdentity } from './with-identity.js';
 
 const HEALTH_DEADLINE_MS = 2_000;
 
 export interface ArmadaClientOptions {
-  /** host:port of Armada's gRPC. */
-  readonly address: string;
+  readonly transport: ArmadaTransport;
+  /** Who every call is made as. */
+  readonly identity: ArmadaIdentity;
   /** A larger message ends its stream with an error. Bytes. */
   readonly largestMessageBytes: number;
   /** Calls of {@link ArmadaClient.jobs}, all its methods together. */
@@ -31,13 +33,14 @@ export interface ArmadaClient {
 
 /** The connections of one process to Armada. None is made before it is needed. */
 export function createArmadaClient({
-  address,
+  transport,
+  identity,
   largestMessageBytes,
   callsPerSecond,
   counter,
 }: ArmadaClientOptions): ArmadaClient {
-  const options = channelOptions(largestMessageBytes);
-  const pool = (): ChannelPool => new ChannelPool(address, credentials.createInsecure(), options);
+  const options = { ...channelOptions(largestMessageBytes), interceptors: [withIdentity(identity)] };
+  const pool = (): ChannelPool => new ChannelPool(transport, options);
   const [watches, reads] = [pool(), pool()];
   const jobs = grpcArmadaJobs(reads, callsPerSecond);
   return {

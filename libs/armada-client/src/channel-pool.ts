@@ -1,4 +1,5 @@
-import { Client, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
+import type { ArmadaTransport } from '@ajs/armada-credentials';
+import { Client, type ClientOptions } from '@grpc/grpc-js';
 
 /**
  * Streams on one connection. Servers and proxies limit them (100 is the least that HTTP/2 advises), and a stream above the
@@ -16,8 +17,7 @@ export class ChannelPool {
   private readonly channels: Channel[] = [];
 
   constructor(
-    private readonly address: string,
-    private readonly credentials: ChannelCredentials,
+    private readonly transport: ArmadaTransport,
     private readonly options: ClientOptions,
   ) {}
 
@@ -25,7 +25,9 @@ export class ChannelPool {
   acquire(): { readonly client: Client; readonly release: () => void } {
     let channel = this.channels.find(({ streams }) => streams < STREAMS_PER_CHANNEL);
     if (channel === undefined) {
-      channel = { client: new Client(this.address, this.credentials, this.options), streams: 0 };
+      const { address, channelCredentials, channelOptions } = this.transport;
+      const client = new Client(address, channelCredentials, { ...this.options, ...channelOptions });
+      channel = { client, streams: 0 };
       this.channels.push(channel);
     }
     const taken = channel;

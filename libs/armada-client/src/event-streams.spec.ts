@@ -1,3 +1,4 @@
+import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { JobRunningEvent } from '@ajs/contracts/api/event';
 import type { StreamMessage } from '@ajs/job-state';
 import type { EventStream, StreamEnd, StreamRequest } from '@ajs/subscriptions';
@@ -14,7 +15,13 @@ const counted = { unknown: 0, malformed: 0 };
 
 function clientOf(address: string, largestMessageBytes = 1_000_000): ArmadaClient {
   const counter = { unknownKind: () => counted.unknown++, malformed: () => counted.malformed++ };
-  return createArmadaClient({ address, largestMessageBytes, callsPerSecond: 20, counter });
+  return createArmadaClient({
+    transport: withoutTls(address),
+    identity: anonymous,
+    largestMessageBytes,
+    callsPerSecond: 20,
+    counter,
+  });
 }
 
 beforeEach(async () => {

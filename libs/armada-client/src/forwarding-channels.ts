@@ -1,4 +1,4 @@
-import { credentials } from '@grpc/grpc-js';
+import type { ArmadaTransport } from '@ajs/armada-credentials';
 import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
 
@@ -6,6 +6,9 @@ import { ChannelPool } from './channel-pool.js';
  * Connections to Armada for calls that are forwarded: they carry no credential of ours, only what each call brings, and are
  * shared with no call of our own. A larger message than `largestMessageBytes` ends its call.
  */
-export function createForwardingChannels(address: string, largestMessageBytes: number): ChannelPool {
-  return new ChannelPool(address, credentials.createInsecure(), channelOptions(largestMessageBytes));
+export function createForwardingChannels(
+  transport: ArmadaTransport,
+  largestMessageBytes: number,
+): ChannelPool {
+  return new ChannelPool(transport, channelOptions(largestMessageBytes));
 }

@@ -1,3 +1,4 @@
+import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { JobState } from '@ajs/contracts/api/submit';
 import { FakeArmada, allRecordings, freePort, knownJob, type Recording } from '@ajs/testing';
 import { createArmadaClient, type ArmadaClient } from './index.js';
@@ -7,7 +8,13 @@ let client: ArmadaClient;
 
 function clientOf(address: string): ArmadaClient {
   const counter = { unknownKind: () => undefined, malformed: () => undefined };
-  return createArmadaClient({ address, largestMessageBytes: 1_000_000, callsPerSecond: 1_000, counter });
+  return createArmadaClient({
+    transport: withoutTls(address),
+    identity: anonymous,
+    largestMessageBytes: 1_000_000,
+    callsPerSecond: 1_000,
+    counter,
+  });
 }
 
 beforeEach(async () => {

@@ -101,12 +101,11 @@ describe("a service account's token", () => {
     await source.fetch(never);
     cluster.mountToken('another');
     await source.fetch(never);
-    expect(cluster.asked).toMatchObject(
-      [
-        ['POST', {}, 'Bearer pod-token', { spec: {} }],
-        ['POST', {}, 'Bearer another', { spec: {} }],
-      ].map(([method, , authorization, body]) => [method, expect.anything(), authorization, body]),
-    );
+    const path: unknown = expect.any(String);
+    expect(cluster.asked).toMatchObject([
+      ['POST', path, 'Bearer pod-token', { spec: {} }],
+      ['POST', path, 'Bearer another', { spec: {} }],
+    ]);
   });
 
   it('that is refused is told with what the API said', async () => {

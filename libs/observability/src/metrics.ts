@@ -43,6 +43,11 @@ export class Metrics {
     'Messages of Armada of an unknown kind, or that name no usable job: skipped',
     ['kind'],
   );
+  readonly credentialRenewals = this.counter(
+    'credential_renewals_total',
+    'Tokens for Armada that were fetched, or could not be',
+    ['outcome'],
+  );
   readonly polls = this.counter('polls_total', 'Polls answered', ['api', 'answer']);
   readonly forwardedCalls = this.counter(
     'forwarded_calls_total',

@@ -1,7 +1,8 @@
 // Runs the whole thing on this machine: Redis, a fake Armada (or a real one), one ingester, one query, and a board of jobs.
 import { join } from 'node:path';
 import { createArmadaClient } from '@ajs/armada-client';
-import { withoutLogin } from '@ajs/config';
+import { armadaAccess } from '@ajs/armada-credentials';
+import { loadSettings, withoutLogin } from '@ajs/config';
 import type { JobSetKey } from '@ajs/job-state';
 import { RedisServer, eventually } from '@ajs/testing';
 import { readArguments } from './arguments.js';
@@ -55,6 +56,8 @@ async function run(): Promise<void> {
   const [grpc, http, ingesterHttp] = [await portNear(60003), await portNear(8090), await portNear(8091)];
   const env = {
     ARMADA_URL: armadaAddress,
+    // A fake Armada is reached as it is, whatever this shell has set for a real one.
+    ...(given.armada === undefined && { ARMADACTL_CONFIG: '' }),
     REDIS_URL: redisUrl,
     // This machine's callers only, who may read every state there is.
     AUTH_MODE: 'anonymous',
@@ -69,8 +72,14 @@ async function run(): Promise<void> {
     ),
   );
 
+  const wholeEnv = { ...process.env, ...env };
+  const { transport, identity } = armadaAccess(loadSettings({ argv: [], env: wholeEnv }), {
+    env: wholeEnv,
+    observer: { renewed: () => undefined, failed: (error) => console.log(error.message) },
+  });
   const armada = createArmadaClient({
-    address: armadaAddress,
+    transport,
+    identity,
     largestMessageBytes: 16 * 1024 * 1024,
     callsPerSecond: 1,
     counter: { unknownKind: () => undefined, malformed: () => undefined },

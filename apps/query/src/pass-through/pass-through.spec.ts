@@ -1,3 +1,4 @@
+import { withoutTls } from '@ajs/armada-credentials';
 import type { JobsServer } from '@ajs/contracts/api/job';
 import { JobSetRequest } from '@ajs/contracts/api/event';
 import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
@@ -67,7 +68,7 @@ function echo(call: RawServerCall): void {
 async function start(mostWatches = 2): Promise<void> {
   metrics = new Metrics();
   passThrough = new PassThrough({
-    address: armadaAddress,
+    transport: withoutTls(armadaAddress),
     services: ['api.Submit', 'api.Executor', 'api.Event'],
     largestRequestBytes: 4 * MEBIBYTE,
     largestAnswerBytes: 4 * MEBIBYTE,

@@ -1,4 +1,5 @@
 import { createForwardingChannels, type ChannelPool } from '@ajs/armada-client';
+import type { ArmadaTransport } from '@ajs/armada-credentials';
 import type { Metrics } from '@ajs/observability';
 import { status, type Server, type ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { catchAll } from '../grpc/catch-all.js';
@@ -6,8 +7,7 @@ import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
 import { ForwardedWatches } from './watches.js';
 
 export interface PassThroughOptions {
-  /** host:port of Armada's gRPC. */
-  readonly address: string;
+  readonly transport: ArmadaTransport;
   /** Full names of the services whose methods are forwarded, all of them, also those that this version does not know. */
   readonly services: readonly string[];
   readonly largestRequestBytes: number;
@@ -26,7 +26,7 @@ export class PassThrough {
 
   constructor(private readonly options: PassThroughOptions) {
     this.services = new Set(options.services);
-    this.channels = createForwardingChannels(options.address, options.largestAnswerBytes);
+    this.channels = createForwardingChannels(options.transport, options.largestAnswerBytes);
     this.watches = new ForwardedWatches(options.mostWatches, (open) => {
       options.metrics.forwardedWatches.set(open);
     });
@@ -42,10 +42,10 @@ export class PassThrough {
     const service = this.serviceOf(path);
     // As it is: grpc-js asks no more of it than the interface, and a wrapper would cost each poll.
     if (service === undefined) return call as ServerInterceptingCall;
-    const { address, observers, metrics } = this.options;
+    const { transport, observers, metrics } = this.options;
     return new ForwardedCall(path, call, {
       channels: this.channels,
-      armada: address,
+      armada: transport.address,
       watches: this.watches,
       observer: observers.get(path),
       // A server may answer with a number that is no status.

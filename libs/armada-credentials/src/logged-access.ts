@@ -1,0 +1,40 @@
+import type { Settings } from '@ajs/config';
+import type { Log, Metrics } from '@ajs/observability';
+import { armadaAccess, type ArmadaAccess } from './armada-access.js';
+import type { RenewalObserver } from './renewed-identity.js';
+
+export interface LoggedAccessOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/**
+ * {@link armadaAccess} for a process that runs: its warnings go to the log, and a first credential is fetched at once, so that what
+ * is wrong with it is told at the start. Throws SettingsError.
+ */
+export function loggedAccess({ settings, log, metrics }: LoggedAccessOptions): ArmadaAccess {
+  const access = armadaAccess(settings, { env: process.env, observer: observeRenewals(log, metrics) });
+  for (const warning of access.warnings) log.warn(warning);
+  // The observer tells of it; calls try again.
+  access.identity.authorization().catch(() => undefined);
+  return access;
+}
+
+function observeRenewals(log: Log, { credentialRenewals }: Metrics): RenewalObserver {
+  let failing = false;
+  return {
+    renewed: () => {
+      credentialRenewals.inc({ outcome: 'renewed' });
+      if (failing) log.info('there is a new credential for Armada again');
+      failing = false;
+    },
+    failed: (error, serving) => {
+      failing = true;
+      credentialRenewals.inc({ outcome: 'failed' });
+      if (serving)
+        log.warn({ err: error }, 'no new credential for Armada; the one before it is good for now');
+      else log.error({ err: error }, 'no credential for Armada: calls to it fail until there is one');
+    },
+  };
+}

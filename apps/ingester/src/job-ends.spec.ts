@@ -1,3 +1,4 @@
+import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
@@ -20,7 +21,8 @@ beforeEach(async () => {
   fake = new FakeArmada();
   const address = await fake.listen('127.0.0.1:0');
   armada = createArmadaClient({
-    address,
+    transport: withoutTls(address),
+    identity: anonymous,
     largestMessageBytes: 1_000_000,
     callsPerSecond: 1_000,
     counter: { unknownKind: ignore, malformed: ignore },

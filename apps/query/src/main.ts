@@ -2,13 +2,10 @@ import { createArmadaClient } from '@ajs/armada-client';
 import { loggedAccess } from '@ajs/armada-credentials';
 import { requireAuthMode } from '@ajs/auth';
 import { processMain } from '@ajs/observability';
-import { setLogger } from '@grpc/grpc-js';
 import { Answering } from './answering.js';
 import { HttpApiModule } from './http-api/http-api.module.js';
-import { grpcLog } from './grpc/grpc-log.js';
 
 await processMain('query', ({ settings, log, metrics }) => {
-  setLogger(grpcLog(log));
   const authMode = requireAuthMode(settings);
   log.warn({ authMode }, 'everyone who reaches this process may read the state of every job');
   const { transport, identity, told } = loggedAccess({ settings, log, metrics });

@@ -14,6 +14,7 @@ export async function callUnary<Q, A>(
   { path, requestSerialize, responseDeserialize }: UnaryMethod<Q, A>,
   request: Q,
   deadlineMs: number,
+  metadata = new Metadata(),
 ): Promise<A> {
   const { client, release } = pool.acquire();
   try {
@@ -23,7 +24,7 @@ export async function callUnary<Q, A>(
         requestSerialize,
         responseDeserialize,
         request,
-        new Metadata(),
+        metadata,
         { deadline: Date.now() + deadlineMs },
         (error: ServiceError | null, answer) => {
           if (answer === undefined) reject(error ?? new Error(`${path} ended without an answer`));

@@ -1,14 +1,15 @@
+const LONGEST = 16 * 1024;
 /** What RFC 6750 calls a b64token: JWTs are, and opaque tokens. */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
 /**
  * What is wrong with the values of `authorization` that a call carries, as the end of a sentence that begins with its name;
  * `undefined` if nothing is, and where there are none. Never tells any part of a value: it may be a secret.
  *
- * Right is what Armada's clients send: `Basic` and `Bearer` in any case, `KubernetesAuth` as it is. Nothing else is to reach
- * Armada: its servers of today crash on a Basic header whose text has no colon.
+ * Right is what Armada's clients send: `Basic` and `Bearer` in any case (of ASCII: Go's comparison also takes `baſic`),
+ * `KubernetesAuth` as it is. Nothing else is to reach Armada: its servers of today crash on a Basic header whose text has no
+ * colon.
  */
 export function problemOfAuthorization(values: readonly (string | Buffer)[]): string | undefined {
   const [value] = values;
@@ -16,6 +17,7 @@ export function problemOfAuthorization(values: readonly (string | Buffer)[]): st
   if (values.length > 1) return 'is there more than once';
   if (typeof value !== 'string' || /[^ -~]/.test(value))
     return 'holds characters that are no printable ASCII';
+  if (value.length > LONGEST) return `is longer than ${LONGEST} bytes`;
   const [, scheme = '', credential = ''] = /^([A-Za-z]+) (\S+)$/.exec(value) ?? [];
   if (scheme === '') return 'is not a scheme and a credential with one space between';
   if (scheme === 'KubernetesAuth') return problemOfKubernetes(credential);
@@ -30,9 +32,10 @@ export function problemOfAuthorization(values: readonly (string | Buffer)[]): st
 }
 
 function problemOfBasic(credential: string): string | undefined {
-  if (!BASE64.test(credential)) return 'has a Basic credential that is not base64';
-  if (!Buffer.from(credential, 'base64').includes(':')) return 'has a Basic credential without a colon in it';
-  return undefined;
+  const bytes = Buffer.from(credential, 'base64');
+  // Of several spellings of the same bytes only one is canonical.
+  if (bytes.toString('base64') !== credential) return 'has a Basic credential that is not base64';
+  return bytes.includes(':') ? undefined : 'has a Basic credential without a colon in it';
 }
 
 function problemOfKubernetes(credential: string): string | undefined {

@@ -128,9 +128,30 @@ export const SETTINGS = {
   authMode: setting(
     'AUTH_MODE',
     'delegated',
-    'query: who may read. `anonymous` lets everyone read everything and must be said in words; the others are not there yet',
+    'query: who may read. `delegated`: whom Armada lets watch the queue; `local`: whom section `auth` of the file lets; `anonymous`: everyone, everything',
     'anonymous, delegated or local',
     oneOf('anonymous', 'delegated', 'local'),
+  ),
+  authVerdictTtlMs: duration(
+    'AUTH_VERDICT_TTL',
+    '60s',
+    'query: how long a caller’s right to watch a queue is believed before it is checked again; never past the `exp` of its token',
+  ),
+  authRefusalTtlMs: duration('AUTH_REFUSAL_TTL', '5s', 'query: the same where the caller was refused', 100),
+  authCacheSecret: setting(
+    'AUTH_CACHE_SECRET',
+    '',
+    'query: a secret that all replicas have; with it they share verdicts through Redis, without it each keeps its own',
+    'at least 32 characters',
+    (text) => (text === '' || text.length >= 32 ? text : undefined),
+    () => '***',
+  ),
+  jobsApiPermission: setting(
+    'JOBS_API_PERMISSION',
+    'watch',
+    'query: what `api.Jobs` asks of a caller: the right to `watch` the queues of its jobs, or to be `authenticated`, which is all that Armada asks there',
+    'watch or authenticated',
+    oneOf('watch', 'authenticated'),
   ),
   logLevel: setting(
     'LOG_LEVEL',
@@ -259,8 +280,11 @@ export interface Section {
   readonly file: string;
 }
 
-/** Sections that the file may have; they have no variable. `armadaAuth`: who we are to Armada, as a context of `armadactl` says it. */
-export const SECTIONS = ['armadaAuth'] as const;
+/**
+ * Sections that the file may have; they have no variable. `armadaAuth`: who we are to Armada, as a context of `armadactl` says
+ * it. `auth`: who callers are and what they may watch (AUTH_MODE=local).
+ */
+export const SECTIONS = ['armadaAuth', 'auth'] as const;
 
 export type Sections = { readonly [K in (typeof SECTIONS)[number]]?: Section };
 

@@ -1,3 +1,4 @@
+import { guardGrpc } from '@ajs/auth';
 import { SettingsError, loadSettings, settingsHelp, type Settings } from '@ajs/config';
 import { createLog, type Log } from './log.js';
 import { Metrics } from './metrics.js';
@@ -26,6 +27,7 @@ export async function processMain(
   try {
     const settings = loadSettings({ argv, env: process.env });
     log = createLog(app, settings.logLevel);
+    guardGrpc(log);
     const metrics = new Metrics();
     await runApp({ ...build({ settings, log, metrics }), log, metrics });
   } catch (error) {

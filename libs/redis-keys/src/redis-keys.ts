@@ -45,6 +45,8 @@ export type RedisKey =
   | { readonly kind: 'demand'; readonly shard: number }
   /** Hash: ingester replica → how many job sets it holds, and when it said so. */
   | { readonly kind: 'replicas' }
+  /** String: what Armada said of a caller's credential; the digest is of credential and queue, under a secret. */
+  | { readonly kind: 'verdict'; readonly digest: string }
   /** String: the replica whose turn it is to sweep, for a time. */
   | { readonly kind: 'sweeper' };
 
@@ -78,6 +80,8 @@ export function formatKey(key: RedisKey): string {
       return `ajs:set:${key.reference}`;
     case 'demand':
       return `ajs:demand:${key.shard}`;
+    case 'verdict':
+      return `ajs:verdict:${key.digest}`;
     case 'replicas':
     case 'sweeper':
       return `ajs:${key.kind}`;
@@ -89,16 +93,17 @@ function generationPrefix(jobSet: JobSetKey, generation: string): string {
 }
 
 const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fdusac])|r(0|[1-9]\d*)))$/;
-const ACROSS = /^ajs:(?:(jobs|demand):(0|[1-9]\d*)|set:([0-9a-f]+)|(replicas|sweeper))$/;
+const ACROSS = /^ajs:(?:(jobs|demand):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
 
 /** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */
 export function parseKey(text: string): RedisKey | undefined {
   const across = ACROSS.exec(text);
   if (across !== null) {
-    const [, sharded, shard, reference, single] = across;
+    const [, sharded, shard, named, hex = '', single] = across;
     if (sharded !== undefined)
       return { kind: sharded === 'jobs' ? 'job-index' : 'demand', shard: Number(shard) };
-    if (reference !== undefined) return { kind: 'job-set-name', reference };
+    if (named === 'set') return { kind: 'job-set-name', reference: hex };
+    if (named === 'verdict') return { kind: 'verdict', digest: hex };
     return { kind: single === 'sweeper' ? 'sweeper' : 'replicas' };
   }
   const match = OF_JOB_SET.exec(text);

@@ -1,0 +1,96 @@
+import type { ArmadaPermissions, ArmadaVerdict } from '@ajs/auth';
+import { EventService, type JobSetRequest } from '@ajs/contracts/api/event';
+import { Metadata, status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
+import type { ChannelPool } from './channel-pool.js';
+import { callUnary } from './unary-call.js';
+
+/** Armada answers in about a millisecond. */
+const DEADLINE_MS = 5_000;
+/** Beyond the end of any stream: a read from here goes through every check of Armada and brings nothing. */
+const FAR_END = '9999999999999:0:0:1';
+/** The right is a queue's, whatever the job set. */
+const ANY_JOB_SET = 'armada-job-service-permission-check';
+
+/**
+ * Asks Armada what a caller may do, by calls with exactly the caller's `authorization`, or with none: the channels must add no
+ * credentials. Errors tell the status alone, since Armada's words may repeat what the caller sent.
+ */
+export class PermissionProbe implements ArmadaPermissions {
+  constructor(private readonly channels: ChannelPool) {}
+
+  async authenticates(authorization: string | undefined): Promise<'yes' | 'bad-credentials'> {
+    try {
+      await callUnary(this.channels, EventService.health, {}, DEADLINE_MS, metadataOf(authorization));
+      return 'yes';
+    } catch (error) {
+      const { code } = error as ServiceError;
+      if (code === status.UNAUTHENTICATED) return 'bad-credentials';
+      throw noVerdict(code);
+    }
+  }
+
+  async mayWatch(authorization: string | undefined, queue: string): Promise<ArmadaVerdict> {
+    const code = await this.read(authorization, queue);
+    switch (code) {
+      case status.OK:
+        return 'yes';
+      case status.PERMISSION_DENIED:
+        return 'no';
+      case status.NOT_FOUND:
+        return 'no-queue';
+      case status.UNAUTHENTICATED:
+        return 'bad-credentials';
+      default:
+        throw noVerdict(code);
+    }
+  }
+
+  /** The status that a read of the queue ends with. */
+  private async read(authorization: string | undefined, queue: string): Promise<status> {
+    const { client, release } = this.channels.acquire();
+    const { path, requestSerialize, responseDeserialize } = EventService.getJobSetEvents;
+    try {
+      const request: JobSetRequest = {
+        queue,
+        id: ANY_JOB_SET,
+        fromMessageId: FAR_END,
+        watch: false,
+        errorIfMissing: false,
+      };
+      const call = client.makeServerStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        metadataOf(authorization),
+        { deadline: Date.now() + DEADLINE_MS },
+      );
+      return await new Promise((resolve) => {
+        call.on('status', ({ code }: StatusObject) => resolve(code));
+        // The status tells all that the error does; without a listener the error would end the process.
+        call.on('error', () => undefined);
+        // Nothing is sent to who may not watch.
+        call.on('data', () => {
+          resolve(status.OK);
+          call.cancel();
+        });
+      });
+    } finally {
+      release();
+    }
+  }
+}
+
+function metadataOf(authorization: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (authorization !== undefined) metadata.set('authorization', authorization);
+  return metadata;
+}
+
+function noVerdict(code: status): Error {
+  return new Error(
+    code === status.DEADLINE_EXCEEDED
+      ? `no answer within ${DEADLINE_MS / 1000} s`
+      : `the check ended with ${status[code]}`,
+  );
+}

@@ -1,0 +1,63 @@
+import type { Settings } from '@ajs/config';
+import type { RedisClient } from '@ajs/job-store';
+import { AnonymousAuthorizer } from './anonymous-authorizer.js';
+import type { Authorizer } from './authorizer.js';
+import { realClock } from './clock.js';
+import type { ArmadaPermissions } from './delegated/armada-permissions.js';
+import { DelegatedAuthorizer } from './delegated/delegated-authorizer.js';
+import { SharedVerdicts } from './delegated/shared-verdicts.js';
+import { parseAuthSection } from './local/auth-section.js';
+import { BasicUsers } from './local/basic-users.js';
+import { KubernetesTokens } from './local/kubernetes-tokens.js';
+import { LocalAuthorizer } from './local/local-authorizer.js';
+import { OpenIdTokens } from './local/openid-tokens.js';
+import type { QueueGrants } from './local/queue-grants.js';
+
+export interface AuthorizerParts {
+  readonly settings: Pick<
+    Settings,
+    'authMode' | 'authVerdictTtlMs' | 'authRefusalTtlMs' | 'authCacheSecret' | 'auth'
+  >;
+  /** Where `passwordEnv` is looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Asked with callers' credentials only. */
+  readonly armada: ArmadaPermissions;
+  /** Read under our own identity. */
+  readonly grants: QueueGrants;
+  /** A `reader`. */
+  readonly redis: RedisClient;
+  readonly redisFailed: (error: Error) => void;
+  /** For the one warning at the start. */
+  readonly warn: (text: string) => void;
+}
+
+/** Who may read, by AUTH_MODE. Throws SettingsError where the section `auth` is not right, or a password it names cannot be read. */
+export function createAuthorizer(parts: AuthorizerParts): Authorizer {
+  const { settings, env, armada, grants, redis, redisFailed, warn } = parts;
+  const common = {
+    verdictTtlMs: settings.authVerdictTtlMs,
+    refusalTtlMs: settings.authRefusalTtlMs,
+    clock: realClock,
+  };
+  switch (settings.authMode) {
+    case 'anonymous':
+      warn('AUTH_MODE is anonymous: everyone who reaches this process may read the state of every job');
+      return new AnonymousAuthorizer();
+    case 'delegated': {
+      const secret = settings.authCacheSecret;
+      const shared = secret === '' ? undefined : new SharedVerdicts(redis, secret);
+      return new DelegatedAuthorizer({ ...common, armada, shared, redisFailed });
+    }
+    case 'local': {
+      const auth = parseAuthSection(settings.auth);
+      const { basicAuth, kubernetesAuth, openIdAuth } = auth;
+      const services = {
+        basic: basicAuth && new BasicUsers(basicAuth, env),
+        kubernetes: kubernetesAuth && new KubernetesTokens(kubernetesAuth),
+        bearer: openIdAuth && new OpenIdTokens(openIdAuth),
+      };
+      const queueGrants = auth.queuePermissionsFromArmada ? grants : undefined;
+      return new LocalAuthorizer({ ...common, auth, services, grants: queueGrants });
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
+import { expiryOf } from '../shown-credential.js';
+import { Checks } from '../checks.js';
+import { type Clock } from '../clock.js';
+import { KeptFindings } from '../kept-findings.js';
+import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
+import type { SharedVerdicts } from './shared-verdicts.js';
+
+/** A queue that Armada does not know may be there a moment later. Milliseconds. */
+const NO_QUEUE_MS = 2_000;
+/** A check costs Armada about a millisecond. */
+const LIMITS = { strangers: { perSecond: 100, atOnce: 50 }, known: { perSecond: 500, atOnce: 200 } };
+
+export interface DelegatedOptions {
+  readonly armada: ArmadaPermissions;
+  /** `undefined`: verdicts stay in this process. */
+  readonly shared: SharedVerdicts | undefined;
+  /** How long a yes holds, and everything else. Milliseconds. */
+  readonly verdictTtlMs: number;
+  readonly refusalTtlMs: number;
+  readonly redisFailed: (error: Error) => void;
+  readonly clock: Clock;
+}
+
+/**
+ * Whom Armada lets watch a queue may watch it here. Armada is asked with the caller's own credentials, or with none where the
+ * caller sent none; its verdicts are kept for a time, in memory and shared through Redis. While Armada is away they serve on
+ * for their time.
+ */
+export class DelegatedAuthorizer implements Authorizer {
+  private readonly kept: KeptFindings<ArmadaVerdict>;
+  private readonly checks: Checks<ArmadaVerdict>;
+
+  constructor(private readonly options: DelegatedOptions) {
+    this.kept = new KeptFindings(options.clock);
+    this.checks = new Checks(LIMITS, options.clock);
+  }
+
+  async authenticate({ authorization }: Credential): Promise<void> {
+    if ((await this.find(authorization, undefined)) === 'bad-credentials')
+      throw badCredentials(authorization);
+  }
+
+  async mayWatch({ authorization }: Credential, queue: string): Promise<Verdict> {
+    const verdict = await this.find(authorization, queue);
+    if (verdict === 'bad-credentials') throw badCredentials(authorization);
+    return verdict;
+  }
+
+  private find(
+    authorization: string | undefined,
+    queue: string | undefined,
+  ): ArmadaVerdict | Promise<ArmadaVerdict> {
+    const credentialKey = keyOf(authorization, undefined);
+    const ofCredential = this.kept.get(credentialKey);
+    if (ofCredential === 'bad-credentials') return ofCredential;
+    const key = keyOf(authorization, queue);
+    const kept = queue === undefined ? ofCredential : this.kept.get(key);
+    if (kept !== undefined) return kept;
+    return this.checks.run(key, this.kept.wasGood(credentialKey), () => this.check(authorization, queue));
+  }
+
+  private async check(authorization: string | undefined, queue: string | undefined): Promise<ArmadaVerdict> {
+    const { armada, shared, redisFailed } = this.options;
+    const known = await shared?.find(authorization, queue).catch((error: Error) => {
+      redisFailed(error);
+      return undefined;
+    });
+    if (known !== undefined) {
+      this.keep(authorization, queue, known.verdict, known.forMs);
+      return known.verdict;
+    }
+    const asked =
+      queue === undefined ? armada.authenticates(authorization) : armada.mayWatch(authorization, queue);
+    const verdict = await asked.catch((error: Error) => {
+      throw new AuthError(
+        'unavailable',
+        `Armada does not say what you may watch: ${error.message}; try again`,
+      );
+    });
+    const forMs = this.lifetimeOf(verdict, authorization);
+    this.keep(authorization, queue, verdict, forMs);
+    if (verdict !== 'no-queue' && forMs >= 1) {
+      const subject = verdict === 'bad-credentials' ? undefined : queue;
+      shared?.share(authorization, subject, { verdict, forMs }).catch(redisFailed);
+    }
+    return verdict;
+  }
+
+  /** A verdict on a queue says of the credential, too, whether it is somebody's. */
+  private keep(
+    authorization: string | undefined,
+    queue: string | undefined,
+    verdict: ArmadaVerdict,
+    forMs: number,
+  ): void {
+    const credentialKey = keyOf(authorization, undefined);
+    if (verdict === 'bad-credentials') {
+      this.kept.keep(credentialKey, verdict, 'bad', forMs);
+      return;
+    }
+    this.kept.keep(credentialKey, 'yes', 'good', forMs);
+    if (queue !== undefined)
+      this.kept.keep(keyOf(authorization, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
+  }
+
+  /** Whole milliseconds; 0 where the token has ended and Armada took it still. */
+  private lifetimeOf(verdict: ArmadaVerdict, authorization: string | undefined): number {
+    const { verdictTtlMs, refusalTtlMs, clock } = this.options;
+    if (verdict === 'no-queue') return Math.min(NO_QUEUE_MS, refusalTtlMs);
+    if (verdict !== 'yes') return refusalTtlMs;
+    const left = (expiryOf(authorization) ?? Infinity) - clock.wall();
+    return Math.max(0, Math.floor(Math.min(verdictTtlMs, left)));
+  }
+}
+
+/** A credential holds no line feed. */
+function keyOf(authorization: string | undefined, queue: string | undefined): string {
+  const ofCredential = authorization ?? '';
+  return queue === undefined ? ofCredential : `${ofCredential}\n${queue}`;
+}
+
+function badCredentials(authorization: string | undefined): AuthError {
+  return new AuthError(
+    'unauthenticated',
+    authorization === undefined
+      ? 'you sent no credentials (authorization), and Armada asks for some'
+      : 'Armada does not accept your credentials (authorization)',
+  );
+}

@@ -1,0 +1,47 @@
+import { BoundedCache } from '@ajs/job-store';
+import type { Clock } from './clock.js';
+
+interface Kept<V> {
+  readonly value: V;
+  /** By the monotonic clock. Milliseconds. */
+  readonly until: number;
+}
+
+/**
+ * What was found out about callers, each finding kept for its time. Good ones have a place of their own, so that no flood of bad
+ * credentials pushes one out.
+ */
+export class KeptFindings<V> {
+  private readonly good: BoundedCache<string, Kept<V>>;
+  private readonly bad: BoundedCache<string, Kept<V>>;
+
+  /** Keys may hold credentials of up to 16 KiB: the limits bound memory too. */
+  constructor(
+    private readonly clock: Clock,
+    mostGood = 10_000,
+    mostBad = 2_000,
+  ) {
+    this.good = new BoundedCache(mostGood);
+    this.bad = new BoundedCache(mostBad);
+  }
+
+  get(key: string): V | undefined {
+    const now = this.clock.monotonic();
+    for (const findings of [this.good, this.bad]) {
+      const kept = findings.get(key);
+      if (kept !== undefined && kept.until > now) return kept.value;
+    }
+    return undefined;
+  }
+
+  keep(key: string, value: V, quality: 'good' | 'bad', forMs: number): void {
+    const [place, other] = quality === 'good' ? [this.good, this.bad] : [this.bad, this.good];
+    other.delete(key);
+    place.set(key, { value, until: this.clock.monotonic() + forMs });
+  }
+
+  /** Whether the last finding was a good one, however long ago. */
+  wasGood(key: string): boolean {
+    return this.good.peek(key) !== undefined;
+  }
+}

@@ -1,0 +1,121 @@
+import { SettingsError, type Section } from '@ajs/config';
+import { z } from 'zod';
+
+const names = z.array(z.string().min(1));
+/** Every scalar of the file is text. */
+const yesOrNo = z.enum(['true', 'false']).transform((text) => text === 'true');
+const SCRYPT = /^\$scrypt\$ln=(1[0-7]),r=8,p=1\$[A-Za-z0-9+/]{16,}\$[A-Za-z0-9+/]{43,}$/;
+
+const basicUser = z
+  .strictObject({
+    passwordHash: z
+      .string()
+      .regex(SCRYPT, {
+        error: 'must be $scrypt$ln=15,r=8,p=1$SALT$HASH; docs/security.md tells how to make one',
+      })
+      .optional(),
+    passwordFile: z.string().min(1).optional(),
+    passwordEnv: z.string().min(1).optional(),
+    groups: names.default([]),
+  })
+  .refine(
+    ({ passwordHash, passwordFile, passwordEnv }) =>
+      [passwordHash, passwordFile, passwordEnv].filter((given) => given !== undefined).length === 1,
+    { error: 'must have exactly one of passwordHash, passwordFile and passwordEnv' },
+  );
+
+const userName = z
+  .string()
+  .regex(/^[^:]+$/, { error: 'a user name must not be empty and must not hold a colon' });
+
+const secureUrl = z.string().refine(isSecureUrl, {
+  error:
+    'must be an https:// address (http:// only for this machine itself), without user, query or fragment',
+});
+
+/** Permission → who holds it. Only `watch_all_events` means something here; Armada's other permissions may stand beside it. */
+const mapping = z.record(z.string(), names).default({});
+
+const authSection = z.strictObject({
+  basicAuth: z.strictObject({ users: z.record(userName, basicUser) }).optional(),
+  openIdAuth: z
+    .strictObject({
+      /** As it stands in the claim `iss` of its tokens. */
+      providerUrl: secureUrl,
+      /** A token must be meant for one of these. */
+      audience: z.union([
+        z
+          .string()
+          .min(1)
+          .transform((one) => [one]),
+        names.min(1),
+      ]),
+      groupsClaim: z.string().min(1).default('groups'),
+      /** How far the provider's clock may be from ours. */
+      clockSkewSeconds: z
+        .string()
+        .regex(/^([0-9]|[1-9][0-9]|[12][0-9][0-9]|300)$/, { error: 'must be a number from 0 to 300' })
+        .default('30')
+        .transform(Number),
+    })
+    .optional(),
+  /** What is left out is as a pod finds it in its cluster. */
+  kubernetesAuth: z
+    .strictObject({
+      apiUrl: secureUrl.optional(),
+      tokenFile: z.string().min(1).optional(),
+      caFile: z.string().min(1).optional(),
+      audiences: names.default([]),
+    })
+    .optional(),
+  /** Whether who shows no credentials is a principal `anonymous`. */
+  anonymousAuth: yesOrNo.default(false),
+  /** Whether the name in a verified client certificate is a user. */
+  clientCertificateAuth: yesOrNo.default(false),
+  permissionGroupMapping: mapping,
+  permissionScopeMapping: mapping,
+  permissionClaimMapping: mapping,
+  /** Who may watch a queue, beside those whom the queue itself lets. */
+  queueRules: z
+    .array(z.strictObject({ queue: z.string().min(1), users: names.default([]), groups: names.default([]) }))
+    .default([]),
+  /** Whether the permissions that Armada keeps for a queue count too. */
+  queuePermissionsFromArmada: yesOrNo.default(true),
+});
+
+/**
+ * The section `auth` of the file: who callers are and what they may watch where this service decides that itself
+ * (AUTH_MODE=local). Names are those of Armada's server configuration where it has the same thing.
+ */
+export type AuthSection = z.output<typeof authSection>;
+
+/** Throws SettingsError; each problem names the path of its key and shows no value, for it may be a secret. */
+export function parseAuthSection(section: Section | undefined): AuthSection {
+  if (section === undefined)
+    throw new SettingsError([`AUTH_MODE is local, but the file has no section auth; ${NEEDED}`]);
+  const { content, file } = section;
+  const parsed = authSection.safeParse(content);
+  if (!parsed.success) {
+    throw new SettingsError(
+      parsed.error.issues.map(
+        ({ path, message }) => `${['auth', ...path].map(String).join('.')} (${file}): ${message}`,
+      ),
+    );
+  }
+  const { basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth, anonymousAuth } = parsed.data;
+  if (![basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth, anonymousAuth].some(Boolean)) {
+    throw new SettingsError([`auth (${file}) has no way to know a caller; ${NEEDED}`]);
+  }
+  return parsed.data;
+}
+
+const NEEDED =
+  'it must have basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth or anonymousAuth: see docs/security.md';
+
+function isSecureUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, username, password, search, hash } = new URL(text);
+  if (username + password + search + hash !== '') return false;
+  const isLocal = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && isLocal);
+}

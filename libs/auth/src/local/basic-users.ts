@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { SettingsError } from '@ajs/config';
+import type { AuthSection } from './auth-section.js';
+import { AuthError } from '../authorizer.js';
+import type { CallerService, VerifiedCaller } from './caller-service.js';
+import { NO_PASSWORD, isPassword, type KeptPassword } from './password.js';
+import { principal, type Principal } from './principal.js';
+
+type BasicAuth = NonNullable<AuthSection['basicAuth']>;
+
+interface User {
+  readonly principal: Principal;
+  readonly password: KeptPassword;
+}
+
+/** Users and passwords of the configuration. */
+export class BasicUsers implements CallerService<'basic'> {
+  private readonly users: ReadonlyMap<string, User>;
+  /** One password is hashed at a time: hashing is slow on purpose, and the process has other work. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  /** Reads the passwords that stand elsewhere. Throws SettingsError. */
+  constructor({ users }: BasicAuth, env: Readonly<Record<string, string | undefined>>) {
+    const problems: string[] = [];
+    this.users = new Map(
+      Object.entries(users).map(([name, { groups, ...password }]) => {
+        const kept = readPassword(password, env);
+        if (typeof kept === 'string') problems.push(`auth.basicAuth.users.${name}.${kept}`);
+        return [
+          name,
+          { principal: principal(name, groups), password: typeof kept === 'string' ? NO_PASSWORD : kept },
+        ];
+      }),
+    );
+    if (problems.length > 0) throw new SettingsError(problems);
+  }
+
+  async verify({ user: name, password }: { user: string; password: string }): Promise<VerifiedCaller> {
+    const user = this.users.get(name);
+    const right = this.last.then(() => isPassword(user?.password ?? NO_PASSWORD, password));
+    this.last = right.catch(() => undefined);
+    if (!(await right) || user === undefined) {
+      throw new AuthError(
+        'unauthenticated',
+        'there is no such user, or the password is another (authorization: Basic)',
+      );
+    }
+    return { principal: user.principal, until: Infinity };
+  }
+}
+
+/** A text is what is wrong, for people. */
+function readPassword(
+  { passwordHash, passwordFile, passwordEnv }: Omit<BasicAuth['users'][string], 'groups'>,
+  env: Readonly<Record<string, string | undefined>>,
+): KeptPassword | string {
+  if (passwordHash !== undefined) return { hash: passwordHash };
+  if (passwordEnv !== undefined) {
+    const plain = env[passwordEnv];
+    return plain ? { plain } : `passwordEnv names the variable ${passwordEnv}, which is not set`;
+  }
+  try {
+    // Editors end a file with a line feed that is not part of the password.
+    const plain = readFileSync(passwordFile ?? '', 'utf8').replace(/\r?\n$/, '');
+    return plain !== '' ? { plain } : `passwordFile names ${passwordFile}, which is empty`;
+  } catch (error) {
+    return `passwordFile cannot be read: ${(error as Error).message}`;
+  }
+}

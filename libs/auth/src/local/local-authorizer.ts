@@ -1,0 +1,137 @@
+import type { AuthSection } from './auth-section.js';
+import { partsOf, type ShownCredential } from '../shown-credential.js';
+import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
+import { Checks } from '../checks.js';
+import type { Clock } from '../clock.js';
+import { KeptFindings } from '../kept-findings.js';
+import type { CallerService, VerifiedCaller } from './caller-service.js';
+import { ANONYMOUS, principal, type Principal } from './principal.js';
+import type { QueueGrants } from './queue-grants.js';
+import { isGranted, mayWatchAll, type Grantees } from './queue-rights.js';
+
+/** What Armada keeps for a queue is at most this old. Milliseconds. */
+const GRANTS_MS = 10_000;
+/** A queue that Armada does not know may be there a moment later. Milliseconds. */
+const NO_QUEUE_MS = 2_000;
+const CALLER_LIMITS = { strangers: { perSecond: 50, atOnce: 20 }, known: { perSecond: 200, atOnce: 100 } };
+const QUEUE_LIMITS = { strangers: { perSecond: 100, atOnce: 50 }, known: { perSecond: 500, atOnce: 200 } };
+
+/** The ways in which callers can be known; `undefined` where one is not configured. */
+export interface CallerServices {
+  readonly basic: CallerService<'basic'> | undefined;
+  readonly kubernetes: CallerService<'kubernetes'> | undefined;
+  readonly bearer: CallerService<'bearer'> | undefined;
+}
+
+export interface LocalOptions {
+  readonly auth: AuthSection;
+  readonly services: CallerServices;
+  /** `undefined`: rules of the configuration are all there is. */
+  readonly grants: QueueGrants | undefined;
+  /** How long a caller that was verified is believed, and one that was refused stays so. Milliseconds. */
+  readonly verdictTtlMs: number;
+  readonly refusalTtlMs: number;
+  readonly clock: Clock;
+}
+
+/** Who callers are and what they may watch is decided here, by the configuration and by what Armada keeps for its queues. */
+export class LocalAuthorizer implements Authorizer {
+  private readonly callers: KeptFindings<Principal | AuthError>;
+  private readonly queues: KeptFindings<Grantees | 'no-queue'>;
+  private readonly callerChecks: Checks<Principal>;
+  private readonly queueChecks: Checks<Grantees | 'no-queue'>;
+
+  constructor(private readonly options: LocalOptions) {
+    const { clock } = options;
+    this.callers = new KeptFindings(clock);
+    this.queues = new KeptFindings(clock);
+    this.callerChecks = new Checks(CALLER_LIMITS, clock);
+    this.queueChecks = new Checks(QUEUE_LIMITS, clock);
+  }
+
+  async authenticate(credential: Credential): Promise<void> {
+    await this.principalOf(credential);
+  }
+
+  async mayWatch(credential: Credential, queue: string): Promise<Verdict> {
+    const who = await this.principalOf(credential);
+    const { auth, grants } = this.options;
+    if (mayWatchAll(auth, who)) return 'yes';
+    if (auth.queueRules.some((rule) => rule.queue === queue && isGranted(rule, who))) return 'yes';
+    if (grants === undefined) return 'no';
+    const watchers = this.queues.get(queue) ?? (await this.askForQueue(queue, grants));
+    if (watchers === 'no-queue') return 'no-queue';
+    return isGranted(watchers, who) ? 'yes' : 'no';
+  }
+
+  /** In the order of Armada's server: what the credentials are for, then anonymous. */
+  private principalOf({ authorization, certificateName }: Credential): Principal | Promise<Principal> {
+    const { auth, services } = this.options;
+    if (authorization !== undefined) {
+      const kept = this.callers.get(authorization);
+      if (kept instanceof AuthError) throw kept;
+      if (kept !== undefined) return kept;
+      const verify = verifierOf(partsOf(authorization), services);
+      if (verify !== undefined) {
+        return this.callerChecks.run(authorization, this.callers.wasGood(authorization), () =>
+          this.verified(authorization, verify),
+        );
+      }
+    } else if (certificateName !== undefined && auth.clientCertificateAuth) {
+      return principal(certificateName);
+    }
+    if (auth.anonymousAuth) return ANONYMOUS;
+    throw new AuthError(
+      'unauthenticated',
+      authorization === undefined
+        ? 'you sent no credentials (authorization), and this service asks for some'
+        : 'this service does not take credentials of this kind (authorization)',
+    );
+  }
+
+  private async verified(authorization: string, verify: () => Promise<VerifiedCaller>): Promise<Principal> {
+    const { verdictTtlMs, refusalTtlMs, clock } = this.options;
+    try {
+      const { principal: who, until } = await verify();
+      this.callers.keep(authorization, who, 'good', Math.min(verdictTtlMs, until - clock.wall()));
+      return who;
+    } catch (error) {
+      if (error instanceof AuthError && error.kind === 'unauthenticated') {
+        this.callers.keep(authorization, error, 'bad', refusalTtlMs);
+      }
+      throw error;
+    }
+  }
+
+  private askForQueue(queue: string, grants: QueueGrants): Promise<Grantees | 'no-queue'> {
+    return this.queueChecks.run(queue, this.queues.wasGood(queue), async () => {
+      const watchers = await grants.watchersOf(queue).catch((error: Error) => {
+        throw new AuthError(
+          'unavailable',
+          `Armada does not say who may watch the queue: ${error.message}; try again`,
+        );
+      });
+      if (watchers === undefined) {
+        this.queues.keep(queue, 'no-queue', 'bad', NO_QUEUE_MS);
+        return 'no-queue';
+      }
+      this.queues.keep(queue, watchers, 'good', GRANTS_MS);
+      return watchers;
+    });
+  }
+}
+
+/** How these credentials are verified; `undefined`: not at all here. */
+function verifierOf(
+  shown: ShownCredential,
+  { basic, kubernetes, bearer }: CallerServices,
+): (() => Promise<VerifiedCaller>) | undefined {
+  switch (shown.scheme) {
+    case 'basic':
+      return basic && (() => basic.verify(shown));
+    case 'kubernetes':
+      return kubernetes && (() => kubernetes.verify(shown));
+    case 'bearer':
+      return bearer && (() => bearer.verify(shown));
+  }
+}

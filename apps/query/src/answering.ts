@@ -1,5 +1,11 @@
-import type { ArmadaClient } from '@ajs/armada-client';
+import {
+  PermissionProbe,
+  createForwardingChannels,
+  type ArmadaClient,
+  type ChannelPool,
+} from '@ajs/armada-client';
 import type { ArmadaTransport } from '@ajs/armada-credentials';
+import { createAuthorizer } from '@ajs/auth';
 import type { Settings } from '@ajs/config';
 import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
 import type { JobSetKey } from '@ajs/job-state';
@@ -17,6 +23,8 @@ import { logConnection, within, type Log, type Metrics } from '@ajs/observabilit
 import { formatKey } from '@ajs/redis-keys';
 import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
+import { Access } from './access/access.js';
+import { EVERY_RIGHT } from './access/job-rights.js';
 import { ArmadaHealth } from './legacy-api/armada-health.js';
 import { CoalescedLister } from './coalesced-lister.js';
 import { GrpcServer } from './grpc/grpc-server.js';
@@ -28,17 +36,22 @@ import { legacyJobService } from './legacy-api/legacy-job-service.js';
 import { SUBMIT_JOBS, learnSubmits } from './learn-submits/learn-submits.js';
 import type { ExchangeObserver } from './pass-through/forwarded-call.js';
 import { PassThrough } from './pass-through/pass-through.js';
+import { WatchRights } from './pass-through/watch-rights.js';
 
 export interface AnsweringOptions {
   readonly settings: Settings;
+  /** Where settings say that a password is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly armada: ArmadaClient;
-  /** For what is forwarded to Armada: not as us. */
+  /** For what is asked of Armada with callers' credentials: not as us. */
   readonly transport: ArmadaTransport;
   readonly log: Log;
   readonly metrics: Metrics;
 }
 
 const LAST_NOTES_MS = 500;
+/** What Armada sends to one who may watch, and asks from the far end, is nothing. Bytes. */
+const LARGEST_VERDICT_BYTES = 64 * 1024;
 
 /** Everything this replica does, put together: answers from Redis, notes interest aside. */
 export class Answering {
@@ -48,11 +61,12 @@ export class Answering {
   private readonly interest: Interest;
   /** `api.Jobs` by HTTP. */
   readonly http: HttpCalls;
+  private readonly verdictChannels: ChannelPool;
   private readonly passThrough: PassThrough | undefined;
   private readonly server: GrpcServer;
 
   constructor(private readonly options: AnsweringOptions) {
-    const { settings, armada, metrics } = options;
+    const { settings, env, armada, transport, log, metrics } = options;
     const answers = Object.fromEntries(
       Object.entries(JobServiceResponse_State).map(([name, state]) => [
         state,
@@ -60,8 +74,23 @@ export class Answering {
       ]),
     ) as Record<JobServiceResponse_State, ReturnType<typeof metrics.polls.labels>>;
     this.reader = this.connect('reader');
-    logConnection(this.reader, options.log);
+    logConnection(this.reader, log);
     const onError = (error: Error): void => this.redisFailed(error);
+    this.verdictChannels = createForwardingChannels(transport, LARGEST_VERDICT_BYTES);
+    const permissions = new PermissionProbe(this.verdictChannels);
+    const authorizer = createAuthorizer({
+      settings,
+      env,
+      armada: permissions,
+      grants: armada.queueGrants,
+      redis: this.reader,
+      redisFailed: onError,
+      warn: (text) => log.warn(text),
+    });
+    const access = new Access(
+      authorizer,
+      settings.authMode !== 'anonymous' && settings.jobsApiPermission === 'watch',
+    );
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
     const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
     this.interest = new Interest({
@@ -82,6 +111,7 @@ export class Answering {
     });
     const learner = new RedisJobLearner(this.reader, ttlSeconds);
     const jobs = new CachedJobsApi({
+      access,
       lister,
       learner,
       armada: armada.jobs,
@@ -94,32 +124,37 @@ export class Answering {
     });
     const learn = learnSubmits({
       learner,
-      settle: (jobIds) => jobs.lookUps.settle(jobIds),
+      // Armada let the caller submit them; nobody is told.
+      settle: (jobIds) => jobs.lookUps.settle(jobIds, EVERY_RIGHT),
       noteInterest,
       failed: (error) => {
         metrics.learnFailures.inc();
-        options.log.debug({ err: error }, 'not all was learned from a submit');
+        log.debug({ err: error }, 'not all was learned from a submit');
       },
     });
-    this.passThrough = settings.passThrough ? passThroughOf(options, learn) : undefined;
+    this.passThrough = settings.passThrough
+      ? passThroughOf(options, new WatchRights(permissions, settings.authVerdictTtlMs), learn)
+      : undefined;
     const jobsCalls: JobsServiceOptions = {
       jobs,
       answered: (method, code, seconds) => {
         metrics.jobsApiCalls.inc({ method, code: status[code] });
         metrics.pollSeconds.observe(seconds);
       },
-      failed: (error) => options.log.error({ err: error }, 'a call of api.Jobs failed unforeseen'),
+      failed: (error) => log.error({ err: error }, 'a call of api.Jobs failed unforeseen'),
     };
     this.http = new HttpCalls(jobsCalls);
     const armadaHealth = new ArmadaHealth(() => armada.health());
     this.server = new GrpcServer({
       legacy: legacyJobService({
+        access,
         query,
         armadaIsHealthy: () => armadaHealth.isHealthy(),
         answered: (state, seconds) => {
           answers[state].inc();
           metrics.pollSeconds.observe(seconds);
         },
+        refused: (code) => metrics.polls.inc({ api: 'legacy', answer: status[code] }),
         redisFailed: onError,
       }),
       jobs: jobsService(jobsCalls),
@@ -136,6 +171,7 @@ export class Answering {
   async stop(): Promise<void> {
     await Promise.all([this.server.stop(), this.http.stop()]);
     this.passThrough?.close();
+    this.verdictChannels.close();
     // While Redis is away there is nowhere to write it: the next poll notes it again.
     await within(
       LAST_NOTES_MS,
@@ -162,13 +198,18 @@ export class Answering {
   }
 }
 
-function passThroughOf({ settings, transport, metrics }: AnsweringOptions, learn: ExchangeObserver): PassThrough {
+function passThroughOf(
+  { settings, transport, metrics }: AnsweringOptions,
+  watchRights: WatchRights,
+  learn: ExchangeObserver,
+): PassThrough {
   return new PassThrough({
     transport,
     services: settings.forwardedServices,
     largestRequestBytes: settings.largestForwardedRequestBytes,
     largestAnswerBytes: settings.largestMessageBytes,
     mostWatches: settings.maxForwardedWatches,
+    watchRights,
     observers: new Map([[SUBMIT_JOBS, learn]]),
     metrics,
   });

@@ -4,4 +4,8 @@ export interface Caller {
   readonly deadline: number;
   /** Whether nobody waits for the answer any more. */
   readonly isGone: () => boolean;
+  /** All values of `authorization` that came with the call, as they came. */
+  readonly authorization: readonly (string | Buffer)[];
+  /** The name in the client certificate of the connection, where one was verified. */
+  readonly certificateName?: string | undefined;
 }

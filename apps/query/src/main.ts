@@ -1,13 +1,10 @@
 import { createArmadaClient } from '@ajs/armada-client';
 import { loggedAccess } from '@ajs/armada-credentials';
-import { requireAuthMode } from '@ajs/auth';
 import { processMain } from '@ajs/observability';
 import { Answering } from './answering.js';
 import { HttpApiModule } from './http-api/http-api.module.js';
 
 await processMain('query', ({ settings, log, metrics }) => {
-  const authMode = requireAuthMode(settings);
-  log.warn({ authMode }, 'everyone who reaches this process may read the state of every job');
   const { transport, identity, told } = loggedAccess({ settings, log, metrics });
   const armada = createArmadaClient({
     transport,
@@ -17,7 +14,7 @@ await processMain('query', ({ settings, log, metrics }) => {
     // The query opens no event streams.
     counter: { unknownKind: () => undefined, malformed: () => undefined },
   });
-  const answering = new Answering({ settings, armada, transport, log, metrics });
+  const answering = new Answering({ settings, env: process.env, armada, transport, log, metrics });
   return {
     http: {
       ...settings.queryHttpAddress,

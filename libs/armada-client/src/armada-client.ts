@@ -1,3 +1,4 @@
+import type { QueueGrants } from '@ajs/auth';
 import type { ArmadaIdentity, ArmadaTransport } from '@ajs/armada-credentials';
 import { EventService } from '@ajs/contracts/api/event';
 import type { EventSource } from '@ajs/subscriptions';
@@ -6,6 +7,7 @@ import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
 import type { ArmadaJobs } from './armada-jobs.js';
 import { ArmadaEventSource, type MessageCounter } from './event-streams.js';
+import { ArmadaQueueGrants } from './queue-grants.js';
 import { grpcArmadaJobs } from './grpc-armada-jobs.js';
 import { callUnary } from './unary-call.js';
 import { withIdentity } from './with-identity.js';
@@ -26,6 +28,7 @@ export interface ArmadaClientOptions {
 export interface ArmadaClient {
   readonly events: EventSource;
   readonly jobs: ArmadaJobs;
+  readonly queueGrants: QueueGrants;
   /** Rejects unless Armada answers its own Health with SERVING within 2 s. */
   health(): Promise<void>;
   close(): void;
@@ -46,6 +49,7 @@ export function createArmadaClient({
   return {
     events: new ArmadaEventSource(watches, reads, counter),
     jobs,
+    queueGrants: new ArmadaQueueGrants(reads),
     health: () => checkHealth(reads),
     close: () => {
       jobs.close();

@@ -4,5 +4,4 @@ export type { ChannelPool } from './channel-pool.js';
 export { createForwardingChannels } from './forwarding-channels.js';
 export type { MessageCounter } from './event-streams.js';
 export { PermissionProbe } from './permission-probe.js';
-export { ArmadaQueueGrants } from './queue-grants.js';
 export { classifyEnd } from './stream-end.js';

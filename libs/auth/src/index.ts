@@ -1,6 +1,5 @@
 export { acceptAuthorization, expiryOf } from './shown-credential.js';
 export { problemOfAuthorization } from './authorization.js';
-export { requireAuthMode } from './auth-mode.js';
 export { AuthError, refusalText, type Authorizer, type Credential, type Verdict } from './authorizer.js';
 export { createAuthorizer, type AuthorizerParts } from './create-authorizer.js';
 export type { ArmadaPermissions, ArmadaVerdict } from './delegated/armada-permissions.js';

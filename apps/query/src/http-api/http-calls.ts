@@ -82,12 +82,14 @@ export function refuse(response: ServerResponse, error: RpcError): void {
   send(response, httpStatusOf(error), MEDIA_TYPE.go, errorBody(error));
 }
 
-/** Who waits for the answer. Whose credentials came with the call will be told here too. */
+/** Who waits for the answer. */
 function callerOf(request: HttpRequest, response: ServerResponse): Caller {
   return {
     deadline: performance.now() + timeoutOf(request),
     // So is a response that was sent.
     isGone: () => response.destroyed,
+    // Node keeps the first of several.
+    authorization: request.headers.authorization === undefined ? [] : [request.headers.authorization],
   };
 }
 

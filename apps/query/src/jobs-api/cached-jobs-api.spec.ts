@@ -11,11 +11,16 @@ import {
 } from '@ajs/job-store';
 import { toTimestamp } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
+import { Access } from '../access/access.js';
 import { CachedJobsApi } from './cached-jobs-api.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const LEASED_AT = 1_795_493_148_000;
-const caller = { deadline: Infinity, isGone: () => false };
+const caller = { deadline: Infinity, isGone: () => false, authorization: [] };
+const OPEN = new Access(
+  { authenticate: () => Promise.resolve(), mayWatch: () => Promise.resolve('yes') },
+  false,
+);
 const EVENT = { ms: 1, sequence: 0, index: 0, last: true };
 
 /** Armada's own `api.Jobs`, as it would answer, and what it was asked. */
@@ -134,6 +139,7 @@ describe('api.Jobs', () => {
     const redis = <T>(work: () => Promise<T>): Promise<T> =>
       redisAway ? Promise.reject(new Error('connection refused')) : work();
     api = new CachedJobsApi({
+      access: OPEN,
       lister: {
         read: (key, ids) => redis(() => store.read(key, ids)),
         locate: (ids) => redis(() => store.locate(ids)),

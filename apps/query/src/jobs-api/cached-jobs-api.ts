@@ -2,6 +2,8 @@ import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobSetKey } from '@ajs/job-state';
 import type { BoundedCache, JobDetailsLister, JobLearner, JobLister } from '@ajs/job-store';
 import { status } from '@grpc/grpc-js';
+import type { Access } from '../access/access.js';
+import type { JobRights } from '../access/job-rights.js';
 import type { Caller } from '../caller.js';
 import { problemOfName } from '../name-check.js';
 import { RpcError } from '../rpc-error.js';
@@ -18,6 +20,7 @@ import { holdForRedis } from './redis-away.js';
 import { fromArmada } from './from-armada.js';
 
 export interface CachedJobsApiOptions {
+  readonly access: Access;
   readonly lister: JobLister & JobDetailsLister;
   readonly learner: JobLearner;
   readonly armada: ArmadaJobs;
@@ -47,47 +50,51 @@ export class CachedJobsApi implements JobsApi {
     const lookUps = (this.lookUps = new LookUps({ armada, learner, noteInterest, redisFailed }));
     const facts = new FactsKeeper(learner, redisFailed);
     this.states = new JobStates({ known, lookUps, armada, learnedGraceMs });
-    this.errors = new JobErrors({ known, armada, facts });
+    this.errors = new JobErrors({ known, lookUps, armada, facts });
     this.details = new JobDetailsQuery({ known, lookUps, armada, facts, learnedGraceMs });
     this.withUri = new JobsWithUri({ lister, known, armada, noteInterest, learnedGraceMs });
   }
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {
     const jobIds = this.asked('job_ids', request.jobIds);
-    const { armada } = this.options;
+    const rights = await this.options.access.toJobs(caller);
     const states = await this.held(
       caller,
-      () => this.states.of(jobIds),
-      () => armada.status(jobIds),
+      () => this.states.of(jobIds, rights),
+      () => this.allowed(jobIds, rights, (ids) => this.options.armada.status(ids)),
     );
     return { jobStates: Object.fromEntries(states) };
   };
 
   getJobStatusUsingExternalJobUri: JobsApi['getJobStatusUsingExternalJobUri'] = async (request, caller) => {
+    const { queue, jobset, externalJobUri } = request;
     for (const [field, value] of [
-      ['queue', request.queue],
-      ['jobset', request.jobset],
+      ['queue', queue],
+      ['jobset', jobset],
     ] as const) {
       const problem = problemOfName(value);
       if (problem !== undefined) throw new RpcError(status.INVALID_ARGUMENT, `${field} ${problem}`);
     }
-    if (request.externalJobUri === '') {
+    if (externalJobUri === '') {
       throw new RpcError(status.INVALID_ARGUMENT, 'external_job_uri is empty');
     }
+    const { access, armada } = this.options;
+    if ((await access.toQueue(caller, queue)) === 'no-queue') throw unknownQueue(queue);
     const states = await this.held(
       caller,
       () => this.withUri.of(request),
-      () => this.options.armada.byExternalUri(request),
+      () => armada.byExternalUri(request),
     );
     return { jobStates: Object.fromEntries(states) };
   };
 
   getJobErrors: JobsApi['getJobErrors'] = async (request, caller) => {
     const jobIds = this.asked('job_ids', request.jobIds);
+    const rights = await this.options.access.toJobs(caller);
     const errors = await this.held(
       caller,
-      () => this.errors.of(jobIds),
-      () => this.options.armada.errors(jobIds),
+      () => this.errors.of(jobIds, rights),
+      () => this.allowed(jobIds, rights, (ids) => this.options.armada.errors(ids)),
     );
     return { jobErrors: Object.fromEntries(errors) };
   };
@@ -95,24 +102,48 @@ export class CachedJobsApi implements JobsApi {
   getJobDetails: JobsApi['getJobDetails'] = async (request, caller) => {
     const jobIds = this.asked('job_ids', request.jobIds);
     const expand = { spec: request.expandJobSpec, runs: request.expandJobRun };
+    const rights = await this.options.access.toJobs(caller);
     const details = await this.held(
       caller,
-      () => this.details.of(jobIds, expand),
-      () => this.options.armada.details(jobIds, expand),
+      () => this.details.of(jobIds, expand, rights),
+      () => this.allowed(jobIds, rights, (ids) => this.options.armada.details(ids, expand)),
     );
     return { jobDetails: Object.fromEntries(details) };
   };
 
-  getJobRunDetails: JobsApi['getJobRunDetails'] = async (request) => {
+  /** Runs of jobs that are not for this caller are left out, as those that do not exist are. */
+  getJobRunDetails: JobsApi['getJobRunDetails'] = async (request, caller) => {
     const runIds = this.asked('run_ids', request.runIds);
-    const runs = await fromArmada(this.options.armada.runDetails(runIds));
-    return { jobRunDetails: Object.fromEntries(runs) };
+    const rights = await this.options.access.toJobs(caller);
+    const runs = [...(await fromArmada(this.options.armada.runDetails(runIds)))];
+    if (!rights.isLimited) return { jobRunDetails: Object.fromEntries(runs) };
+    const queues = await this.lookUps.queuesOf([...new Set(runs.map(([, { jobId }]) => jobId))]);
+    const allowed = await Promise.all(
+      runs.map(async ([, { jobId }]) => {
+        const queue = queues.get(jobId);
+        return queue !== undefined && (await rights.has(queue));
+      }),
+    );
+    return { jobRunDetails: Object.fromEntries(runs.filter((_, i) => allowed[i])) };
   };
 
-  getActiveQueues: JobsApi['getActiveQueues'] = () => fromArmada(this.options.armada.activeQueues());
+  getActiveQueues: JobsApi['getActiveQueues'] = async (_request, caller) => {
+    await this.options.access.toJobs(caller);
+    return fromArmada(this.options.armada.activeQueues());
+  };
 
   private asked(field: string, ids: readonly string[]): string[] {
     return askedIds(field, ids, this.options.maxJobIds);
+  }
+
+  /** What Armada says of jobs, once it is known that they are for this caller. */
+  private async allowed<T>(
+    jobIds: readonly string[],
+    rights: JobRights,
+    ask: (jobIds: readonly string[]) => Promise<T>,
+  ): Promise<T> {
+    if (rights.isLimited) await this.lookUps.settle(jobIds, rights);
+    return ask(jobIds);
   }
 
   private held<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
@@ -121,4 +152,12 @@ export class CachedJobsApi implements JobsApi {
       fromArmada(armada(), 'Redis does not answer, and neither does Armada'),
     );
   }
+}
+
+/** An empty answer would have Airflow submit the job a second time, and the queue may be there a moment later. */
+function unknownQueue(queue: string): RpcError {
+  return new RpcError(
+    status.UNAVAILABLE,
+    `Armada does not know queue ${JSON.stringify(queue)}, which may have been created a moment ago; try again`,
+  );
 }

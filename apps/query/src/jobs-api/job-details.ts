@@ -4,6 +4,7 @@ import { isTerminal, type JobFacts, type JobRecord } from '@ajs/job-state';
 import type { DetailedJob } from '@ajs/job-store';
 import { toJobDetails, toMillis } from '@ajs/wire-mapping';
 import type { FactsKeeper, Fetched } from './facts-keeper.js';
+import { requireRights, type JobRights } from '../access/job-rights.js';
 import { isCurrent } from './is-current.js';
 import { notSettled } from './from-armada.js';
 import type { KnownDetails, KnownJobs } from './known-jobs.js';
@@ -38,9 +39,12 @@ export class JobDetailsQuery {
 
   constructor(private readonly options: JobDetailsOptions) {}
 
-  /** The jobs that exist. Rejects with UNAVAILABLE for jobs that neither the cache nor Armada settles. */
-  async of(jobIds: readonly string[], expand: Expand): Promise<Map<string, JobDetails>> {
-    const jobs = await this.options.known.details(jobIds);
+  /**
+   * The jobs that exist. Rejects with UNAVAILABLE for jobs that neither the cache nor Armada settles, and with PERMISSION_DENIED
+   * for those that are not for this caller.
+   */
+  async of(jobIds: readonly string[], expand: Expand, rights: JobRights): Promise<Map<string, JobDetails>> {
+    const jobs = await this.options.known.details(jobIds, rights);
     const behind = new Set(jobIds.filter((jobId) => this.isBehind(jobs.get(jobId))));
     const wanted = jobIds.filter(
       (jobId) => expand.spec || behind.has(jobId) || this.lacks(jobId, jobs.get(jobId)?.job),
@@ -50,6 +54,7 @@ export class JobDetailsQuery {
       expand,
       jobIds.some((jobId) => !jobs.has(jobId)),
     );
+    await requireRights(rights, fetched, ({ queue }) => queue);
     this.keep(jobs, fetched);
     const answers = new Map<string, JobDetails>();
     for (const jobId of jobIds) {

@@ -1,15 +1,18 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { LONGEST_REASON } from '@ajs/wire-mapping';
 import type { DetailedJob } from '@ajs/job-store';
+import type { JobRights } from '../access/job-rights.js';
 import type { FactsKeeper, Fetched } from './facts-keeper.js';
 import { notSettled } from './from-armada.js';
 import type { KnownJobs } from './known-jobs.js';
+import type { LookUps } from './look-ups.js';
 
 /** A longer text is answered, but asked for again by the next call. */
 const LONGEST_KEPT = 65_536;
 
 export interface JobErrorsOptions {
   readonly known: KnownJobs;
+  readonly lookUps: LookUps;
   readonly armada: Pick<ArmadaJobs, 'errors'>;
   readonly facts: FactsKeeper;
 }
@@ -21,19 +24,25 @@ export interface JobErrorsOptions {
 export class JobErrors {
   constructor(private readonly options: JobErrorsOptions) {}
 
-  /** A text for every job that exists, '' where there is nothing to tell. Rejects with UNAVAILABLE for what nobody settles. */
-  async of(jobIds: readonly string[]): Promise<Map<string, string>> {
+  /**
+   * A text for every job that exists, '' where there is nothing to tell. Rejects with UNAVAILABLE for what nobody settles, and
+   * with PERMISSION_DENIED for jobs that are not for this caller.
+   */
+  async of(jobIds: readonly string[], rights: JobRights): Promise<Map<string, string>> {
     const { known, armada, facts } = this.options;
-    const jobs = await known.details(jobIds);
+    const jobs = await known.details(jobIds, rights);
     const errors = new Map<string, string>();
     const asked: string[] = [];
-    let unknown = 0;
+    const unknown: string[] = [];
     for (const jobId of jobIds) {
       const job = jobs.get(jobId)?.job;
-      if (job !== undefined) errors.set(jobId, errorOf(job));
-      else unknown++;
-      if (job === undefined || needsArmada(job)) asked.push(jobId);
+      if (job === undefined) unknown.push(jobId);
+      else {
+        errors.set(jobId, errorOf(job));
+        if (needsArmada(job)) asked.push(jobId);
+      }
     }
+    asked.push(...(await this.existing(unknown, rights)));
     if (asked.length === 0) return errors;
     try {
       const fetched = await armada.errors(asked);
@@ -48,9 +57,15 @@ export class JobErrors {
       facts.keep(kept);
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
-      if (unknown > 0) throw notSettled('some of these jobs are not known here', error);
+      if (unknown.length > 0) throw notSettled('some of these jobs are not known here', error);
     }
     return errors;
+  }
+
+  /** Those of the jobs, not known here, that Armada is to be asked about: its errors do not tell a job's queue. */
+  private async existing(jobIds: readonly string[], rights: JobRights): Promise<Iterable<string>> {
+    if (!rights.isLimited || jobIds.length === 0) return jobIds;
+    return (await this.options.lookUps.settle(jobIds, rights)).keys();
   }
 }
 

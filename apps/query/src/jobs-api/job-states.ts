@@ -1,6 +1,7 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { fromApiJobState, toApiJobState } from '@ajs/wire-mapping';
+import type { JobRights } from '../access/job-rights.js';
 import { isCurrent } from './is-current.js';
 import type { KnownJob, KnownJobs } from './known-jobs.js';
 import type { LookUps } from './look-ups.js';
@@ -26,13 +27,16 @@ export class JobStates {
 
   constructor(private readonly options: JobStatesOptions) {}
 
-  /** A state for every job asked about. Rejects with UNAVAILABLE if one is neither in the cache nor settled by Armada. */
-  async of(jobIds: readonly string[]): Promise<Map<string, JobState>> {
+  /**
+   * A state for every job asked about. Rejects with UNAVAILABLE if one is neither in the cache nor settled by Armada, and with
+   * PERMISSION_DENIED if one is not for this caller.
+   */
+  async of(jobIds: readonly string[], rights: JobRights): Promise<Map<string, JobState>> {
     const { known, lookUps, learnedGraceMs } = this.options;
     const states = new Map<string, JobState>();
     const unknown: string[] = [];
     const behind = new Map<string, KnownJob>();
-    const jobs = await known.states(jobIds);
+    const jobs = await known.states(jobIds, rights);
     for (const jobId of jobIds) {
       const job = jobs.get(jobId);
       if (job === undefined) unknown.push(jobId);
@@ -41,7 +45,7 @@ export class JobStates {
         if (!isCurrent(job.status, job.moment, learnedGraceMs)) behind.set(jobId, job);
       }
     }
-    const [settled, newer] = await Promise.all([lookUps.settle(unknown), this.newerThan(behind)]);
+    const [settled, newer] = await Promise.all([lookUps.settle(unknown, rights), this.newerThan(behind)]);
     for (const jobId of unknown) states.set(jobId, settled.get(jobId)?.state ?? JobState.UNKNOWN);
     for (const [jobId, state] of newer) states.set(jobId, state);
     return states;

@@ -6,6 +6,7 @@ import type { JobDetailsLister } from '@ajs/job-store';
 import { toApiJobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
+import { EVERY_RIGHT } from '../access/job-rights.js';
 import { isCurrent } from './is-current.js';
 import type { KnownJobs } from './known-jobs.js';
 import { fromRedis } from './redis-away.js';
@@ -30,7 +31,7 @@ export interface JobsWithUriOptions {
 export class JobsWithUri {
   constructor(private readonly options: JobsWithUriOptions) {}
 
-  /** The states of all matching jobs. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
+  /** The states of all matching jobs, for a caller that may watch the queue. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
   async of(request: JobStatusUsingExternalJobUriRequest): Promise<Map<string, JobState>> {
     const { lister, known, noteInterest, learnedGraceMs } = this.options;
     const externalJobUri = request.externalJobUri.slice(0, LONGEST_URI);
@@ -42,7 +43,8 @@ export class JobsWithUri {
     ]);
     // An annotation is no proof against an item's own URI: it counts only where Armada cannot tell.
     const jobIds = new Set([...(told?.keys() ?? found.annotated), ...found.submitted]);
-    const cached = await known.states([...jobIds]);
+    // They are of the queue that the request names.
+    const cached = await known.states([...jobIds], EVERY_RIGHT);
     const states = new Map<string, JobState>();
     for (const jobId of jobIds) {
       const job = cached.get(jobId);

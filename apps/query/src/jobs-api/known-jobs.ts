@@ -8,6 +8,7 @@ import type {
   JobStatus,
 } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
+import { requireRights, type JobRights } from '../access/job-rights.js';
 import { byJobSet } from './by-job-set.js';
 import { fromRedis } from './redis-away.js';
 
@@ -36,25 +37,25 @@ export interface KnownJobsOptions {
 
 /**
  * What the cache knows of jobs that are asked for by id alone: each is looked for in its own job set, all at the same time.
- * Whatever is asked about counts as interest. Rejects with RedisAwayError.
+ * Whatever a caller may be told of counts as interest. Rejects with RedisAwayError, and with PERMISSION_DENIED before anything is read of a
+ * job that the caller may not be told of.
  */
 export class KnownJobs {
   constructor(private readonly options: KnownJobsOptions) {}
 
   /** The jobs that have a record. */
-  async states(jobIds: readonly string[]): Promise<Map<string, KnownJob>> {
+  async states(jobIds: readonly string[], rights: JobRights): Promise<Map<string, KnownJob>> {
     const { lister, endedJobs, noteInterest } = this.options;
     const known = new Map<string, KnownJob>();
     const unread: string[] = [];
     for (const jobId of jobIds) {
       const ended = endedJobs.get(jobId);
       if (ended === undefined) unread.push(jobId);
-      else {
-        known.set(jobId, ended);
-        noteInterest(ended.key, jobSetTag(ended.key));
-      }
+      else known.set(jobId, ended);
     }
-    await this.inEachJobSet(unread, async (key, ids) => {
+    await requireRights(rights, known, ({ key }) => key.queue);
+    for (const { key } of known.values()) noteInterest(key, jobSetTag(key));
+    await this.inEachJobSet(unread, rights, async (key, ids) => {
       const view = await fromRedis(lister.read(key, ids));
       for (const jobId of ids) {
         const status = view.jobs.get(jobId);
@@ -68,9 +69,9 @@ export class KnownJobs {
   }
 
   /** As {@link states}, with all that is known of them. */
-  async details(jobIds: readonly string[]): Promise<Map<string, KnownDetails>> {
+  async details(jobIds: readonly string[], rights: JobRights): Promise<Map<string, KnownDetails>> {
     const known = new Map<string, KnownDetails>();
-    await this.inEachJobSet(jobIds, async (key, ids) => {
+    await this.inEachJobSet(jobIds, rights, async (key, ids) => {
       const view = await fromRedis(this.options.lister.readDetails(key, ids));
       for (const [jobId, job] of view.jobs) known.set(jobId, { key, job, moment: view });
     });
@@ -79,11 +80,13 @@ export class KnownJobs {
 
   private async inEachJobSet(
     jobIds: readonly string[],
+    rights: JobRights,
     read: (key: JobSetKey, ids: readonly string[]) => Promise<void>,
   ): Promise<void> {
     if (jobIds.length === 0) return;
     const { lister, noteInterest } = this.options;
     const located = await fromRedis(lister.locate(jobIds));
+    await requireRights(rights, located, ({ queue }) => queue);
     const jobSets = byJobSet(Array.from(located, ([jobId, key]) => [key, jobId] as const));
     await Promise.all(
       jobSets.map(({ key, tag, items }) => {

@@ -3,6 +3,7 @@ import type { JobDetails } from '@ajs/contracts/api/job';
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobLearner, LearnedJob } from '@ajs/job-store';
 import { fromApiJobState, toMillis } from '@ajs/wire-mapping';
+import { requireRights, type JobRights } from '../access/job-rights.js';
 import { byJobSet } from './by-job-set.js';
 import { notSettled } from './from-armada.js';
 import { RecentAnswers } from './recent-answers.js';
@@ -17,33 +18,57 @@ export interface LookUpsOptions {
   readonly redisFailed: (error: Error) => void;
 }
 
+/** What Armada said of a job, and whether somebody who may be told of it has asked. */
+interface Found {
+  readonly details: JobDetails;
+  isLearned: boolean;
+}
+
 /**
  * Settles what the cache does not know: asks Armada, under our own identity, whether the job exists and where. What it finds is
- * learned, and its job set followed from then on.
+ * learned, and its job set followed from then on, once somebody has asked who may be told of it.
  */
 export class LookUps {
-  private readonly recent = new RecentAnswers<JobDetails | 'absent'>(KEEP_MS);
+  private readonly recent = new RecentAnswers<Found | 'absent'>(KEEP_MS);
 
   constructor(private readonly options: LookUpsOptions) {}
 
-  /** The jobs that exist; of those left out Armada has just said that they do not. Rejects with UNAVAILABLE if it did not say. */
-  async settle(jobIds: readonly string[]): Promise<Map<string, JobDetails>> {
-    const settled = new Map<string, JobDetails>();
+  /**
+   * The jobs that exist; of those left out Armada has just said that they do not. Rejects with UNAVAILABLE if it did not say, and
+   * with PERMISSION_DENIED where one of them is not for this caller.
+   */
+  async settle(jobIds: readonly string[], rights: JobRights): Promise<Map<string, JobDetails>> {
+    const found = await this.find(jobIds);
+    await requireRights(rights, found, ({ details }) => details.queue);
+    const fresh = [...found.values()].filter(({ isLearned }) => !isLearned);
+    for (const one of fresh) one.isLearned = true;
+    this.learn(fresh.map(({ details }) => details));
+    return new Map(Array.from(found, ([jobId, { details }]) => [jobId, details]));
+  }
+
+  /** The queues of jobs, for no more than to see who may be told of them: nothing is learned, nothing followed. */
+  async queuesOf(jobIds: readonly string[]): Promise<Map<string, string>> {
+    const found = await this.find(jobIds);
+    return new Map(Array.from(found, ([jobId, { details }]) => [jobId, details.queue]));
+  }
+
+  private async find(jobIds: readonly string[]): Promise<Map<string, Found>> {
+    const found = new Map<string, Found>();
     const asked: string[] = [];
     for (const jobId of jobIds) {
       const recent = this.recent.get(jobId);
       if (recent === undefined) asked.push(jobId);
-      else if (recent !== 'absent') settled.set(jobId, recent);
+      else if (recent !== 'absent') found.set(jobId, recent);
     }
-    if (asked.length === 0) return settled;
-    const found = await this.ask(asked);
+    if (asked.length === 0) return found;
+    const answered = await this.ask(asked);
     for (const jobId of asked) {
-      const details = found.get(jobId);
-      this.recent.set(jobId, details ?? 'absent');
-      if (details !== undefined) settled.set(jobId, details);
+      const details = answered.get(jobId);
+      const finding = details === undefined ? 'absent' : { details, isLearned: false };
+      this.recent.set(jobId, finding);
+      if (finding !== 'absent') found.set(jobId, finding);
     }
-    this.learn([...found.values()]);
-    return settled;
+    return found;
   }
 
   /** Keeps what Armada said of jobs, where they have no record yet, and has their job sets followed. */

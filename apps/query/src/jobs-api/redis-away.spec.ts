@@ -1,6 +1,6 @@
 import { fromRedis, holdForRedis } from './redis-away.js';
 
-const caller = { deadline: Infinity, isGone: () => false };
+const caller = { deadline: Infinity, isGone: () => false, authorization: [] };
 const failures: Error[] = [];
 const hold = (holdMs: number) => ({ holdMs, redisFailed: (error: Error) => failures.push(error) });
 const away = (): Promise<string> => fromRedis(Promise.reject(new Error('connection refused')));

@@ -14,7 +14,7 @@ describe('a question for a job', () => {
   let endedJobs: BoundedCache<string, EndedJob>;
   let onAsk: () => void;
   let reads: number;
-  const caller: Caller = { deadline: Infinity, isGone: () => false };
+  const caller: Caller = { deadline: Infinity, isGone: () => false, authorization: [] };
 
   beforeEach(async () => {
     store = new MemoryJobStore();

@@ -10,9 +10,13 @@ import {
 import type { SubscriptionView } from '@ajs/job-store';
 import { toLegacyResponse } from '@ajs/wire-mapping';
 import { Metadata, status } from '@grpc/grpc-js';
+import type { Access } from '../access/access.js';
+import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
 import { problemOfName } from '../name-check.js';
+import { RpcError } from '../rpc-error.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
+import { UnknownQueues } from './unknown-queues.js';
 
 /** Trailing metadata: the state of the job set's subscription. */
 export const SUBSCRIPTION_HEADER = 'armada-job-set-subscription';
@@ -20,19 +24,28 @@ export const SUBSCRIPTION_HEADER = 'armada-job-set-subscription';
 export const LEVEL_AT_HEADER = 'armada-job-set-level-at';
 
 export interface LegacyOptions {
+  readonly access: Access;
   readonly query: JobStatusQuery;
   /** Whether Armada answers its own Health. */
   readonly armadaIsHealthy: () => Promise<boolean>;
   readonly answered: (state: JobServiceResponse['state'], seconds: number) => void;
+  /** The caller may not have an answer. */
+  readonly refused: (code: status) => void;
   readonly redisFailed: (error: Error) => void;
 }
 
 /**
  * `jobservice.JobService`, as Armada's older Airflow operator polls it. That operator fails its task on the fifth
  * UNAVAILABLE in 1.5 s and at once on other codes, but polls on after CONNECTION_ERR: so trouble of ours is CONNECTION_ERR
- * with the reason, and JOB_ID_NOT_FOUND means only that Armada has no such job (P5).
+ * with the reason, and JOB_ID_NOT_FOUND means only that Armada has no such job (P5). Whether the caller may watch the queue is
+ * settled before anything is looked up.
  */
 export function legacyJobService(options: LegacyOptions): JobServiceServer {
+  const unknownQueues = new UnknownQueues();
+  const answer = async ({ queue, jobSetId, jobId }: JobServiceRequest, caller: Caller): Promise<Reply> => {
+    if ((await options.access.toQueue(caller, queue)) === 'no-queue') return ofNoQueue(queue, unknownQueues);
+    return toReply(await options.query.ask({ queue, jobSetId }, jobId, caller));
+  };
   return {
     getJobStatus: (call, callback) => {
       const invalid = problemOf(call.request);
@@ -46,15 +59,17 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
         options.answered(message.state, (performance.now() - began) / 1000);
         callback(null, message, freshness(subscription));
       };
-      const { queue, jobSetId, jobId } = call.request;
-      const caller = callerOf(call);
-      options.query.ask({ queue, jobSetId }, jobId, caller).then(
-        (answer) => reply(toReply(answer)),
-        (error: unknown) => {
+      answer(call.request, callerOf(call)).then(reply, (error: unknown) => {
+        if (!(error instanceof RpcError)) {
           options.redisFailed(error as Error);
           reply(connectionError('Redis does not answer; known states are back as soon as it does'));
-        },
-      );
+        } else if (error.code === status.UNAVAILABLE) {
+          reply(connectionError(error.details));
+        } else {
+          options.refused(error.code);
+          callback(error);
+        }
+      });
     },
     health: (_call, callback) => {
       void options.armadaIsHealthy().then((healthy) => {
@@ -82,6 +97,17 @@ function toReply(answer: Answer): Reply {
     case 'unsettled':
       return { ...connectionError(answer.reason), subscription: answer.subscription };
   }
+}
+
+/** As every job of a queue that Armada does not know, whether it was known before or not. */
+function ofNoQueue(queue: string, unknownQueues: UnknownQueues): Reply {
+  if (!unknownQueues.isGone(queue)) {
+    return connectionError(`Armada does not know queue ${JSON.stringify(queue)}, yet or any more`);
+  }
+  return {
+    message: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
+    subscription: undefined,
+  };
 }
 
 function connectionError(error: string): Reply {

@@ -9,7 +9,8 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import { towardsArmada, towardsCaller } from './forwarded-metadata.js';
-import { asksForWatch, isWatch, type ForwardedWatches } from './watches.js';
+import type { WatchRights } from './watch-rights.js';
+import { asksForWatch, isWatch, queueOfWatch, type ForwardedWatches } from './watches.js';
 
 /**
  * Answers that a slow caller has not taken yet are read on up to this many bytes. Not one message at a time: grpc-js drops what
@@ -31,6 +32,7 @@ export interface ForwardedCallOptions {
   /** Where they lead, for people. */
   readonly armada: string;
   readonly watches: ForwardedWatches;
+  readonly watchRights: WatchRights;
   readonly observer?: ExchangeObserver | undefined;
   /** Told once how the call ended. */
   readonly ended: (code: status) => void;
@@ -49,6 +51,7 @@ export class ForwardedCall extends ServerInterceptingCall {
   private answered = false;
   private upstreamEnded = false;
   private watch: { readonly leave: () => void } | undefined;
+  private right: { readonly stop: () => void } | undefined;
   private request: Buffer | undefined;
   private observing: Promise<void> | undefined;
   private readPending = false;
@@ -122,6 +125,7 @@ export class ForwardedCall extends ServerInterceptingCall {
   private fromCaller(message: Buffer): void {
     if (this.ended) return;
     if (this.upstream === undefined) this.open(asksForWatch(message));
+    if (this.watch !== undefined) this.keepRight(message);
     if (this.options.observer !== undefined) this.request ??= message;
     this.upstream?.sendMessageWithContext(
       {
@@ -130,6 +134,15 @@ export class ForwardedCall extends ServerInterceptingCall {
         },
       },
       message,
+    );
+  }
+
+  private keepRight(request: Buffer): void {
+    const queue = queueOfWatch(this.path, request);
+    if (queue === undefined || this.right !== undefined) return;
+    const [authorization] = this.metadata?.get('authorization') ?? [];
+    this.right = this.options.watchRights.keep(authorization as string | undefined, queue, (why) =>
+      this.end(why),
     );
   }
 
@@ -199,6 +212,7 @@ export class ForwardedCall extends ServerInterceptingCall {
   private over(code: status): void {
     this.ended = true;
     this.watch?.leave();
+    this.right?.stop();
     if (!this.upstreamEnded) this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller is gone');
     this.options.ended(code);
   }

@@ -1,6 +1,7 @@
 import { withoutTls } from '@ajs/armada-credentials';
+import type { ArmadaPermissions, ArmadaVerdict } from '@ajs/auth';
 import type { JobsServer } from '@ajs/contracts/api/job';
-import { JobSetRequest } from '@ajs/contracts/api/event';
+import { JobSetRequest, WatchRequest } from '@ajs/contracts/api/event';
 import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
 import { Metrics } from '@ajs/observability';
 import { eventually, freePort } from '@ajs/testing';
@@ -17,6 +18,7 @@ import { GrpcServer } from '../grpc/grpc-server.js';
 import type { ExchangeObserver } from './forwarded-call.js';
 import { PassThrough } from './pass-through.js';
 import { RawClient, RawServer, outcomeOf, type RawServerCall } from './raw-calls.js';
+import { WatchRights } from './watch-rights.js';
 
 const SUBMIT = '/api.Submit/SubmitJobs';
 const NEW_METHOD = '/api.Submit/ThatNobodyKnows';
@@ -38,6 +40,7 @@ let passThrough: PassThrough;
 let server: GrpcServer;
 let client: RawClient;
 let address: string;
+let mayWatch: ArmadaPermissions['mayWatch'];
 let observers: Map<string, ExchangeObserver>;
 let session: ClientHttp2Session | undefined;
 
@@ -47,6 +50,7 @@ const legacy: JobServiceServer = {
   health: (_call, callback) => callback(null, { status: 1 }),
 };
 
+const CHECK_EVERY_MS = 20;
 const unanswered = (): never => {
   throw new Error('no test calls it');
 };
@@ -65,6 +69,12 @@ function echo(call: RawServerCall): void {
   call.on('end', () => call.end());
 }
 
+function withHeaders(headers: Record<string, string>): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+  return metadata;
+}
+
 async function start(mostWatches = 2): Promise<void> {
   metrics = new Metrics();
   passThrough = new PassThrough({
@@ -73,6 +83,10 @@ async function start(mostWatches = 2): Promise<void> {
     largestRequestBytes: 4 * MEBIBYTE,
     largestAnswerBytes: 4 * MEBIBYTE,
     mostWatches,
+    watchRights: new WatchRights(
+      { mayWatch: (authorization, queue) => mayWatch(authorization, queue) },
+      CHECK_EVERY_MS,
+    ),
     observers,
     metrics,
   });
@@ -86,6 +100,7 @@ beforeEach(async () => {
   armada.answer = echo;
   armadaAddress = await armada.listen();
   observers = new Map();
+  mayWatch = () => Promise.resolve('yes');
   await start();
 });
 
@@ -384,12 +399,6 @@ describe('memory', () => {
 });
 
 describe('credentials and headers', () => {
-  const withHeaders = (headers: Record<string, string>): Metadata => {
-    const metadata = new Metadata();
-    for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
-    return metadata;
-  };
-
   it('carry exactly the caller’s authorization, or none', async () => {
     await client.call(SUBMIT, HELLO, withHeaders({ authorization: 'Bearer the.callers.own' }));
     await client.call(SUBMIT, HELLO);
@@ -465,8 +474,8 @@ describe('forwarded watches', () => {
     armada.answer = (call) => void call.write(HELLO);
   });
 
-  async function watch(path = EVENTS, message = request(true)) {
-    const call = client.open(path);
+  async function watch(path = EVENTS, message = request(true), metadata?: Metadata) {
+    const call = client.open(path, metadata);
     const outcome = outcomeOf(call);
     call.end(message);
     await Promise.race([new Promise((resolve) => call.once('data', resolve)), outcome]);
@@ -505,6 +514,84 @@ describe('forwarded watches', () => {
       expect((await (await watch()).outcome).status.code).toBe(status.NOT_FOUND);
     }
     expect(await open()).toBe(0);
+  });
+
+  describe('by those whose right is looked at again and again', () => {
+    let asked: [authorization: string | undefined, queue: string][];
+    let verdict: ArmadaVerdict | Error;
+
+    beforeEach(() => {
+      asked = [];
+      verdict = 'yes';
+      mayWatch = (...of) => {
+        asked.push(of);
+        return verdict instanceof Error ? Promise.reject(verdict) : Promise.resolve(verdict);
+      };
+    });
+
+    const message = (path: string): Buffer => {
+      const nothing = new Uint8Array();
+      const bytes =
+        path === WATCH
+          ? WatchRequest.encode({ ...WatchRequest.decode(nothing), queue: 'q' })
+          : JobSetRequest.encode({ ...JobSetRequest.decode(nothing), queue: 'q', watch: true });
+      return Buffer.from(bytes.finish());
+    };
+    const watchAs = (authorization?: string, path = EVENTS) =>
+      watch(path, message(path), authorization === undefined ? undefined : withHeaders({ authorization }));
+    const times = (n: number) => eventually('it is looked at', () => asked.length >= n);
+
+    it.each([EVENTS, WATCH])('go on while Armada says yes, or nothing: %s', async (path) => {
+      const { outcome } = await watchAs('Bearer their-own', path);
+      for (const answer of ['yes', 'no-queue', new Error('no answer')] as const) {
+        verdict = answer;
+        await times(asked.length + 2);
+      }
+      expect(new Set(asked.map(String))).toEqual(new Set(['Bearer their-own,q']));
+      expect(await open()).toBe(1);
+      verdict = 'no';
+      expect((await outcome).status.code).toBe(status.PERMISSION_DENIED);
+    });
+
+    it('end when the right is gone, and say which', async () => {
+      const { outcome } = await watchAs();
+      verdict = 'no';
+      const { status: end, messages } = await outcome;
+      expect(end.code).toBe(status.PERMISSION_DENIED);
+      expect(end.details).toMatch(/you may not watch queue "q".*watch_all_events/);
+      expect(messages).toEqual([HELLO]);
+      expect(asked[0]).toEqual([undefined, 'q']);
+      await eventually('Armada knows', () => seen(0).cancelled);
+      expect(await open()).toBe(0);
+    });
+
+    it('end when the credentials are not accepted any more', async () => {
+      const { outcome } = await watchAs('Bearer their-own');
+      verdict = 'bad-credentials';
+      const { status: end } = await outcome;
+      expect(end.code).toBe(status.UNAUTHENTICATED);
+      expect(end.details).not.toContain('their-own');
+    });
+
+    it('end with the time of the token, whatever Armada says', async () => {
+      const claims = Buffer.from(JSON.stringify({ exp: Math.floor(Date.now() / 1000) + 1 }));
+      const { outcome } = await watchAs(`Bearer e30.${claims.toString('base64url')}.c2ln`);
+      const { status: end } = await outcome;
+      expect(end.code).toBe(status.UNAUTHENTICATED);
+      expect(end.details).toContain('the time of your credentials (authorization) is over');
+    });
+
+    it('are looked at no more when they are over', async () => {
+      const { call } = await watchAs();
+      await times(1);
+      call.cancel();
+      await eventually('its place is free', async () => (await open()) === 0);
+      const before = asked.length;
+      const other = await watchAs('Bearer other');
+      await times(before + 3);
+      expect(asked.slice(before).every(([who]) => who === 'Bearer other')).toBe(true);
+      other.call.cancel();
+    });
   });
 
   it('end at once when the server stops, and calls that run finish', async () => {

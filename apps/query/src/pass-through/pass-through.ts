@@ -4,6 +4,7 @@ import type { Metrics } from '@ajs/observability';
 import { status, type Server, type ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { catchAll } from '../grpc/catch-all.js';
 import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
+import type { WatchRights } from './watch-rights.js';
 import { ForwardedWatches } from './watches.js';
 
 export interface PassThroughOptions {
@@ -13,6 +14,7 @@ export interface PassThroughOptions {
   readonly largestRequestBytes: number;
   readonly largestAnswerBytes: number;
   readonly mostWatches: number;
+  readonly watchRights: WatchRights;
   /** Who sees the exchanges of unary methods, by path. */
   readonly observers: ReadonlyMap<string, ExchangeObserver>;
   readonly metrics: Pick<Metrics, 'forwardedCalls' | 'forwardedWatches'>;
@@ -42,11 +44,12 @@ export class PassThrough {
     const service = this.serviceOf(path);
     // As it is: grpc-js asks no more of it than the interface, and a wrapper would cost each poll.
     if (service === undefined) return call as ServerInterceptingCall;
-    const { transport, observers, metrics } = this.options;
+    const { transport, observers, metrics, watchRights } = this.options;
     return new ForwardedCall(path, call, {
       channels: this.channels,
       armada: transport.address,
       watches: this.watches,
+      watchRights,
       observer: observers.get(path),
       // A server may answer with a number that is no status.
       ended: (code) => metrics.forwardedCalls.labels(service, status[code] ?? 'UNKNOWN').inc(),

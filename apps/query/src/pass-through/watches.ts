@@ -1,4 +1,4 @@
-import { JobSetRequest } from '@ajs/contracts/api/event';
+import { JobSetRequest, WatchRequest } from '@ajs/contracts/api/event';
 
 const WATCH = '/api.Event/Watch';
 const JOB_SET_EVENTS = '/api.Event/GetJobSetEvents';
@@ -18,6 +18,15 @@ export function asksForWatch(request: Buffer): boolean {
     return JobSetRequest.decode(request).watch;
   } catch {
     return true;
+  }
+}
+
+/** The queue that a watch, by its first message, is of; `undefined` where that cannot be read. */
+export function queueOfWatch(path: string, request: Buffer): string | undefined {
+  try {
+    return (path === WATCH ? WatchRequest : JobSetRequest).decode(request).queue;
+  } catch {
+    return undefined;
   }
 }
 

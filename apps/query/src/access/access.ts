@@ -1,0 +1,81 @@
+import {
+  AuthError,
+  acceptAuthorization,
+  refusalText,
+  type Authorizer,
+  type Credential,
+  type Verdict,
+} from '@ajs/auth';
+import { status } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import { RpcError } from '../rpc-error.js';
+import { EVERY_RIGHT, type JobRights } from './job-rights.js';
+
+type Who = Pick<Caller, 'authorization' | 'certificateName'>;
+
+/**
+ * What callers may see, put as calls are refused. Verdicts are for a call, never for a connection: proxies share connections
+ * among users. Every method rejects with an RpcError: UNAUTHENTICATED where the credentials are malformed or bad, UNAVAILABLE where there
+ * is no verdict.
+ */
+export class Access {
+  constructor(
+    private readonly authorizer: Authorizer,
+    /** Whether `api.Jobs` asks for the right to watch a job's queue, or is content with somebody who is known. */
+    private readonly jobsNeedWatch: boolean,
+  ) {}
+
+  /** Rejects with PERMISSION_DENIED, too. `no-queue`: nobody knows the queue, so that there is nothing to refuse. */
+  async toQueue(who: Who, queue: string): Promise<Exclude<Verdict, 'no'>> {
+    const verdict = await this.verdictOn(who, queue);
+    if (verdict === 'no') throw new RpcError(status.PERMISSION_DENIED, refusalText(queue));
+    return verdict;
+  }
+
+  /** What the caller may be told of jobs that it asks for by id alone; it is authenticated already. */
+  async toJobs(who: Who): Promise<JobRights> {
+    const credential = credentialOf(who);
+    await told(this.authorizer.authenticate(credential));
+    if (!this.jobsNeedWatch) return EVERY_RIGHT;
+    return {
+      isLimited: true,
+      has: async (queue) => {
+        const verdict = await told(this.authorizer.mayWatch(credential, queue));
+        if (verdict !== 'no-queue') return verdict === 'yes';
+        // It may be there a moment later: no answer that somebody may act on.
+        throw new RpcError(
+          status.UNAVAILABLE,
+          'Armada does not know the queue of a job that you ask about, and so not who may watch it; try again',
+        );
+      },
+    };
+  }
+
+  private verdictOn(who: Who, queue: string): Promise<Verdict> {
+    return told(this.authorizer.mayWatch(credentialOf(who), queue));
+  }
+}
+
+function credentialOf({ authorization, certificateName }: Who): Credential {
+  try {
+    return { authorization: acceptAuthorization(authorization), certificateName };
+  } catch (error) {
+    throw toRpcError(error);
+  }
+}
+
+async function told<T>(finding: Promise<T>): Promise<T> {
+  try {
+    return await finding;
+  } catch (error) {
+    throw toRpcError(error);
+  }
+}
+
+function toRpcError(error: unknown): unknown {
+  if (!(error instanceof AuthError)) return error;
+  return new RpcError(
+    error.kind === 'unauthenticated' ? status.UNAUTHENTICATED : status.UNAVAILABLE,
+    error.message,
+  );
+}

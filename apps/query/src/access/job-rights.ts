@@ -1,0 +1,40 @@
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc-error.js';
+
+/** What one caller, for one call, may be told of jobs that it asks for by id alone. */
+export interface JobRights {
+  /** Whether it depends on a job's queue: if not, nobody has to find the queue out. */
+  readonly isLimited: boolean;
+  /** Whether the caller may watch the queue. Rejects with UNAVAILABLE where that cannot be said now. */
+  has(queue: string): Promise<boolean>;
+}
+
+/** Nothing is refused. */
+export const EVERY_RIGHT: JobRights = { isLimited: false, has: () => Promise.resolve(true) };
+
+/**
+ * Rejects with PERMISSION_DENIED where the caller may not be told of one of these jobs: it names the id, and not the queue. A job that is
+ * left out, or UNKNOWN, would look like one that does not exist, and an operator acts on that.
+ */
+export async function requireRights<Job>(
+  rights: JobRights,
+  jobs: ReadonlyMap<string, Job>,
+  queueOf: (job: Job) => string,
+): Promise<void> {
+  if (!rights.isLimited) return;
+  const examples = new Map<string, string>();
+  for (const [jobId, job] of jobs) {
+    const queue = queueOf(job);
+    if (!examples.has(queue)) examples.set(queue, jobId);
+  }
+  await Promise.all(
+    Array.from(examples, async ([queue, jobId]) => {
+      if (await rights.has(queue)) return;
+      throw new RpcError(
+        status.PERMISSION_DENIED,
+        `you may not be told of job ${JSON.stringify(jobId)}: it takes the permission watch_all_events, ` +
+          'or the verb watch in the permissions of its queue',
+      );
+    }),
+  );
+}

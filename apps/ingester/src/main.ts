@@ -5,6 +5,9 @@ import { loggedAccess } from '@ajs/armada-credentials';
 import { processMain } from '@ajs/observability';
 import { Following } from './following.js';
 
+/** Health and metrics have few callers. */
+const MOST_CONNECTIONS = 1_000;
+
 await processMain('ingester', ({ settings, log, metrics }) => {
   const { transport, identity, told } = loggedAccess({ settings, log, metrics });
   const armada = createArmadaClient({
@@ -20,7 +23,11 @@ await processMain('ingester', ({ settings, log, metrics }) => {
   const replicaId = `${hostname()}-${randomUUID().slice(0, 8)}`;
   const following = new Following({ settings, armada, replicaId, log, metrics });
   return {
-    http: { ...settings.ingesterHttpAddress, setting: 'INGESTER_HTTP_ADDRESS' },
+    http: {
+      ...settings.ingesterHttpAddress,
+      setting: 'INGESTER_HTTP_ADDRESS',
+      mostConnections: MOST_CONNECTIONS,
+    },
     service: {
       start: async () => {
         await following.start();

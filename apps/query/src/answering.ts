@@ -19,7 +19,7 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { logConnection, within, type Log, type Metrics } from '@ajs/observability';
+import { logConnection, refusedConnections, within, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
@@ -27,7 +27,7 @@ import { Access } from './access/access.js';
 import { EVERY_RIGHT } from './access/job-rights.js';
 import { ArmadaHealth } from './legacy-api/armada-health.js';
 import { CoalescedLister } from './coalesced-lister.js';
-import { GrpcServer } from './grpc/grpc-server.js';
+import { GrpcServer, type GrpcServices } from './grpc/grpc-server.js';
 import { HttpCalls } from './http-api/http-calls.js';
 import { CachedJobsApi } from './jobs-api/cached-jobs-api.js';
 import { jobsService, type JobsServiceOptions } from './jobs-api/jobs-service.js';
@@ -36,6 +36,7 @@ import { legacyJobService } from './legacy-api/legacy-job-service.js';
 import { SUBMIT_JOBS, learnSubmits } from './learn-submits/learn-submits.js';
 import type { ExchangeObserver } from './pass-through/forwarded-call.js';
 import { PassThrough } from './pass-through/pass-through.js';
+import type { ServingTls } from './serving-tls/serving-tls.js';
 import { WatchRights } from './pass-through/watch-rights.js';
 
 export interface AnsweringOptions {
@@ -45,6 +46,8 @@ export interface AnsweringOptions {
   readonly armada: ArmadaClient;
   /** For what is asked of Armada with callers' credentials: not as us. */
   readonly transport: ArmadaTransport;
+  /** Of our own port; `undefined`: plaintext. */
+  readonly tls: ServingTls | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -145,7 +148,7 @@ export class Answering {
     };
     this.http = new HttpCalls(jobsCalls);
     const armadaHealth = new ArmadaHealth(() => armada.health());
-    this.server = new GrpcServer({
+    const services: GrpcServices = {
       legacy: legacyJobService({
         access,
         query,
@@ -159,12 +162,18 @@ export class Answering {
       }),
       jobs: jobsService(jobsCalls),
       passThrough: this.passThrough,
+    };
+    const mostConnections = settings.queryMaxConnections;
+    this.server = new GrpcServer(services, {
+      tls: options.tls,
+      mostConnections,
+      refused: refusedConnections('grpc', mostConnections, options.log, metrics),
     });
   }
 
   /** Resolves to the port that gRPC listens on. */
   async start(): Promise<number> {
-    return this.server.listen(this.options.settings.queryGrpcAddress.text);
+    return this.server.listen(this.options.settings.queryGrpcAddress);
   }
 
   /** Finishes the calls that run, writes the interest they noted, and lets go of Redis. */

@@ -120,6 +120,22 @@ export const SETTINGS = {
     '0.0.0.0:8090',
     'query: where HTTP listens (health, metrics)',
   ),
+  queryTlsCertFile: optionalFile(
+    'QUERY_TLS_CERT_FILE',
+    'query: its certificate (PEM, with those in between): gRPC and HTTP are served with TLS. The files are looked at every 10 s',
+  ),
+  queryTlsKeyFile: optionalFile('QUERY_TLS_KEY_FILE', 'query: the key of its certificate (PEM)'),
+  queryTlsClientCaFile: optionalFile(
+    'QUERY_TLS_CLIENT_CA_FILE',
+    'query: the certificates (PEM) that those of clients must come from; without one of these, clients get nothing but `/healthz` and `/readyz`',
+  ),
+  queryMaxConnections: count(
+    'QUERY_MAX_CONNECTIONS',
+    '10000',
+    'query: how many connections gRPC has at once, at most, and HTTP as many again; more are closed as they come',
+    1,
+    1_000_000,
+  ),
   ingesterHttpAddress: listenAddress(
     'INGESTER_HTTP_ADDRESS',
     '0.0.0.0:8091',

@@ -43,6 +43,11 @@ export class Metrics {
     'Messages of Armada of an unknown kind, or that name no usable job: skipped',
     ['kind'],
   );
+  readonly refusedConnections = this.counter(
+    'refused_connections_total',
+    'Connections closed as they came, since the port had as many as it may have',
+    ['port'],
+  );
   readonly credentialRenewals = this.counter(
     'credential_renewals_total',
     'Tokens for Armada that were fetched, or could not be',

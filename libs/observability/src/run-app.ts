@@ -8,10 +8,12 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { BoundedHttp, type ServedTls } from './bounded-http.js';
 import { HealthModule } from './health.module.js';
 import { NestLog, type Log } from './log.js';
 import type { Metrics } from './metrics.js';
 import { Readiness, type Check } from './readiness.js';
+import { refusedConnections } from './refused-connections.js';
 
 /** What an application does, started and stopped once. */
 export interface Service {
@@ -29,6 +31,10 @@ export interface AppOptions {
     readonly host: string;
     readonly port: number;
     readonly setting: string;
+    /** More are closed as they come. */
+    readonly mostConnections: number;
+    /** `undefined`: plaintext. */
+    readonly tls?: ServedTls | undefined;
     /** What is served beside health and metrics. Bodies reach it unparsed. */
     readonly modules?: readonly DynamicModule[];
   };
@@ -81,11 +87,12 @@ class AppModule implements BeforeApplicationShutdown, OnApplicationShutdown {
  * the process with 0 after a clean stop.
  */
 export async function runApp(options: AppOptions): Promise<void> {
-  const { http, log, service } = options;
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(options), {
+  const { http, log, metrics, service } = options;
+  const refused = refusedConnections('http', http.mostConnections, log, metrics);
+  const adapter = new BoundedHttp({ mostConnections: http.mostConnections, tls: http.tls, refused });
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(options), adapter, {
     logger: new NestLog(log),
     bodyParser: false,
-    forceCloseConnections: true,
     abortOnError: false,
   });
   app.disable('x-powered-by');

@@ -15,6 +15,7 @@ import {
 } from 'node:http2';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import { GrpcServer } from '../grpc/grpc-server.js';
+import { ANY_PORT, PLAIN } from '../grpc/served-grpc.js';
 import type { ExchangeObserver } from './forwarded-call.js';
 import { PassThrough } from './pass-through.js';
 import { RawClient, RawServer, outcomeOf, type RawServerCall } from './raw-calls.js';
@@ -90,8 +91,8 @@ async function start(mostWatches = 2): Promise<void> {
     observers,
     metrics,
   });
-  server = new GrpcServer({ legacy, jobs, passThrough });
-  address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
+  server = new GrpcServer({ legacy, jobs, passThrough }, PLAIN);
+  address = `127.0.0.1:${await server.listen(ANY_PORT)}`;
   client = new RawClient(address);
 }
 

@@ -1,0 +1,18 @@
+import type { Log } from './log.js';
+import type { Metrics } from './metrics.js';
+import { nowAndThen } from './now-and-then.js';
+
+/** To be told of each connection that a port refused since it has all it may have: counts it, and logs it once a minute. */
+export function refusedConnections(
+  port: 'grpc' | 'http',
+  most: number,
+  log: Log,
+  metrics: Pick<Metrics, 'refusedConnections'>,
+): () => void {
+  const isToBeTold = nowAndThen();
+  return () => {
+    metrics.refusedConnections.inc({ port });
+    if (isToBeTold(port))
+      log.warn({ port, most }, 'connections are closed as they come: there are as many as may be');
+  };
+}

@@ -12,12 +12,23 @@ export interface Answered<A> {
   readonly trailers: Metadata;
 }
 
+export interface UnaryOptions extends CallOptions {
+  /** Sent as the metadata of that name. */
+  readonly authorization?: string | undefined;
+}
+
+export function metadataOf(authorization: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (authorization !== undefined) metadata.set('authorization', authorization);
+  return metadata;
+}
+
 /** Calls a method and waits for its answer with the trailing metadata. Rejects with gRPC's ServiceError. */
 export function unary<Q, A>(
   client: Client,
   { path, requestSerialize, responseDeserialize }: UnaryMethod<Q, A>,
   request: Q,
-  options: CallOptions = {},
+  { authorization, ...options }: UnaryOptions = {},
 ): Promise<Answered<A>> {
   return new Promise((resolve, reject) => {
     let answer: A | undefined;
@@ -30,7 +41,7 @@ export function unary<Q, A>(
       requestSerialize,
       responseDeserialize,
       request,
-      new Metadata(),
+      metadataOf(authorization),
       options,
       (error, response) => {
         if (error !== null) reject(error);

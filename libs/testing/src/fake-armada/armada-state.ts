@@ -3,10 +3,11 @@ import type { JobState } from '@ajs/contracts/api/submit';
 import { EventLog } from './event-log.js';
 import { noteEvent, type KnownJob } from './known-job.js';
 import { Lookout } from './lookout.js';
+import { Queues } from './queues.js';
 
 /** Everything a fake Armada remembers: its queues, the events of their job sets, and its jobs. */
 export class ArmadaState {
-  readonly queues = new Set<string>();
+  readonly queues = new Queues();
   readonly jobs = new Map<string, KnownJob>();
   readonly lookout: Lookout;
   private readonly logs = new Map<string, EventLog>();

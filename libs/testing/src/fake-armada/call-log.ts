@@ -14,6 +14,7 @@ export class CallLog {
   /** Added to the initial and to the trailing metadata of every answer. */
   readonly added = { headers: new Metadata(), trailers: new Metadata() };
   private readonly counts = new Map<string, number>();
+  private readonly countsByAuthorization = new Map<string | undefined, Map<string, number>>();
   private readonly received = new Map<string, Metadata[]>();
 
   readonly interceptor: ServerInterceptor = ({ path }, call) => {
@@ -48,6 +49,14 @@ export class CallLog {
     return Object.fromEntries(this.counts);
   }
 
+  /**
+   * The methods that were called with this `authorization`, how often each; `undefined`: without any. Where a caller sent several,
+   * the first counts, as for Armada.
+   */
+  countsOf(authorization: string | undefined): Record<string, number> {
+    return Object.fromEntries(this.countsByAuthorization.get(authorization) ?? []);
+  }
+
   /** The metadata of the last calls of a method, the newest last. */
   metadata(path: string): readonly Metadata[] {
     return this.received.get(path) ?? [];
@@ -55,6 +64,10 @@ export class CallLog {
 
   private note(path: string, metadata: Metadata): void {
     this.counts.set(path, this.count(path) + 1);
+    const [authorization] = metadata.get('authorization').map(String);
+    const counts = this.countsByAuthorization.get(authorization) ?? new Map<string, number>();
+    counts.set(path, (counts.get(path) ?? 0) + 1);
+    this.countsByAuthorization.set(authorization, counts);
     const kept = this.received.get(path) ?? [];
     kept.push(metadata.clone());
     if (kept.length > KEPT_CALLS) kept.shift();

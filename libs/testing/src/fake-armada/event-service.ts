@@ -6,6 +6,7 @@ import { status, type ServerWritableStream, type UntypedServiceImplementation } 
 import type { ArmadaState } from './armada-state.js';
 import type { EventLog } from './event-log.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
+import type { Security } from './security.js';
 
 type Call = ServerWritableStream<unknown, Buffer>;
 type EventsCall = ServerWritableStream<JobSetRequest, Buffer>;
@@ -27,6 +28,7 @@ export class EventServer {
   constructor(
     private readonly state: ArmadaState,
     private readonly faults: Faults,
+    private readonly security: Security,
   ) {}
 
   readonly implementation: UntypedServiceImplementation = {
@@ -71,6 +73,8 @@ export class EventServer {
       call.emit('error', rpcError(code, details));
     };
     if (now.unavailable) return refuse(UNAVAILABLE.code, UNAVAILABLE.details);
+    if (!this.security.hasReadQueues)
+      return refuse(status.INTERNAL, '[GetJobSetEvents] queues are not read yet');
     if (!this.state.queues.has(queue) || now.missingQueues.includes(queue)) {
       return refuse(status.NOT_FOUND, `[GetJobSetEvents] Queue ${queue} does not exist`);
     }
@@ -80,6 +84,8 @@ export class EventServer {
         `[GetJobSetEvents] error: anonymous is not authorized to watch queue ${queue}`,
       );
     }
+    const refusal = this.security.refuseWatching(queue, call.metadata);
+    if (refusal !== undefined) return refuse(refusal.code, refusal.details);
     const from = fromMessageId === '' ? undefined : parseMessageId(fromMessageId);
     if (fromMessageId !== '' && from === undefined) {
       return refuse(status.INVALID_ARGUMENT, `[GetJobSetEvents] message id ${fromMessageId} is not valid`);

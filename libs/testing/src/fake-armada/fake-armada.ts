@@ -17,6 +17,7 @@ import { jobsService } from './jobs-service.js';
 import { knownJob, noteEvent } from './known-job.js';
 import { LivingJobSets, type LivingOptions } from './living-job-sets.js';
 import { queueMethods } from './queue-service.js';
+import { Security } from './security.js';
 import { SubmitService } from './submit-service.js';
 import { seededRandom, ulidFactory } from './ulid.js';
 
@@ -32,20 +33,22 @@ export type RawMethod = (call: ServerDuplexStream<Buffer, Buffer>) => void;
 
 /**
  * A server that behaves as Armada does on the wire, as far as this project has to do with it: `api.Event`, `api.Jobs`,
- * `api.Submit`, `api.QueueService`, and faults on demand. It keeps everything in memory.
+ * `api.Submit`, `api.QueueService`, with rights where they are switched on, and faults on demand. It keeps everything in memory.
  */
 export class FakeArmada {
   readonly faults = new Faults();
   readonly state = new ArmadaState(() => this.faults.now.lookoutLagMs);
   readonly calls = new CallLog();
-  readonly events = new EventServer(this.state, this.faults);
+  readonly security = new Security(this.state.queues, this.faults, () => this.dropConnections());
+  readonly events = new EventServer(this.state, this.faults, this.security);
   private readonly random: () => number;
   readonly submit: SubmitService;
   private readonly server = new Server({
     'grpc.max_concurrent_streams': 10_000,
-    interceptors: [this.calls.interceptor],
+    interceptors: [this.calls.interceptor, this.security.interceptor],
   });
   private readonly living: LivingJobSets[] = [];
+  private listensAt: string | undefined;
 
   constructor({ seed = 1, stepMs = 300 }: FakeArmadaOptions = {}) {
     this.random = seededRandom(seed);
@@ -76,7 +79,13 @@ export class FakeArmada {
         else reject(new Error(`cannot listen at ${address}: ${error.message}`));
       });
     });
-    return `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
+    this.listensAt = `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
+    return this.listensAt;
+  }
+
+  /** As a server does that ends and is started again at once. */
+  dropConnections(): void {
+    if (this.listensAt !== undefined) this.server.drain(this.listensAt, 0);
   }
 
   /**

@@ -1,14 +1,13 @@
-import { Queue, type QueueServiceServer } from '@ajs/contracts/api/submit';
+import type { QueueServiceServer } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
+import type { Queues } from './queues.js';
 
-/** The queue methods, the same in `api.QueueService` and in `api.Submit`. `names` are the queues that there are. */
+/** The queue methods, the same in `api.QueueService` and in `api.Submit`. */
 export function queueMethods(
-  names: Set<string>,
+  queues: Queues,
   faults: Faults,
 ): Pick<QueueServiceServer, 'createQueue' | 'getQueue'> {
-  /** Queues that were created; others are there by name alone. */
-  const created = new Map<string, Queue>();
   return {
     createQueue: ({ request: queue }, callback) => {
       const { name, priorityFactor } = queue;
@@ -17,21 +16,19 @@ export function queueMethods(
         const what = name === '' ? 'the name is empty' : `priority factor ${priorityFactor} is less than 1`;
         return callback(rpcError(status.INVALID_ARGUMENT, `error validating queue: ${what}`));
       }
-      if (names.has(name)) {
+      if (queues.has(name)) {
         return callback(
           rpcError(status.ALREADY_EXISTS, `error creating queue: queue ${name} already exists`),
         );
       }
-      names.add(name);
-      created.set(name, queue);
+      queues.create(queue);
       callback(null, {});
     },
     getQueue: ({ request: { name } }, callback) => {
-      if (faults.now.unavailable) callback(UNAVAILABLE);
-      else if (!names.has(name))
-        callback(rpcError(status.NOT_FOUND, `error: could not find queue "${name}"`));
-      else
-        callback(null, created.get(name) ?? { ...Queue.decode(new Uint8Array()), name, priorityFactor: 1 });
+      if (faults.now.unavailable) return callback(UNAVAILABLE);
+      const queue = queues.get(name);
+      if (queue === undefined) callback(rpcError(status.NOT_FOUND, `error: could not find queue "${name}"`));
+      else callback(null, queue);
     },
   };
 }

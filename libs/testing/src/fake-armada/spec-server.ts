@@ -1,8 +1,9 @@
 import { EventService, EventStreamMessage, type JobSetRequest } from '@ajs/contracts/api/event';
 import { JobSubmitRequestItem, SubmitService, type JobSubmitResponseItem } from '@ajs/contracts/api/submit';
 import { FaultServiceService, type SetFaultsRequest } from '@ajs/contracts/fakearmada/v1/faults';
-import { Client, Metadata, credentials, type ClientReadableStream, type status } from '@grpc/grpc-js';
+import { Client, credentials, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { eventually, unary, type UnaryMethod } from '../index.js';
+import { metadataOf } from '../unary.js';
 import { FakeArmada, type FakeArmadaOptions } from './fake-armada.js';
 import { NO_FAULTS } from './faults.js';
 
@@ -43,33 +44,35 @@ export class SpecServer {
     this.armada.stop();
   }
 
-  async call<Q, A>(method: UnaryMethod<Q, A>, request: Q): Promise<A> {
-    return (await unary(this.client, method, request)).answer;
+  async call<Q, A>(method: UnaryMethod<Q, A>, request: Q, authorization?: string): Promise<A> {
+    return (await unary(this.client, method, request, { authorization })).answer;
+  }
+
+  /** How a call ends. */
+  async codeOf<Q, A>(method: UnaryMethod<Q, A>, request: Q, authorization?: string): Promise<status> {
+    return this.call(method, request, authorization).then(
+      () => status.OK,
+      ({ code }: ServiceError) => code,
+    );
   }
 
   setFaults(faults: Partial<SetFaultsRequest>): Promise<object> {
     return this.call(FaultServiceService.setFaults, { ...NO_FAULTS, ...faults });
   }
 
-  open(request: Partial<JobSetRequest>): Stream {
+  open(request: Partial<JobSetRequest>, authorization?: string): Stream {
     const { path, requestSerialize } = EventService.getJobSetEvents;
-    return this.stream(path, requestSerialize, {
-      queue: 'q',
-      id: 's',
-      fromMessageId: '',
-      watch: false,
-      errorIfMissing: false,
-      ...request,
-    });
+    const whole = { queue: 'q', id: 's', fromMessageId: '', watch: false, errorIfMissing: false, ...request };
+    return this.stream(path, requestSerialize, whole, authorization);
   }
 
-  stream<Q>(path: string, serialize: (request: Q) => Buffer, request: Q): Stream {
+  stream<Q>(path: string, serialize: (request: Q) => Buffer, request: Q, authorization?: string): Stream {
     const call = this.client.makeServerStreamRequest<Q, Buffer>(
       path,
       serialize,
       (bytes) => bytes,
       request,
-      new Metadata(),
+      metadataOf(authorization),
     );
     const stream: Stream = { messages: [], call, end: undefined };
     call.on('data', (bytes: Buffer) => stream.messages.push(bytes));
@@ -78,8 +81,11 @@ export class SpecServer {
     return stream;
   }
 
-  async read(request: Partial<JobSetRequest>): Promise<Pick<Stream, 'messages'> & { end: End }> {
-    const stream = this.open(request);
+  async read(
+    request: Partial<JobSetRequest>,
+    authorization?: string,
+  ): Promise<Pick<Stream, 'messages'> & { end: End }> {
+    const stream = this.open(request, authorization);
     return { messages: stream.messages, end: await eventually('the read ends', () => stream.end) };
   }
 

@@ -26,9 +26,11 @@ import { status } from '@grpc/grpc-js';
 import { Access } from './access/access.js';
 import { EVERY_RIGHT } from './access/job-rights.js';
 import { ArmadaHealth } from './legacy-api/armada-health.js';
+import { nameOf, type Caller } from './caller.js';
 import { CoalescedLister } from './coalesced-lister.js';
 import { GrpcServer, type GrpcServices } from './grpc/grpc-server.js';
 import { HttpCalls } from './http-api/http-calls.js';
+import { Admission } from './load/admission.js';
 import { CachedJobsApi } from './jobs-api/cached-jobs-api.js';
 import { jobsService, type JobsServiceOptions } from './jobs-api/jobs-service.js';
 import { JobStatusQuery } from './legacy-api/job-status-query.js';
@@ -100,17 +102,28 @@ export class Answering {
       demand: new Demand(this.reader),
       life: new RedisJobSetLife(this.reader, ttlSeconds),
       workQueue: this.workQueue,
+      mostDemanded: settings.maxDemandedJobSets,
+      mostNewPerCaller: settings.maxNewJobSetsPerCaller,
+      refused: () => metrics.refusedJobSets.inc(),
       onError,
     });
     const asks = new AskSender(this.reader);
     const lister = new CoalescedLister(new RedisJobLister(this.reader));
-    const noteInterest = (key: JobSetKey, tag?: string): void => this.interest.note(key, tag);
+    const noteInterest = (key: JobSetKey, tag?: string, caller?: Caller): void =>
+      this.interest.note(key, tag, caller && (() => nameOf(caller)));
+    const admission = new Admission(
+      { working: settings.maxCallsAtOnce, waiting: settings.maxWaitingCalls },
+      () => metrics.shedCalls.inc(),
+    );
+    const pause = (ms: number): Promise<void> => admission.pause(ms);
     const query = new JobStatusQuery({
       lister,
       noteInterest,
+      refusalOf: (tag) => this.interest.refusal(tag),
       askForRead: (key) => void asks.send(key).catch(onError),
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
       waitMs: settings.firstPollWaitMs,
+      pause,
     });
     const learner = new RedisJobLearner(this.reader, ttlSeconds);
     const jobs = new CachedJobsApi({
@@ -123,6 +136,7 @@ export class Answering {
       redisFailed: onError,
       maxJobIds: settings.maxJobIds,
       redisHoldMs: settings.redisAwayHoldMs,
+      pause,
       learnedGraceMs: settings.learnedJobGraceMs,
     });
     const learn = learnSubmits({
@@ -140,6 +154,7 @@ export class Answering {
       : undefined;
     const jobsCalls: JobsServiceOptions = {
       jobs,
+      admission,
       answered: (method, code, seconds) => {
         metrics.jobsApiCalls.inc({ method, code: status[code] });
         metrics.pollSeconds.observe(seconds);
@@ -151,6 +166,7 @@ export class Answering {
     const services: GrpcServices = {
       legacy: legacyJobService({
         access,
+        admission,
         query,
         armadaIsHealthy: () => armadaHealth.isHealthy(),
         answered: (state, seconds) => {

@@ -53,6 +53,14 @@ export class Metrics {
     'Tokens for Armada that were fetched, or could not be',
     ['outcome'],
   );
+  readonly shedCalls = this.counter(
+    'shed_calls_total',
+    'Calls that were answered with no work because there were too many',
+  );
+  readonly refusedJobSets = this.counter(
+    'refused_job_sets_total',
+    'Job sets that were asked about and are not followed because there are too many',
+  );
   readonly polls = this.counter('polls_total', 'Polls answered', ['api', 'answer']);
   readonly forwardedCalls = this.counter(
     'forwarded_calls_total',

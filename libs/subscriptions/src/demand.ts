@@ -7,7 +7,7 @@ import noteDemand from './lua/noteDemand-1.lua';
 import readDemand from './lua/readDemand-1.lua';
 
 interface Scripts {
-  noteDemand(shard: string, ...tags: string[]): Promise<number>;
+  noteDemand(shard: string, tag: string, mostInShard: number): Promise<0 | 1 | 2>;
   readDemand(shard: string, first: number, last: number): Promise<[now: number, ...string[]]>;
   ageOfDemand(shard: string, tag: string): Promise<number | null>;
   forgetDemand(shard: string, tag: string, lastInterestAt: number): Promise<number>;
@@ -22,6 +22,8 @@ export interface Demanded {
   readonly age: number;
 }
 
+/** What `noteDemand` returns. */
+const NOTED = ['known', 'new', 'refused'] as const;
 const READ_AT_ONCE = 500;
 
 /** Which job sets somebody asks about, and since when nobody does: what is followed is derived from it, always anew. */
@@ -35,8 +37,13 @@ export class Demand {
     this.redis = redis as RedisClient & Scripts;
   }
 
-  async note(key: JobSetKey): Promise<void> {
-    await this.redis.noteDemand(shardKey(key), jobSetTag(key));
+  /**
+   * `refused`: nobody asked about the job set before, and there are `mostJobSets` that somebody asks about; about, since each shard
+   * has its part of it.
+   */
+  async note(key: JobSetKey, mostJobSets = Number.MAX_SAFE_INTEGER): Promise<'known' | 'new' | 'refused'> {
+    const mostInShard = Math.ceil(mostJobSets / DEMAND_SHARDS);
+    return NOTED[await this.redis.noteDemand(shardKey(key), jobSetTag(key), mostInShard)];
   }
 
   /** Milliseconds since somebody asked; `undefined` where nobody did, or it was forgotten. */

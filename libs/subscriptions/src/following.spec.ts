@@ -13,6 +13,7 @@ import { AskSender, listenForAsks } from './asks.js';
 import { Demand } from './demand.js';
 import type { FollowObserver } from './follow-observer.js';
 import { FOLLOW_TIMING } from './follower.js';
+import { jobSetTag } from '@ajs/redis-keys';
 import { Interest } from './interest.js';
 import type { Lifetime } from './lifetime.js';
 import { Replicas } from './replicas.js';
@@ -263,6 +264,9 @@ describe('interest', () => {
       demand: counting,
       life: new RedisJobSetLife(redis, 1_000),
       workQueue: workQueue(),
+      mostDemanded: 1_000,
+      mostNewPerCaller: 1_000,
+      refused: ignore,
       onError: ignore,
     });
     for (let i = 0; i < 1_000; i++) interest.note(jobSet(1));
@@ -284,6 +288,9 @@ describe('interest', () => {
       demand: flaky,
       life: new RedisJobSetLife(redis, 1_000),
       workQueue: workQueue(),
+      mostDemanded: 1_000,
+      mostNewPerCaller: 1_000,
+      refused: ignore,
       onError: (error) => errors.push(error),
     });
     interest.note(jobSet(1));
@@ -294,4 +301,57 @@ describe('interest', () => {
     await interest.settled();
     expect(await demand.age(jobSet(1))).toBeDefined();
   });
+
+  it('of careless callers is bounded, for each and for all, and says why', async () => {
+    const demand = new Demand(redis);
+    let refused = 0;
+    const interest = new Interest({
+      demand,
+      life: new RedisJobSetLife(redis, 1_000),
+      workQueue: workQueue(),
+      mostDemanded: 160,
+      mostNewPerCaller: 100,
+      refused: () => refused++,
+      onError: ignore,
+    });
+    const poll = async (from: number, to: number, caller: string): Promise<(string | undefined)[]> => {
+      const keys = Array.from({ length: to - from }, (_, i) => jobSet(from + i));
+      for (const key of keys) interest.note(key, undefined, () => caller);
+      await interest.settled();
+      return keys.map((key) => interest.refusal(jobSetTag(key)));
+    };
+    const reasons = await poll(0, 1_000, 'careless');
+    const mayBring = reasons.slice(0, 100).filter((reason) => reason === undefined).length;
+    expect(mayBring).toBeGreaterThan(50);
+    expect(reasons[100]).toContain('MAX_NEW_JOB_SETS_PER_CALLER');
+    const others = await poll(1_000, 1_100, 'other');
+    expect(others.filter((reason) => reason?.includes('MAX_DEMANDED_JOB_SETS'))).not.toHaveLength(0);
+    expect(others.filter((reason) => reason === undefined)).not.toHaveLength(0);
+    let demanded = 0;
+    for await (const page of demand.all()) demanded += page.length;
+    expect(demanded).toBeLessThanOrEqual(160);
+    expect(refused).toBe(1_100 - demanded);
+    expect((await redis.keys('{ajs}:follow:*')).filter((key) => /:[0-9a-f]{40}$/.test(key))).toHaveLength(
+      demanded,
+    );
+  }, 30_000);
+
+  it('in what is asked about already is never refused', async () => {
+    const demand = new Demand(redis);
+    for (let n = 0; n < 50; n++) await demand.note(jobSet(n));
+    const interest = new Interest({
+      demand,
+      life: new RedisJobSetLife(redis, 1_000),
+      workQueue: workQueue(),
+      mostDemanded: 1,
+      mostNewPerCaller: 1,
+      refused: ignore,
+      onError: ignore,
+    });
+    for (let n = 0; n < 50; n++) {
+      interest.note(jobSet(n), undefined, () => 'caller');
+      await interest.settled();
+      expect(interest.refusal(jobSetTag(jobSet(n)))).toBeUndefined();
+    }
+  }, 30_000);
 });

@@ -2,6 +2,7 @@ import type { JobSetKey } from '@ajs/job-state';
 import { BoundedCache, type JobSetLife } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 import type { Demand } from './demand.js';
+import { Newcomers } from './newcomers.js';
 import type { WorkQueue } from './work-queue.js';
 
 /** Interest in one job set is written this often by one replica at most, however many polls there are. */
@@ -9,32 +10,75 @@ const NOTE_EVERY_MS = 10_000;
 const REMEMBERED = 100_000;
 /** More job sets than this at once wait for the next flush. */
 const FLUSHED_AT_ONCE = 500;
+/** More than this are not taken note of: the next poll may have more luck. */
+const MOST_PENDING = 20_000;
 
 export interface InterestOptions {
   readonly demand: Demand;
   readonly life: JobSetLife;
   readonly workQueue: WorkQueue;
+  /** Job sets that are asked about, over all replicas: more are refused. */
+  readonly mostDemanded: number;
+  /** Job sets that nobody asked about before, of one caller, in ten minutes, here. */
+  readonly mostNewPerCaller: number;
+  readonly refused: () => void;
   readonly onError: (error: Error) => void;
+}
+
+interface Pending {
+  readonly key: JobSetKey;
+  readonly caller: string | undefined;
+}
+
+interface Refusal {
+  readonly reason: string;
+  readonly until: number;
 }
 
 /**
  * Takes note of polls, aside from their way to an answer (P9): coalesces them by job set and writes them in the background,
- * so that what is polled is followed and kept.
+ * so that what is polled is followed and kept. Bounded, so that no careless caller has Redis filled with names.
  */
 export class Interest {
   private readonly notedAt = new BoundedCache<string, number>(REMEMBERED);
-  private readonly pending = new Map<string, JobSetKey>();
+  private readonly refusals = new BoundedCache<string, Refusal>(REMEMBERED);
+  private readonly newcomers: Newcomers;
+  private readonly pending = new Map<string, Pending>();
   private flushing: Promise<void> | undefined;
 
-  constructor(private readonly options: InterestOptions) {}
+  constructor(private readonly options: InterestOptions) {
+    this.newcomers = new Newcomers(options.mostNewPerCaller);
+  }
 
-  /** Somebody polled a job set, whose tag the caller may know already. Returns at once. */
-  note(key: JobSetKey, tag = jobSetTag(key)): void {
+  /**
+   * Somebody polled a job set, whose tag may be known already. Returns at once. `caller` tells who named the job set; it is left
+   * out where Armada named it.
+   */
+  note(key: JobSetKey, tag = jobSetTag(key), caller?: () => string): void {
     const now = performance.now();
     if (now - (this.notedAt.peek(tag) ?? -Infinity) < NOTE_EVERY_MS) return;
     this.notedAt.set(tag, now);
-    this.pending.set(tag, key);
+    if (this.pending.size >= MOST_PENDING) {
+      this.refuse(tag, 'too many job sets are asked about for the first time just now');
+      return;
+    }
+    const who = caller?.();
+    if (who !== undefined && !this.newcomers.take(who)) {
+      const { most } = this.newcomers;
+      this.refuse(
+        tag,
+        `you asked about more than ${most} new job sets in ten minutes (MAX_NEW_JOB_SETS_PER_CALLER)`,
+      );
+      return;
+    }
+    this.pending.set(tag, { key, caller: who });
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
+  }
+
+  /** Why a job set that is asked about will not be followed; `undefined` where nothing is in the way. */
+  refusal(tag: string): string | undefined {
+    const refusal = this.refusals.peek(tag);
+    return refusal !== undefined && performance.now() < refusal.until ? refusal.reason : undefined;
   }
 
   /** Resolves when what was noted is written, or has failed to be. */
@@ -49,19 +93,36 @@ export class Interest {
       const batch = Array.from(this.pending).slice(0, FLUSHED_AT_ONCE);
       for (const [tag] of batch) this.pending.delete(tag);
       try {
-        await this.write(batch.map(([, key]) => key));
+        await this.write(batch);
       } catch (error) {
         // The next poll notes it again.
-        for (const [tag] of batch) this.notedAt.delete(tag);
+        for (const [tag, { caller }] of batch) {
+          this.notedAt.delete(tag);
+          if (caller !== undefined) this.newcomers.giveBack(caller);
+        }
         this.options.onError(error as Error);
       }
     }
   }
 
-  private async write(keys: JobSetKey[]): Promise<void> {
-    const { demand, life, workQueue } = this.options;
-    await Promise.all(keys.map((key) => demand.note(key)));
+  private async write(batch: readonly (readonly [tag: string, pending: Pending])[]): Promise<void> {
+    const { demand, life, workQueue, mostDemanded } = this.options;
+    const noted = await Promise.all(batch.map(([, { key }]) => demand.note(key, mostDemanded)));
+    const wanted: JobSetKey[] = [];
+    for (const [i, [tag, { key, caller }]] of batch.entries()) {
+      if (noted[i] !== 'new' && caller !== undefined) this.newcomers.giveBack(caller);
+      if (noted[i] !== 'refused') wanted.push(key);
+      else this.refuse(tag, `${mostDemanded} job sets are asked about already (MAX_DEMANDED_JOB_SETS)`);
+    }
     // After the demand, so that whoever takes the turn finds it wanted.
-    await Promise.all([workQueue.hint(keys), ...keys.map((key) => life.touch(key))]);
+    await Promise.all([workQueue.hint(wanted), ...wanted.map((key) => life.touch(key))]);
+  }
+
+  private refuse(tag: string, why: string): void {
+    this.refusals.set(tag, {
+      reason: `the job set is not followed: ${why}`,
+      until: performance.now() + NOTE_EVERY_MS,
+    });
+    this.options.refused();
   }
 }

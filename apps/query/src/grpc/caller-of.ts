@@ -8,6 +8,7 @@ export function callerOf(call: ServerUnaryCall<unknown, unknown>): Caller {
     // Infinity where the caller set none, as the operators do.
     deadline: deadline === Infinity ? Infinity : performance.now() + (Number(deadline) - Date.now()),
     isGone: () => call.cancelled,
+    address: () => call.getPeer().replace(/:\d+$/, ''),
     authorization: call.metadata.get('authorization'),
   };
 }

@@ -57,7 +57,9 @@ export class HttpCalls {
     if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is stopping; ask again');
     const caller = callerOf(request, response);
     const profile = profileOf(request);
-    const answer = route.answer(this.options.jobs, await readBody(request), caller, profile);
+    const { jobs, admission } = this.options;
+    const body = await readBody(request);
+    const answer = admission.run(caller, () => route.answer(jobs, body, caller, profile));
     // Of a caller that has gone the work knows, and ends by itself.
     const leftMs = Math.min(caller.deadline - performance.now(), LONGEST_TIMER_MS);
     if (!(await within(leftMs, answer))) {
@@ -88,6 +90,7 @@ function callerOf(request: HttpRequest, response: ServerResponse): Caller {
     deadline: performance.now() + timeoutOf(request),
     // So is a response that was sent.
     isGone: () => response.destroyed,
+    address: () => request.socket.remoteAddress ?? '',
     // Node keeps the first of several.
     authorization: request.headers.authorization === undefined ? [] : [request.headers.authorization],
   };

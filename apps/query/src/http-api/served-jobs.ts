@@ -13,6 +13,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { status } from '@grpc/grpc-js';
 import type { JobsApi } from '../jobs-api/jobs-api.js';
 import { RpcError } from '../rpc-error.js';
+import { Admission } from '../load/admission.js';
 import { HttpApiModule } from './http-api.module.js';
 import { HttpCalls } from './http-calls.js';
 
@@ -97,6 +98,7 @@ export class ServedJobs {
     const answers: string[] = [];
     const calls = new HttpCalls({
       jobs,
+      admission: new Admission({ working: 100, waiting: 100 }, () => undefined),
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
       failed: (error) => failures.push(error),
     });

@@ -11,12 +11,13 @@ import {
 } from '@ajs/job-store';
 import { toTimestamp } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../access/access.js';
 import { CachedJobsApi } from './cached-jobs-api.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const LEASED_AT = 1_795_493_148_000;
-const caller = { deadline: Infinity, isGone: () => false, authorization: [] };
+const caller = { deadline: Infinity, isGone: () => false, address: () => '', authorization: [] };
 const OPEN = new Access(
   { authenticate: () => Promise.resolve(), mayWatch: () => Promise.resolve('yes') },
   false,
@@ -153,6 +154,7 @@ describe('api.Jobs', () => {
       redisFailed: () => undefined,
       maxJobIds: 3,
       redisHoldMs: 0,
+      pause: (ms) => sleep(ms),
       learnedGraceMs: 30_000,
     });
   });

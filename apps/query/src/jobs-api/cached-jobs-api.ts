@@ -25,13 +25,15 @@ export interface CachedJobsApiOptions {
   readonly learner: JobLearner;
   readonly armada: ArmadaJobs;
   /** Takes note of the poll of a job set, aside. */
-  readonly noteInterest: (key: JobSetKey, tag?: string) => void;
+  readonly noteInterest: (key: JobSetKey, tag?: string, caller?: Caller) => void;
   readonly endedJobs: BoundedCache<string, KnownJob>;
   readonly redisFailed: (error: Error) => void;
   /** The most ids in one call. */
   readonly maxJobIds: number;
   /** How long a call is held while Redis is away, before Armada is asked instead. Milliseconds. */
   readonly redisHoldMs: number;
+  /** Waits within the work on a call. May reject. */
+  readonly pause: (ms: number) => Promise<void>;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
   readonly learnedGraceMs: number;
 }
@@ -82,7 +84,7 @@ export class CachedJobsApi implements JobsApi {
     if ((await access.toQueue(caller, queue)) === 'no-queue') throw unknownQueue(queue);
     const states = await this.held(
       caller,
-      () => this.withUri.of(request),
+      () => this.withUri.of(request, caller),
       () => armada.byExternalUri(request),
     );
     return { jobStates: Object.fromEntries(states) };
@@ -147,8 +149,8 @@ export class CachedJobsApi implements JobsApi {
   }
 
   private held<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
-    const { redisHoldMs: holdMs, redisFailed } = this.options;
-    return holdForRedis(caller, { holdMs, redisFailed }, work, () =>
+    const { redisHoldMs: holdMs, redisFailed, pause } = this.options;
+    return holdForRedis(caller, { holdMs, redisFailed, pause }, work, () =>
       fromArmada(armada(), 'Redis does not answer, and neither does Armada'),
     );
   }

@@ -2,18 +2,20 @@ import type { JobsServer } from '@ajs/contracts/api/job';
 import { status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
+import type { Admission } from '../load/admission.js';
 import { RpcError } from '../rpc-error.js';
 import type { JobsApi } from './jobs-api.js';
 
 export interface JobsServiceOptions {
   readonly jobs: JobsApi;
+  readonly admission: Admission;
   readonly answered: (method: keyof JobsApi, code: status, seconds: number) => void;
   /** Something went wrong that nobody foresaw. */
   readonly failed: (error: Error) => void;
 }
 
 /** `api.Jobs` over gRPC. */
-export function jobsService({ jobs, answered, failed }: JobsServiceOptions): JobsServer {
+export function jobsService({ jobs, admission, answered, failed }: JobsServiceOptions): JobsServer {
   const unary =
     <Request, Response>(
       method: keyof JobsApi,
@@ -22,19 +24,25 @@ export function jobsService({ jobs, answered, failed }: JobsServiceOptions): Job
     (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
       const began = performance.now();
       const done = (code: status): void => answered(method, code, (performance.now() - began) / 1000);
-      answer(call.request, callerOf(call)).then(
-        (response) => {
-          done(status.OK);
-          callback(null, response);
-        },
-        (error: unknown) => {
-          const known = error instanceof RpcError ? error : undefined;
-          if (known === undefined) failed(error as Error);
-          const code = known?.code ?? status.INTERNAL;
-          done(code);
-          callback({ code, details: known?.details ?? 'an unforeseen error; the log of the query tells it' });
-        },
-      );
+      const caller = callerOf(call);
+      admission
+        .run(caller, () => answer(call.request, caller))
+        .then(
+          (response) => {
+            done(status.OK);
+            callback(null, response);
+          },
+          (error: unknown) => {
+            const known = error instanceof RpcError ? error : undefined;
+            if (known === undefined) failed(error as Error);
+            const code = known?.code ?? status.INTERNAL;
+            done(code);
+            callback({
+              code,
+              details: known?.details ?? 'an unforeseen error; the log of the query tells it',
+            });
+          },
+        );
     };
   return {
     getJobStatus: unary('getJobStatus', jobs.getJobStatus),

@@ -6,6 +6,7 @@ import type { JobDetailsLister } from '@ajs/job-store';
 import { toApiJobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
+import type { Caller } from '../caller.js';
 import { EVERY_RIGHT } from '../access/job-rights.js';
 import { isCurrent } from './is-current.js';
 import type { KnownJobs } from './known-jobs.js';
@@ -18,7 +19,7 @@ export interface JobsWithUriOptions {
   readonly lister: Pick<JobDetailsLister, 'readUri'>;
   readonly known: KnownJobs;
   readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
-  readonly noteInterest: (key: JobSetKey) => void;
+  readonly noteInterest: (key: JobSetKey, tag: undefined, caller: Caller) => void;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
   readonly learnedGraceMs: number;
 }
@@ -32,11 +33,11 @@ export class JobsWithUri {
   constructor(private readonly options: JobsWithUriOptions) {}
 
   /** The states of all matching jobs, for a caller that may watch the queue. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
-  async of(request: JobStatusUsingExternalJobUriRequest): Promise<Map<string, JobState>> {
+  async of(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<string, JobState>> {
     const { lister, known, noteInterest, learnedGraceMs } = this.options;
     const externalJobUri = request.externalJobUri.slice(0, LONGEST_URI);
     const key = { queue: request.queue, jobSetId: request.jobset };
-    noteInterest(key);
+    noteInterest(key, undefined, caller);
     const [found, told] = await Promise.all([
       fromRedis(lister.readUri(key, externalJobUri)),
       this.askArmada({ ...request, externalJobUri }),

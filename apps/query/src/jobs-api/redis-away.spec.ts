@@ -1,8 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fromRedis, holdForRedis } from './redis-away.js';
 
-const caller = { deadline: Infinity, isGone: () => false, authorization: [] };
+const caller = { deadline: Infinity, isGone: () => false, address: () => '', authorization: [] };
 const failures: Error[] = [];
-const hold = (holdMs: number) => ({ holdMs, redisFailed: (error: Error) => failures.push(error) });
+const hold = (holdMs: number) => ({
+  holdMs,
+  redisFailed: (error: Error) => failures.push(error),
+  pause: (ms: number) => sleep(ms),
+});
 const away = (): Promise<string> => fromRedis(Promise.reject(new Error('connection refused')));
 const without = (): Promise<string> => Promise.resolve('from Armada');
 

@@ -1,5 +1,4 @@
 import { status } from '@grpc/grpc-js';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
 
@@ -26,6 +25,8 @@ export interface HoldOptions {
   /** How long a call is held while Redis is away. Milliseconds. */
   readonly holdMs: number;
   readonly redisFailed: (error: Error) => void;
+  /** Waits within the work on a call. May reject. */
+  readonly pause: (ms: number) => Promise<void>;
 }
 
 /**
@@ -34,7 +35,7 @@ export interface HoldOptions {
  */
 export async function holdForRedis<T>(
   caller: Caller,
-  { holdMs, redisFailed }: HoldOptions,
+  { holdMs, redisFailed, pause }: HoldOptions,
   work: () => Promise<T>,
   without: () => Promise<T>,
 ): Promise<T> {
@@ -47,7 +48,7 @@ export async function holdForRedis<T>(
       redisFailed(error.cause as Error);
       if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller is gone');
       if (performance.now() >= until) return without();
-      await sleep(ASK_AGAIN_MS);
+      await pause(ASK_AGAIN_MS);
     }
   }
 }

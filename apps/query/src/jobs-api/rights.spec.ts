@@ -5,6 +5,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import type { JobSetKey } from '@ajs/job-state';
 import { BoundedCache, MemoryJobStore } from '@ajs/job-store';
 import { status } from '@grpc/grpc-js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import { CachedJobsApi } from './cached-jobs-api.js';
@@ -29,6 +30,7 @@ const authorizer: Authorizer = {
 const as = (authorization?: string): Caller => ({
   deadline: Infinity,
   isGone: () => false,
+  address: () => '',
   authorization: authorization === undefined ? [] : [authorization],
 });
 
@@ -123,6 +125,7 @@ describe('api.Jobs and the rights of its callers', () => {
       redisFailed: () => undefined,
       maxJobIds: 10,
       redisHoldMs: 0,
+      pause: (ms) => sleep(ms),
       learnedGraceMs: 30_000,
     });
   }

@@ -1,5 +1,6 @@
 import { BoundedCache, MemoryJobStore, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import type { JobRecord } from '@ajs/job-state';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
 import { JobStatusQuery, type EndedJob } from './job-status-query.js';
 
@@ -14,13 +15,15 @@ describe('a question for a job', () => {
   let endedJobs: BoundedCache<string, EndedJob>;
   let onAsk: () => void;
   let reads: number;
-  const caller: Caller = { deadline: Infinity, isGone: () => false, authorization: [] };
+  let refusal: string | undefined;
+  const caller: Caller = { deadline: Infinity, isGone: () => false, address: () => '', authorization: [] };
 
   beforeEach(async () => {
     store = new MemoryJobStore();
     writer = await store.open(KEY);
     asked = noted = reads = 0;
     onAsk = () => {};
+    refusal = undefined;
     endedJobs = new BoundedCache(10);
   });
 
@@ -34,6 +37,8 @@ describe('a question for a job', () => {
         locate: (ids) => store.locate(ids),
       },
       noteInterest: () => noted++,
+      refusalOf: () => refusal,
+      pause: (ms) => sleep(ms),
       askForRead: () => {
         asked++;
         onAsk();
@@ -146,5 +151,13 @@ describe('a question for a job', () => {
     onAsk = () => (gone = true);
     await query(1e9).ask(KEY, 'j', { ...caller, isGone: () => gone });
     expect(asked).toBe(1);
+  });
+
+  it('about a job set that will not be followed is not waited for, and says why', async () => {
+    refusal = 'there are too many';
+    expect(await query().ask(KEY, 'x', caller)).toMatchObject({ kind: 'unsettled', reason: refusal });
+    expect([asked, reads]).toEqual([0, 1]);
+    await write({ state: 'live', reason: '' }, { j: record('RUNNING') });
+    expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
   });
 });

@@ -2,7 +2,6 @@ import type { JobSetKey } from '@ajs/job-state';
 import { isTerminal } from '@ajs/job-state';
 import type { BoundedCache, JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
 
 /** What there is to say of one job. */
@@ -23,12 +22,16 @@ export interface EndedJob {
 export interface JobStatusQueryOptions {
   readonly lister: JobLister;
   /** Takes note of the poll, aside. */
-  readonly noteInterest: (key: JobSetKey, tag: string) => void;
+  readonly noteInterest: (key: JobSetKey, tag: string, caller: Caller) => void;
+  /** Why the job set will not be followed, if it will not. */
+  readonly refusalOf: (tag: string) => string | undefined;
   /** Asks the job set's holder to read at once. */
   readonly askForRead: (key: JobSetKey) => void;
   readonly endedJobs: BoundedCache<string, EndedJob>;
   /** How long a poll of a job that is not there waits for the proof. Milliseconds. */
   readonly waitMs: number;
+  /** Waits within the work on a call. May reject. */
+  readonly pause: (ms: number) => Promise<void>;
 }
 
 /** An event of a live watch that is younger than this proves that the watch brings what there is (P6). Milliseconds. */
@@ -42,10 +45,10 @@ const LONGEST_LOOK_AGAIN_MS = 200;
 export class JobStatusQuery {
   constructor(private readonly options: JobStatusQueryOptions) {}
 
-  /** Rejects when Redis does not answer. */
+  /** Rejects when Redis does not answer, or too many calls wait. */
   async ask(key: JobSetKey, jobId: string, caller: Caller): Promise<Answer> {
     const tag = jobSetTag(key);
-    this.options.noteInterest(key, tag);
+    this.options.noteInterest(key, tag, caller);
     const cacheKey = `${tag} ${jobId}`;
     const ended = this.options.endedJobs.get(cacheKey);
     if (ended !== undefined) return known(ended.status, ended.subscription);
@@ -72,10 +75,12 @@ export class JobStatusQuery {
         if (subscription !== undefined && provesAbsence(view.now, subscription, arrivedAt)) {
           return { kind: 'absent', subscription };
         }
+        const refusal = this.options.refusalOf(tag);
+        if (refusal !== undefined) return { ...unsettled(view), reason: refusal };
         if (left <= 0 || subscription?.state === 'denied') return unsettled(view);
         this.options.askForRead(key);
       }
-      await sleep(Math.min(pause, left));
+      await this.options.pause(Math.min(pause, left));
       if (caller.isGone()) return unsettled(view);
     }
   }
@@ -90,7 +95,7 @@ function known(status: JobStatus, subscription: SubscriptionView | undefined): A
   return { kind: 'known', status, ...(subscription !== undefined && { subscription }) };
 }
 
-function unsettled({ subscription }: JobSetView): Answer {
+function unsettled({ subscription }: JobSetView): Extract<Answer, { kind: 'unsettled' }> {
   if (subscription === undefined) {
     return { kind: 'unsettled', reason: 'the job set is not followed yet; an ingester has not taken it up' };
   }

@@ -13,6 +13,7 @@ import { Metadata, status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
+import type { Admission } from '../load/admission.js';
 import { problemOfName } from '../name-check.js';
 import { RpcError } from '../rpc-error.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
@@ -25,6 +26,7 @@ export const LEVEL_AT_HEADER = 'armada-job-set-level-at';
 
 export interface LegacyOptions {
   readonly access: Access;
+  readonly admission: Admission;
   readonly query: JobStatusQuery;
   /** Whether Armada answers its own Health. */
   readonly armadaIsHealthy: () => Promise<boolean>;
@@ -59,17 +61,20 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
         options.answered(message.state, (performance.now() - began) / 1000);
         callback(null, message, freshness(subscription));
       };
-      answer(call.request, callerOf(call)).then(reply, (error: unknown) => {
-        if (!(error instanceof RpcError)) {
-          options.redisFailed(error as Error);
-          reply(connectionError('Redis does not answer; known states are back as soon as it does'));
-        } else if (error.code === status.UNAVAILABLE) {
-          reply(connectionError(error.details));
-        } else {
-          options.refused(error.code);
-          callback(error);
-        }
-      });
+      const caller = callerOf(call);
+      options.admission
+        .run(caller, () => answer(call.request, caller))
+        .then(reply, (error: unknown) => {
+          if (!(error instanceof RpcError)) {
+            options.redisFailed(error as Error);
+            reply(connectionError('Redis does not answer; known states are back as soon as it does'));
+          } else if (error.code === status.UNAVAILABLE || error.code === status.RESOURCE_EXHAUSTED) {
+            reply(connectionError(error.details));
+          } else {
+            options.refused(error.code);
+            callback(error);
+          }
+        });
     },
     health: (_call, callback) => {
       void options.armadaIsHealthy().then((healthy) => {

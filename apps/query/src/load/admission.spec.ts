@@ -1,0 +1,70 @@
+import { status } from '@grpc/grpc-js';
+import { Admission } from './admission.js';
+
+const caller = { deadline: Infinity, isGone: () => false };
+
+describe('calls in hand', () => {
+  let shed: number;
+  let release: (() => void)[];
+  let admission: Admission;
+
+  beforeEach(() => {
+    shed = 0;
+    release = [];
+    admission = new Admission({ working: 2, waiting: 1 }, () => shed++);
+  });
+
+  const work = (): Promise<string> =>
+    admission.run(caller, () => new Promise((resolve) => release.push(() => resolve('done'))));
+
+  it('are worked on up to the limit, and refused before any work above it', async () => {
+    const [first] = [work(), work()];
+    await expect(work()).rejects.toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: expect.stringContaining('MAX_CALLS_AT_ONCE') as string,
+    });
+    expect([release.length, shed]).toEqual([2, 1]);
+    release[0]?.();
+    expect(await first).toBe('done');
+    void work();
+    expect(release).toHaveLength(3);
+  });
+
+  it('leave their place when they fail', async () => {
+    for (let i = 0; i < 3; i++) {
+      await expect(admission.run(caller, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    }
+  });
+
+  it('leave their place while they wait, of which there is a limit, too', async () => {
+    const waits = [1, 2].map(() => admission.run(caller, () => admission.pause(50)));
+    await expect(waits[1]).rejects.toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: expect.stringContaining('MAX_WAITING_CALLS') as string,
+    });
+    void work();
+    void work();
+    expect(release).toHaveLength(2);
+    await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  });
+
+  it('have their place again when they have waited', async () => {
+    const waited = admission.run(caller, async () => {
+      await admission.pause(1);
+      return admission.run(caller, () => Promise.resolve('two places'));
+    });
+    expect(await waited).toBe('two places');
+    await expect(admission.run(caller, () => admission.run(caller, () => work()))).rejects.toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+    });
+  });
+
+  it('are dropped where their caller is gone, or its deadline over', async () => {
+    const work = (): Promise<never> => Promise.reject(new Error('worked on'));
+    const gone = { ...caller, isGone: () => true };
+    await expect(admission.run(gone, work)).rejects.toMatchObject({ code: status.CANCELLED });
+    const late = { ...caller, deadline: performance.now() };
+    await expect(admission.run(late, work)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+    expect(shed).toBe(0);
+  });
+});

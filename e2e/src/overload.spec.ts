@@ -1,0 +1,95 @@
+import { JobsService } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { RedisServer, eventually, jobEvents, knownJob, unary } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import { Redis } from 'ioredis';
+import { Stack, poll, type Told } from './stack.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const JOB_ID = '01m85vnck01jqpr3vd00000001';
+
+describe('a query with more calls than it can work on', () => {
+  let stack: Stack;
+  let query: Awaited<ReturnType<Stack['query']>>;
+
+  beforeEach(async () => {
+    stack = await Stack.start({ MAX_CALLS_AT_ONCE: '20', MAX_WAITING_CALLS: '30', FIRST_POLL_WAIT: '5s' });
+    const job = knownJob({ jobId: JOB_ID, ...KEY }, {});
+    stack.armada.state.move(
+      job,
+      JobState.QUEUED,
+      jobEvents.submitted(job, { namespace: 'ns', annotations: {} }),
+    );
+    [query] = await Promise.all([stack.query(), stack.ingester()]);
+    await eventually(
+      'the job is known',
+      async () => (await poll(query.client, KEY, JOB_ID)).state === 'SUBMITTED',
+    );
+  }, 60_000);
+  afterEach(() => stack.stop());
+
+  it('answers at once what it cannot take, stays healthy, and recovers', async () => {
+    const { client, http } = query;
+    const burst = await Promise.all(Array.from({ length: 2_000 }, () => poll(client, KEY, JOB_ID)));
+    const shed = burst.filter(({ state }) => state === 'CONNECTION_ERR');
+    expect(shed.length).toBeGreaterThan(0);
+    expect(shed.every(({ error }) => error.includes('MAX_CALLS_AT_ONCE'))).toBe(true);
+    expect(burst.length - shed.length).toBe(burst.filter(({ state }) => state === 'SUBMITTED').length);
+    expect(burst.length - shed.length).toBeGreaterThan(0);
+
+    const asked = { jobIds: [JOB_ID] };
+    const answers = await Promise.all(
+      Array.from({ length: 2_000 }, () =>
+        unary(client, JobsService.getJobStatus, asked).then(
+          () => status.OK,
+          ({ code }: { code: status }) => code,
+        ),
+      ),
+    );
+    expect(new Set(answers)).toEqual(new Set([status.OK, status.RESOURCE_EXHAUSTED]));
+    for (const path of ['/healthz', '/readyz']) expect((await fetch(http + path)).status).toBe(200);
+    expect(await (await fetch(`${http}/metrics`)).text()).toMatch(/shed_calls_total [1-9]/);
+    for (let i = 0; i < 50; i++) expect((await poll(client, KEY, JOB_ID)).state).toBe('SUBMITTED');
+  }, 60_000);
+
+  it('goes on for others while calls wait, of which there is a limit, too', async () => {
+    // Nobody can say whether these are there.
+    stack.armada.faults.set({ hang: true });
+    const waits: Promise<Told | undefined>[] = [];
+    for (let i = 0; i < 40; i++) {
+      waits.push(poll(query.client, { ...KEY, jobSetId: `new-${i}` }, 'x').catch(() => undefined));
+      // Which is answered after that one has begun to wait.
+      expect((await poll(query.client, KEY, JOB_ID)).state).toBe('SUBMITTED');
+    }
+    expect((await Promise.race(waits))?.error).toContain('MAX_WAITING_CALLS');
+    expect((await poll(query.client, KEY, JOB_ID)).state).toBe('SUBMITTED');
+    query.client.close();
+    await Promise.all(waits);
+  }, 60_000);
+});
+
+it('a careless client fills neither Redis nor the work queue', async () => {
+  const server = await RedisServer.start();
+  const stack = await Stack.start({ MAX_NEW_JOB_SETS_PER_CALLER: '500', FIRST_POLL_WAIT: '100ms' }, server);
+  const redis = new Redis(server.url);
+  try {
+    const { client, http } = await stack.query();
+    let refused = 0;
+    for (let from = 0; from < 10_000; from += 500) {
+      const told = await Promise.all(
+        Array.from({ length: 500 }, (_, i) => poll(client, { queue: 'q', jobSetId: `no-${from + i}` }, 'x')),
+      );
+      for (const { state, error } of told) {
+        expect(state).toBe('CONNECTION_ERR');
+        if (error.includes('MAX_NEW_JOB_SETS_PER_CALLER')) refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(9_000);
+    // A BullMQ job each, the demand in shards, and what BullMQ has for itself.
+    expect(await redis.dbsize()).toBeLessThan(600);
+    expect(await (await fetch(`${http}/metrics`)).text()).toMatch(/refused_job_sets_total 9\d{3}/);
+  } finally {
+    redis.disconnect();
+    await stack.stop();
+  }
+}, 120_000);

@@ -1,7 +1,12 @@
 import { nameOf } from './caller.js';
 
 describe('a caller', () => {
-  const caller = { deadline: Infinity, isGone: () => false, address: () => '10.0.0.1' };
+  const caller = {
+    deadline: Infinity,
+    isGone: () => false,
+    address: () => '10.0.0.1',
+    certificateName: () => undefined,
+  };
 
   it('is known by its credential, which its name does not tell, and else by where it comes from', () => {
     const names = [['Bearer a'], ['Bearer b'], []].map((authorization) =>

@@ -11,7 +11,7 @@ export interface Caller {
   /** All values of `authorization` that came with the call, as they came. */
   readonly authorization: readonly (string | Buffer)[];
   /** The name in the client certificate of the connection, where one was verified. */
-  readonly certificateName?: string | undefined;
+  readonly certificateName: () => string | undefined;
 }
 
 /** Tells callers apart: by their credential, where they sent one, and else by where they come from. Holds no secret. */

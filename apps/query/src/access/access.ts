@@ -56,9 +56,11 @@ export class Access {
   }
 }
 
-function credentialOf({ authorization, certificateName }: Who): Credential {
+function credentialOf({ authorization: values, certificateName }: Who): Credential {
   try {
-    return { authorization: acceptAuthorization(authorization), certificateName };
+    const authorization = acceptAuthorization(values);
+    // Who sends credentials is to be known by them.
+    return { authorization, certificateName: authorization === undefined ? certificateName() : undefined };
   } catch (error) {
     throw toRpcError(error);
   }

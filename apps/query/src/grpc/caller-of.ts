@@ -1,5 +1,6 @@
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
+import { certificateNameOf } from '../serving-tls/certificate-name.js';
 
 /** Who waits for the answer of a gRPC call. */
 export function callerOf(call: ServerUnaryCall<unknown, unknown>): Caller {
@@ -9,6 +10,7 @@ export function callerOf(call: ServerUnaryCall<unknown, unknown>): Caller {
     deadline: deadline === Infinity ? Infinity : performance.now() + (Number(deadline) - Date.now()),
     isGone: () => call.cancelled,
     address: () => call.getPeer().replace(/:\d+$/, ''),
+    certificateName: () => certificateNameOf(call),
     authorization: call.metadata.get('authorization'),
   };
 }

@@ -6,6 +6,7 @@ import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { RpcError } from '../rpc-error.js';
+import { certificateNameOfSocket } from '../serving-tls/certificate-name.js';
 import { errorBody, httpStatusOf } from './http-error.js';
 import { readBody, timeoutOf } from './http-request.js';
 import type { JobsRoute } from './jobs-routes.js';
@@ -91,6 +92,7 @@ function callerOf(request: HttpRequest, response: ServerResponse): Caller {
     // So is a response that was sent.
     isGone: () => response.destroyed,
     address: () => request.socket.remoteAddress ?? '',
+    certificateName: () => certificateNameOfSocket(request.socket),
     // Node keeps the first of several.
     authorization: request.headers.authorization === undefined ? [] : [request.headers.authorization],
   };

@@ -17,7 +17,13 @@ import { CachedJobsApi } from './cached-jobs-api.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const LEASED_AT = 1_795_493_148_000;
-const caller = { deadline: Infinity, isGone: () => false, address: () => '', authorization: [] };
+const caller = {
+  deadline: Infinity,
+  isGone: () => false,
+  address: () => '',
+  certificateName: () => undefined,
+  authorization: [],
+};
 const OPEN = new Access(
   { authenticate: () => Promise.resolve(), mayWatch: () => Promise.resolve('yes') },
   false,

@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromRedis, holdForRedis } from './redis-away.js';
 
-const caller = { deadline: Infinity, isGone: () => false, address: () => '', authorization: [] };
+const caller = {
+  deadline: Infinity,
+  isGone: () => false,
+  address: () => '',
+  certificateName: () => undefined,
+  authorization: [],
+};
 const failures: Error[] = [];
 const hold = (holdMs: number) => ({
   holdMs,

@@ -31,6 +31,7 @@ const as = (authorization?: string): Caller => ({
   deadline: Infinity,
   isGone: () => false,
   address: () => '',
+  certificateName: () => undefined,
   authorization: authorization === undefined ? [] : [authorization],
 });
 

@@ -16,7 +16,13 @@ describe('a question for a job', () => {
   let onAsk: () => void;
   let reads: number;
   let refusal: string | undefined;
-  const caller: Caller = { deadline: Infinity, isGone: () => false, address: () => '', authorization: [] };
+  const caller: Caller = {
+    deadline: Infinity,
+    isGone: () => false,
+    address: () => '',
+    certificateName: () => undefined,
+    authorization: [],
+  };
 
   beforeEach(async () => {
     store = new MemoryJobStore();

@@ -16,16 +16,19 @@ const ANY_JOB_SET = 'armada-job-service-permission-check';
  * credentials. Errors tell the status alone, since Armada's words may repeat what the caller sent.
  */
 export class PermissionProbe implements ArmadaPermissions {
-  constructor(private readonly channels: ChannelPool) {}
+  constructor(
+    private readonly channels: ChannelPool,
+    private readonly deadlineMs = DEADLINE_MS,
+  ) {}
 
   async authenticates(authorization: string | undefined): Promise<'yes' | 'bad-credentials'> {
     try {
-      await callUnary(this.channels, EventService.health, {}, DEADLINE_MS, metadataOf(authorization));
+      await callUnary(this.channels, EventService.health, {}, this.deadlineMs, metadataOf(authorization));
       return 'yes';
     } catch (error) {
       const { code } = error as ServiceError;
       if (code === status.UNAUTHENTICATED) return 'bad-credentials';
-      throw noVerdict(code);
+      throw this.noVerdict(code);
     }
   }
 
@@ -41,7 +44,7 @@ export class PermissionProbe implements ArmadaPermissions {
       case status.UNAUTHENTICATED:
         return 'bad-credentials';
       default:
-        throw noVerdict(code);
+        throw this.noVerdict(code);
     }
   }
 
@@ -63,7 +66,7 @@ export class PermissionProbe implements ArmadaPermissions {
         responseDeserialize,
         request,
         metadataOf(authorization),
-        { deadline: Date.now() + DEADLINE_MS },
+        { deadline: Date.now() + this.deadlineMs },
       );
       return await new Promise((resolve) => {
         call.on('status', ({ code }: StatusObject) => resolve(code));
@@ -79,18 +82,18 @@ export class PermissionProbe implements ArmadaPermissions {
       release();
     }
   }
+
+  private noVerdict(code: status): Error {
+    return new Error(
+      code === status.DEADLINE_EXCEEDED
+        ? `no answer within ${this.deadlineMs / 1000} s`
+        : `the check ended with ${status[code]}`,
+    );
+  }
 }
 
 function metadataOf(authorization: string | undefined): Metadata {
   const metadata = new Metadata();
   if (authorization !== undefined) metadata.set('authorization', authorization);
   return metadata;
-}
-
-function noVerdict(code: status): Error {
-  return new Error(
-    code === status.DEADLINE_EXCEEDED
-      ? `no answer within ${DEADLINE_MS / 1000} s`
-      : `the check ended with ${status[code]}`,
-  );
 }

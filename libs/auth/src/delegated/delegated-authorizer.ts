@@ -107,10 +107,11 @@ export class DelegatedAuthorizer implements Authorizer {
   /** Whole milliseconds; 0 where the token has ended and Armada took it still. */
   private lifetimeOf(verdict: ArmadaVerdict, authorization: string | undefined): number {
     const { verdictTtlMs, refusalTtlMs, clock } = this.options;
-    if (verdict === 'no-queue') return Math.min(NO_QUEUE_MS, refusalTtlMs);
-    if (verdict !== 'yes') return refusalTtlMs;
+    if (verdict === 'bad-credentials') return refusalTtlMs;
+    // A no says, too, that the credential is somebody's, and must not outlive it either.
     const left = (expiryOf(authorization) ?? Infinity) - clock.wall();
-    return Math.max(0, Math.floor(Math.min(verdictTtlMs, left)));
+    const most = { yes: verdictTtlMs, no: refusalTtlMs, 'no-queue': Math.min(NO_QUEUE_MS, refusalTtlMs) };
+    return Math.max(0, Math.floor(Math.min(most[verdict], left)));
   }
 }
 

@@ -1,0 +1,144 @@
+import { anonymous, fixedIdentity, withoutTls } from '@ajs/armada-credentials';
+import { Queue } from '@ajs/contracts/api/submit';
+import { FakeArmada, eventually } from '@ajs/testing';
+import { PermissionProbe, createArmadaClient, createForwardingChannels, type ArmadaClient } from './index.js';
+import type { ChannelPool } from './channel-pool.js';
+
+const ALICE = 'Bearer token-of-alice';
+const OURS = 'Bearer token-of-ours';
+const EVENTS = '/api.Event/GetJobSetEvents';
+const HEALTH = '/api.Event/Health';
+const GET_QUEUE = '/api.QueueService/GetQueue';
+
+let armada: FakeArmada;
+let channels: ChannelPool;
+let probe: PermissionProbe;
+let clients: ArmadaClient[];
+
+beforeEach(async () => {
+  armada = new FakeArmada();
+  armada.security.rules = {
+    bearerTokens: {
+      'token-of-alice': { name: 'alice' },
+      'token-of-ours': { name: 'ours', groups: ['admins'] },
+    },
+    watchAllGroups: ['admins'],
+  };
+  armada.state.queues.letWatch('hers', { users: ['alice'] });
+  armada.state.queues.add('other');
+  const address = await armada.listen('127.0.0.1:0');
+  channels = createForwardingChannels(withoutTls(address), 65_536);
+  probe = new PermissionProbe(channels);
+  clients = [];
+});
+afterEach(() => {
+  channels.close();
+  for (const client of clients) client.close();
+  armada.stop();
+});
+
+describe('what Armada lets a caller do', () => {
+  it.each([
+    ['may watch: yes', ALICE, 'hers', 'yes'],
+    ['may not: no', ALICE, 'other', 'no'],
+    ['no such queue', ALICE, 'nope', 'no-queue'],
+    ['a credential of nobody', 'Bearer x', 'hers', 'bad-credentials'],
+    ['no credential', undefined, 'hers', 'bad-credentials'],
+  ])('is what a read of the queue ends with: %s', async (_, authorization, queue, verdict) => {
+    expect(await probe.mayWatch(authorization, queue)).toBe(verdict);
+  });
+
+  it('begins with being somebody', async () => {
+    expect(await probe.authenticates(ALICE)).toBe('yes');
+    expect(await probe.authenticates('Bearer x')).toBe('bad-credentials');
+    expect(await probe.authenticates(undefined)).toBe('bad-credentials');
+  });
+
+  it('is asked for with exactly what the caller sent, or with nothing', async () => {
+    const odd = 'bEaReR  spaces=and+all/of.it==';
+    for (const authorization of [ALICE, odd, undefined]) {
+      await probe.authenticates(authorization);
+      await probe.mayWatch(authorization, 'hers');
+      expect(armada.calls.countsOf(authorization)).toEqual({ [HEALTH]: 1, [EVENTS]: 1 });
+    }
+    expect(armada.calls.all()).toEqual({ [HEALTH]: 3, [EVENTS]: 3 });
+    expect(armada.calls.metadata(EVENTS).map((metadata) => metadata.get('authorization'))).toEqual([
+      [ALICE],
+      [odd],
+      [],
+    ]);
+  });
+
+  it('leaves nothing open', async () => {
+    await probe.mayWatch(ALICE, 'hers');
+    await eventually('the read has ended', () => armada.events.streams === 0);
+  });
+});
+
+describe('no verdict', () => {
+  it('comes of any other status, which is told without its words', async () => {
+    armada.security.hasReadQueues = false;
+    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check ended with INTERNAL$/);
+    armada.faults.set({ unavailable: true });
+    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check ended with UNAVAILABLE$/);
+    await expect(probe.authenticates(ALICE)).rejects.toThrow(/^the check ended with UNAVAILABLE$/);
+  });
+
+  it('comes where there is no answer in time', async () => {
+    armada.faults.set({ hang: true });
+    const hasty = new PermissionProbe(channels, 100);
+    await expect(hasty.mayWatch(ALICE, 'hers')).rejects.toThrow('no answer within 0.1 s');
+  });
+
+  it('comes where Armada is away', async () => {
+    armada.stop();
+    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check ended with UNAVAILABLE$/);
+  });
+});
+
+describe('whom a queue lets watch', () => {
+  const grantsAs = async (identity = fixedIdentity(OURS)) => {
+    const client = createArmadaClient({
+      transport: withoutTls(await armada.listen('127.0.0.1:0')),
+      identity,
+      largestMessageBytes: 65_536,
+      callsPerSecond: 100,
+      counter: { unknownKind: () => undefined, malformed: () => undefined },
+    });
+    clients.push(client);
+    return client.queueGrants;
+  };
+
+  it('is read as us: owners and who has the verb watch, and nobody else', async () => {
+    const subjects = (name: string) => [
+      { kind: 'User', name },
+      { kind: 'Group', name: `${name}-team` },
+    ];
+    armada.state.queues.create({
+      ...Queue.decode(new Uint8Array()),
+      name: 'owned',
+      userOwners: ['owner'],
+      groupOwners: ['owners'],
+      permissions: [
+        { subjects: subjects('watcher'), verbs: ['submit', 'watch'] },
+        { subjects: subjects('submitter'), verbs: ['submit'] },
+      ],
+    });
+    const grants = await grantsAs();
+    expect(await grants.watchersOf('owned')).toEqual({
+      users: ['watcher', 'owner'],
+      groups: ['watcher-team', 'owners'],
+    });
+    expect(armada.calls.countsOf(OURS)).toEqual({ [GET_QUEUE]: 1 });
+  });
+
+  it('is nobody where there is no such queue', async () => {
+    expect(await (await grantsAs()).watchersOf('nope')).toBeUndefined();
+  });
+
+  it('is told as not known, and why, where Armada does not say', async () => {
+    await expect((await grantsAs(anonymous)).watchersOf('hers')).rejects.toThrow('UNAUTHENTICATED');
+    armada.faults.set({ unavailable: true });
+    await expect((await grantsAs()).watchersOf('hers')).rejects.toThrow('UNAVAILABLE');
+  });
+});

@@ -1,0 +1,63 @@
+import { AuthError } from './index.js';
+import { Checks } from './checks.js';
+
+let now = 0;
+const clock = { monotonic: () => now, wall: () => 0 };
+const limits = { strangers: { perSecond: 4, atOnce: 2 }, known: { perSecond: 100, atOnce: 100 } };
+
+/** A check that ends when it is told to. */
+function check() {
+  const begun: ((value: string) => void)[] = [];
+  return { begun, run: () => new Promise<string>((resolve) => begun.push(resolve)) };
+}
+
+describe('checks', () => {
+  let checks: Checks<string>;
+  beforeEach(() => {
+    now = 0;
+    checks = new Checks(limits, clock);
+  });
+
+  it('of one thing at one time are one, and a later one is another', async () => {
+    const { begun, run } = check();
+    const both = [checks.run('a', false, run), checks.run('a', false, run)];
+    expect(begun).toHaveLength(1);
+    begun[0]?.('yes');
+    expect(await Promise.all(both)).toEqual(['yes', 'yes']);
+    const later = checks.run('a', false, run);
+    begun[1]?.('no');
+    expect(await later).toBe('no');
+  });
+
+  it('that fail, fail for all who wait, and are not remembered', async () => {
+    const failing = () => Promise.reject(new Error('away'));
+    const both = [checks.run('a', false, failing), checks.run('a', false, failing)];
+    for (const one of both) await expect(one).rejects.toThrow('away');
+    expect(await checks.run('a', false, () => Promise.resolve('yes'))).toBe('yes');
+  });
+
+  it('are so many at a time, and the next is refused at once', async () => {
+    const { begun, run } = check();
+    const [first] = ['a', 'b'].map((key) => checks.run(key, false, run));
+    const refused = checks.run('c', false, run);
+    await expect(refused).rejects.toThrow(AuthError);
+    await expect(refused).rejects.toMatchObject({ kind: 'unavailable' });
+    begun[0]?.('yes');
+    await first;
+    void checks.run('c', false, run);
+    expect(begun).toHaveLength(3);
+  });
+
+  it('are so many a second, of those who are not known', async () => {
+    const one = (key: string, known = false) => checks.run(key, known, () => Promise.resolve('yes'));
+    for (const key of ['a', 'b', 'c', 'd']) await one(key);
+    await expect(one('e')).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(await one('e', true)).toBe('yes');
+    now = 250;
+    expect(await one('f')).toBe('yes');
+    await expect(one('g')).rejects.toMatchObject({ kind: 'unavailable' });
+    now = 1_000_000;
+    for (const key of ['a', 'b', 'c', 'd']) await one(key);
+    await expect(one('e')).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+});

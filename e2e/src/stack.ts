@@ -1,7 +1,7 @@
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import type { JobSetKey } from '@ajs/job-state';
-import { FakeArmada, RedisServer, unary } from '@ajs/testing';
-import { Client, credentials, type CallOptions, type Metadata } from '@grpc/grpc-js';
+import { FakeArmada, RedisServer, unary, type UnaryOptions } from '@ajs/testing';
+import { Client, credentials, type Metadata } from '@grpc/grpc-js';
 import { AppProcess } from './app-process.js';
 
 export interface Told {
@@ -82,7 +82,7 @@ export async function poll(
   client: Client,
   { queue, jobSetId }: JobSetKey,
   jobId: string,
-  options: CallOptions = {},
+  options: UnaryOptions = {},
 ): Promise<Told> {
   const { answer, trailers } = await unary(
     client,

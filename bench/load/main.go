@@ -16,7 +16,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -82,6 +84,8 @@ func main() {
 	seconds := flag.Float64("seconds", 5, "for how long")
 	batchSize := flag.Int("batch", 0, "ids in one call of an api.Jobs method; 0: calls are legacy polls")
 	state := flag.Int("state", -1, "the state that every answer must have; -1: answers are not looked at")
+	authorization := flag.String("authorization", "", "sent with every call")
+	ca := flag.String("ca", "", "file with the certificate that the server's comes from; without it there is no TLS")
 	flag.Parse()
 
 	var jobIDs []string
@@ -99,9 +103,16 @@ func main() {
 			requests = append(requests, batch(jobIDs[i+1-*batchSize:i+1]))
 		}
 	}
+	transport := insecure.NewCredentials()
+	if *ca != "" {
+		var err error
+		if transport, err = credentials.NewClientTLSFromFile(*ca, ""); err != nil {
+			fail(err)
+		}
+	}
 	var clients []*grpc.ClientConn
 	for i := 0; i < *connections; i++ {
-		client, err := grpc.NewClient(*target, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		client, err := grpc.NewClient(*target, grpc.WithTransportCredentials(transport),
 			grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
 		if err != nil {
 			fail(err)
@@ -112,6 +123,9 @@ func main() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(*seconds*float64(time.Second)))
 	defer cancel()
+	if *authorization != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", *authorization)
+	}
 	var next, answered atomic.Int64
 	latencies := make([][]float64, *callers)
 	var wait sync.WaitGroup

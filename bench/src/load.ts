@@ -23,6 +23,10 @@ export interface LoadOptions {
   /** The number of the state that every answer must have; left out where answers are not looked at. */
   readonly state?: number;
   readonly seconds: number;
+  /** Sent with every call. */
+  readonly authorization?: string;
+  /** A file with the authority of the server's certificate; without it there is no TLS. */
+  readonly ca?: string;
 }
 
 /** Builds the load generator, which is written in Go so that the client is not the limit; gives its path. */
@@ -51,11 +55,13 @@ export function buildLoadGenerator(): string {
 
 /** Polls jobs as fast as 64 concurrent calls over 4 connections can. Rejects if an answer is an error or not as it must be. */
 export async function load(options: LoadOptions): Promise<Load> {
-  const { binary, port, jobSet, jobIds, method, batch, state, seconds } = options;
+  const { binary, port, jobSet, jobIds, method, batch, state, seconds, authorization, ca } = options;
   const args = ['--target', `127.0.0.1:${port}`, '--seconds', `${seconds}`];
   args.push('--queue', jobSet.queue, '--job-set', jobSet.jobSetId);
   if (method !== undefined) args.push('--method', `/${method}`);
   if (batch !== undefined) args.push('--batch', `${batch}`);
+  if (authorization !== undefined) args.push('--authorization', authorization);
+  if (ca !== undefined) args.push('--ca', ca);
   if (state !== undefined) args.push('--state', `${state}`);
   const child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const closed = once(child, 'close');

@@ -9,11 +9,13 @@ import { benchJobsApi } from './jobs-api.js';
 import { benchLatency } from './latency.js';
 import { benchPassThrough } from './pass-through.js';
 import { benchPolls } from './polls.js';
+import { benchSecurity } from './security.js';
 import { benchThroughput } from './throughput.js';
 
 const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>> = {
   polls: benchPolls,
   'jobs-api': benchJobsApi,
+  security: benchSecurity,
   'pass-through': benchPassThrough,
   throughput: benchThroughput,
   latency: benchLatency,

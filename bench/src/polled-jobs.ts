@@ -12,6 +12,8 @@ export interface PolledJobs {
   /** Jobs that run, and as many others that have ended. */
   readonly running: readonly string[];
   readonly ended: readonly string[];
+  /** Starts another query on the same jobs; resolves to its port. */
+  readonly startQuery: (env: Readonly<Record<string, string>>) => Promise<number>;
 }
 
 /** Makes so many jobs that run, and as many that have ended, known to a query that is followed by an idle ingester, and measures. */
@@ -25,8 +27,12 @@ export async function withPolledJobs<T>(
     const followed = await followAll(store, { jobSets: 1, jobs: 2 * jobs, running: jobs });
     stops.push(followed.stop);
     const env = { REDIS_URL: store.server.url, ARMADA_URL: followed.armada };
-    const query = await startApp('query', env);
-    stops.push(() => query.child.stop());
+    const startQuery: PolledJobs['startQuery'] = async (more) => {
+      const query = await startApp('query', { ...env, ...more });
+      stops.push(() => query.child.stop());
+      return Number(query.told['grpcPort']);
+    };
+    const queryPort = await startQuery({});
     const echo = await Child.start(
       'dist/bench/main.js',
       ['--role', 'echo'],
@@ -36,7 +42,8 @@ export async function withPolledJobs<T>(
     stops.push(() => echo.child.stop());
     const ids = Array.from({ length: 2 * jobs }, (_, n) => jobIdOf(n));
     return await measure({
-      queryPort: Number(query.told['grpcPort']),
+      queryPort,
+      startQuery,
       echoPort: echo.told.listening,
       jobSet: jobSetOf(0),
       running: ids.slice(0, jobs),

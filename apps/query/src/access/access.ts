@@ -6,10 +6,14 @@ import {
   type Credential,
   type Verdict,
 } from '@ajs/auth';
+import { BoundedCache } from '@ajs/job-store';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
 import { EVERY_RIGHT, type JobRights } from './job-rights.js';
+
+/** Credentials that were found well-formed and are recognised at once, as they came. */
+const RECOGNISED = 1_000;
 
 type Who = Pick<Caller, 'authorization' | 'certificateName'>;
 
@@ -19,6 +23,9 @@ type Who = Pick<Caller, 'authorization' | 'certificateName'>;
  * is no verdict.
  */
 export class Access {
+  /** A credential comes with each poll, thousands of times a second, and is a kilobyte long: it is looked at once. */
+  private readonly recognised = new BoundedCache<string, Credential>(RECOGNISED);
+
   constructor(
     private readonly authorizer: Authorizer,
     /** Whether `api.Jobs` asks for the right to watch a job's queue, or is content with somebody who is known. */
@@ -34,7 +41,7 @@ export class Access {
 
   /** What the caller may be told of jobs that it asks for by id alone; it is authenticated already. */
   async toJobs(who: Who): Promise<JobRights> {
-    const credential = credentialOf(who);
+    const credential = this.credentialOf(who);
     await told(this.authorizer.authenticate(credential));
     if (!this.jobsNeedWatch) return EVERY_RIGHT;
     return {
@@ -52,17 +59,23 @@ export class Access {
   }
 
   private verdictOn(who: Who, queue: string): Promise<Verdict> {
-    return told(this.authorizer.mayWatch(credentialOf(who), queue));
+    return told(this.authorizer.mayWatch(this.credentialOf(who), queue));
   }
-}
 
-function credentialOf({ authorization: values, certificateName }: Who): Credential {
-  try {
-    const authorization = acceptAuthorization(values);
+  /** The same object for the same authorization, while it is recognised. */
+  private credentialOf({ authorization: values, certificateName }: Who): Credential {
+    const [value] = values;
     // Who sends credentials is to be known by them.
-    return { authorization, certificateName: authorization === undefined ? certificateName() : undefined };
-  } catch (error) {
-    throw toRpcError(error);
+    if (value === undefined) return { authorization: undefined, certificateName: certificateName() };
+    const known = values.length === 1 ? this.recognised.peek(value as string) : undefined;
+    if (known !== undefined) return known;
+    try {
+      const credential = { authorization: acceptAuthorization(values) };
+      this.recognised.set(value as string, credential);
+      return credential;
+    } catch (error) {
+      throw toRpcError(error);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { expiryOf } from '../shown-credential.js';
 import { Checks } from '../checks.js';
@@ -36,38 +37,35 @@ export class DelegatedAuthorizer implements Authorizer {
     this.checks = new Checks(LIMITS, options.clock);
   }
 
-  async authenticate({ authorization }: Credential): Promise<void> {
-    if ((await this.find(authorization, undefined)) === 'bad-credentials')
-      throw badCredentials(authorization);
+  async authenticate(credential: Credential): Promise<void> {
+    if ((await this.find(credential, undefined)) === 'bad-credentials') throw badCredentials(credential);
   }
 
-  async mayWatch({ authorization }: Credential, queue: string): Promise<Verdict> {
-    const verdict = await this.find(authorization, queue);
-    if (verdict === 'bad-credentials') throw badCredentials(authorization);
+  async mayWatch(credential: Credential, queue: string): Promise<Verdict> {
+    const verdict = await this.find(credential, queue);
+    if (verdict === 'bad-credentials') throw badCredentials(credential);
     return verdict;
   }
 
-  private find(
-    authorization: string | undefined,
-    queue: string | undefined,
-  ): ArmadaVerdict | Promise<ArmadaVerdict> {
-    const credentialKey = keyOf(authorization, undefined);
+  private find(credential: Credential, queue: string | undefined): ArmadaVerdict | Promise<ArmadaVerdict> {
+    const credentialKey = keyOf(credential, undefined);
     const ofCredential = this.kept.get(credentialKey);
     if (ofCredential === 'bad-credentials') return ofCredential;
-    const key = keyOf(authorization, queue);
+    const key = keyOf(credential, queue);
     const kept = queue === undefined ? ofCredential : this.kept.get(key);
     if (kept !== undefined) return kept;
-    return this.checks.run(key, this.kept.wasGood(credentialKey), () => this.check(authorization, queue));
+    return this.checks.run(key, this.kept.wasGood(credentialKey), () => this.check(credential, queue));
   }
 
-  private async check(authorization: string | undefined, queue: string | undefined): Promise<ArmadaVerdict> {
+  private async check(credential: Credential, queue: string | undefined): Promise<ArmadaVerdict> {
+    const { authorization } = credential;
     const { armada, shared, redisFailed } = this.options;
     const known = await shared?.find(authorization, queue).catch((error: Error) => {
       redisFailed(error);
       return undefined;
     });
     if (known !== undefined) {
-      this.keep(authorization, queue, known.verdict, known.forMs);
+      this.keep(credential, queue, known.verdict, known.forMs);
       return known.verdict;
     }
     const asked =
@@ -79,7 +77,7 @@ export class DelegatedAuthorizer implements Authorizer {
       );
     });
     const forMs = this.lifetimeOf(verdict, authorization);
-    this.keep(authorization, queue, verdict, forMs);
+    this.keep(credential, queue, verdict, forMs);
     if (verdict !== 'no-queue' && forMs >= 1) {
       const subject = verdict === 'bad-credentials' ? undefined : queue;
       shared?.share(authorization, subject, { verdict, forMs }).catch(redisFailed);
@@ -89,19 +87,19 @@ export class DelegatedAuthorizer implements Authorizer {
 
   /** A verdict on a queue says of the credential, too, whether it is somebody's. */
   private keep(
-    authorization: string | undefined,
+    credential: Credential,
     queue: string | undefined,
     verdict: ArmadaVerdict,
     forMs: number,
   ): void {
-    const credentialKey = keyOf(authorization, undefined);
+    const credentialKey = keyOf(credential, undefined);
     if (verdict === 'bad-credentials') {
       this.kept.keep(credentialKey, verdict, 'bad', forMs);
       return;
     }
     this.kept.keep(credentialKey, 'yes', 'good', forMs);
     if (queue !== undefined)
-      this.kept.keep(keyOf(authorization, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
+      this.kept.keep(keyOf(credential, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
   }
 
   /** Whole milliseconds; 0 where the token has ended and Armada took it still. */
@@ -115,13 +113,21 @@ export class DelegatedAuthorizer implements Authorizer {
   }
 }
 
-/** A credential holds no line feed. */
-function keyOf(authorization: string | undefined, queue: string | undefined): string {
-  const ofCredential = authorization ?? '';
-  return queue === undefined ? ofCredential : `${ofCredential}\n${queue}`;
+const digests = new WeakMap<Credential, string>();
+
+/** No credential is kept here, nor compared again and again: they are long. */
+function keyOf(credential: Credential, queue: string | undefined): string {
+  let digest = digests.get(credential);
+  if (digest === undefined) {
+    digest = createHash('sha256')
+      .update(credential.authorization ?? '')
+      .digest('base64');
+    digests.set(credential, digest);
+  }
+  return queue === undefined ? digest : `${digest} ${queue}`;
 }
 
-function badCredentials(authorization: string | undefined): AuthError {
+function badCredentials({ authorization }: Credential): AuthError {
   return new AuthError(
     'unauthenticated',
     authorization === undefined

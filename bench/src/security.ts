@@ -1,0 +1,65 @@
+import { CertificateAuthority } from '@ajs/testing';
+import { median, thousands, type Figure } from './figure.js';
+import { buildLoadGenerator, load } from './load.js';
+import { withPolledJobs } from './polled-jobs.js';
+
+const AIMS = { delegated: 0.9, tls: 0.6 };
+// Of jobservice.JobServiceResponse.
+const RUNNING = 2;
+
+/** As long as a token with some groups in it is. It is not verified here: Armada is asked, once. */
+const TOKEN = [
+  'header',
+  { sub: 'bench', groups: Array.from({ length: 50 }, (_, i) => `group-${i}`) },
+  'x'.repeat(256),
+]
+  .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+  .join('.');
+
+/** What it costs to ask who callers are, and to serve them with TLS: legacy polls of running jobs, by turns. */
+export async function benchSecurity(quick: boolean): Promise<Figure[]> {
+  const [jobs, rounds, seconds] = quick ? [1_000, 2, 1] : [10_000, 7, 3];
+  const binary = buildLoadGenerator();
+  const authority = await CertificateAuthority.create();
+  try {
+    const served = await authority.sign(['localhost', '127.0.0.1']);
+    const measured = { anonymous: [] as number[], delegated: [] as number[], tls: [] as number[] };
+    await withPolledJobs(jobs, async ({ queryPort, startQuery, jobSet, running }) => {
+      const delegatedPort = await startQuery({ AUTH_MODE: 'delegated' });
+      const tlsPort = await startQuery({
+        QUERY_TLS_CERT_FILE: served.certFile,
+        QUERY_TLS_KEY_FILE: served.keyFile,
+      });
+      const common = { binary, jobSet, jobIds: running, state: RUNNING, seconds };
+      // Once for nothing: code is compiled, verdicts, connections and caches are warm.
+      for (let round = 0; round <= rounds; round++) {
+        const speeds = {
+          anonymous: await load({ ...common, port: queryPort }),
+          delegated: await load({ ...common, port: delegatedPort, authorization: `Bearer ${TOKEN}` }),
+          tls: await load({ ...common, port: tlsPort, ca: authority.certFile }),
+        };
+        if (round === 0) continue;
+        for (const name of ['anonymous', 'delegated', 'tls'] as const)
+          measured[name].push(speeds[name].callsPerSecond);
+      }
+    });
+    const figure = (what: string, name: 'delegated' | 'tls'): Figure => {
+      const ratio = median(measured[name].map((speed, i) => speed / (measured.anonymous[i] ?? NaN)));
+      return {
+        what,
+        measured: `${thousands(median(measured[name]))}/s, ${ratio.toFixed(2)} of anonymous without TLS (${thousands(median(measured.anonymous))}/s)`,
+        aim: `${AIMS[name]} of anonymous`,
+        met: ratio >= AIMS[name],
+      };
+    };
+    return [
+      figure(
+        `polls whose callers are known by a token of ${thousands(TOKEN.length)} bytes (delegated, verdicts warm)`,
+        'delegated',
+      ),
+      figure('polls with TLS, anonymous', 'tls'),
+    ];
+  } finally {
+    authority.remove();
+  }
+}

@@ -82,7 +82,7 @@ describe('how jobs have ended, by Armada itself', () => {
       key: KEY,
       sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
       source: armada.events,
-      lease: { isHeld: () => true },
+      lease: { isHeld: () => true, whenHeld: () => Promise.resolve() },
       observer: {
         turnStarted: ignore,
         turnEnded: ignore,

@@ -3,6 +3,7 @@ import { eventually } from '@ajs/testing';
 import type { StreamEnd } from './event-source.js';
 import { FOLLOW_TIMING, Follower, type FollowTiming } from './follower.js';
 import { LeaseLostError } from './lease.js';
+import { ScriptedLease } from './scripted-lease.js';
 import { scriptedReconciler } from './scripted-ends.js';
 import { ScriptedSource, aMessage, running, type OpenedStream } from './scripted-source.js';
 
@@ -18,7 +19,7 @@ function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
   const { reconciler, armada } = scriptedReconciler();
   const store = new MemoryJobStore();
   const source = new ScriptedSource();
-  const lease = { held: true, isHeld: () => lease.held };
+  const lease = new ScriptedLease();
   const ends: [kind: string, inARow: number][] = [];
   const stale: unknown[] = [];
   const follower = new Follower({

@@ -85,16 +85,16 @@ export class Follower {
     return this.intake?.unfinished ?? 0;
   }
 
-  /** Follows until {@link stop} is called (resolves) or the lease is lost (rejects with LeaseLostError). */
+  /** Follows until {@link stop} is called (resolves) or the lease is lost for good (rejects with LeaseLostError). */
   async run(): Promise<void> {
     const ticks = setInterval(() => this.tick(), TICK_MS);
     try {
       while (!this.stopping.signal.aborted) {
+        await this.options.lease.whenHeld();
         try {
           await this.session();
         } catch (error) {
           if (error instanceof LeaseLostError) throw error;
-          if (!this.options.lease.isHeld()) throw new LeaseLostError();
           if (error instanceof StaleWriterError) this.options.observer.staleWriter(this.options.key);
           else this.options.observer.writeFailed(this.options.key, error as Error);
           await this.pause(this.retry.next());
@@ -150,6 +150,7 @@ export class Follower {
 
   private async follow(intake: Intake): Promise<void> {
     while (this.goesOn(intake)) {
+      await this.options.lease.whenHeld();
       this.phase = 'reading';
       let end = await this.read(intake);
       if (!this.goesOn(intake)) return;
@@ -251,7 +252,7 @@ export class Follower {
 
   private tick(): void {
     const intake = this.intake;
-    if (intake === undefined || this.stopping.signal.aborted) return;
+    if (intake === undefined || this.stopping.signal.aborted || !this.options.lease.isHeld()) return;
     const now = performance.now();
     const { contactEvery, silenceCheck, askSpacing, watchLag } = this.options.timing;
     if (now - this.contactAt >= contactEvery) this.contact();

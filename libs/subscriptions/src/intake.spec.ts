@@ -3,6 +3,7 @@ import { eventually } from '@ajs/testing';
 import type { FollowObserver } from './follow-observer.js';
 import { Intake } from './intake.js';
 import { LeaseLostError } from './lease.js';
+import { ScriptedLease } from './scripted-lease.js';
 import { aMessage, running } from './scripted-source.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -52,7 +53,7 @@ async function setUp() {
   const holds: boolean[] = [];
   const failures: Error[] = [];
   const writeFailures: Error[] = [];
-  const lease = { held: true, isHeld: () => lease.held };
+  const lease = new ScriptedLease();
   const observer: FollowObserver = {
     turnStarted: ignore,
     turnEnded: ignore,

@@ -12,7 +12,7 @@ import { StaleWriterError, type JobSetWriter, type SubscriptionReport } from '@a
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
 import type { FollowObserver } from './follow-observer.js';
-import { LeaseLostError, type Lease } from './lease.js';
+import type { Lease } from './lease.js';
 
 /** Messages written at once. Larger batches are not faster, and hold Redis for longer. */
 const BATCH = 500;
@@ -34,7 +34,7 @@ export interface IntakeOptions {
 
 /**
  * What stands between the streams of one job set and its writer: takes messages in any overlap, keeps one order, writes
- * them in batches as fast as Redis takes them and no faster, and says the job set is level only once that is in Redis.
+ * them in batches as fast as Redis takes them and no faster, not at all while the lease is not held, and says the job set is level only once that is in Redis.
  */
 export class Intake {
   private readonly backoff = new Backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
@@ -80,7 +80,7 @@ export class Intake {
     this.accepted++;
     this.lastAcceptedAt = performance.now();
     this.queue.push(message);
-    if (!this.held && this.queue.length >= TOO_MANY) this.setHeld(true);
+    if (this.queue.length >= TOO_MANY) this.setHeld(true);
     this.pump();
   }
 
@@ -153,7 +153,7 @@ export class Intake {
         this.due = false;
         await this.write(messages);
         this.queue.splice(0, messages.length);
-        if (this.held && this.queue.length <= FEW_ENOUGH) this.setHeld(false);
+        if (this.queue.length <= FEW_ENOUGH) this.setHeld(false);
       }
     } finally {
       // In one step with the last look at the queue: what comes later pumps again.
@@ -170,7 +170,10 @@ export class Intake {
     let repaired: string[] = [];
     let stale: StaleWriterError | undefined;
     for (;;) {
-      if (!lease.isHeld()) throw new LeaseLostError();
+      if (!lease.isHeld()) {
+        this.setHeld(true);
+        await lease.whenHeld();
+      }
       try {
         // Somebody else wrote: something learned leaves the job set where it stood, and the same batch is folded again.
         if (stale !== undefined && !(await writer.reload())) throw stale;
@@ -198,6 +201,8 @@ export class Intake {
           continue;
         }
         observer.writeFailed(writer.key, error as Error);
+        // What waits in memory while nothing can be written is what has been read already.
+        this.setHeld(true);
         await sleep(this.backoff.next(), undefined, { signal: this.stopping.signal });
       }
     }
@@ -224,6 +229,7 @@ export class Intake {
   }
 
   private setHeld(held: boolean): void {
+    if (held === this.held) return;
     this.held = held;
     this.options.hold(held);
   }

@@ -1,4 +1,4 @@
-import type { Lease } from './lease.js';
+import type { LeaseTerm } from './lease.js';
 
 /**
  * A lease ends after this time without renewal: how long a killed replica's job sets wait, and how long a replica may
@@ -41,7 +41,7 @@ export class Leases {
    * Takes the lease of a turn that BullMQ has just given us: when that was is not known, so it counts from a renewal of its
    * own. `undefined` where it is not ours any more. `lost` is called once if it runs out before it is given back.
    */
-  async take(turnId: string, token: string, lost: () => void): Promise<Lease | undefined> {
+  async take(turnId: string, token: string, lost: () => void): Promise<LeaseTerm | undefined> {
     const sentAt = this.now();
     const refused = await this.renew([turnId], [token], LEASE_MS);
     if (refused.length > 0) return undefined;

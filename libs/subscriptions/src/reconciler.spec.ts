@@ -12,6 +12,7 @@ import { Intake } from './intake.js';
 import { NoJobEndsError } from './job-ends.js';
 import type { Reconciler } from './reconciler.js';
 import { HOUR, scriptedReconciler } from './scripted-ends.js';
+import { ScriptedLease } from './scripted-lease.js';
 
 const ignore = (): void => undefined;
 const stops: (() => unknown)[] = [];
@@ -80,7 +81,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     const writer = await store.open(key);
     const intake = new Intake({
       writer,
-      lease: { isHeld: () => true },
+      lease: new ScriptedLease(),
       observer: {
         turnStarted: ignore,
         turnEnded: ignore,

@@ -6,11 +6,12 @@ import type { Demand } from './demand.js';
 import type { EventSource } from './event-source.js';
 import type { FollowObserver } from './follow-observer.js';
 import { Follower, type FollowTiming } from './follower.js';
-import { LeaseLostError } from './lease.js';
+import { LeaseLostError, TurnLease } from './lease.js';
 import { LEASE_MS, Leases } from './leases.js';
 import { isWanted, type Lifetime } from './lifetime.js';
 import type { Reconciler } from './reconciler.js';
 import type { Replicas } from './replicas.js';
+import { SuspendedTurns } from './suspended-turns.js';
 import { WORK_QUEUE, turnIdOf, type TurnData } from './work-queue.js';
 
 /** With 0 a worker would take its own turn again before it has let go of it. */
@@ -41,7 +42,12 @@ export interface TurnsOptions {
 
 interface Turn {
   readonly follower: Follower;
-  readonly end: (why: Ending) => void;
+  readonly lease: TurnLease;
+  /** Resolves when nothing of it runs any more. */
+  readonly run: Promise<void>;
+  /** Ends the turn here: all of it, or with `lost` its lease only. */
+  end: (why: Ending) => void;
+  giveUp: () => void;
 }
 
 /** `done`: nobody asks any more. `hand-over`: another replica is to go on. `lost`: the lease ran out. */
@@ -53,6 +59,7 @@ type Ending = 'done' | 'hand-over' | 'lost';
  */
 export class Turns {
   private readonly running = new Map<string, Turn>();
+  private readonly suspended = new SuspendedTurns<Turn>();
   private readonly leases: Leases;
   private readonly replicas: Replicas;
   private readonly worker: Worker<TurnData, void>;
@@ -104,6 +111,7 @@ export class Turns {
     this.stopping = true;
     await this.worker.pause(true);
     for (const turn of this.running.values()) turn.end('hand-over');
+    this.suspended.giveUpAll();
     await this.worker.close();
     this.leases.close();
     await this.replicas.leave();
@@ -126,27 +134,33 @@ export class Turns {
   private async follow(turnId: string, key: JobSetKey, token: string): Promise<Ending> {
     let end: (why: Ending) => void = () => {};
     const ended = new Promise<Ending>((resolve) => (end = resolve));
-    const lease = await this.leases
-      .take(turnId, token, () => end('lost'))
+    let lost = (): void => end('lost');
+    const term = await this.leases
+      .take(turnId, token, () => lost())
       .catch((error: unknown) => {
         this.options.onError(error as Error);
         return undefined;
       });
-    if (lease === undefined) return 'lost';
-    const { sink, source, observer, reconciler, timing } = this.options;
-    const follower = new Follower({ key, sink, source, lease, observer, reconciler, timing });
-    this.running.set(turnId, { follower, end });
+    if (term === undefined) return 'lost';
+    const turn = this.suspended.take(turnId) ?? this.begin(key);
+    turn.end = end;
+    turn.lease.begin(term);
+    this.running.set(turnId, turn);
     if (this.stopping) end('hand-over');
+    const { observer, sliceMs } = this.options;
     observer.turnStarted(key);
-    const slices = setInterval(() => void this.nextSlice(key, follower, end), this.options.sliceMs);
+    const slices = setInterval(() => void this.nextSlice(key, turn.follower, end), sliceMs);
     try {
-      const run = follower.run().catch((error: unknown) => {
-        if (!(error instanceof LeaseLostError)) this.options.onError(error as Error);
-        end('lost');
-      });
       const why = await ended;
-      follower.stop();
-      await run;
+      if (why === 'lost' && !turn.lease.isOver && !this.stopping) {
+        this.suspended.keep(turnId, turn);
+      } else {
+        turn.follower.stop();
+        // What could not be written by then is read again by whoever is next.
+        lost = () => turn.lease.end();
+        if (!turn.lease.isHeld()) lost();
+        await turn.run;
+      }
       observer.turnEnded(key, why);
       return why;
     } finally {
@@ -154,6 +168,23 @@ export class Turns {
       this.running.delete(turnId);
       this.leases.giveBack(turnId);
     }
+  }
+
+  private begin(key: JobSetKey): Turn {
+    const { sink, source, observer, reconciler, timing } = this.options;
+    const lease = new TurnLease();
+    const follower = new Follower({ key, sink, source, lease, observer, reconciler, timing });
+    const run = follower.run().catch((error: unknown) => {
+      if (!(error instanceof LeaseLostError)) this.options.onError(error as Error);
+      lease.end();
+      turn.end('lost');
+    });
+    const giveUp = (): void => {
+      follower.stop();
+      lease.end();
+    };
+    const turn: Turn = { follower, lease, run, giveUp, end: () => {} };
+    return turn;
   }
 
   /** A slice is over: the turn goes on in place unless nobody asks any more, or another replica has fewer. */

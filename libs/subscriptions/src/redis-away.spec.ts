@@ -1,0 +1,132 @@
+import {
+  RedisJobLister,
+  RedisJobSink,
+  createRedisClient,
+  type ClientRole,
+  type RedisClient,
+} from '@ajs/job-store';
+import { RedisServer, eventually } from '@ajs/testing';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Demand } from './demand.js';
+import type { FollowObserver } from './follow-observer.js';
+import { FOLLOW_TIMING } from './follower.js';
+import { Replicas } from './replicas.js';
+import { scriptedReconciler } from './scripted-ends.js';
+import { ScriptedSource, aMessage, running } from './scripted-source.js';
+import { Turns } from './turns.js';
+import { WorkQueue } from './work-queue.js';
+
+const HOUR = 3_600_000;
+const SETS = Array.from({ length: 20 }, (_, n) => ({ queue: 'q', jobSetId: `s${n}` }));
+const ignore = (): void => undefined;
+
+let server: RedisServer;
+let redis: RedisClient;
+const cleanups: (() => unknown)[] = [];
+
+beforeEach(async () => {
+  server = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always']);
+  cleanups.push(() => server.stop());
+  redis = connect('writer');
+});
+
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+});
+
+function connect(role: ClientRole): RedisClient {
+  const client = createRedisClient({ kind: 'single', url: server.url }, role, ignore);
+  cleanups.push(() => client.disconnect());
+  return client;
+}
+
+/** Waits for it, though not for ever. */
+const within = (work: Promise<void>): Promise<void> => Promise.race([work, sleep(1_000)]);
+
+/** One ingester's turns, over a source that is fed by hand. */
+function replica() {
+  const source = new ScriptedSource();
+  const ended: string[] = [];
+  const observer: FollowObserver = {
+    turnStarted: ignore,
+    turnEnded: (_, why) => ended.push(why),
+    streamEnded: ignore,
+    applied: ignore,
+    staleWriter: ignore,
+    reloading: ignore,
+    writeFailed: ignore,
+  };
+  const turns = new Turns({
+    connection: connect('work-queue'),
+    sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+    source,
+    demand: new Demand(redis),
+    replicas: (held) => new Replicas(redis, 'a', held, ignore),
+    observer,
+    reconciler: scriptedReconciler().reconciler,
+    lifetime: { followFor: HOUR, followUnfinishedFor: HOUR, keepFor: HOUR },
+    timing: { ...FOLLOW_TIMING, silenceCheck: HOUR },
+    sliceMs: HOUR,
+    maxTurns: 100,
+    onError: ignore,
+  });
+  turns.start();
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= turns.stop());
+  // Where Redis does not answer it never ends; what lies under it is taken away then, as the application does.
+  cleanups.push(() => within(stop().catch(ignore)));
+  return { turns, stop, source, ended };
+}
+
+/** A replica that watches all job sets. */
+async function watching() {
+  const { turns, stop, source, ended } = replica();
+  const demand = new Demand(redis);
+  for (const key of SETS) await demand.note(key);
+  const workQueue = new WorkQueue(connect('work-queue'), ignore);
+  cleanups.push(() => workQueue.close());
+  await workQueue.hint(SETS);
+  await eventually('all are read', () => source.live.length === SETS.length);
+  for (const read of source.live) source.end(read, { kind: 'end', reason: '' });
+  await eventually('all are watched', () => source.live.length === SETS.length);
+  return { turns, stop, source, ended, watches: source.live };
+}
+
+const stateOf = async (key: (typeof SETS)[number]) =>
+  (await new RedisJobLister(redis).read(key, ['job'])).jobs.get('job')?.state;
+
+describe('turns while Redis is away for longer than their leases', () => {
+  it('keep their streams open, and go on with them when it is back', async () => {
+    const { turns, source, ended, watches } = await watching();
+    for (const watch of watches) watch.listener.message(running(1));
+    await eventually('all run', async () =>
+      (await Promise.all(SETS.map(stateOf))).every((s) => s === 'RUNNING'),
+    );
+    const opened = source.opened.length;
+    await server.kill();
+    await eventually('all leases have run out', () => ended.length === SETS.length);
+    expect(turns.size).toBe(0);
+    for (const watch of watches) {
+      watch.listener.message(aMessage(2, { kind: 'succeeded', jobId: 'job', at: 2, placement: {} }));
+    }
+    await eventually('they are unread', () => watches.every(({ paused }) => paused));
+    await server.restart();
+    await eventually(
+      'all have ended',
+      async () => (await Promise.all(SETS.map(stateOf))).every((state) => state === 'SUCCEEDED'),
+      20_000,
+    );
+    expect(source.opened).toHaveLength(opened);
+    expect(source.live).toEqual(watches);
+    await eventually('they are read again', () => watches.every(({ paused }) => !paused));
+    expect(new Set(ended)).toEqual(new Set(['lost']));
+  }, 40_000);
+
+  it('let go of their streams when the replica stops', async () => {
+    const { stop, source, ended } = await watching();
+    await server.kill();
+    await eventually('all leases have run out', () => ended.length === SETS.length);
+    void stop().catch(ignore);
+    await eventually('no stream is open', () => source.live.length === 0);
+  }, 40_000);
+});

@@ -183,6 +183,7 @@ export class Answering {
     this.server = new GrpcServer(services, {
       tls: options.tls,
       mostConnections,
+      maxAgeMs: settings.queryMaxConnectionAgeMs,
       refused: refusedConnections('grpc', mostConnections, options.log, metrics),
     });
   }

@@ -132,9 +132,16 @@ export const SETTINGS = {
   queryMaxConnections: count(
     'QUERY_MAX_CONNECTIONS',
     '10000',
-    'query: how many connections gRPC has at once, at most, and HTTP as many again; more are closed as they come',
+    'query: how many connections gRPC has at once, at most, and HTTP as many again; more are closed as they come. Each takes 10 to 20 KiB, with TLS 50',
     1,
     1_000_000,
+  ),
+  queryMaxConnectionAgeMs: duration(
+    'QUERY_MAX_CONNECTION_AGE',
+    '30m',
+    'query: how old a gRPC connection becomes before its client is asked to connect again, so that clients spread over new replicas; calls that run have 5 min more',
+    1_000,
+    '20d',
   ),
   ingesterHttpAddress: listenAddress(
     'INGESTER_HTTP_ADDRESS',

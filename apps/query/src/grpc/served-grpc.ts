@@ -5,4 +5,9 @@ import type { GrpcServing } from './grpc-server.js';
 export const ANY_PORT: ListenAddress = { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' };
 
 /** For tests: plaintext. */
-export const PLAIN: GrpcServing = { tls: undefined, mostConnections: 100, refused: () => undefined };
+export const PLAIN: GrpcServing = {
+  tls: undefined,
+  mostConnections: 100,
+  refused: () => undefined,
+  maxAgeMs: 60_000,
+};

@@ -6,6 +6,7 @@ import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobsApi } from '../jobs-api/jobs-api.js';
 import { RpcError } from '../rpc-error.js';
+import { readJson } from './read-json.js';
 
 /** A refusal may quote what it refuses. Characters. */
 const LONGEST_REFUSAL = 500;
@@ -71,7 +72,7 @@ function route<Request, Response>(
 /** An empty body is a request with nothing in it. */
 function requestOf<Request>(method: JsonMethod<Request, unknown>, body: string): Request {
   try {
-    return method.readRequest(body.trim() === '' ? {} : (JSON.parse(body) as JsonValue));
+    return method.readRequest(body.trim() === '' ? {} : readJson(body));
   } catch (error) {
     const what = error instanceof SyntaxError ? 'the body is not JSON: ' : '';
     const details = `${what}${(error as Error).message}`.slice(0, LONGEST_REFUSAL);

@@ -1,0 +1,222 @@
+import { once } from 'node:events';
+import { connect, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import {
+  JobServiceRequest,
+  JobServiceService,
+  type JobServiceServer,
+} from '@ajs/contracts/jobservice/jobservice';
+import type { JobsServer } from '@ajs/contracts/api/job';
+import { eventually, unary } from '@ajs/testing';
+import { Client, credentials, status, type sendUnaryData } from '@grpc/grpc-js';
+import { GrpcServer, type GrpcServing } from './grpc-server.js';
+import { ANY_PORT, PLAIN } from './served-grpc.js';
+
+const PATH = JobServiceService.getJobStatus.path;
+const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
+
+let server: GrpcServer;
+let port: number;
+/** Calls that wait until a test answers them. */
+let held: sendUnaryData<{ state: 0; error: string }>[];
+const clients: Client[] = [];
+const sockets: Socket[] = [];
+const sessions: ClientHttp2Session[] = [];
+
+/** Answers with where the call came from; job `hold` is answered by the test. */
+const legacy: JobServiceServer = {
+  getJobStatus: (call, callback) => {
+    if (call.request.jobId === 'hold') held.push(callback);
+    else callback(null, { state: 0, error: call.getPeer() });
+  },
+  health: (_call, callback) => callback(null, { status: 1 }),
+};
+// Nobody asks it.
+const jobs = {} as JobsServer;
+
+async function serve(serving: Partial<GrpcServing> = {}): Promise<void> {
+  held = [];
+  server = new GrpcServer({ legacy, jobs }, { ...PLAIN, ...serving });
+  port = await server.listen(ANY_PORT);
+}
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const session of sessions.splice(0)) session.destroy();
+  await server.stop();
+});
+
+function client(): Client {
+  const made = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  clients.push(made);
+  return made;
+}
+
+/** Resolves to where the server saw the call come from. */
+const ask = async (from: Client, jobId = 'j'): Promise<string> =>
+  (await unary(from, JobServiceService.getJobStatus, { ...REQUEST, jobId })).answer.error;
+
+async function tcp(): Promise<Socket> {
+  const socket = connectTcp(port, '127.0.0.1');
+  sockets.push(socket);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** A connection whose client knows what the server allows. */
+async function http2(): Promise<ClientHttp2Session> {
+  const session = connect(`http://127.0.0.1:${port}`, { maxSendHeaderBlockLength: 2 ** 30 });
+  sessions.push(session);
+  session.on('error', () => undefined);
+  await once(session, 'remoteSettings');
+  // What it allows counts once it knows that the client knows.
+  await new Promise<void>((resolve, reject) => {
+    session.ping((error) => (error === null ? resolve() : reject(error)));
+  });
+  return session;
+}
+
+/** How a call ends: gRPC's status, or the error of HTTP/2. */
+async function call(
+  session: ClientHttp2Session,
+  message: Buffer,
+  headers: OutgoingHttpHeaders = {},
+): Promise<string> {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': PATH,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...headers,
+  });
+  let ended = '';
+  for (const event of ['response', 'trailers']) {
+    stream.on(event, (told: Record<string, unknown>) => {
+      if (told['grpc-status'] !== undefined) ended = status[Number(told['grpc-status'])] ?? '';
+    });
+  }
+  stream.on('error', (error: Error) => (ended = error.message));
+  stream.resume();
+  stream.end(message);
+  await once(stream, 'close').catch(() => undefined);
+  return ended;
+}
+
+/** As gRPC frames it. */
+function framed(message: Uint8Array, compressed = false): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(compressed ? 1 : 0);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+describe('a message', () => {
+  const sized = (bytes: number): Buffer =>
+    Buffer.from(JobServiceRequest.encode({ ...REQUEST, jobId: 'a'.repeat(bytes) }).finish());
+
+  it('of less than 1 MiB is read', async () => {
+    await serve();
+    expect(await call(await http2(), framed(sized(1_000_000)))).toBe('OK');
+  });
+
+  it('that is larger is refused, also where it is small only while it is compressed', async () => {
+    await serve();
+    const session = await http2();
+    expect(await call(session, framed(sized(1024 * 1024)))).toBe('RESOURCE_EXHAUSTED');
+    const bomb = framed(gzipSync(Buffer.alloc(64 * 1024 * 1024)), true);
+    expect(bomb.length).toBeLessThan(100_000);
+    expect(await call(session, bomb, { 'grpc-encoding': 'gzip' })).toBe('RESOURCE_EXHAUSTED');
+    expect(await ask(client())).toContain('127.0.0.1');
+  });
+});
+
+describe('headers', () => {
+  const message = framed(JobServiceRequest.encode(REQUEST).finish());
+
+  it('may hold the largest authorization', async () => {
+    await serve();
+    expect(await call(await http2(), message, { authorization: 'a'.repeat(16 * 1024) })).toBe('OK');
+  });
+
+  it.each([
+    ['in one', { x: 'a'.repeat(33 * 1024) }],
+    ['in several', Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`x-${i}`, 'a'.repeat(2_000)]))],
+    ['in very many', Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`x-${i}`, 'a']))],
+  ])('that are too long %s end the call', async (_, headers) => {
+    await serve();
+    expect(await call(await http2(), message, headers)).toContain('NGHTTP2_ENHANCE_YOUR_CALM');
+  });
+});
+
+describe('connections', () => {
+  it('above their number are closed as they come, and told of', async () => {
+    let refused = 0;
+    await serve({ mostConnections: 2, refused: () => refused++ });
+    const [first] = [await tcp(), await tcp()];
+    const third = await tcp();
+    await eventually('the third is closed', () => third.closed);
+    expect(refused).toBe(1);
+    first?.destroy();
+    await eventually('another is taken', async () => (await ask(client())) !== '');
+  });
+
+  it('carry a thousand calls at once', async () => {
+    await serve();
+    expect((await http2()).remoteSettings.maxConcurrentStreams).toBe(1_000);
+  });
+
+  it('that are idle are closed, also those on which nothing was ever said', async () => {
+    await serve({ idleMs: 100 });
+    const [silent, idle] = [await tcp(), await http2()];
+    silent.resume();
+    await eventually('both are closed', () => silent.closed && idle.closed);
+  });
+
+  it('that were ended are over, whatever their peer does', async () => {
+    await serve({ idleMs: 100, mostConnections: 1 });
+    // It never reads, and so never notices.
+    await tcp();
+    await eventually('another is taken', async () => (await ask(client())) !== '');
+  });
+
+  it('with a call that runs are not idle', async () => {
+    await serve({ idleMs: 100 });
+    const session = await http2();
+    const waiting = call(session, framed(JobServiceRequest.encode({ ...REQUEST, jobId: 'hold' }).finish()));
+    await eventually('the call is held', () => held.length === 1);
+    const idle = await http2();
+    await eventually('another is closed', () => idle.closed);
+    expect(session.closed).toBe(false);
+    held[0]?.(null, { state: 0, error: '' });
+    expect(await waiting).toBe('OK');
+  });
+
+  it('that are old are left by their clients: calls that run finish, and none fails', async () => {
+    await serve({ maxAgeMs: 200 });
+    const from = client();
+    const waiting = ask(from, 'hold');
+    await eventually('the call is held', () => held.length === 1);
+    const seen = new Set<string>();
+    await eventually('the client connected again, twice', async () => seen.add(await ask(from)).size >= 3);
+    held[0]?.(null, { state: 0, error: 'finished' });
+    expect(await waiting).toBe('finished');
+  });
+
+  it('that are old are cut off in the end, with what still runs', async () => {
+    await serve({ maxAgeMs: 100, ageGraceMs: 100 });
+    await expect(ask(client(), 'hold')).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  });
+
+  it('are cut off when the server stops and they do not end', async () => {
+    await serve();
+    const refused = expect(ask(client(), 'hold')).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    await eventually('the call is held', () => held.length === 1);
+    await server.stop();
+    await refused;
+  });
+});

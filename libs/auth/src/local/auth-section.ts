@@ -11,7 +11,7 @@ const basicUser = z
     passwordHash: z
       .string()
       .regex(SCRYPT, {
-        error: 'must be $scrypt$ln=15,r=8,p=1$SALT$HASH; docs/security.md tells how to make one',
+        error: 'must be $scrypt$ln=15,r=8,p=1$SALT$HASH; docs/callers.md tells how to make one',
       })
       .optional(),
     passwordFile: z.string().min(1).optional(),
@@ -110,7 +110,7 @@ export function parseAuthSection(section: Section | undefined): AuthSection {
 }
 
 const NEEDED =
-  'it must have basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth or anonymousAuth: see docs/security.md';
+  'it must have basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth or anonymousAuth: see docs/callers.md';
 
 function isSecureUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { request as requestHttp, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
-
 import { z } from 'zod';
 import type { AuthSection } from './auth-section.js';
 import { expiryOf, kubernetesToken } from '../shown-credential.js';
@@ -85,7 +84,16 @@ export class KubernetesTokens implements CallerService<'kubernetes'> {
     if (response.statusCode !== 200 && response.statusCode !== 201) {
       throw new Error(`it answers with HTTP ${response.statusCode}`);
     }
-    return review.parse(JSON.parse(Buffer.concat(chunks).toString()));
+    return parseReview(Buffer.concat(chunks).toString());
+  }
+}
+
+/** What went wrong must not be told in more detail: the answer repeats the token. */
+function parseReview(text: string): z.output<typeof review> {
+  try {
+    return review.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Error('its answer is not a TokenReview', { cause: error });
   }
 }
 

@@ -78,7 +78,7 @@ export class OpenIdTokens implements CallerService<'bearer'> {
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error' });
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
-      const { issuer, jwks_uri } = discovered.parse(JSON.parse(await boundedText(response)));
+      const { issuer, jwks_uri } = parseDiscovered(await boundedText(response));
       if (issuer !== providerUrl) throw new Error(`its issuer is ${issuer}`);
       return createRemoteJWKSet(new URL(jwks_uri), {
         timeoutDuration: TIMEOUT_MS,
@@ -87,6 +87,14 @@ export class OpenIdTokens implements CallerService<'bearer'> {
     } catch (error) {
       throw unavailable(`${url}: ${(error as Error).message}`);
     }
+  }
+}
+
+function parseDiscovered(text: string): z.output<typeof discovered> {
+  try {
+    return discovered.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Error('its answer is not that of an OpenID provider', { cause: error });
   }
 }
 

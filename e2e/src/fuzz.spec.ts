@@ -1,0 +1,113 @@
+import { randomInt } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { JobsService } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { jobEvents, knownJob, unary } from '@ajs/testing';
+import { Attacker } from './fuzz/attacker.js';
+import { attacks } from './fuzz/attacks.js';
+import { Stack, poll } from './stack.js';
+
+/** The same seed sends the same, which a failure can be sought with; more calls find more. */
+const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
+const CALLS = Number(process.env['FUZZ_CALLS'] ?? 1_500);
+const ATTACKERS = 8;
+/** What the process may have grown by. Its caches are bounded, its heap is not yet full when it starts. */
+const MOST_GROWTH_BYTES = 200 * 1024 * 1024;
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const JOB_ID = '01m85vnck01jqpr3vd00000001';
+const ALICE = `Basic ${Buffer.from('alice:secret-of-alice').toString('base64')}`;
+
+const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
+const armadactl = join(folder, 'armadactl.yaml');
+writeFileSync(armadactl, 'forceNoTls: true\nbasicAuth: { username: us, password: our-secret }\n');
+
+let stack: Stack;
+let query: Awaited<ReturnType<Stack['query']>>;
+
+beforeAll(async () => {
+  stack = await Stack.start({
+    AUTH_MODE: 'delegated',
+    PASS_THROUGH: 'on',
+    LOG_LEVEL: 'trace',
+    ARMADACTL_CONFIG: armadactl,
+  });
+  stack.armada.security.rules = {
+    basicUsers: {
+      us: { password: 'our-secret', groups: ['services'] },
+      alice: { password: 'secret-of-alice' },
+    },
+    watchAllGroups: ['services'],
+    anonymous: true,
+  };
+  const job = knownJob({ jobId: JOB_ID, ...KEY });
+  stack.armada.state.move(
+    job,
+    JobState.QUEUED,
+    jobEvents.submitted(job, { namespace: 'ns', annotations: {} }),
+  );
+  stack.armada.state.queues.letWatch('q', { users: ['alice'] });
+  await stack.ingester();
+  query = await stack.query();
+}, 60_000);
+
+afterAll(async () => {
+  await stack.stop();
+  rmSync(folder, { recursive: true });
+});
+
+it(`whatever is sent to every method, a neighbour gets the right answers all the time (FUZZ_SEED=${SEED})`, async () => {
+  await poll(query.client, KEY, JOB_ID, { authorization: ALICE });
+  const before = await residentBytes();
+  const target = { grpc: query.grpc, http: query.http.replace('http://', '') };
+  const waiting = attacks(SEED, CALLS);
+  let over = false;
+  const attacking = Promise.all(
+    Array.from({ length: ATTACKERS }, async () => {
+      const attacker = new Attacker(target);
+      for (let attack = waiting.pop(); attack !== undefined; attack = waiting.pop())
+        await attacker.run(attack);
+      attacker.close();
+    }),
+  ).then(() => (over = true));
+
+  const answers = new Set<string>();
+  while (!over) answers.add(await neighbour());
+  await attacking;
+
+  expect([...answers]).toEqual(['SUBMITTED QUEUED 200']);
+  expect(query.app.exit).toBeUndefined();
+  expect(await residentBytes()).toBeLessThan(before + MOST_GROWTH_BYTES);
+  // None of the credentials that a server of Armada ends on reached it.
+  expect(stack.armada.security.crashes).toBe(0);
+  // Each line is a JSON object, whatever names it tells of; and nothing happened that nobody foresaw.
+  expect(query.app.output).toBe('');
+  expect(query.app.logs.filter(({ level }) => ['error', 'fatal'].includes(level))).toEqual([]);
+}, 300_000);
+
+/** What alice, who may watch the queue, is told by each API. */
+async function neighbour(): Promise<string> {
+  const authorization = ALICE;
+  const [{ state }, { answer }, overHttp] = await Promise.all([
+    poll(query.client, KEY, JOB_ID, { authorization }),
+    unary(query.client, JobsService.getJobStatus, { jobIds: [JOB_ID] }, { authorization }),
+    fetch(`${query.http}/v1/job/status`, {
+      method: 'POST',
+      headers: { authorization },
+      body: JSON.stringify({ jobIds: [JOB_ID] }),
+    }),
+  ]);
+  const { jobStates } = (await overHttp.json()) as { jobStates: Record<string, number> };
+  const isSame = JSON.stringify(jobStates) === JSON.stringify(answer.jobStates);
+  const modern = Object.keys(JobState).find(
+    (name) => JobState[name as 'QUEUED'] === answer.jobStates[JOB_ID],
+  );
+  return `${state} ${modern} ${isSame ? overHttp.status : 'another by HTTP'}`;
+}
+
+async function residentBytes(): Promise<number> {
+  const metrics = await (await fetch(`${query.http}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes (.*)$/m.exec(metrics)?.[1]);
+}

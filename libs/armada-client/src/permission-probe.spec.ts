@@ -1,6 +1,8 @@
 import { anonymous, fixedIdentity, withoutTls } from '@ajs/armada-credentials';
+import { EventService, type JobSetRequest } from '@ajs/contracts/api/event';
 import { Queue } from '@ajs/contracts/api/submit';
 import { FakeArmada, eventually } from '@ajs/testing';
+import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
 import { PermissionProbe, createArmadaClient, createForwardingChannels, type ArmadaClient } from './index.js';
 import type { ChannelPool } from './channel-pool.js';
 
@@ -67,6 +69,36 @@ describe('what Armada lets a caller do', () => {
       [odd],
       [],
     ]);
+  });
+
+  it('is asked for from beyond the end of any stream, so that nothing is sent', async () => {
+    const requests: JobSetRequest[] = [];
+    const server = new Server();
+    const { getJobSetEvents } = EventService;
+    server.addService(
+      { getJobSetEvents },
+      {
+        getJobSetEvents: (call: ServerWritableStream<JobSetRequest, unknown>) => {
+          requests.push(call.request);
+          call.end();
+        },
+      },
+    );
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    const pool = createForwardingChannels(withoutTls(`127.0.0.1:${port}`), 65_536);
+    try {
+      expect(await new PermissionProbe(pool).mayWatch(ALICE, 'hers')).toBe('yes');
+      expect(requests).toMatchObject([
+        { queue: 'hers', fromMessageId: '9999999999999:0:0:1', watch: false, errorIfMissing: false },
+      ]);
+    } finally {
+      pool.close();
+      server.forceShutdown();
+    }
   });
 
   it('leaves nothing open', async () => {

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CertificateAuthority } from '@ajs/testing';
 import { AuthError } from '../authorizer.js';
+import { parseAuthSection } from './auth-section.js';
 import { KubernetesTokens } from './kubernetes-tokens.js';
+import { LocalAuthorizer } from './local-authorizer.js';
 
 const ACCOUNT = 'system:serviceaccount:airflow:worker';
 const payloadOf = (token: string): string =>
@@ -180,5 +182,93 @@ describe('a cluster that does not review', () => {
     }
     const tokens = cluster.tokens({ tokenFile: '/not/there' });
     expect((await refusal(tokens)).kind).toBe('unavailable');
+  });
+});
+
+describe('a caller that was reviewed', () => {
+  let now: number;
+  let authorizer: LocalAuthorizer;
+  beforeEach(() => {
+    now = 1_800_000_000_000;
+    authorizer = new LocalAuthorizer({
+      auth: parseAuthSection({
+        content: { kubernetesAuth: {}, queueRules: [{ queue: 'q', groups: [ACCOUNT] }] },
+        file: 'settings.yaml',
+      }),
+      services: { basic: undefined, kubernetes: cluster.tokens(), bearer: undefined },
+      grants: undefined,
+      verdictTtlMs: 60_000,
+      refusalTtlMs: 5_000,
+      clock: { monotonic: () => now, wall: () => now },
+    });
+  });
+
+  const ask = (token: string, queue = 'q'): Promise<string> =>
+    authorizer
+      .mayWatch({ authorization: `KubernetesAuth ${payloadOf(token)}` }, queue)
+      .catch(({ kind }: AuthError) => kind);
+
+  it('is believed for its time, for every queue, and then reviewed again', async () => {
+    expect(await ask('caller-token')).toBe('yes');
+    cluster.says({ authenticated: false });
+    now += 59_999;
+    expect(await ask('caller-token', 'other')).toBe('no');
+    expect(await ask('caller-token')).toBe('yes');
+    expect(cluster.asked).toHaveLength(1);
+    now += 1;
+    expect(await ask('caller-token')).toBe('unauthenticated');
+  });
+
+  it('is not believed beyond the end of its token', async () => {
+    const claims = Buffer.from(JSON.stringify({ exp: now / 1000 + 10 })).toString('base64url');
+    const token = `e30.${claims}.c2ln`;
+    expect(await ask(token)).toBe('yes');
+    cluster.says({ authenticated: false });
+    now += 9_999;
+    expect(await ask(token)).toBe('yes');
+    now += 1;
+    expect(await ask(token)).toBe('unauthenticated');
+  });
+
+  it('is reviewed once, however many calls wait for it', async () => {
+    expect(await Promise.all([1, 2, 3].map(() => ask('caller-token')))).toEqual(['yes', 'yes', 'yes']);
+    expect(cluster.asked).toHaveLength(1);
+  });
+
+  it('and refused stays so for a shorter time', async () => {
+    cluster.says({ authenticated: false });
+    expect(await ask('caller-token')).toBe('unauthenticated');
+    cluster.says({ authenticated: true, user: { username: ACCOUNT } });
+    now += 4_999;
+    expect(await ask('caller-token')).toBe('unauthenticated');
+    now += 1;
+    expect(await ask('caller-token')).toBe('yes');
+  });
+
+  it('is believed for its time while the cluster is away; that nobody can say is not kept', async () => {
+    expect(await ask('caller-token')).toBe('yes');
+    cluster.answer = { status: 500, body: '' };
+    expect(await ask('another-token')).toBe('unavailable');
+    expect(await ask('caller-token')).toBe('yes');
+    cluster.says({ authenticated: true, user: { username: ACCOUNT } });
+    expect(await ask('another-token')).toBe('yes');
+  });
+
+  it('is not kept out by a flood of others, of which the cluster sees fifty a second', async () => {
+    expect(await ask('caller-token')).toBe('yes');
+    cluster.says({ authenticated: false });
+    const answers: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      answers.push(...(await Promise.all(Array.from({ length: 10 }, (_, j) => ask(`random-${i}-${j}`)))));
+    }
+    expect(answers.filter((answer) => answer === 'unauthenticated')).toHaveLength(49);
+    expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(151);
+    expect(cluster.asked).toHaveLength(50);
+    now += 60_000;
+    cluster.says({ authenticated: true, user: { username: ACCOUNT } });
+    for (let i = 0; i < 6; i++)
+      await Promise.all(Array.from({ length: 10 }, (_, j) => ask(`other-${i}-${j}`)));
+    expect(await ask('stranger')).toBe('unavailable');
+    expect(await ask('caller-token')).toBe('yes');
   });
 });

@@ -12,6 +12,9 @@ import {
 import { jest } from '@jest/globals';
 import Provider from 'oidc-provider';
 import { AuthError } from '../authorizer.js';
+import { realClock } from '../clock.js';
+import { parseAuthSection } from './auth-section.js';
+import { LocalAuthorizer } from './local-authorizer.js';
 import { OpenIdTokens } from './openid-tokens.js';
 import type { Principal } from './principal.js';
 
@@ -238,6 +241,65 @@ describe('the access token of a caller', () => {
     ],
   ])('is refused if it is one %s', async (_, token) => {
     expect((await refusal(tokens, await token())).kind).toBe('unauthenticated');
+  });
+});
+
+describe('what a token lets its caller watch', () => {
+  /** An authorizer whose section `auth` has this permission mapping, and one rule. */
+  function authorizerWith(mapping: object): LocalAuthorizer {
+    const content = {
+      openIdAuth: { providerUrl: issuer.url, audience: AUDIENCE },
+      queueRules: [{ queue: 'theirs', groups: ['team-b'] }],
+      ...mapping,
+    };
+    const auth = parseAuthSection({ content, file: 'settings.yaml' });
+    return new LocalAuthorizer({
+      auth,
+      services: { basic: undefined, kubernetes: undefined, bearer: tokens },
+      grants: undefined,
+      verdictTtlMs: 60_000,
+      refusalTtlMs: 5_000,
+      clock: realClock,
+    });
+  }
+
+  const everything = (...names: string[]) => ({ watch_all_events: names });
+
+  it.each<[string, object, string]>([
+    ['a group', { permissionGroupMapping: everything('admins', 'team-a') }, 'yes'],
+    ['the group everyone', { permissionGroupMapping: everything('everyone') }, 'yes'],
+    ['a scope', { permissionScopeMapping: everything('more') }, 'yes'],
+    ['a claim, whatever its value', { permissionClaimMapping: everything('team') }, 'yes'],
+    [
+      'another group, scope or claim',
+      {
+        permissionGroupMapping: everything('more', 'team'),
+        permissionScopeMapping: everything('team-a', 'team'),
+        permissionClaimMapping: everything('team-a', 'more'),
+      },
+      'no',
+    ],
+    [
+      'another permission',
+      {
+        permissionGroupMapping: { submit_any_jobs: ['everyone'] },
+        permissionScopeMapping: { cancel_any_jobs: ['jobs'] },
+      },
+      'no',
+    ],
+  ])('is every queue, or none but by its rule, with %s', async (_, mapping, verdict) => {
+    const authorizer = authorizerWith(mapping);
+    const authorization = `Bearer ${await issuer.token()}`;
+    expect(await authorizer.mayWatch({ authorization }, 'any')).toBe(verdict);
+    expect(await authorizer.mayWatch({ authorization }, 'theirs')).toBe('yes');
+  });
+
+  it('is nothing where the token is refused', async () => {
+    const authorizer = authorizerWith({ permissionGroupMapping: everything('everyone') });
+    const authorization = `Bearer ${await signed({ aud: 'https://other.example.org' })}`;
+    await expect(authorizer.mayWatch({ authorization }, 'theirs')).rejects.toMatchObject({
+      kind: 'unauthenticated',
+    });
   });
 });
 

@@ -1,0 +1,309 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
+import { fixedIdentity, withoutTls } from '@ajs/armada-credentials';
+import { createAuthorizer, type AuthError, type Authorizer, type Credential, type Verdict } from '@ajs/auth';
+import { loadSettings } from '@ajs/config';
+import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { FakeArmada } from '@ajs/testing';
+
+const OURS = 'Bearer token-of-ours';
+const GET_QUEUE = '/api.QueueService/GetQueue';
+const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+/** `s3cret`, hashed as docs/callers.md tells. */
+const HASH = '$scrypt$ln=10,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA$u5bCAiLkt2UD0ZRMpz2c6GLAonZ6UN5wl2BtbI0Csxw';
+const ALICE = basic('alice:s3cret');
+const BOB = basic('bob:his-password');
+const USERS = `
+  basicAuth:
+    users:
+      alice: { passwordHash: "${HASH}", groups: [team-a] }
+      bob: { passwordEnv: PASSWORD_OF_BOB }
+`;
+
+const folder = mkdtempSync(join(tmpdir(), 'local-callers-'));
+let armada: FakeArmada;
+let client: ArmadaClient;
+let redis: RedisClient;
+let now: number;
+
+beforeAll(() => {
+  // Local verdicts need no Redis.
+  redis = createRedisClient({ kind: 'single', url: 'redis://127.0.0.1:1' }, 'reader', () => undefined);
+  redis.disconnect();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+beforeEach(async () => {
+  now = 0;
+  armada = new FakeArmada();
+  armada.security.rules = { bearerTokens: { 'token-of-ours': { name: 'ours' } } };
+  armada.state.queues.letWatch('hers', { users: ['alice'] });
+  armada.state.queues.letWatch('teams', { groups: ['team-a'] });
+  armada.state.queues.add('closed');
+  client = createArmadaClient({
+    transport: withoutTls(await armada.listen('127.0.0.1:0')),
+    identity: fixedIdentity(OURS),
+    largestMessageBytes: 65_536,
+    callsPerSecond: 100,
+    counter: { unknownKind: () => undefined, malformed: () => undefined },
+  });
+});
+afterEach(() => {
+  client.close();
+  armada.stop();
+});
+
+/** The authorizer of a file with this section `auth`. */
+function configured(section: string): Authorizer {
+  const file = join(folder, 'settings.yaml');
+  writeFileSync(file, section === '' ? 'logLevel: info' : `auth:${section}`);
+  return createAuthorizer(
+    {
+      settings: loadSettings({ argv: ['--config', file], env: { AUTH_MODE: 'local' } }),
+      env: { PASSWORD_OF_BOB: 'his-password' },
+      armada: {
+        authenticates: () => Promise.reject(new Error('no credential of a caller goes to Armada')),
+        mayWatch: () => Promise.reject(new Error('no credential of a caller goes to Armada')),
+      },
+      grants: client.queueGrants,
+      redis,
+      redisFailed: () => undefined,
+      warn: () => undefined,
+    },
+    { monotonic: () => now, wall: () => now },
+  );
+}
+
+function ask(of: Authorizer, who: string | Partial<Credential> | undefined, queue: string): Promise<string> {
+  const credential = {
+    authorization: undefined,
+    ...(typeof who === 'string' ? { authorization: who } : who),
+  };
+  return told(of.mayWatch(credential, queue));
+}
+
+const told = (asked: Promise<Verdict>): Promise<string> =>
+  asked.catch((error: AuthError) => `${error.kind}: ${error.message}`);
+
+describe('a caller with a password', () => {
+  it('may watch the queues whose permissions in Armada name it or its group, read as us', async () => {
+    const authorizer = configured(USERS);
+    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    expect(await ask(authorizer, ALICE, 'teams')).toBe('yes');
+    expect(await ask(authorizer, ALICE, 'closed')).toBe('no');
+    expect(await ask(authorizer, BOB, 'hers')).toBe('no');
+    expect(await ask(authorizer, BOB, 'nope')).toBe('no-queue');
+    expect(armada.calls.all()).toEqual({ [GET_QUEUE]: 4 });
+    expect(armada.calls.countsOf(OURS)).toEqual({ [GET_QUEUE]: 4 });
+  });
+
+  it('is nobody with another password, and Armada is not asked', async () => {
+    const authorizer = configured(USERS);
+    const refused =
+      'unauthenticated: there is no such user, or the password is another (authorization: Basic)';
+    for (const who of [basic('alice:his-password'), basic('eve:s3cret'), basic('bob:')]) {
+      expect(await ask(authorizer, who, 'hers')).toBe(refused);
+    }
+    expect(armada.calls.all()).toEqual({});
+  });
+
+  it('may watch what the rules let it, also where Armada knows no such queue', async () => {
+    const authorizer = configured(`${USERS}
+  queueRules:
+    - { queue: closed, users: [bob] }
+    - { queue: only-here, groups: [team-a] }
+    - { queue: teams, groups: [everyone] }
+`);
+    expect(await ask(authorizer, BOB, 'closed')).toBe('yes');
+    expect(await ask(authorizer, ALICE, 'closed')).toBe('no');
+    expect(await ask(authorizer, ALICE, 'only-here')).toBe('yes');
+    expect(await ask(authorizer, BOB, 'only-here')).toBe('no-queue');
+    expect(await ask(authorizer, BOB, 'teams')).toBe('yes');
+    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+  });
+
+  it('may watch what the rules let it and no more, where Armada is not to be asked', async () => {
+    const authorizer = configured(`${USERS}
+  queuePermissionsFromArmada: false
+  queueRules: [{ queue: closed, users: [alice] }]
+`);
+    expect(await ask(authorizer, ALICE, 'closed')).toBe('yes');
+    expect(await ask(authorizer, ALICE, 'hers')).toBe('no');
+    expect(await ask(authorizer, ALICE, 'nope')).toBe('no');
+    expect(armada.calls.all()).toEqual({});
+  });
+
+  it('may watch everything with a group that holds watch_all_events, and none with another permission', async () => {
+    const authorizer = configured(`${USERS}
+  permissionGroupMapping: { watch_all_events: [admins, team-a], submit_any_jobs: [everyone] }
+`);
+    expect(await ask(authorizer, ALICE, 'closed')).toBe('yes');
+    expect(await ask(authorizer, BOB, 'closed')).toBe('no');
+    expect(armada.calls.countsOf(OURS)).toEqual({ [GET_QUEUE]: 1 });
+  });
+});
+
+describe('a caller without credentials', () => {
+  it('is nobody, unless that was said', async () => {
+    const told = 'unauthenticated: you sent no credentials (authorization), and this service asks for some';
+    expect(await ask(configured(USERS), undefined, 'hers')).toBe(told);
+  });
+
+  it('is a principal of its own where that was said, with the rules for everyone', async () => {
+    armada.state.queues.letWatch('open', { groups: ['everyone'] });
+    const authorizer = configured(`${USERS}
+  anonymousAuth: true
+  queueRules: [{ queue: old-dags, groups: [everyone] }, { queue: older-dags, users: [anonymous] }]
+`);
+    for (const queue of ['old-dags', 'older-dags', 'open']) {
+      expect(await ask(authorizer, undefined, queue)).toBe('yes');
+    }
+    expect(await ask(authorizer, undefined, 'hers')).toBe('no');
+    expect(await ask(authorizer, ALICE, 'older-dags')).toBe('no-queue');
+  });
+
+  it('is whom its certificate names, where that was said', async () => {
+    const certified = { certificateName: 'alice' };
+    expect(await ask(configured('\n  clientCertificateAuth: true'), certified, 'hers')).toBe('yes');
+    expect(await ask(configured('\n  clientCertificateAuth: true'), undefined, 'hers')).toMatch(
+      /^unauthenticated/,
+    );
+    expect(await ask(configured(USERS), certified, 'hers')).toMatch(/^unauthenticated/);
+  });
+
+  it('is not asked for its certificate if it shows something else', async () => {
+    const authorizer = configured(`${USERS}  clientCertificateAuth: true`);
+    expect(await ask(authorizer, { authorization: BOB, certificateName: 'alice' }, 'hers')).toBe('no');
+    expect(
+      await ask(authorizer, { authorization: basic('bob:x'), certificateName: 'alice' }, 'hers'),
+    ).toMatch(/^unauthenticated/);
+  });
+});
+
+describe('credentials of a kind that is not configured', () => {
+  it.each(['Bearer abc', 'KubernetesAuth abc', ALICE])('are refused: %s', async (authorization) => {
+    const authorizer = configured('\n  clientCertificateAuth: true');
+    expect(await ask(authorizer, { authorization, certificateName: 'alice' }, 'hers')).toBe(
+      'unauthenticated: this service does not take credentials of this kind (authorization)',
+    );
+  });
+
+  it('are those of anonymous callers where these are let in, as Armada has it', async () => {
+    const authorizer = configured(`${USERS}  anonymousAuth: true`);
+    await authorizer.authenticate({ authorization: 'Bearer abc' });
+    expect(await ask(authorizer, 'Bearer abc', 'hers')).toBe('no');
+    expect(await ask(authorizer, basic('eve:x'), 'hers')).toMatch(/^unauthenticated/);
+  });
+});
+
+describe("the permissions of Armada's queues", () => {
+  it('are read again after 10 s', async () => {
+    const authorizer = configured(USERS);
+    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    armada.state.queues.letWatch('hers', { users: ['bob'] });
+    now += 9_999;
+    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    expect(await ask(authorizer, BOB, 'hers')).toBe('no');
+    now += 1;
+    expect(await ask(authorizer, ALICE, 'hers')).toBe('no');
+    expect(await ask(authorizer, BOB, 'hers')).toBe('yes');
+    expect(armada.calls.count(GET_QUEUE)).toBe(2);
+  });
+
+  it('of a queue that was not there are looked for again after 2 s', async () => {
+    const authorizer = configured(USERS);
+    expect(await ask(authorizer, ALICE, 'new')).toBe('no-queue');
+    armada.state.queues.letWatch('new', { users: ['alice'] });
+    now += 1_999;
+    expect(await ask(authorizer, ALICE, 'new')).toBe('no-queue');
+    now += 1;
+    expect(await ask(authorizer, ALICE, 'new')).toBe('yes');
+  });
+
+  it('are read once, however many wait for them', async () => {
+    const authorizer = configured(USERS);
+    const answers = await Promise.all([ALICE, BOB, ALICE, BOB].map((who) => ask(authorizer, who, 'hers')));
+    expect(answers).toEqual(['yes', 'no', 'yes', 'no']);
+    expect(armada.calls.count(GET_QUEUE)).toBe(1);
+  });
+
+  it('serve for their time while Armada is away; without them there is no verdict, but for whom it takes none', async () => {
+    const authorizer = configured(`${USERS}
+  queueRules: [{ queue: closed, users: [bob] }]
+`);
+    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    armada.faults.set({ unavailable: true });
+    now += 9_999;
+    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    now += 1;
+    expect(await ask(authorizer, ALICE, 'hers')).toMatch(
+      /^unavailable: Armada does not say who may watch the queue: .*try again$/,
+    );
+    expect(await ask(authorizer, BOB, 'closed')).toBe('yes');
+  });
+});
+
+describe('a section auth that is not right', () => {
+  const problemsOf = (section: string): string => {
+    try {
+      configured(section);
+    } catch (error) {
+      expect((error as Error).name).toBe('SettingsError');
+      return (error as Error).message;
+    }
+    throw new Error('it was accepted');
+  };
+
+  it('stops the start, with every problem by its path, and no value', () => {
+    const told = problemsOf(`
+  basicAuth:
+    users:
+      alice: { passwordHash: geheim }
+      bob: { password: geheim }
+  openIdAuth: { providerUrl: "http://id.example.org" }
+  queueRules: [{ users: [alice] }]
+  anonymousAuth: perhaps
+`);
+    for (const path of [
+      'auth.basicAuth.users.alice.passwordHash',
+      'auth.basicAuth.users.bob',
+      'auth.openIdAuth.providerUrl',
+      'auth.openIdAuth.audience',
+      'auth.queueRules.0.queue',
+      'auth.anonymousAuth',
+    ]) {
+      expect(told).toContain(path);
+    }
+    expect(told).not.toContain('geheim');
+  });
+
+  it('stops the start where a password cannot be read', () => {
+    expect(problemsOf('\n  basicAuth: { users: { eve: { passwordEnv: NOT_SET } } }')).toContain('NOT_SET');
+  });
+
+  it('stops the start where it is missing', () => {
+    expect(problemsOf('')).toContain('the file has no section auth');
+  });
+});
+
+it('everyone may watch everything with AUTH_MODE=anonymous, and the log says so', async () => {
+  const warnings: string[] = [];
+  const authorizer = createAuthorizer({
+    settings: loadSettings({ argv: [], env: { AUTH_MODE: 'anonymous' } }),
+    env: {},
+    armada: {
+      authenticates: () => Promise.resolve('bad-credentials'),
+      mayWatch: () => Promise.resolve('no'),
+    },
+    grants: client.queueGrants,
+    redis,
+    redisFailed: () => undefined,
+    warn: (text) => warnings.push(text),
+  });
+  expect(await ask(authorizer, undefined, 'closed')).toBe('yes');
+  expect(warnings).toEqual([
+    'AUTH_MODE is anonymous: everyone who reaches this process may read the state of every job',
+  ]);
+  expect(armada.calls.all()).toEqual({});
+});

@@ -91,6 +91,20 @@ describe('settings', () => {
         ],
       },
     ],
+    [
+      'rediss-sentinel://u:p@a:1,b:2/my.master',
+      {
+        kind: 'sentinel',
+        tls: true,
+        username: 'u',
+        password: 'p',
+        sentinels: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 2 },
+        ],
+        name: 'my.master',
+      },
+    ],
   ])('know where Redis is: %s', (url, target) => {
     expect(loadSettings({ argv: [], env: { REDIS_URL: url } }).redis).toEqual(target);
   });
@@ -102,6 +116,9 @@ describe('settings', () => {
     ['REDIS_URL', 'http://h:1'],
     ['REDIS_URL', 'redis-cluster://a,b'],
     ['REDIS_URL', 'redis://'],
+    ['REDIS_URL', 'redis-cluster://a:1/x'],
+    ['REDIS_URL', 'redis-sentinel://a:1'],
+    ['REDIS_URL', 'redis-sentinel://a:1/x/y'],
     ['QUERY_GRPC_ADDRESS', '60003'],
     ['AUTH_MODE', 'none'],
     ['LOG_LEVEL', 'loud'],
@@ -137,6 +154,18 @@ describe('settings', () => {
     ['redis://h:1/x?password=secret', 'redis://h:1/x?***'],
   ])('never show a login: %s', (url, shown) => {
     expect(problemsOf({ REDIS_URL: url })).toContain(`REDIS_URL (environment) is "${shown}"`);
+  });
+
+  it('say what Redis must show, and what its sentinels want to be told', () => {
+    const env = {
+      REDIS_URL: 'rediss-sentinel://a:1/m',
+      REDIS_TLS_CA_FILE: 'ca.pem',
+      REDIS_SENTINEL_PASSWORD: 'x',
+    };
+    expect(loadSettings({ argv: [], env }).redis).toMatchObject({ caFile: 'ca.pem', sentinelPassword: 'x' });
+    const told = problemsOf({ ...env, REDIS_URL: 'redis://a:1' });
+    expect(told).toContain('REDIS_TLS_CA_FILE is given, but REDIS_URL does not ask for TLS');
+    expect(told).toContain('REDIS_SENTINEL_PASSWORD is given, but REDIS_URL names no sentinels');
   });
 
   it('refuse a name that is not one, in the file, and list those that are', () => {

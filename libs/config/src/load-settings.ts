@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { RedisTarget } from '@ajs/job-store';
 import { z } from 'zod';
 import { SettingsError } from './settings-error.js';
 import {
@@ -46,7 +47,8 @@ export function loadSettings({ argv, env }: SettingsSource): Settings {
     }
     throw new SettingsError(problems);
   }
-  const settings: Settings = { ...(result.data as Variables), ...sections };
+  const variables = result.data as Variables;
+  const settings: Settings = { ...variables, redis: redisOf(variables), ...sections };
   problems.push(...contradictions(settings));
   if (problems.length > 0) throw new SettingsError(problems);
   return settings;
@@ -97,10 +99,32 @@ function readConfigFile(file: string, problems: string[]): FileSettings {
   return { texts, sections };
 }
 
+/** Where Redis is, with all that is said of it. */
+function redisOf({ redis, redisTlsCaFile, redisSentinelPassword }: Variables): RedisTarget {
+  return {
+    ...redis,
+    ...(redisTlsCaFile !== '' && { caFile: redisTlsCaFile }),
+    ...(redis.kind === 'sentinel' &&
+      redisSentinelPassword !== '' && { sentinelPassword: redisSentinelPassword }),
+  };
+}
+
 /** Settings that are right one by one, and not together. */
 function contradictions(settings: Settings): string[] {
   const { followAfterPollMs, followUnfinishedAfterPollMs, deleteAfterPollMs } = settings;
   const problems: string[] = [];
+  const { redis } = settings;
+  if (
+    redis.caFile !== undefined &&
+    !(redis.kind === 'single' ? redis.url.startsWith('rediss:') : redis.tls)
+  ) {
+    problems.push(
+      'REDIS_TLS_CA_FILE is given, but REDIS_URL does not ask for TLS: it must begin with rediss',
+    );
+  }
+  if (settings.redisSentinelPassword !== '' && redis.kind !== 'sentinel') {
+    problems.push('REDIS_SENTINEL_PASSWORD is given, but REDIS_URL names no sentinels (redis-sentinel://)');
+  }
   if (followUnfinishedAfterPollMs < followAfterPollMs) {
     problems.push(
       'FOLLOW_UNFINISHED_AFTER_POLL is shorter than FOLLOW_AFTER_POLL, but must be at least as long',

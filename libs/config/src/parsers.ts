@@ -44,33 +44,33 @@ export function parseHostPort(text: string, leastPort: number): ListenAddress | 
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port, text };
 }
 
-const CLUSTER_SCHEME = /^redis(s?)-cluster:\/\//;
+const SEVERAL = /^redis(s?)-(cluster|sentinel):\/\//;
 
-/** `redis://`, `rediss://` (TLS), or `redis-cluster://a:1,b:2` (`rediss-cluster://` with TLS), each with `user:password@` at will. */
+/**
+ * `redis://`, `redis-cluster://a:1,b:2` or `redis-sentinel://a:1,b:2/NAME`, each with `user:password@` at will; `rediss` in place of
+ * `redis` is TLS.
+ */
 export function parseRedisUrl(text: string): RedisTarget | undefined {
-  const cluster = CLUSTER_SCHEME.exec(text);
-  if (cluster === null) {
+  const several = SEVERAL.exec(text);
+  if (several === null) {
     return /^rediss?:\/\/[^\s/]+(\/\d*)?$/.test(text) && URL.canParse(text)
       ? { kind: 'single', url: text }
       : undefined;
   }
-  const rest = text.slice(cluster[0].length);
+  const rest = text.slice(several[0].length);
   const at = rest.lastIndexOf('@');
-  const nodes = rest
-    .slice(at + 1)
-    .replace(/\/$/, '')
-    .split(',')
-    .map((node) => parseHostPort(node, 1));
-  if (nodes.some((node) => node === undefined)) return undefined;
-  const login = at < 0 ? undefined : loginOf(rest.slice(0, at));
-  if (at >= 0 && login === undefined) return undefined;
-  return {
-    kind: 'cluster',
-    nodes: nodes.filter((node) => node !== undefined).map(({ host, port }) => ({ host, port })),
-    tls: cluster[1] === 's',
-    ...login,
-  };
+  const [hosts = '', name = '', ...more] = rest.slice(at + 1).split('/');
+  const parsed = hosts.split(',').map((node) => parseHostPort(node, 1));
+  const nodes = parsed.filter((node) => node !== undefined).map(({ host, port }) => ({ host, port }));
+  const login = at < 0 ? {} : loginOf(rest.slice(0, at));
+  if (nodes.length < parsed.length || login === undefined || more.length > 0) return undefined;
+  const access = { tls: several[1] === 's', ...login };
+  if (several[2] === 'cluster') return name === '' ? { kind: 'cluster', nodes, ...access } : undefined;
+  return SENTINEL_MASTER.test(name) ? { kind: 'sentinel', sentinels: nodes, name, ...access } : undefined;
 }
+
+/** As Sentinel itself allows it. */
+const SENTINEL_MASTER = /^[\w.-]+$/;
 
 function loginOf(text: string): { username?: string; password?: string } | undefined {
   const colon = text.indexOf(':');

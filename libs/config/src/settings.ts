@@ -109,10 +109,22 @@ export const SETTINGS = {
   redis: setting(
     'REDIS_URL',
     'redis://localhost:6379',
-    'Redis 7.0 or later; `user:password@` may stand before the host',
-    'redis://host:port, rediss://host:port (TLS), or redis-cluster://host:port,host:port',
+    'Redis 7.0 or later: one server, a cluster (`redis-cluster://a:6379,b:6379`), or Sentinel (`redis-sentinel://a:26379,b:26379/NAME`); `rediss` in place of `redis` is TLS, `user:password@` may stand before the hosts',
+    'redis://host:port, redis-cluster://host:port,host:port, or redis-sentinel://host:port,host:port/NAME (rediss for TLS)',
     parseRedisUrl,
     withoutLogin,
+  ),
+  redisTlsCaFile: optionalFile(
+    'REDIS_TLS_CA_FILE',
+    "certificates (PEM) that Redis' must come from, in place of the system's",
+  ),
+  redisSentinelPassword: setting(
+    'REDIS_SENTINEL_PASSWORD',
+    '',
+    'the password of the sentinels themselves, where they have one',
+    'a password',
+    (text) => text,
+    () => '***',
   ),
   queryGrpcAddress: listenAddress('QUERY_GRPC_ADDRESS', '0.0.0.0:60003', 'query: where gRPC listens'),
   queryHttpAddress: listenAddress(

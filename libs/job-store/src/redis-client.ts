@@ -1,16 +1,37 @@
-import { Cluster, Redis } from 'ioredis';
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { ClusterClient } from './cluster-client.js';
 import type { RedisClient } from './scripts.js';
 
+/** One server's address. */
+export interface RedisNode {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Login {
+  readonly username?: string;
+  readonly password?: string;
+}
+
 /** Where Redis is. */
-export type RedisTarget =
+export type RedisTarget = (
   | { readonly kind: 'single'; readonly url: string }
-  | {
-      readonly kind: 'cluster';
-      readonly nodes: readonly { readonly host: string; readonly port: number }[];
-      readonly username?: string;
-      readonly password?: string;
+  | ({ readonly kind: 'cluster'; readonly nodes: readonly RedisNode[]; readonly tls: boolean } & Login)
+  | ({
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly RedisNode[];
+      /** What the sentinels call the master. */
+      readonly name: string;
+      /** To the sentinels and to the servers alike. */
       readonly tls: boolean;
-    };
+      /** Of the sentinels; the login is that of the servers. */
+      readonly sentinelPassword?: string;
+    } & Login)
+) & {
+  /** Certificates (PEM) that the servers' must come from, in place of the system's. */
+  readonly caFile?: string;
+};
 
 /**
  * What a client is for, since each use wants its own answer when Redis is away.
@@ -28,6 +49,11 @@ const TIMEOUT_MS: Record<ClientRole, number> = { reader: 1000, writer: 5000, 'wo
  */
 const SILENCE_MS: Record<ClientRole, number> = { reader: 3_000, writer: 8_000, 'work-queue': 15_000 };
 const LONGEST_RECONNECT_DELAY_MS = 1000;
+/** The second redirection of a cluster, and each one after it, comes 100 ms after the one before. */
+const REDIRECTIONS: Record<ClientRole, number> = { reader: 4, writer: 16, 'work-queue': 16 };
+
+/** A sentinel that does not answer in this time is passed over. */
+const SENTINEL_MS = 1_000;
 
 const reconnectDelay = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2);
@@ -57,19 +83,51 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
     autoResendUnfulfilledCommands: role !== 'reader',
     connectionName: `armada-job-service-${role}`,
   };
-  const perClient = { enableOfflineQueue: role !== 'reader', enableAutoPipelining: role !== 'work-queue' };
+  const perClient = {
+    enableOfflineQueue: role !== 'reader',
+    // In a cluster, redirections are followed only where all commands of a pipeline were redirected alike.
+    enableAutoPipelining: role !== 'work-queue' && target.kind !== 'cluster',
+  };
+  const tls = target.caFile === undefined ? {} : { ca: readFileSync(target.caFile) };
   if (target.kind === 'single') {
-    return new Redis(target.url, { ...perConnection, ...perClient, retryStrategy: reconnectDelay });
-  }
-  return new Cluster([...target.nodes], {
-    ...perClient,
-    redisOptions: {
+    return new Redis(target.url, {
       ...perConnection,
-      ...(target.username !== undefined && { username: target.username }),
-      ...(target.password !== undefined && { password: target.password }),
-      ...(target.tls && { tls: {} }),
-    },
-    slotsRefreshTimeout: TIMEOUT_MS[role],
+      ...perClient,
+      ...(target.caFile !== undefined && { tls }),
+      retryStrategy: reconnectDelay,
+      reconnectOnError: isNoMaster,
+    });
+  }
+  const access = {
+    ...(target.username !== undefined && { username: target.username }),
+    ...(target.password !== undefined && { password: target.password }),
+    ...(target.tls && { tls }),
+  };
+  if (target.kind === 'sentinel') {
+    return new Redis({
+      ...perConnection,
+      ...perClient,
+      ...access,
+      name: target.name,
+      sentinels: target.sentinels.map(({ host, port }) => ({ host, port })),
+      ...(target.sentinelPassword !== undefined && { sentinelPassword: target.sentinelPassword }),
+      ...(target.tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
+      sentinelCommandTimeout: SENTINEL_MS,
+      sentinelRetryStrategy: reconnectDelay,
+      // A master that went without a word is left as soon as the sentinels have another.
+      failoverDetector: true,
+      sentinelReconnectStrategy: reconnectDelay,
+      retryStrategy: reconnectDelay,
+      reconnectOnError: isNoMaster,
+    });
+  }
+  return new ClusterClient([...target.nodes], {
+    ...perClient,
+    redisOptions: { ...perConnection, ...access },
+    maxRedirections: REDIRECTIONS[role],
     clusterRetryStrategy: reconnectDelay,
   });
 }
+
+/** Another server has become the master: that one is behind the same address, or known by the sentinels. The command is sent again. */
+const isNoMaster = (error: Error): false | 2 => (error.message.startsWith('READONLY') ? 2 : false);

@@ -7,5 +7,6 @@ export { jobEvents, runIdOf, type JobRef } from './fake-armada/job-events.js';
 export { freePort } from './free-port.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
 export { RedisClusterServers } from './redis/redis-cluster.js';
+export { RedisSentinelServers } from './redis/redis-sentinel.js';
 export { RedisServer } from './redis/redis-server.js';
 export { unary, type Answered, type UnaryMethod, type UnaryOptions } from './unary.js';

@@ -2,6 +2,10 @@
   Included before the scripts that write job records, behind buckets.lua.
 ]]
 
+-- Redis Cluster moves a slot key by key, and until it is done any use of a key that is not there is an error. In the midst of a
+-- script that would leave half of its work: this key never exists, so the error comes before anything is written.
+redis.call('EXISTS', KEYS[1] .. '-')
+
 -- A URI's job ids are kept up to so many bytes (10,000 ULIDs); the oldest go first.
 local LONGEST_IDS = 180000
 

@@ -5,20 +5,27 @@ import { RedisServer } from './redis-server.js';
 const SLOTS = 16_384;
 const MASTERS = 3;
 
+export interface RedisClusterOptions {
+  /** Replicas of each master. */
+  readonly replicas?: number;
+}
+
 /** A private Redis Cluster of three masters on this machine. */
 export class RedisClusterServers {
   private constructor(readonly servers: readonly RedisServer[]) {}
 
-  static async start(): Promise<RedisClusterServers> {
+  static async start({ replicas = 0 }: RedisClusterOptions = {}): Promise<RedisClusterServers> {
+    const size = MASTERS * (1 + replicas);
     const servers = await Promise.all(
-      Array.from({ length: MASTERS }, () =>
+      Array.from({ length: size }, () =>
         RedisServer.start(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']),
       ),
     );
     const clients = servers.map(({ url }) => new Redis(url));
+    const masters = clients.slice(0, MASTERS);
     try {
       await Promise.all(
-        clients.map((client, i) => {
+        masters.map((client, i) => {
           const [first, last] = [
             Math.floor((SLOTS * i) / MASTERS),
             Math.floor((SLOTS * (i + 1)) / MASTERS) - 1,
@@ -32,8 +39,15 @@ export class RedisClusterServers {
       for (const client of clients) {
         await eventually('the cluster agrees', async () => {
           const info = String(await client.call('CLUSTER', 'INFO'));
-          return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${MASTERS}`);
+          return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${size}`);
         });
+      }
+      const ids = await Promise.all(masters.map(idOf));
+      for (const [i, client] of clients.slice(MASTERS).entries()) {
+        await client.call('CLUSTER', 'REPLICATE', ids[i % MASTERS] ?? '');
+        await eventually('the replica follows', async () =>
+          (await client.info('replication')).includes('master_link_status:up'),
+        );
       }
     } finally {
       for (const client of clients) client.disconnect();
@@ -46,7 +60,60 @@ export class RedisClusterServers {
     return `redis-cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
   }
 
+  /** The master that has the slot of a key, as the first server that answers knows it. */
+  async masterOf(key: string): Promise<RedisServer> {
+    return this.ask(async (client) => {
+      const slot = Number(await client.call('CLUSTER', 'KEYSLOT', key));
+      const slots = (await client.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+      const owner = slots.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
+      return this.servers.find(({ port }) => port === owner);
+    });
+  }
+
+  /** Moves the slot of a key to another master, key by key, as `redis-cli` does; `step` is awaited after each. */
+  async move(key: string, step: () => Promise<unknown>): Promise<void> {
+    const source = await this.masterOf(key);
+    const target = this.servers.slice(0, MASTERS).find((server) => server !== source);
+    if (target === undefined) throw new Error('there is no other master');
+    const [from, to] = [new Redis(source.url), new Redis(target.url)];
+    try {
+      const slot = Number(await from.call('CLUSTER', 'KEYSLOT', key));
+      const [sourceId, targetId] = [await idOf(from), await idOf(to)];
+      await to.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
+      await from.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+      await step();
+      for (;;) {
+        const [next] = (await from.call('CLUSTER', 'GETKEYSINSLOT', slot, 1)) as string[];
+        if (next === undefined) break;
+        await from.call('MIGRATE', '127.0.0.1', target.port, next, 0, 5_000);
+        await step();
+      }
+      for (const client of [to, from]) await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+    } finally {
+      from.disconnect();
+      to.disconnect();
+    }
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop()));
   }
+
+  private async ask<T>(question: (client: Redis) => Promise<T | undefined>): Promise<T> {
+    for (const server of this.servers) {
+      const client = new Redis(server.url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
+      client.on('error', () => undefined);
+      try {
+        const answer = await question(client).catch(() => undefined);
+        if (answer !== undefined) return answer;
+      } finally {
+        client.disconnect();
+      }
+    }
+    throw new Error('no server of the cluster knows');
+  }
+}
+
+async function idOf(client: Redis): Promise<string> {
+  return String(await client.call('CLUSTER', 'MYID'));
 }

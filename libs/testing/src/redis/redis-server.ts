@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../free-port.js';
@@ -17,6 +18,11 @@ export class RedisServer {
     private readonly args: readonly string[],
     private child: ChildProcess,
   ) {}
+
+  /** A Redis Sentinel, which knows of no master yet. */
+  static async startSentinel(): Promise<RedisServer> {
+    return RedisServer.start(['--sentinel']);
+  }
 
   static async start(args: readonly string[] = []): Promise<RedisServer> {
     const folder = await mkdtemp(join(tmpdir(), 'armada-job-service-redis-'));
@@ -50,15 +56,39 @@ export class RedisServer {
     this.child = await launch(this.port, this.folder, this.args);
   }
 
+  /** Copies what is on disk, in place of an older copy. */
+  async backUp(): Promise<void> {
+    await rm(this.backup, { recursive: true, force: true });
+    await cp(this.folder, this.backup, { recursive: true });
+  }
+
+  /** Starts it again, on the same port, with what was copied, or with nothing where nothing was. */
+  async restore(): Promise<void> {
+    await end(this.child, 'SIGKILL');
+    await rm(this.folder, { recursive: true, force: true });
+    await mkdir(this.folder);
+    if (existsSync(this.backup)) await cp(this.backup, this.folder, { recursive: true });
+    this.child = await launch(this.port, this.folder, this.args);
+  }
+
   /** Ends the server and removes its folder. */
   async stop(): Promise<void> {
     await end(this.child, 'SIGKILL');
-    await rm(this.folder, { recursive: true, force: true });
+    for (const folder of [this.folder, this.backup]) await rm(folder, { recursive: true, force: true });
+  }
+
+  private get backup(): string {
+    return `${this.folder}.backup`;
   }
 }
 
 async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
-  const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...args];
+  const [options, ready] = args.includes('--sentinel')
+    ? [await sentinelOptions(port, folder), /Sentinel ID is/i]
+    : [
+        ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...args],
+        /Ready to accept connections/i,
+      ];
   // A group of its own: Ctrl-C is for those who use the server, and they end it when they are done.
   const child = spawn(await redisBinary(), options, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const lastResort = (): boolean => child.kill('SIGKILL');
@@ -72,7 +102,7 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
         reject(new Error(`the Redis server ${why}: ${output.slice(-2_000)}`));
       const heard = (chunk: Buffer): void => {
         output += chunk.toString();
-        if (/Ready to accept connections/i.test(output)) resolve();
+        if (ready.test(output)) resolve();
       };
       child.stdout.on('data', heard);
       child.stderr.on('data', heard);
@@ -90,6 +120,13 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
     child.stdout.removeAllListeners('data').resume();
     child.stderr.removeAllListeners('data').resume();
   }
+}
+
+/** A sentinel keeps what it learns in its configuration file, which must be the first argument. */
+async function sentinelOptions(port: number, folder: string): Promise<string[]> {
+  const file = join(folder, 'sentinel.conf');
+  if (!existsSync(file)) await writeFile(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\n`);
+  return [file, '--sentinel'];
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

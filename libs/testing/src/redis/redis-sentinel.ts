@@ -1,0 +1,76 @@
+import { Redis } from 'ioredis';
+import { eventually } from '../eventually.js';
+import { RedisServer } from './redis-server.js';
+
+const MASTER_NAME = 'the-master';
+const SENTINELS = 3;
+const DOWN_AFTER_MS = 1_000;
+
+/** A private master, its replica and three sentinels on this machine, which make the replica the master within some seconds. */
+export class RedisSentinelServers {
+  private constructor(
+    private readonly servers: readonly RedisServer[],
+    readonly sentinels: readonly RedisServer[],
+  ) {}
+
+  static async start(): Promise<RedisSentinelServers> {
+    const master = await RedisServer.start();
+    const replica = await RedisServer.start(['--replicaof', `127.0.0.1 ${master.port}`]);
+    await told(replica, async (client) =>
+      eventually('the replica follows', async () =>
+        (await client.info('replication')).includes('master_link_status:up'),
+      ),
+    );
+    const sentinels = await Promise.all(Array.from({ length: SENTINELS }, () => RedisServer.startSentinel()));
+    for (const sentinel of sentinels) {
+      await told(sentinel, async (client) => {
+        await client.call('SENTINEL', 'MONITOR', MASTER_NAME, '127.0.0.1', master.port, 2);
+        const options = ['down-after-milliseconds', DOWN_AFTER_MS, 'failover-timeout', 5_000];
+        await client.call('SENTINEL', 'SET', MASTER_NAME, ...options);
+      });
+    }
+    for (const sentinel of sentinels) {
+      await told(sentinel, (client) =>
+        eventually('the sentinels know each other and the replica', async () => {
+          const told = (await client.call('SENTINEL', 'MASTER', MASTER_NAME)) as string[];
+          const value = (name: string): string | undefined => told[told.indexOf(name) + 1];
+          return value('num-slaves') === '1' && value('num-other-sentinels') === `${SENTINELS - 1}`;
+        }),
+      );
+    }
+    return new RedisSentinelServers([master, replica], sentinels);
+  }
+
+  readonly masterName = MASTER_NAME;
+
+  /** As REDIS_URL wants it. */
+  get url(): string {
+    return `redis-sentinel://${this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${MASTER_NAME}`;
+  }
+
+  /** The server that the sentinels say is the master. */
+  async master(): Promise<RedisServer> {
+    const [sentinel] = this.sentinels;
+    if (sentinel === undefined) throw new Error('there is no sentinel');
+    const [, port] = await told(
+      sentinel,
+      async (client) => (await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME)) as string[],
+    );
+    const master = this.servers.find((server) => `${server.port}` === port);
+    if (master === undefined) throw new Error(`no server listens at port ${port}`);
+    return master;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.servers, ...this.sentinels].map((server) => server.stop()));
+  }
+}
+
+async function told<T>(server: RedisServer, question: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(server.url);
+  try {
+    return await question(client);
+  } finally {
+    client.disconnect();
+  }
+}

@@ -6,7 +6,8 @@ COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
 RUN npx nx build fake-armada
-USER node
+# "node", as a number: Kubernetes cannot tell of a name whether it is root (runAsNonRoot).
+USER 1000:1000
 EXPOSE 50051
 ENTRYPOINT ["node", "dist/tools/fake-armada/main.js", "--address", "0.0.0.0:50051"]
 CMD ["--job-sets", "4", "--jobs", "20", "--rate", "12"]

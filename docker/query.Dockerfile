@@ -11,7 +11,8 @@ FROM node:20-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /app .
-USER node
+# "node", as a number: Kubernetes cannot tell of a name whether it is root (runAsNonRoot).
+USER 1000:1000
 EXPOSE 60003 8090
 # Whoever the certificate is for: this asks the process itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \

@@ -28,6 +28,10 @@ check(
   'generated code is that of proto/',
   () => spawnSync(process.execPath, [`${root}tools/generate.mjs`, '--check'], { stdio: 'inherit' }).status,
 );
+check(
+  'licences are listed, and permissive',
+  () => spawnSync(process.execPath, [`${root}tools/licences.mjs`, '--check'], { stdio: 'inherit' }).status,
+);
 check('protos: lint', () => bin('buf', 'lint', 'proto'));
 check('protos: compatible with the last release', () =>
   bin('buf', 'breaking', 'proto', '--against', 'proto/baseline.binpb'),

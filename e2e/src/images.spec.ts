@@ -5,10 +5,13 @@ import { join } from 'node:path';
 import { JobState } from '@ajs/contracts/api/submit';
 import { allRecordings, eventually } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
+import { parse } from 'yaml';
 import { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
 
 const ROOT = join(import.meta.dirname, '../..');
+/** For Node: a file that is opened for writing, wherever it is, is an error. */
+const READING_ONLY = ['--allow-fs-read=*', 'main.js'];
 const APPS = ['ingester', 'query'] as const;
 const bare = mkdtempSync(join(tmpdir(), 'armada-job-service-images-'));
 const apps: AppProcess[] = [];
@@ -44,9 +47,10 @@ describe('what the images hold', () => {
       expect(packages).not.toContain(builder);
   });
 
-  it('runs: a poll is answered, and both end with 0 when told', async () => {
+  it('runs, without writing a file: a poll is answered, and both end with 0 when told', async () => {
     for (const app of APPS) {
-      apps.push(new AppProcess('main.js', { ...stack.envOf(), NODE_ENV: 'production' }, [], join(bare, app)));
+      const env = { ...stack.envOf(), NODE_ENV: 'production' };
+      apps.push(new AppProcess('--experimental-permission', env, READING_ONLY, join(bare, app)));
     }
     const [ingester, query] = apps;
     if (ingester === undefined || query === undefined) throw new Error('nothing was started');
@@ -87,9 +91,25 @@ describe('what the images hold', () => {
       const last = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
       expect(dockerfile).toContain(`node docker/assemble.mjs ${app} /app`);
       expect(last.match(/^COPY .*$/gm)).toEqual(['COPY --from=build /app .']);
-      expect(last).toContain('USER node');
+      expect(last).toMatch(/^USER 1000:1000$/m);
       expect(last).toContain('/healthz');
       expect(last).toContain('ENTRYPOINT ["node", "--enable-source-maps", "main.js"]');
+    },
+  );
+
+  it.each([...APPS, 'fake-armada'])(
+    '%s: compose runs it with a file system to read from, and no privilege',
+    (app) => {
+      const { services } = parse(readFileSync(join(ROOT, 'docker/compose.yaml'), 'utf8'), {
+        merge: true,
+      }) as {
+        services: Record<string, object>;
+      };
+      expect(services[app]).toMatchObject({
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+      });
     },
   );
 });

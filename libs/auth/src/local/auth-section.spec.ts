@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from '@ajs/config';
@@ -82,5 +82,15 @@ auth:
   it('must know a caller in some way', () => {
     expect(() => load('auth: {}')).toThrow('must have basicAuth, openIdAuth');
     expect(() => load('logLevel: info')).toThrow('AUTH_MODE is local, but the file has no section auth');
+  });
+});
+
+describe('docs/callers.md', () => {
+  const docs = readFileSync(new URL('../../../../docs/callers.md', import.meta.url), 'utf8');
+  const examples = Array.from(docs.matchAll(/```yaml\n(.*?)```/gs), ([, text = '']) => text);
+
+  it('has examples that are accepted', () => {
+    expect(examples).toHaveLength(3);
+    for (const example of examples) expect(Object.keys(load(example))).toContain('queueRules');
   });
 });

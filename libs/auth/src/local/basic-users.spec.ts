@@ -1,13 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes, scryptSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseAuthSection } from './auth-section.js';
 import { BasicUsers } from './basic-users.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'basic-users-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** As docs/callers.md tells to make one. */
 function hashOf(password: string, ln = 10): string {
   const salt = randomBytes(16);
   const hash = scryptSync(password, salt, 32, { N: 2 ** ln, r: 8, p: 1, maxmem: 2 ** 28 });
@@ -63,6 +64,19 @@ describe('a user of the configuration', () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
   });
+});
+
+it('a password hash that is made as docs/callers.md tells is one', async () => {
+  const docs = readFileSync(new URL('../../../../docs/callers.md', import.meta.url), 'utf8');
+  const command = /```sh\n(node .*?)```/s.exec(docs)?.[1] ?? '';
+  const passwordHash = execFileSync('sh', ['-c', command], { input: 'pa$$ word\n' }).toString().trim();
+  const auth = parseAuthSection({
+    content: { basicAuth: { users: { alice: { passwordHash } } } },
+    file: 'settings.yaml',
+  });
+  const made = new BasicUsers(auth.basicAuth ?? { users: {} }, {});
+  expect((await made.verify({ user: 'alice', password: 'pa$$ word' })).principal.name).toBe('alice');
+  await expect(made.verify({ user: 'alice', password: 'pa$$ word\n' })).rejects.toThrow();
 });
 
 describe('a password that cannot be read', () => {

@@ -20,7 +20,7 @@ const asItIs = (bytes: Buffer): Buffer => bytes;
  * Has the server accept methods that nobody added to it, those that `isCaught` says, as streams of bytes in both directions,
  * which on the wire fits any method. They have no handler: an interceptor of the server is to answer them.
  *
- * grpc-js has no way to say so, and this is the one place that reaches into it. Throws where grpc-js is not as expected.
+ * grpc-js has no way to say so: this reaches into it, as limit-headers.ts does. Throws where grpc-js is not as expected.
  */
 export function catchAll(server: Server, isCaught: (path: string) => boolean): void {
   const lookUp = server as unknown as Partial<HandlerLookUp>;

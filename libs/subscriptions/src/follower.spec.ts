@@ -201,6 +201,30 @@ describe('a follower', () => {
     expect((await stream(0)).ended).toBe(true);
   });
 
+  it.each(['denied', 'gone'] as const)(
+    'gives a watch up that goes on though the queue is %s',
+    async (kind) => {
+      const { source, catchUp, inState } = follow({
+        ...SOON,
+        goneAfter: 0,
+        rightsCheck: 0,
+      });
+      const watch = await catchUp();
+      await inState('live');
+      // It never falls silent: only the time since the last read counts.
+      const more = setInterval(() => watch.listener.message(running(Date.now())), 20);
+      try {
+        const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
+        source.end(read, { kind, reason: 'no' });
+        expect((await inState(kind)).reason).toBe('no');
+        expect(watch.ended).toBe(true);
+        expect(source.live.filter(({ request }) => request.watch)).toEqual([]);
+      } finally {
+        clearInterval(more);
+      }
+    },
+  );
+
   it('opens the job set again when somebody else wrote it, and goes on from what is there', async () => {
     const { store, source, catchUp, stale, inState } = follow(SOON);
     const watch = await catchUp(running(1));

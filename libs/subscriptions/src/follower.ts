@@ -14,6 +14,8 @@ export interface FollowTiming {
   readonly contactEvery: number;
   /** A watch that has been silent for so long is checked by a read. */
   readonly silenceCheck: number;
+  /** A watch is checked by a read this often, however much it brings: Armada does not end it when we may no longer watch. */
+  readonly rightsCheck: number;
   /** Reads that polls ask for begin at least this far apart. */
   readonly askSpacing: number;
   /** A watch that lacks a message which a read brought is opened anew after so long. */
@@ -29,6 +31,7 @@ export interface FollowTiming {
 export const FOLLOW_TIMING: FollowTiming = {
   contactEvery: 3_000,
   silenceCheck: 10_000,
+  rightsCheck: 60_000,
   askSpacing: 1_000,
   watchLag: 5_000,
   goneAfter: 15_000,
@@ -72,6 +75,8 @@ export class Follower {
   /** Messages that a read brought and the watch has not. */
   private lagSince: number | undefined;
   private watchTail = '';
+  /** What a read beside the watch was refused with: the watch is over, though Armada lets it go on. */
+  private refusal: StreamEnd | undefined;
   private wake = new AbortController();
 
   constructor(private readonly options: FollowerOptions) {
@@ -190,15 +195,17 @@ export class Follower {
     return end;
   }
 
-  private watch(intake: Intake): Promise<StreamEnd> {
+  private async watch(intake: Intake): Promise<StreamEnd> {
     this.watchTail = intake.tailCursor;
     this.lagSince = undefined;
-    return this.open(intake, true, (message) => {
+    this.refusal = undefined;
+    const end = await this.open(intake, true, (message) => {
       this.evidenceAt = performance.now();
       this.watchTail = message.cursor;
       intake.accept(message);
       if (message.cursor === intake.tailCursor) this.lagSince = undefined;
     });
+    return this.refusal ?? end;
   }
 
   private open(intake: Intake, watch: boolean, take: (message: StreamMessage) => void): Promise<StreamEnd> {
@@ -254,14 +261,15 @@ export class Follower {
     const intake = this.intake;
     if (intake === undefined || this.stopping.signal.aborted || !this.options.lease.isHeld()) return;
     const now = performance.now();
-    const { contactEvery, silenceCheck, askSpacing, watchLag } = this.options.timing;
+    const { contactEvery, silenceCheck, rightsCheck, askSpacing, watchLag } = this.options.timing;
     if (now - this.contactAt >= contactEvery) this.contact();
     const asked = this.askedAt !== undefined && now - this.readBeganAt >= askSpacing;
     // What the catch-up brings need not be asked for.
     if (this.phase !== 'reading') this.rounds?.tick();
     if (this.phase === 'gone' && asked) this.wake.abort();
     if (this.phase !== 'watching') return;
-    if (!this.checking && (asked || now - Math.max(this.evidenceAt, this.readBeganAt) >= silenceCheck)) {
+    const isSilent = now - Math.max(this.evidenceAt, this.readBeganAt) >= silenceCheck;
+    if (!this.checking && (asked || isSilent || now - this.readBeganAt >= rightsCheck)) {
       void this.check(intake);
     }
     if (this.lagSince !== undefined && now - this.lagSince >= watchLag) {
@@ -270,12 +278,16 @@ export class Follower {
     }
   }
 
-  /** Reads beside the watch: proves that the job set is level, or brings what the watch does not. */
+  /** Reads beside the watch: proves that the job set is level, brings what the watch does not, or shows that we may not watch. */
   private async check(intake: Intake): Promise<void> {
     this.checking = true;
     try {
       const tail = intake.tailCursor;
-      await this.read(intake);
+      const end = await this.read(intake);
+      if (end.kind === 'denied' || end.kind === 'gone') {
+        this.refusal = end;
+        this.cancelStreams();
+      }
       if (intake.tailCursor !== tail && this.watchTail !== intake.tailCursor)
         this.lagSince ??= performance.now();
     } finally {

@@ -37,7 +37,7 @@ async function newKey(kid: string): Promise<Key> {
   };
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 /** A real provider; it can be given other keys, as when it is started anew with them. */
 class Issuer {
@@ -342,6 +342,8 @@ describe('a provider that cannot be asked', () => {
     (code: number, body: string): Handler =>
     (_, response) =>
       void response.writeHead(code, { 'content-type': 'application/json' }).end(body);
+  const discovery = (keys: string): Handler =>
+    answer(200, JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}${keys}` }));
 
   it.each<[string, () => Handler, string]>([
     ['is in trouble', () => answer(503, 'no'), 'HTTP 503'],
@@ -354,19 +356,17 @@ describe('a provider that cannot be asked', () => {
     ['says too much', () => answer(200, 'x'.repeat(300_000)), 'longer than 262144 bytes'],
     [
       'sends us elsewhere',
-      () => (_, response) => void response.writeHead(302, { location: '/jwks' }).end(),
+      () => (request, response) =>
+        request.url === '/elsewhere'
+          ? discovery('/jwks')(request, response)
+          : response.writeHead(302, { location: '/elsewhere' }).end(),
       'openid-configuration',
     ],
     [
-      'has no keys',
+      'has its keys somewhere else now',
       () => (request, response) =>
-        (request.url === '/jwks'
-          ? answer(500, '')
-          : answer(200, JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` })))(
-          request,
-          response,
-        ),
-      'again',
+        (request.url === '/gone' ? answer(404, '') : discovery('/gone'))(request, response),
+      'try again',
     ],
   ])('since it %s refuses nobody, and is asked again by the next token', async (_, handler, told) => {
     issuer.instead = handler();

@@ -6,7 +6,13 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { CertificateAuthority, eventually, type Certified } from '@ajs/testing';
 import { BoundedHttp, PATIENCE, type HttpBounds, type ServedTls } from './bounded-http.js';
 
-const SHORT = { ...PATIENCE, headersTimeout: 200, requestTimeout: 400, connectionsCheckingInterval: 50 };
+const SHORT = {
+  ...PATIENCE,
+  headersTimeout: 200,
+  requestTimeout: 400,
+  connectionsCheckingInterval: 50,
+  silence: 1_000,
+};
 
 let served: BoundedHttp;
 let port: number;
@@ -24,6 +30,9 @@ async function serve(bounds: Partial<HttpBounds> = {}): Promise<void> {
       return;
     }
     response.end(String(bytes));
+  });
+  served.get('/large', (_request: IncomingMessage, response: ServerResponse) => {
+    response.end(Buffer.alloc(64 * 1024 * 1024));
   });
   for (const path of ['/name', '/healthz', '/readyz']) {
     served.get(path, (request: IncomingMessage, response: ServerResponse) => {
@@ -56,6 +65,11 @@ async function connected(): Promise<Socket> {
   return socket;
 }
 
+const connections = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    served.getHttpServer().getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  });
+
 const post = (body: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`http://127.0.0.1:${port}/length`, { method: 'POST', body, headers });
 
@@ -71,6 +85,14 @@ describe('a slow client', () => {
   ])('that %s is cut off', async (_, text, answer) => {
     await serve({ patience: SHORT });
     expect(await sent(text)).toBe(answer);
+  });
+
+  it('that does not read its answer is cut off', async () => {
+    await serve({ patience: SHORT });
+    const socket = await connected();
+    socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually('the connection is there', async () => (await connections()) === 1);
+    await eventually('it is gone', async () => (await connections()) === 0);
   });
 
   it('is cut off when the server stops', async () => {

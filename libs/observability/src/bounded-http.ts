@@ -31,6 +31,8 @@ export const PATIENCE = {
   /** Longer than the 60 s that the usual proxies keep a connection without requests: the one to close it first should be they. */
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
+  /** Nothing moves, either way, while a request is answered: its client does not read. Longer than a call is held. */
+  silence: 5 * 60_000,
 };
 
 /** An `authorization` may have 16 KiB. */
@@ -49,6 +51,7 @@ export class BoundedHttp extends ExpressAdapter {
     if (tls?.asksForCertificates === true) this.use(requireCertificate);
     const server = this.created(tls);
     server.maxConnections = mostConnections;
+    server.setTimeout((this.bounds.patience ?? PATIENCE).silence);
     server.on('drop', refused);
     server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);

@@ -12,12 +12,16 @@ import {
 import { logConnection, nowAndThen, within, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import {
+  Canary,
   Demand,
   FOLLOW_TIMING,
+  Planner,
+  ReadBudget,
+  ReadSchedule,
   Reconciler,
-  Replicas,
   Sweeper,
   Turns,
+  WatchBudget,
   WorkQueue,
   listenForAsks,
   type Lifetime,
@@ -30,6 +34,7 @@ import { observeReconciling } from './observe-reconciling.js';
 const SWEEP_EVERY_MS = 5_000;
 /** Handing everything over takes much less, if Redis answers. */
 const HAND_OVER_MS = 3_000;
+const FIGURES_EVERY_MS = 5_000;
 
 export interface FollowingOptions {
   readonly settings: Settings;
@@ -47,6 +52,8 @@ export class Following {
   private readonly workQueue: WorkQueue;
   private readonly turns: Turns;
   private readonly sweeper: Sweeper;
+  private readonly canary: Canary;
+  private readonly figures: NodeJS.Timeout;
 
   constructor(private readonly options: FollowingOptions) {
     const { settings, armada, replicaId, log, metrics } = options;
@@ -67,6 +74,23 @@ export class Following {
     const demand = new Demand(this.redis);
     const life = new RedisJobSetLife(this.redis, ttlSeconds);
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
+    const { watchBudget } = settings;
+    const watches = new WatchBudget({ redis: this.redis, replicaId, budget: watchBudget, onError });
+    const readsPerSecond = (): number => settings.upstreamReadsPerSecond / watches.replicas;
+    const reads = new ReadBudget(readsPerSecond);
+    const planner = new Planner({
+      demand,
+      lifetime,
+      watches,
+      reads,
+      schedule: new ReadSchedule({
+        shortestMs: settings.shortestReadIntervalMs,
+        longestMs: settings.longestReadIntervalMs,
+        perSecond: readsPerSecond,
+      }),
+      reading: () => metrics.upstreamReads.inc(),
+      now: () => Date.now(),
+    });
     this.turns = new Turns({
       connection: this.connect('work-queue'),
       sink: new RedisJobSink(this.redis, {
@@ -83,8 +107,9 @@ export class Following {
           ),
       }),
       source: armada.events,
-      demand,
-      replicas: (held) => new Replicas(this.redis, replicaId, held, onError),
+      watches,
+      watchBudget,
+      planner,
       observer: observeFollowing(log, metrics),
       reconciler: new Reconciler({
         armada: jobEnds(armada.jobs),
@@ -93,12 +118,25 @@ export class Following {
         eventRetentionMs: settings.eventRetentionMs,
         now: () => Date.now(),
       }),
-      lifetime,
       timing: FOLLOW_TIMING,
       sliceMs: settings.sliceLengthMs,
-      maxTurns: settings.maxFollowedJobSets,
       onError,
     });
+    this.canary = new Canary(
+      this.redis,
+      () => {
+        log.warn('Redis has lost what it had: every job set is read again');
+        this.turns.contact();
+        this.workQueue.wakeAll().catch(onError);
+      },
+      onError,
+    );
+    this.figures = setInterval(() => {
+      metrics.watches.set(watches.size);
+      metrics.turns.set(this.turns.size);
+      metrics.waitingReads.set(reads.backlog);
+      this.workQueue.scheduled().then((count) => metrics.scheduledJobSets.set(count), onError);
+    }, FIGURES_EVERY_MS);
     this.sweeper = new Sweeper({
       redis: this.redis,
       replicaId,
@@ -116,11 +154,14 @@ export class Following {
     await listenForAsks(this.subscriber, (key) => this.turns.ask(key));
     this.turns.start();
     this.sweeper.start(SWEEP_EVERY_MS);
+    this.canary.start();
   }
 
   /** Hands every job set over and lets go of Redis. */
   async stop(): Promise<void> {
     this.sweeper.stop();
+    this.canary.close();
+    clearInterval(this.figures);
     const handOver = this.turns.stop().then(() => this.workQueue.close());
     if (!(await within(HAND_OVER_MS, handOver))) {
       this.options.log.warn(

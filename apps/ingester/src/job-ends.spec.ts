@@ -83,6 +83,12 @@ describe('how jobs have ended, by Armada itself', () => {
       sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
       source: armada.events,
       lease: { isHeld: () => true, whenHeld: () => Promise.resolve() },
+      plan: {
+        isWatched: true,
+        readMayBegin: () => Promise.resolve(),
+        next: () => Promise.resolve('watch'),
+        readAfter: (ms) => ms,
+      },
       observer: {
         turnStarted: ignore,
         turnEnded: ignore,

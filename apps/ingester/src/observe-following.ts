@@ -5,14 +5,8 @@ import type { FollowObserver } from '@ajs/subscriptions';
 export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
   const isToBeTold = nowAndThen();
   return {
-    turnStarted: (key) => {
-      metrics.followedJobSets.inc();
-      log.info({ ...key }, 'following a job set');
-    },
-    turnEnded: (key, why) => {
-      metrics.followedJobSets.dec();
-      log.info({ ...key, why }, 'stopped following a job set');
-    },
+    turnStarted: (key) => log.info({ ...key }, 'following a job set'),
+    turnEnded: (key, why) => log.info({ ...key, why }, 'stopped following a job set'),
     streamEnded: (key, end, retryInMs, inARow) => {
       metrics.streamEnds.inc({ kind: end.kind });
       // One line for an outage, not one for each try.

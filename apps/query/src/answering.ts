@@ -107,7 +107,7 @@ export class Answering {
       refused: () => metrics.refusedJobSets.inc(),
       onError,
     });
-    const asks = new AskSender(this.reader);
+    const asks = new AskSender(this.reader, this.workQueue);
     const lister = new CoalescedLister(new RedisJobLister(this.reader));
     const noteInterest = (key: JobSetKey, tag?: string, caller?: Caller): void =>
       this.interest.note(key, tag, caller && (() => nameOf(caller)));

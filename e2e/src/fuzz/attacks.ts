@@ -1,5 +1,5 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { METHODS, anyBytes, type FuzzedMethod } from './messages.js';
+import { METHODS, anyBytes } from './messages.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -57,52 +57,29 @@ const authorization = fc.oneof(
   fc.string({ maxLength: 20 }).map((text) => `Basic ${Buffer.from(`${text}:`).toString('base64')}`),
 );
 
-const GRPC: Headers = { 'content-type': 'application/grpc' };
-
-const callHeaders: Arbitrary<Headers> = fc.oneof(
-  { weight: 2, arbitrary: fc.constant(GRPC) },
-  { weight: 1, arbitrary: authorization.map((value) => ({ ...GRPC, authorization: value })) },
+const callHeaders: Arbitrary<Headers> = fc.record(
   {
-    weight: 1,
-    arbitrary: fc.record(
-      {
-        authorization,
-        'content-type': fc.oneof(fc.constant('application/grpc'), headerText),
-        'grpc-timeout': fc.oneof(fc.constantFrom('1S', '10m', '0n', '99999999H', '-1S', '1'), headerText),
-        'grpc-encoding': fc.constantFrom('identity', 'gzip', 'deflate', 'snappy', ''),
-        'x-any': headerText,
-        'x-any-bin': fc.oneof(fc.base64String(), headerText),
-      },
-      { requiredKeys: ['content-type'] },
+    authorization,
+    'content-type': fc.oneof(
+      { weight: 9, arbitrary: fc.constant('application/grpc') },
+      { weight: 1, arbitrary: headerText },
     ),
+    'grpc-timeout': fc.oneof(fc.constantFrom('1S', '10m', '0n', '99999999H', '-1S', '1'), headerText),
+    'grpc-encoding': fc.constantFrom('identity', 'gzip', 'deflate', 'snappy', ''),
+    'x-any': headerText,
+    'x-any-bin': fc.oneof(fc.base64String(), headerText),
   },
+  { requiredKeys: ['content-type'] },
 );
-
-const nearlyAlways = fc.oneof(
-  { weight: 9, arbitrary: fc.constant(true) },
-  { weight: 1, arbitrary: fc.constant(false) },
-);
-
-type Call = readonly [path: string, body: Buffer];
-
-const callOf = (methods: readonly FuzzedMethod[]): Arbitrary<Call> =>
-  fc
-    .constantFrom(...methods)
-    .chain(({ path, request }) =>
-      fc.tuple(
-        fc.constant(path),
-        fc.oneof({ weight: 3, arbitrary: request }, { weight: 1, arbitrary: anyBytes }),
-      ),
-    );
-
-const isAnswered = ({ path }: FuzzedMethod): boolean => /^\/(api\.Jobs|jobservice\.)/.test(path);
 
 const grpcAttack: Arbitrary<GrpcAttack> = fc
-  .oneof<
-    [{ weight: number; arbitrary: Arbitrary<Call> }, ...{ weight: number; arbitrary: Arbitrary<Call> }[]]
-  >(
-    { weight: 6, arbitrary: callOf(METHODS.filter(isAnswered)) },
-    { weight: 3, arbitrary: callOf(METHODS.filter((method) => !isAnswered(method))) },
+  .oneof(
+    {
+      weight: 6,
+      arbitrary: fc
+        .constantFrom(...METHODS)
+        .chain(({ path, request }) => fc.tuple(fc.constant(path), fc.oneof(request, anyBytes))),
+    },
     { weight: 2, arbitrary: fc.tuple(fc.constantFrom(...OTHER_PATHS), anyBytes) },
     { weight: 1, arbitrary: fc.tuple(fc.webPath(), anyBytes) },
   )
@@ -112,8 +89,8 @@ const grpcAttack: Arbitrary<GrpcAttack> = fc
       path: fc.constant(path === '' ? '/' : path),
       headers: callHeaders,
       body: fc.constant(body),
-      framed: nearlyAlways,
-      ended: nearlyAlways,
+      framed: fc.boolean(),
+      ended: fc.boolean(),
     }),
   );
 

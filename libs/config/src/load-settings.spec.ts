@@ -35,14 +35,12 @@ describe('settings', () => {
   });
 
   it('come from the file, and the environment wins', () => {
-    const file = fileWith(
-      'armadaUrl: armada:50051\nlogLevel: debug\nmaxFollowedJobSets: 7\nfirstPollWait: 500ms\n',
-    );
+    const file = fileWith('armadaUrl: armada:50051\nlogLevel: debug\nwatchBudget: 7\nfirstPollWait: 500ms\n');
     const settings = loadSettings({ argv: ['--config', file], env: { LOG_LEVEL: 'warn' } });
     expect(settings).toMatchObject({
       armadaAddress: { text: 'armada:50051' },
       logLevel: 'warn',
-      maxFollowedJobSets: 7,
+      watchBudget: 7,
       firstPollWaitMs: 500,
     });
     expect(loadSettings({ argv: [], env: { CONFIG_FILE: file } }).logLevel).toBe('debug');
@@ -132,8 +130,8 @@ describe('settings', () => {
     ['FORWARDED_SERVICES', 'api.Submit,api.Jobs'],
     ['FORWARDED_SERVICES', '/api.Submit/'],
     ['SLICE_LENGTH', '25d'],
-    ['MAX_FOLLOWED_JOB_SETS', '0'],
-    ['MAX_FOLLOWED_JOB_SETS', '1e3'],
+    ['WATCH_BUDGET', '-1'],
+    ['WATCH_BUDGET', '1e3'],
   ])('refuse %s=%s, and say the name, the value and what is allowed', (name, value) => {
     const message = problemsOf({ [name]: value });
     expect(message).toContain(`${name} (environment) is "${value}", but must be `);

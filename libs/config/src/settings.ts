@@ -279,12 +279,33 @@ export const SETTINGS = {
     1_000,
     '1h',
   ),
-  maxFollowedJobSets: count(
-    'MAX_FOLLOWED_JOB_SETS',
-    '800',
-    'ingester: how many job sets one replica follows at once, at most; each holds a watch at Armada, which allows about 1000 in all',
+  watchBudget: count(
+    'WATCH_BUDGET',
+    '500',
+    'ingester: how many watches all replicas together have open at Armada, at most; job sets beyond it are read on a schedule. Armada bears about 1000 watches in all, forwarded ones included. The same for all replicas',
+    0,
+    10_000,
+  ),
+  upstreamReadsPerSecond: count(
+    'UPSTREAM_READS_PER_SECOND',
+    '200',
+    'ingester: how many event streams all replicas together read at Armada in a second, at most, over a few seconds. The same for all replicas',
     1,
-    20_000,
+    10_000,
+  ),
+  shortestReadIntervalMs: duration(
+    'SHORTEST_READ_INTERVAL',
+    '2s',
+    'ingester: a job set without a watch is read again after so long at the soonest, when it was polled or brought events a moment ago; a poll of a job that is not there does not wait for it',
+    200,
+    '1h',
+  ),
+  longestReadIntervalMs: duration(
+    'LONGEST_READ_INTERVAL',
+    '60s',
+    'ingester: and after so long at the latest, when it is quiet and `UPSTREAM_READS_PER_SECOND` allows',
+    200,
+    '1d',
   ),
   largestMessageBytes: count(
     'LARGEST_MESSAGE_BYTES',
@@ -315,7 +336,7 @@ export const SETTINGS = {
   maxForwardedWatches: count(
     'MAX_FORWARDED_WATCHES',
     '50',
-    'query: how many forwarded watches one replica has open at once, at most; more are RESOURCE_EXHAUSTED. Armada bears about 1000 watches in all, of which `MAX_FOLLOWED_JOB_SETS` are for following',
+    'query: how many forwarded watches one replica has open at once, at most; more are RESOURCE_EXHAUSTED. Armada bears about 1000 watches in all, of which `WATCH_BUDGET` are for following',
     0,
     10_000,
   ),

@@ -5,7 +5,13 @@ export interface ReadJobs {
   readonly now: number;
   /** These two are left out where the job set has no keys. */
   readonly generation?: string;
-  readonly subscription?: readonly [state: string, reason: string, level: string, contact: string];
+  readonly subscription?: readonly [
+    state: string,
+    reason: string,
+    level: string,
+    contact: string,
+    next: string,
+  ];
   /** In the order of the question; `undefined` for a job that is not there. */
   readonly records: readonly (Buffer | undefined)[];
   /** As {@link records}; empty where they were not asked for. */
@@ -14,18 +20,24 @@ export interface ReadJobs {
   readonly reasons: ReadonlyMap<number, Buffer>;
 }
 
-const FIXED = 6;
+const FIXED = 7;
 const NOTHING: ReadonlyMap<number, Buffer> = new Map();
 
 /** Takes the reply apart, for a question about so many jobs. */
 export function readJobsReply(reply: JobsReply, jobs: number, withFacts = false): ReadJobs {
-  const [now, generation, state, reason, level, contact] = reply;
+  const [now, generation, state, reason, level, contact, next] = reply;
   if (generation === undefined) return { now, records: [], facts: [], reasons: NOTHING };
   const reasonsFrom = FIXED + jobs * (withFacts ? 2 : 1);
   return {
     now,
     generation: String(generation),
-    subscription: [String(state), String(reason), String(level), String(contact)],
+    subscription: [
+      String(state),
+      String(reason),
+      String(level),
+      String(contact),
+      next === null ? '' : String(next),
+    ],
     records: buffers(reply, FIXED, FIXED + jobs),
     facts: buffers(reply, FIXED + jobs, reasonsFrom),
     reasons: reply.length > reasonsFrom ? reasonsOf(reply, reasonsFrom) : NOTHING,

@@ -223,11 +223,13 @@ export class MemoryJobStore implements JobSink, JobLister, JobLearner, JobDetail
 }
 
 function subscriptionOf({ contactAt, report, levelAt }: JobSet, now: number): SubscriptionView {
-  const stalled = now - contactAt > STALLED_AFTER_MS;
+  const { nextReadAt } = report;
+  const stalled = now - Math.max(contactAt, nextReadAt ?? 0) > STALLED_AFTER_MS;
   return {
     state: stalled ? 'stalled' : report.state,
     reason: stalled ? `no ingester has written for ${Math.round((now - contactAt) / 1000)} s` : report.reason,
     ...(levelAt !== undefined && { levelAt }),
+    ...(nextReadAt !== undefined && { nextReadAt }),
   };
 }
 

@@ -21,6 +21,8 @@ export interface SubscriptionReport {
    * Milliseconds by the monotonic clock of this process (`performance.now()`); left out when nothing new is known.
    */
   readonly levelAt?: number;
+  /** The job set has no watch, and is read again at this moment (`performance.now()`): until then there is no sign of life. */
+  readonly nextReadAt?: number;
 }
 
 /** Records with the cursor they stand for: written together, or not at all (P2). */
@@ -94,6 +96,8 @@ export interface SubscriptionView {
   readonly reason: string;
   /** When the job set was last known to be level with Armada: ms since the epoch by Redis' clock. */
   readonly levelAt?: number;
+  /** When it is read again, ms since the epoch by Redis' clock. Left out where it is watched, or read now. */
+  readonly nextReadAt?: number;
 }
 
 export interface JobSetView {
@@ -170,5 +174,8 @@ export interface JobSetLife {
   remove(key: JobSetKey, idleMs: number): Promise<boolean>;
 }
 
-/** A holder that gives no sign of life for this long is `stalled` for readers. Holders write every 3 s, idle or not. */
+/**
+ * A job set of which there is no sign of life for this long is `stalled` for readers. Holders of a watch write every 3 s, idle or not;
+ * of a job set that is read on a schedule, the time counts from when it should have been read.
+ */
 export const STALLED_AFTER_MS = 15_000;

@@ -120,12 +120,13 @@ function toStatus(record: Buffer, reasons: Buffer | undefined): JobStatus {
 
 function toSubscription(
   now: number,
-  [state, reason, level, contact]: NonNullable<ReadJobs['subscription']>,
+  [state, reason, level, contact, next]: NonNullable<ReadJobs['subscription']>,
 ): SubscriptionView {
-  const silent = now - Number(contact) > STALLED_AFTER_MS;
+  const silent = now - Math.max(Number(contact), Number(next)) > STALLED_AFTER_MS;
   return {
     state: silent ? 'stalled' : (state as SubscriptionState),
     reason: silent ? `no ingester has written for ${Math.round((now - Number(contact)) / 1000)} s` : reason,
     ...(level !== '' && { levelAt: Number(level) }),
+    ...(next !== '' && { nextReadAt: Number(next) }),
   };
 }

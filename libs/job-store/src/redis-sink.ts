@@ -178,6 +178,7 @@ class RedisJobSetWriter implements JobSetWriter {
         CHANGES_TTL_SECONDS,
         CHANGES_KEPT,
         reconciled === true ? 'reconciled' : '',
+        subscription.nextReadAt === undefined ? '' : Math.ceil(this.time.at(subscription.nextReadAt)),
         records.size,
         ...args,
         newWords.length,

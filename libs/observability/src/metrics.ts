@@ -10,7 +10,14 @@ export class Metrics {
     'redis_errors_total',
     'Connections to and commands of Redis that failed',
   );
-  readonly followedJobSets = this.gauge('followed_job_sets', 'Job sets that this replica follows now');
+  readonly watches = this.gauge('watches', 'Watches that this replica has of the budget of all replicas');
+  readonly turns = this.gauge('turns', 'Job sets that this replica watches or reads now');
+  readonly scheduledJobSets = this.gauge(
+    'scheduled_job_sets',
+    'Job sets without a watch that wait for their next read, of all replicas',
+  );
+  readonly upstreamReads = this.counter('upstream_reads_total', 'Reads of event streams begun at Armada');
+  readonly waitingReads = this.gauge('waiting_reads', 'Reads that wait for UPSTREAM_READS_PER_SECOND');
   readonly streamEnds = this.counter(
     'stream_ends_total',
     'Event streams of Armada that ended while they were wanted',

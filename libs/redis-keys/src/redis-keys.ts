@@ -8,6 +8,9 @@ export const JOB_INDEX_SHARDS = 32_768;
 /** How many sorted sets share the demand, so that Redis Cluster spreads it. */
 export const DEMAND_SHARDS = 16;
 
+/** How many numbers tell whether Redis went back in time: enough that every master of a Cluster has some. */
+export const CANARY_SHARDS = 16;
+
 /** The prefix of BullMQ's keys: a hash tag, since its scripts need all of a work queue's keys in one slot. */
 export const WORK_QUEUE_PREFIX = '{ajs}';
 
@@ -43,7 +46,9 @@ export type RedisKey =
   | { readonly kind: 'job-set-name'; readonly reference: string }
   /** Sorted set: tag of a job set → when somebody last asked about it. */
   | { readonly kind: 'demand'; readonly shard: number }
-  /** Hash: ingester replica → how many job sets it holds, and when it said so. */
+  /** String: a number that only grows, for as long as Redis loses nothing. */
+  | { readonly kind: 'canary'; readonly shard: number }
+  /** Hash: ingester replica → how many watches it holds, how many job sets wait for one there, and when it said so. */
   | { readonly kind: 'replicas' }
   /** String: what Armada said of a caller's credential; the digest is of credential and queue, under a secret. */
   | { readonly kind: 'verdict'; readonly digest: string }
@@ -80,6 +85,8 @@ export function formatKey(key: RedisKey): string {
       return `ajs:set:${key.reference}`;
     case 'demand':
       return `ajs:demand:${key.shard}`;
+    case 'canary':
+      return `ajs:canary:${key.shard}`;
     case 'verdict':
       return `ajs:verdict:${key.digest}`;
     case 'replicas':
@@ -93,15 +100,17 @@ function generationPrefix(jobSet: JobSetKey, generation: string): string {
 }
 
 const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fdusac])|r(0|[1-9]\d*)))$/;
-const ACROSS = /^ajs:(?:(jobs|demand):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
+const ACROSS = /^ajs:(?:(jobs|demand|canary):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
 
 /** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */
 export function parseKey(text: string): RedisKey | undefined {
   const across = ACROSS.exec(text);
   if (across !== null) {
     const [, sharded, shard, named, hex = '', single] = across;
-    if (sharded !== undefined)
-      return { kind: sharded === 'jobs' ? 'job-index' : 'demand', shard: Number(shard) };
+    if (sharded !== undefined) {
+      const kind = sharded === 'jobs' ? 'job-index' : (sharded as 'demand' | 'canary');
+      return { kind, shard: Number(shard) };
+    }
     if (named === 'set') return { kind: 'job-set-name', reference: hex };
     if (named === 'verdict') return { kind: 'verdict', digest: hex };
     return { kind: single === 'sweeper' ? 'sweeper' : 'replicas' };

@@ -2,6 +2,7 @@ import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { ASKS_CHANNEL, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
 import { BoundedCache } from '@ajs/job-store';
+import type { WorkQueue } from './work-queue.js';
 
 const SPACING_MS = 1_000;
 const REMEMBERED = 10_000;
@@ -13,15 +14,20 @@ const REMEMBERED = 10_000;
 export class AskSender {
   private readonly sentAt = new BoundedCache<string, number>(REMEMBERED);
 
-  constructor(private readonly redis: RedisClient) {}
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly workQueue: Pick<WorkQueue, 'wake'>,
+  ) {}
 
-  /** Asks, at most once a second for one job set. */
+  /** Asks, at most once a second for one job set: its holder, or whoever takes the turn that is woken. */
   async send(key: JobSetKey): Promise<void> {
     const tag = jobSetTag(key);
     const now = performance.now();
     if (now - (this.sentAt.peek(tag) ?? -Infinity) < SPACING_MS) return;
     this.sentAt.set(tag, now);
+    // First, so that it has been heard by whoever takes the turn.
     await this.redis.publish(ASKS_CHANNEL, tag);
+    await this.workQueue.wake(key);
   }
 }
 

@@ -7,7 +7,7 @@ import noteDemand from './lua/noteDemand-1.lua';
 import readDemand from './lua/readDemand-1.lua';
 
 interface Scripts {
-  noteDemand(shard: string, tag: string, mostInShard: number): Promise<0 | 1 | 2>;
+  noteDemand(shard: string, tag: string, mostInShard: number, quietMs: number): Promise<0 | 1 | 2 | 3>;
   readDemand(shard: string, first: number, last: number): Promise<[now: number, ...string[]]>;
   ageOfDemand(shard: string, tag: string): Promise<number | null>;
   forgetDemand(shard: string, tag: string, lastInterestAt: number): Promise<number>;
@@ -23,7 +23,9 @@ export interface Demanded {
 }
 
 /** What `noteDemand` returns. */
-const NOTED = ['known', 'new', 'refused'] as const;
+const NOTED = ['known', 'new', 'refused', 'quiet'] as const;
+/** A job set that nobody has asked about for so long is quiet: it may be read seldom by now. Milliseconds. */
+const QUIET_AFTER_MS = 30_000;
 const READ_AT_ONCE = 500;
 
 /** Which job sets somebody asks about, and since when nobody does: what is followed is derived from it, always anew. */
@@ -39,11 +41,11 @@ export class Demand {
 
   /**
    * `refused`: nobody asked about the job set before, and there are `mostJobSets` that somebody asks about; about, since each shard
-   * has its part of it.
+   * has its part of it. `quiet`: nobody has asked for a while.
    */
-  async note(key: JobSetKey, mostJobSets = Number.MAX_SAFE_INTEGER): Promise<'known' | 'new' | 'refused'> {
+  async note(key: JobSetKey, mostJobSets = Number.MAX_SAFE_INTEGER): Promise<(typeof NOTED)[number]> {
     const mostInShard = Math.ceil(mostJobSets / DEMAND_SHARDS);
-    return NOTED[await this.redis.noteDemand(shardKey(key), jobSetTag(key), mostInShard)];
+    return NOTED[await this.redis.noteDemand(shardKey(key), jobSetTag(key), mostInShard, QUIET_AFTER_MS)];
   }
 
   /** Milliseconds since somebody asked; `undefined` where nobody did, or it was forgotten. */

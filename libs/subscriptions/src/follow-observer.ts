@@ -3,7 +3,9 @@ import type { StreamEnd } from './event-source.js';
 
 /** Hears what following does, for logs and metrics. Nothing here is called per event. */
 export interface FollowObserver {
+  /** The job set is watched. Those that are read on a schedule are too many to tell of. */
   turnStarted(key: JobSetKey): void;
+  /** It is not watched any more, or not followed at all. */
   turnEnded(key: JobSetKey, why: string): void;
   /**
    * A watch or a catch-up ended; the job set is followed again after `retryInMs`. `inARow` counts the streams that ended since

@@ -4,6 +4,7 @@ import type { StreamEnd } from './event-source.js';
 import { FOLLOW_TIMING, Follower, type FollowTiming } from './follower.js';
 import { LeaseLostError } from './lease.js';
 import { ScriptedLease } from './scripted-lease.js';
+import { ScriptedPlan } from './scripted-plan.js';
 import { scriptedReconciler } from './scripted-ends.js';
 import { ScriptedSource, aMessage, running, type OpenedStream } from './scripted-source.js';
 
@@ -20,6 +21,7 @@ function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
   const store = new MemoryJobStore();
   const source = new ScriptedSource();
   const lease = new ScriptedLease();
+  const plan = new ScriptedPlan();
   const ends: [kind: string, inARow: number][] = [];
   const stale: unknown[] = [];
   const follower = new Follower({
@@ -37,6 +39,7 @@ function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
       writeFailed: ignore,
     },
     reconciler,
+    plan,
     timing: { ...FOLLOW_TIMING, silenceCheck: HOURS, ...timing },
   });
   running_.push(follower);
@@ -56,7 +59,7 @@ function follow(timing: Partial<FollowTiming> = {}, sink?: JobSink) {
     source.end(read, END);
     return eventually('the watch', () => source.live.find(({ request }) => request.watch));
   };
-  return { store, source, lease, armada, ends, stale, follower, done, stream, view, inState, catchUp };
+  return { store, source, plan, lease, armada, ends, stale, follower, done, stream, view, inState, catchUp };
 }
 
 /** The store, with a look at every batch before it is written. */

@@ -1,15 +1,17 @@
 import type { JobSetKey, StreamMessage } from '@ajs/job-state';
-import { StaleWriterError, type JobSink } from '@ajs/job-store';
+import { StaleWriterError, type JobSink, type SubscriptionReport } from '@ajs/job-store';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
 import type { EventSource, EventStream, StreamEnd } from './event-source.js';
 import type { FollowObserver } from './follow-observer.js';
 import { Intake } from './intake.js';
 import { LeaseLostError, type Lease } from './lease.js';
+import type { JobSetPlan } from './plan.js';
 import type { Reconciler, Rounds } from './reconciler.js';
+import { Trouble, type TroubleTiming } from './trouble.js';
 
 /** All in milliseconds. */
-export interface FollowTiming {
+export interface FollowTiming extends TroubleTiming {
   /** A sign of life is written this often, idle or not: how soon a Redis that lost writes, or another holder, is noticed. */
   readonly contactEvery: number;
   /** A watch that has been silent for so long is checked by a read. */
@@ -20,12 +22,6 @@ export interface FollowTiming {
   readonly askSpacing: number;
   /** A watch that lacks a message which a read brought is opened anew after so long. */
   readonly watchLag: number;
-  /** A queue that Armada has not known for so long is gone. Armada's servers learn of a new queue up to 10 s late. */
-  readonly goneAfter: number;
-  readonly firstRetry: number;
-  readonly longestRetry: number;
-  /** For queues that we may not watch, or that are gone. */
-  readonly longestRefusedRetry: number;
 }
 
 export const FOLLOW_TIMING: FollowTiming = {
@@ -50,28 +46,42 @@ export interface FollowerOptions {
   readonly observer: FollowObserver;
   readonly reconciler: Reconciler;
   readonly timing: FollowTiming;
+  readonly plan: JobSetPlan;
+  /** How its streams have failed in earlier turns. */
+  readonly trouble?: Trouble;
 }
 
 /**
- * Follows one job set for one turn: reads from the cursor to the end, then watches, and checks by reads; begins again
- * where a stream ends, and opens the job set again where somebody else wrote it.
+ * How following ended: it was stopped, nobody asks any more, or the job set is to be read again after so many milliseconds.
+ */
+export type Outcome = 'stopped' | 'done' | { readonly readInMs: number };
+
+/** What is told of the subscription, and the moment that the job set is level with, where it is. */
+interface Told {
+  readonly state: SubscriptionReport['state'];
+  readonly reason: string;
+  readonly at?: number;
+}
+
+/**
+ * Follows one job set for one turn: reads from the cursor to the end, then watches as long as it may, and checks by reads; begins
+ * again where a watch ends, and opens the job set again where somebody else wrote it.
  */
 export class Follower {
   private readonly streams = new Set<EventStream>();
+  private watching: EventStream | undefined;
   private readonly stopping = new AbortController();
-  private readonly retry: Backoff;
-  private readonly refusedRetry: Backoff;
+  private readonly reopening: Backoff;
+  private readonly trouble: Trouble;
   private intake: Intake | undefined;
   private rounds: Rounds | undefined;
   private held = false;
   private phase: 'reading' | 'watching' | 'waiting' | 'gone' = 'waiting';
   private readBeganAt = -Infinity;
   private evidenceAt = -Infinity;
-  private contactAt = -Infinity;
+  private contactAt = 0;
   private askedAt: number | undefined;
   private checking = false;
-  private goneSince: number | undefined;
-  private endsInARow = 0;
   /** Messages that a read brought and the watch has not. */
   private lagSince: number | undefined;
   private watchTail = '';
@@ -80,9 +90,9 @@ export class Follower {
   private wake = new AbortController();
 
   constructor(private readonly options: FollowerOptions) {
-    const { firstRetry, longestRetry, longestRefusedRetry } = options.timing;
-    this.retry = new Backoff(firstRetry, longestRetry);
-    this.refusedRetry = new Backoff(firstRetry, longestRefusedRetry);
+    const { firstRetry, longestRetry } = options.timing;
+    this.reopening = new Backoff(firstRetry, longestRetry);
+    this.trouble = options.trouble ?? new Trouble(options.timing);
   }
 
   /** Jobs that have not ended, as far as this turn knows. */
@@ -90,21 +100,22 @@ export class Follower {
     return this.intake?.unfinished ?? 0;
   }
 
-  /** Follows until {@link stop} is called (resolves) or the lease is lost for good (rejects with LeaseLostError). */
-  async run(): Promise<void> {
+  /** Follows until there is an outcome, or the lease is lost for good (rejects with LeaseLostError). */
+  async run(): Promise<Outcome> {
     const ticks = setInterval(() => this.tick(), TICK_MS);
     try {
       while (!this.stopping.signal.aborted) {
         await this.options.lease.whenHeld();
         try {
-          await this.session();
+          return await this.session();
         } catch (error) {
           if (error instanceof LeaseLostError) throw error;
           if (error instanceof StaleWriterError) this.options.observer.staleWriter(this.options.key);
           else this.options.observer.writeFailed(this.options.key, error as Error);
-          await this.pause(this.retry.next());
+          await this.pause(this.reopening.next());
         }
       }
+      return 'stopped';
     } finally {
       clearInterval(ticks);
     }
@@ -114,6 +125,11 @@ export class Follower {
   stop(): void {
     this.stopping.abort();
     this.cancelStreams();
+  }
+
+  /** Closes the watch: the plan does not let it be open any longer. */
+  closeWatch(): void {
+    this.watching?.cancel();
   }
 
   /** Somebody polls a job that is not there: find out, soon, whether Armada knows it. */
@@ -129,8 +145,10 @@ export class Follower {
   }
 
   /** Opens the job set and follows it until its writer cannot write any more. */
-  private async session(): Promise<void> {
+  private async session(): Promise<Outcome> {
     const writer = await this.options.sink.open(this.options.key);
+    // To open it was a look at what Redis has.
+    this.contactAt = performance.now();
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<never>((_, reject) => (fail = reject));
     const intake = new Intake({
@@ -144,8 +162,9 @@ export class Follower {
     this.rounds = this.options.reconciler.roundsOf(writer, intake);
     this.hold(false);
     try {
-      await Promise.race([failed, this.follow(intake)]);
-      await intake.close();
+      const outcome = await Promise.race([failed, this.follow(intake)]);
+      await Promise.race([failed, intake.close()]);
+      return outcome;
     } finally {
       this.rounds.stop();
       intake.abort();
@@ -153,25 +172,40 @@ export class Follower {
     }
   }
 
-  private async follow(intake: Intake): Promise<void> {
+  private async follow(intake: Intake): Promise<Outcome> {
     while (this.goesOn(intake)) {
       await this.options.lease.whenHeld();
       this.phase = 'reading';
-      let end = await this.read(intake);
-      if (!this.goesOn(intake)) return;
-      if (end.kind === 'end') {
-        this.goneSince = undefined;
-        this.endsInARow = 0;
-        this.refusedRetry.reset();
-        intake.report('live', '');
-        this.phase = 'watching';
-        const watchedSince = performance.now();
-        end = await this.watch(intake);
-        if (performance.now() - watchedSince > this.options.timing.longestRetry) this.retry.reset();
-      }
-      if (!this.goesOn(intake)) return;
-      await this.settle(intake, end);
+      const { end, beganAt } = await this.read(intake);
+      if (!this.goesOn(intake)) break;
+      const next =
+        end.kind === 'end' ? await this.arrived(intake, beganAt) : await this.settle(intake, end, beganAt);
+      if (next !== 'again') return next;
     }
+    return 'stopped';
+  }
+
+  /** The job set is level with `at`: it is watched, if it may be, or read again later. */
+  private async arrived(intake: Intake, at: number): Promise<Outcome | 'again'> {
+    const { plan } = this.options;
+    this.trouble.caughtUp();
+    const next = await plan.next(() => ({ cursor: intake.tailCursor, unfinished: intake.unfinished }));
+    if (next === 'watch') {
+      this.tell(intake, { state: 'live', reason: '', at });
+      // What was given may have been taken back by now.
+      if (!this.goesOn(intake) || !plan.isWatched) return 'again';
+      this.phase = 'watching';
+      const watchedSince = performance.now();
+      const end = await this.watch(intake);
+      this.trouble.watchedFor(performance.now() - watchedSince);
+      return this.goesOn(intake) && plan.isWatched ? this.settle(intake, end, at) : 'again';
+    }
+    if (next === 'done') {
+      this.tell(intake, { state: 'live', reason: '', at });
+      return next;
+    }
+    await this.rounds?.settle();
+    return this.readLater(intake, next.readInMs, { state: 'live', reason: '', at });
   }
 
   /** Not once its session is over: what it would read then, nobody writes. */
@@ -180,19 +214,20 @@ export class Follower {
   }
 
   /** Reads from the tail to the end of what exists; `end` proves that the job set is level with the moment it began. */
-  private async read(intake: Intake): Promise<StreamEnd> {
+  private async read(intake: Intake): Promise<{ readonly end: StreamEnd; readonly beganAt: number }> {
+    await this.options.plan.readMayBegin(this.askedAt !== undefined, this.stopping.signal);
     const beganAt = performance.now();
     this.readBeganAt = beganAt;
+    if (!this.goesOn(intake)) return { end: { kind: 'cancelled', reason: '' }, beganAt };
     const end = await this.open(intake, false, (message) => {
       if (this.phase === 'reading') intake.report('catching-up', '');
       intake.accept(message);
     });
     if (end.kind === 'end') {
       this.evidenceAt = beganAt;
-      intake.levelAt(beganAt);
       if (this.askedAt !== undefined && this.askedAt <= beganAt) this.askedAt = undefined;
     }
-    return end;
+    return { end, beganAt };
   }
 
   private async watch(intake: Intake): Promise<StreamEnd> {
@@ -223,38 +258,39 @@ export class Follower {
         },
       );
       if (ended) return;
+      if (watch) this.watching = stream;
       this.streams.add(stream);
       if (this.held) stream.pause();
     });
   }
 
-  /** What a stream's end means, and the wait before the next one. */
-  private async settle(intake: Intake, end: StreamEnd): Promise<void> {
+  /** What a stream's end means. The next one follows after a wait: here while there is a watch, else in another turn. */
+  private async settle(intake: Intake, end: StreamEnd, beganAt: number): Promise<Outcome | 'again'> {
+    const { plan, observer, key } = this.options;
+    const { state, retryInMs, inARow } = this.trouble.setback(end, performance.now());
+    observer.streamEnded(key, end, Math.round(retryInMs), inARow);
+    // A queue that does not exist has no jobs: that is known as of the read that said so.
+    const told = { state, reason: end.reason, ...(state === 'gone' && { at: beganAt }) };
+    if (!plan.isWatched) return this.readLater(intake, plan.readAfter(retryInMs), told);
+    this.tell(intake, told);
+    this.phase = state === 'gone' ? 'gone' : 'waiting';
+    await this.pause(retryInMs);
+    return 'again';
+  }
+
+  /** The turn ends, and what it knows is told; a poll that has asked meanwhile does not wait for the next one. */
+  private readLater(intake: Intake, ms: number, told: Told): Outcome {
+    const { askSpacing } = this.options.timing;
     const now = performance.now();
-    const { goneAfter } = this.options.timing;
-    let wait = this.retry;
-    this.phase = 'waiting';
-    if (end.kind === 'denied') {
-      intake.report('denied', end.reason);
-      wait = this.refusedRetry;
-    } else if (end.kind === 'gone') {
-      this.goneSince ??= now;
-      if (now - this.goneSince >= goneAfter) {
-        // A queue that does not exist has no jobs: that is known as of the read that said so.
-        intake.report('gone', end.reason);
-        intake.levelAt(this.readBeganAt);
-        this.phase = 'gone';
-        wait = this.refusedRetry;
-      } else {
-        intake.report('connecting', end.reason);
-      }
-    } else {
-      this.goneSince = undefined;
-      intake.report('connecting', end.reason);
-    }
-    const delay = wait.next();
-    this.options.observer.streamEnded(this.options.key, end, Math.round(delay), ++this.endsInARow);
-    await this.pause(delay);
+    const wait =
+      this.askedAt === undefined ? ms : Math.min(ms, Math.max(0, this.readBeganAt + askSpacing - now));
+    this.tell(intake, told, now + wait);
+    return { readInMs: wait };
+  }
+
+  private tell(intake: Intake, { state, reason, at }: Told, nextReadAt?: number): void {
+    intake.report(state, reason, nextReadAt);
+    if (at !== undefined) intake.levelAt(at);
   }
 
   private tick(): void {
@@ -283,7 +319,8 @@ export class Follower {
     this.checking = true;
     try {
       const tail = intake.tailCursor;
-      const end = await this.read(intake);
+      const { end, beganAt } = await this.read(intake);
+      if (end.kind === 'end') intake.levelAt(beganAt);
       if (end.kind === 'denied' || end.kind === 'gone') {
         this.refusal = end;
         this.cancelStreams();

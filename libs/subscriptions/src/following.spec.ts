@@ -16,7 +16,7 @@ import { FOLLOW_TIMING } from './follower.js';
 import { jobSetTag } from '@ajs/redis-keys';
 import { Interest } from './interest.js';
 import type { Lifetime } from './lifetime.js';
-import { Replicas } from './replicas.js';
+import { scriptedBudgets } from './scripted-budgets.js';
 import { scriptedReconciler } from './scripted-ends.js';
 import { ScriptedSource, running } from './scripted-source.js';
 import { Sweeper } from './sweeper.js';
@@ -61,8 +61,19 @@ function workQueue(): WorkQueue {
 }
 
 /** One ingester's turns, over a source that is fed by hand. */
-function replica(id: string, { sliceMs = 60_000, lifetime = LIFETIME } = {}) {
+function replica(
+  id: string,
+  {
+    sliceMs = 60_000,
+    lifetime = LIFETIME,
+    endsReads = true,
+    ...numbers
+  }: { sliceMs?: number; lifetime?: Lifetime; endsReads?: boolean } & Parameters<
+    typeof scriptedBudgets
+  >[3] = {},
+) {
   const source = new ScriptedSource();
+  source.endsReads = endsReads;
   const started: string[] = [];
   const ended: string[] = [];
   const observer: FollowObserver = {
@@ -74,25 +85,23 @@ function replica(id: string, { sliceMs = 60_000, lifetime = LIFETIME } = {}) {
     reloading: ignore,
     writeFailed: ignore,
   };
+  const budgets = scriptedBudgets(redis, id, lifetime, numbers);
   const turns = new Turns({
     connection: connect('work-queue'),
     sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
     source,
-    demand: new Demand(redis),
-    replicas: (held) => new Replicas(redis, id, held, ignore),
+    ...budgets,
     observer,
     reconciler: scriptedReconciler().reconciler,
-    lifetime,
     timing: FOLLOW_TIMING,
     sliceMs,
-    maxTurns: 100,
     onError: ignore,
   });
   turns.start();
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= turns.stop());
   cleanups.push(stop);
-  return { turns, source, started, ended, stop };
+  return { turns, watches: budgets.watches, source, started, ended, stop };
 }
 
 async function demandFor(...keys: JobSetKey[]): Promise<void> {
@@ -185,12 +194,10 @@ describe('turns', () => {
     const a = replica('a');
     await listenForAsks(connect('work-queue'), (key) => a.turns.ask(key));
     await demandFor(jobSet(1));
-    const read = await eventually('it is followed', () => a.source.live[0]);
-    a.source.end(read, { kind: 'end', reason: '' });
     await eventually('it watches', () => a.source.live.some(({ request }) => request.watch));
-    const sender = new AskSender(redis);
+    const sender = new AskSender(redis, workQueue());
     await sender.send(jobSet(1));
-    await eventually('it reads', () => a.source.live.some(({ request }) => !request.watch));
+    await eventually('it reads', () => a.source.opened.filter(({ request }) => !request.watch).length === 2);
   });
 });
 
@@ -199,7 +206,7 @@ describe('asks', () => {
     const heard: JobSetKey[] = [];
     const subscriber = connect('work-queue');
     await listenForAsks(subscriber, (key) => heard.push(key));
-    const sender = new AskSender(redis);
+    const sender = new AskSender(redis, workQueue());
     for (let i = 0; i < 50; i++) await sender.send(jobSet(1));
     await sender.send(jobSet(2));
     await eventually('both are heard', () => heard.length >= 2);

@@ -49,6 +49,7 @@ export class Intake {
   private wasLevel = false;
   private state: SubscriptionReport['state'] = 'connecting';
   private reason = '';
+  private nextReadAt: number | undefined;
   private due = false;
   private repairs: Repairs | undefined;
   private isReconciled = false;
@@ -91,8 +92,9 @@ export class Intake {
   }
 
   /** What every write says of the subscription from now on. */
-  report(state: SubscriptionReport['state'], reason: string): void {
-    if (state === this.state && reason === this.reason) return;
+  report(state: SubscriptionReport['state'], reason: string, nextReadAt?: number): void {
+    if (state === this.state && reason === this.reason && nextReadAt === this.nextReadAt) return;
+    this.nextReadAt = nextReadAt;
     this.state = state;
     this.reason = reason;
     this.contact();
@@ -189,6 +191,7 @@ export class Intake {
               this.state === 'live' && !this.wasLevel && level === undefined ? 'catching-up' : this.state,
             reason: this.reason,
             ...(level !== undefined && { levelAt: level }),
+            ...(this.nextReadAt !== undefined && { nextReadAt: this.nextReadAt }),
           },
           ...(isReconciled && { reconciled: true }),
         });

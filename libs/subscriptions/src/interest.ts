@@ -109,13 +109,19 @@ export class Interest {
     const { demand, life, workQueue, mostDemanded } = this.options;
     const noted = await Promise.all(batch.map(([, { key }]) => demand.note(key, mostDemanded)));
     const wanted: JobSetKey[] = [];
+    const quiet: JobSetKey[] = [];
     for (const [i, [tag, { key, caller }]] of batch.entries()) {
       if (noted[i] !== 'new' && caller !== undefined) this.newcomers.giveBack(caller);
+      if (noted[i] === 'quiet') quiet.push(key);
       if (noted[i] !== 'refused') wanted.push(key);
       else this.refuse(tag, `${mostDemanded} job sets are asked about already (MAX_DEMANDED_JOB_SETS)`);
     }
     // After the demand, so that whoever takes the turn finds it wanted.
-    await Promise.all([workQueue.hint(wanted), ...wanted.map((key) => life.touch(key))]);
+    await Promise.all([
+      workQueue.hint(wanted),
+      ...wanted.map((key) => life.touch(key)),
+      ...quiet.map((key) => workQueue.wake(key)),
+    ]);
   }
 
   private refuse(tag: string, why: string): void {

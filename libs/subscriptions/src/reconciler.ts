@@ -7,6 +7,8 @@ import { NoJobEndsError, type JobEnds } from './job-ends.js';
 const EVERY_MS = 3_600_000;
 /** After a round that Armada or Redis did not let end. */
 const RETRY_MS = 300_000;
+/** A job set without a watch is reconciled at the end of a read, unless so many rounds wait for their turn. */
+const FEW_ROUNDS = 20;
 /** Ids that one question to Armada names. */
 const ASKED_AT_ONCE = 500;
 
@@ -38,12 +40,19 @@ export interface ReconcilerOptions {
 export class Reconciler {
   private lastRound: Promise<void> = Promise.resolve();
   private off = false;
+  private waiting = 0;
 
   constructor(private readonly options: ReconcilerOptions) {}
 
   /** The rounds of one job set while one writer writes it. */
   roundsOf(writer: JobSetWriter, intake: Pick<Intake, 'repair' | 'reconciled'>): Rounds {
-    return new Rounds(writer, intake, this.options, (round) => this.inTurn(round));
+    return new Rounds(
+      writer,
+      intake,
+      this.options,
+      (round) => this.inTurn(round),
+      () => this.waiting < FEW_ROUNDS,
+    );
   }
 
   /** Rounds of all job sets follow each other; none begins once Armada has said that it cannot tell. */
@@ -58,7 +67,8 @@ export class Reconciler {
         this.options.observer.switchedOff(error.message);
       }
     });
-    this.lastRound = turn.catch(() => undefined);
+    this.waiting++;
+    this.lastRound = turn.catch(() => undefined).finally(() => this.waiting--);
     return turn;
   }
 }
@@ -67,7 +77,7 @@ export class Reconciler {
 export class Rounds {
   private readonly hasGap: boolean;
   private dueAt: number;
-  private running = false;
+  private running: Promise<void> | undefined;
   private stopped = false;
 
   constructor(
@@ -75,6 +85,7 @@ export class Rounds {
     private readonly intake: Pick<Intake, 'repair' | 'reconciled'>,
     private readonly options: ReconcilerOptions,
     private readonly inTurn: (round: () => Promise<void>) => Promise<void>,
+    private readonly fewWait: () => boolean,
   ) {
     const cursorAt = parseMessageId(writer.cursor)?.ms;
     this.hasGap = cursorAt !== undefined && options.now() - cursorAt > options.eventRetentionMs;
@@ -84,9 +95,15 @@ export class Rounds {
   /** Begins a round if one is due. Returns at once. */
   tick(): void {
     const { writer, options } = this;
-    if (this.running || this.stopped || writer.unfinished === 0 || options.now() < this.dueAt) return;
-    this.running = true;
-    void this.round().finally(() => (this.running = false));
+    if (this.running !== undefined || this.stopped || writer.unfinished === 0 || options.now() < this.dueAt)
+      return;
+    this.running = this.round().finally(() => (this.running = undefined));
+  }
+
+  /** Begins a round if one is due and few wait; resolves when it is over. */
+  async settle(): Promise<void> {
+    if (this.fewWait()) this.tick();
+    await this.running;
   }
 
   /** Begins no round any more, and asks nothing more in one that runs. */

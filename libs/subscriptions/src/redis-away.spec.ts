@@ -9,7 +9,7 @@ import { RedisServer, eventually } from '@ajs/testing';
 import { Demand } from './demand.js';
 import type { FollowObserver } from './follow-observer.js';
 import { FOLLOW_TIMING } from './follower.js';
-import { Replicas } from './replicas.js';
+import { scriptedBudgets } from './scripted-budgets.js';
 import { scriptedReconciler } from './scripted-ends.js';
 import { ScriptedSource, aMessage, running } from './scripted-source.js';
 import { Turns } from './turns.js';
@@ -17,6 +17,7 @@ import { WorkQueue } from './work-queue.js';
 
 const HOUR = 3_600_000;
 const SETS = Array.from({ length: 20 }, (_, n) => ({ queue: 'q', jobSetId: `s${n}` }));
+const LIFETIME = { followFor: HOUR, followUnfinishedFor: HOUR, keepFor: HOUR };
 const ignore = (): void => undefined;
 
 let server: RedisServer;
@@ -56,14 +57,11 @@ function replica() {
     connection: connect('work-queue'),
     sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
     source,
-    demand: new Demand(redis),
-    replicas: (held) => new Replicas(redis, 'a', held, ignore),
+    ...scriptedBudgets(redis, 'a', LIFETIME),
     observer,
     reconciler: scriptedReconciler().reconciler,
-    lifetime: { followFor: HOUR, followUnfinishedFor: HOUR, keepFor: HOUR },
     timing: { ...FOLLOW_TIMING, silenceCheck: HOUR },
     sliceMs: HOUR,
-    maxTurns: 100,
     onError: ignore,
   });
   turns.start();

@@ -12,10 +12,15 @@ export interface OpenedStream {
 /** For specs: a source whose streams do what a test says. */
 export class ScriptedSource implements EventSource {
   readonly opened: OpenedStream[] = [];
+  /** Whether reads find nothing, and end by themselves. */
+  endsReads = false;
 
   open(request: StreamRequest, listener: StreamListener): EventStream {
     const stream: OpenedStream = { request, listener, paused: false, ended: false };
     this.opened.push(stream);
+    if (this.endsReads && !request.watch) {
+      queueMicrotask(() => this.end(stream, { kind: 'end', reason: '' }));
+    }
     return {
       pause: () => (stream.paused = true),
       resume: () => (stream.paused = false),

@@ -1,17 +1,17 @@
 import type { JobSetKey } from '@ajs/job-state';
-import type { JobSink, RedisClient } from '@ajs/job-store';
+import { BoundedCache, type JobSink, type RedisClient } from '@ajs/job-store';
 import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
 import { DelayedError, Worker, type Job } from 'bullmq';
-import type { Demand } from './demand.js';
 import type { EventSource } from './event-source.js';
 import type { FollowObserver } from './follow-observer.js';
-import { Follower, type FollowTiming } from './follower.js';
+import { Follower, type FollowTiming, type Outcome } from './follower.js';
 import { LeaseLostError, TurnLease } from './lease.js';
 import { LEASE_MS, Leases } from './leases.js';
-import { isWanted, type Lifetime } from './lifetime.js';
+import type { Planner, TurnPlan } from './planner.js';
 import type { Reconciler } from './reconciler.js';
-import type { Replicas } from './replicas.js';
 import { SuspendedTurns } from './suspended-turns.js';
+import { Trouble } from './trouble.js';
+import type { WatchBudget } from './watch-budget.js';
 import { WORK_QUEUE, turnIdOf, type TurnData } from './work-queue.js';
 
 /** With 0 a worker would take its own turn again before it has let go of it. */
@@ -21,27 +21,33 @@ const PUT_BACK_MS = 200;
 const STALLED_CHECK_MS = 1_000;
 /** After an error of Redis; BullMQ's own default would sleep for 15 s. */
 const RETRY_MS = 500;
+/** Turns at once, beside those that watch: they read, or wait a moment for their place. A worker that is full takes over nothing. */
+const MOST_READING = 1_000;
+/** A poll that asked so long ago does not wait any more. */
+const ASKED_FOR_MS = 5_000;
+/** Job sets whose failures, and asks, are remembered. */
+const REMEMBERED = 20_000;
 
 export interface TurnsOptions {
   /** A client of its own with role `work-queue`. */
   readonly connection: RedisClient;
   readonly sink: JobSink;
   readonly source: EventSource;
-  readonly demand: Demand;
-  readonly replicas: (held: () => number) => Replicas;
+  readonly watches: WatchBudget;
+  /** Watches at once, over all replicas. */
+  readonly watchBudget: number;
+  readonly planner: Planner;
   readonly observer: FollowObserver;
   readonly reconciler: Reconciler;
-  readonly lifetime: Lifetime;
   readonly timing: FollowTiming;
-  /** A turn is looked at again after this time: does it go on here, go elsewhere, or end? Milliseconds. */
+  /** A watch is looked at again after this time: does it go on here, go elsewhere, or end? Milliseconds. */
   readonly sliceMs: number;
-  /** How many job sets this replica can follow at once. Fixed: a worker does not notice when it grows. */
-  readonly maxTurns: number;
   readonly onError: (error: Error) => void;
 }
 
 interface Turn {
   readonly follower: Follower;
+  readonly plan: TurnPlan;
   readonly lease: TurnLease;
   /** Resolves when nothing of it runs any more. */
   readonly run: Promise<void>;
@@ -50,18 +56,19 @@ interface Turn {
   giveUp: () => void;
 }
 
-/** `done`: nobody asks any more. `hand-over`: another replica is to go on. `lost`: the lease ran out. */
-type Ending = 'done' | 'hand-over' | 'lost';
+/** What {@link Outcome} says; or `hand-over`: another replica is to go on; or `lost`: the lease ran out. */
+type Ending = Exclude<Outcome, 'stopped'> | 'hand-over' | 'lost';
 
 /**
- * The turns of this replica: takes them from the work queue, follows their job sets slice by slice while nobody needs the
- * place, and gives them back.
+ * The turns of this replica: takes them from the work queue, follows their job sets for as long as they may be watched or for one
+ * read, and gives them back.
  */
 export class Turns {
   private readonly running = new Map<string, Turn>();
   private readonly suspended = new SuspendedTurns<Turn>();
+  private readonly troubles = new BoundedCache<string, Trouble>(REMEMBERED);
+  private readonly askedAt = new BoundedCache<string, number>(REMEMBERED);
   private readonly leases: Leases;
-  private readonly replicas: Replicas;
   private readonly worker: Worker<TurnData, void>;
   private stopping = false;
 
@@ -69,7 +76,8 @@ export class Turns {
     this.worker = new Worker<TurnData, void>(WORK_QUEUE, (job, token) => this.process(job, token ?? ''), {
       connection: options.connection,
       prefix: WORK_QUEUE_PREFIX,
-      concurrency: options.maxTurns,
+      // Fixed, since a worker does not notice when it grows: one replica can hold all watches.
+      concurrency: options.watchBudget + MOST_READING,
       lockDuration: LEASE_MS,
       skipLockRenewal: true,
       stalledInterval: STALLED_CHECK_MS,
@@ -84,21 +92,23 @@ export class Turns {
       (turnIds, tokens, durationMs) => this.worker.extendJobLocks(turnIds, tokens, durationMs),
       options.onError,
     );
-    this.replicas = options.replicas(() => this.running.size);
   }
 
-  /** How many job sets are followed here now. */
+  /** How many turns run here now. */
   get size(): number {
     return this.running.size;
   }
 
   start(): void {
+    this.options.watches.start();
     this.worker.run().catch(this.options.onError);
   }
 
   /** A poll waits to know whether a job of this job set exists. */
   ask(key: JobSetKey): void {
-    this.running.get(turnIdOf(key))?.follower.ask();
+    const turnId = turnIdOf(key);
+    this.askedAt.set(turnId, performance.now());
+    this.running.get(turnId)?.follower.ask();
   }
 
   /** Redis was away and is back, perhaps with less than it had: every holder finds out now. */
@@ -114,24 +124,29 @@ export class Turns {
     this.suspended.giveUpAll();
     await this.worker.close();
     this.leases.close();
-    await this.replicas.leave();
+    await this.options.watches.leave();
   }
 
   private async process(job: Job<TurnData, void>, token: string): Promise<void> {
     const turnId = job.id ?? '';
-    const key: JobSetKey = { queue: job.data.queue, jobSetId: job.data.jobSetId };
-    if (this.stopping || this.running.has(turnId)) return this.giveBack(job, token, HAND_OVER_MS);
-    if (this.replicas.aboveShare()) {
-      return this.giveBack(job, token, PUT_BACK_MS + Math.random() * PUT_BACK_MS);
-    }
-    const ending = await this.follow(turnId, key, token);
+    const postponedBy = this.postponedBy(turnId, job.data.watched === true);
+    if (postponedBy !== undefined) return this.giveBack(job, token, postponedBy);
+    const ending = await this.follow(turnId, job, token);
     if (ending === 'done') return;
     // Without its lease the job is no longer ours to move: BullMQ gives it to whoever finds that it has stalled.
     if (ending === 'lost') throw new DelayedError();
-    return this.giveBack(job, token, HAND_OVER_MS);
+    return this.giveBack(job, token, ending === 'hand-over' ? HAND_OVER_MS : ending.readInMs);
   }
 
-  private async follow(turnId: string, key: JobSetKey, token: string): Promise<Ending> {
+  /** After how many milliseconds a turn is to begin that does not begin here and now. */
+  private postponedBy(turnId: string, wasWatched: boolean): number | undefined {
+    if (this.stopping || this.running.has(turnId)) return HAND_OVER_MS;
+    if (this.isAsked(turnId)) return undefined;
+    if (this.options.watches.aboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
+    return wasWatched ? undefined : this.options.planner.postponedBy;
+  }
+
+  private async follow(turnId: string, job: Job<TurnData, void>, token: string): Promise<Ending> {
     let end: (why: Ending) => void = () => {};
     const ended = new Promise<Ending>((resolve) => (end = resolve));
     let lost = (): void => end('lost');
@@ -142,17 +157,22 @@ export class Turns {
         return undefined;
       });
     if (term === undefined) return 'lost';
-    const turn = this.suspended.take(turnId) ?? this.begin(key);
+    if (await this.options.planner.isForgotten(keyOf(job)).catch(() => false)) {
+      this.leases.giveBack(turnId);
+      return 'done';
+    }
+    const turn = this.suspended.take(turnId) ?? this.begin(turnId, job);
     turn.end = end;
     turn.lease.begin(term);
     this.running.set(turnId, turn);
     if (this.stopping) end('hand-over');
-    const { observer, sliceMs } = this.options;
-    observer.turnStarted(key);
-    const slices = setInterval(() => void this.nextSlice(key, turn.follower, end), sliceMs);
+    if (this.isAsked(turnId)) turn.follower.ask();
+    this.askedAt.delete(turnId);
+    const slices = setInterval(() => void this.nextSlice(turn), this.options.sliceMs);
     try {
       const why = await ended;
-      if (why === 'lost' && !turn.lease.isOver && !this.stopping) {
+      const { isWatched } = turn.plan;
+      if (why === 'lost' && isWatched && !turn.lease.isOver && !this.stopping) {
         this.suspended.keep(turnId, turn);
       } else {
         turn.follower.stop();
@@ -161,7 +181,9 @@ export class Turns {
         if (!turn.lease.isHeld()) lost();
         await turn.run;
       }
-      observer.turnEnded(key, why);
+      if (typeof why === 'string' && (isWatched || why === 'done')) {
+        this.options.observer.turnEnded(keyOf(job), why);
+      }
       return why;
     } finally {
       clearInterval(slices);
@@ -170,36 +192,71 @@ export class Turns {
     }
   }
 
-  private begin(key: JobSetKey): Turn {
-    const { sink, source, observer, reconciler, timing } = this.options;
+  private begin(turnId: string, job: Job<TurnData, void>): Turn {
+    const key = keyOf(job);
+    const { sink, source, observer, reconciler, timing, planner, onError } = this.options;
     const lease = new TurnLease();
-    const follower = new Follower({ key, sink, source, lease, observer, reconciler, timing });
-    const run = follower.run().catch((error: unknown) => {
-      if (!(error instanceof LeaseLostError)) this.options.onError(error as Error);
-      lease.end();
-      turn.end('lost');
+    const trouble = this.troubles.get(turnId) ?? new Trouble(timing);
+    const plan = planner.planOf({
+      turnId,
+      key,
+      wasWatched: job.data.watched === true,
+      watched: (watched) => {
+        // Whoever takes the turn over knows that it hurries.
+        void job.updateData({ ...key, watched }).catch(onError);
+        if (watched) observer.turnStarted(key);
+        else observer.turnEnded(key, 'its watch is for another');
+      },
+      closeWatch: () => follower.closeWatch(),
     });
+    const follower = new Follower({ key, sink, source, lease, observer, reconciler, timing, plan, trouble });
+    const run = follower
+      .run()
+      .then(
+        (outcome) => outcome !== 'stopped' && turn.end(outcome),
+        (error: unknown) => {
+          if (!(error instanceof LeaseLostError)) onError(error as Error);
+          lease.end();
+          turn.end('lost');
+        },
+      )
+      .finally(() => {
+        this.suspended.take(turnId);
+        plan.release();
+        if (trouble.isOver) this.troubles.delete(turnId);
+        else this.troubles.set(turnId, trouble);
+      })
+      .then(() => undefined);
     const giveUp = (): void => {
       follower.stop();
       lease.end();
     };
-    const turn: Turn = { follower, lease, run, giveUp, end: () => {} };
+    const turn: Turn = { follower, plan, lease, run, giveUp, end: () => {} };
     return turn;
   }
 
-  /** A slice is over: the turn goes on in place unless nobody asks any more, or another replica has fewer. */
-  private async nextSlice(key: JobSetKey, follower: Follower, end: (why: Ending) => void): Promise<void> {
-    if (this.replicas.aboveShare()) return end('hand-over');
+  /** A slice of a watch is over: it goes on in place unless nobody asks any more, or another replica has fewer. */
+  private async nextSlice({ plan, follower, end }: Turn): Promise<void> {
+    if (!plan.isWatched) return;
+    if (this.options.watches.aboveShare()) return end('hand-over');
     try {
-      const age = await this.options.demand.age(key);
-      if (!isWanted(this.options.lifetime, age, follower.unfinished)) end('done');
+      if (!(await plan.isWanted(follower.unfinished))) end('done');
     } catch (error) {
       this.options.onError(error as Error);
     }
   }
 
+  private isAsked(turnId: string): boolean {
+    return performance.now() - (this.askedAt.get(turnId) ?? -Infinity) < ASKED_FOR_MS;
+  }
+
   private async giveBack(job: Job<TurnData, void>, token: string, delayMs: number): Promise<never> {
-    await job.moveToDelayed(Date.now() + delayMs, token).catch(this.options.onError);
+    const inMs = Math.max(HAND_OVER_MS, Math.round(delayMs));
+    await job.moveToDelayed(Date.now() + inMs, token).catch(this.options.onError);
     throw new DelayedError();
   }
+}
+
+function keyOf({ data }: Job<TurnData, void>): JobSetKey {
+  return { queue: data.queue, jobSetId: data.jobSetId };
 }

@@ -6,8 +6,11 @@ import { Queue } from 'bullmq';
 
 export const WORK_QUEUE = 'follow';
 
-/** What a BullMQ job of the work queue holds: the job set to follow. */
-export type TurnData = JobSetKey;
+/** BullMQ's error for a job that is in another state by now. */
+const NOT_DELAYED = -3;
+
+/** What a BullMQ job of the work queue holds: the job set to follow, and whether the last holder watches or watched it. */
+export type TurnData = JobSetKey & { readonly watched?: boolean };
 
 /** The id of a job set's BullMQ job: any number of hints make one job. */
 export function turnIdOf(key: JobSetKey): string {
@@ -44,6 +47,27 @@ export class WorkQueue {
         opts: { jobId: turnIdOf(key), removeOnComplete: true, removeOnFail: true },
       })),
     );
+  }
+
+  /** Lets a job set's turn begin now, if it is one that waits for its time. */
+  async wake(key: JobSetKey): Promise<void> {
+    const turnId = turnIdOf(key);
+    if ((await this.connection.zscore(this.queue.toKey('delayed'), turnId)) === null) return;
+    const job = await this.queue.getJob(turnId);
+    await job?.promote().catch((error: unknown) => {
+      // Somebody else woke it.
+      if ((error as { code?: number }).code !== NOT_DELAYED) throw error;
+    });
+  }
+
+  /** Lets all turns begin now that wait for their time. */
+  async wakeAll(): Promise<void> {
+    await this.queue.promoteJobs();
+  }
+
+  /** How many job sets wait for the time of their next read. */
+  async scheduled(): Promise<number> {
+    return this.queue.getDelayedCount();
   }
 
   /** Whether Redis answers for the work queue; rejects with its error. */

@@ -181,7 +181,7 @@ describe('connections', () => {
     await serve({ idleMs: 100, mostConnections: 1 });
     // It never reads, and so never notices.
     await tcp();
-    await eventually('another is taken', async () => (await ask(client())) !== '', 20_000);
+    await eventually('another is taken', async () => (await ask(client())) !== '');
   });
 
   it('with a call that runs are not idle', async () => {

@@ -1,7 +1,7 @@
 import { isTerminal } from '@ajs/job-state';
 import type { JobSetView, JobStatus } from '@ajs/job-store';
 
-/** A subscription that is being made again counts as level for so long. Milliseconds. */
+/** A subscription that is being made again, or is read on a schedule, counts as level for so long. Milliseconds. */
 const LEVEL_LONG_ENOUGH_MS = 15_000;
 
 /**
@@ -23,11 +23,16 @@ export function isCurrent(
     case 'gone':
       return false;
     case 'live':
-      return !status.learned || isFresh;
+      if (status.learned) return isFresh;
+      return subscription.nextReadAt === undefined || isLevelEnough(now, subscription);
     case 'connecting':
     case 'catching-up':
     case undefined:
       if (status.learned) return isFresh;
-      return subscription?.levelAt !== undefined && now - subscription.levelAt < LEVEL_LONG_ENOUGH_MS;
+      return isLevelEnough(now, subscription);
   }
+}
+
+function isLevelEnough(now: number, subscription: JobSetView['subscription']): boolean {
+  return subscription?.levelAt !== undefined && now - subscription.levelAt < LEVEL_LONG_ENOUGH_MS;
 }

@@ -86,9 +86,14 @@ export class JobStatusQuery {
   }
 }
 
-function provesAbsence(now: number, { state, levelAt }: SubscriptionView, arrivedAt: number): boolean {
+function provesAbsence(
+  now: number,
+  { state, levelAt, nextReadAt }: SubscriptionView,
+  arrivedAt: number,
+): boolean {
   if (levelAt === undefined) return false;
-  return levelAt >= arrivedAt || (state === 'live' && now - levelAt < LIVE_PROOF_MS);
+  const isWatched = state === 'live' && nextReadAt === undefined;
+  return levelAt >= arrivedAt || (isWatched && now - levelAt < LIVE_PROOF_MS);
 }
 
 function known(status: JobStatus, subscription: SubscriptionView | undefined): Answer {

@@ -131,17 +131,6 @@ describe('gRPC over TLS', () => {
     const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
     expect(await handshake(old)).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
   });
-
-  it.each([{ alpn: ['h2'] }, { alpn: ['http/1.1'] }, { alpn: [] }])(
-    'closes a connection whose client announces $alpn and speaks something else',
-    async ({ alpn }) => {
-      await serve();
-      const socket = connect({ host: '127.0.0.1', port, ca: authority.cert, ALPNProtocols: alpn });
-      socket.on('error', () => undefined).resume();
-      socket.on('secureConnect', () => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
-      await eventually('it is closed', () => socket.closed);
-    },
-  );
 });
 
 describe('client certificates', () => {

@@ -137,7 +137,6 @@ describe("a pod's token", () => {
 
   it.each([
     ['the cluster does not know it', { authenticated: false, error: 'token caller-token has expired' }],
-    ['the cluster says whose it was', { authenticated: false, user: { username: ACCOUNT } }],
     ['the cluster says nothing of it', {}],
     ['it is that of nobody', { authenticated: true }],
   ])('is refused where %s', async (_, status) => {

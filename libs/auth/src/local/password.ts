@@ -11,7 +11,7 @@ const MOST_MEMORY = 256 * 1024 * 1024;
 /** A password as it is kept: as a hash, or in plain where a file or the environment holds it. */
 export type KeptPassword = { readonly hash: string } | { readonly plain: string };
 
-/** A hash that no password has: who is not known is looked at as long as who has a hash. */
+/** A hash that no password has: who is not known is looked at as long as who is. */
 export const NO_PASSWORD: KeptPassword = {
   hash: `$scrypt$ln=15,r=8,p=1$${randomBytes(16).toString('base64').replace(/=+$/, '')}$${randomBytes(32).toString('base64').replace(/=+$/, '')}`,
 };

@@ -6,15 +6,15 @@
     ARGV[1]  job ids, each behind its length in two bytes: one argument costs a client less than many
     ARGV[2]  'facts' if they are wanted too
   Output:
-    { now (ms), generation, subscription's state, reason, level (ms or ''), contact (ms),
+    { now (ms), generation, subscription's state, reason, level (ms or ''), contact (ms), next read (ms or ''),
       the record of each job or nil, then the facts of each or nil where they are wanted,
       then for each job that has reasons: which one (0 is the first), its reasons }; { now (ms) } where the job set has no keys
 ]]
-local m = redis.call('HMGET', KEYS[1], 'generation', 'state', 'reason', 'level', 'contact', 'buckets')
+local m = redis.call('HMGET', KEYS[1], 'generation', 'state', 'reason', 'level', 'contact', 'next', 'buckets')
 if not m[1] then return { now() } end
 local prefix = prefixOf(KEYS[1], m[1])
-local reply = { now(), m[1], m[2], m[3], m[4], m[5] }
-local buckets = tonumber(m[6])
+local reply = { now(), m[1], m[2], m[3], m[4], m[5], m[6] }
+local buckets = tonumber(m[7])
 local level = levelOf(buckets)
 local ids, at, number = ARGV[1], 1, 0
 local reasons, facts = {}, {}
@@ -23,7 +23,7 @@ while at <= #ids do
   local id = string.sub(ids, at + 2, at + 1 + high * 256 + low)
   at = at + 2 + #id
   local record = redis.call('HGET', prefix .. 'r' .. bucketOf(id, buckets, level), id)
-  reply[7 + number] = record
+  reply[8 + number] = record
   if record and string.byte(record) % TERMINAL >= REASONS then
     reasons[#reasons + 1] = number
     reasons[#reasons + 1] = redis.call('HGET', prefix .. 'f', id)

@@ -16,7 +16,8 @@
     ARGV[9]  time to live of the changes, in seconds
     ARGV[10] how many changes are kept, about
     ARGV[11] 'reconciled' where it has just been compared with Armada's api.Jobs, else ''
-    ARGV[12] number of records, then for each: job id, record, reasons ('' unless they changed)
+    ARGV[12] when it is read again (ms by Redis' clock), '' while it is watched or read
+    ARGV[13] number of records, then for each: job id, record, reasons ('' unless they changed)
              number of words, then for each: number, word
              number of external URIs, then for each: URI, job id behind its length
   Output:
@@ -29,7 +30,7 @@ if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return { time } en
 local g = open(meta, m[1], m[3], ARGV[8])
 local kept = 0
 
-local at = 12
+local at = 13
 local function take()
   at = at + 1
   return ARGV[at]
@@ -57,7 +58,7 @@ for _ = 1, tonumber(ARGV[at]) do
 end
 
 close(g, ARGV[9])
-redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'contact', time)
+redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'contact', time, 'next', ARGV[12])
 if ARGV[11] ~= '' then redis.call('HSET', meta, 'reconciled', time) end
 if ARGV[7] ~= '' then redis.call('HSET', meta, 'level', ARGV[7]) end
 return { time, g.revision, g.unfinished, kept }

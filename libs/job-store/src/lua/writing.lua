@@ -12,7 +12,7 @@ local LONGEST_IDS = 180000
 -- Begins a generation: a job set without a cursor and without jobs.
 local function begin(meta, generation, time)
   redis.call('HSET', meta, 'generation', generation, 'cursor', '', 'revision', 1, 'unfinished', 0, 'jobs', 0,
-    'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'level', '', 'contact', time)
+    'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'level', '', 'contact', time, 'next', '')
   redis.call('HSETNX', meta, 'interest', time)
   redis.call('HSET', meta, 'renewed', time)
 end

@@ -1,0 +1,27 @@
+/** How much a job set needs a watch; what is warmer gets one first. */
+export const HEATS = ['cold', 'warm', 'hot'] as const;
+export type Heat = (typeof HEATS)[number];
+
+/** What tells how hot a job set is. All ages in milliseconds, `Infinity` for never. */
+export interface Signs {
+  /** Since somebody asked about it. */
+  readonly pollAge: number;
+  /** Since its last event, as Armada dates it. */
+  readonly eventAge: number;
+  /** Jobs that have not ended. */
+  readonly unfinished: number;
+}
+
+/** Twice as long as interest in a job set that is polled all the time may take to be noted, and then some. */
+const RECENT_MS = 60_000;
+
+/** Hot: somebody asks, and events come. Warm: somebody asks, and jobs have not ended. */
+export function heatOf({ pollAge, eventAge, unfinished }: Signs): Heat {
+  if (pollAge >= RECENT_MS) return 'cold';
+  if (eventAge < RECENT_MS) return 'hot';
+  return unfinished > 0 ? 'warm' : 'cold';
+}
+
+export function isHotter(a: Heat, b: Heat): boolean {
+  return HEATS.indexOf(a) > HEATS.indexOf(b);
+}

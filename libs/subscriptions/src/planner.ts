@@ -1,0 +1,125 @@
+import { parseMessageId, type JobSetKey } from '@ajs/job-state';
+import type { Demand } from './demand.js';
+import { heatOf, type Signs } from './heat.js';
+import { isWanted, type Lifetime } from './lifetime.js';
+import type { JobSetPlan, Next, Standing } from './plan.js';
+import type { ReadBudget } from './read-budget.js';
+import type { ReadSchedule } from './read-schedule.js';
+import type { WatchBudget } from './watch-budget.js';
+
+/** Job sets whose first read may wait here for its place, each with its lease; more are read later. */
+const MOST_WAITING = 200;
+
+export interface PlannerOptions {
+  readonly demand: Pick<Demand, 'age'>;
+  readonly lifetime: Lifetime;
+  readonly watches: WatchBudget;
+  readonly reads: ReadBudget;
+  readonly schedule: ReadSchedule;
+  /** A read of Armada begins. */
+  readonly reading: () => void;
+  /** Milliseconds since the epoch, as Armada's events are dated. */
+  readonly now: () => number;
+}
+
+export interface PlannedTurn {
+  readonly turnId: string;
+  readonly key: JobSetKey;
+  /** Whoever had the turn before watched the job set: its reads come before those that are due. */
+  readonly wasWatched: boolean;
+  /** The job set is watched from now on, or not any more. */
+  readonly watched: (isWatched: boolean) => void;
+  /** Its watch is to be closed; then it is released. */
+  readonly closeWatch: () => void;
+}
+
+/** Decides for every turn of this replica what may be asked of Armada: watches, reads, and when. */
+export class Planner {
+  constructor(private readonly options: PlannerOptions) {}
+
+  /** Milliseconds after which a turn that is due should be taken up instead of now, since many wait here already. */
+  get postponedBy(): number | undefined {
+    const { reads, schedule } = this.options;
+    return reads.backlog < MOST_WAITING ? undefined : schedule.place(0, 'cold');
+  }
+
+  /** Whether nobody asks about the job set, and it may be deleted by now: opened, it would begin anew. */
+  async isForgotten(key: JobSetKey): Promise<boolean> {
+    return (await this.options.demand.age(key)) === undefined;
+  }
+
+  planOf(turn: PlannedTurn): TurnPlan {
+    return new TurnPlan(this.options, turn);
+  }
+}
+
+/** What may be asked of Armada for one job set during one turn. */
+export class TurnPlan implements JobSetPlan {
+  private polled = { age: Infinity, at: -Infinity };
+  private hurries: boolean;
+
+  constructor(
+    private readonly options: PlannerOptions,
+    private readonly turn: PlannedTurn,
+  ) {
+    this.hurries = turn.wasWatched;
+  }
+
+  get isWatched(): boolean {
+    return this.options.watches.holds(this.turn.turnId);
+  }
+
+  async readMayBegin(asked: boolean, signal: AbortSignal): Promise<void> {
+    await this.options.reads.take(asked ? 'asked' : this.hurries ? 'watched' : 'due', signal);
+    if (!signal.aborted) this.options.reading();
+  }
+
+  async next(standing: () => Standing): Promise<Next> {
+    if (!(await this.isWanted(standing().unfinished))) return 'done';
+    if (await this.claimWatch(standing)) {
+      this.hurries = true;
+      return 'watch';
+    }
+    this.hurries = false;
+    const signs = this.signs(standing());
+    return { readInMs: this.options.schedule.next(Math.min(signs.pollAge, signs.eventAge), heatOf(signs)) };
+  }
+
+  readAfter(ms: number): number {
+    return this.options.schedule.place(ms, 'cold');
+  }
+
+  /** Whether somebody still asks about the job set. */
+  async isWanted(unfinished: number): Promise<boolean> {
+    const { demand, lifetime, now } = this.options;
+    const age = await demand.age(this.turn.key);
+    this.polled = { age: age ?? Infinity, at: now() };
+    return isWanted(lifetime, age, unfinished);
+  }
+
+  /** The turn is over; its watch, if it had one, is closed. */
+  release(): void {
+    this.options.watches.release(this.turn.turnId);
+  }
+
+  private async claimWatch(standing: () => Standing): Promise<boolean> {
+    const { watches } = this.options;
+    const { turnId, watched, closeWatch } = this.turn;
+    if (this.isWatched) return true;
+    if (watches.aboveShare()) return false;
+    const giveUp = (): void => {
+      closeWatch();
+      this.release();
+      watched(false);
+    };
+    const isGiven = await watches.claim(turnId, () => heatOf(this.signs(standing())), giveUp);
+    if (isGiven) watched(true);
+    return isGiven;
+  }
+
+  private signs({ cursor, unfinished }: Standing): Signs {
+    const now = this.options.now();
+    const eventAt = parseMessageId(cursor)?.ms ?? -Infinity;
+    return { pollAge: this.polled.age + (now - this.polled.at), eventAge: now - eventAt, unfinished };
+  }
+}

@@ -1,0 +1,54 @@
+import { eventually } from '@ajs/testing';
+import { ReadBudget, type Urgency } from './read-budget.js';
+
+let enough: AbortController;
+beforeEach(() => (enough = new AbortController()));
+afterEach(() => enough.abort());
+
+describe('reads of Armada', () => {
+  it('begin no more often than they may, but for a second’s worth after a quiet time', async () => {
+    let now = 0;
+    const reads = new ReadBudget(
+      () => 10,
+      () => now,
+    );
+    now = 60_000;
+    let begun = 0;
+    for (let n = 0; n < 30; n++) void reads.take('due', enough.signal).then(() => begun++);
+    await eventually('the first ten', () => begun === 10);
+    expect(reads.backlog).toBe(20);
+    now += 500;
+    await eventually('five more in half a second', () => begun === 15);
+    expect(reads.backlog).toBe(15);
+  });
+
+  it('begin in the order of their urgency', async () => {
+    let now = 0;
+    const reads = new ReadBudget(
+      () => 1,
+      () => now,
+    );
+    const begun: Urgency[] = [];
+    for (const urgency of ['due', 'watched', 'asked', 'due'] as const) {
+      void reads.take(urgency, enough.signal).then(() => begun.push(urgency));
+    }
+    for (let n = 1; n <= 4; n++) {
+      now = n * 1_000;
+      void reads.take('due', AbortSignal.abort());
+      await eventually(`read ${n}`, () => begun.length === n, 5_000);
+    }
+    expect(begun).toEqual(['asked', 'watched', 'due', 'due']);
+  });
+
+  it('cost nothing when nobody wants them any more', async () => {
+    const reads = new ReadBudget(
+      () => 1,
+      () => 0,
+    );
+    const gone = new AbortController();
+    const waiting = reads.take('due', gone.signal);
+    gone.abort();
+    await waiting;
+    expect(reads.backlog).toBe(0);
+  });
+});

@@ -1,0 +1,76 @@
+/** Which reads come first: those that a poll waits for, those of job sets that are or were watched, those that are due. */
+export const URGENCIES = ['asked', 'watched', 'due'] as const;
+export type Urgency = (typeof URGENCIES)[number];
+
+/** After a quiet time so many seconds' worth of reads may begin at once: what a killed replica leaves is read without delay. */
+const BURST_SECONDS = 1;
+
+/**
+ * How many reads of Armada may begin in a second on this replica: its part of the fleet's. Who may not begin yet waits in order of
+ * urgency.
+ */
+export class ReadBudget {
+  private readonly waiting: Record<Urgency, (() => void)[]> = { asked: [], watched: [], due: [] };
+  private tokens = 0;
+  private filledAt: number;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param perSecond As of now: it changes with the number of replicas. */
+  constructor(
+    private readonly perSecond: () => number,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.filledAt = this.now();
+  }
+
+  /** How many reads wait. */
+  get backlog(): number {
+    return URGENCIES.reduce((sum, urgency) => sum + this.waiting[urgency].length, 0);
+  }
+
+  /** Resolves when a read may begin, or at once when nobody wants to begin it any more. */
+  async take(urgency: Urgency, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const queue = this.waiting[urgency];
+    await new Promise<void>((resolve) => {
+      const begin = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = (): void => {
+        const place = queue.indexOf(begin);
+        if (place >= 0) queue.splice(place, 1);
+        resolve();
+      };
+      queue.push(begin);
+      signal.addEventListener('abort', leave, { once: true });
+      this.serve();
+    });
+  }
+
+  private serve(): void {
+    const perSecond = this.perSecond();
+    const now = this.now();
+    this.tokens = Math.min(
+      Math.max(1, perSecond * BURST_SECONDS),
+      this.tokens + ((now - this.filledAt) * perSecond) / 1_000,
+    );
+    this.filledAt = now;
+    while (this.tokens >= 1) {
+      const begin = URGENCIES.map((urgency) => this.waiting[urgency])
+        .find((queue) => queue.length > 0)
+        ?.shift();
+      if (begin === undefined) return;
+      this.tokens--;
+      begin();
+    }
+    if (this.backlog === 0 || this.timer !== undefined) return;
+    this.timer = setTimeout(
+      () => {
+        this.timer = undefined;
+        this.serve();
+      },
+      Math.ceil(((1 - this.tokens) * 1_000) / perSecond),
+    );
+  }
+}

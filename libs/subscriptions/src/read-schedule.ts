@@ -1,0 +1,50 @@
+import type { Heat } from './heat.js';
+
+/** A job set that was quiet for a time is read again after this part of it. */
+const PART_OF_QUIET = 1 / 4;
+/** How full a second may be with reads that are due: the rest is for polls that ask, and for hotter job sets. */
+const FILLED: Readonly<Record<Heat, number>> = { cold: 0.85, warm: 0.9, hot: 0.95 };
+
+export interface ReadScheduleOptions {
+  /** The least and the most time between two reads of a job set, unless more are due than may be made. Milliseconds. */
+  readonly shortestMs: number;
+  readonly longestMs: number;
+  /** Reads a second that this replica plans, as of now. */
+  readonly perSecond: () => number;
+  /** The monotonic clock, in milliseconds. */
+  readonly now?: () => number;
+}
+
+/**
+ * When job sets without a watch are read again: soon after a poll or an event, rarer the longer there was none, and later where a
+ * second has as many reads as may be made. Each replica plans its part of the fleet's reads; whoever takes the turn then makes it.
+ */
+export class ReadSchedule {
+  /** Reads planned, by second. */
+  private readonly planned = new Map<number, number>();
+
+  constructor(private readonly options: ReadScheduleOptions) {}
+
+  /** Milliseconds until a job set is read again in which nothing has happened, and nobody has asked, for `quietMs`. */
+  next(quietMs: number, heat: Heat): number {
+    const { shortestMs, longestMs } = this.options;
+    return this.place(Math.min(Math.max(quietMs * PART_OF_QUIET, shortestMs), longestMs), heat);
+  }
+
+  /** The first time after `waitMs` milliseconds at which there is place for a read; it is taken. */
+  place(waitMs: number, heat: Heat): number {
+    const now = this.options.now?.() ?? performance.now();
+    this.forgetBefore(Math.floor(now / 1_000));
+    const most = Math.max(1, Math.floor(this.options.perSecond() * FILLED[heat]));
+    let second = Math.floor((now + waitMs) / 1_000);
+    while ((this.planned.get(second) ?? 0) >= most) second++;
+    const taken = this.planned.get(second) ?? 0;
+    this.planned.set(second, taken + 1);
+    // Reads of one second are spread over it.
+    return Math.max(waitMs, (second + (taken % most) / most) * 1_000 - now);
+  }
+
+  private forgetBefore(second: number): void {
+    for (const past of this.planned.keys()) if (past < second) this.planned.delete(past);
+  }
+}

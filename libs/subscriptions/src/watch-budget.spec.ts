@@ -1,0 +1,162 @@
+import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { formatKey } from '@ajs/redis-keys';
+import { RedisServer, eventually } from '@ajs/testing';
+import type { Heat } from './heat.js';
+import { WatchBudget } from './watch-budget.js';
+
+const KEY = formatKey({ kind: 'replicas' });
+const ignore = (): void => undefined;
+let server: RedisServer;
+let redis: RedisClient;
+const replicas: WatchBudget[] = [];
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', ignore);
+});
+afterEach(async () => {
+  await Promise.all(replicas.splice(0).map((replica) => replica.leave()));
+  await redis.flushall();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+function replica(replicaId: string, budget: number, now?: () => number): WatchBudget {
+  const one = new WatchBudget({ redis, replicaId, budget, onError: ignore, ...(now && { now }) });
+  one.start();
+  replicas.push(one);
+  return one;
+}
+
+/** Claims so many watches; says how many were given. */
+async function claim(of: WatchBudget, prefix: string, count: number, heat: Heat = 'cold'): Promise<number> {
+  const given = await Promise.all(
+    Array.from({ length: count }, (_, n) => of.claim(`${prefix}${n}`, () => heat, ignore)),
+  );
+  return given.filter(Boolean).length;
+}
+
+/** A replica that said `ago` milliseconds ago that it holds so many watches, and nothing since. */
+async function silent(id: string, held: number, ago: number): Promise<void> {
+  const [seconds] = await redis.time();
+  await redis.hset(KEY, id, `${Number(seconds) * 1_000 - ago} ${held} 0 0`);
+}
+
+describe('the watch budget', () => {
+  it('is never exceeded by all replicas together, whatever they claim and release at the same time', async () => {
+    const all = ['a', 'b', 'c'].map((id) => replica(id, 20));
+    const held = new Map<string, WatchBudget>();
+    let most = 0;
+    const churn = async (one: WatchBudget, name: string): Promise<void> => {
+      for (let round = 0; round < 60; round++) {
+        const turnId = `${name}${round}`;
+        if (await one.claim(turnId, () => (['hot', 'warm', 'cold'] as const)[round % 3] ?? 'cold', ignore)) {
+          held.set(turnId, one);
+          most = Math.max(most, held.size);
+        }
+        if (round % 4 === 3) {
+          for (const [other, holder] of held) {
+            if (holder !== one) continue;
+            held.delete(other);
+            one.release(other);
+            break;
+          }
+        }
+      }
+    };
+    await Promise.all(all.flatMap((one, i) => ['x', 'y', 'z'].map((n) => churn(one, `${i}${n}`))));
+    expect(most).toBe(20);
+  });
+
+  it('is free again at once when a replica leaves', async () => {
+    const [a, b] = [replica('a', 10), replica('b', 10)];
+    expect(await claim(a, 'a', 10)).toBe(10);
+    expect(await claim(b, 'b', 1)).toBe(0);
+    await a.leave();
+    expect(await claim(b, 'b', 10)).toBe(10);
+  });
+
+  it('counts what a replica held that was killed until 15 s after, since a frozen one keeps its sockets', async () => {
+    await silent('killed', 7, 14_000);
+    const a = replica('a', 10);
+    expect(await claim(a, 'a', 10)).toBe(3);
+    expect(a.replicas).toBe(1);
+    await silent('killed', 7, 17_000);
+    expect(await claim(a, 'b', 10)).toBe(7);
+    expect(await redis.hexists(KEY, 'killed')).toBe(0);
+  });
+
+  it('has whoever cannot reach Redis close its watches before others may have them', async () => {
+    let now = 0;
+    const a = replica('a', 10, () => now);
+    let closed = 0;
+    await a.claim(
+      't',
+      () => 'hot',
+      () => closed++,
+    );
+    redis.disconnect();
+    now = 11_900;
+    await eventually('nothing happens while it is held', () => closed === 0);
+    now = 12_000;
+    await eventually('it is closed', () => closed === 1);
+    await redis.connect();
+  });
+
+  it('goes to hotter job sets: colder ones give theirs up, and no cold one gets what a hot one waits for', async () => {
+    const [a, b] = [replica('a', 4), replica('b', 4)];
+    const cold: string[] = [];
+    for (const id of ['a1', 'a2', 'a3']) {
+      await a.claim(
+        id,
+        () => 'cold',
+        () => {
+          cold.push(id);
+          a.release(id);
+        },
+      );
+    }
+    expect(await claim(a, 'hot', 1, 'hot')).toBe(1);
+    expect(await claim(b, 'h', 1, 'hot')).toBe(0);
+    await eventually('a cold one gives up', () => cold.length > 0);
+    expect(await claim(a, 'c', 1)).toBe(0);
+    expect(await claim(b, 'h', 1, 'hot')).toBe(1);
+    expect(cold.length).toBeLessThan(3);
+  });
+
+  it('leaves the holder of a hot one alone, however many wait', async () => {
+    const a = replica('a', 2);
+    let asked = 0;
+    for (const id of ['1', '2'])
+      await a.claim(
+        id,
+        () => 'hot',
+        () => asked++,
+      );
+    const told = async (): Promise<string> => (await redis.hget(KEY, 'a')) ?? '';
+    expect(await claim(a, 'more', 5, 'hot')).toBe(0);
+    const before = await told();
+    await eventually('it is told again', async () => (await told()) !== before);
+    expect(asked).toBe(0);
+  });
+});
+
+describe('the share of a replica', () => {
+  it('is everything while it is alone', async () => {
+    const a = replica('a', 100);
+    await claim(a, 'a', 100);
+    expect(a.aboveShare()).toBe(false);
+  });
+
+  it('is half of it all with another, by more than a few', async () => {
+    const a = replica('a', 100);
+    await claim(a, 'a', 50);
+    const b = replica('b', 100);
+    await eventually('the other is known', () => a.aboveShare());
+    expect(b.aboveShare()).toBe(false);
+    for (let n = 2; n < 50; n++) a.release(`a${n}`);
+    expect(a.aboveShare()).toBe(false);
+  });
+});

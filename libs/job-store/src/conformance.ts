@@ -201,6 +201,9 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
 
     it('counts the jobs that have not ended', async () => {
       const [a, b] = [aJobId(), aJobId()];
+      expect(await store.life.unfinished(key)).toBeUndefined();
+      await writer.write(aBatch('1:0:0:1', {}));
+      expect(await store.life.unfinished(key)).toBeUndefined();
       await writer.write(aBatch('1:0:0:1', { [a]: aRecord('QUEUED'), [b]: aRecord('FAILED') }));
       expect(writer.unfinished).toBe(1);
       expect(await store.life.unfinished(key)).toBe(1);
@@ -208,6 +211,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect(writer.unfinished).toBe(1);
       await writer.write(aBatch('3:0:0:1', { [a]: aRecord('CANCELLED') }));
       expect(writer.unfinished).toBe(0);
+      expect(await store.life.unfinished(key)).toBe(0);
       expect((await store.sink.open(key)).unfinished).toBe(0);
     });
 

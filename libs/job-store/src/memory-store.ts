@@ -177,9 +177,10 @@ export class MemoryJobStore implements JobSink, JobLister, JobLearner, JobDetail
     return Promise.resolve(jobSet !== undefined);
   }
 
-  unfinished(key: JobSetKey): Promise<number> {
+  unfinished(key: JobSetKey): Promise<number | undefined> {
     const jobSet = this.jobSets.get(jobSetTag(key));
-    return Promise.resolve(jobSet === undefined ? 0 : countUnfinished(jobSet));
+    const isEmpty = jobSet === undefined || jobSet.records.size === 0;
+    return Promise.resolve(isEmpty ? undefined : countUnfinished(jobSet));
   }
 
   remove(key: JobSetKey, idleMs: number): Promise<boolean> {

@@ -168,8 +168,8 @@ export interface JobDetailsLister {
 export interface JobSetLife {
   /** Somebody asked about it. Says whether the job set has keys. */
   touch(key: JobSetKey): Promise<boolean>;
-  /** How many of its jobs have not ended; 0 where it has no keys. */
-  unfinished(key: JobSetKey): Promise<number>;
+  /** How many of its jobs have not ended; `undefined` where it has no job at all. */
+  unfinished(key: JobSetKey): Promise<number | undefined>;
   /** Deletes the job set if nobody asked about it for `idleMs`. Says whether it did. */
   remove(key: JobSetKey, idleMs: number): Promise<boolean>;
 }

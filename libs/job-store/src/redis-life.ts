@@ -30,8 +30,10 @@ export class RedisJobSetLife implements JobSetLife {
     return touched > 0;
   }
 
-  async unfinished(key: JobSetKey): Promise<number> {
-    return Number(await this.redis.hget(formatKey({ kind: 'meta', jobSet: key }), 'unfinished'));
+  async unfinished(key: JobSetKey): Promise<number | undefined> {
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const [unfinished, jobs] = await this.redis.hmget(meta, 'unfinished', 'jobs');
+    return Number(jobs) === 0 ? undefined : Number(unfinished);
   }
 
   async remove(key: JobSetKey, idleMs: number): Promise<boolean> {

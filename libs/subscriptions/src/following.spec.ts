@@ -254,6 +254,30 @@ describe('the sweep', () => {
     expect((await lister.read(jobSet(1), [])).subscription).toBeUndefined();
     expect(await demand.age(jobSet(1))).toBeUndefined();
   });
+
+  it('deletes names without a job as soon as they are not followed any more, and keeps what has jobs', async () => {
+    const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore });
+    const demand = new Demand(redis);
+    const life = new RedisJobSetLife(redis, 1_000);
+    const ended = { state: 'SUCCEEDED', runNumber: 1, changedAt: 1 } as const;
+    for (const [n, records] of [
+      [1, new Map()],
+      [2, new Map([['01m85vnck01jqpr3vd00000001', ended]])],
+    ] as const) {
+      await demand.note(jobSet(n));
+      const subscription = { state: 'live', reason: '' } as const;
+      await (await sink.open(jobSet(n))).write({ cursor: '1:0:0:1', records, subscription });
+    }
+    // Which nobody has taken up.
+    await demand.note(jobSet(3));
+    await eventually('time passes', async () => ((await demand.age(jobSet(3))) ?? 0) > 5);
+    await sweeper({ followFor: 1, followUnfinishedFor: 60_000, keepFor: 60_000 }).sweep();
+    expect(await demand.age(jobSet(1))).toBeUndefined();
+    expect(await life.touch(jobSet(1))).toBe(false);
+    expect(await demand.age(jobSet(3))).toBeUndefined();
+    expect(await demand.age(jobSet(2))).toBeDefined();
+    expect(await life.unfinished(jobSet(2))).toBe(0);
+  });
 });
 
 describe('interest', () => {

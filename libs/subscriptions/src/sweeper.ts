@@ -18,7 +18,8 @@ export interface SweeperOptions {
 
 /**
  * Goes through the demand from time to time, one replica for all: puts lost hints back, and deletes job sets that nobody
- * has asked about for long enough.
+ * has asked about for long enough: those without any job as soon as they are not followed any more, for they may be no more than a
+ * name that somebody made up.
  */
 export class Sweeper {
   private timer: NodeJS.Timeout | undefined;
@@ -37,9 +38,10 @@ export class Sweeper {
   /** Sweeps once, whoever's turn it is. */
   async sweep(): Promise<void> {
     for await (const demanded of this.options.demand.all()) {
-      const wanted = await this.keep(demanded, (one) => this.isWanted(one));
+      const fates = await Promise.all(demanded.map((one) => this.fateOf(one)));
+      const wanted = demanded.filter((_, i) => fates[i] === 'follow');
       await this.options.workQueue.hint(wanted.map(({ key }) => key));
-      for (const one of demanded) if (one.age >= this.options.lifetime.keepFor) await this.expire(one);
+      for (const [i, one] of demanded.entries()) if (fates[i] === 'delete') await this.expire(one);
     }
   }
 
@@ -58,19 +60,19 @@ export class Sweeper {
     }
   }
 
-  private async keep(all: Demanded[], test: (one: Demanded) => Promise<boolean>): Promise<Demanded[]> {
-    const kept = await Promise.all(all.map(test));
-    return all.filter((_, i) => kept[i]);
-  }
-
-  private async isWanted({ key, age }: Demanded): Promise<boolean> {
+  private async fateOf({ key, age }: Demanded): Promise<'follow' | 'keep' | 'delete'> {
     const { lifetime, life } = this.options;
-    if (age >= lifetime.followUnfinishedFor) return isWanted(lifetime, age, 0);
-    return isWanted(lifetime, age, 0) || isWanted(lifetime, age, await life.unfinished(key));
+    if (age >= lifetime.keepFor) return 'delete';
+    if (isWanted(lifetime, age, 0)) return 'follow';
+    if (age >= lifetime.followUnfinishedFor) return 'keep';
+    const unfinished = await life.unfinished(key);
+    if (unfinished === undefined) return 'delete';
+    return isWanted(lifetime, age, unfinished) ? 'follow' : 'keep';
   }
 
   private async expire(demanded: Demanded): Promise<void> {
-    await this.options.life.remove(demanded.key, this.options.lifetime.keepFor);
-    await this.options.demand.forget(demanded);
+    const { life, lifetime, demand } = this.options;
+    await life.remove(demanded.key, Math.min(lifetime.followFor, lifetime.keepFor));
+    await demand.forget(demanded);
   }
 }

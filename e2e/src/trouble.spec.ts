@@ -2,11 +2,7 @@ import { Redis } from 'ioredis';
 import { RedisServer, eventually, jobEvents } from '@ajs/testing';
 import type { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
-
-const QUEUE = 'lab';
-/** How far a job is, in the legacy API's words: nothing may go back. */
-const RANK: Readonly<Record<string, number>> = { SUBMITTED: 0, RUNNING: 1, SUCCEEDED: 2 };
-const JOB = { namespace: 'ns', annotations: {} };
+import { JOB, QUEUE, Traffic, key, ref } from './traffic.js';
 
 let stack: Stack;
 let redis: RedisServer;
@@ -20,76 +16,6 @@ beforeEach(async () => {
 }, 30_000);
 afterEach(() => stack.stop());
 
-const key = (n: number) => ({ queue: QUEUE, jobSetId: `set-${n}` });
-const ref = (set: number, job: number) => ({
-  ...key(set),
-  jobId: `01m85vrgp7whz55kx8f0${String(set * 1000 + job).padStart(6, '0')}`,
-});
-
-/** Job sets whose jobs move while they are watched by polls; tells of every job that went back. */
-class Traffic {
-  readonly wentBack: string[] = [];
-  private readonly seen = new Map<string, number>();
-  private next = 0;
-
-  constructor(
-    private readonly sets: number,
-    private readonly jobs: number,
-  ) {}
-
-  begin(): void {
-    for (let set = 0; set < this.sets; set++) {
-      const log = stack.armada.state.openLog(QUEUE, key(set).jobSetId);
-      for (let job = 0; job < this.jobs; job++) log.append(jobEvents.submitted(ref(set, job), JOB));
-    }
-  }
-
-  /** Moves a share of the jobs on: the first half of its calls lets them run, the second half ends them. */
-  move(): void {
-    const step = this.next++;
-    for (let set = 0; set < this.sets; set++) {
-      const log = stack.armada.state.openLog(QUEUE, key(set).jobSetId);
-      const one = ref(set, step % this.jobs);
-      log.append(step < this.jobs ? jobEvents.running(one, JOB) : jobEvents.succeeded(one));
-    }
-  }
-
-  get isOver(): boolean {
-    return this.next >= 2 * this.jobs;
-  }
-
-  /** Polls every job once; says how many have ended. */
-  async look(): Promise<number> {
-    let ended = 0;
-    for (let set = 0; set < this.sets; set++) {
-      for (let job = 0; job < this.jobs; job++) {
-        const { jobId } = ref(set, job);
-        const { state } = await poll(query.client, key(set), jobId);
-        const rank = RANK[state];
-        const before = this.seen.get(jobId) ?? -1;
-        if (rank === undefined ? before >= 0 : rank < before)
-          this.wentBack.push(`${jobId}: ${before} ${state}`);
-        if (rank !== undefined) this.seen.set(jobId, Math.max(rank, before));
-        if (rank === 2) ended++;
-      }
-    }
-    return ended;
-  }
-
-  /** Moves and looks until all jobs have ended in what is told. */
-  async toTheEnd(withinMs: number): Promise<void> {
-    await eventually(
-      'all jobs have ended',
-      async () => {
-        if (!this.isOver) this.move();
-        return (await this.look()) === this.sets * this.jobs;
-      },
-      withinMs,
-    );
-    expect(this.wentBack).toEqual([]);
-  }
-}
-
 const followed = async (app: AppProcess): Promise<string[]> => {
   await app.logged('following a job set');
   return app.logs.filter(({ msg }) => msg === 'following a job set').map(({ jobSetId }) => String(jobSetId));
@@ -98,7 +24,7 @@ const followed = async (app: AppProcess): Promise<string[]> => {
 describe('an ingester', () => {
   it('killed with -9 is taken over within 10 s; nothing is lost and nothing goes back', async () => {
     const a = await stack.ingester();
-    const traffic = new Traffic(3, 10);
+    const traffic = new Traffic(stack, query.client, 3, 10);
     traffic.begin();
     await traffic.look();
     const held = await followed(a);
@@ -112,7 +38,7 @@ describe('an ingester', () => {
 
   it('stopped past its lease and continued cannot write', async () => {
     const a = await stack.ingester();
-    const traffic = new Traffic(2, 10);
+    const traffic = new Traffic(stack, query.client, 2, 10);
     traffic.begin();
     await traffic.look();
     await followed(a);
@@ -130,7 +56,7 @@ describe('an ingester', () => {
 
   it('told to stop hands over and ends with 0; another goes on', async () => {
     const a = await stack.ingester();
-    const traffic = new Traffic(3, 5);
+    const traffic = new Traffic(stack, query.client, 3, 5);
     traffic.begin();
     await traffic.look();
     await followed(a);

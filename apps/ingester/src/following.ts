@@ -4,8 +4,9 @@ import {
   RedisJobSetLife,
   RedisJobSink,
   createRedisClient,
-  evictionPolicies,
+  isFull,
   keyTtlSeconds,
+  memoryOf,
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
@@ -66,6 +67,7 @@ export class Following {
     const isToBeTold = nowAndThen();
     const onError = (error: Error): void => {
       metrics.redisErrors.inc();
+      if (isFull(error)) metrics.redisFull.inc();
       log[isToBeTold(error.message) ? 'warn' : 'debug']({ err: error }, 'Redis does not do what it is asked');
     };
     this.redis = this.connect('writer');
@@ -180,14 +182,26 @@ export class Following {
     await this.workQueue.check();
   }
 
+  /** Rejects where Redis is full: what is known is still answered, and nothing new is written. */
+  async checkRedisMemory(): Promise<void> {
+    // Where it does not answer, or does not tell us, that is another check's concern.
+    const masters = await memoryOf(this.redis).catch(() => []);
+    if (masters.some(({ isFull, policy }) => isFull && policy === 'noeviction')) {
+      throw new Error(
+        'Redis has reached its maxmemory and refuses writes; give it more memory, or lower DELETE_AFTER_POLL',
+      );
+    }
+  }
+
   /** Redis must not remove keys by itself: a job set that lost some is read from Armada again, if Armada still has it. */
   private async checkEviction(): Promise<void> {
     const { log } = this.options;
     try {
-      const wrong = (await evictionPolicies(this.redis)).filter((policy) => policy !== 'noeviction');
-      if (wrong.length > 0) {
+      const policies = new Set((await memoryOf(this.redis)).map(({ policy }) => policy));
+      policies.delete('noeviction');
+      if (policies.size > 0) {
         log.warn(
-          { policies: wrong },
+          { policies: [...policies] },
           'Redis may evict keys when its memory is full; set maxmemory-policy noeviction',
         );
       }

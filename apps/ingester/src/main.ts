@@ -38,7 +38,11 @@ await processMain('ingester', ({ settings, log, metrics }) => {
         armada.close();
         identity.close();
       },
-      checks: { redis: () => following.checkRedis(), workQueue: () => following.checkWorkQueue() },
+      checks: {
+        redis: () => following.checkRedis(),
+        redisMemory: () => following.checkRedisMemory(),
+        workQueue: () => following.checkWorkQueue(),
+      },
     },
   };
 });

@@ -1,3 +1,4 @@
+import { isFull } from '@ajs/job-store';
 import { nowAndThen, type Log, type Metrics } from '@ajs/observability';
 import type { FollowObserver } from '@ajs/subscriptions';
 
@@ -28,8 +29,11 @@ export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
     },
     writeFailed: (key, error) => {
       metrics.redisErrors.inc();
-      const level = isToBeTold(error.message) ? 'warn' : 'debug';
-      log[level]({ ...key, err: error }, 'a batch could not be written; it is tried again');
+      const full = isFull(error);
+      if (full) metrics.redisFull.inc();
+      const level = isToBeTold(full ? 'full' : error.message) ? 'warn' : 'debug';
+      const why = full ? 'Redis has reached its maxmemory' : 'a batch could not be written';
+      log[level]({ ...key, err: error }, `${why}; it is tried again`);
     },
   };
 }

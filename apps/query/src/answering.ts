@@ -15,6 +15,7 @@ import {
   RedisJobLister,
   RedisJobSetLife,
   createRedisClient,
+  isFull,
   keyTtlSeconds,
   type ClientRole,
   type RedisClient,
@@ -107,6 +108,7 @@ export class Answering {
       refused: () => metrics.refusedJobSets.inc(),
       onError,
     });
+    this.reader.on('ready', () => this.interest.noteAnew());
     const asks = new AskSender(this.reader, this.workQueue);
     const lister = new CoalescedLister(new RedisJobLister(this.reader));
     const noteInterest = (key: JobSetKey, tag?: string, caller?: Caller): void =>
@@ -220,6 +222,7 @@ export class Answering {
   /** Counted, and no line a poll: readiness and the metric tell of it. */
   private redisFailed(error: Error): void {
     this.options.metrics.redisErrors.inc();
+    if (isFull(error)) this.options.metrics.redisFull.inc();
     this.options.log.debug({ err: error }, 'Redis does not do what it is asked');
   }
 }

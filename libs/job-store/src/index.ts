@@ -1,5 +1,4 @@
 export { BoundedCache } from './bounded-cache.js';
-export { evictionPolicies } from './eviction-policy.js';
 export { MemoryJobStore } from './memory-store.js';
 export {
   STALLED_AFTER_MS,
@@ -20,6 +19,7 @@ export {
   type SubscriptionState,
   type SubscriptionView,
 } from './ports.js';
+export { isFull, memoryOf, type RedisMemory } from './redis-memory.js';
 export { createRedisClient, type ClientRole, type RedisTarget } from './redis-client.js';
 export { RedisJobSetLife, keyTtlSeconds } from './redis-life.js';
 export { RedisJobLearner } from './redis-learner.js';

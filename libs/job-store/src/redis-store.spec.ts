@@ -8,7 +8,8 @@ import {
   RedisJobSetLife,
   RedisJobSink,
   createRedisClient,
-  evictionPolicies,
+  isFull,
+  memoryOf,
   type RedisClient,
   type RedisTarget,
 } from './index.js';
@@ -205,7 +206,21 @@ describe('Redis keys of a job set', () => {
     await eventually('it heals by itself', async () => (await away.read(aJobSet(), [])).now > 0);
   });
 
-  it('tell what Redis does when its memory is full', async () => {
-    expect(await evictionPolicies(redis)).toEqual(['noeviction']);
+  it('tell what Redis does when its memory is full, and that it is', async () => {
+    const key = aJobSet();
+    const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: () => {}, onKept: () => {} });
+    const writer = await sink.open(key);
+    expect(await memoryOf(redis)).toEqual([{ policy: 'noeviction', isFull: false }]);
+    await redis.call('CONFIG', 'SET', 'maxmemory', '1mb');
+    try {
+      expect(await memoryOf(redis)).toEqual([{ policy: 'noeviction', isFull: true }]);
+      const refused = await writer.write(aBatch('1:0:0:1', {})).catch((error: Error) => error);
+      expect(refused instanceof Error && isFull(refused)).toBe(true);
+      expect((await new RedisJobLister(redis).read(key, [])).subscription).toBeDefined();
+    } finally {
+      await redis.call('CONFIG', 'SET', 'maxmemory', '0');
+    }
+    await writer.write(aBatch('1:0:0:1', {}));
+    expect(await memoryOf(redis)).toEqual([{ policy: 'noeviction', isFull: false }]);
   });
 });

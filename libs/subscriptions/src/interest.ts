@@ -75,6 +75,11 @@ export class Interest {
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
   }
 
+  /** Redis may have lost what was noted: the next poll of each job set is noted again. */
+  noteAnew(): void {
+    this.notedAt.clear();
+  }
+
   /** Why a job set that is asked about will not be followed; `undefined` where nothing is in the way. */
   refusal(tag: string): string | undefined {
     const refusal = this.refusals.peek(tag);

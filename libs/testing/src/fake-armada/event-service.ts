@@ -44,6 +44,9 @@ export class EventServer {
     },
   };
 
+  /** Watches that were opened so far. */
+  watchesOpened = 0;
+
   /** How many event streams are open now. */
   get streams(): number {
     return this.open.size;
@@ -126,6 +129,7 @@ export class EventServer {
       call.end();
     };
     this.open.set(call, close);
+    if (watch) this.watchesOpened++;
     const stopListening = log.onAppend(send);
     const stopWatching = this.faults.onChange(send);
     call.on('drain', () => {

@@ -1,0 +1,82 @@
+import { eventually, jobEvents } from '@ajs/testing';
+import type { Client } from '@grpc/grpc-js';
+import { poll, type Stack } from './stack.js';
+
+export const QUEUE = 'lab';
+export const JOB = { namespace: 'ns', annotations: {} };
+/** How far a job is, in the legacy API's words: nothing may go back. */
+const RANK: Readonly<Record<string, number>> = { SUBMITTED: 0, RUNNING: 1, SUCCEEDED: 2 };
+
+export const key = (n: number) => ({ queue: QUEUE, jobSetId: `set-${n}` });
+export const ref = (set: number, job: number) => ({
+  ...key(set),
+  jobId: `01m85vrgp7whz55kx8f0${String(set * 1000 + job).padStart(6, '0')}`,
+});
+
+/** Job sets whose jobs move while they are watched by polls; tells of every job that went back. */
+export class Traffic {
+  readonly wentBack: string[] = [];
+  /** While Redis is away a poll may be told so. */
+  redisMayBeAway = false;
+  private readonly seen = new Map<string, number>();
+  private next = 0;
+
+  constructor(
+    private readonly stack: Stack,
+    private readonly client: Client,
+    private readonly sets: number,
+    private readonly jobs: number,
+  ) {}
+
+  begin(): void {
+    for (let set = 0; set < this.sets; set++) {
+      const log = this.stack.armada.state.openLog(QUEUE, key(set).jobSetId);
+      for (let job = 0; job < this.jobs; job++) log.append(jobEvents.submitted(ref(set, job), JOB));
+    }
+  }
+
+  /** Moves a share of the jobs on: the first half of its calls lets them run, the second half ends them. */
+  move(): void {
+    const step = this.next++;
+    for (let set = 0; set < this.sets; set++) {
+      const log = this.stack.armada.state.openLog(QUEUE, key(set).jobSetId);
+      const one = ref(set, step % this.jobs);
+      log.append(step < this.jobs ? jobEvents.running(one, JOB) : jobEvents.succeeded(one));
+    }
+  }
+
+  get isOver(): boolean {
+    return this.next >= 2 * this.jobs;
+  }
+
+  /** Polls every job once; says how many have ended. */
+  async look(): Promise<number> {
+    let ended = 0;
+    for (let set = 0; set < this.sets; set++) {
+      for (let job = 0; job < this.jobs; job++) {
+        const { jobId } = ref(set, job);
+        const { state } = await poll(this.client, key(set), jobId);
+        const rank = RANK[state];
+        const before = this.seen.get(jobId) ?? -1;
+        const isHidden = state === 'CONNECTION_ERR' && this.redisMayBeAway;
+        if (!isHidden && (rank ?? -1) < before) this.wentBack.push(`${jobId}: ${before} ${state}`);
+        if (rank !== undefined) this.seen.set(jobId, Math.max(rank, before));
+        if (rank === 2) ended++;
+      }
+    }
+    return ended;
+  }
+
+  /** Moves and looks until all jobs have ended in what is told. */
+  async toTheEnd(withinMs: number): Promise<void> {
+    await eventually(
+      'all jobs have ended',
+      async () => {
+        if (!this.isOver) this.move();
+        return (await this.look()) === this.sets * this.jobs;
+      },
+      withinMs,
+    );
+    expect(this.wentBack).toEqual([]);
+  }
+}

@@ -10,7 +10,6 @@ export class Metrics {
     'redis_errors_total',
     'Connections to and commands of Redis that failed',
   );
-<<<<<<< HEAD
   readonly watches = this.gauge('watches', 'Watches that this replica has of the budget of all replicas');
   readonly turns = this.gauge('turns', 'Job sets that this replica watches or reads now');
   readonly scheduledJobSets = this.gauge(
@@ -19,13 +18,11 @@ export class Metrics {
   );
   readonly upstreamReads = this.counter('upstream_reads_total', 'Reads of event streams begun at Armada');
   readonly waitingReads = this.gauge('waiting_reads', 'Reads that wait for UPSTREAM_READS_PER_SECOND');
-=======
   readonly redisFull = this.counter(
     'redis_full_total',
     'Writes that Redis refused because it has reached its maxmemory',
   );
   readonly followedJobSets = this.gauge('followed_job_sets', 'Job sets that this replica follows now');
->>>>>>> 423c86e (Redis that is full, empty, older or failing over: told, healed, tested with real processes)
   readonly streamEnds = this.counter(
     'stream_ends_total',
     'Event streams of Armada that ended while they were wanted',

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** The right to follow one job set. It may run out, and come back. */
 export interface Lease {
   /** Whether it holds now, by this process's own monotonic clock, whatever anybody else says. */
@@ -6,7 +8,7 @@ export interface Lease {
   whenHeld(): Promise<void>;
 }
 
-/** One holding of a lease: once it has run out it stays so. */
+/** One holding of a lease. Where a renewal comes late, it is held again. */
 export type LeaseTerm = Pick<Lease, 'isHeld'>;
 
 /** The lease ran out: somebody else may hold the job set now. */
@@ -17,11 +19,12 @@ export class LeaseLostError extends Error {
   }
 }
 
+const LOOK_AGAIN_MS = 50;
+
 /** A lease of one term after the other: what ran out while Redis was away is often given to the same replica again. */
 export class TurnLease implements Lease {
   private term: LeaseTerm | undefined;
   private over = false;
-  private waiting: (() => void)[] = [];
 
   get isOver(): boolean {
     return this.over;
@@ -34,22 +37,17 @@ export class TurnLease implements Lease {
   async whenHeld(): Promise<void> {
     while (!this.isHeld()) {
       if (this.over) throw new LeaseLostError();
-      await new Promise<void>((changed) => this.waiting.push(changed));
+      // Nobody tells when a renewal that took too long comes through after all.
+      await sleep(LOOK_AGAIN_MS);
     }
   }
 
   begin(term: LeaseTerm): void {
     this.term = term;
-    this.changed();
   }
 
   /** It never comes back. */
   end(): void {
     this.over = true;
-    this.changed();
-  }
-
-  private changed(): void {
-    for (const changed of this.waiting.splice(0)) changed();
   }
 }

@@ -22,7 +22,6 @@ export class Metrics {
     'redis_full_total',
     'Writes that Redis refused because it has reached its maxmemory',
   );
-  readonly followedJobSets = this.gauge('followed_job_sets', 'Job sets that this replica follows now');
   readonly streamEnds = this.counter(
     'stream_ends_total',
     'Event streams of Armada that ended while they were wanted',

@@ -1,0 +1,102 @@
+import { JobRunningEvent } from '@ajs/contracts/api/event';
+import { eventually, jobEvents } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import { Stack, poll } from './stack.js';
+import { JOB, QUEUE, key, ref } from './traffic.js';
+
+let stack: Stack;
+let query: Awaited<ReturnType<Stack['query']>>;
+
+beforeAll(async () => {
+  stack = await Stack.start();
+  stack.armada.state.queues.add(QUEUE);
+  await stack.ingester();
+  query = await stack.query();
+}, 60_000);
+afterAll(() => stack.stop());
+afterEach(() => stack.armada.faults.set({}));
+
+const log = (set: number) => stack.armada.state.openLog(QUEUE, key(set).jobSetId);
+const ask = (set: number, job = 0) => poll(query.client, key(set), ref(set, job).jobId);
+const inState = (set: number, state: string, withinMs = 20_000, job = 0) =>
+  eventually(`${state}`, async () => (await ask(set, job)).state === state, withinMs);
+const subscriptionOf = async (set: number): Promise<unknown> =>
+  (await ask(set)).trailers.get('armada-job-set-subscription')[0];
+
+describe('Armada', () => {
+  it('that does not know a queue made a moment ago yet: no job of it is said not to exist', async () => {
+    log(1).append(jobEvents.running(ref(1, 0), JOB));
+    stack.armada.faults.set({ missingQueues: [QUEUE] });
+    const told = await ask(1);
+    expect(told).toMatchObject({ state: 'CONNECTION_ERR', error: expect.stringContaining(QUEUE) as string });
+    stack.armada.faults.set({});
+    await eventually('it is known', async () => {
+      const { state } = await ask(1);
+      expect(['CONNECTION_ERR', 'RUNNING']).toContain(state);
+      return state === 'RUNNING';
+    });
+  }, 30_000);
+
+  it('that takes a right away while a watch is open: it is noticed, and what is known stays', async () => {
+    log(2).append(jobEvents.running(ref(2, 0), JOB));
+    await inState(2, 'RUNNING');
+    await eventually('it is watched', async () => (await subscriptionOf(2)) === 'live');
+    stack.armada.faults.set({ deniedQueues: [QUEUE] });
+    await eventually('it is noticed', async () => (await subscriptionOf(2)) === 'denied', 30_000);
+    const known = await ask(2);
+    expect(known.state).toBe('RUNNING');
+    expect(await ask(2, 1)).toMatchObject({
+      state: 'CONNECTION_ERR',
+      error: expect.stringContaining('does not let this service watch the queue') as string,
+    });
+    stack.armada.faults.set({});
+    log(2).append(jobEvents.succeeded(ref(2, 0)));
+    await inState(2, 'SUCCEEDED', 70_000);
+  }, 120_000);
+
+  it('that was restarted after a crash and says some things twice', async () => {
+    log(3).append(jobEvents.submitted(ref(3, 0), JOB));
+    log(3).append(jobEvents.running(ref(3, 0), JOB));
+    await inState(3, 'RUNNING');
+    log(3).append(jobEvents.succeeded(ref(3, 0)));
+    log(3).append(jobEvents.running(ref(3, 1), JOB));
+    await inState(3, 'SUCCEEDED');
+    stack.armada.events.endStreams(status.UNAVAILABLE);
+    log(3).duplicateNewest(4);
+    log(3).append(jobEvents.succeeded(ref(3, 1)));
+    await inState(3, 'SUCCEEDED', 20_000, 1);
+    expect((await ask(3)).state).toBe('SUCCEEDED');
+  }, 60_000);
+
+  it('that has forgotten the older events begins in the midst of a job’s life', async () => {
+    for (let job = 0; job < 10; job++) log(4).append(jobEvents.submitted(ref(4, job), JOB));
+    log(4).append(jobEvents.running(ref(4, 9), JOB));
+    log(4).forgetOldest(20);
+    await inState(4, 'RUNNING', 20_000, 9);
+    expect((await ask(4, 0)).state).toBe('JOB_ID_NOT_FOUND');
+  }, 30_000);
+
+  it('that sends a message of 4 MiB is read on', async () => {
+    const value = {
+      ...JobRunningEvent.decode(new Uint8Array()),
+      ...ref(5, 0),
+      nodeName: 'n'.repeat(4 * 1_048_576),
+    };
+    log(5).append([{ events: { $case: 'running', value } }]);
+    log(5).append(jobEvents.succeeded(ref(5, 1)));
+    await inState(5, 'RUNNING');
+    await inState(5, 'SUCCEEDED', 20_000, 1);
+  }, 60_000);
+
+  it('that is slow, then resets every stream, loses nothing', async () => {
+    log(6).append(jobEvents.running(ref(6, 0), JOB));
+    stack.armada.faults.set({ delayMs: 1_500 });
+    await inState(6, 'RUNNING');
+    stack.armada.faults.set({});
+    for (const code of [status.UNAVAILABLE, status.INTERNAL, status.RESOURCE_EXHAUSTED]) {
+      stack.armada.events.endStreams(code);
+    }
+    log(6).append(jobEvents.succeeded(ref(6, 0)));
+    await inState(6, 'SUCCEEDED');
+  }, 60_000);
+});

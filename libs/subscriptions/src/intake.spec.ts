@@ -161,6 +161,19 @@ describe('the intake of a job set', () => {
     expect(writer.batches[0]).toMatchObject({ cursor: '', subscription: { state: 'connecting' } });
   });
 
+  it('lets the streams wait from the first write that fails until one is done', async () => {
+    const { intake, writer, holds, writeFailures } = await setUp();
+    let away = true;
+    writer.before = () => (away ? Promise.reject(new Error('Redis is away')) : Promise.resolve());
+    intake.accept(running(1));
+    await eventually('it fails', () => writeFailures.length > 0);
+    expect(holds).toEqual([true]);
+    away = false;
+    await eventually('it is written', () => writer.batches.length > 0);
+    await eventually('they go on', () => holds.length === 2);
+    expect(holds).toEqual([true, false]);
+  });
+
   it('writes nothing without the lease', async () => {
     const { intake, writer, failures, lease } = await setUp();
     lease.held = false;

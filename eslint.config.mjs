@@ -87,7 +87,7 @@ export default tseslint.config(
       '@nx/enforce-module-boundaries': 'off',
     },
   },
-  { files: ['tools/*/src/**/*.ts', 'bench/**/*.ts'], rules: { 'no-console': 'off' } },
+  { files: ['tools/*/src/**/*.ts', 'bench/**/*.ts', 'e2e/src/main.ts'], rules: { 'no-console': 'off' } },
   {
     files: ['**/*.mjs'],
     ...tseslint.configs.disableTypeChecked,

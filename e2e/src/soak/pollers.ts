@@ -1,0 +1,83 @@
+import { JobsService } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import { unary } from '@ajs/testing';
+import { Client, credentials } from '@grpc/grpc-js';
+import { tell } from './armada.js';
+import { ENDS_AFTER_MS, type Schedule, jobOf, jobSetOf } from './schedule.js';
+
+const TICK_MS = 5;
+/** Younger jobs are not polled: whoever polls has submitted them, and that took a moment. */
+const LEAST_AGE_MS = 500;
+/** An end that is older must be in the answer. */
+const MOST_LAG_MS = 5_000;
+/** One of so many polls is of `api.Jobs`. */
+const API_JOBS_EVERY = 5;
+const DEADLINE_MS = 10_000;
+/** Polls in flight at once, at most: what does not fit is not sent, and shows in the rate. */
+const MOST_IN_FLIGHT = 5_000;
+
+/** Polls since the process began. */
+interface Told {
+  polls: number;
+  errors: number;
+  /** The answer should have been that the job has ended. */
+  late: number;
+  lastError: string;
+}
+
+/** Polls jobs of the schedule at a steady rate, whatever the answers do. Prints what became of them every second. */
+export function runPollers(schedule: Schedule, pollsPerSecond: number, targets: readonly string[]): void {
+  const clients = targets.map((target) => new Client(target, credentials.createInsecure()));
+  const told: Told = { polls: 0, errors: 0, late: 0, lastError: '' };
+  let latencies: number[] = [];
+  let inFlight = 0;
+
+  const poll = async (n: number): Promise<void> => {
+    const now = Date.now();
+    const [first, end] = schedule.jobSets(now);
+    const set = first + Math.floor(Math.random() * (end - first));
+    const jobs = schedule.submitted(set, now, LEAST_AGE_MS);
+    const client = clients[n % clients.length];
+    if (jobs === 0 || client === undefined) return;
+    const job = Math.floor(Math.random() * jobs);
+    const jobId = jobOf(set, job);
+    const mustHaveEnded = now - schedule.submittedAt(set, job) > ENDS_AFTER_MS + MOST_LAG_MS;
+    const began = performance.now();
+    inFlight++;
+    try {
+      const options = { deadline: now + DEADLINE_MS };
+      let ended: boolean;
+      if (n % API_JOBS_EVERY === 0) {
+        const { answer } = await unary(client, JobsService.getJobStatus, { jobIds: [jobId] }, options);
+        ended = answer.jobStates[jobId] === JobState.SUCCEEDED;
+      } else {
+        const request = { ...jobSetOf(set), jobId };
+        const { answer } = await unary(client, JobServiceService.getJobStatus, request, options);
+        if (answer.state === JobServiceResponse_State.CONNECTION_ERR) throw new Error(answer.error);
+        ended = answer.state === JobServiceResponse_State.SUCCEEDED;
+      }
+      latencies.push(performance.now() - began);
+      if (mustHaveEnded && !ended) told.late++;
+    } catch (error) {
+      told.errors++;
+      told.lastError = (error as Error).message;
+    } finally {
+      inFlight--;
+      told.polls++;
+    }
+  };
+
+  const began = performance.now();
+  let sent = 0;
+  setInterval(() => {
+    const due = Math.floor(((performance.now() - began) * pollsPerSecond) / 1_000);
+    for (; sent < due; sent++) if (inFlight < MOST_IN_FLIGHT) void poll(sent);
+  }, TICK_MS);
+  setInterval(() => {
+    latencies.sort((a, b) => a - b);
+    const at = (share: number): number => latencies[Math.floor(share * latencies.length)] ?? 0;
+    tell('polls', { ...told, p50: at(0.5), p99: at(0.99), inFlight });
+    latencies = [];
+  }, 1_000);
+}

@@ -1,0 +1,67 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { jobIdFor } from '../job-ids.js';
+
+export const QUEUE = 'soak';
+/** Job sets in which something happens, at any moment. */
+const ALIVE = 100;
+/** How long something happens in a job set. Milliseconds. */
+const LIFE_MS = 120_000;
+/** Jobs are submitted in the first part of that. */
+const SUBMITS_MS = LIFE_MS * 0.8;
+const EVENTS_PER_JOB = 6;
+
+/** When something happens to a job after it was submitted. Milliseconds. */
+export const RUNS_AFTER_MS = 1_000;
+export const ENDS_AFTER_MS = 10_000;
+
+/** A job set begins so often, and another one ends: the churn. Milliseconds. */
+const BEGINS_EVERY_MS = LIFE_MS / ALIVE;
+/** A job set is polled on for so long after its last event. */
+const POLLED_ON_MS = 10_000;
+
+/** What happens when, the same in every process that knows when it began: so that pollers know what to expect. */
+export class Schedule {
+  private readonly jobsPerSet: number;
+  private readonly submitsEveryMs: number;
+
+  /** @param beganAt milliseconds since the epoch */
+  constructor(
+    readonly beganAt: number,
+    eventsPerSecond: number,
+  ) {
+    this.jobsPerSet = Math.max(1, Math.round((eventsPerSecond * BEGINS_EVERY_MS) / 1_000 / EVENTS_PER_JOB));
+    this.submitsEveryMs = SUBMITS_MS / this.jobsPerSet;
+  }
+
+  /** Job sets in which something happens at `now`, or that are polled still: the first and one past the last. */
+  jobSets(now: number): readonly [first: number, end: number] {
+    const ran = now - this.beganAt;
+    return [
+      Math.max(0, Math.ceil((ran - LIFE_MS - POLLED_ON_MS) / BEGINS_EVERY_MS)),
+      Math.max(0, Math.floor(ran / BEGINS_EVERY_MS) + 1),
+    ];
+  }
+
+  /** How many jobs of a job set were submitted at least `ageMs` before `now`. */
+  submitted(set: number, now: number, ageMs = 0): number {
+    const ran = now - ageMs - this.beginOf(set);
+    return ran < 0 ? 0 : Math.min(this.jobsPerSet, Math.floor(ran / this.submitsEveryMs) + 1);
+  }
+
+  /** Whether jobs of a job set are still submitted, and have been for a while: its newest event is a moment old. */
+  isBusy(set: number, now: number): boolean {
+    const ran = now - this.beginOf(set);
+    return ran > 5_000 && ran < SUBMITS_MS;
+  }
+
+  submittedAt(set: number, job: number): number {
+    return this.beginOf(set) + job * this.submitsEveryMs;
+  }
+
+  private beginOf(set: number): number {
+    return this.beganAt + set * BEGINS_EVERY_MS;
+  }
+}
+
+export const jobSetOf = (set: number): JobSetKey => ({ queue: QUEUE, jobSetId: `soak-${set}` });
+export const jobOf = (set: number, job: number): string => jobIdFor(`soak ${set} ${job}`);

@@ -1,0 +1,208 @@
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatKey } from '@ajs/redis-keys';
+import { RedisServer } from '@ajs/testing';
+import { Redis } from 'ioredis';
+import { AppProcess } from '../app-process.js';
+import { processFigures } from '../process-figures.js';
+import type { Column, Sample } from './figures.js';
+import { report } from './report.js';
+import { Schedule, jobSetOf } from './schedule.js';
+
+export interface SoakOptions {
+  readonly minutes: number;
+  readonly eventsPerSecond: number;
+  readonly pollsPerSecond: number;
+  /** Where the report goes. */
+  readonly reportFile: string;
+}
+
+const SECONDS_PER_SAMPLE = 10;
+const MB = 2 ** 20;
+const APPS = ['ingester 1', 'ingester 2', 'query 1', 'query 2'] as const;
+
+/** So that what is deleted keeps pace with what comes, soon. */
+const SHORT_INTEREST = {
+  FOLLOW_AFTER_POLL: '30s',
+  FOLLOW_UNFINISHED_AFTER_POLL: '30s',
+  DELETE_AFTER_POLL: '120s',
+};
+
+/** Memory that is judged may rise by so much without being a leak: the collector's and the allocator's own play. */
+const PLAY_BYTES = 8 * MB;
+
+const COLUMNS: readonly Column[] = [
+  { name: 'events/s', unit: '', summary: 'mean' },
+  { name: 'polls/s', unit: '', summary: 'mean' },
+  { name: 'poll p50', unit: 'ms', summary: 'mean', mayRise: 5 },
+  { name: 'poll p99', unit: 'ms', summary: 'mean', mayRise: 50 },
+  { name: 'age of states', unit: 'ms', summary: 'most', mayRise: 500 },
+  ...APPS.flatMap((app): Column[] => [
+    { name: `${app} RSS`, unit: 'bytes', summary: 'mean', mayRise: PLAY_BYTES },
+    { name: `${app} heap`, unit: 'bytes', summary: 'least', mayRise: PLAY_BYTES },
+    { name: `${app} handles`, unit: '', summary: 'mean', mayRise: 5 },
+    { name: `${app} CPU`, unit: '%', summary: 'mean' },
+  ]),
+  { name: 'Redis memory', unit: 'bytes', summary: 'mean', mayRise: PLAY_BYTES },
+  { name: 'Redis keys', unit: '', summary: 'mean', mayRise: 100 },
+  { name: 'Redis clients', unit: '', summary: 'mean', mayRise: 2 },
+  { name: 'followed job sets', unit: '', summary: 'mean', mayRise: 10 },
+  { name: 'watches at Armada', unit: '', summary: 'mean', mayRise: 10 },
+];
+
+interface App {
+  readonly name: (typeof APPS)[number];
+  readonly process: AppProcess;
+  readonly http: string;
+}
+
+/** Runs the soak; resolves to whether all was flat, with the report written. */
+export async function soak(options: SoakOptions): Promise<boolean> {
+  const { minutes, eventsPerSecond, pollsPerSecond } = options;
+  const redisServer = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'everysec']);
+  const redis = new Redis(redisServer.url);
+  const processes: AppProcess[] = [];
+  const start = (script: string, env: Readonly<Record<string, string>>, args: readonly string[] = []) => {
+    const started = new AppProcess(script, env, args);
+    processes.push(started);
+    return started;
+  };
+  try {
+    const schedule = new Schedule(Date.now() + 5_000, eventsPerSecond);
+    const role = (name: string, ...args: string[]): AppProcess =>
+      start('dist/e2e/main.js', {}, [name, `${schedule.beganAt}`, `${eventsPerSecond}`, ...args]);
+    const armada = role('soak-armada');
+    const { listening } = await armada.logged('listening');
+    const env = {
+      ARMADA_URL: String(listening),
+      REDIS_URL: redisServer.url,
+      AUTH_MODE: 'anonymous',
+      QUERY_GRPC_ADDRESS: '127.0.0.1:0',
+      QUERY_HTTP_ADDRESS: '127.0.0.1:0',
+      INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
+      ...SHORT_INTEREST,
+    };
+    const apps: App[] = [];
+    const targets: string[] = [];
+    for (const name of APPS) {
+      const app = start(`dist/apps/${name.split(' ')[0] ?? ''}/main.js`, env);
+      const { grpcPort } = await app.logged('started');
+      const { http } = await app.logged('health and metrics are served');
+      if (grpcPort !== undefined) targets.push(`127.0.0.1:${Number(grpcPort)}`);
+      apps.push({ name, process: app, http: String(http) });
+    }
+    const pollers = role('soak-pollers', `${pollsPerSecond}`, targets.join(','));
+    const beganAt = new Date().toISOString();
+    const sampler = new Sampler(apps, armada, pollers, redis, schedule);
+    const samples: Sample[] = [];
+    await sampler.sample();
+    const until = performance.now() + minutes * 60_000;
+    for (let n = 1; performance.now() < until; n++) {
+      await sleep(SECONDS_PER_SAMPLE * 1_000);
+      const ended = processes.find(({ exit }) => exit !== undefined);
+      if (ended !== undefined) throw new Error(`a process ended with ${ended.exit}: ${ended.output}`);
+      samples.push(await sampler.sample());
+      const { text, isFlat } = report(
+        {
+          minutes,
+          eventsPerSecond,
+          pollsPerSecond,
+          beganAt,
+          secondsPerSample: SECONDS_PER_SAMPLE,
+          samples,
+          ...sampler.totals(),
+        },
+        COLUMNS,
+      );
+      // Each time: what was seen so far is there should the run be ended.
+      writeFileSync(options.reportFile, text);
+      if (performance.now() >= until) return isFlat;
+    }
+    return false;
+  } finally {
+    redis.disconnect();
+    await Promise.all(processes.map((one) => one.kill()));
+    await redisServer.stop();
+  }
+}
+
+/** Looks at everything from time to time. */
+class Sampler {
+  private before = new Map<string, number>();
+
+  constructor(
+    private readonly apps: readonly App[],
+    private readonly armada: AppProcess,
+    private readonly pollers: AppProcess,
+    private readonly redis: Redis,
+    private readonly schedule: Schedule,
+  ) {}
+
+  totals() {
+    const { polls = 0, errors = 0, late = 0 } = lastTold(this.pollers, 'polls');
+    const { events = 0 } = lastTold(this.armada, 'events');
+    return { polls: { polls, errors, late }, events, jobSets: this.schedule.jobSets(Date.now())[1] };
+  }
+
+  async sample(): Promise<Sample> {
+    const sample = new Map<string, number>();
+    const { polls = 0, p50 = 0, p99 = 0 } = lastTold(this.pollers, 'polls');
+    const { events = 0, streams = 0 } = lastTold(this.armada, 'events');
+    sample.set('events/s', this.rate('events', events));
+    sample.set('polls/s', this.rate('polls', polls));
+    sample.set('poll p50', p50);
+    sample.set('poll p99', p99);
+    sample.set('watches at Armada', streams);
+    sample.set('age of states', await this.age());
+    let followed = 0;
+    for (const { name, process, http } of this.apps) {
+      const figures = processFigures(process.pid);
+      const metrics = await (await fetch(`http://${http}/metrics`)).text();
+      const metric = (of: string): number =>
+        Number(new RegExp(`^${of} (\\S+)$`, 'm').exec(metrics)?.[1] ?? 0);
+      if (figures === undefined) continue;
+      sample.set(`${name} RSS`, figures.rssBytes);
+      sample.set(`${name} heap`, metric('nodejs_heap_size_used_bytes'));
+      sample.set(`${name} handles`, figures.handles);
+      sample.set(`${name} CPU`, this.rate(name, figures.cpuSeconds) * 100);
+      followed += metric('armada_job_service_followed_job_sets');
+    }
+    sample.set('followed job sets', followed);
+    const info = await this.redis.info();
+    const of = (what: string): number => Number(new RegExp(`^${what}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+    sample.set('Redis memory', of('used_memory'));
+    sample.set('Redis clients', of('connected_clients'));
+    sample.set('Redis keys', await this.redis.dbsize());
+    return sample;
+  }
+
+  /** How old the newest event in Redis is, of the busy job set where it is oldest. Milliseconds. */
+  private async age(): Promise<number> {
+    const now = Date.now();
+    const [first, end] = this.schedule.jobSets(now);
+    const busy = Array.from({ length: end - first }, (_, i) => first + i).filter((set) =>
+      this.schedule.isBusy(set, now),
+    );
+    const ages = await Promise.all(
+      busy.map(async (set) => {
+        const cursor = await this.redis.hget(formatKey({ kind: 'meta', jobSet: jobSetOf(set) }), 'cursor');
+        const [ms = ''] = (cursor ?? '').split(':');
+        return ms === '' ? 0 : Date.now() - Number(ms);
+      }),
+    );
+    return Math.max(0, ...ages);
+  }
+
+  /** A second, since it was looked at last. */
+  private rate(name: string, total: number): number {
+    const now = performance.now();
+    const [beforeAt = now, before = total] = [this.before.get(`${name} at`), this.before.get(name)];
+    this.before.set(`${name} at`, now).set(name, total);
+    return now === beforeAt ? 0 : ((total - before) * 1_000) / (now - beforeAt);
+  }
+}
+
+/** The numbers of the last line of this kind that a process of ours told. */
+function lastTold(process: AppProcess, msg: string): Partial<Record<string, number>> {
+  return (process.logs.findLast((line) => line.msg === msg) ?? {}) as Partial<Record<string, number>>;
+}

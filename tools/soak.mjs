@@ -1,0 +1,8 @@
+// npm run soak: installs what is missing, builds, and runs the soak. Arguments: --minutes, --events, --polls (a second), --report FILE.
+import { ensureInstalled, root, runNx } from './install.mjs';
+
+ensureInstalled();
+if (runNx(['run-many', '-t', 'build', '-p', 'ingester,query,e2e']) !== 0) process.exit(1);
+process.chdir(root);
+process.argv.splice(2, 0, 'soak');
+await import(`${root}dist/e2e/main.js`);

@@ -87,7 +87,10 @@ export default tseslint.config(
       '@nx/enforce-module-boundaries': 'off',
     },
   },
-  { files: ['tools/*/src/**/*.ts', 'bench/**/*.ts', 'e2e/src/main.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['tools/*/src/**/*.ts', 'bench/**/*.ts', 'e2e/src/main.ts', 'e2e/src/chaos/chaos.ts'],
+    rules: { 'no-console': 'off' },
+  },
   {
     files: ['**/*.mjs'],
     ...tseslint.configs.disableTypeChecked,

@@ -40,7 +40,13 @@ export class AppProcess {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => this.heard(line));
     }
-    this.child.once('exit', (code, signal) => (this.exit = code ?? signal ?? 'SIGKILL'));
+    // It must not outlive those who use it, however they end.
+    const lastResort = (): boolean => this.child.kill('SIGKILL');
+    process.once('exit', lastResort);
+    this.child.once('exit', (code, signal) => {
+      this.exit = code ?? signal ?? 'SIGKILL';
+      process.off('exit', lastResort);
+    });
   }
 
   get pid(): number {

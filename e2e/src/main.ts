@@ -1,5 +1,6 @@
-// npm run soak. Also the processes that it starts beside the applications.
+// npm run chaos and npm run soak. Also the processes that it starts beside the applications.
 import { parseArgs } from 'node:util';
+import { chaos } from './chaos/chaos.js';
 import { runArmada } from './soak/armada.js';
 import { runPollers } from './soak/pollers.js';
 import { Schedule } from './soak/schedule.js';
@@ -16,6 +17,18 @@ function count(name: string, text: string): number {
 }
 
 const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
+  chaos: async () => {
+    const { values } = parseArgs({
+      args,
+      options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' } },
+    });
+    const seed = values.seed ?? `${1 + Math.floor(Math.random() * 1e9)}`;
+    const isKept = await chaos({
+      minutes: count('--minutes', values.minutes),
+      seed: count('--seed', seed),
+    });
+    process.exit(isKept ? 0 : 1);
+  },
   soak: async () => {
     const { values } = parseArgs({
       args,
@@ -44,6 +57,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
     runPollers(new Schedule(beganAt ?? 0, events ?? 0), polls ?? 0, args[3]?.split(',') ?? []);
   },
 };
+
+// The processes that were started end with this one, by Ctrl-C too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const run = COMMANDS[command];
 if (run === undefined) {

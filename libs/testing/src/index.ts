@@ -4,6 +4,7 @@ export { FakeArmada, NEW_METHOD, type FakeArmadaOptions, type RawMethod } from '
 export type { SecurityRules } from './fake-armada/security.js';
 export { knownJob, type KnownJob } from './fake-armada/known-job.js';
 export { jobEvents, runIdOf, type JobRef } from './fake-armada/job-events.js';
+export { seededRandom } from './fake-armada/ulid.js';
 export { freePort } from './free-port.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
 export { RedisClusterServers } from './redis/redis-cluster.js';

@@ -1,0 +1,127 @@
+import type { JobState } from '@ajs/job-state';
+import { BOUNDS, checkAnswers } from './check-answers.js';
+import type { Answer, History, Stage, Trouble, TrueJob } from './history.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const NOTHING: History = { truth: [], answers: [], writes: [], troubles: [], processes: [], unpolled: [] };
+
+/** A job whose n-th stage began n seconds after time began, with a message of its own unless told otherwise. */
+function job(jobId: string, states: readonly JobState[], first = 1): TrueJob {
+  const stages = states.map((state, i): Stage => ({ state, at: i * 1_000, position: first + i }));
+  return { key: KEY, jobId, stages };
+}
+
+function answer(jobId: string, askedAt: number, word: string, rest: Partial<Answer> = {}): Answer {
+  const told: Answer['told'] = word === 'not-found' ? { kind: word } : { kind: 'state', word };
+  return { api: 'legacy', query: 'q1', key: KEY, jobId, askedAt, answeredAt: askedAt + 10, told, ...rest };
+}
+
+function rulesBroken(
+  truth: readonly TrueJob[],
+  answers: readonly Answer[],
+  troubles: readonly Trouble[] = [],
+): string[] {
+  return checkAnswers({ ...NOTHING, truth, answers, troubles }).map(({ rule }) => rule);
+}
+
+const RUNS = job('a', ['QUEUED', 'RUNNING', 'SUCCEEDED']);
+
+describe('answers', () => {
+  it('that follow the truth, behind it by a moment, are right', () => {
+    const answers = [
+      answer('a', 500, 'SUBMITTED'),
+      answer('a', 1_100, 'SUBMITTED'),
+      answer('a', 1_200, 'RUNNING'),
+      answer('a', 2_100, 'SUCCEEDED'),
+      answer('a', 9_000, 'SUCCEEDED'),
+    ];
+    expect(rulesBroken([RUNS], answers)).toEqual([]);
+  });
+
+  it('that the truth never had are found, and those that it had only later', () => {
+    expect(rulesBroken([RUNS], [answer('a', 2_500, 'FAILED')])).toEqual(['answers that the truth never had']);
+    expect(rulesBroken([RUNS], [answer('a', 500, 'SUCCEEDED')])).toEqual([
+      'answers that the truth never had',
+    ]);
+  });
+
+  it('that change an end are found', () => {
+    const answers = [
+      answer('a', 2_100, 'SUCCEEDED', { api: 'jobs' }),
+      answer('a', 2_200, 'RUNNING', { api: 'jobs' }),
+    ];
+    expect(rulesBroken([RUNS], answers)).toEqual(['ended jobs that changed (P1)']);
+  });
+
+  it('that go back are found, though it may be of another job and by another query', () => {
+    const other = job('b', ['QUEUED', 'RUNNING'], 10);
+    // To tell that b runs, message 11 must have been applied, and a ended with message 3.
+    const answers = [answer('b', 2_500, 'RUNNING'), answer('a', 2_600, 'RUNNING', { query: 'q2' })];
+    expect(rulesBroken([RUNS, other], answers)).toEqual(['answers from an older cursor (P1)']);
+  });
+
+  it('that were asked for before the newer answer came may be older', () => {
+    const answers = [answer('a', 2_100, 'SUCCEEDED'), answer('a', 2_105, 'RUNNING', { answeredAt: 2_200 })];
+    expect(rulesBroken([RUNS], answers)).toEqual([]);
+  });
+
+  it('of a job that runs again are no step back', () => {
+    const retried = job('a', ['QUEUED', 'RUNNING', 'QUEUED', 'RUNNING']);
+    const answers = [
+      answer('a', 1_100, 'RUNNING'),
+      answer('a', 2_100, 'SUBMITTED'),
+      answer('a', 3_100, 'RUNNING'),
+    ];
+    expect(rulesBroken([retried], answers)).toEqual([]);
+  });
+
+  it('may go back for a bounded time after Redis lost writes, and never to another end', () => {
+    const loss: Trouble = { kind: 'redis older', of: 'redis', from: 2_500, to: 2_600, lostWrites: true };
+    const before = answer('a', 2_100, 'SUCCEEDED');
+    expect(rulesBroken([RUNS], [before, answer('a', 2_700, 'RUNNING')], [loss])).toEqual([]);
+    const afterwards = loss.to + BOUNDS.olderAfterLoss + 1;
+    expect(rulesBroken([RUNS], [before, answer('a', afterwards, 'RUNNING')], [loss])).toEqual([
+      'ended jobs that changed (P1)',
+      'answers from an older cursor (P1)',
+    ]);
+    expect(rulesBroken([RUNS], [before, answer('a', 2_700, 'FAILED')], [loss])).toEqual([
+      'answers that the truth never had',
+    ]);
+  });
+
+  it('that claim to be level with a moment when the job was further are found', () => {
+    const level = (levelAt: number): Answer => answer('a', 2_500, 'RUNNING', { levelAt });
+    expect(rulesBroken([RUNS], [level(1_900)])).toEqual([]);
+    expect(rulesBroken([RUNS], [level(2_400)])).toEqual(['answers that claim to be level and are not (P7)']);
+  });
+
+  it('not-found is right of a job that Armada does not have, or has just got', () => {
+    expect(rulesBroken([RUNS], [answer('x', 5_000, 'not-found'), answer('a', 1_000, 'not-found')])).toEqual(
+      [],
+    );
+    expect(rulesBroken([RUNS], [answer('a', 5_000, 'not-found')])).toEqual([
+      'not found, of jobs that exist (P6)',
+    ]);
+  });
+
+  it('not-found is never right of a job of which a state was told', () => {
+    expect(rulesBroken([RUNS], [answer('a', 100, 'SUBMITTED'), answer('a', 200, 'not-found')])).toEqual([
+      'not found after a state had been told',
+    ]);
+  });
+
+  it('that lack an end for too long are found; the time counts from the last trouble', () => {
+    const late = answer('a', 2_000 + BOUNDS.untilTold + 1, 'RUNNING');
+    expect(rulesBroken([RUNS], [late])).toEqual(['ends that were told too late (P4)']);
+    const trouble: Trouble = { kind: 'armada errors', of: 'armada', from: 2_500, to: 4_000 };
+    expect(rulesBroken([RUNS], [late], [trouble])).toEqual([]);
+  });
+
+  it('that hide a known state are right while Redis is away, and not while Armada is', () => {
+    const trouble = answer('a', 1_500, '', { told: { kind: 'trouble', reason: 'away' } });
+    const answers = [answer('a', 1_200, 'RUNNING'), trouble];
+    const away = (of: Trouble['of']): Trouble => ({ kind: '', of, from: 1_400, to: 1_600 });
+    expect(rulesBroken([RUNS], answers, [away('redis')])).toEqual([]);
+    expect(rulesBroken([RUNS], answers, [away('armada')])).toEqual(['known states that trouble hid (P5)']);
+  });
+});

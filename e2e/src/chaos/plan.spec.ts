@@ -1,0 +1,35 @@
+import { ALL_FAULTS, planOf } from './plan.js';
+
+const MINUTE = 60_000;
+
+describe('a plan', () => {
+  it('is the same for the same seed, and another for another', () => {
+    const plan = (seed: number): string => JSON.stringify(planOf({ seed, lastsMs: MINUTE }), withoutTimes);
+    expect(plan(3)).toBe(plan(3));
+    expect(plan(3)).not.toBe(plan(4));
+  });
+
+  it('has every fault there is, in time', () => {
+    const { faults } = planOf({ seed: 1, lastsMs: 30 * MINUTE });
+    expect(new Set(faults.map(({ name }) => name))).toEqual(new Set(ALL_FAULTS));
+  });
+
+  it('ends every job before its time is over, and befalls each part with one thing at a time', () => {
+    const plan = planOf({ seed: 5, lastsMs: MINUTE });
+    expect(plan.steps.every(({ at }) => at <= plan.lasts)).toBe(true);
+    for (const part of ['ingester', 'query', 'redis', 'armada']) {
+      const ofPart = plan.faults.filter(({ name }) => name.startsWith(part));
+      ofPart.forEach(({ at, lasts }, i) => expect(at + lasts).toBeLessThan(ofPart[i + 1]?.at ?? Infinity));
+    }
+  });
+
+  it('has only the faults asked for', () => {
+    const { faults } = planOf({ seed: 1, lastsMs: MINUTE, faults: ['redis older'] });
+    expect(new Set(faults.map(({ name }) => name))).toEqual(new Set(['redis older']));
+  });
+});
+
+/** Events tell when they were made. */
+function withoutTimes(name: string, value: unknown): unknown {
+  return name === 'created' ? undefined : value;
+}

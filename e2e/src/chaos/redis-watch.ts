@@ -1,0 +1,130 @@
+import { connect, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Meta, MetaChange } from './history.js';
+
+const AGAIN_MS = 50;
+const TEXT = /"((?:[^"\\]|\\.)*)"/g;
+const LINE = /^\+(\d+\.\d+) \[\d+ ([^\]]+)\] (.*)$/;
+const FIELDS = ['generation', 'cursor', 'revision'] as const;
+const META_END = ':meta';
+
+/** A command, or a script with all that it does: one change. */
+interface Running {
+  readonly at: number;
+  readonly by: string;
+  readonly via: MetaChange['via'];
+  /** What a script was given behind its key. */
+  readonly given: readonly string[];
+  jobSet: string | undefined;
+  /** `undefined`: the whole meta is gone. */
+  written: Map<string, string> | undefined;
+}
+
+/**
+ * What is written to the metas of job sets, in Redis' own order, as its MONITOR tells: of a script first the call, then what it
+ * does, one line each. Where Redis goes away, what is known of the metas ends.
+ */
+export class RedisWatch {
+  readonly changes: MetaChange[] = [];
+  private readonly metas = new Map<string, Meta>();
+  private running: Running | undefined;
+  private socket: Socket | undefined;
+  private stopped = false;
+
+  /** @param nameOf whose connection to Redis has this port on its other side */
+  constructor(
+    private readonly port: number,
+    private readonly nameOf: (port: number) => string | undefined,
+  ) {}
+
+  /** Resolves when Redis tells; goes on by itself whenever Redis comes back. */
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.attach(resolve));
+  }
+
+  stop(): void {
+    this.finish();
+    this.stopped = true;
+    this.socket?.destroy();
+  }
+
+  private attach(attached: () => void): void {
+    if (this.stopped) return;
+    this.metas.clear();
+    this.running = undefined;
+    const socket = connect({ port: this.port, host: '127.0.0.1' });
+    this.socket = socket;
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => setTimeout(() => this.attach(() => undefined), AGAIN_MS).unref());
+    socket.once('connect', () => socket.write('MONITOR\r\n'));
+    const lines = createInterface({ input: socket });
+    // It tells the socket's errors once more.
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
+      if (line === '+OK') attached();
+      else this.heard(line);
+    });
+  }
+
+  private heard(line: string): void {
+    // Nearly all lines are of something else. What ends a script is the next command, whenever it comes.
+    if (!line.includes(META_END)) return;
+    const [, seconds, from = '', rest = ''] = LINE.exec(line) ?? [];
+    const [command = '', ...args] = Array.from(rest.matchAll(TEXT), ([, text = '']) => text);
+    if (from === 'lua') return this.effect(command, args);
+    this.finish();
+    const by = this.nameOf(Number(from.slice(from.lastIndexOf(':') + 1))) ?? from;
+    const isScript = /^EVAL(SHA)?$/i.test(command);
+    const given = isScript ? args.slice(3, 3 + FIELDS.length) : [];
+    const via = isScript ? 'script' : 'command';
+    this.running = { at: Number(seconds) * 1_000, by, via, given, jobSet: undefined, written: new Map() };
+    if (!isScript) this.effect(command, args);
+  }
+
+  private effect(command: string, [jobSet = '', ...values]: readonly string[]): void {
+    const { running } = this;
+    if (running === undefined || !jobSet.endsWith(META_END)) return;
+    if (/^(DEL|UNLINK)$/i.test(command)) {
+      running.jobSet = jobSet;
+      running.written = undefined;
+    } else if (/^HSET$/i.test(command)) {
+      running.jobSet = jobSet;
+      running.written ??= new Map();
+      for (let i = 0; i + 1 < values.length; i += 2)
+        running.written.set(values[i] ?? '', values[i + 1] ?? '');
+    }
+  }
+
+  /** The command, or the script, is over. */
+  private finish(): void {
+    const { running } = this;
+    this.running = undefined;
+    if (running?.jobSet === undefined) return;
+    const { at, by, via, given, jobSet, written } = running;
+    const before = this.metas.get(jobSet);
+    const change = { at, jobSet, by, via, ...(before !== undefined && { before }) };
+    if (written === undefined) {
+      this.metas.delete(jobSet);
+      this.changes.push(change);
+      return;
+    }
+    if (!FIELDS.some((field) => written.has(field))) return;
+    const after = this.after(before, written);
+    if (after === undefined) return;
+    this.metas.set(jobSet, after);
+    // A batch or a sign of life: what a holder writes.
+    const isOfHolder = via === 'script' && written.has('cursor') && !written.has('generation');
+    this.changes.push({ ...change, after, ...(isOfHolder && { expected: metaOf(given) }) });
+  }
+
+  /** `undefined` as long as not all of it has been seen. */
+  private after(before: Meta | undefined, written: ReadonlyMap<string, string>): Meta | undefined {
+    const [generation, cursor, revision] = FIELDS.map((field) => written.get(field) ?? before?.[field]);
+    if (generation === undefined || cursor === undefined || revision === undefined) return undefined;
+    return { generation, cursor, revision };
+  }
+}
+
+function metaOf([generation = '', cursor = '', revision = '']: readonly string[]): Meta {
+  return { generation, cursor, revision };
+}

@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { JobState as ApiState } from '@ajs/contracts/api/submit';
+import { RedisJobLister } from '@ajs/job-store';
+import { eventually, knownJob, seededRandom, type KnownJob } from '@ajs/testing';
+import { Redis } from 'ioredis';
+import { BOUNDS, type Bounds } from './check-answers.js';
+import { befall } from './faults.js';
+import { groupBy } from './group-by.js';
+import type { History, Trouble, Unpolled } from './history.js';
+import type { Plan, PlannedJobSet } from './plan.js';
+import { Pollers, now, type PolledJob } from './pollers.js';
+import { Stage, type StageOptions } from './stage.js';
+import { Truth } from './truth.js';
+import { isEnd, wordOf } from './words.js';
+
+const TICK_MS = 10;
+const POLLERS = 6;
+const POLLERS_AT_THE_END = 4;
+/** A job set that is polled seldom is polled for a second of so many. */
+const SELDOM_SECONDS = 12;
+/** One polled at both ends is polled until this long after its beginning, for the first time. */
+const FIRST_POLLS_MS = 2_500;
+/** Jobs that the plan has, Armada does not have yet, and somebody polls: one poll of so many. */
+const TOO_EARLY_SHARE = 0.02;
+
+export interface RunOptions extends StageOptions {
+  readonly bounds?: Bounds;
+  /** Hears what happens, a line each. */
+  readonly tell?: (line: string) => void;
+}
+
+/** Does everything that a plan says, polls all the while, lets all be well again, and tells what happened. */
+export async function run(plan: Plan, options: RunOptions): Promise<History> {
+  const stage = await Stage.start(options);
+  const running = new Run(plan, stage, options);
+  try {
+    return await running.toTheEnd();
+  } finally {
+    await stage.stop();
+  }
+}
+
+class Run {
+  private readonly truth = new Truth();
+  private readonly jobs = new Map<string, KnownJob>();
+  private readonly troubles: Trouble[] = [];
+  private readonly random;
+  private readonly pollers: Pollers;
+  private readonly bounds: Bounds;
+  private beganAt = 0;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly stage: Stage,
+    private readonly options: RunOptions,
+  ) {
+    // What is polled when is no part of the plan: it follows the answers, and so the speed of the machine.
+    this.random = seededRandom(plan.seed + 1);
+    this.pollers = new Pollers(() => stage.targets(), this.random);
+    this.bounds = options.bounds ?? BOUNDS;
+  }
+
+  async toTheEnd(): Promise<History> {
+    this.beganAt = now();
+    this.pollers.start(POLLERS, () => this.nextPoll());
+    await Promise.all([this.live(), this.befall()]);
+    this.tell('all is well again: what is still to be told?');
+    const unpolled = await this.lookWithoutPolling();
+    await this.pollers.stop();
+    await this.pollToTheEnd();
+    return {
+      truth: this.truth.jobs(),
+      answers: this.pollers.answers,
+      writes: this.stage.watch.changes,
+      troubles: this.troubles,
+      processes: this.stage.processes(),
+      unpolled,
+    };
+  }
+
+  private get ran(): number {
+    return now() - this.beganAt;
+  }
+
+  private async live(): Promise<void> {
+    for (const { at, key, jobId, messages } of this.plan.steps) {
+      while (this.ran < at) await sleep(TICK_MS);
+      const job = this.jobs.get(jobId) ?? knownJob({ ...key, jobId });
+      this.jobs.set(jobId, job);
+      this.truth.append(key, messages, now());
+      const word = wordOf(this.truth.state(jobId) ?? 'SUBMITTED', 'jobs');
+      this.stage.armada.state.move(job, ApiState[word as keyof typeof ApiState], messages);
+    }
+  }
+
+  /** What befalls one part comes one after the other: making good may take longer than the plan thinks. */
+  private async befall(): Promise<void> {
+    const parts = groupBy(this.plan.faults, ({ name }) => name.slice(0, name.indexOf(' ')));
+    await Promise.all(
+      Array.from(parts.values(), async (faults) => {
+        for (const fault of faults) {
+          await sleep(Math.max(0, fault.at - this.ran));
+          if (this.ran > this.plan.lasts) return;
+          this.tell(`${fault.name} for ${fault.lasts} ms`);
+          this.troubles.push(await befall(this.stage, fault, this.truth));
+        }
+      }),
+    );
+  }
+
+  private nextPoll(): PolledJob | undefined {
+    const { ran } = this;
+    const polled = this.plan.jobSets.filter((jobSet) => isPolled(jobSet, ran));
+    const jobSet = polled[Math.floor(this.random() * polled.length)];
+    if (jobSet === undefined) return undefined;
+    const jobId = jobSet.jobIds[Math.floor(this.random() * jobSet.jobIds.length)];
+    if (jobId === undefined) return undefined;
+    const isTooEarly = this.truth.state(jobId) === undefined;
+    return isTooEarly && this.random() > TOO_EARLY_SHARE ? undefined : { key: jobSet.key, jobId };
+  }
+
+  /** Whether ends reach Redis though nobody polls. Nobody can tell of a job set whose demand Redis has lost. */
+  private async lookWithoutPolling(): Promise<Unpolled[]> {
+    if (this.troubles.some(({ lostWrites }) => lostWrites)) return [];
+    const known = new Set(
+      this.pollers.answers.flatMap(({ told, key }) => (told.kind === 'state' ? [key.jobSetId] : [])),
+    );
+    const unpolled = this.plan.jobSets.filter(
+      ({ polled, key }) => polled === 'at-both-ends' && known.has(key.jobSetId),
+    );
+    const redis = new Redis(this.stage.redis.url);
+    const lister = new RedisJobLister(redis);
+    const look = async (): Promise<Unpolled[]> => {
+      const found: Unpolled[] = [];
+      for (const { key, jobIds } of unpolled) {
+        const { jobs } = await lister.read(key, jobIds);
+        for (const jobId of jobIds) found.push({ key, jobId, state: jobs.get(jobId)?.state });
+      }
+      return found;
+    };
+    const isRight = ({ jobId, state }: Unpolled): boolean => state === this.truth.state(jobId);
+    try {
+      return await eventually(
+        'ends reach Redis though nobody polls',
+        async () => {
+          const found = await look();
+          return found.every(isRight) && found;
+        },
+        this.bounds.untilTold,
+      ).catch(look);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** Polls every job until the answer is right, or time is up. */
+  private async pollToTheEnd(): Promise<void> {
+    const left = this.truth.jobs();
+    const until = now() + this.bounds.untilTold;
+    const poll = async (): Promise<void> => {
+      for (let job = left.pop(); job !== undefined; job = left.pop()) {
+        const state = job.stages.at(-1)?.state;
+        if (state === undefined || !isEnd(state)) continue;
+        for (;;) {
+          const told = (await this.pollers.poll(job, 'legacy'))?.told;
+          if ((told?.kind === 'state' && told.word === wordOf(state, 'legacy')) || now() > until) break;
+          await sleep(TICK_MS);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: POLLERS_AT_THE_END }, poll));
+  }
+
+  private tell(what: string): void {
+    this.options.tell?.(`${(this.ran / 1_000).toFixed(1).padStart(6)} s  ${what}`);
+  }
+}
+
+function isPolled({ polled, from }: PlannedJobSet, ran: number): boolean {
+  if (ran < from) return false;
+  switch (polled) {
+    case 'often':
+      return true;
+    case 'seldom':
+      return ran - from < FIRST_POLLS_MS || Math.floor((ran - from) / 1_000) % SELDOM_SECONDS === 0;
+    case 'at-both-ends':
+      return ran - from < FIRST_POLLS_MS;
+  }
+}

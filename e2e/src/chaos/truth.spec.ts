@@ -1,0 +1,65 @@
+import { fold, type JobRecord } from '@ajs/job-state';
+import { jobEvents, seededRandom } from '@ajs/testing';
+import { toStreamMessage } from '@ajs/wire-mapping';
+import { lifeOf } from './job-lives.js';
+import { Truth } from './truth.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const REF = { ...KEY, jobId: '01m85vrgp7whz55kx8f0000001' };
+const JOB = { namespace: 'ns', annotations: {} };
+
+describe('the truth', () => {
+  it('knows when each state began, and with which message', () => {
+    const truth = new Truth();
+    truth.append(KEY, jobEvents.submitted(REF, JOB), 10);
+    truth.append(KEY, jobEvents.reprioritized(REF, 3), 15);
+    truth.append(KEY, jobEvents.running(REF, JOB), 20);
+    truth.append(KEY, jobEvents.preempted(REF, 'make room'), 30);
+    truth.append(KEY, jobEvents.running(REF, JOB), 40);
+    expect(truth.jobs()).toEqual([
+      {
+        key: KEY,
+        jobId: REF.jobId,
+        stages: [
+          { state: 'SUBMITTED', at: 10, position: 1 },
+          { state: 'QUEUED', at: 10, position: 2 },
+          { state: 'RUNNING', at: 20, position: 5 },
+          { state: 'PREEMPTED', at: 30, position: 8 },
+        ],
+      },
+    ]);
+  });
+
+  it('takes duplicates of the newest messages as they come', () => {
+    const truth = new Truth();
+    truth.append(KEY, jobEvents.pending(REF, JOB), 1);
+    truth.append(KEY, jobEvents.running(REF, JOB), 2);
+    truth.duplicateNewest(KEY, 2, 3);
+    expect(truth.jobs()[0]?.stages.map(({ state }) => state)).toEqual([
+      'PENDING',
+      'RUNNING',
+      'PENDING',
+      'RUNNING',
+    ]);
+    expect(truth.length(KEY)).toBe(4);
+  });
+
+  it('is what the fold makes of the same lives', () => {
+    const random = seededRandom(7);
+    for (let n = 0; n < 300; n++) {
+      const truth = new Truth();
+      let record: JobRecord | undefined;
+      let sequence = 0;
+      for (const messages of lifeOf(REF, random)) {
+        for (const message of messages) {
+          truth.append(KEY, [message], n);
+          const mapped = toStreamMessage({ id: `1:${sequence++}:0:1`, message });
+          if (mapped.kind !== 'message') throw new Error(`${mapped.kind} is no message`);
+          const { event, id } = mapped.message;
+          if (event !== undefined) record = fold(record, event, id);
+          expect(truth.state(REF.jobId)).toBe(record?.state);
+        }
+      }
+    }
+  });
+});

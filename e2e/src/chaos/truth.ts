@@ -1,0 +1,108 @@
+import { Cause, type EventMessage } from '@ajs/contracts/api/event';
+import type { JobSetKey, JobState } from '@ajs/job-state';
+import type { Stage, TrueJob } from './history.js';
+import { isEnd } from './words.js';
+
+interface Life {
+  readonly stages: Stage[];
+  /** The current run was told to make room. */
+  preempted: boolean;
+}
+
+/**
+ * A model of the truth: what state each job is in, after each message that Armada has. A second, small reading of the table of
+ * events in the design; it shares no code with the fold that it is to check.
+ */
+export class Truth {
+  private readonly lives = new Map<string, Life & { readonly key: JobSetKey }>();
+  private readonly messages = new Map<string, EventMessage[]>();
+
+  /** Armada has these messages now, the newest of the job set. */
+  append(key: JobSetKey, messages: readonly EventMessage[], at: number): void {
+    const log = this.logOf(key);
+    for (const message of messages) {
+      log.push(message);
+      this.apply(key, message, at, log.length);
+    }
+  }
+
+  /** Armada has the newest messages of a job set once more, under new ids. */
+  duplicateNewest(key: JobSetKey, count: number, at: number): void {
+    this.append(key, this.logOf(key).slice(-count), at);
+  }
+
+  /** Job sets in which something happened. */
+  jobSets(): JobSetKey[] {
+    return Array.from(this.messages.keys(), (name) => {
+      const [queue, jobSetId] = JSON.parse(name) as [string, string];
+      return { queue, jobSetId };
+    });
+  }
+
+  /** How many messages of a job set there are. */
+  length(key: JobSetKey): number {
+    return this.logOf(key).length;
+  }
+
+  state(jobId: string): JobState | undefined {
+    return this.lives.get(jobId)?.stages.at(-1)?.state;
+  }
+
+  jobs(): TrueJob[] {
+    return Array.from(this.lives, ([jobId, { key, stages }]) => ({ key, jobId, stages }));
+  }
+
+  private logOf({ queue, jobSetId }: JobSetKey): EventMessage[] {
+    const name = JSON.stringify([queue, jobSetId]);
+    let log = this.messages.get(name);
+    if (log === undefined) this.messages.set(name, (log = []));
+    return log;
+  }
+
+  private apply(key: JobSetKey, { events }: EventMessage, at: number, position: number): void {
+    if (events === undefined) return;
+    const { jobId } = events.value;
+    const life = this.lives.get(jobId) ?? { key, stages: [], preempted: false };
+    this.lives.set(jobId, life);
+    const before = life.stages.at(-1)?.state;
+    if (before !== undefined && isEnd(before)) return;
+    const after = stateAfter(events, before, life);
+    if (after !== undefined && after !== before) life.stages.push({ state: after, at, position });
+  }
+}
+
+function stateAfter(
+  event: NonNullable<EventMessage['events']>,
+  before: JobState | undefined,
+  life: Life,
+): JobState | undefined {
+  switch (event.$case) {
+    case 'submitted':
+      return before ?? 'SUBMITTED';
+    case 'queued':
+      return before === undefined || before === 'SUBMITTED' ? 'QUEUED' : before;
+    case 'leased':
+      life.preempted = false;
+      return 'LEASED';
+    case 'pending':
+      return 'PENDING';
+    case 'running':
+      return 'RUNNING';
+    case 'preempted':
+      life.preempted = true;
+      return before;
+    case 'succeeded':
+      return 'SUCCEEDED';
+    case 'cancelled':
+      return 'CANCELLED';
+    case 'failed': {
+      const { preempted } = life;
+      life.preempted = false;
+      if (event.value.retryable) return 'QUEUED';
+      if (event.value.cause === Cause.Rejected) return 'REJECTED';
+      return preempted ? 'PREEMPTED' : 'FAILED';
+    }
+    default:
+      return before;
+  }
+}

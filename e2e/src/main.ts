@@ -1,6 +1,7 @@
 // npm run chaos and npm run soak. Also the processes that it starts beside the applications.
 import { parseArgs } from 'node:util';
 import { chaos } from './chaos/chaos.js';
+import { ALL_FAULTS, type FaultName } from './chaos/plan.js';
 import { runArmada } from './soak/armada.js';
 import { runPollers } from './soak/pollers.js';
 import { Schedule } from './soak/schedule.js';
@@ -8,24 +9,49 @@ import { soak } from './soak/soak.js';
 
 const [command = '', ...args] = process.argv.slice(2);
 
-/** A whole number of at least 1, or a usage error. */
+function refuse(name: string, text: string, allowed: string): never {
+  console.error(`${name} is "${text}", but must be ${allowed}`);
+  process.exit(2);
+}
+
 function count(name: string, text: string): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= 1) return value;
-  console.error(`${name} is "${text}", but must be a whole number of at least 1`);
-  process.exit(2);
+  return Number.isInteger(value) && value >= 1 ? value : refuse(name, text, 'a whole number of at least 1');
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  return value > 0 && value < Infinity ? value : refuse(name, text, 'a number above 0');
+}
+
+/** Names with commas between; none at all: no faults. */
+function faults(text: string): FaultName[] {
+  return text
+    .split(',')
+    .filter((name) => name !== '')
+    .map((name) => ALL_FAULTS.find((one) => one === name) ?? refuse('--faults', name, ALL_FAULTS.join(', ')));
 }
 
 const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
   chaos: async () => {
     const { values } = parseArgs({
       args,
-      options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' } },
+      options: {
+        minutes: { type: 'string', default: '5' },
+        seed: { type: 'string', default: `${1 + Math.floor(Math.random() * 1e9)}` },
+        faults: { type: 'string' },
+        'job-sets': { type: 'string', default: '12' },
+        'patience-seconds': { type: 'string', default: '30' },
+        ingester: { type: 'string', default: 'dist/apps/ingester/main.js' },
+      },
     });
-    const seed = values.seed ?? `${1 + Math.floor(Math.random() * 1e9)}`;
     const isKept = await chaos({
-      minutes: count('--minutes', values.minutes),
-      seed: count('--seed', seed),
+      minutes: positive('--minutes', values.minutes),
+      seed: count('--seed', values.seed),
+      faults: values.faults === undefined ? undefined : faults(values.faults),
+      jobSets: count('--job-sets', values['job-sets']),
+      patienceSeconds: count('--patience-seconds', values['patience-seconds']),
+      ingester: values.ingester,
     });
     process.exit(isKept ? 0 : 1);
   },

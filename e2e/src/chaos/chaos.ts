@@ -1,28 +1,41 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BOUNDS } from './check-answers.js';
 import { check } from './check.js';
 import { groupBy } from './group-by.js';
 import type { History, Violation } from './history.js';
-import { planOf } from './plan.js';
+import { planOf, type FaultName } from './plan.js';
 import { run } from './run.js';
 
 export interface ChaosOptions {
   readonly minutes: number;
   readonly seed: number;
+  /** All there are, where it is left out. */
+  readonly faults?: readonly FaultName[] | undefined;
+  /** Job sets that live at the same time. */
+  readonly jobSets: number;
+  /** The bundle of the ingester. */
+  readonly ingester: string;
+  /** How long an end may take to be told, in calm. */
+  readonly patienceSeconds: number;
 }
 
-/** The built applications. */
-export const BUILT = { ingester: 'dist/apps/ingester/main.js', query: 'dist/apps/query/main.js' };
+const QUERY = 'dist/apps/query/main.js';
+const INGESTERS = 3;
+const QUERIES = 2;
 const HISTORIES = 'tmp/chaos';
 const SHOWN = 5;
 
 /** `npm run chaos`: runs, checks, prints what was broken; resolves to whether nothing was. */
-export async function chaos({ minutes, seed }: ChaosOptions): Promise<boolean> {
-  const tell = (line: string): void => console.log(line);
+export async function chaos(options: ChaosOptions): Promise<boolean> {
+  const tell = (line: string): void => process.stdout.write(`${line}\n`);
+  const { minutes, seed, faults, jobSets, ingester } = options;
   tell(`seed ${seed}, ${minutes} min; again with: npm run chaos -- --minutes ${minutes} --seed ${seed}`);
-  const plan = planOf({ seed, lastsMs: minutes * 60_000 });
-  const history = await run(plan, { ingesters: 3, queries: 2, scripts: BUILT, env: {}, tell });
-  const violations = check(history);
+  const bounds = { ...BOUNDS, untilTold: options.patienceSeconds * 1_000 };
+  const plan = planOf({ seed, lastsMs: minutes * 60_000, jobSets, ...(faults !== undefined && { faults }) });
+  const scripts = { ingester, query: QUERY };
+  const history = await run(plan, { ingesters: INGESTERS, queries: QUERIES, scripts, bounds, tell });
+  const violations = check(history, bounds);
   tell(summary(history));
   for (const line of inGroups(violations)) tell(line);
   if (violations.length > 0) {
@@ -41,7 +54,7 @@ function summary({ truth, answers, writes, troubles }: History): string {
 }
 
 /** A line for each rule that was broken, and some examples. */
-export function inGroups(violations: readonly Violation[]): string[] {
+function inGroups(violations: readonly Violation[]): string[] {
   if (violations.length === 0) return ['every promise was kept'];
   return Array.from(groupBy(violations, ({ rule }) => rule)).flatMap(([rule, some]) => [
     `BROKEN ${some.length} times: ${rule}`,

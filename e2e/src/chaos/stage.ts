@@ -20,7 +20,6 @@ export interface StageOptions {
   readonly queries: number;
   /** Built applications. */
   readonly scripts: { readonly ingester: string; readonly query: string };
-  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Where a run takes place: real processes, a real Redis whose disk is at hand, and a fake Armada in this process, behind gates. */
@@ -41,7 +40,7 @@ export class Stage {
     }, SAMPLE_EVERY_MS);
   }
 
-  static async start({ ingesters, queries, scripts, env }: StageOptions): Promise<Stage> {
+  static async start({ ingesters, queries, scripts }: StageOptions): Promise<Stage> {
     const disk = await mkdtemp(join(tmpdir(), 'armada-job-service-chaos-'));
     // Acknowledged is on disk: only what a fault takes away is lost.
     const redis = await RedisServer.start(['--dir', disk, '--appendonly', 'yes', '--appendfsync', 'always']);
@@ -55,7 +54,6 @@ export class Stage {
         QUERY_GRPC_ADDRESS: '127.0.0.1:0',
         QUERY_HTTP_ADDRESS: '127.0.0.1:0',
         INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
-        ...env,
       });
     const count = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
     const ingesterSlots = await Promise.all(count(ingesters).map((n) => slot('ingester', n)));

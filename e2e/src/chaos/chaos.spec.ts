@@ -1,0 +1,51 @@
+import { AppProcess, type Exit } from '../app-process.js';
+import { PLANTED_BUGS, plant, type BugName } from './planted-bugs.js';
+
+/** A run takes what its plan says, and what a busy machine takes to start and to settle. */
+const PATIENCE_MS = 240_000;
+
+/** `npm run chaos`, built: a process of its own, which ends with all that it started. */
+async function chaos(...args: readonly string[]): Promise<{ readonly exit: Exit; readonly output: string }> {
+  const { PATH: _path, HOME: _home, ...env } = process.env as Readonly<Record<string, string>>;
+  const running = new AppProcess('dist/e2e/main.js', env, ['chaos', ...args]);
+  const exit = await running.ended(PATIENCE_MS);
+  return { exit, output: running.output };
+}
+
+it(
+  'a short run through everything keeps every promise',
+  async () => {
+    const { exit, output } = await chaos('--minutes', '0.4', '--seed', '20');
+    expect(output).toContain('every promise was kept');
+    expect(exit).toBe(0);
+  },
+  PATIENCE_MS,
+);
+
+describe('a planted bug is found:', () => {
+  /** What gives it away, whatever else does: one of these. */
+  const FOUND_BY: Readonly<Record<BugName, RegExp>> = {
+    'no compare-and-set': /a stale holder wrote \(P3\)|ends that were never told \(P4\)/,
+    'the cursor first': /a cursor moved without its states \(P2\)/,
+    'the last event wins': /ended jobs that changed \(P1\)/,
+    'a lost hint without a sweep': /ends that nobody noticed until somebody asked \(P4\)/,
+  };
+
+  it.each(Object.keys(PLANTED_BUGS) as BugName[])(
+    '%s',
+    async (name) => {
+      const { faults } = PLANTED_BUGS[name];
+      const short = ['--minutes', '0.12', '--seed', '1', '--job-sets', '6', '--patience-seconds', '7'];
+      const { exit, output } = await chaos(
+        ...short,
+        '--faults',
+        faults.join(','),
+        '--ingester',
+        await plant(name),
+      );
+      expect(output).toMatch(FOUND_BY[name]);
+      expect(exit).toBe(1);
+    },
+    PATIENCE_MS,
+  );
+});

@@ -28,7 +28,7 @@ const SHOWN = 5;
 
 /** `npm run chaos`: runs, checks, prints what was broken; resolves to whether nothing was. */
 export async function chaos(options: ChaosOptions): Promise<boolean> {
-  const tell = (line: string): void => process.stdout.write(`${line}\n`);
+  const tell = (line: string): void => void process.stdout.write(`${line}\n`);
   const { minutes, seed, faults, jobSets, ingester } = options;
   tell(`seed ${seed}, ${minutes} min; again with: npm run chaos -- --minutes ${minutes} --seed ${seed}`);
   const bounds = { ...BOUNDS, untilTold: options.patienceSeconds * 1_000 };

@@ -89,6 +89,17 @@ describe('answers', () => {
     ]);
   });
 
+  it('may go back longer while trouble lasts, and not once they claim to be level again', () => {
+    const loss: Trouble = { kind: 'redis empty', of: 'redis', from: 2_500, to: 2_600, lostWrites: true };
+    const more: Trouble = { kind: 'armada silent', of: 'armada', from: 3_000, to: 30_000 };
+    const before = answer('a', 2_100, 'SUCCEEDED');
+    const old = answer('a', 40_000, 'RUNNING');
+    expect(rulesBroken([RUNS], [before, old], [loss, more])).toEqual([]);
+    expect(rulesBroken([RUNS], [before, { ...old, levelAt: 35_000 }], [loss, more])).toContain(
+      'answers from an older cursor (P1)',
+    );
+  });
+
   it('that claim to be level with a moment when the job was further are found', () => {
     const level = (levelAt: number): Answer => answer('a', 2_500, 'RUNNING', { levelAt });
     expect(rulesBroken([RUNS], [level(1_900)])).toEqual([]);

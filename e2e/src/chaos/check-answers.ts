@@ -4,7 +4,7 @@ import { isEnd, wordOf } from './words.js';
 
 /** All in milliseconds. */
 export interface Bounds {
-  /** How long after Redis lost acknowledged writes older states may be told (P1). */
+  /** How long after Redis lost acknowledged writes, and after the trouble that came on top, older states may be told (P1). */
   readonly olderAfterLoss: number;
   /** How long after it happened, and after the last trouble, an end must be told (P4). */
   readonly untilTold: number;
@@ -180,11 +180,16 @@ function endOfLast(stages: readonly Stage[], job: TrueJob): Stage | undefined {
   return last && job.stages[job.stages.indexOf(last) + 1];
 }
 
-function isExempt(answer: Answer, troubles: readonly Trouble[], bounds: Bounds): boolean {
-  return troubles.some(
-    ({ lostWrites, from, to }) =>
-      lostWrites === true && from <= answer.answeredAt && answer.askedAt <= to + bounds.olderAfterLoss,
-  );
+/** Redis lost writes, and the answer does not claim to be level with a later moment: until all is calm, and a while longer. */
+function isExempt(answer: Answer, troubles: readonly Trouble[], { olderAfterLoss }: Bounds): boolean {
+  return troubles.some(({ lostWrites, from, to }) => {
+    if (lostWrites !== true || from > answer.answeredAt || (answer.levelAt ?? 0) > to) return false;
+    let trouble = to;
+    for (const later of troubles.toSorted((a, b) => a.from - b.from)) {
+      if (later.from >= from && later.from <= trouble + olderAfterLoss) trouble = Math.max(trouble, later.to);
+    }
+    return answer.askedAt <= trouble + olderAfterLoss;
+  });
 }
 
 function wordsOfEnds({ stages }: TrueJob, api: Answer['api']): Set<string> {

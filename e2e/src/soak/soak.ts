@@ -46,7 +46,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'Redis memory', unit: 'bytes', summary: 'mean', mayRise: PLAY_BYTES },
   { name: 'Redis keys', unit: '', summary: 'mean', mayRise: 100 },
   { name: 'Redis clients', unit: '', summary: 'mean', mayRise: 2 },
-  { name: 'followed job sets', unit: '', summary: 'mean', mayRise: 10 },
+  { name: 'turns', unit: '', summary: 'mean', mayRise: 10 },
   { name: 'watches at Armada', unit: '', summary: 'mean', mayRise: 10 },
 ];
 
@@ -154,7 +154,7 @@ class Sampler {
     sample.set('poll p99', p99);
     sample.set('watches at Armada', streams);
     sample.set('age of states', await this.age());
-    let followed = 0;
+    let turns = 0;
     for (const { name, process, http } of this.apps) {
       const figures = processFigures(process.pid);
       const metrics = await (await fetch(`http://${http}/metrics`)).text();
@@ -165,9 +165,9 @@ class Sampler {
       sample.set(`${name} heap`, metric('nodejs_heap_size_used_bytes'));
       sample.set(`${name} handles`, figures.handles);
       sample.set(`${name} CPU`, this.rate(name, figures.cpuSeconds) * 100);
-      followed += metric('armada_job_service_followed_job_sets');
+      turns += metric('armada_job_service_turns');
     }
-    sample.set('followed job sets', followed);
+    sample.set('turns', turns);
     const info = await this.redis.info();
     const of = (what: string): number => Number(new RegExp(`^${what}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
     sample.set('Redis memory', of('used_memory'));

@@ -110,6 +110,21 @@ describe('a question for a job', () => {
     expect(asked).toBe(0);
   });
 
+  it('waits for it, too, where its stream is only being opened again, as by who takes over half-way', async () => {
+    const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
+    await write({ state: 'connecting', reason: '' }, { j: { ...record('QUEUED'), lastEvent } });
+    const answer = query().ask(KEY, 'j', caller);
+    await write({ state: 'live', reason: '', levelAt: 1 }, { j: record('SUCCEEDED') });
+    expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
+  });
+
+  it('does not wait where the job was submitted through us, and no stream was read yet', async () => {
+    await write({ state: 'connecting', reason: '' });
+    await store.learnJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: 1 }]);
+    expect(await query(1e9).ask(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
+    expect(reads).toBe(1);
+  });
+
   it('is answered with the state there is when the first catch-up takes longer than the wait', async () => {
     await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
     expect(await query(50).ask(KEY, 'j', caller)).toMatchObject({

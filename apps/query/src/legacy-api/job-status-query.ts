@@ -65,10 +65,7 @@ export class JobStatusQuery {
       }
       const left = until - performance.now();
       if (status !== undefined) {
-        // Until the first catch-up is over the state may be one that the job left long ago.
-        if (subscription?.state !== 'catching-up' || subscription.levelAt !== undefined || left <= 0) {
-          return known(status, subscription);
-        }
+        if (left <= 0 || !isFirstCatchUp(status, subscription)) return known(status, subscription);
       } else {
         // By Redis' clock, and at or after the poll's arrival: what began later than this began after the poll.
         arrivedAt ??= view.now;
@@ -94,6 +91,16 @@ function provesAbsence(
   if (levelAt === undefined) return false;
   const isWatched = state === 'live' && nextReadAt === undefined;
   return levelAt >= arrivedAt || (isWatched && now - levelAt < LIVE_PROOF_MS);
+}
+
+/**
+ * Until the first catch-up is over a state may be one that the job left long ago, as far as it comes from the stream. Trouble with
+ * Armada is not waited for: it may last.
+ */
+function isFirstCatchUp({ learned }: JobStatus, subscription: SubscriptionView | undefined): boolean {
+  if (subscription === undefined || subscription.levelAt !== undefined) return false;
+  const { state, reason } = subscription;
+  return state === 'catching-up' || (state === 'connecting' && reason === '' && learned !== true);
 }
 
 function known(status: JobStatus, subscription: SubscriptionView | undefined): Answer {

@@ -21,6 +21,13 @@ export const BOUNDS: Bounds = {
   clocks: 100,
 };
 
+/** When answers may be older (P1). */
+interface Allowance {
+  readonly from: number;
+  readonly backAt: number;
+  readonly until: number;
+}
+
 type Rule = (answer: Answer, of: Known) => Violation | undefined;
 
 /** What is known beside an answer. */
@@ -28,6 +35,7 @@ interface Known {
   readonly job: TrueJob;
   readonly bounds: Bounds;
   readonly troubles: readonly Trouble[];
+  readonly allowances: readonly Allowance[];
   /** What answers that had come before the question was asked imply of the job set's cursor: it was at least here. */
   readonly floor: number;
   /** Whether an answer that had come before the question was asked told a state, and which end. */
@@ -38,6 +46,7 @@ interface Known {
 export function checkAnswers({ truth, answers, troubles }: History, bounds: Bounds = BOUNDS): Violation[] {
   const violations: Violation[] = [];
   const jobs = new Map(truth.map((job) => [job.jobId, job]));
+  const allowances = allowancesOf(troubles, bounds);
   for (const ofSet of groupBy(answers, ({ key }) => JSON.stringify(key)).values()) {
     const seen = new Seen();
     const inOrder = ofSet.toSorted((a, b) => a.askedAt - b.askedAt);
@@ -47,10 +56,10 @@ export function checkAnswers({ truth, answers, troubles }: History, bounds: Boun
       for (; heard < waiting.length; heard++) {
         const earlier = waiting[heard];
         if (earlier === undefined || earlier.answeredAt >= answer.askedAt) break;
-        if (!isExempt(earlier, troubles, bounds)) seen.add(earlier, jobs.get(earlier.jobId));
+        if (!isExempt(earlier, allowances)) seen.add(earlier, jobs.get(earlier.jobId));
       }
       const job = jobs.get(answer.jobId) ?? { key: answer.key, jobId: answer.jobId, stages: [] };
-      const known = { job, bounds, troubles, floor: seen.floor, before: seen.of(answer) };
+      const known = { job, bounds, troubles, allowances, floor: seen.floor, before: seen.of(answer) };
       for (const rule of RULES) {
         const violation = rule(answer, known);
         if (violation !== undefined) violations.push(violation);
@@ -92,16 +101,16 @@ const neverHad: Rule = (answer, { job }) => {
     : broken('answers that the truth never had', answer, `which it was not until then (${lifeOf(job)})`);
 };
 
-const endChanged: Rule = (answer, { before, bounds, troubles }) => {
+const endChanged: Rule = (answer, { before, allowances }) => {
   const { told } = answer;
   if (told.kind !== 'state' || before.end === undefined || before.end === told.word) return undefined;
-  if (isExempt(answer, troubles, bounds)) return undefined;
+  if (isExempt(answer, allowances)) return undefined;
   return broken('ended jobs that changed (P1)', answer, `after ${before.end} had been told`);
 };
 
-const older: Rule = (answer, { job, floor, bounds, troubles }) => {
+const older: Rule = (answer, { job, floor, allowances }) => {
   const { told, api } = answer;
-  if (told.kind !== 'state' || api !== 'legacy' || isExempt(answer, troubles, bounds)) return undefined;
+  if (told.kind !== 'state' || api !== 'legacy' || isExempt(answer, allowances)) return undefined;
   if (possibleStages(answer, job, 0).length === 0 || possibleStages(answer, job, floor).length > 0)
     return undefined;
   return broken(
@@ -180,16 +189,24 @@ function endOfLast(stages: readonly Stage[], job: TrueJob): Stage | undefined {
   return last && job.stages[job.stages.indexOf(last) + 1];
 }
 
-/** Redis lost writes, and the answer does not claim to be level with a later moment: until all is calm, and a while longer. */
-function isExempt(answer: Answer, troubles: readonly Trouble[], { olderAfterLoss }: Bounds): boolean {
-  return troubles.some(({ lostWrites, from, to }) => {
-    if (lostWrites !== true || from > answer.answeredAt || (answer.levelAt ?? 0) > to) return false;
-    let trouble = to;
-    for (const later of troubles.toSorted((a, b) => a.from - b.from)) {
-      if (later.from >= from && later.from <= trouble + olderAfterLoss) trouble = Math.max(trouble, later.to);
+/** After each loss of writes: until all is calm, and a while longer. */
+function allowancesOf(troubles: readonly Trouble[], { olderAfterLoss }: Bounds): Allowance[] {
+  const inOrder = troubles.toSorted((a, b) => a.from - b.from);
+  return inOrder.flatMap(({ lostWrites, from, to }) => {
+    if (lostWrites !== true) return [];
+    let calmAt = to;
+    for (const later of inOrder) {
+      if (later.from >= from && later.from <= calmAt + olderAfterLoss) calmAt = Math.max(calmAt, later.to);
     }
-    return answer.askedAt <= trouble + olderAfterLoss;
+    return { from, backAt: to, until: calmAt + olderAfterLoss };
   });
+}
+
+/** It may be older, unless it claims to be level with a moment when Redis was back. */
+function isExempt({ askedAt, answeredAt, levelAt = 0 }: Answer, allowances: readonly Allowance[]): boolean {
+  return allowances.some(
+    ({ from, backAt, until }) => from <= answeredAt && askedAt <= until && levelAt <= backAt,
+  );
 }
 
 function wordsOfEnds({ stages }: TrueJob, api: Answer['api']): Set<string> {

@@ -33,6 +33,10 @@ export class Child {
     return { child: new Child(child), told };
   }
 
+  get pid(): number {
+    return this.child.pid ?? NaN;
+  }
+
   async stop(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const exited = once(this.child, 'exit');

@@ -3,6 +3,8 @@ import { createRedisClient } from '@ajs/job-store';
 import { Demand, WorkQueue } from '@ajs/subscriptions';
 import type { Store } from './store.js';
 
+const AT_ONCE = 500;
+
 /** Says that somebody asks about these job sets, as the first polls of them do. */
 export async function askFor(store: Store, keys: readonly JobSetKey[]): Promise<void> {
   const connection = createRedisClient(
@@ -13,8 +15,11 @@ export async function askFor(store: Store, keys: readonly JobSetKey[]): Promise<
   const workQueue = new WorkQueue(connection, () => undefined);
   const demand = new Demand(store.redis);
   try {
-    await Promise.all(keys.map((key) => demand.note(key)));
-    await workQueue.hint(keys);
+    for (let from = 0; from < keys.length; from += AT_ONCE) {
+      const some = keys.slice(from, from + AT_ONCE);
+      await Promise.all(some.map((key) => demand.note(key)));
+      await workQueue.hint(some);
+    }
   } finally {
     await workQueue.close();
     connection.disconnect();

@@ -9,6 +9,7 @@ import { benchJobsApi } from './jobs-api.js';
 import { benchLatency } from './latency.js';
 import { benchPassThrough } from './pass-through.js';
 import { benchPolls } from './polls.js';
+import { benchScale } from './scale.js';
 import { benchSecurity } from './security.js';
 import { benchThroughput } from './throughput.js';
 
@@ -19,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   'pass-through': benchPassThrough,
   throughput: benchThroughput,
   latency: benchLatency,
+  scale: benchScale,
   bytes: benchBytes,
 };
 

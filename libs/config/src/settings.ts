@@ -289,7 +289,7 @@ export const SETTINGS = {
   upstreamReadsPerSecond: count(
     'UPSTREAM_READS_PER_SECOND',
     '200',
-    'ingester: how many event streams all replicas together read at Armada in a second, at most, over a few seconds. The same for all replicas',
+    'ingester: how many event streams all replicas together read at Armada in a second, at most, over ten seconds. The same for all replicas',
     1,
     10_000,
   ),

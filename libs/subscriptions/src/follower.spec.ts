@@ -271,6 +271,75 @@ describe('a follower', () => {
     expect(source.opened).toHaveLength(2);
   });
 
+  it('without a watch reads once, and tells when it reads again', async () => {
+    const { plan, source, stream, done, view } = follow();
+    plan.isWatched = false;
+    plan.comes = { readInMs: 30_000 };
+    const read = await stream(0);
+    read.listener.message(running(1));
+    const endedAt = performance.now();
+    source.end(read, END);
+    expect(await done).toEqual({ readInMs: 30_000 });
+    const { subscription, jobs } = await view();
+    expect(jobs.get('job')?.state).toBe('RUNNING');
+    expect(subscription?.state).toBe('live');
+    expect(subscription?.levelAt).toBeLessThanOrEqual(endedAt);
+    expect(subscription?.nextReadAt).toBeGreaterThanOrEqual(endedAt + 30_000);
+    expect(source.opened).toHaveLength(1);
+  });
+
+  it('without a watch lets a poll that asked since its read began not wait for the next', async () => {
+    const { plan, source, stream, done, follower } = follow({ askSpacing: 0 });
+    plan.isWatched = false;
+    plan.comes = { readInMs: 30_000 };
+    const read = await stream(0);
+    follower.ask();
+    source.end(read, END);
+    expect(await done).toEqual({ readInMs: 0 });
+  });
+
+  it('without a watch leaves after a read that failed, and is tried again in another turn', async () => {
+    const { plan, source, stream, done, view, ends } = follow(SOON);
+    plan.isWatched = false;
+    source.end(await stream(0), { kind: 'retry', reason: 'UNAVAILABLE: bye' });
+    expect(await done).toEqual({ readInMs: expect.any(Number) as number });
+    expect((await view()).subscription).toMatchObject({ state: 'connecting', reason: 'UNAVAILABLE: bye' });
+    expect(ends).toEqual([['retry', 1]]);
+  });
+
+  it('ends where nobody asks any more', async () => {
+    const { plan, source, stream, done } = follow();
+    plan.isWatched = false;
+    plan.comes = 'done';
+    source.end(await stream(0), END);
+    expect(await done).toBe('done');
+  });
+
+  it('that has to close its watch reads once more, from where it was, and then on a schedule', async () => {
+    const { plan, source, follower, catchUp, done, stream } = follow();
+    const watch = await catchUp(running(1));
+    watch.listener.message(running(2));
+    plan.comes = { readInMs: 10 };
+    plan.isWatched = false;
+    follower.closeWatch();
+    expect(watch.ended).toBe(true);
+    const read = await stream(2);
+    expect(read.request).toMatchObject({ from: '2:0:0:1', watch: false });
+    source.end(read, END);
+    expect(await done).toEqual({ readInMs: 10 });
+  });
+
+  it('opens no watch that was taken back before it was open', async () => {
+    const { plan, source, stream, follower, done } = follow();
+    plan.isWatched = false;
+    source.end(await stream(0), END);
+    source.end(await stream(1), END);
+    await stream(2);
+    expect(source.opened.every(({ request }) => !request.watch)).toBe(true);
+    follower.stop();
+    expect(await done).toBe('stopped');
+  });
+
   it('writes signs of life while nothing comes', async () => {
     const store = new MemoryJobStore();
     const written: Batch[] = [];

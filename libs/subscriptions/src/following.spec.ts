@@ -201,6 +201,69 @@ describe('turns', () => {
   });
 });
 
+describe('job sets beyond the watch budget', () => {
+  const reads = (source: ScriptedSource, { jobSetId }: JobSetKey): number =>
+    source.opened.filter(({ request }) => !request.watch && request.key.jobSetId === jobSetId).length;
+
+  it('are read on a schedule, and no more are watched than may be, over all replicas', async () => {
+    const both = ['a', 'b'].map((id) => replica(id, { watchBudget: 3, shortestMs: 200, longestMs: 200 }));
+    const keys = Array.from({ length: 20 }, (_, n) => jobSet(n));
+    await demandFor(...keys);
+    const watches = (): number =>
+      both.reduce((sum, { source }) => sum + source.live.filter(({ request }) => request.watch).length, 0);
+    let most = 0;
+    await eventually('all are watched, or read three times', () => {
+      most = Math.max(most, watches());
+      const read = keys.filter((key) => both.reduce((sum, { source }) => sum + reads(source, key), 0) >= 3);
+      return read.length >= keys.length - 3;
+    });
+    expect(most).toBe(3);
+    expect(watches()).toBe(3);
+  });
+
+  it('are no turn between two reads, and say when they are read again', async () => {
+    const a = replica('a', { watchBudget: 0 });
+    await demandFor(jobSet(1));
+    await eventually('it is read, and waits', async () => (await workQueue().scheduled()) === 1);
+    expect(a.turns.size).toBe(0);
+    const { now, subscription } = await new RedisJobLister(redis).read(jobSet(1), []);
+    expect(subscription).toMatchObject({ state: 'live', reason: '' });
+    expect(subscription?.nextReadAt).toBeGreaterThan(now + 50_000);
+  });
+
+  it('are read at once when a poll asks', async () => {
+    const a = replica('a', { watchBudget: 0 });
+    await listenForAsks(connect('work-queue'), (key) => a.turns.ask(key));
+    await demandFor(jobSet(1));
+    const queue = workQueue();
+    await eventually('it is read, and waits', async () => (await queue.scheduled()) === 1);
+    await new AskSender(redis, queue).send(jobSet(1));
+    await eventually('it is read again', () => reads(a.source, jobSet(1)) === 2);
+  });
+
+  it('are all read at once when Redis has lost what it had', async () => {
+    const a = replica('a', { watchBudget: 0 });
+    const keys = Array.from({ length: 10 }, (_, n) => jobSet(n));
+    await demandFor(...keys);
+    const queue = workQueue();
+    await eventually('all are read, and wait', async () => (await queue.scheduled()) === keys.length);
+    await queue.wakeAll();
+    await eventually('all are read again', () => keys.every((key) => reads(a.source, key) === 2));
+  });
+
+  it('that nobody asks about any more are not read, nor begun anew', async () => {
+    const a = replica('a', { watchBudget: 0 });
+    await demandFor(jobSet(1));
+    const queue = workQueue();
+    await eventually('it is read, and waits', async () => (await queue.scheduled()) === 1);
+    await redis.flushall();
+    await queue.hint([jobSet(1)]);
+    await eventually('its turn is over', async () => (await redis.keys('{ajs}:follow:*')).length > 0);
+    await eventually('nothing is left of it', async () => (await redis.keys('ajs:{q/s1}*')).length === 0);
+    expect(reads(a.source, jobSet(1))).toBe(1);
+  });
+});
+
 describe('asks', () => {
   it('are sent at most once a second for a job set', async () => {
     const heard: JobSetKey[] = [];

@@ -7,8 +7,10 @@ import type { ReadBudget } from './read-budget.js';
 import type { ReadSchedule } from './read-schedule.js';
 import type { WatchBudget } from './watch-budget.js';
 
-/** Job sets whose first read may wait here for its place, each with its lease; more are read later. */
-const MOST_WAITING = 200;
+/** Turns that may read or wait for it here at once, each with its lease. */
+const MOST_READING = 500;
+/** New ones, that have no time of their own yet, are taken up while less than so many seconds' worth of reads wait. */
+const NEW_WAIT_SECONDS = 1;
 
 export interface PlannerOptions {
   readonly demand: Pick<Demand, 'age'>;
@@ -37,10 +39,11 @@ export interface PlannedTurn {
 export class Planner {
   constructor(private readonly options: PlannerOptions) {}
 
-  /** Milliseconds after which a turn that is due should be taken up instead of now, since many wait here already. */
-  get postponedBy(): number | undefined {
+  /** Milliseconds after which a turn is to be taken up instead of now, where so many read here, or wait for it. */
+  postponedBy(reading: number, isNew: boolean): number | undefined {
     const { reads, schedule } = this.options;
-    return reads.backlog < MOST_WAITING ? undefined : schedule.place(0, 'cold');
+    const most = isNew ? Math.min(MOST_READING, reads.perSecond() * NEW_WAIT_SECONDS) : MOST_READING;
+    return reading < most ? undefined : schedule.place(0, 'cold');
   }
 
   /** Whether nobody asks about the job set, and it may be deleted by now: opened, it would begin anew. */

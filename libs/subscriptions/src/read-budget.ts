@@ -3,7 +3,9 @@ export const URGENCIES = ['asked', 'watched', 'due'] as const;
 export type Urgency = (typeof URGENCIES)[number];
 
 /** After a quiet time so many seconds' worth of reads may begin at once: what a killed replica leaves is read without delay. */
-const BURST_SECONDS = 1;
+const BURST_SECONDS = 0.5;
+/** What may begin on and on, so that with such a burst it is still no more over ten seconds. */
+const STEADY_PART = 0.95;
 
 /**
  * How many reads of Armada may begin in a second on this replica: its part of the fleet's. Who may not begin yet waits in order of
@@ -17,7 +19,7 @@ export class ReadBudget {
 
   /** @param perSecond As of now: it changes with the number of replicas. */
   constructor(
-    private readonly perSecond: () => number,
+    readonly perSecond: () => number,
     private readonly now: () => number = () => performance.now(),
   ) {
     this.filledAt = this.now();
@@ -51,9 +53,10 @@ export class ReadBudget {
   private serve(): void {
     const perSecond = this.perSecond();
     const now = this.now();
+    const perMs = (perSecond * STEADY_PART) / 1_000;
     this.tokens = Math.min(
       Math.max(1, perSecond * BURST_SECONDS),
-      this.tokens + ((now - this.filledAt) * perSecond) / 1_000,
+      this.tokens + (now - this.filledAt) * perMs,
     );
     this.filledAt = now;
     while (this.tokens >= 1) {
@@ -70,7 +73,7 @@ export class ReadBudget {
         this.timer = undefined;
         this.serve();
       },
-      Math.ceil(((1 - this.tokens) * 1_000) / perSecond),
+      Math.ceil((1 - this.tokens) / perMs),
     );
   }
 }

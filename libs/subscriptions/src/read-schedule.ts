@@ -3,7 +3,7 @@ import type { Heat } from './heat.js';
 /** A job set that was quiet for a time is read again after this part of it. */
 const PART_OF_QUIET = 1 / 4;
 /** How full a second may be with reads that are due: the rest is for polls that ask, and for hotter job sets. */
-const FILLED: Readonly<Record<Heat, number>> = { cold: 0.85, warm: 0.9, hot: 0.95 };
+const FILLED: Readonly<Record<Heat, number>> = { cold: 0.85, warm: 0.89, hot: 0.93 };
 
 export interface ReadScheduleOptions {
   /** The least and the most time between two reads of a job set, unless more are due than may be made. Milliseconds. */

@@ -70,6 +70,7 @@ export class Turns {
   private readonly askedAt = new BoundedCache<string, number>(REMEMBERED);
   private readonly leases: Leases;
   private readonly worker: Worker<TurnData, void>;
+  private taken = 0;
   private stopping = false;
 
   constructor(private readonly options: TurnsOptions) {
@@ -129,9 +130,10 @@ export class Turns {
 
   private async process(job: Job<TurnData, void>, token: string): Promise<void> {
     const turnId = job.id ?? '';
-    const postponedBy = this.postponedBy(turnId, job.data.watched === true);
+    const postponedBy = this.postponedBy(turnId, job);
     if (postponedBy !== undefined) return this.giveBack(job, token, postponedBy);
-    const ending = await this.follow(turnId, job, token);
+    this.taken++;
+    const ending = await this.follow(turnId, job, token).finally(() => this.taken--);
     if (ending === 'done') return;
     // Without its lease the job is no longer ours to move: BullMQ gives it to whoever finds that it has stalled.
     if (ending === 'lost') throw new DelayedError();
@@ -139,11 +141,13 @@ export class Turns {
   }
 
   /** After how many milliseconds a turn is to begin that does not begin here and now. */
-  private postponedBy(turnId: string, wasWatched: boolean): number | undefined {
+  private postponedBy(turnId: string, { data, attemptsStarted }: Job<TurnData>): number | undefined {
     if (this.stopping || this.running.has(turnId)) return HAND_OVER_MS;
     if (this.isAsked(turnId)) return undefined;
-    if (this.options.watches.aboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
-    return wasWatched ? undefined : this.options.planner.postponedBy;
+    const { watches, planner } = this.options;
+    if (watches.aboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
+    if (data.watched === true) return undefined;
+    return planner.postponedBy(this.taken - watches.size, attemptsStarted <= 1);
   }
 
   private async follow(turnId: string, job: Job<TurnData, void>, token: string): Promise<Ending> {

@@ -24,6 +24,7 @@ export const eventService = {
 /** `api.Event`, in the order of checks that Armada has: the queue, the right, the message id. */
 export class EventServer {
   private readonly open = new Map<Call, () => void>();
+  private readonly watching = new Set<Call>();
 
   constructor(
     private readonly state: ArmadaState,
@@ -50,6 +51,11 @@ export class EventServer {
   /** How many event streams are open now. */
   get streams(): number {
     return this.open.size;
+  }
+
+  /** How many of them stay open for what comes. */
+  get watches(): number {
+    return this.watching.size;
   }
 
   /** Ends every open stream; says how many there were. */
@@ -111,6 +117,7 @@ export class EventServer {
     let full = false;
     const close = (): void => {
       this.open.delete(call);
+      this.watching.delete(call);
       stopListening();
       stopWatching();
     };
@@ -129,7 +136,10 @@ export class EventServer {
       call.end();
     };
     this.open.set(call, close);
-    if (watch) this.watchesOpened++;
+    if (watch) {
+      this.watchesOpened++;
+      this.watching.add(call);
+    }
     const stopListening = log.onAppend(send);
     const stopWatching = this.faults.onChange(send);
     call.on('drain', () => {

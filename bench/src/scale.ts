@@ -1,0 +1,197 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RedisJobLister } from '@ajs/job-store';
+import { Demand } from '@ajs/subscriptions';
+import { FakeArmada, eventually, jobEvents } from '@ajs/testing';
+import { startApp } from './child.js';
+import { QUEUE, jobSetOf } from './fake-events.js';
+import { quantile, thousands, type Figure } from './figure.js';
+import { askFor } from './interest.js';
+import { jobIdOf } from './jobs.js';
+import { startStore, type Store } from './store.js';
+
+const READS = '/api.Event/GetJobSetEvents';
+const JOB = { namespace: 'default', annotations: {} };
+/** Events of one busy job set come so far apart. */
+const EVENT_EVERY_MS = 2_000;
+const POLL_EVERY_MS = 10_000;
+/** Reads a second are counted over so many seconds. */
+const WINDOW_SECONDS = 10;
+const AIM_BUSY_MS = 1_000;
+
+/** Far more demanded job sets than may be watched, on two ingester replicas; a part of them is busy. */
+export async function benchScale(quick: boolean): Promise<Figure[]> {
+  const [jobSets, busy, readsPerSecond, seconds] = quick ? [2_000, 50, 50, 20] : [20_000, 500, 200, 120];
+  // One idle round, and then some.
+  const aimIdleMs = (jobSets / readsPerSecond) * 1_000 * 1.5;
+  const store = await startStore();
+  const armada = new FakeArmada();
+  armada.state.queues.add(QUEUE);
+  const env = {
+    REDIS_URL: store.server.url,
+    ARMADA_URL: await armada.listen('127.0.0.1:0'),
+    WATCH_BUDGET: `${busy}`,
+    UPSTREAM_READS_PER_SECOND: `${readsPerSecond}`,
+    LOG_LEVEL: 'info',
+  };
+  for (let set = 0; set < jobSets; set++) {
+    const ref = { ...jobSetOf(set), jobId: jobIdOf(set) };
+    const log = armada.state.openLog(ref.queue, ref.jobSetId);
+    const longAgo = Date.now() - 3_600_000;
+    log.append(jobEvents.submitted(ref, JOB), longAgo);
+    log.append(
+      [...jobEvents.leased(ref), ...jobEvents.pending(ref, JOB), ...jobEvents.running(ref, JOB)],
+      longAgo,
+    );
+    log.append(jobEvents.succeeded(ref), longAgo);
+  }
+  const replicas = await Promise.all([startApp('ingester', env), startApp('ingester', env)]);
+  const pids = replicas.map(({ child }) => child.pid);
+  const before = pids.map(residentKib);
+  const keys = Array.from({ length: jobSets }, (_, set) => jobSetOf(set));
+  const seen = {
+    watches: 0,
+    leases: 0,
+    windows: [] as number[],
+    busyMs: [] as number[],
+    from: Infinity,
+    idleMs: [] as number[],
+  };
+  const ending = new AbortController();
+  const busyNow = runBusy(armada, store, keys.slice(0, busy), jobSets, seen, ending.signal);
+  const watching = watchArmada(armada, store, seen, ending.signal);
+  const lister = new RedisJobLister(store.redis);
+  try {
+    const began = performance.now();
+    await askFor(store, keys);
+    for (const key of keys) {
+      await eventually(
+        `${key.jobSetId} was read once`,
+        async () => (await lister.read(key, [])).subscription?.levelAt,
+        (3 * jobSets * 1_000) / readsPerSecond,
+      );
+    }
+    const firstRound = performance.now() - began;
+    await eventually('the busy ones are watched', () => armada.events.watches >= busy, 60_000);
+    const settled = performance.now() - began;
+    seen.from = performance.now();
+    for (let second = 0; second < seconds; second++) {
+      for (let n = 0; n < 100; n++) {
+        const key = keys[busy + Math.floor(Math.random() * (jobSets - busy))];
+        const view = key && (await lister.read(key, []));
+        if (view?.subscription?.levelAt !== undefined) seen.idleMs.push(view.now - view.subscription.levelAt);
+      }
+      await sleep(1_000);
+    }
+    const grown = pids.reduce((sum, pid, i) => sum + residentKib(pid) - (before[i] ?? 0), 0);
+    const p99 = { busy: quantile(seen.busyMs, 0.99), idle: quantile(seen.idleMs, 0.99) };
+    const reads = Math.max(...seen.windows);
+    const of = `${thousands(jobSets)} job sets, ${busy} busy, two replicas`;
+    return [
+      {
+        what: `watches open at Armada at once: ${of}`,
+        measured: `${seen.watches} at most`,
+        aim: `${busy} and 5 % at most`,
+        met: seen.watches <= busy * 1.05,
+      },
+      {
+        what: `reads of Armada a second, over ${WINDOW_SECONDS} s`,
+        measured: `${reads.toFixed(0)} at most`,
+        aim: `${readsPerSecond} at most`,
+        met: reads <= readsPerSecond,
+      },
+      {
+        what: 'event sent to state readable, of busy job sets',
+        measured: `p50 ${quantile(seen.busyMs, 0.5).toFixed(0)} ms, p99 ${p99.busy.toFixed(0)} ms`,
+        aim: `p99 under ${AIM_BUSY_MS} ms`,
+        met: p99.busy < AIM_BUSY_MS,
+      },
+      {
+        what: 'age of what a poll sees, of idle job sets',
+        measured: `p50 ${(quantile(seen.idleMs, 0.5) / 1_000).toFixed(0)} s, p99 ${(p99.idle / 1_000).toFixed(0)} s`,
+        aim: `p99 under ${aimIdleMs / 1_000} s`,
+        met: p99.idle < aimIdleMs,
+      },
+      {
+        what: 'leases held at once',
+        measured: `${seen.leases} at most`,
+        aim: 'under 3,000',
+        met: seen.leases < 3_000,
+      },
+      {
+        what: 'from the first demand: all read once; the busy ones watched',
+        measured: `${(firstRound / 1_000).toFixed(0)} s; ${(settled / 1_000).toFixed(0)} s`,
+        aim: '',
+      },
+      {
+        what: 'memory of both replicas together, a followed job set',
+        measured: `${((grown * 1_024) / jobSets / 1_000).toFixed(1)} kB (${(grown / 1_024).toFixed(0)} MiB in all)`,
+        aim: '',
+      },
+    ];
+  } finally {
+    ending.abort();
+    await Promise.all([busyNow, watching]);
+    for (const { child } of replicas) await child.stop();
+    armada.stop();
+    await store.stop();
+  }
+}
+
+/** Lets jobs of these job sets begin to run all the time, has them polled, and notes how long each takes to be readable. */
+async function runBusy(
+  armada: FakeArmada,
+  store: Store,
+  keys: readonly ReturnType<typeof jobSetOf>[],
+  firstJob: number,
+  seen: { readonly from: number; readonly busyMs: number[] },
+  signal: AbortSignal,
+): Promise<void> {
+  const lister = new RedisJobLister(store.redis);
+  const demand = new Demand(store.redis);
+  let next = firstJob;
+  let polledAt = -Infinity;
+  const readable = async (key: (typeof keys)[number], jobId: string, sent: number): Promise<void> => {
+    while (!signal.aborted && !(await lister.read(key, [jobId])).jobs.has(jobId)) await sleep(5);
+    if (sent >= seen.from) seen.busyMs.push(performance.now() - sent);
+  };
+  while (!signal.aborted) {
+    const round = performance.now();
+    if (round - polledAt >= POLL_EVERY_MS) {
+      polledAt = round;
+      await Promise.all(keys.map((key) => demand.note(key)));
+    }
+    for (const [n, key] of keys.entries()) {
+      const due = round + (n * EVENT_EVERY_MS) / keys.length;
+      if (due > performance.now() + 5) await sleep(due - performance.now());
+      if (signal.aborted) return;
+      const jobId = jobIdOf(next++);
+      armada.state.openLog(key.queue, key.jobSetId).append(jobEvents.running({ ...key, jobId }, JOB));
+      // A part of them: looking must not cost what is measured.
+      if (n % 10 === 0) void readable(key, jobId, performance.now());
+    }
+    await sleep(Math.max(0, round + EVENT_EVERY_MS - performance.now()));
+  }
+}
+
+/** Notes every second what is open at Armada, what it was asked, and how many turns are held. */
+async function watchArmada(
+  armada: FakeArmada,
+  store: Store,
+  seen: { watches: number; leases: number; windows: number[] },
+  signal: AbortSignal,
+): Promise<void> {
+  const counts: number[] = [];
+  while (!signal.aborted) {
+    seen.watches = Math.max(seen.watches, armada.events.watches);
+    seen.leases = Math.max(seen.leases, await store.redis.llen('{ajs}:follow:active'));
+    counts.push(armada.calls.count(READS));
+    const from = counts.at(-1 - WINDOW_SECONDS);
+    if (from !== undefined) seen.windows.push(((counts.at(-1) ?? 0) - from) / WINDOW_SECONDS);
+    await sleep(1_000);
+  }
+}
+
+function residentKib(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}

@@ -143,6 +143,32 @@ describe('the intake of a job set', () => {
     expect(told.find(([cursor]) => cursor === '600:0:0:1')).toEqual(['600:0:0:1', 'live', 123]);
   });
 
+  it('takes an event of a live watch for a proof of its own time, and not of that at which it came', async () => {
+    const { intake, writer } = await setUp();
+    const levels = (): unknown[] => writer.batches.map(({ subscription }) => subscription.levelAt);
+    const level = performance.now() - 60_000;
+    intake.report('live', '');
+    intake.levelAt(level);
+    await eventually('it is told', () => levels().includes(level));
+    const late = Date.now() - 30_000;
+    intake.accept(running(late));
+    await eventually('it is written', () => writer.cursor === `${late}:0:0:1`);
+    const ago = performance.now() - Number(levels().at(-1));
+    expect(ago).toBeGreaterThanOrEqual(30_000);
+    expect(ago).toBeLessThan(59_000);
+  });
+
+  it('takes no event for a proof that is older than the last one', async () => {
+    const { intake, writer } = await setUp();
+    const level = performance.now();
+    intake.report('live', '');
+    intake.levelAt(level);
+    await eventually('it is told', () => writer.batches.length === 1);
+    intake.accept(running(Date.now() - 30_000));
+    await eventually('it is written', () => writer.batches.length === 2);
+    expect(writer.batches.map(({ subscription }) => subscription.levelAt)).toEqual([level, undefined]);
+  });
+
   it('tells a moment that it learned while it wrote another one', async () => {
     const { intake, writer } = await setUp();
     const open = gate(writer);

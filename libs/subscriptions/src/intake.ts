@@ -43,7 +43,9 @@ export class Intake {
   private tail: MessageId | undefined;
   private accepted = 0;
   private applied = 0;
-  private lastAcceptedAt = 0;
+  /** By `performance.now()`: when Armada had the last message, as far as its clock and ours agree. */
+  private lastMessageAt = -Infinity;
+  private toldLevel = -Infinity;
   private held = false;
   private level: { readonly after: number; readonly at: number } | undefined;
   private wasLevel = false;
@@ -79,7 +81,7 @@ export class Intake {
     this.tail = message.id;
     this.tailCursor = message.cursor;
     this.accepted++;
-    this.lastAcceptedAt = performance.now();
+    this.lastMessageAt = performance.now() - Math.max(0, Date.now() - message.id.ms);
     this.queue.push(message);
     if (this.queue.length >= TOO_MANY) this.setHeld(true);
     this.pump();
@@ -211,7 +213,10 @@ export class Intake {
     }
     this.backoff.reset();
     this.applied += messages.length;
-    if (level !== undefined) this.wasLevel = true;
+    if (level !== undefined) {
+      this.wasLevel = true;
+      this.toldLevel = level;
+    }
     // Only what this write told is told: another moment may have been learned meanwhile.
     if (marker !== undefined && marker.after <= this.applied && this.level === marker) this.level = undefined;
     if (isReconciled) this.isReconciled = false;
@@ -223,12 +228,13 @@ export class Intake {
   /** The moment the job set is level with once these messages are written, if it is then. */
   private levelWith(messages: number): number | undefined {
     const moments: number[] = [];
-    // An event of a live watch is a sign that the watch brings what there is.
+    // An event of a live watch is a sign that the watch brings what there was until then: it may come late, and others after it.
     if (messages > 0 && messages === this.queue.length && this.state === 'live' && this.wasLevel) {
-      moments.push(this.lastAcceptedAt);
+      moments.push(this.lastMessageAt);
     }
     if (this.level !== undefined && this.level.after <= this.applied + messages) moments.push(this.level.at);
-    return moments.length === 0 ? undefined : Math.max(...moments);
+    const level = Math.max(...moments);
+    return level > this.toldLevel ? level : undefined;
   }
 
   private setHeld(held: boolean): void {

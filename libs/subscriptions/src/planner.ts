@@ -60,6 +60,7 @@ export class Planner {
 export class TurnPlan implements JobSetPlan {
   private polled = { age: Infinity, at: -Infinity };
   private hurries: boolean;
+  private isOver = false;
 
   constructor(
     private readonly options: PlannerOptions,
@@ -100,8 +101,9 @@ export class TurnPlan implements JobSetPlan {
     return isWanted(lifetime, age, unfinished);
   }
 
-  /** The turn is over; its watch, if it had one, is closed. */
+  /** The turn is over; its watch, if it had one, is closed, and one that it still waits for goes back at once. */
   release(): void {
+    this.isOver = true;
     this.options.watches.release(this.turn.turnId);
   }
 
@@ -112,10 +114,14 @@ export class TurnPlan implements JobSetPlan {
     if (watches.aboveShare()) return false;
     const giveUp = (): void => {
       closeWatch();
-      this.release();
+      watches.release(turnId);
       watched(false);
     };
     const isGiven = await watches.claim(turnId, () => heatOf(this.signs(standing())), giveUp);
+    if (isGiven && this.isOver) {
+      watches.release(turnId);
+      return false;
+    }
     if (isGiven) watched(true);
     return isGiven;
   }

@@ -49,6 +49,8 @@ interface Turn {
   readonly follower: Follower;
   readonly plan: TurnPlan;
   readonly lease: TurnLease;
+  /** It was told that the job set is watched, and not yet that it is not any more. */
+  isTold: boolean;
   /** Resolves when nothing of it runs any more. */
   readonly run: Promise<void>;
   /** Ends the turn here: all of it, or with `lost` its lease only. */
@@ -165,7 +167,9 @@ export class Turns {
       this.leases.giveBack(turnId);
       return 'done';
     }
-    const turn = this.suspended.take(turnId) ?? this.begin(turnId, job);
+    const suspended = this.suspended.take(turnId);
+    const turn = suspended ?? this.begin(turnId, job);
+    if (suspended?.plan.isWatched === true) this.tellWatched(turn, keyOf(job));
     turn.end = end;
     turn.lease.begin(term);
     this.running.set(turnId, turn);
@@ -175,8 +179,7 @@ export class Turns {
     const slices = setInterval(() => void this.nextSlice(turn), this.options.sliceMs);
     try {
       const why = await ended;
-      const { isWatched } = turn.plan;
-      if (why === 'lost' && isWatched && !turn.lease.isOver && !this.stopping) {
+      if (why === 'lost' && turn.plan.isWatched && !turn.lease.isOver && !this.stopping) {
         this.suspended.keep(turnId, turn);
       } else {
         turn.follower.stop();
@@ -185,9 +188,7 @@ export class Turns {
         if (!turn.lease.isHeld()) lost();
         await turn.run;
       }
-      if (typeof why === 'string' && (isWatched || why === 'done')) {
-        this.options.observer.turnEnded(keyOf(job), why);
-      }
+      this.tellEnded(turn, keyOf(job), typeof why === 'string' ? why : 'it is read on a schedule');
       return why;
     } finally {
       clearInterval(slices);
@@ -208,8 +209,8 @@ export class Turns {
       watched: (watched) => {
         // Whoever takes the turn over knows that it hurries.
         void job.updateData({ ...key, watched }).catch(onError);
-        if (watched) observer.turnStarted(key);
-        else observer.turnEnded(key, 'its watch is for another');
+        if (watched) this.tellWatched(turn, key);
+        else this.tellEnded(turn, key, 'its watch is for another');
       },
       closeWatch: () => follower.closeWatch(),
     });
@@ -235,8 +236,20 @@ export class Turns {
       follower.stop();
       lease.end();
     };
-    const turn: Turn = { follower, plan, lease, run, giveUp, end: () => {} };
+    const turn: Turn = { follower, plan, lease, isTold: false, run, giveUp, end: () => {} };
     return turn;
+  }
+
+  /** Each beginning that is told has its end, also where the watch is given to a turn that is over already. */
+  private tellWatched(turn: Turn, key: JobSetKey): void {
+    if (turn.isTold) return;
+    turn.isTold = true;
+    this.options.observer.turnStarted(key);
+  }
+
+  private tellEnded(turn: Turn, key: JobSetKey, why: string): void {
+    if (turn.isTold || why === 'done') this.options.observer.turnEnded(key, why);
+    turn.isTold = false;
   }
 
   /** A slice of a watch is over: it goes on in place unless nobody asks any more, or another replica has fewer. */

@@ -5,6 +5,7 @@ import { benchBytes } from './bytes.js';
 import { runEchoServer } from './echo-server.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
+import { benchHands } from './hands.js';
 import { benchJobsApi } from './jobs-api.js';
 import { benchLatency } from './latency.js';
 import { benchPassThrough } from './pass-through.js';
@@ -21,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   throughput: benchThroughput,
   latency: benchLatency,
   scale: benchScale,
+  hands: benchHands,
   bytes: benchBytes,
 };
 

@@ -111,7 +111,7 @@ export class TurnPlan implements JobSetPlan {
     const { watches } = this.options;
     const { turnId, watched, closeWatch } = this.turn;
     if (this.isWatched) return true;
-    if (watches.aboveShare()) return false;
+    if (await watches.isAboveShare()) return false;
     const giveUp = (): void => {
       closeWatch();
       watches.release(turnId);

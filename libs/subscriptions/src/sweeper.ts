@@ -9,9 +9,9 @@ const KEY = formatKey({ kind: 'sweeper' });
 export interface SweeperOptions {
   readonly redis: RedisClient;
   readonly replicaId: string;
-  readonly demand: Demand;
+  readonly demand: Pick<Demand, 'all' | 'forget'>;
   readonly life: JobSetLife;
-  readonly workQueue: WorkQueue;
+  readonly workQueue: Pick<WorkQueue, 'hint'>;
   readonly lifetime: Lifetime;
   readonly onError: (error: Error) => void;
 }

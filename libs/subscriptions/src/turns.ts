@@ -122,7 +122,7 @@ export class Turns {
   /** Writes what was read, hands every job set over, and takes no more. */
   async stop(): Promise<void> {
     this.stopping = true;
-    await this.worker.pause(true);
+    await Promise.all([this.options.watches.beginToLeave(), this.worker.pause(true)]);
     for (const turn of this.running.values()) turn.end('hand-over');
     this.suspended.giveUpAll();
     await this.worker.close();
@@ -132,7 +132,7 @@ export class Turns {
 
   private async process(job: Job<TurnData, void>, token: string): Promise<void> {
     const turnId = job.id ?? '';
-    const postponedBy = this.postponedBy(turnId, job);
+    const postponedBy = await this.postponedBy(turnId, job);
     if (postponedBy !== undefined) return this.giveBack(job, token, postponedBy);
     this.taken++;
     const ending = await this.follow(turnId, job, token).finally(() => this.taken--);
@@ -143,11 +143,14 @@ export class Turns {
   }
 
   /** After how many milliseconds a turn is to begin that does not begin here and now. */
-  private postponedBy(turnId: string, { data, attemptsStarted }: Job<TurnData>): number | undefined {
+  private async postponedBy(
+    turnId: string,
+    { data, attemptsStarted }: Job<TurnData>,
+  ): Promise<number | undefined> {
     if (this.stopping || this.running.has(turnId)) return HAND_OVER_MS;
     if (this.isAsked(turnId)) return undefined;
     const { watches, planner } = this.options;
-    if (watches.aboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
+    if (await watches.isAboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
     if (data.watched === true) return undefined;
     return planner.postponedBy(this.taken - watches.size, attemptsStarted <= 1);
   }

@@ -70,6 +70,20 @@ describe('the watch budget', () => {
     expect(most).toBe(20);
   });
 
+  it('has one that leaves share in nothing, though it counts until its watches are closed', async () => {
+    const [a, b] = [replica('a', 10), replica('b', 10)];
+    await claim(a, 'a', 5);
+    await claim(b, 'b', 5);
+    await eventually('they know of each other', () => a.replicas === 2 && b.replicas === 2);
+    await a.beginToLeave();
+    expect(await a.claim('more', () => 'hot', ignore)).toBe(false);
+    expect(await b.isAboveShare()).toBe(false);
+    expect(await claim(b, 'more', 1)).toBe(0);
+    expect(b.replicas).toBe(1);
+    for (let n = 0; n < 5; n++) a.release(`a${n}`);
+    await eventually('what it has closed is free', async () => (await claim(b, 'c', 1)) === 1);
+  });
+
   it('is free again at once when a replica leaves', async () => {
     const [a, b] = [replica('a', 10), replica('b', 10)];
     expect(await claim(a, 'a', 10)).toBe(10);
@@ -83,7 +97,7 @@ describe('the watch budget', () => {
     const a = replica('a', 10);
     expect(await claim(a, 'a', 10)).toBe(3);
     expect(a.replicas).toBe(1);
-    await silent('killed', 7, 17_000);
+    await silent('killed', 7, 19_000);
     expect(await claim(a, 'b', 10)).toBe(7);
     expect(await redis.hexists(KEY, 'killed')).toBe(0);
   });

@@ -4,10 +4,10 @@ import { isHotter, type Heat } from './heat.js';
 import holdWatches from './lua/holdWatches-1.lua';
 
 const ANNOUNCE_EVERY_MS = 1_000;
-/** A replica that has not announced itself for so long has no share any more. */
-const GONE_AFTER_MS = 5_000;
+/** A replica that has not announced itself for so long has no share any more: others read in its place before its leases end. */
+const GONE_AFTER_MS = 2_500;
 /** What a silent replica held is given out again after so long: a frozen process keeps its sockets for a while. */
-const FREE_AFTER_MS = 16_000;
+const FREE_AFTER_MS = 18_000;
 /** By our own clock, from when the last good announcement was sent, so that we have closed everything well before. */
 const HELD_FOR_MS = 12_000;
 /** A job set that got no watch asks again by then, at its next read, or is no longer counted as waiting. */
@@ -68,6 +68,7 @@ export class WatchBudget {
   private hasNews = false;
   private isRoomDue = false;
   private isLeaving = false;
+  private isGone = false;
   private validUntil = -Infinity;
   private others = { replicas: 0, held: 0 };
 
@@ -90,6 +91,14 @@ export class WatchBudget {
   /** Replicas that share the work, this one among them. */
   get replicas(): number {
     return this.others.replicas + 1;
+  }
+
+  /** As {@link aboveShare}; before it says so, it looks how things stand now, since a replica may just have left. */
+  async isAboveShare(): Promise<boolean> {
+    if (!this.aboveShare()) return false;
+    this.announce();
+    await this.announcing;
+    return this.aboveShare();
   }
 
   /** Whether this replica holds more than its share, by more than a few: its next turn that can should go elsewhere. */
@@ -121,9 +130,17 @@ export class WatchBudget {
     if (this.held.delete(turnId)) this.announce();
   }
 
+  /** This replica takes no more, and gives up what it has: from now on the others share the work. */
+  async beginToLeave(): Promise<void> {
+    this.isLeaving = true;
+    this.announce();
+    await this.announcing;
+  }
+
   /** Every watch is closed: others may have them at once. */
   async leave(): Promise<void> {
     this.isLeaving = true;
+    this.isGone = true;
     clearInterval(this.timer);
     await this.announcing;
     await this.redis.hdel(KEY, this.options.replicaId);
@@ -146,7 +163,7 @@ export class WatchBudget {
   }
 
   private async exchangeAll(): Promise<void> {
-    while (this.hasNews && !this.isLeaving) {
+    while (this.hasNews && !this.isGone) {
       this.hasNews = false;
       await this.exchange(this.claims.splice(0));
     }
@@ -174,6 +191,7 @@ export class WatchBudget {
           this.waitingWith('warm'),
           FREE_AFTER_MS,
           GONE_AFTER_MS,
+          this.isLeaving ? 'leaving' : '',
         );
       this.validUntil = sentAt + HELD_FOR_MS;
       this.others = { replicas, held };

@@ -11,6 +11,7 @@
     ARGV[7]  hot job sets that wait here, ARGV[8] warm ones
     ARGV[9]  what a silent replica held is free after so long (ms)
     ARGV[10] a replica that was silent for so long (ms) has no share and waits for nothing
+    ARGV[11] 'leaving' where this one is to have no share any more from now on, else ''
   Output:
     { given to hot, to warm, to cold, what is still free (below 0: so many are too many), other replicas, watches that they hold,
       their waiting hot job sets, their waiting warm ones }
@@ -49,5 +50,6 @@ local waitingWarm = warm + tonumber(ARGV[8]) + noWarm
 local toCold = give(ARGV[6], waitingHot + waitingWarm)
 
 local holds = tonumber(ARGV[2]) + toHot + toWarm + toCold
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %d %d %d', now, holds, ARGV[7] + noHot, ARGV[8] + noWarm))
+local at = ARGV[11] == 'leaving' and now - ARGV[10] - 1 or now
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %d %d %d', at, holds, ARGV[7] + noHot, ARGV[8] + noWarm))
 return { toHot, toWarm, toCold, free, replicas, held, hot, warm }

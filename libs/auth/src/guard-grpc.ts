@@ -33,11 +33,16 @@ export function guardGrpc(log: Lines): void {
     info: write((text) => log.debug(text)),
     debug: write((text) => log.debug(text)),
   });
+  let lastGood: string | undefined;
   const toMetadata = Metadata.fromHttp2Headers.bind(Metadata);
   Metadata.fromHttp2Headers = (headers) => {
     const { authorization } = headers;
-    if (authorization === undefined || PRINTABLE_ASCII.test(String(authorization)))
+    // Most calls carry what the call before them did.
+    if (authorization === undefined || authorization === lastGood) return toMetadata(headers);
+    if (PRINTABLE_ASCII.test(String(authorization))) {
+      lastGood = authorization;
       return toMetadata(headers);
+    }
     return toMetadata({ ...headers, authorization: MALFORMED });
   };
 }

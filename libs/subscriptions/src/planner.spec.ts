@@ -16,7 +16,7 @@ describe('the plan of a turn', () => {
 
   const planOf = () => {
     const watches = {
-      aboveShare: () => false,
+      isAboveShare: () => Promise.resolve(false),
       holds: (turnId: string) => held.has(turnId),
       release: (turnId: string) => held.delete(turnId),
       claim: (turnId: string) =>

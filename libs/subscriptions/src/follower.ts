@@ -215,7 +215,8 @@ export class Follower {
 
   /** Reads from the tail to the end of what exists; `end` proves that the job set is level with the moment it began. */
   private async read(intake: Intake): Promise<{ readonly end: StreamEnd; readonly beganAt: number }> {
-    await this.options.plan.readMayBegin(this.askedAt !== undefined, this.stopping.signal);
+    const why = this.askedAt !== undefined ? 'asked' : this.phase === 'watching' ? 'check' : 'catch-up';
+    await this.options.plan.readMayBegin(why, this.stopping.signal);
     const beganAt = performance.now();
     this.readBeganAt = beganAt;
     if (!this.goesOn(intake)) return { end: { kind: 'cancelled', reason: '' }, beganAt };

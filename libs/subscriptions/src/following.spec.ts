@@ -181,7 +181,7 @@ describe('turns', () => {
   it('end when nobody asks any more', async () => {
     const a = replica('a', {
       sliceMs: 50,
-      lifetime: { ...LIFETIME, followFor: 300, followUnfinishedFor: 300 },
+      lifetime: { ...LIFETIME, followFor: 2_000, followUnfinishedFor: 2_000 },
     });
     await demandFor(jobSet(1));
     await eventually('it is followed', () => a.started.length === 1);

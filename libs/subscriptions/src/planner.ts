@@ -2,7 +2,7 @@ import { parseMessageId, type JobSetKey } from '@ajs/job-state';
 import type { Demand } from './demand.js';
 import { heatOf, type Signs } from './heat.js';
 import { isWanted, type Lifetime } from './lifetime.js';
-import type { JobSetPlan, Next, Standing } from './plan.js';
+import type { JobSetPlan, Next, ReadReason, Standing } from './plan.js';
 import type { ReadBudget } from './read-budget.js';
 import type { ReadSchedule } from './read-schedule.js';
 import type { WatchBudget } from './watch-budget.js';
@@ -73,8 +73,9 @@ export class TurnPlan implements JobSetPlan {
     return this.options.watches.holds(this.turn.turnId);
   }
 
-  async readMayBegin(asked: boolean, signal: AbortSignal): Promise<void> {
-    await this.options.reads.take(asked ? 'asked' : this.hurries ? 'watched' : 'due', signal);
+  async readMayBegin(why: ReadReason, signal: AbortSignal): Promise<void> {
+    const hurries = why === 'catch-up' && this.hurries;
+    await this.options.reads.take(why === 'asked' ? why : hurries ? 'watched' : 'due', signal);
     if (!signal.aborted) this.options.reading();
   }
 

@@ -14,12 +14,27 @@ describe('reads of Armada', () => {
     );
     now = 60_000;
     let begun = 0;
-    for (let n = 0; n < 30; n++) void reads.take('due', enough.signal).then(() => begun++);
+    for (let n = 0; n < 30; n++) void reads.take('watched', enough.signal).then(() => begun++);
     await eventually('half a second’s worth', () => begun === 5);
     expect(reads.backlog).toBe(25);
     now += 400;
     await eventually('as many as may begin in that time', () => begun === 8);
     expect(reads.backlog).toBe(22);
+  });
+
+  it('that are due leave a part of what may begin at once to those that hurry', async () => {
+    let now = 0;
+    const reads = new ReadBudget(
+      () => 100,
+      () => now,
+    );
+    now = 60_000;
+    const begun = { due: 0, asked: 0 };
+    for (const urgency of ['due', 'asked'] as const) {
+      for (let n = 0; n < 60; n++) void reads.take(urgency, enough.signal).then(() => begun[urgency]++);
+      await eventually(`some are ${urgency}`, () => begun[urgency] > 0);
+    }
+    expect(begun).toEqual({ due: 11, asked: 39 });
   });
 
   it('begin in the order of their urgency', async () => {

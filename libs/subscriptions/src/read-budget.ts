@@ -4,6 +4,8 @@ export type Urgency = (typeof URGENCIES)[number];
 
 /** After a quiet time so many seconds' worth of reads may begin at once: what a killed replica leaves is read without delay. */
 const BURST_SECONDS = 0.5;
+/** Reads that are due leave this part of the burst to others, which so begin at once however many are due. */
+const LEFT_BY_DUE = 0.8;
 /** What may begin on and on, so that with such a burst it is still no more over ten seconds. */
 const STEADY_PART = 0.95;
 
@@ -51,29 +53,27 @@ export class ReadBudget {
   }
 
   private serve(): void {
-    const perSecond = this.perSecond();
+    const perMs = (this.perSecond() * STEADY_PART) / 1_000;
+    const burst = Math.max(1, this.perSecond() * BURST_SECONDS);
     const now = this.now();
-    const perMs = (perSecond * STEADY_PART) / 1_000;
-    this.tokens = Math.min(
-      Math.max(1, perSecond * BURST_SECONDS),
-      this.tokens + (now - this.filledAt) * perMs,
-    );
+    this.tokens = Math.min(burst, this.tokens + (now - this.filledAt) * perMs);
     this.filledAt = now;
-    while (this.tokens >= 1) {
-      const begin = URGENCIES.map((urgency) => this.waiting[urgency])
-        .find((queue) => queue.length > 0)
-        ?.shift();
-      if (begin === undefined) return;
-      this.tokens--;
-      begin();
+    for (const urgency of URGENCIES) {
+      const queue = this.waiting[urgency];
+      const enough = urgency === 'due' ? Math.max(1, burst * LEFT_BY_DUE) : 1;
+      while (queue.length > 0 && this.tokens >= enough) {
+        this.tokens--;
+        queue.shift()?.();
+      }
+      if (queue.length === 0) continue;
+      this.timer ??= setTimeout(
+        () => {
+          this.timer = undefined;
+          this.serve();
+        },
+        Math.ceil((enough - this.tokens) / perMs),
+      );
+      return;
     }
-    if (this.backlog === 0 || this.timer !== undefined) return;
-    this.timer = setTimeout(
-      () => {
-        this.timer = undefined;
-        this.serve();
-      },
-      Math.ceil((1 - this.tokens) / perMs),
-    );
   }
 }

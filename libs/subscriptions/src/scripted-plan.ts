@@ -4,10 +4,8 @@ import type { JobSetPlan, Next } from './plan.js';
 export class ScriptedPlan implements JobSetPlan {
   isWatched = true;
   comes: Next = 'watch';
-  readonly asked: boolean[] = [];
 
-  readMayBegin(asked: boolean): Promise<void> {
-    this.asked.push(asked);
+  readMayBegin(): Promise<void> {
     return Promise.resolve();
   }
 

@@ -10,6 +10,8 @@ rmSync(`${root}reports`, { recursive: true, force: true });
 const bin = (name, ...args) =>
   spawnSync(`${root}node_modules/.bin/${name}`, args, { cwd: root, stdio: 'inherit' }).status;
 const counts = { passed: 0, failed: 0 };
+/** What failed, by name: said again at the end, where the log is read first. */
+const failures = [];
 
 function count(what, passed, failed) {
   counts.passed += passed;
@@ -45,9 +47,16 @@ runNx(['run-many', '-t', 'test', '--exclude', 'e2e', '--output-style', 'static']
 runNx(['run', 'e2e:test'], { verbose: true });
 
 for (const [project, report] of reports('jest', '.json')) {
-  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = JSON.parse(report);
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests, testResults } =
+    JSON.parse(report);
   // A test that is skipped is not a test that passed, and here nothing is skipped for good.
   count(`tests of ${project}`, numPassedTests, numFailedTests + numRuntimeErrorTestSuites + numPendingTests);
+  for (const { name, message, assertionResults } of testResults) {
+    const failed = assertionResults.filter(({ status }) => status === 'failed');
+    if (assertionResults.length === 0 && message !== '') failures.push(`${name}\n${message}`);
+    for (const { fullName, failureMessages } of failed)
+      failures.push(`${name}: ${fullName}\n${failureMessages.join('\n')}`);
+  }
 }
 for (const [suite, report] of reports('junit', '.xml')) {
   const attribute = (name) =>
@@ -59,6 +68,7 @@ for (const project of projectsWithTests()) {
   if (!existsSync(`${root}reports/jest/${project}.json`)) count(`tests of ${project}: no report`, 0, 1);
 }
 
+for (const failure of failures) console.log(`\nFAILED ${failure.slice(0, 3000)}`);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
 

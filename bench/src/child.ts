@@ -14,6 +14,7 @@ export class Child {
     args: readonly string[],
     env: Readonly<Record<string, string>>,
     ready: (line: string) => T | undefined,
+    withinMs = START_MS,
   ): Promise<{ child: Child; told: T }> {
     const child = spawn(process.execPath, [script, ...args], {
       env: { ...process.env, ...env },
@@ -21,7 +22,7 @@ export class Child {
     });
     process.once('exit', () => child.kill('SIGKILL'));
     const told = await new Promise<T>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${script} did not start`)), START_MS);
+      const late = setTimeout(() => reject(new Error(`${script} did not start`)), withinMs);
       createInterface({ input: child.stdout }).on('line', (line) => {
         const result = ready(line);
         if (result === undefined) return;

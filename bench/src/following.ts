@@ -15,6 +15,7 @@ export interface Followed {
   readonly took: number;
   /** host:port */
   readonly armada: string;
+  readonly ingesterPid: number;
   readonly stop: () => Promise<void>;
 }
 
@@ -28,6 +29,7 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
     ],
     {},
     (line) => JSON.parse(line) as { listening: string },
+    PATIENCE_MS,
   );
   const ingester = await startApp('ingester', {
     REDIS_URL: store.server.url,
@@ -61,7 +63,7 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
         async () => (await lister.read(key, [])).subscription?.state === 'live',
       );
     }
-    return { took, armada: told.listening, stop };
+    return { took, armada: told.listening, ingesterPid: ingester.child.pid, stop };
   } catch (error) {
     await stop();
     throw error;

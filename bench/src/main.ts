@@ -2,12 +2,14 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchBytes } from './bytes.js';
+import { benchCareless } from './careless.js';
 import { runEchoServer } from './echo-server.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
 import { benchHands } from './hands.js';
 import { benchJobsApi } from './jobs-api.js';
 import { benchLatency } from './latency.js';
+import { benchLarge } from './large.js';
 import { benchPassThrough } from './pass-through.js';
 import { benchPolls } from './polls.js';
 import { benchScale } from './scale.js';
@@ -23,6 +25,8 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   latency: benchLatency,
   scale: benchScale,
   hands: benchHands,
+  large: benchLarge,
+  careless: benchCareless,
   bytes: benchBytes,
 };
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisJobLister } from '@ajs/job-store';
 import { Demand } from '@ajs/subscriptions';
@@ -8,6 +7,7 @@ import { QUEUE, jobSetOf } from './fake-events.js';
 import { quantile, thousands, type Figure } from './figure.js';
 import { askFor } from './interest.js';
 import { jobIdOf } from './jobs.js';
+import { residentKib } from './memory.js';
 import { startStore, type Store } from './store.js';
 
 const READS = '/api.Event/GetJobSetEvents';
@@ -191,8 +191,4 @@ async function watchArmada(
     if (from !== undefined) seen.windows.push(((counts.at(-1) ?? 0) - from) / WINDOW_SECONDS);
     await sleep(1_000);
   }
-}
-
-function residentKib(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }

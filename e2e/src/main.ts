@@ -1,7 +1,8 @@
 // npm run chaos and npm run soak. Also the processes that it starts beside the applications.
 import { parseArgs } from 'node:util';
 import { chaos } from './chaos/chaos.js';
-import { ALL_FAULTS, type FaultName } from './chaos/plan.js';
+import { REDIS_KINDS, type RedisKind } from './chaos/chaos-redis.js';
+import { ALL_FAULTS, isPossible, type FaultName } from './chaos/plan.js';
 import { runArmada } from './soak/armada.js';
 import { runPollers } from './soak/pollers.js';
 import { Schedule } from './soak/schedule.js';
@@ -24,12 +25,17 @@ function positive(name: string, text: string): number {
   return value > 0 && value < Infinity ? value : refuse(name, text, 'a number above 0');
 }
 
+function redisKind(text: string): RedisKind {
+  return REDIS_KINDS.find((kind) => kind === text) ?? refuse('--redis', text, REDIS_KINDS.join(', '));
+}
+
 /** Names with commas between; none at all: no faults. */
-function faults(text: string): FaultName[] {
+function faults(text: string, redis: RedisKind): FaultName[] {
+  const possible = ALL_FAULTS.filter((fault) => isPossible(fault, redis));
   return text
     .split(',')
     .filter((name) => name !== '')
-    .map((name) => ALL_FAULTS.find((one) => one === name) ?? refuse('--faults', name, ALL_FAULTS.join(', ')));
+    .map((name) => possible.find((one) => one === name) ?? refuse('--faults', name, possible.join(', ')));
 }
 
 const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
@@ -39,16 +45,19 @@ const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
       options: {
         minutes: { type: 'string', default: '5' },
         seed: { type: 'string', default: `${1 + Math.floor(Math.random() * 1e9)}` },
+        redis: { type: 'string', default: 'single' },
         faults: { type: 'string' },
         'job-sets': { type: 'string', default: '12' },
         'patience-seconds': { type: 'string', default: '30' },
         ingester: { type: 'string', default: 'dist/apps/ingester/main.js' },
       },
     });
+    const redis = redisKind(values.redis);
     const isKept = await chaos({
       minutes: positive('--minutes', values.minutes),
       seed: count('--seed', values.seed),
-      faults: values.faults === undefined ? undefined : faults(values.faults),
+      redis,
+      faults: values.faults === undefined ? undefined : faults(values.faults, redis),
       jobSets: count('--job-sets', values['job-sets']),
       patienceSeconds: count('--patience-seconds', values['patience-seconds']),
       ingester: values.ingester,

@@ -87,7 +87,9 @@ it('a careless client fills neither Redis nor the work queue', async () => {
     expect(refused).toBeGreaterThan(9_000);
     // A BullMQ job each, the demand in shards, and what BullMQ has for itself.
     expect(await redis.dbsize()).toBeLessThan(600);
-    expect(await (await fetch(`${http}/metrics`)).text()).toMatch(/refused_job_sets_total 9\d{3}/);
+    await eventually('they are counted', async () =>
+      /refused_job_sets_total 9\d{3}/.test(await (await fetch(`${http}/metrics`)).text()),
+    );
   } finally {
     redis.disconnect();
     await stack.stop();

@@ -13,7 +13,7 @@ interface Incarnation {
   wasEnded: boolean;
 }
 
-/** The place of one replica: a process in it, and after its end another one. It reaches Redis by a gate of its own. */
+/** The place of one replica: a process in it, and after its end another one. */
 export class AppSlot {
   private readonly all: Incarnation[] = [];
   private current: Incarnation | undefined;
@@ -21,7 +21,8 @@ export class AppSlot {
 
   constructor(
     readonly name: string,
-    readonly redis: TcpGate,
+    /** Its own way to Redis; `undefined` where Redis is of several servers, which it finds by itself. */
+    readonly redis: TcpGate | undefined,
     private readonly script: string,
     private readonly env: Readonly<Record<string, string>>,
   ) {}
@@ -34,8 +35,7 @@ export class AppSlot {
   /** Resolves when it has started; for as long as Redis and Armada let it wait, it is not. */
   async start(withinMs: number): Promise<void> {
     const name = `${this.name}.${this.all.length + 1}`;
-    const env = { ...this.env, REDIS_URL: `redis://${this.redis.address}` };
-    const process = new AppProcess(this.script, env);
+    const process = new AppProcess(this.script, this.env);
     const incarnation = { name, process, largestRssBytes: 0, wasEnded: false };
     this.all.push(incarnation);
     this.current = incarnation;

@@ -4,13 +4,15 @@ import { BOUNDS } from './check-answers.js';
 import { check } from './check.js';
 import { groupBy } from './group-by.js';
 import type { History, Violation } from './history.js';
+import type { RedisKind } from './chaos-redis.js';
 import { planOf, type FaultName } from './plan.js';
 import { run } from './run.js';
 
 export interface ChaosOptions {
   readonly minutes: number;
   readonly seed: number;
-  /** All there are, where it is left out. */
+  readonly redis: RedisKind;
+  /** All that are possible with this Redis, where it is left out. */
   readonly faults?: readonly FaultName[] | undefined;
   /** Job sets that live at the same time. */
   readonly jobSets: number;
@@ -29,12 +31,15 @@ const SHOWN = 5;
 /** `npm run chaos`: runs, checks, prints what was broken; resolves to whether nothing was. */
 export async function chaos(options: ChaosOptions): Promise<boolean> {
   const tell = (line: string): void => void process.stdout.write(`${line}\n`);
-  const { minutes, seed, faults, jobSets, ingester } = options;
-  tell(`seed ${seed}, ${minutes} min; again with: npm run chaos -- --minutes ${minutes} --seed ${seed}`);
+  const { minutes, seed, redis, faults, jobSets, ingester } = options;
+  tell(
+    `seed ${seed}, ${minutes} min; again with: npm run chaos -- --minutes ${minutes} --seed ${seed} --redis ${redis}`,
+  );
   const bounds = { ...BOUNDS, untilTold: options.patienceSeconds * 1_000 };
-  const plan = planOf({ seed, lastsMs: minutes * 60_000, jobSets, ...(faults !== undefined && { faults }) });
+  const lastsMs = minutes * 60_000;
+  const plan = planOf({ seed, lastsMs, redis, jobSets, ...(faults !== undefined && { faults }) });
   const scripts = { ingester, query: QUERY };
-  const history = await run(plan, { ingesters: INGESTERS, queries: QUERIES, scripts, bounds, tell });
+  const history = await run(plan, { ingesters: INGESTERS, queries: QUERIES, redis, scripts, bounds, tell });
   const violations = check(history, bounds);
   tell(summary(history));
   for (const line of inGroups(violations)) tell(line);

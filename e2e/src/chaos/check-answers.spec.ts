@@ -60,6 +60,20 @@ describe('answers', () => {
     expect(rulesBroken([RUNS, other], answers)).toEqual(['answers from an older cursor (P1)']);
   });
 
+  it('of a job that was learned from Armada say nothing of the cursor', () => {
+    const other = job('b', ['QUEUED', 'CANCELLED'], 10);
+    const behind = [answer('b', 2_500, 'CANCELLED'), answer('a', 2_600, 'RUNNING')];
+    const ask = (askedAt: number): Answer => answer('b', askedAt, 'CANCELLED', { api: 'jobs' });
+    const older = ['answers from an older cursor (P1)'];
+    expect(rulesBroken([RUNS, other], [ask(2_400), ...behind])).toEqual([]);
+    expect(rulesBroken([RUNS, other], [ask(2_550), ...behind])).toEqual(older);
+    // The stream had shown the job before api.Jobs was asked: then nothing was learned, unless Redis had lost it meanwhile.
+    const known = [answer('b', 500, 'SUBMITTED'), ask(2_400), ...behind];
+    expect(rulesBroken([RUNS, other], known)).toEqual(older);
+    const loss: Trouble = { kind: '', of: 'redis', from: 600, to: 610, lostWrites: true };
+    expect(rulesBroken([RUNS, other], known, [loss])).toEqual([]);
+  });
+
   it('that were asked for before the newer answer came may be older', () => {
     const answers = [answer('a', 2_100, 'SUCCEEDED'), answer('a', 2_105, 'RUNNING', { answeredAt: 2_200 })];
     expect(rulesBroken([RUNS], answers)).toEqual([]);
@@ -126,6 +140,17 @@ describe('answers', () => {
     expect(rulesBroken([RUNS], [late])).toEqual(['ends that were told too late (P4)']);
     const trouble: Trouble = { kind: 'armada errors', of: 'armada', from: 2_500, to: 4_000 };
     expect(rulesBroken([RUNS], [late], [trouble])).toEqual([]);
+  });
+
+  it('are not judged where Redis lost a job of which Armada has forgotten something, and only there', () => {
+    const forgotten: TrueJob = { ...RUNS, forgottenAt: 3_000 };
+    const loss = (to: number): Trouble => ({ kind: '', of: 'redis', from: to - 10, to, lostWrites: true });
+    const answers = [answer('a', 2_500, 'SUCCEEDED'), answer('a', 90_000, 'not-found')];
+    const unknown = ['not found after a state had been told', 'ends that were told too late (P4)'];
+    expect(rulesBroken([forgotten], answers, [loss(40_000)])).toEqual([]);
+    expect(rulesBroken([forgotten], answers)).toEqual(unknown);
+    expect(rulesBroken([forgotten], answers, [loss(2_900)])).toEqual(unknown);
+    expect(rulesBroken([RUNS], answers, [loss(40_000)])).toEqual(unknown);
   });
 
   it('that hide a known state are right while Redis is away, and not while Armada is', () => {

@@ -1,5 +1,7 @@
 import { groupBy } from './group-by.js';
 import type { Answer, History, Stage, TrueJob, Trouble, Violation } from './history.js';
+import { learnedSince } from './learned-jobs.js';
+import { isLost } from './lost-jobs.js';
 import { isEnd, wordOf } from './words.js';
 
 /** All in milliseconds. */
@@ -48,7 +50,7 @@ export function checkAnswers({ truth, answers, troubles }: History, bounds: Boun
   const jobs = new Map(truth.map((job) => [job.jobId, job]));
   const allowances = allowancesOf(troubles, bounds);
   for (const ofSet of groupBy(answers, ({ key }) => JSON.stringify(key)).values()) {
-    const seen = new Seen();
+    const seen = new Seen(learnedSince(ofSet, troubles));
     const inOrder = ofSet.toSorted((a, b) => a.askedAt - b.askedAt);
     const waiting = ofSet.toSorted((a, b) => a.answeredAt - b.answeredAt);
     let heard = 0;
@@ -56,9 +58,12 @@ export function checkAnswers({ truth, answers, troubles }: History, bounds: Boun
       for (; heard < waiting.length; heard++) {
         const earlier = waiting[heard];
         if (earlier === undefined || earlier.answeredAt >= answer.askedAt) break;
-        if (!isExempt(earlier, allowances)) seen.add(earlier, jobs.get(earlier.jobId));
+        const of = jobs.get(earlier.jobId);
+        if (of === undefined || isLost(of, troubles, earlier.answeredAt)) continue;
+        if (!isExempt(earlier, allowances)) seen.add(earlier, of);
       }
       const job = jobs.get(answer.jobId) ?? { key: answer.key, jobId: answer.jobId, stages: [] };
+      if (isLost(job, troubles, answer.answeredAt)) continue;
       const known = { job, bounds, troubles, allowances, floor: seen.floor, before: seen.of(answer) };
       for (const rule of RULES) {
         const violation = rule(answer, known);
@@ -75,13 +80,15 @@ class Seen {
   private readonly states = new Set<string>();
   private readonly ends = new Map<string, string>();
 
-  add(answer: Answer, job: TrueJob | undefined): void {
-    const { told, jobId, api } = answer;
-    if (told.kind !== 'state' || job === undefined) return;
+  constructor(private readonly learnedSince: ReadonlyMap<string, number>) {}
+
+  add(answer: Answer, job: TrueJob): void {
+    const { told, jobId, api, answeredAt } = answer;
+    if (told.kind !== 'state') return;
     this.states.add(jobId);
     if (wordsOfEnds(job, api).has(told.word)) this.ends.set(`${api} ${jobId}`, told.word);
-    // Armada's own word, which api.Jobs may pass on, says nothing of our cursor.
-    if (api !== 'legacy') return;
+    // Armada's own word, which api.Jobs may pass on, says nothing of our cursor; what was learned by it neither.
+    if (api !== 'legacy' || answeredAt >= (this.learnedSince.get(jobId) ?? Infinity)) return;
     const [stage] = possibleStages(answer, job, this.floor);
     if (stage !== undefined) this.floor = Math.max(this.floor, stage.position);
   }

@@ -1,6 +1,7 @@
 import { BOUNDS, checkAnswers, type Bounds } from './check-answers.js';
 import { checkWrites } from './check-writes.js';
 import type { History, ProcessHistory, Violation } from './history.js';
+import { isLost } from './lost-jobs.js';
 import { isEnd, wordOf } from './words.js';
 
 /** More is not bounded. */
@@ -20,13 +21,15 @@ export function check(history: History, bounds: Bounds = BOUNDS): Violation[] {
 }
 
 /** Every end of the truth is the last answer that was given of its job. */
-function checkEnds({ truth, answers }: History): Violation[] {
+function checkEnds({ truth, answers, troubles }: History): Violation[] {
   const last = new Map<string, string>();
   for (const { jobId, told, api } of answers) {
     if (api === 'legacy') last.set(jobId, told.kind === 'state' ? told.word : told.kind);
   }
-  return truth.flatMap(({ jobId, key, stages }) => {
+  return truth.flatMap((job) => {
+    const { jobId, key, stages } = job;
     const state = stages.at(-1)?.state;
+    if (isLost(job, troubles)) return [];
     const told = last.get(jobId) ?? 'no answer';
     if (state === undefined || !isEnd(state) || told === wordOf(state, 'legacy')) return [];
     const what = `job ${jobId} in ${key.jobSetId}: ${told}, and it is ${state}`;

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
+import { parseMessageId, type JobSetKey } from '@ajs/job-state';
+import { createRedisClient } from '@ajs/job-store';
+import { WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
 import { status } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { AppSlot } from './app-slot.js';
@@ -13,13 +15,16 @@ import type { Truth } from './truth.js';
 type Act = (stage: Stage, fault: PlannedFault, truth: Truth) => Promise<void>;
 
 const MOST_DUPLICATES = 6;
+const WORK_QUEUE_SHARE = 0.3;
+/** A replica that becomes the master may lack what the old one had acknowledged last. */
+const LOSE_WRITES: ReadonlySet<FaultName> = new Set(['redis older', 'redis empty', 'redis fail-over']);
 
 /** Does what the plan says; resolves, when all is well again, to the trouble it was. */
 export async function befall(stage: Stage, fault: PlannedFault, truth: Truth): Promise<Trouble> {
   const from = now();
   await ACTS[fault.name](stage, fault, truth);
   const of = fault.name.slice(0, fault.name.indexOf(' ')) as Part;
-  const lostWrites = fault.name === 'redis older' || fault.name === 'redis empty';
+  const lostWrites = LOSE_WRITES.has(fault.name);
   return { kind: fault.name, of, from, to: now(), ...(lostWrites && { lostWrites }) };
 }
 
@@ -55,6 +60,23 @@ const freeze =
     slot.signal('SIGCONT');
   };
 
+const jobSetOf = (truth: Truth, which: number): JobSetKey | undefined => {
+  const jobSets = truth.jobSets();
+  return jobSets[Math.floor(which * jobSets.length)];
+};
+
+/** As far as Redis says now; empty where it cannot say. */
+async function cursorOf(stage: Stage, jobSet: JobSetKey): Promise<string> {
+  const client = createRedisClient(stage.redis.target, 'writer', () => undefined);
+  try {
+    return (await client.hget(formatKey({ kind: 'meta', jobSet }), 'cursor')) ?? '';
+  } catch {
+    return '';
+  } finally {
+    client.disconnect();
+  }
+}
+
 const ingesters = (stage: Stage): readonly AppSlot[] => stage.ingesters;
 const queries = (stage: Stage): readonly AppSlot[] => stage.queries;
 
@@ -75,40 +97,50 @@ const ACTS: Readonly<Record<FaultName, Act>> = {
   'query stop': stop(queries),
   'query freeze': freeze(queries),
 
-  'redis restart': async (stage, { lasts }) => {
-    await stage.redis.kill();
+  'redis restart': async ({ singleRedis }, { lasts }) => {
+    await singleRedis.server.kill();
     await sleep(lasts);
-    await stage.bringRedisBack('all');
+    await singleRedis.bringBack('all');
   },
-  'redis pause': async ({ redis }, { lasts }) => {
-    process.kill(redis.pid, 'SIGSTOP');
+  'redis pause': async ({ singleRedis }, { lasts }) => {
+    process.kill(singleRedis.server.pid, 'SIGSTOP');
     await sleep(lasts);
-    process.kill(redis.pid, 'SIGCONT');
+    process.kill(singleRedis.server.pid, 'SIGCONT');
   },
-  'redis older': async (stage, { lasts }) => {
-    await stage.keepDisk();
+  'redis older': async ({ singleRedis }, { lasts }) => {
+    await singleRedis.keepDisk();
     await sleep(lasts);
-    await stage.redis.kill();
-    await stage.bringRedisBack('kept');
+    await singleRedis.server.kill();
+    await singleRedis.bringBack('kept');
   },
-  'redis empty': async (stage) => {
-    await stage.redis.kill();
-    await stage.bringRedisBack('nothing');
+  'redis empty': async ({ singleRedis }) => {
+    await singleRedis.server.kill();
+    await singleRedis.bringBack('nothing');
   },
   'redis cut': async (stage, fault) => {
     const { redis } = chosen(stage.slots, fault);
-    await redis.close();
+    await redis?.close();
     await sleep(fault.lasts);
-    await redis.reopen();
+    await redis?.reopen();
   },
-  'redis lost-hints': async ({ redis }) => {
-    const client = new Redis(redis.url);
+  'redis lost-hints': async ({ singleRedis }) => {
+    const client = new Redis(singleRedis.server.url);
     try {
       const keys = await client.keys(`${WORK_QUEUE_PREFIX}:*`);
       if (keys.length > 0) await client.unlink(...keys);
     } finally {
       client.disconnect();
     }
+  },
+
+  'redis fail-over': async ({ replicatedRedis }, { which, lasts }, truth) => {
+    // The work queue's master is as likely as any other: all turns hang on it.
+    const of = which < WORK_QUEUE_SHARE ? undefined : jobSetOf(truth, which);
+    await replicatedRedis.failOver(of ?? 'work-queue', lasts);
+  },
+  'redis slots-moved': async ({ replicatedRedis }, { which }, truth) => {
+    const of = jobSetOf(truth, which);
+    if (of !== undefined) await replicatedRedis.moveSlot(of);
   },
 
   'armada refusing': async ({ armadaGate }, { lasts }) => {
@@ -134,13 +166,24 @@ const ACTS: Readonly<Record<FaultName, Act>> = {
     return Promise.resolve();
   },
   'armada duplicates': async ({ armada }, { which }, truth) => {
-    const jobSets = truth.jobSets();
-    const key = jobSets[Math.floor(which * jobSets.length)];
+    const key = jobSetOf(truth, which);
     if (key === undefined) return;
-    const count = Math.min(1 + (Math.floor(which * 1_000) % MOST_DUPLICATES), truth.length(key));
+    const log = armada.state.openLog(key.queue, key.jobSetId);
+    const count = Math.min(1 + (Math.floor(which * 1_000) % MOST_DUPLICATES), log.length);
     truth.duplicateNewest(key, count, now());
-    armada.state.openLog(key.queue, key.jobSetId).duplicateNewest(count);
+    log.duplicateNewest(count);
     return Promise.resolve();
+  },
+  'armada retention': async (stage, { which }, truth) => {
+    const key = jobSetOf(truth, which);
+    if (key === undefined) return;
+    // Events that were not applied yet live for days: no run is so long.
+    const cursor = parseMessageId(await cursorOf(stage, key));
+    if (cursor === undefined) return;
+    const log = stage.armada.state.openLog(key.queue, key.jobSetId);
+    const kept = log.end - log.after(cursor);
+    truth.forget(key, log.end - kept, now());
+    log.forgetOldest(log.length - kept);
   },
   'armada unknown-queue': faulty({ missingQueues: [QUEUE] }, true),
   'armada denied': faulty({ deniedQueues: [QUEUE] }, true),

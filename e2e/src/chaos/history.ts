@@ -17,6 +17,8 @@ export interface TrueJob {
   readonly jobId: string;
   /** In their order; none where the job was never submitted. */
   readonly stages: readonly Stage[];
+  /** Since when Armada has no longer all messages of it, all of which Redis had applied then. */
+  readonly forgottenAt?: number;
 }
 
 /** A time in a job's life. */

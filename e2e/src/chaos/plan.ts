@@ -1,6 +1,7 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { seededRandom } from '@ajs/testing';
 import { jobIdFor } from '../job-ids.js';
+import type { RedisKind } from './chaos-redis.js';
 import { between, lifeOf, oneOf, type Random, type Step } from './job-lives.js';
 
 /** How a job set is polled: all the time, now and then, or when it begins and then only at the very end. */
@@ -24,7 +25,7 @@ export interface PlannedStep {
 export const FAULTS = {
   ingester: ['kill', 'stop', 'freeze'],
   query: ['kill', 'stop', 'freeze'],
-  redis: ['restart', 'pause', 'older', 'empty', 'cut', 'lost-hints'],
+  redis: ['restart', 'pause', 'older', 'empty', 'cut', 'lost-hints', 'fail-over', 'slots-moved'],
   armada: [
     'refusing',
     'reset',
@@ -34,6 +35,7 @@ export const FAULTS = {
     'hanging',
     'restart',
     'duplicates',
+    'retention',
     'unknown-queue',
     'denied',
   ],
@@ -45,6 +47,18 @@ export type FaultName = { [P in Part]: `${P} ${(typeof FAULTS)[P][number]}` }[Pa
 export const ALL_FAULTS = (Object.keys(FAULTS) as Part[]).flatMap((part) =>
   FAULTS[part].map((kind) => `${part} ${kind}` as FaultName),
 );
+
+/** Which faults of Redis are possible where. */
+const REDIS_FAULTS: Readonly<Record<RedisKind, readonly FaultName[]>> = {
+  single: ['redis restart', 'redis pause', 'redis older', 'redis empty', 'redis cut', 'redis lost-hints'],
+  sentinel: ['redis fail-over'],
+  cluster: ['redis fail-over', 'redis slots-moved'],
+};
+
+/** Whether such a Redis can have this fault; the faults of all else do not depend on it. */
+export function isPossible(fault: FaultName, redis: RedisKind): boolean {
+  return !fault.startsWith('redis ') || REDIS_FAULTS[redis].includes(fault);
+}
 
 export interface PlannedFault {
   readonly name: FaultName;
@@ -67,7 +81,8 @@ export interface Plan {
 export interface PlanOptions {
   readonly seed: number;
   readonly lastsMs: number;
-  /** All there are, unless it says otherwise. */
+  readonly redis?: RedisKind;
+  /** All that are possible with this Redis, unless it says otherwise. */
   readonly faults?: readonly FaultName[];
   /** Job sets that live at the same time, about. */
   readonly jobSets?: number;
@@ -89,6 +104,7 @@ const LASTS: Readonly<Partial<Record<FaultName, readonly [number, number]>>> = {
   'redis pause': [500, 6_000],
   'redis older': [1_000, 5_000],
   'redis cut': [500, 5_000],
+  'redis fail-over': [5_000, 10_000],
   'armada refusing': [500, 6_000],
   'armada silent': [1_000, 12_000],
   'armada errors': [500, 6_000],
@@ -99,7 +115,9 @@ const LASTS: Readonly<Partial<Record<FaultName, readonly [number, number]>>> = {
 };
 
 /** Everything that a run does, from the seed alone. */
-export function planOf({ seed, lastsMs, faults = ALL_FAULTS, jobSets = 12 }: PlanOptions): Plan {
+export function planOf(options: PlanOptions): Plan {
+  const { seed, lastsMs, redis = 'single', jobSets = 12 } = options;
+  const faults = options.faults ?? ALL_FAULTS.filter((fault) => isPossible(fault, redis));
   const random = seededRandom(seed);
   const planned: PlannedJobSet[] = [];
   const steps: PlannedStep[] = [];

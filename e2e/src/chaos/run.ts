@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JobState as ApiState } from '@ajs/contracts/api/submit';
-import { RedisJobLister } from '@ajs/job-store';
+import { RedisJobLister, createRedisClient } from '@ajs/job-store';
 import { eventually, knownJob, seededRandom, type KnownJob } from '@ajs/testing';
-import { Redis } from 'ioredis';
 import { BOUNDS, type Bounds } from './check-answers.js';
 import { befall } from './faults.js';
 import { groupBy } from './group-by.js';
 import type { History, Trouble, Unpolled } from './history.js';
+import { isLost } from './lost-jobs.js';
 import type { Plan, PlannedJobSet } from './plan.js';
 import { Pollers, now, type PolledJob } from './pollers.js';
 import { Stage, type StageOptions } from './stage.js';
@@ -71,7 +71,7 @@ class Run {
     return {
       truth: this.truth.jobs(),
       answers: this.pollers.answers,
-      writes: this.stage.watch.changes,
+      writes: this.stage.writes,
       troubles: this.troubles,
       processes: this.stage.processes(),
       unpolled,
@@ -128,7 +128,7 @@ class Run {
     const unpolled = this.plan.jobSets.filter(
       ({ polled, key }) => polled === 'at-both-ends' && known.has(key.jobSetId),
     );
-    const redis = new Redis(this.stage.redis.url);
+    const redis = createRedisClient(this.stage.redis.target, 'writer', () => undefined);
     const lister = new RedisJobLister(redis);
     const look = async (): Promise<Unpolled[]> => {
       const found: Unpolled[] = [];
@@ -160,7 +160,7 @@ class Run {
     const poll = async (): Promise<void> => {
       for (let job = left.pop(); job !== undefined; job = left.pop()) {
         const state = job.stages.at(-1)?.state;
-        if (state === undefined || !isEnd(state)) continue;
+        if (state === undefined || !isEnd(state) || isLost(job, this.troubles)) continue;
         for (;;) {
           const told = (await this.pollers.poll(job, 'legacy'))?.told;
           if ((told?.kind === 'state' && told.word === wordOf(state, 'legacy')) || now() > until) break;

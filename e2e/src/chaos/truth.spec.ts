@@ -41,7 +41,19 @@ describe('the truth', () => {
       'PENDING',
       'RUNNING',
     ]);
-    expect(truth.length(KEY)).toBe(4);
+  });
+
+  it('knows of which jobs Armada has forgotten something, and since when', () => {
+    const truth = new Truth();
+    const other = { ...REF, jobId: '01m85vrgp7whz55kx8f0000002' };
+    truth.append(KEY, jobEvents.running(REF, JOB), 1);
+    truth.append(KEY, jobEvents.running(other, JOB), 2);
+    truth.forget(KEY, 1, 10);
+    truth.forget(KEY, 1, 20);
+    expect(truth.jobs().map(({ jobId, forgottenAt }) => [jobId, forgottenAt])).toEqual([
+      [REF.jobId, 10],
+      [other.jobId, undefined],
+    ]);
   });
 
   it('is what the fold makes of the same lives', () => {

@@ -16,6 +16,7 @@ interface Life {
 export class Truth {
   private readonly lives = new Map<string, Life & { readonly key: JobSetKey }>();
   private readonly messages = new Map<string, EventMessage[]>();
+  private readonly forgotten = new Map<string, number>();
 
   /** Armada has these messages now, the newest of the job set. */
   append(key: JobSetKey, messages: readonly EventMessage[], at: number): void {
@@ -31,6 +32,18 @@ export class Truth {
     this.append(key, this.logOf(key).slice(-count), at);
   }
 
+  /** Armada has the oldest messages of a job set, up to a position, no more. */
+  forget(key: JobSetKey, position: number, at: number): void {
+    const { queue, jobSetId } = key;
+    for (const [jobId, life] of this.lives) {
+      const [first] = life.stages;
+      const isOfSet = life.key.queue === queue && life.key.jobSetId === jobSetId;
+      if (isOfSet && first !== undefined && first.position <= position && !this.forgotten.has(jobId)) {
+        this.forgotten.set(jobId, at);
+      }
+    }
+  }
+
   /** Job sets in which something happened. */
   jobSets(): JobSetKey[] {
     return Array.from(this.messages.keys(), (name) => {
@@ -39,17 +52,15 @@ export class Truth {
     });
   }
 
-  /** How many messages of a job set there are. */
-  length(key: JobSetKey): number {
-    return this.logOf(key).length;
-  }
-
   state(jobId: string): JobState | undefined {
     return this.lives.get(jobId)?.stages.at(-1)?.state;
   }
 
   jobs(): TrueJob[] {
-    return Array.from(this.lives, ([jobId, { key, stages }]) => ({ key, jobId, stages }));
+    return Array.from(this.lives, ([jobId, { key, stages }]) => {
+      const forgottenAt = this.forgotten.get(jobId);
+      return { key, jobId, stages, ...(forgottenAt !== undefined && { forgottenAt }) };
+    });
   }
 
   private logOf({ queue, jobSetId }: JobSetKey): EventMessage[] {

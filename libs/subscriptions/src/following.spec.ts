@@ -430,22 +430,35 @@ describe('interest', () => {
     );
   }, 30_000);
 
-  it('in what is asked about already is never refused', async () => {
+  it('in what is asked about already is never refused, and kept, whoever asked about too much', async () => {
     const demand = new Demand(redis);
     for (let n = 0; n < 50; n++) await demand.note(jobSet(n));
     const interest = new Interest({
       demand,
       life: new RedisJobSetLife(redis, 1_000),
       workQueue: workQueue(),
-      mostDemanded: 1,
+      mostDemanded: 1_000,
       mostNewPerCaller: 1,
       refused: ignore,
       onError: ignore,
     });
-    for (let n = 0; n < 50; n++) {
-      interest.note(jobSet(n), undefined, () => 'caller');
+    const note = async (from: number, to: number): Promise<(string | undefined)[]> => {
+      const keys = Array.from({ length: to - from }, (_, i) => jobSet(from + i));
+      for (const key of keys) interest.note(key, undefined, () => 'caller');
       await interest.settled();
-      expect(interest.refusal(jobSetTag(jobSet(n)))).toBeUndefined();
-    }
+      return keys.map((key) => interest.refusal(jobSetTag(key)));
+    };
+    expect(await note(100, 103)).toEqual([undefined, ...Array<unknown>(2).fill(expect.any(String))]);
+    const lastInterest = async (): Promise<number> => {
+      for await (const page of demand.all()) {
+        const of49 = page.find(({ key }) => key.jobSetId === jobSet(49).jobSetId);
+        if (of49 !== undefined) return of49.lastInterestAt;
+      }
+      return NaN;
+    };
+    const before = await lastInterest();
+    await eventually('a moment has passed', async () => ((await demand.age(jobSet(49))) ?? 0) > 10);
+    expect(await note(0, 50)).toEqual(Array(50).fill(undefined));
+    expect(await lastInterest()).toBeGreaterThan(before);
   }, 30_000);
 });

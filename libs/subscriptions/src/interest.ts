@@ -28,6 +28,8 @@ export interface InterestOptions {
 interface Pending {
   readonly key: JobSetKey;
   readonly caller: string | undefined;
+  /** The caller may bring in what nobody asked about before. */
+  readonly mayBeNew: boolean;
 }
 
 interface Refusal {
@@ -63,15 +65,10 @@ export class Interest {
       return;
     }
     const who = caller?.();
-    if (who !== undefined && !this.newcomers.take(who)) {
-      const { most } = this.newcomers;
-      this.refuse(
-        tag,
-        `you asked about more than ${most} new job sets in ten minutes (MAX_NEW_JOB_SETS_PER_CALLER)`,
-      );
-      return;
-    }
-    this.pending.set(tag, { key, caller: who });
+    const mayBeNew = who === undefined || this.newcomers.take(who);
+    // Said at once, and taken back where it turns out that the job set is no new one.
+    if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newcomers.most));
+    this.pending.set(tag, { key, caller: who, mayBeNew });
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
   }
 
@@ -101,9 +98,9 @@ export class Interest {
         await this.write(batch);
       } catch (error) {
         // The next poll notes it again.
-        for (const [tag, { caller }] of batch) {
+        for (const [tag, { caller, mayBeNew }] of batch) {
           this.notedAt.delete(tag);
-          if (caller !== undefined) this.newcomers.giveBack(caller);
+          if (caller !== undefined && mayBeNew) this.newcomers.giveBack(caller);
         }
         this.options.onError(error as Error);
       }
@@ -112,14 +109,20 @@ export class Interest {
 
   private async write(batch: readonly (readonly [tag: string, pending: Pending])[]): Promise<void> {
     const { demand, life, workQueue, mostDemanded } = this.options;
-    const noted = await Promise.all(batch.map(([, { key }]) => demand.note(key, mostDemanded)));
+    const noted = await Promise.all(
+      batch.map(([, { key, mayBeNew }]) => demand.note(key, mayBeNew ? mostDemanded : 0)),
+    );
     const wanted: JobSetKey[] = [];
     const quiet: JobSetKey[] = [];
-    for (const [i, [tag, { key, caller }]] of batch.entries()) {
-      if (noted[i] !== 'new' && caller !== undefined) this.newcomers.giveBack(caller);
+    for (const [i, [tag, { key, caller, mayBeNew }]] of batch.entries()) {
+      if (noted[i] === 'refused') {
+        this.refuse(tag, mayBeNew ? tooManyDemanded(mostDemanded) : tooManyNew(this.newcomers.most));
+      } else {
+        wanted.push(key);
+        if (!mayBeNew) this.refusals.delete(tag);
+      }
       if (noted[i] === 'quiet') quiet.push(key);
-      if (noted[i] !== 'refused') wanted.push(key);
-      else this.refuse(tag, `${mostDemanded} job sets are asked about already (MAX_DEMANDED_JOB_SETS)`);
+      if (noted[i] !== 'new' && caller !== undefined && mayBeNew) this.newcomers.giveBack(caller);
     }
     // After the demand, so that whoever takes the turn finds it wanted.
     await Promise.all([
@@ -130,10 +133,19 @@ export class Interest {
   }
 
   private refuse(tag: string, why: string): void {
+    this.setRefusal(tag, why);
+    this.options.refused();
+  }
+
+  private setRefusal(tag: string, why: string): void {
     this.refusals.set(tag, {
       reason: `the job set is not followed: ${why}`,
       until: performance.now() + NOTE_EVERY_MS,
     });
-    this.options.refused();
   }
 }
+
+const tooManyNew = (most: number): string =>
+  `you asked about more than ${most} new job sets in ten minutes (MAX_NEW_JOB_SETS_PER_CALLER)`;
+const tooManyDemanded = (most: number): string =>
+  `${most} job sets are asked about already (MAX_DEMANDED_JOB_SETS)`;

@@ -8,17 +8,19 @@ const MASTERS = 3;
 export interface RedisClusterOptions {
   /** Replicas of each master. */
   readonly replicas?: number;
+  /** Of each server. */
+  readonly args?: readonly string[];
 }
 
 /** A private Redis Cluster of three masters on this machine. */
 export class RedisClusterServers {
   private constructor(readonly servers: readonly RedisServer[]) {}
 
-  static async start({ replicas = 0 }: RedisClusterOptions = {}): Promise<RedisClusterServers> {
+  static async start({ replicas = 0, args = [] }: RedisClusterOptions = {}): Promise<RedisClusterServers> {
     const size = MASTERS * (1 + replicas);
     const servers = await Promise.all(
       Array.from({ length: size }, () =>
-        RedisServer.start(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']),
+        RedisServer.start(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', ...args]),
       ),
     );
     const clients = servers.map(({ url }) => new Redis(url));

@@ -9,13 +9,15 @@ const DOWN_AFTER_MS = 1_000;
 /** A private master, its replica and three sentinels on this machine, which make the replica the master within some seconds. */
 export class RedisSentinelServers {
   private constructor(
-    private readonly servers: readonly RedisServer[],
+    /** The master and its replica, whichever is which by now. */
+    readonly servers: readonly RedisServer[],
     readonly sentinels: readonly RedisServer[],
   ) {}
 
-  static async start(): Promise<RedisSentinelServers> {
-    const master = await RedisServer.start();
-    const replica = await RedisServer.start(['--replicaof', `127.0.0.1 ${master.port}`]);
+  /** @param args of the master and its replica */
+  static async start(args: readonly string[] = []): Promise<RedisSentinelServers> {
+    const master = await RedisServer.start(args);
+    const replica = await RedisServer.start(['--replicaof', `127.0.0.1 ${master.port}`, ...args]);
     await told(replica, async (client) =>
       eventually('the replica follows', async () =>
         (await client.info('replication')).includes('master_link_status:up'),

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  JobServiceResponse_State,
+  JobServiceService,
+  type JobServiceResponse,
+} from '@ajs/contracts/jobservice/jobservice';
+import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
+import { FakeArmada, eventually, jobEvents, unary } from '@ajs/testing';
+import { Client, credentials } from '@grpc/grpc-js';
+import { startApp } from './child.js';
+import { QUEUE, jobSetOf } from './fake-events.js';
+import { quantile, thousands, type Figure } from './figure.js';
+import { jobIdOf } from './jobs.js';
+import { peakResidentKib } from './memory.js';
+import { startStore } from './store.js';
+
+const AT_ONCE = 500;
+const NEIGHBOUR_EVERY_MS = 20;
+/** At the default settings: what one caller may bring in, a work-queue job each, and as much again for the demand and the rest. */
+const AIM_KEYS = 40_000;
+const AIM_REDIS_MB = 64;
+const AIM_GROWTH = 1.5;
+
+/** A caller polls job sets that do not exist, each once, at the default settings; another polls a job that runs. */
+export async function benchCareless(quick: boolean): Promise<Figure[]> {
+  const polls = quick ? 50_000 : 1_000_000;
+  const store = await startStore();
+  const armada = new FakeArmada();
+  armada.state.queues.add(QUEUE);
+  const known = { ...jobSetOf(0), jobId: jobIdOf(0) };
+  const job = { namespace: 'default', annotations: {} };
+  armada.state.openLog(QUEUE, known.jobSetId).append(jobEvents.running(known, job));
+  const env = { REDIS_URL: store.server.url, ARMADA_URL: await armada.listen('127.0.0.1:0') };
+  const [query, ingester] = await Promise.all([startApp('query', env), startApp('ingester', env)]);
+  const [careless, neighbour] = [1, 2].map(
+    (caller) =>
+      // A connection of its own each; the user agent keeps the channels apart.
+      new Client(`127.0.0.1:${Number(query.told['grpcPort'])}`, credentials.createInsecure(), {
+        'grpc.primary_user_agent': `caller-${caller}`,
+      }),
+  );
+  if (careless === undefined || neighbour === undefined) throw new Error('there are two callers');
+  const poll = async (client: Client, request: typeof known): Promise<JobServiceResponse> =>
+    (await unary(client, JobServiceService.getJobStatus, request)).answer;
+  try {
+    await eventually(
+      'the known job runs',
+      async () => (await poll(neighbour, known)).state === JobServiceResponse_State.RUNNING,
+    );
+    const latencies: number[] = [];
+    let wrong = 0;
+    let sent = 0;
+    let refused = 0;
+    let peakEarly = 0;
+    const worker = async (): Promise<void> => {
+      while (sent < polls) {
+        const n = ++sent;
+        if (n === polls / 10) peakEarly = peakResidentKib(query.child.pid);
+        const { error } = await poll(careless, { queue: QUEUE, jobSetId: `made-up-${n}`, jobId: 'x' });
+        if (error.includes('MAX_NEW_JOB_SETS_PER_CALLER')) refused++;
+      }
+    };
+    const began = performance.now();
+    const workers = Promise.all(Array.from({ length: AT_ONCE }, worker));
+    while (sent < polls) {
+      const asked = performance.now();
+      if ((await poll(neighbour, known)).state !== JobServiceResponse_State.RUNNING) wrong++;
+      latencies.push(performance.now() - asked);
+      await sleep(NEIGHBOUR_EVERY_MS);
+    }
+    await workers;
+    const took = performance.now() - began;
+    const keys = await store.redis.dbsize();
+    const info = await store.redis.info('memory');
+    const redisMb = Number(/^used_memory_peak:(\d+)/m.exec(info)?.[1]) / 1e6;
+    const turns = await store.redis.zcard(`${WORK_QUEUE_PREFIX}:follow:delayed`);
+    const growth = peakResidentKib(query.child.pid) / peakEarly;
+    return [
+      {
+        what: `polls of ${thousands(polls)} job sets that do not exist, by one caller: most memory of Redis`,
+        measured: `${redisMb.toFixed(1)} MB`,
+        aim: `${AIM_REDIS_MB} MB at most`,
+        met: redisMb <= AIM_REDIS_MB,
+      },
+      {
+        what: 'keys in Redis, and turns in the work queue, afterwards',
+        measured: `${thousands(keys)}, ${thousands(turns)}`,
+        aim: `${thousands(AIM_KEYS)} keys at most`,
+        met: keys <= AIM_KEYS,
+      },
+      {
+        what: 'of these polls: refused with the reason (MAX_NEW_JOB_SETS_PER_CALLER)',
+        measured: `${thousands(refused)} at ${thousands((polls * 1_000) / took)}/s`,
+        aim: '',
+      },
+      {
+        what: 'most memory of the query, against a tenth of these polls',
+        measured: `${(peakResidentKib(query.child.pid) / 1_024).toFixed(0)} MiB, ${growth.toFixed(2)} times`,
+        aim: `${AIM_GROWTH} times at most`,
+        met: growth <= AIM_GROWTH,
+      },
+      {
+        what: 'meanwhile, polls of a job that runs, by another caller: wrong or refused',
+        measured: `${wrong} of ${thousands(latencies.length)}; p50 ${quantile(latencies, 0.5).toFixed(0)} ms, p99 ${quantile(latencies, 0.99).toFixed(0)} ms`,
+        aim: 'none',
+        met: wrong === 0,
+      },
+    ];
+  } finally {
+    careless.close();
+    neighbour.close();
+    await query.child.stop();
+    await ingester.child.stop();
+    armada.stop();
+    await store.stop();
+  }
+}

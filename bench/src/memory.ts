@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+
+/** Memory that a process has in RAM now, in KiB. Linux only. */
+export function residentKib(pid: number): number {
+  return ofStatus(pid, 'VmRSS');
+}
+
+/** The most that it ever had, in KiB. Linux only. */
+export function peakResidentKib(pid: number): number {
+  return ofStatus(pid, 'VmHWM');
+}
+
+function ofStatus(pid: number, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
+}

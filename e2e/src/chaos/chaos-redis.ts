@@ -1,0 +1,130 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobSetKey } from '@ajs/job-state';
+import type { RedisTarget } from '@ajs/job-store';
+import { WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
+import { RedisClusterServers, RedisSentinelServers, RedisServer, eventually } from '@ajs/testing';
+import { Redis } from 'ioredis';
+
+/** One Redis whose disk is at hand; a master, a replica and sentinels; three masters with a replica each. */
+export const REDIS_KINDS = ['single', 'sentinel', 'cluster'] as const;
+export type RedisKind = (typeof REDIS_KINDS)[number];
+
+/** Where Redis keeps its append-only files, in its folder. */
+const AOF = 'appendonlydir';
+/** Acknowledged is on disk: only what a fault takes away is lost. */
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
+const HEALED_WITHIN_MS = 60_000;
+
+/** One Redis, which can come back with less than it had. */
+export class SingleRedis {
+  private constructor(
+    readonly server: RedisServer,
+    private readonly disk: string,
+  ) {}
+
+  static async start(): Promise<SingleRedis> {
+    const disk = await mkdtemp(join(tmpdir(), 'armada-job-service-chaos-'));
+    return new SingleRedis(await RedisServer.start([...DURABLE, '--dir', disk]), disk);
+  }
+
+  get target(): RedisTarget {
+    return { kind: 'single', url: this.server.url };
+  }
+
+  /** Keeps what is on the disk now, for {@link bringBack}. */
+  async keepDisk(): Promise<void> {
+    await rm(this.keptDisk, { recursive: true, force: true });
+    await cp(join(this.disk, AOF), this.keptDisk, { recursive: true });
+  }
+
+  /** After its end: it starts with all that it had acknowledged, with what was kept before, or with nothing. */
+  async bringBack(having: 'all' | 'kept' | 'nothing'): Promise<void> {
+    if (having !== 'all') await rm(join(this.disk, AOF), { recursive: true, force: true });
+    if (having === 'kept') await cp(this.keptDisk, join(this.disk, AOF), { recursive: true });
+    await this.server.restart();
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop();
+    await rm(this.disk, { recursive: true, force: true });
+  }
+
+  private get keptDisk(): string {
+    return join(this.disk, 'kept');
+  }
+}
+
+/** A Redis of several servers, where a replica becomes the master when a master is lost. */
+export class ReplicatedRedis {
+  private constructor(private readonly servers: RedisClusterServers | RedisSentinelServers) {}
+
+  static async start(kind: 'sentinel' | 'cluster'): Promise<ReplicatedRedis> {
+    return new ReplicatedRedis(
+      kind === 'cluster'
+        ? await RedisClusterServers.start({ replicas: 1, args: DURABLE })
+        : await RedisSentinelServers.start(DURABLE),
+    );
+  }
+
+  get url(): string {
+    return this.servers.url;
+  }
+
+  get target(): RedisTarget {
+    const nodesOf = (servers: readonly RedisServer[]) =>
+      servers.map(({ port }) => ({ host: '127.0.0.1', port }));
+    return this.servers instanceof RedisClusterServers
+      ? { kind: 'cluster', nodes: nodesOf(this.servers.servers), tls: false }
+      : {
+          kind: 'sentinel',
+          sentinels: nodesOf(this.servers.sentinels),
+          name: this.servers.masterName,
+          tls: false,
+        };
+  }
+
+  /** Kills the master that has a job set, or the work queue, and starts it again after a while; resolves when all is whole again. */
+  async failOver(of: JobSetKey | 'work-queue', awayMs: number): Promise<void> {
+    const key = of === 'work-queue' ? WORK_QUEUE_PREFIX : metaOf(of);
+    const { servers } = this;
+    const master = await (servers instanceof RedisClusterServers ? servers.masterOf(key) : servers.master());
+    await master.kill();
+    await sleep(awayMs);
+    await master.restart();
+    await eventually('every server has its part again', () => this.isWhole(), HEALED_WITHIN_MS);
+  }
+
+  /** Moves the slot of a job set to another master of the cluster. */
+  async moveSlot(of: JobSetKey): Promise<void> {
+    if (!(this.servers instanceof RedisClusterServers)) throw new Error('only a cluster has slots');
+    await this.servers.move(metaOf(of), () => Promise.resolve());
+  }
+
+  async stop(): Promise<void> {
+    await this.servers.stop();
+  }
+
+  private async isWhole(): Promise<boolean> {
+    const told = await Promise.all(this.servers.servers.map(replicationOf));
+    const isPart = (info: string): boolean =>
+      info.includes('role:master')
+        ? /connected_slaves:[1-9]/.test(info)
+        : info.includes('master_link_status:up');
+    return told.every(isPart);
+  }
+}
+
+async function replicationOf({ url }: RedisServer): Promise<string> {
+  const client = new Redis(url);
+  client.on('error', () => undefined);
+  try {
+    return await client.info('replication');
+  } finally {
+    client.disconnect();
+  }
+}
+
+const metaOf = (jobSet: JobSetKey): string => formatKey({ kind: 'meta', jobSet });

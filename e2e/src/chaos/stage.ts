@@ -101,9 +101,8 @@ export class Stage {
     clearInterval(this.sampling);
     this.watch?.stop();
     await Promise.all(this.slots.map((slot) => slot.kill()));
-    await Promise.all(
-      [this.armadaGate, ...this.slots.map(({ redis }) => redis)].map((gate) => gate?.close()),
-    );
+    await this.armadaGate.close();
+    for (const { redis } of this.slots) await redis?.close();
     this.armada.stop();
     await this.redis.stop();
   }

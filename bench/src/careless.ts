@@ -16,8 +16,8 @@ import { startStore } from './store.js';
 
 const AT_ONCE = 500;
 const NEIGHBOUR_EVERY_MS = 20;
-/** At the default settings: what one caller may bring in, a work-queue job each, and as much again for the demand and the rest. */
-const AIM_KEYS = 40_000;
+/** A work-queue job and its meta, and what BullMQ has beside. */
+const AIM_KEYS = 4;
 const AIM_REDIS_MB = 64;
 const AIM_GROWTH = 1.5;
 
@@ -74,6 +74,7 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
     const info = await store.redis.info('memory');
     const redisMb = Number(/^used_memory_peak:(\d+)/m.exec(info)?.[1]) / 1e6;
     const turns = await store.redis.zcard(`${WORK_QUEUE_PREFIX}:follow:delayed`);
+    const letIn = polls - refused;
     const growth = peakResidentKib(query.child.pid) / peakEarly;
     return [
       {
@@ -83,14 +84,14 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
         met: redisMb <= AIM_REDIS_MB,
       },
       {
-        what: 'keys in Redis, and turns in the work queue, afterwards',
-        measured: `${thousands(keys)}, ${thousands(turns)}`,
-        aim: `${thousands(AIM_KEYS)} keys at most`,
-        met: keys <= AIM_KEYS,
+        what: 'keys in Redis afterwards, and turns in the work queue, of each job set that was let in',
+        measured: `${(keys / letIn).toFixed(1)}, ${(turns / letIn).toFixed(1)}`,
+        aim: `${AIM_KEYS} keys at most`,
+        met: keys <= AIM_KEYS * letIn,
       },
       {
-        what: 'of these polls: refused with the reason (MAX_NEW_JOB_SETS_PER_CALLER)',
-        measured: `${thousands(refused)} at ${thousands((polls * 1_000) / took)}/s`,
+        what: 'of these polls: let in; refused with the reason (MAX_NEW_JOB_SETS_PER_CALLER)',
+        measured: `${thousands(letIn)}; ${thousands(refused)}, in ${(took / 1_000).toFixed(0)} s`,
         aim: '',
       },
       {

@@ -1,9 +1,8 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
-import { unary } from '@ajs/testing';
-import { Client, credentials } from '@grpc/grpc-js';
 import { tell } from './armada.js';
+import { BareClient } from './bare-client.js';
 import { ENDS_AFTER_MS, type Schedule, jobOf, jobSetOf } from './schedule.js';
 
 const TICK_MS = 5;
@@ -28,7 +27,7 @@ interface Told {
 
 /** Polls jobs of the schedule at a steady rate, whatever the answers do. Prints what became of them every second. */
 export function runPollers(schedule: Schedule, pollsPerSecond: number, targets: readonly string[]): void {
-  const clients = targets.map((target) => new Client(target, credentials.createInsecure()));
+  const clients = targets.map((target) => new BareClient(target));
   const told: Told = { polls: 0, errors: 0, late: 0, lastError: '' };
   let latencies: number[] = [];
   let inFlight = 0;
@@ -46,14 +45,13 @@ export function runPollers(schedule: Schedule, pollsPerSecond: number, targets: 
     const began = performance.now();
     inFlight++;
     try {
-      const options = { deadline: now + DEADLINE_MS };
       let ended: boolean;
       if (n % API_JOBS_EVERY === 0) {
-        const { answer } = await unary(client, JobsService.getJobStatus, { jobIds: [jobId] }, options);
+        const answer = await client.call(JobsService.getJobStatus, { jobIds: [jobId] }, DEADLINE_MS);
         ended = answer.jobStates[jobId] === JobState.SUCCEEDED;
       } else {
         const request = { ...jobSetOf(set), jobId };
-        const { answer } = await unary(client, JobServiceService.getJobStatus, request, options);
+        const answer = await client.call(JobServiceService.getJobStatus, request, DEADLINE_MS);
         if (answer.state === JobServiceResponse_State.CONNECTION_ERR) throw new Error(answer.error);
         ended = answer.state === JobServiceResponse_State.SUCCEEDED;
       }

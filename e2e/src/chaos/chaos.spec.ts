@@ -12,10 +12,14 @@ async function chaos(...args: readonly string[]): Promise<{ readonly exit: Exit;
   return { exit, output: running.output };
 }
 
-it(
-  'a short run through everything keeps every promise',
-  async () => {
-    const { exit, output } = await chaos('--minutes', '0.4', '--seed', '20');
+it.each([
+  ['single', '0.4', '20'],
+  ['cluster', '0.3', '21'],
+  ['sentinel', '0.3', '22'],
+])(
+  'a short run through everything keeps every promise; Redis: %s',
+  async (redis, minutes, seed) => {
+    const { exit, output } = await chaos('--minutes', minutes, '--seed', seed, '--redis', redis);
     expect(output).toContain('every promise was kept');
     expect(exit).toBe(0);
   },

@@ -36,7 +36,8 @@ export function report(run: SoakRun, columns: readonly Column[]): { text: string
 queries, a Redis and a fake Armada, each a process of its own, on one machine with the load generator. A hundred job sets are busy at
 any moment; one begins and one ends every 1.2 s. Each lives for 2 minutes, is followed for half a minute after its last poll and
 deleted 2 minutes after it, so that what is deleted keeps pace with what comes. One poll of five is of \`api.Jobs\`, the others are
-legacy polls.
+legacy polls. Their latency is what the load generator sees, on cores that all of these processes share: where they are busy, it is
+how long polls wait for a core.
 
 ## This run
 

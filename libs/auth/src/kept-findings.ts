@@ -1,9 +1,9 @@
 import { BoundedCache } from '@ajs/job-store';
 import type { Clock } from './clock.js';
 
-interface Kept<V> {
+export interface Kept<V> {
   readonly value: V;
-  /** By the monotonic clock. Milliseconds. */
+  /** When its time is over, by the monotonic clock. Milliseconds. */
   readonly until: number;
 }
 
@@ -26,10 +26,15 @@ export class KeptFindings<V> {
   }
 
   get(key: string): V | undefined {
+    return this.find(key)?.value;
+  }
+
+  /** As {@link get}, with the end of its time. */
+  find(key: string): Kept<V> | undefined {
     const now = this.clock.monotonic();
     for (const findings of [this.good, this.bad]) {
       const kept = findings.get(key);
-      if (kept !== undefined && kept.until > now) return kept.value;
+      if (kept !== undefined && kept.until > now) return kept;
     }
     return undefined;
   }

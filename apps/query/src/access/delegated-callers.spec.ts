@@ -12,6 +12,8 @@ const EVENTS = '/api.Event/GetJobSetEvents';
 const HEALTH = '/api.Event/Health';
 const TTL_MS = 60_000;
 const REFUSAL_MS = 5_000;
+/** So long before its end a yes is asked for anew. */
+const AHEAD_MS = 15_000;
 
 let server: RedisServer;
 let redis: RedisClient;
@@ -111,20 +113,76 @@ describe('a verdict', () => {
   });
 
   it.each([
-    ['yes', 'hers', TTL_MS],
-    ['no', 'his', REFUSAL_MS],
-    ['no-queue', 'nope', 2_000],
-  ])('%s is believed for its time and then asked for again', async (verdict, queue, forMs) => {
+    ['yes', 'hers', TTL_MS, AHEAD_MS],
+    ['no', 'his', REFUSAL_MS, 1],
+    ['no-queue', 'nope', 2_000, 1],
+  ])('%s is believed for its time and then asked for again', async (verdict, queue, forMs, lastMs) => {
     const one = replica();
     expect(await ask(one, ALICE, queue)).toBe(verdict);
-    now += forMs - 1;
+    now += forMs - lastMs;
     expect(await ask(one, ALICE, queue)).toBe(verdict);
     expect(asked()).toBe(1);
     armada.state.queues.letWatch('hers', {});
     armada.state.queues.letWatch('his', { users: ['alice'] });
     armada.state.queues.letWatch('nope', { users: ['alice'] });
-    now += 1;
+    now += lastMs;
     expect(await ask(one, ALICE, queue)).toBe(verdict === 'yes' ? 'no' : 'yes');
+  });
+
+  it.each([
+    ['here', ''],
+    ['in Redis', SECRET],
+  ])(
+    'yes, kept %s, is asked for anew before its time is over, and nobody waits for that',
+    async (_, secret) => {
+      const one = replica(secret);
+      let shared: string | undefined;
+      // Redis has a clock of its own.
+      const passInRedis = async (): Promise<void> => {
+        if (secret === '') return;
+        await eventually('it is shared', async () => {
+          shared ??= (await redis.keys('*'))[0];
+          if (shared === undefined || (await redis.pttl(shared)) < AHEAD_MS) return false;
+          return redis.pexpire(shared, AHEAD_MS - 1);
+        });
+      };
+      expect(await ask(one, ALICE, 'hers')).toBe('yes');
+      await passInRedis();
+      now += TTL_MS - AHEAD_MS + 1;
+      armada.faults.set({ hang: true });
+      for (let i = 0; i < 10; i++) expect(await ask(one, ALICE, 'hers')).toBe('yes');
+      await eventually('Armada is asked', () => asked() === 2);
+      armada.faults.set({});
+      // Asked later, answered later.
+      expect(await ask(one, BOB, 'his')).toBe('yes');
+      now += AHEAD_MS;
+      expect(await ask(one, ALICE, 'hers')).toBe('yes');
+      expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 2 });
+      armada.state.queues.letWatch('hers', {});
+      await passInRedis();
+      now += TTL_MS - 2 * AHEAD_MS + 1;
+      await eventually(
+        'a right that is gone is noticed ahead, too',
+        async () => (await ask(one, ALICE, 'hers')) === 'no',
+      );
+    },
+  );
+
+  it('yes serves for its time where asking anew fails, which is tried every 5 s', async () => {
+    const one = replica();
+    expect(await ask(one, ALICE, 'hers')).toBe('yes');
+    armada.security.hasReadQueues = false;
+    now += TTL_MS - AHEAD_MS + 1;
+    for (let tries = 1; tries <= 3; tries++, now += 4_990) {
+      expect(await ask(one, ALICE, 'hers')).toBe('yes');
+      await eventually('Armada is asked', () => armada.calls.countsOf(ALICE)[EVENTS] === 1 + tries);
+      // The last one is over when another credential has been refused an answer, too.
+      expect(await ask(one, BOB, `hers ${tries}`)).toMatch(/^unavailable/);
+      expect(await ask(one, ALICE, 'hers')).toBe('yes');
+      now += 10;
+    }
+    expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 4 });
+    expect(await ask(one, ALICE, 'hers')).toMatch(/^unavailable/);
   });
 
   it.each([

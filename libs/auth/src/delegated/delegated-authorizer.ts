@@ -2,13 +2,19 @@ import { createHash } from 'node:crypto';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { expiryOf } from '../shown-credential.js';
 import { Checks } from '../checks.js';
+import { BoundedCache } from '@ajs/job-store';
 import { type Clock } from '../clock.js';
-import { KeptFindings } from '../kept-findings.js';
+import { KeptFindings, type Kept } from '../kept-findings.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
 import type { SharedVerdicts } from './shared-verdicts.js';
 
 /** A queue that Armada does not know may be there a moment later. Milliseconds. */
 const NO_QUEUE_MS = 2_000;
+/** A yes with less than this part of its time left is asked for anew aside, so that nobody waits for a slow Armada. */
+const AHEAD = 1 / 4;
+/** Where that settles nothing it is tried again after so long. Milliseconds. */
+const AHEAD_AGAIN_MS = 5_000;
+const AHEAD_REMEMBERED = 10_000;
 /** A check costs Armada about a millisecond. */
 const LIMITS = { strangers: { perSecond: 100, atOnce: 50 }, known: { perSecond: 500, atOnce: 200 } };
 
@@ -31,6 +37,8 @@ export interface DelegatedOptions {
 export class DelegatedAuthorizer implements Authorizer {
   private readonly kept: KeptFindings<ArmadaVerdict>;
   private readonly checks: Checks<ArmadaVerdict>;
+  /** When a verdict was last asked for ahead of its end, by the monotonic clock. */
+  private readonly aheadAt = new BoundedCache<string, number>(AHEAD_REMEMBERED);
 
   constructor(private readonly options: DelegatedOptions) {
     this.kept = new KeptFindings(options.clock);
@@ -49,22 +57,48 @@ export class DelegatedAuthorizer implements Authorizer {
 
   private find(credential: Credential, queue: string | undefined): ArmadaVerdict | Promise<ArmadaVerdict> {
     const credentialKey = keyOf(credential, undefined);
-    const ofCredential = this.kept.get(credentialKey);
-    if (ofCredential === 'bad-credentials') return ofCredential;
+    const ofCredential = this.kept.find(credentialKey);
+    if (ofCredential?.value === 'bad-credentials') return ofCredential.value;
     const key = keyOf(credential, queue);
-    const kept = queue === undefined ? ofCredential : this.kept.get(key);
-    if (kept !== undefined) return kept;
-    return this.checks.run(key, this.kept.wasGood(credentialKey), () => this.check(credential, queue));
+    const kept = queue === undefined ? ofCredential : this.kept.find(key);
+    if (kept === undefined)
+      return this.checks.run(key, this.kept.wasGood(credentialKey), () => this.check(credential, queue));
+    if (kept.value === 'yes') this.askAhead(credential, queue, key, kept);
+    return kept.value;
   }
 
-  private async check(credential: Credential, queue: string | undefined): Promise<ArmadaVerdict> {
+  /** Asks for a verdict anew whose time is nearly over. The old one serves for its time, whatever comes of it. */
+  private askAhead(
+    credential: Credential,
+    queue: string | undefined,
+    key: string,
+    { until }: Kept<ArmadaVerdict>,
+  ): void {
+    const { verdictTtlMs, clock } = this.options;
+    const now = clock.monotonic();
+    const left = until - now;
+    const aheadMs = verdictTtlMs * AHEAD;
+    if (left >= aheadMs || now - (this.aheadAt.peek(key) ?? -Infinity) < AHEAD_AGAIN_MS) return;
+    this.aheadAt.set(key, now);
+    // The end of a token is the end of what was said of it.
+    if ((expiryOf(credential.authorization) ?? Infinity) - clock.wall() <= left) return;
+    // Whoever comes when the time is over is told why there is no other.
+    this.checks.run(key, true, () => this.check(credential, queue, aheadMs)).catch(() => undefined);
+  }
+
+  /** @param leastMs what others have found is not enough where it holds for less than this */
+  private async check(
+    credential: Credential,
+    queue: string | undefined,
+    leastMs = 0,
+  ): Promise<ArmadaVerdict> {
     const { authorization } = credential;
     const { armada, shared, redisFailed } = this.options;
     const known = await shared?.find(authorization, queue).catch((error: Error) => {
       redisFailed(error);
       return undefined;
     });
-    if (known !== undefined) {
+    if (known !== undefined && known.forMs >= leastMs) {
       this.keep(credential, queue, known.verdict, known.forMs);
       return known.verdict;
     }

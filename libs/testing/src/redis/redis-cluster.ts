@@ -66,17 +66,17 @@ export class RedisClusterServers {
   async masterOf(key: string): Promise<RedisServer> {
     return this.ask(async (client) => {
       const slot = Number(await client.call('CLUSTER', 'KEYSLOT', key));
-      const slots = (await client.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
-      const owner = slots.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
-      return this.servers.find(({ port }) => port === owner);
+      const owned = await this.owned(client);
+      return owned.find(({ first, last }) => first <= slot && slot <= last)?.by;
     });
   }
 
   /** Moves the slot of a key to another master, key by key, as `redis-cli` does; `step` is awaited after each. */
   async move(key: string, step: () => Promise<unknown>): Promise<void> {
     const source = await this.masterOf(key);
-    const target = this.servers.slice(0, MASTERS).find((server) => server !== source);
-    if (target === undefined) throw new Error('there is no other master');
+    const target = await this.ask(
+      async (client) => (await this.owned(client)).find(({ by }) => by !== undefined && by !== source)?.by,
+    );
     const [from, to] = [new Redis(source.url), new Redis(target.url)];
     try {
       const slot = Number(await from.call('CLUSTER', 'KEYSLOT', key));
@@ -99,6 +99,18 @@ export class RedisClusterServers {
 
   async stop(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop()));
+  }
+
+  /** Which slots each master has. */
+  private async owned(
+    client: Redis,
+  ): Promise<{ readonly first: number; readonly last: number; readonly by: RedisServer | undefined }[]> {
+    const slots = (await client.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+    return slots.map(([first, last, [, owner]]) => ({
+      first,
+      last,
+      by: this.servers.find(({ port }) => port === owner),
+    }));
   }
 
   private async ask<T>(question: (client: Redis) => Promise<T | undefined>): Promise<T> {

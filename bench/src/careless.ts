@@ -21,7 +21,10 @@ const AIM_KEYS = 4;
 const AIM_REDIS_MB = 64;
 const AIM_GROWTH = 1.5;
 
-/** A caller polls job sets that do not exist, each once, at the default settings; another polls a job that runs. */
+/**
+ * A client polls job sets that do not exist, each once, at the default settings; another one, which counts as the same caller since it
+ * comes from the same address, polls a job that runs.
+ */
 export async function benchCareless(quick: boolean): Promise<Figure[]> {
   const polls = quick ? 50_000 : 1_000_000;
   const store = await startStore();
@@ -32,14 +35,12 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
   armada.state.openLog(QUEUE, known.jobSetId).append(jobEvents.running(known, job));
   const env = { REDIS_URL: store.server.url, ARMADA_URL: await armada.listen('127.0.0.1:0') };
   const [query, ingester] = await Promise.all([startApp('query', env), startApp('ingester', env)]);
-  const [careless, neighbour] = [1, 2].map(
-    (caller) =>
-      // A connection of its own each; the user agent keeps the channels apart.
-      new Client(`127.0.0.1:${Number(query.told['grpcPort'])}`, credentials.createInsecure(), {
-        'grpc.primary_user_agent': `caller-${caller}`,
-      }),
-  );
-  if (careless === undefined || neighbour === undefined) throw new Error('there are two callers');
+  // Channels with the same options would share a connection.
+  const clientOf = (userAgent: string): Client =>
+    new Client(`127.0.0.1:${Number(query.told['grpcPort'])}`, credentials.createInsecure(), {
+      'grpc.primary_user_agent': userAgent,
+    });
+  const [careless, neighbour] = [clientOf('careless'), clientOf('neighbour')];
   const poll = async (client: Client, request: typeof known): Promise<JobServiceResponse> =>
     (await unary(client, JobServiceService.getJobStatus, request)).answer;
   try {
@@ -78,7 +79,7 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
     const growth = peakResidentKib(query.child.pid) / peakEarly;
     return [
       {
-        what: `polls of ${thousands(polls)} job sets that do not exist, by one caller: most memory of Redis`,
+        what: `polls of ${thousands(polls)} job sets that do not exist, by one client: most memory of Redis`,
         measured: `${redisMb.toFixed(1)} MB`,
         aim: `${AIM_REDIS_MB} MB at most`,
         met: redisMb <= AIM_REDIS_MB,
@@ -101,7 +102,7 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
         met: growth <= AIM_GROWTH,
       },
       {
-        what: 'meanwhile, polls of a job that runs, by another caller: wrong or refused',
+        what: 'meanwhile, polls of a job that runs, by another client: wrong or refused',
         measured: `${wrong} of ${thousands(latencies.length)}; p50 ${quantile(latencies, 0.5).toFixed(0)} ms, p99 ${quantile(latencies, 0.99).toFixed(0)} ms`,
         aim: 'none',
         met: wrong === 0,

@@ -30,8 +30,12 @@ export class SingleRedis {
     return new SingleRedis(await RedisServer.start([...DURABLE, '--dir', disk]), disk);
   }
 
+  get url(): string {
+    return this.server.url;
+  }
+
   get target(): RedisTarget {
-    return { kind: 'single', url: this.server.url };
+    return { kind: 'single', url: this.url };
   }
 
   /** Keeps what is on the disk now, for {@link bringBack}. */

@@ -44,7 +44,7 @@ export class Stage {
     const slot = async (app: 'ingester' | 'query', n: number): Promise<AppSlot> => {
       const gate = redis instanceof SingleRedis ? await TcpGate.to(redis.server.port) : undefined;
       return new AppSlot(`${app} ${n}`, gate, scripts[app], {
-        REDIS_URL: redis instanceof ReplicatedRedis ? redis.url : `redis://${gate?.address}`,
+        REDIS_URL: gate === undefined ? redis.url : `redis://${gate.address}`,
         ARMADA_URL: armadaGate.address,
         AUTH_MODE: 'anonymous',
         QUERY_GRPC_ADDRESS: '127.0.0.1:0',

@@ -27,6 +27,7 @@ export interface InterestOptions {
 
 interface Pending {
   readonly key: JobSetKey;
+  /** Whose allowance of new job sets it took from, if anybody's: it is given back where it was not needed. */
   readonly caller: string | undefined;
   /** The caller may bring in what nobody asked about before. */
   readonly mayBeNew: boolean;
@@ -68,7 +69,7 @@ export class Interest {
     const mayBeNew = who === undefined || this.newcomers.take(who);
     // Said at once, and taken back where it turns out that the job set is no new one.
     if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newcomers.most));
-    this.pending.set(tag, { key, caller: who, mayBeNew });
+    this.pending.set(tag, { key, caller: mayBeNew ? who : undefined, mayBeNew });
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
   }
 
@@ -98,9 +99,9 @@ export class Interest {
         await this.write(batch);
       } catch (error) {
         // The next poll notes it again.
-        for (const [tag, { caller, mayBeNew }] of batch) {
+        for (const [tag, { caller }] of batch) {
           this.notedAt.delete(tag);
-          if (caller !== undefined && mayBeNew) this.newcomers.giveBack(caller);
+          if (caller !== undefined) this.newcomers.giveBack(caller);
         }
         this.options.onError(error as Error);
       }
@@ -122,7 +123,7 @@ export class Interest {
         if (!mayBeNew) this.refusals.delete(tag);
       }
       if (noted[i] === 'quiet') quiet.push(key);
-      if (noted[i] !== 'new' && caller !== undefined && mayBeNew) this.newcomers.giveBack(caller);
+      if (noted[i] !== 'new' && caller !== undefined) this.newcomers.giveBack(caller);
     }
     // After the demand, so that whoever takes the turn finds it wanted.
     await Promise.all([

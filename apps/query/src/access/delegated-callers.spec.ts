@@ -179,6 +179,8 @@ describe('a verdict', () => {
       // The last one is over when another credential has been refused an answer, too.
       expect(await ask(one, BOB, `hers ${tries}`)).toMatch(/^unavailable/);
       expect(await ask(one, ALICE, 'hers')).toBe('yes');
+      expect(await ask(one, BOB, `his ${tries}`)).toMatch(/^unavailable/);
+      expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 1 + tries });
       now += 10;
     }
     expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 4 });

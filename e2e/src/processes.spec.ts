@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { HealthCheckResponse_ServingStatus, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
-import { eventually, unary } from '@ajs/testing';
+import { RedisServer, eventually, unary } from '@ajs/testing';
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import { Demand } from '@ajs/subscriptions';
@@ -128,6 +128,22 @@ describe('the query', () => {
       'warn AUTH_MODE is anonymous: everyone who reaches this process may read the state of every job',
     ]);
     expect(app.output).toBe('');
+  }, 30_000);
+});
+
+describe('a query that starts before Redis answers', () => {
+  it('takes calls when it has Redis, so that its first callers are not told that Redis is away', async () => {
+    const redis = await RedisServer.start();
+    try {
+      process.kill(redis.pid, 'SIGSTOP');
+      const app = run('dist/apps/query/main.js', stack.envOf({ REDIS_URL: redis.url }));
+      await app.logged('health and metrics are served');
+      process.kill(redis.pid, 'SIGCONT');
+      await app.logged('started');
+      expect(app.logs.map(({ msg }) => msg).slice(-2)).toEqual(['connected to Redis', 'started']);
+    } finally {
+      await redis.stop();
+    }
   }, 30_000);
 });
 

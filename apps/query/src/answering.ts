@@ -16,6 +16,7 @@ import {
   RedisJobSetLife,
   createRedisClient,
   isFull,
+  isReady,
   keyTtlSeconds,
   type ClientRole,
   type RedisClient,
@@ -56,6 +57,8 @@ export interface AnsweringOptions {
 }
 
 const LAST_NOTES_MS = 500;
+/** A start waits for Redis so long, and goes on without it. */
+const FIRST_CONTACT_MS = 3_000;
 /** What Armada sends to one who may watch, and asks from the far end, is nothing. Bytes. */
 const LARGEST_VERDICT_BYTES = 64 * 1024;
 
@@ -190,8 +193,9 @@ export class Answering {
     });
   }
 
-  /** Resolves to the port that gRPC listens on. */
+  /** Resolves to the port that gRPC listens on. The first callers would else be told that Redis is away, before it was asked. */
   async start(): Promise<number> {
+    await within(FIRST_CONTACT_MS, isReady(this.reader));
     return this.server.listen(this.options.settings.queryGrpcAddress);
   }
 

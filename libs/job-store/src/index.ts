@@ -20,7 +20,7 @@ export {
   type SubscriptionView,
 } from './ports.js';
 export { isFull, memoryOf, type RedisMemory } from './redis-memory.js';
-export { createRedisClient, type ClientRole, type RedisTarget } from './redis-client.js';
+export { createRedisClient, isReady, type ClientRole, type RedisTarget } from './redis-client.js';
 export { RedisJobSetLife, keyTtlSeconds } from './redis-life.js';
 export { RedisJobLearner } from './redis-learner.js';
 export { RedisJobLister } from './redis-lister.js';

@@ -72,6 +72,11 @@ export function createRedisClient(
   return client;
 }
 
+/** Resolves as soon as commands are taken, which is never while Redis is away. */
+export async function isReady(client: RedisClient): Promise<void> {
+  if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
+}
+
 function connect(target: RedisTarget, role: ClientRole): RedisClient {
   const perConnection = {
     ...(role !== 'work-queue' && { commandTimeout: TIMEOUT_MS[role] }),

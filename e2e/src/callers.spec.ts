@@ -37,7 +37,7 @@ writeFileSync(
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function start(env: Record<string, string>, redis?: RedisServer): Promise<Stack> {
-  const stack = await Stack.start({ ARMADACTL_CONFIG: armadactl, FIRST_POLL_WAIT: '5s', ...env }, redis);
+  const stack = await Stack.start({ ARMADACTL_CONFIG: armadactl, ...env }, redis);
   const { security, state } = stack.armada;
   security.rules = {
     basicUsers: {

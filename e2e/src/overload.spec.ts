@@ -13,7 +13,7 @@ describe('a query with more calls than it can work on', () => {
   let query: Awaited<ReturnType<Stack['query']>>;
 
   beforeEach(async () => {
-    stack = await Stack.start({ MAX_CALLS_AT_ONCE: '20', MAX_WAITING_CALLS: '30', FIRST_POLL_WAIT: '5s' });
+    stack = await Stack.start({ MAX_CALLS_AT_ONCE: '20', MAX_WAITING_CALLS: '30' });
     const job = knownJob({ jobId: JOB_ID, ...KEY }, {});
     stack.armada.state.move(
       job,

@@ -95,7 +95,7 @@ describe('the query', () => {
   }, 30_000);
 
   it('told to stop says NOT_SERVING first, finishes what runs, and ends with 0', async () => {
-    const { app, client, grpc } = await stack.query();
+    const { app, client, grpc } = await stack.query({ FIRST_POLL_WAIT: '2s' });
     const health = new Health(grpc, credentials.createInsecure());
     const heard: string[] = [];
     const watch = (health as unknown as { watch(request: object): NodeJS.ReadableStream }).watch({

@@ -55,6 +55,8 @@ export class Stack {
       QUERY_GRPC_ADDRESS: '127.0.0.1:0',
       QUERY_HTTP_ADDRESS: '127.0.0.1:0',
       INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
+      // A machine that others use as well may be slower than the default allows for.
+      FIRST_POLL_WAIT: '5s',
       ...this.env,
       ...env,
     };

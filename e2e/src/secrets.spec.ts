@@ -203,6 +203,7 @@ it('a secret in a setting that is not right is in no message about it', async ()
     'a user without a hash': config(
       `authMode: local\nauth:\n  basicAuth: { users: { a: { passwordHash: ${secret} } } }\n`,
     ),
+    'an address of Armada with a login': armadactl(`armadaUrl: "user:${secret}@armada:443"\n`),
     'a kind for people': armadactl(`openIdAuth: { clientId: ${secret}, scopes: [${secret}] }\n`),
     'a provider that is no address': armadactl(
       `openIdClientCredentialsAuth: { providerUrl: '${secret}', clientId: a, clientSecret: ${secret} }\n`,

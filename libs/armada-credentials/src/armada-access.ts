@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { SettingsError, parseHostPort, type Settings } from '@ajs/config';
+import { SettingsError, parseHostPort, withoutLogin, type Settings } from '@ajs/config';
 import { DEFAULT_URL, readArmadactlFile } from './armadactl-file.js';
 import {
   CONTEXT_KEYS,
@@ -113,7 +113,7 @@ function placeOfArmadactl(settings: ArmadaSettings, env: Surroundings['env'], fi
   if (context !== undefined && address === '') {
     findings.problem(`${place} is missing: a context has no default; set it to Armada's host:port`);
   } else if (context !== undefined && parseHostPort(address, 1) === undefined) {
-    findings.problem(`${place} is "${address}", but must be host:port, without a scheme`);
+    findings.problem(`${place} is "${withoutLogin(address)}", but must be host:port, without a scheme`);
   }
   return {
     address,

@@ -103,7 +103,7 @@ export function parseServices(text: string): readonly string[] | undefined {
 }
 
 /**
- * An address of Redis, right or wrong, without what may be a secret in it: fit for an error or a log. A login may hold any
+ * An address of Redis or Armada, right or wrong, without what may be a secret in it: fit for an error or a log. A login may hold any
  * character, also those that end it in a well-formed URL.
  */
 export function withoutLogin(text: string): string {

@@ -171,6 +171,8 @@ export const SETTINGS = {
     'AUTH_VERDICT_TTL',
     '60s',
     'query: how long a caller’s right to watch a queue is believed before it is checked again; never past the `exp` of its token',
+    1_000,
+    '20d',
   ),
   authRefusalTtlMs: duration('AUTH_REFUSAL_TTL', '5s', 'query: the same where the caller was refused', 100),
   authCacheSecret: setting(

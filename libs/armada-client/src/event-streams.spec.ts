@@ -96,8 +96,21 @@ describe('event streams of Armada', () => {
     const paused = watch.messages.length;
     expect(paused).toBeLessThan(20_000);
     watch.stream.resume();
-    await eventually('the rest is there', () => watch.messages.length === 20_000);
+    await eventually('the rest is there', () => watch.messages.length === 20_000, 30_000);
     watch.stream.cancel();
+  });
+
+  it('a paused read ends once it has brought all there is, however little that is', async () => {
+    for (let i = 0; i < 10; i++) log().append(jobEvents.leased(REF));
+    const paused = open();
+    paused.stream.pause();
+    // Opened later and over the same connection: the first one's status has come as well.
+    const other = open();
+    await ended(other);
+    expect(paused.ends).toEqual([]);
+    paused.stream.resume();
+    expect((await ended(paused)).kind).toBe('end');
+    expect(paused.messages).toHaveLength(10);
   });
 
   it.each([

@@ -62,7 +62,12 @@ class OpenStream implements EventStream {
       new Metadata(),
     );
     this.call.on('data', (message: EventStreamMessage) => this.take(message));
-    this.call.on('status', (status: StatusObject) => this.end(classifyEnd(status)));
+    this.call.on('status', (status: StatusObject) => {
+      const end = classifyEnd(status);
+      // The status comes before what a paused stream has buffered, and the end of a read proves that all was brought.
+      if (end.kind === 'end') this.call.once('end', () => this.end(end));
+      else this.end(end);
+    });
     // The status tells all that the error does; without a listener the error would end the process.
     this.call.on('error', () => undefined);
     // An idle watch carries nothing, not even headers: only the connection tells whether it can be open.

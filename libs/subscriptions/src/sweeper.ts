@@ -1,4 +1,4 @@
-import type { JobSetLife, RedisClient } from '@ajs/job-store';
+import { isFull, type JobSetLife, type RedisClient } from '@ajs/job-store';
 import { formatKey } from '@ajs/redis-keys';
 import type { Demand, Demanded } from './demand.js';
 import { isWanted, type Lifetime } from './lifetime.js';
@@ -39,9 +39,10 @@ export class Sweeper {
   async sweep(): Promise<void> {
     for await (const demanded of this.options.demand.all()) {
       const fates = await Promise.all(demanded.map((one) => this.fateOf(one)));
-      const wanted = demanded.filter((_, i) => fates[i] === 'follow');
-      await this.options.workQueue.hint(wanted.map(({ key }) => key));
       for (const [i, one] of demanded.entries()) if (fates[i] === 'delete') await this.expire(one);
+      const wanted = demanded.filter((_, i) => fates[i] === 'follow');
+      // A Redis that is full takes none, but what is to go in the pages to come makes room.
+      await this.options.workQueue.hint(wanted.map(({ key }) => key)).catch(this.options.onError);
     }
   }
 
@@ -51,8 +52,11 @@ export class Sweeper {
     try {
       const { redis, replicaId } = this.options;
       // Not given back: it ends by itself in time for the next sweep.
-      if ((await redis.set(KEY, replicaId, 'PX', Math.ceil(everyMs * 0.9), 'NX')) === 'OK')
-        await this.sweep();
+      const isOurs = await redis
+        .set(KEY, replicaId, 'PX', Math.ceil(everyMs * 0.9), 'NX')
+        // A Redis that is full cannot say whose turn it is, and needs the sweep most: it may run twice.
+        .catch((error: Error) => isFull(error) || Promise.reject(error));
+      if (isOurs) await this.sweep();
     } catch (error) {
       this.options.onError(error as Error);
     } finally {

@@ -12,14 +12,15 @@ import type { Reconciler } from './reconciler.js';
 import { SuspendedTurns } from './suspended-turns.js';
 import { Trouble } from './trouble.js';
 import type { WatchBudget } from './watch-budget.js';
+import { WorkerRest } from './worker-rest.js';
 import { WORK_QUEUE, turnIdOf, type TurnData } from './work-queue.js';
 
 /** With 0 a worker would take its own turn again before it has let go of it. */
 const HAND_OVER_MS = 100;
 /** A turn that a replica with its full share fetched goes back for so long, and as much again at the most. */
 const PUT_BACK_MS = 200;
-const STALLED_CHECK_MS = 1_000;
-/** After an error of Redis; BullMQ's own default would sleep for 15 s. */
+const STALLED_CHECK_MS = 500;
+/** After an error of Redis or of its connection; BullMQ's own default would sleep for 15 s. */
 const RETRY_MS = 500;
 /** Turns at once, beside those that watch: they read, or wait a moment for their place. A worker that is full takes over nothing. */
 const MOST_READING = 1_000;
@@ -72,7 +73,9 @@ export class Turns {
   private readonly askedAt = new BoundedCache<string, number>(REMEMBERED);
   private readonly leases: Leases;
   private readonly worker: Worker<TurnData, void>;
-  private taken = 0;
+  private readonly rest: WorkerRest;
+  /** Turns that have begun and not ended, from before their lease is taken. */
+  private readonly taken = new Set<string>();
   private stopping = false;
 
   constructor(private readonly options: TurnsOptions) {
@@ -91,6 +94,7 @@ export class Turns {
       autorun: false,
     });
     this.worker.on('error', options.onError);
+    this.rest = new WorkerRest(this.worker, RETRY_MS);
     this.leases = new Leases(
       (turnIds, tokens, durationMs) => this.worker.extendJobLocks(turnIds, tokens, durationMs),
       options.onError,
@@ -122,6 +126,7 @@ export class Turns {
   /** Writes what was read, hands every job set over, and takes no more. */
   async stop(): Promise<void> {
     this.stopping = true;
+    this.rest.stop();
     await Promise.all([this.options.watches.beginToLeave(), this.worker.pause(true)]);
     for (const turn of this.running.values()) turn.end('hand-over');
     this.suspended.giveUpAll();
@@ -133,9 +138,11 @@ export class Turns {
   private async process(job: Job<TurnData, void>, token: string): Promise<void> {
     const turnId = job.id ?? '';
     const postponedBy = await this.postponedBy(turnId, job);
-    if (postponedBy !== undefined) return this.giveBack(job, token, postponedBy);
-    this.taken++;
-    const ending = await this.follow(turnId, job, token).finally(() => this.taken--);
+    if (postponedBy !== undefined || this.taken.has(turnId)) {
+      return this.giveBack(job, token, postponedBy ?? HAND_OVER_MS);
+    }
+    this.taken.add(turnId);
+    const ending = await this.follow(turnId, job, token).finally(() => this.taken.delete(turnId));
     if (ending === 'done') return;
     // Without its lease the job is no longer ours to move: BullMQ gives it to whoever finds that it has stalled.
     if (ending === 'lost') throw new DelayedError();
@@ -147,12 +154,12 @@ export class Turns {
     turnId: string,
     { data, attemptsStarted }: Job<TurnData>,
   ): Promise<number | undefined> {
-    if (this.stopping || this.running.has(turnId)) return HAND_OVER_MS;
+    if (this.stopping) return HAND_OVER_MS;
     if (this.isAsked(turnId)) return undefined;
     const { watches, planner } = this.options;
     if (await watches.isAboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
     if (data.watched === true) return undefined;
-    return planner.postponedBy(this.taken - watches.size, attemptsStarted <= 1);
+    return planner.postponedBy(this.taken.size - watches.size, attemptsStarted <= 1);
   }
 
   private async follow(turnId: string, job: Job<TurnData, void>, token: string): Promise<Ending> {

@@ -131,7 +131,10 @@ export class DelegatedAuthorizer implements Authorizer {
       this.kept.keep(credentialKey, verdict, 'bad', forMs);
       return;
     }
-    this.kept.keep(credentialKey, 'yes', 'good', forMs);
+    const known = this.kept.find(credentialKey);
+    // A refusal is kept for a shorter time, and takes none from what is known of its credential.
+    if (known?.value !== 'yes' || known.until < this.options.clock.monotonic() + forMs)
+      this.kept.keep(credentialKey, 'yes', 'good', forMs);
     if (queue !== undefined)
       this.kept.keep(keyOf(credential, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
   }

@@ -3,6 +3,8 @@ import type { Clock } from './clock.js';
 
 export interface Kept<V> {
   readonly value: V;
+  /** When it was found out, by the monotonic clock. Milliseconds. */
+  readonly since: number;
   /** When its time is over, by the monotonic clock. Milliseconds. */
   readonly until: number;
 }
@@ -42,7 +44,8 @@ export class KeptFindings<V> {
   keep(key: string, value: V, quality: 'good' | 'bad', forMs: number): void {
     const [place, other] = quality === 'good' ? [this.good, this.bad] : [this.bad, this.good];
     other.delete(key);
-    place.set(key, { value, until: this.clock.monotonic() + forMs });
+    const since = this.clock.monotonic();
+    place.set(key, { value, since, until: since + forMs });
   }
 
   /** Whether the last finding was a good one, however long ago. */

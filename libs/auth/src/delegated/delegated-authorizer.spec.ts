@@ -1,6 +1,9 @@
+import { createRedisClient } from '@ajs/job-store';
+import { RedisServer, eventually } from '@ajs/testing';
 import type { AuthError } from '../authorizer.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
 import { DelegatedAuthorizer } from './delegated-authorizer.js';
+import { SharedVerdicts } from './shared-verdicts.js';
 
 const TTL_MS = 60_000;
 const REFUSAL_MS = 5_000;
@@ -11,7 +14,7 @@ const ANYTHING = 'anything';
 /** Says what it is told to, and notes the queues that it was asked about. */
 class Armada implements ArmadaPermissions {
   readonly asked: string[] = [];
-  verdicts: Record<string, ArmadaVerdict> = {};
+  verdicts: Record<string, ArmadaVerdict | Promise<ArmadaVerdict>> = {};
 
   authenticates(): Promise<'yes'> {
     this.asked.push(ANYTHING);
@@ -22,6 +25,11 @@ class Armada implements ArmadaPermissions {
     this.asked.push(queue);
     return Promise.resolve(this.verdicts[queue] ?? 'no');
   }
+
+  /** Asked how often about the queue. */
+  timesAsked(queue: string): number {
+    return this.asked.filter((each) => each === queue).length;
+  }
 }
 
 let armada: Armada;
@@ -30,15 +38,21 @@ let authorizer: DelegatedAuthorizer;
 beforeEach(() => {
   armada = new Armada();
   now = 0;
-  authorizer = new DelegatedAuthorizer({
+  authorizer = replica();
+});
+
+function replica(shared?: SharedVerdicts): DelegatedAuthorizer {
+  return new DelegatedAuthorizer({
     armada,
-    shared: undefined,
+    shared,
     verdictTtlMs: TTL_MS,
     refusalTtlMs: REFUSAL_MS,
-    redisFailed: () => undefined,
+    redisFailed: (error) => {
+      throw error;
+    },
     clock: { monotonic: () => now, wall: () => now },
   });
-});
+}
 
 /** What a caller is told: a verdict, or why there is none. */
 const ask = (queue: string, authorization = ALICE): Promise<string> =>
@@ -67,5 +81,86 @@ describe('that a credential is somebody’s', () => {
     now += REFUSAL_MS;
     await authorizer.authenticate({ authorization: ALICE });
     expect(armada.asked).toEqual(['other', 'hers']);
+  });
+});
+
+describe('a credential that was found bad', () => {
+  const BAD = 'unauthenticated: Armada does not accept your credentials (authorization)';
+
+  it('is not believed through what was said of it before, for another queue', async () => {
+    armada.verdicts = { hers: 'yes' };
+    expect(await ask('hers')).toBe('yes');
+    now += 10_000;
+    armada.verdicts = { hers: 'bad-credentials', other: 'bad-credentials' };
+    expect(await ask('other')).toBe(BAD);
+    now += REFUSAL_MS;
+    expect(await ask('hers')).toBe(BAD);
+    expect(armada.timesAsked('hers')).toBe(2);
+  });
+
+  it('is believed again by what is said of it later, and by nothing else', async () => {
+    armada.verdicts = { hers: 'yes', other: 'bad-credentials' };
+    expect(await ask('hers')).toBe('yes');
+    now += 1;
+    expect(await ask('other')).toBe(BAD);
+    now += REFUSAL_MS;
+    armada.verdicts = { hers: 'no', other: 'yes' };
+    for (let i = 0; i < 2; i++) expect(await ask('other')).toBe('yes');
+    for (let i = 0; i < 2; i++) expect(await ask('hers')).toBe('no');
+    expect(armada.asked).toEqual(['hers', 'other', 'other', 'hers']);
+  });
+
+  it('is not believed through the verdict whose asking anew found that out', async () => {
+    armada.verdicts = { hers: 'yes' };
+    expect(await ask('hers')).toBe('yes');
+    now += TTL_MS - 10_000;
+    armada.verdicts = { hers: 'bad-credentials' };
+    expect(await ask('hers')).toBe('yes');
+    await eventually('it is found out', async () => (await ask('hers')) === BAD);
+    now += REFUSAL_MS;
+    expect(await ask('hers')).toBe(BAD);
+    expect(armada.timesAsked('hers')).toBe(3);
+  });
+
+  it('is not believed through what was asked before that and answered after it', async () => {
+    let say = (_: ArmadaVerdict): void => undefined;
+    armada.verdicts = { hers: new Promise((resolve) => (say = resolve)), other: 'bad-credentials' };
+    const slow = ask('hers');
+    now += 1_000;
+    expect(await ask('other')).toBe(BAD);
+    say('yes');
+    expect(await slow).toBe(BAD);
+    expect(await ask('other')).toBe(BAD);
+    expect(armada.asked).toEqual(['hers', 'other']);
+  });
+
+  it('is not believed through what is older in Redis', async () => {
+    const server = await RedisServer.start();
+    const redis = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined);
+    try {
+      await eventually('Redis answers', () => redis.status === 'ready');
+      authorizer = replica(new SharedVerdicts(redis, 'a secret'));
+      armada.verdicts = { hers: 'yes', other: 'bad-credentials' };
+      expect(await ask('hers')).toBe('yes');
+      await eventually('it is shared', async () => (await redis.dbsize()) === 1);
+      const [key = ''] = await redis.keys('*');
+      now += 20_000;
+      expect(await ask('other')).toBe(BAD);
+      await eventually('that is shared, too', async () => (await redis.dbsize()) === 2);
+      now += REFUSAL_MS;
+      // Redis has a clock of its own: as if the times had passed there, too.
+      for (const each of await redis.keys('*'))
+        await (each === key ? redis.pexpire(key, TTL_MS - 25_000) : redis.del(each));
+      armada.verdicts = { hers: 'no' };
+      expect(await ask('hers')).toBe('no');
+      now += REFUSAL_MS;
+      // Another replica was told yes, a moment ago.
+      await redis.set(key, 'yes', 'PX', TTL_MS - 1_000);
+      expect(await ask('hers')).toBe('yes');
+      expect(armada.asked).toEqual(['hers', 'other', 'hers']);
+    } finally {
+      redis.disconnect();
+      await server.stop();
+    }
   });
 });

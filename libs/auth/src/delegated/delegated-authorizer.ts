@@ -6,7 +6,7 @@ import { BoundedCache } from '@ajs/job-store';
 import { type Clock } from '../clock.js';
 import { KeptFindings, type Kept } from '../kept-findings.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
-import type { SharedVerdicts } from './shared-verdicts.js';
+import type { SharedFinding, SharedVerdicts } from './shared-verdicts.js';
 
 /** A queue that Armada does not know may be there a moment later. Milliseconds. */
 const NO_QUEUE_MS = 2_000;
@@ -15,6 +15,8 @@ const AHEAD = 1 / 4;
 /** Where that settles nothing it is tried again after so long. Milliseconds. */
 const AHEAD_AGAIN_MS = 5_000;
 const AHEAD_REMEMBERED = 10_000;
+/** Of so many credentials it is remembered when they were refused: more than strangers can show in the minute that a yes lives. */
+const REFUSALS_REMEMBERED = 10_000;
 /** A check costs Armada about a millisecond. */
 const LIMITS = { strangers: { perSecond: 100, atOnce: 50 }, known: { perSecond: 500, atOnce: 200 } };
 
@@ -39,6 +41,8 @@ export class DelegatedAuthorizer implements Authorizer {
   private readonly checks: Checks<ArmadaVerdict>;
   /** When a verdict was last asked for ahead of its end, by the monotonic clock. */
   private readonly aheadAt = new BoundedCache<string, number>(AHEAD_REMEMBERED);
+  /** When a credential was last found bad, by the monotonic clock: what was said of it until then counts no more. */
+  private readonly badAt = new BoundedCache<string, number>(REFUSALS_REMEMBERED);
 
   constructor(private readonly options: DelegatedOptions) {
     this.kept = new KeptFindings(options.clock);
@@ -61,13 +65,13 @@ export class DelegatedAuthorizer implements Authorizer {
     if (ofCredential?.value === 'bad-credentials') return ofCredential.value;
     const key = keyOf(credential, queue);
     const kept = queue === undefined ? ofCredential : this.kept.find(key);
-    if (kept === undefined)
+    if (kept === undefined || !this.isNews(credential, kept.since))
       return this.checks.run(key, this.kept.wasGood(credentialKey), () => this.check(credential, queue));
     if (kept.value === 'yes') this.askAhead(credential, queue, key, kept);
     return kept.value;
   }
 
-  /** Asks for a verdict anew whose time is nearly over. The old one serves for its time, whatever comes of it. */
+  /** Asks for a verdict anew whose time is nearly over. The old one serves until there is another, or for its time. */
   private askAhead(
     credential: Credential,
     queue: string | undefined,
@@ -93,12 +97,13 @@ export class DelegatedAuthorizer implements Authorizer {
     leastMs = 0,
   ): Promise<ArmadaVerdict> {
     const { authorization } = credential;
-    const { armada, shared, redisFailed } = this.options;
+    const { armada, shared, redisFailed, clock } = this.options;
+    const begunAt = clock.monotonic();
     const known = await shared?.find(authorization, queue).catch((error: Error) => {
       redisFailed(error);
       return undefined;
     });
-    if (known !== undefined && known.forMs >= leastMs) {
+    if (known !== undefined && known.forMs >= leastMs && this.mayBelieve(credential, known)) {
       this.keep(credential, queue, known.verdict, known.forMs);
       return known.verdict;
     }
@@ -110,6 +115,8 @@ export class DelegatedAuthorizer implements Authorizer {
         `Armada does not say what you may watch: ${error.message}; try again`,
       );
     });
+    // The credential was found bad meanwhile, for another queue.
+    if (verdict !== 'bad-credentials' && !this.isNews(credential, begunAt)) return 'bad-credentials';
     const forMs = this.lifetimeOf(verdict, authorization);
     this.keep(credential, queue, verdict, forMs);
     if (verdict !== 'no-queue' && forMs >= 1) {
@@ -128,6 +135,7 @@ export class DelegatedAuthorizer implements Authorizer {
   ): void {
     const credentialKey = keyOf(credential, undefined);
     if (verdict === 'bad-credentials') {
+      this.badAt.set(credentialKey, this.options.clock.monotonic());
       this.kept.keep(credentialKey, verdict, 'bad', forMs);
       return;
     }
@@ -137,6 +145,19 @@ export class DelegatedAuthorizer implements Authorizer {
       this.kept.keep(credentialKey, 'yes', 'good', forMs);
     if (queue !== undefined)
       this.kept.keep(keyOf(credential, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
+  }
+
+  /** Whether what was found out then came after the last time that the credential was found bad. */
+  private isNews(credential: Credential, foundAt: number): boolean {
+    return foundAt > (this.badAt.peek(keyOf(credential, undefined)) ?? -Infinity);
+  }
+
+  /** Redis does not say how old a verdict is. It is no older than what is gone of the longest time that one is kept. */
+  private mayBelieve(credential: Credential, { verdict, forMs }: SharedFinding): boolean {
+    const { verdictTtlMs, clock } = this.options;
+    return (
+      verdict === 'bad-credentials' || this.isNews(credential, clock.monotonic() - (verdictTtlMs - forMs))
+    );
   }
 
   /** Whole milliseconds; 0 where the token has ended and Armada took it still. */

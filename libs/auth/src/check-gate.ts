@@ -16,6 +16,8 @@ export class CheckGate {
   constructor(
     private readonly limits: GateLimits,
     clock: Clock,
+    /** What there is too much of, for people: a clause. */
+    private readonly tooMany = 'too many credentials are being checked just now',
   ) {
     this.clock = clock;
     this.allowed = limits.perSecond;
@@ -29,7 +31,7 @@ export class CheckGate {
     this.allowed = Math.min(perSecond, this.allowed + ((now - this.countedAt) / 1000) * perSecond);
     this.countedAt = now;
     if (this.running >= atOnce || this.allowed < 1) {
-      throw new AuthError('unavailable', 'too many credentials are being checked just now; try again');
+      throw new AuthError('unavailable', `${this.tooMany}; try again`);
     }
     this.allowed--;
     this.running++;

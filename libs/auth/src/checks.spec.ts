@@ -60,4 +60,29 @@ describe('checks', () => {
     for (const key of ['a', 'b', 'c', 'd']) await one(key);
     await expect(one('e')).rejects.toMatchObject({ kind: 'unavailable' });
   });
+
+  it('are a share for each of those who are known, and what is beyond it takes none of the others’', async () => {
+    checks = new Checks(
+      { ...limits, known: { perSecond: 6, atOnce: 3 }, each: { perSecond: 4, atOnce: 2 } },
+      clock,
+    );
+    const one = (who: string, key: string) =>
+      checks.run(`${who} ${key}`, true, () => Promise.resolve('yes'), who);
+    for (const key of ['a', 'b', 'c', 'd']) expect(await one('alice', key)).toBe('yes');
+    for (let i = 0; i < 10; i++) {
+      await expect(one('alice', `more ${i}`)).rejects.toMatchObject({
+        kind: 'unavailable',
+        message: 'you ask for too much that has to be checked first; try again',
+      });
+    }
+    for (const key of ['a', 'b']) expect(await one('bob', key)).toBe('yes');
+    now = 1_000;
+    const { begun, run } = check();
+    const answers = ['a', 'b', 'c'].map((key) => checks.run(`alice ${key}`, true, run, 'alice'));
+    await expect(answers[2]).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(await one('bob', 'c')).toBe('yes');
+    for (const end of begun) end('yes');
+    expect(await Promise.all(answers.slice(0, 2))).toEqual(['yes', 'yes']);
+    expect(await one('alice', 'd')).toBe('yes');
+  });
 });

@@ -164,3 +164,34 @@ describe('a credential that was found bad', () => {
     }
   });
 });
+
+describe('a caller without any right', () => {
+  const BOB = 'Bearer token-of-bob';
+
+  it('that asks about ever other queues keeps nobody else from being checked', async () => {
+    await authorizer.authenticate({ authorization: ALICE });
+    await authorizer.authenticate({ authorization: BOB });
+    const answers: string[] = [];
+    for (let i = 0; i < 600; i++) answers.push(await ask(`random ${i}`));
+    expect(answers.filter((answer) => answer === 'no')).toHaveLength(100);
+    expect(answers.at(-1)).toMatch(/^unavailable: you ask for too much/);
+    armada.verdicts = { his: 'yes' };
+    expect(await ask('his', BOB)).toBe('yes');
+    now += 1_000;
+    expect(await ask('his')).toBe('yes');
+  });
+
+  it('nor if it asks about them at once', async () => {
+    await authorizer.authenticate({ authorization: ALICE });
+    await authorizer.authenticate({ authorization: BOB });
+    now += 1_000;
+    let say = (_: ArmadaVerdict): void => undefined;
+    const slow = new Promise<ArmadaVerdict>((resolve) => (say = resolve));
+    const queues = Array.from({ length: 250 }, (_, i) => `random ${i}`);
+    armada.verdicts = { ...Object.fromEntries(queues.map((queue) => [queue, slow])), his: 'yes' };
+    const answers = Promise.all(queues.map((queue) => ask(queue)));
+    expect(await ask('his', BOB)).toBe('yes');
+    say('no');
+    expect((await answers).filter((answer) => answer === 'no')).toHaveLength(50);
+  });
+});

@@ -17,8 +17,15 @@ const AHEAD_AGAIN_MS = 5_000;
 const AHEAD_REMEMBERED = 10_000;
 /** Of so many credentials it is remembered when they were refused: more than strangers can show in the minute that a yes lives. */
 const REFUSALS_REMEMBERED = 10_000;
-/** A check costs Armada about a millisecond. */
-const LIMITS = { strangers: { perSecond: 100, atOnce: 50 }, known: { perSecond: 500, atOnce: 200 } };
+/**
+ * A check costs Armada about a millisecond. Each queue that a caller names is one, be it there or not, and a call may name jobs of
+ * dozens of queues: one caller's share leaves room for that, and for others.
+ */
+const LIMITS = {
+  strangers: { perSecond: 100, atOnce: 50 },
+  known: { perSecond: 500, atOnce: 200 },
+  each: { perSecond: 100, atOnce: 50 },
+};
 
 export interface DelegatedOptions {
   readonly armada: ArmadaPermissions;
@@ -66,7 +73,12 @@ export class DelegatedAuthorizer implements Authorizer {
     const key = keyOf(credential, queue);
     const kept = queue === undefined ? ofCredential : this.kept.find(key);
     if (kept === undefined || !this.isNews(credential, kept.since))
-      return this.checks.run(key, this.kept.wasGood(credentialKey), () => this.check(credential, queue));
+      return this.checks.run(
+        key,
+        this.kept.wasGood(credentialKey),
+        () => this.check(credential, queue),
+        credentialKey,
+      );
     if (kept.value === 'yes') this.askAhead(credential, queue, key, kept);
     return kept.value;
   }
@@ -87,7 +99,9 @@ export class DelegatedAuthorizer implements Authorizer {
     // The end of a token is the end of what was said of it.
     if ((expiryOf(credential.authorization) ?? Infinity) - clock.wall() <= left) return;
     // Whoever comes when the time is over is told why there is no other.
-    this.checks.run(key, true, () => this.check(credential, queue, aheadMs)).catch(() => undefined);
+    this.checks
+      .run(key, true, () => this.check(credential, queue, aheadMs), keyOf(credential, undefined))
+      .catch(() => undefined);
   }
 
   /** @param leastMs what others have found is not enough where it holds for less than this */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAuthSection } from './auth-section.js';
 import { BasicUsers } from './basic-users.js';
+import { isPassword, nobodysPassword } from './password.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'basic-users-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -63,6 +64,38 @@ describe('a user of the configuration', () => {
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
+  });
+});
+
+describe('how long it takes to refuse a user who is not there', () => {
+  /** The users in the order in which they are answered; all ask at once, in the order given. */
+  async function answered(of: BasicUsers, names: readonly string[]): Promise<string[]> {
+    const order: string[] = [];
+    await Promise.all(
+      names.map((user) => of.verify({ user, password: 'wrong' }).catch(() => void order.push(user))),
+    );
+    return order;
+  }
+
+  it('is as long as for one whose password is hashed; those in plain wait for no hash', async () => {
+    expect(await answered(users, ['hashed', 'nobody', 'mounted'])).toEqual(['mounted', 'hashed', 'nobody']);
+  });
+
+  it('is no longer than for the others where all passwords are in plain', async () => {
+    const plain = new BasicUsers(
+      { users: { named: { passwordEnv: 'NAMED', groups: [] } } },
+      { NAMED: 's3cret' },
+    );
+    expect(await answered(plain, ['nobody', 'named'])).toEqual(['nobody', 'named']);
+  });
+
+  it('is by the cost of a hash that is configured, and no password is right', async () => {
+    const like = { hash: hashOf('s3cret', 11) };
+    const nobodys = nobodysPassword([{ plain: 's3cret' }, like, { hash: hashOf('s3cret') }]);
+    const shape = ({ hash }: { hash: string }) =>
+      hash.replace(/[^$]+\$[^$]+$/, (text) => 'x'.repeat(text.length));
+    expect(shape(nobodys as typeof like)).toBe(shape(like));
+    expect(await isPassword(nobodys, 's3cret')).toBe(false);
   });
 });
 

@@ -3,7 +3,7 @@ import { SettingsError } from '@ajs/config';
 import type { AuthSection } from './auth-section.js';
 import { AuthError } from '../authorizer.js';
 import type { CallerService, VerifiedCaller } from './caller-service.js';
-import { NO_PASSWORD, isPassword, type KeptPassword } from './password.js';
+import { isPassword, nobodysPassword, type KeptPassword } from './password.js';
 import { principal, type Principal } from './principal.js';
 
 type BasicAuth = NonNullable<AuthSection['basicAuth']>;
@@ -16,36 +16,40 @@ interface User {
 /** Users and passwords of the configuration. */
 export class BasicUsers implements CallerService<'basic'> {
   private readonly users: ReadonlyMap<string, User>;
+  private readonly nobodys: KeptPassword;
   /** One password is hashed at a time: hashing is slow on purpose, and the process has other work. */
   private last: Promise<unknown> = Promise.resolve();
 
   /** Reads the passwords that stand elsewhere. Throws SettingsError. */
   constructor({ users }: BasicAuth, env: Readonly<Record<string, string | undefined>>) {
     const problems: string[] = [];
-    this.users = new Map(
-      Object.entries(users).map(([name, { groups, ...password }]) => {
-        const kept = readPassword(password, env);
-        if (typeof kept === 'string') problems.push(`auth.basicAuth.users.${name}.${kept}`);
-        return [
-          name,
-          { principal: principal(name, groups), password: typeof kept === 'string' ? NO_PASSWORD : kept },
-        ];
-      }),
-    );
+    const known = new Map<string, User>();
+    for (const [name, { groups, ...kept }] of Object.entries(users)) {
+      const password = readPassword(kept, env);
+      if (typeof password === 'string') problems.push(`auth.basicAuth.users.${name}.${password}`);
+      else known.set(name, { principal: principal(name, groups), password });
+    }
     if (problems.length > 0) throw new SettingsError(problems);
+    this.users = known;
+    this.nobodys = nobodysPassword(Array.from(known.values(), ({ password }) => password));
   }
 
   async verify({ user: name, password }: { user: string; password: string }): Promise<VerifiedCaller> {
     const user = this.users.get(name);
-    const right = this.last.then(() => isPassword(user?.password ?? NO_PASSWORD, password));
-    this.last = right.catch(() => undefined);
-    if (!(await right) || user === undefined) {
+    if (!(await this.isRight(user?.password ?? this.nobodys, password)) || user === undefined) {
       throw new AuthError(
         'unauthenticated',
         'there is no such user, or the password is another (authorization: Basic)',
       );
     }
     return { principal: user.principal, until: Infinity };
+  }
+
+  private isRight(kept: KeptPassword, given: string): Promise<boolean> {
+    if ('plain' in kept) return isPassword(kept, given);
+    const right = this.last.then(() => isPassword(kept, given));
+    this.last = right.catch(() => undefined);
+    return right;
   }
 }
 

@@ -11,10 +11,22 @@ const MOST_MEMORY = 256 * 1024 * 1024;
 /** A password as it is kept: as a hash, or in plain where a file or the environment holds it. */
 export type KeptPassword = { readonly hash: string } | { readonly plain: string };
 
-/** A hash that no password has: who is not known is looked at as long as who is. */
-export const NO_PASSWORD: KeptPassword = {
-  hash: `$scrypt$ln=15,r=8,p=1$${randomBytes(16).toString('base64').replace(/=+$/, '')}$${randomBytes(32).toString('base64').replace(/=+$/, '')}`,
-};
+/**
+ * What is kept for a user who is not there, beside these who are: no password is right, and to find that out takes as long as for
+ * the first of them that is hashed, or, where none is, as for those in plain. Between users whose passwords are kept in different
+ * ways the time tells.
+ */
+export function nobodysPassword(others: readonly KeptPassword[]): KeptPassword {
+  const hashed = others.find((other) => 'hash' in other);
+  if (hashed === undefined) return { plain: randomBytes(32).toString('base64') };
+  const [, ln, r, p, salt, hash] = HASHED.exec(hashed.hash) ?? [];
+  return { hash: `$scrypt$ln=${ln},r=${r},p=${p}$${randomLike(salt)}$${randomLike(hash)}` };
+}
+
+/** Other bytes, as many as these. Base64 without padding. */
+function randomLike(text = ''): string {
+  return randomBytes(Buffer.from(text, 'base64').length).toString('base64').replace(/=+$/, '');
+}
 
 /** Whether this is the password, in a time that does not tell how nearly it is. */
 export async function isPassword(kept: KeptPassword, given: string): Promise<boolean> {

@@ -38,14 +38,19 @@ export interface LocalOptions {
 export class LocalAuthorizer implements Authorizer {
   private readonly callers: KeptFindings<Principal | AuthError>;
   private readonly queues: KeptFindings<Grantees | 'no-queue'>;
-  private readonly callerChecks: Checks<Principal>;
+  /** One for each way to be known, so that a flood by one keeps out nobody who comes by another. */
+  private readonly callerChecks: Readonly<Record<ShownCredential['scheme'], Checks<Principal>>>;
   private readonly queueChecks: Checks<Grantees | 'no-queue'>;
 
   constructor(private readonly options: LocalOptions) {
     const { clock } = options;
     this.callers = new KeptFindings(clock);
     this.queues = new KeptFindings(clock);
-    this.callerChecks = new Checks(CALLER_LIMITS, clock);
+    this.callerChecks = {
+      basic: new Checks(CALLER_LIMITS, clock),
+      kubernetes: new Checks(CALLER_LIMITS, clock),
+      bearer: new Checks(CALLER_LIMITS, clock),
+    };
     this.queueChecks = new Checks(QUEUE_LIMITS, clock);
   }
 
@@ -71,9 +76,10 @@ export class LocalAuthorizer implements Authorizer {
       const kept = this.callers.get(authorization);
       if (kept instanceof AuthError) throw kept;
       if (kept !== undefined) return kept;
-      const verify = verifierOf(partsOf(authorization), services);
+      const shown = partsOf(authorization);
+      const verify = verifierOf(shown, services);
       if (verify !== undefined) {
-        return this.callerChecks.run(authorization, this.callers.wasGood(authorization), () =>
+        return this.callerChecks[shown.scheme].run(authorization, this.callers.wasGood(authorization), () =>
           this.verified(authorization, verify),
         );
       }

@@ -54,7 +54,7 @@ export function createAuthorizer(parts: AuthorizerParts, clock: Clock = realCloc
       const services = {
         basic: basicAuth && new BasicUsers(basicAuth, env),
         kubernetes: kubernetesAuth && new KubernetesTokens(kubernetesAuth),
-        bearer: openIdAuth && new OpenIdTokens(openIdAuth),
+        bearer: openIdAuth && new OpenIdTokens(openIdAuth, clock),
       };
       const queueGrants = auth.queuePermissionsFromArmada ? grants : undefined;
       return new LocalAuthorizer({ ...common, auth, services, grants: queueGrants });

@@ -121,15 +121,22 @@ const NEW = await newKey('new');
 beforeAll(() => void jest.spyOn(console, 'warn').mockImplementation(() => undefined));
 afterAll(() => void jest.restoreAllMocks());
 
+const DISCOVERY = '/.well-known/openid-configuration';
+/** The provider is asked no sooner again. */
+const COOLDOWN_MS = 5_000;
+const MAX_AGE_MS = 600_000;
+
 let issuer: Issuer;
 let tokens: OpenIdTokens;
+let now: number;
 beforeEach(async () => {
+  now = 0;
   issuer = await Issuer.start(OLD);
   tokens = tokensOf({});
 });
 afterEach(() => issuer.stop());
 
-function tokensOf(config: Partial<ConstructorParameters<typeof OpenIdTokens>[0]>, keysCooldownMs?: number) {
+function tokensOf(config: Partial<ConstructorParameters<typeof OpenIdTokens>[0]>) {
   const whole = {
     providerUrl: issuer.url,
     audience: [AUDIENCE],
@@ -137,7 +144,7 @@ function tokensOf(config: Partial<ConstructorParameters<typeof OpenIdTokens>[0]>
     clockSkewSeconds: 30,
     ...config,
   };
-  return new OpenIdTokens(whole, keysCooldownMs);
+  return new OpenIdTokens(whole, { monotonic: () => now, wall: () => Date.now() });
 }
 
 const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1000) + seconds;
@@ -307,21 +314,32 @@ describe("the provider's keys", () => {
   it('are found once', async () => {
     await Promise.all([1, 2, 3].map(async () => tokens.verify({ token: await signed({}) })));
     await tokens.verify({ token: await signed({}) });
-    expect(issuer.timesAsked('/.well-known/openid-configuration')).toBe(1);
+    expect(issuer.timesAsked(DISCOVERY)).toBe(1);
     expect(issuer.timesAsked('/jwks')).toBe(1);
   });
 
   it('may change: those of a token signed with a new one are asked for', async () => {
-    const eager = tokensOf({}, 0);
     const before = await issuer.token();
-    await eager.verify({ token: before });
+    await tokens.verify({ token: before });
     issuer.useKeys([NEW, OLD]);
+    now += COOLDOWN_MS;
     const after = await issuer.token();
-    expect((await eager.verify({ token: after })).principal.name).toBe('airflow');
-    expect((await eager.verify({ token: before })).principal.name).toBe('airflow');
+    expect((await tokens.verify({ token: after })).principal.name).toBe('airflow');
+    expect((await tokens.verify({ token: before })).principal.name).toBe('airflow');
     issuer.useKeys([NEW]);
-    await refusal(eager, await signed({}, { ...NEW, kid: 'newer' }));
-    expect((await refusal(eager, before)).kind).toBe('unauthenticated');
+    now += COOLDOWN_MS;
+    await refusal(tokens, await signed({}, { ...NEW, kid: 'newer' }));
+    expect((await refusal(tokens, before)).kind).toBe('unauthenticated');
+  });
+
+  it('that the provider gave up count for ten minutes at most', async () => {
+    const token = await issuer.token();
+    await tokens.verify({ token });
+    issuer.useKeys([NEW]);
+    now += MAX_AGE_MS - 1;
+    await tokens.verify({ token });
+    now += 1;
+    expect((await refusal(tokens, token)).kind).toBe('unauthenticated');
   });
 
   it('are not asked for again and again by tokens of unknown keys', async () => {
@@ -330,10 +348,15 @@ describe("the provider's keys", () => {
     expect(issuer.timesAsked('/jwks')).toBe(1);
   });
 
-  it('serve while the provider is away', async () => {
+  it('serve while the provider is away, whatever else is asked about meanwhile', async () => {
     await tokens.verify({ token: await signed({}) });
     issuer.stop();
-    await tokens.verify({ token: await signed({}) });
+    for (const laterMs of [0, COOLDOWN_MS, MAX_AGE_MS]) {
+      now += laterMs;
+      const unknown = await refusal(tokens, await signed({}, NEW));
+      expect(unknown.kind).toBe(laterMs === 0 ? 'unauthenticated' : 'unavailable');
+      await tokens.verify({ token: await signed({}) });
+    }
   });
 });
 
@@ -368,13 +391,34 @@ describe('a provider that cannot be asked', () => {
         ),
       'again',
     ],
-  ])('since it %s refuses nobody, and is asked again by the next token', async (_, handler, told) => {
+  ])('since it %s refuses nobody, and is asked again after a while', async (_, handler, told) => {
     issuer.instead = handler();
     const error = await refusal(tokens, await signed({}));
     expect(error.kind).toBe('unavailable');
     expect(error.message).toContain(told);
     issuer.instead = undefined;
+    now += COOLDOWN_MS;
     await tokens.verify({ token: await signed({}) });
+  });
+
+  it.each([
+    ['has given its keys', true],
+    ['has not', false],
+  ])('is asked once in a while, be tokens ever so many, if it %s', async (_, hasGiven) => {
+    if (hasGiven) await tokens.verify({ token: await signed({}) });
+    issuer.instead = answer(503, '');
+    issuer.asked.length = 0;
+    for (const times of [1, 2]) {
+      now = times * COOLDOWN_MS;
+      const all = await Promise.all(
+        Array.from({ length: 5 }, (_, i) => signed({}, { ...NEW, kid: `k${i}` })),
+      );
+      for (const refused of await Promise.all(all.map((token) => refusal(tokens, token))))
+        expect(refused.kind).toBe('unavailable');
+      now += COOLDOWN_MS - 1;
+      for (const token of all) expect((await refusal(tokens, token)).message).toContain('HTTP 503');
+      expect(issuer.asked).toEqual(Array(times).fill(DISCOVERY));
+    }
   });
 
   it('since nobody is there refuses nobody', async () => {

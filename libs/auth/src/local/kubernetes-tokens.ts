@@ -17,7 +17,6 @@ const LARGEST_ANSWER_BYTES = 256 * 1024;
 const review = z.object({
   status: z.object({
     authenticated: z.boolean().default(false),
-    error: z.string().optional(),
     user: z.object({ username: z.string().min(1) }).optional(),
     audiences: z.array(z.string()).optional(),
   }),

@@ -58,13 +58,15 @@ export class JobIndex {
     const reference = referenceOf(key);
     const now = this.now();
     const writes: Promise<unknown>[] = [];
+    const shards = new Set<number>();
     for (const jobId of jobIds) {
-      const shard = shardOf(jobId, JOB_INDEX_SHARDS);
-      const shardKey = formatKey({ kind: 'job-index', shard });
-      writes.push(this.redis.hset(shardKey, fieldOf(jobId), reference));
+      writes.push(this.redis.hset(shardKey(jobId), fieldOf(jobId), reference));
+      shards.add(shardOf(jobId, JOB_INDEX_SHARDS));
+    }
+    for (const shard of shards) {
       if (now - (this.renewedAt[shard] ?? 0) < RENEW_AFTER_MS) continue;
-      this.renewedAt[shard] = now;
-      writes.push(this.redis.expire(shardKey, ttlSeconds));
+      const renewed = this.redis.expire(formatKey({ kind: 'job-index', shard }), ttlSeconds);
+      writes.push(renewed.then(() => (this.renewedAt[shard] = now)));
     }
     await Promise.all(writes);
   }

@@ -147,24 +147,29 @@ describe('a follower', () => {
     ]);
   });
 
-  it('says that we may not watch the queue, and tries again', async () => {
-    const { source, stream, inState } = follow(SOON);
+  it('says that we may not watch the queue, gives its watch to others, and tells when it tries again', async () => {
+    const { source, plan, stream, inState, done } = follow(SOON);
     source.end(await stream(0), { kind: 'denied', reason: 'PERMISSION_DENIED: no' });
-    expect((await inState('denied')).reason).toBe('PERMISSION_DENIED: no');
-    source.end(await stream(1), END);
-    await inState('live');
+    const told = await inState('denied');
+    expect(told.reason).toBe('PERMISSION_DENIED: no');
+    expect(told.nextReadAt).toEqual(expect.any(Number));
+    expect(await done).toEqual({ readInMs: expect.any(Number) as number });
+    expect(plan.isWatched).toBe(false);
   });
 
   it('believes that a queue is gone only after a while: servers learn of new ones late', async () => {
-    const { source, stream, inState, view } = follow({ ...SOON, goneAfter: 60 });
+    const { source, stream, inState, view, done } = follow({ ...SOON, goneAfter: 60 });
     source.end(await stream(0), { kind: 'gone', reason: 'NOT_FOUND: no queue' });
     const told = await eventually('the reason', async () => {
       const { subscription } = await view();
       return subscription?.reason === '' ? undefined : subscription;
     });
     expect(told).toEqual({ state: 'connecting', reason: 'NOT_FOUND: no queue' });
-    for (let n = 1; (await view()).subscription?.state !== 'gone'; n++) {
-      source.end(await stream(n), { kind: 'gone', reason: 'NOT_FOUND: no queue' });
+    let isOver = false;
+    void done.then(() => (isOver = true));
+    for (let n = 1; !isOver; n++) {
+      const read = await eventually('another read, or the end', () => isOver || source.opened[n]);
+      if (read !== true) source.end(read, { kind: 'gone', reason: 'NOT_FOUND: no queue' });
     }
     // Then it has no jobs, as of a read that said so.
     expect((await inState('gone')).levelAt).toEqual(expect.any(Number));
@@ -279,7 +284,7 @@ describe('a follower', () => {
     read.listener.message(running(1));
     const endedAt = performance.now();
     source.end(read, END);
-    expect(await done).toEqual({ readInMs: 30_000 });
+    expect(await done).toEqual({ readInMs: expect.closeTo(30_000, -3) as number });
     const { subscription, jobs } = await view();
     expect(jobs.get('job')?.state).toBe('RUNNING');
     expect(subscription?.state).toBe('live');
@@ -296,6 +301,35 @@ describe('a follower', () => {
     follower.ask();
     source.end(read, END);
     expect(await done).toEqual({ readInMs: 0 });
+  });
+
+  it('without a watch is level, reads for a poll and stops while a reconciling round takes long', async () => {
+    const { plan, source, stream, armada, done, follower, inState } = follow({ askSpacing: 0 });
+    plan.isWatched = false;
+    plan.comes = { readInMs: 30_000 };
+    armada.before = () => new Promise(ignore);
+    const read = await stream(0);
+    read.listener.message(running(1));
+    source.end(read, END);
+    await eventually('the round', () => armada.asked.length === 1);
+    const told = await inState('live');
+    expect([told.levelAt, told.nextReadAt]).toEqual([expect.any(Number), expect.any(Number)]);
+    follower.ask();
+    source.end(await stream(1), END);
+    follower.stop();
+    expect(await done).toBe('stopped');
+    expect(armada.asked).toHaveLength(1);
+  });
+
+  it('tells of no watch once nobody asks any more', async () => {
+    const { plan, source, stream, done, view } = follow();
+    plan.comes = 'done';
+    source.end(await stream(0), END);
+    expect(await done).toBe('done');
+    expect((await view()).subscription).toMatchObject({
+      state: 'live',
+      nextReadAt: expect.any(Number) as number,
+    });
   });
 
   it('without a watch leaves after a read that failed, and is tried again in another turn', async () => {
@@ -319,14 +353,14 @@ describe('a follower', () => {
     const { plan, source, follower, catchUp, done, stream } = follow();
     const watch = await catchUp(running(1));
     watch.listener.message(running(2));
-    plan.comes = { readInMs: 10 };
+    plan.comes = { readInMs: 30_000 };
     plan.isWatched = false;
     follower.closeWatch();
     expect(watch.ended).toBe(true);
     const read = await stream(2);
     expect(read.request).toMatchObject({ from: '2:0:0:1', watch: false });
     source.end(read, END);
-    expect(await done).toEqual({ readInMs: 10 });
+    expect(await done).toEqual({ readInMs: expect.closeTo(30_000, -3) as number });
   });
 
   it('opens no watch that was taken back before it was open', async () => {

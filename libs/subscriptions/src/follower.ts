@@ -1,5 +1,6 @@
 import type { JobSetKey, StreamMessage } from '@ajs/job-state';
 import { StaleWriterError, type JobSink, type SubscriptionReport } from '@ajs/job-store';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
 import type { EventSource, EventStream, StreamEnd } from './event-source.js';
@@ -76,7 +77,7 @@ export class Follower {
   private intake: Intake | undefined;
   private rounds: Rounds | undefined;
   private held = false;
-  private phase: 'reading' | 'watching' | 'waiting' | 'gone' = 'waiting';
+  private phase: 'reading' | 'reconciling' | 'watching' | 'waiting' = 'waiting';
   private readBeganAt = -Infinity;
   private evidenceAt = -Infinity;
   private contactAt = 0;
@@ -106,10 +107,13 @@ export class Follower {
     try {
       while (!this.stopping.signal.aborted) {
         await this.options.lease.whenHeld();
+        const beganAt = performance.now();
         try {
           return await this.session();
         } catch (error) {
           if (error instanceof LeaseLostError) throw error;
+          // What went well for that long is not the same trouble.
+          if (performance.now() - beganAt > this.options.timing.longestRetry) this.reopening.reset();
           if (error instanceof StaleWriterError) this.options.observer.staleWriter(this.options.key);
           else this.options.observer.writeFailed(this.options.key, error as Error);
           await this.pause(this.reopening.next());
@@ -200,12 +204,25 @@ export class Follower {
       this.trouble.watchedFor(performance.now() - watchedSince);
       return this.goesOn(intake) && plan.isWatched ? this.settle(intake, end, at) : 'again';
     }
+    const told = { state: 'live', reason: '', at } as const;
     if (next === 'done') {
-      this.tell(intake, { state: 'live', reason: '', at });
+      // Without the time of a read it would tell of a watch.
+      this.tell(intake, told, performance.now());
       return next;
     }
-    await this.rounds?.settle();
-    return this.readLater(intake, next.readInMs, { state: 'live', reason: '', at });
+    return this.reconciled(intake, next.readInMs, told);
+  }
+
+  /** Lets a reconciling round end before the next read, unless a poll asks for one: the round goes on beside that. */
+  private async reconciled(intake: Intake, readInMs: number, told: Told): Promise<Outcome | 'again'> {
+    const round = this.rounds?.settle();
+    if (round === undefined) return this.readLater(intake, readInMs, told);
+    const dueAt = performance.now() + readInMs;
+    this.tell(intake, told, dueAt);
+    this.phase = 'reconciling';
+    await this.unlessWoken(round);
+    if (this.wake.signal.aborted || !this.goesOn(intake)) return 'again';
+    return this.readLater(intake, Math.max(0, dueAt - performance.now()), told);
   }
 
   /** Not once its session is over: what it would read then, nobody writes. */
@@ -272,9 +289,11 @@ export class Follower {
     observer.streamEnded(key, end, Math.round(retryInMs), inARow);
     // A queue that does not exist has no jobs: that is known as of the read that said so.
     const told = { state, reason: end.reason, ...(state === 'gone' && { at: beganAt }) };
+    // There is nothing to watch: others may have the watch.
+    if (state === 'denied' || state === 'gone') plan.giveUpWatch(end.reason);
     if (!plan.isWatched) return this.readLater(intake, plan.readAfter(retryInMs), told);
     this.tell(intake, told);
-    this.phase = state === 'gone' ? 'gone' : 'waiting';
+    this.phase = 'waiting';
     await this.pause(retryInMs);
     return 'again';
   }
@@ -303,7 +322,7 @@ export class Follower {
     const asked = this.askedAt !== undefined && now - this.readBeganAt >= askSpacing;
     // What the catch-up brings need not be asked for.
     if (this.phase !== 'reading') this.rounds?.tick();
-    if (this.phase === 'gone' && asked) this.wake.abort();
+    if (this.phase === 'reconciling' && asked) this.wake.abort();
     if (this.phase !== 'watching') return;
     const isSilent = now - Math.max(this.evidenceAt, this.readBeganAt) >= silenceCheck;
     if (!this.checking && (asked || isSilent || now - this.readBeganAt >= rightsCheck)) {
@@ -345,10 +364,15 @@ export class Follower {
     for (const stream of this.streams) stream.cancel();
   }
 
-  private async pause(ms: number): Promise<void> {
+  /** Resolves when the work is done, and before that when this is woken or stopped. */
+  private async unlessWoken(work: Promise<void>): Promise<void> {
     this.wake = new AbortController();
     const signal = AbortSignal.any([this.stopping.signal, this.wake.signal]);
-    // Being woken is not an error.
-    await sleep(ms, undefined, { signal }).catch(() => undefined);
+    if (!signal.aborted) await Promise.race([work, once(signal, 'abort')]);
+  }
+
+  private async pause(ms: number): Promise<void> {
+    // Being stopped is not an error.
+    await sleep(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
 }

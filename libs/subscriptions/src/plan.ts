@@ -20,6 +20,8 @@ export interface JobSetPlan {
   readMayBegin(why: ReadReason, signal: AbortSignal): Promise<void>;
   /** The job set is level with Armada; `standing` tells where it stands, now and later. */
   next(standing: () => Standing): Promise<Next>;
+  /** The watch that it has, if any, is closed, and goes back to the budget. */
+  giveUpWatch(why: string): void;
   /** Milliseconds until a read that is to be made after so many, or later if more are due than may be made. */
   readAfter(ms: number): number;
 }

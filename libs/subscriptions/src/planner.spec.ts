@@ -37,8 +37,8 @@ describe('the plan of a turn', () => {
       turnId: TURN_ID,
       key: { queue: 'q', jobSetId: 's' },
       wasWatched: false,
-      watched: (isWatched) => told.push(isWatched),
-      closeWatch: () => undefined,
+      watched: () => void told.push(true),
+      unwatched: () => void told.push(false),
     });
   };
 

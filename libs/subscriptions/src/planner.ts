@@ -29,10 +29,10 @@ export interface PlannedTurn {
   readonly key: JobSetKey;
   /** Whoever had the turn before watched the job set: its reads come before those that are due. */
   readonly wasWatched: boolean;
-  /** The job set is watched from now on, or not any more. */
-  readonly watched: (isWatched: boolean) => void;
-  /** Its watch is to be closed; then it is released. */
-  readonly closeWatch: () => void;
+  /** The job set is watched from now on. */
+  readonly watched: () => void;
+  /** Its watch is to be closed, and the job set is not watched any more; then it is released. */
+  readonly unwatched: (why: string) => void;
 }
 
 /** Decides for every turn of this replica what may be asked of Armada: watches, reads, and when. */
@@ -108,22 +108,24 @@ export class TurnPlan implements JobSetPlan {
     this.options.watches.release(this.turn.turnId);
   }
 
+  giveUpWatch(why: string): void {
+    if (!this.isWatched) return;
+    this.turn.unwatched(why);
+    this.options.watches.release(this.turn.turnId);
+  }
+
   private async claimWatch(standing: () => Standing): Promise<boolean> {
     const { watches } = this.options;
-    const { turnId, watched, closeWatch } = this.turn;
+    const { turnId } = this.turn;
     if (this.isWatched) return true;
     if (await watches.isAboveShare()) return false;
-    const giveUp = (): void => {
-      closeWatch();
-      watches.release(turnId);
-      watched(false);
-    };
+    const giveUp = (): void => this.giveUpWatch('its watch is for another');
     const isGiven = await watches.claim(turnId, () => heatOf(this.signs(standing())), giveUp);
     if (isGiven && this.isOver) {
       watches.release(turnId);
       return false;
     }
-    if (isGiven) watched(true);
+    if (isGiven) this.turn.watched();
     return isGiven;
   }
 

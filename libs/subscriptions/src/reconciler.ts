@@ -100,10 +100,10 @@ export class Rounds {
     this.running = this.round().finally(() => (this.running = undefined));
   }
 
-  /** Begins a round if one is due and few wait; resolves when it is over. */
-  async settle(): Promise<void> {
+  /** Begins a round if one is due and few wait. What runs then, if something does: resolves when it is over. */
+  settle(): Promise<void> | undefined {
     if (this.fewWait()) this.tick();
-    await this.running;
+    return this.running;
   }
 
   /** Begins no round any more, and asks nothing more in one that runs. */

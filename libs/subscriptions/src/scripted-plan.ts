@@ -13,6 +13,10 @@ export class ScriptedPlan implements JobSetPlan {
     return Promise.resolve(this.comes);
   }
 
+  giveUpWatch(): void {
+    this.isWatched = false;
+  }
+
   readAfter(ms: number): number {
     return ms;
   }

@@ -216,13 +216,16 @@ export class Turns {
       turnId,
       key,
       wasWatched: job.data.watched === true,
-      watched: (watched) => {
-        // Whoever takes the turn over knows that it hurries.
-        void job.updateData({ ...key, watched }).catch(onError);
-        if (watched) this.tellWatched(turn, key);
-        else this.tellEnded(turn, key, 'its watch is for another');
+      // Whoever takes the turn over knows whether it hurries.
+      watched: () => {
+        void job.updateData({ ...key, watched: true }).catch(onError);
+        this.tellWatched(turn, key);
       },
-      closeWatch: () => follower.closeWatch(),
+      unwatched: (why) => {
+        follower.closeWatch();
+        void job.updateData({ ...key, watched: false }).catch(onError);
+        this.tellEnded(turn, key, why);
+      },
     });
     const follower = new Follower({ key, sink, source, lease, observer, reconciler, timing, plan, trouble });
     const run = follower

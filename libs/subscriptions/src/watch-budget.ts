@@ -9,7 +9,7 @@ const GONE_AFTER_MS = 2_500;
 /** What a silent replica held is given out again after so long: a frozen process keeps its sockets for a while. */
 const FREE_AFTER_MS = 18_000;
 /** By our own clock, from when the last good announcement was sent, so that we have closed everything well before. */
-const HELD_FOR_MS = 12_000;
+const HELD_FOR_MS = 15_000;
 /** A job set that got no watch asks again by then, at its next read, or is no longer counted as waiting. */
 const WAITS_FOR_MS = 10_000;
 const KEY = formatKey({ kind: 'replicas' });

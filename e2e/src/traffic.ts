@@ -1,6 +1,6 @@
 import { eventually, jobEvents } from '@ajs/testing';
 import type { Client } from '@grpc/grpc-js';
-import { poll, type Stack } from './stack.js';
+import { poll, pollCalmly, type Stack } from './stack.js';
 
 export const QUEUE = 'lab';
 export const JOB = { namespace: 'ns', annotations: {} };
@@ -55,7 +55,8 @@ export class Traffic {
     for (let set = 0; set < this.sets; set++) {
       for (let job = 0; job < this.jobs; job++) {
         const { jobId } = ref(set, job);
-        const { state } = await poll(this.client, key(set), jobId);
+        const ask = this.redisMayBeAway ? poll : pollCalmly;
+        const { state } = await ask(this.client, key(set), jobId);
         const rank = RANK[state];
         const before = this.seen.get(jobId) ?? -1;
         const isHidden = state === 'CONNECTION_ERR' && this.redisMayBeAway;

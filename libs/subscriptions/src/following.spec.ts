@@ -175,7 +175,8 @@ describe('turns', () => {
       () => b.turns.size >= 4 && a.turns.size + b.turns.size >= 11,
       20_000,
     );
-    expect(a.ended.every((why) => why.endsWith('hand-over'))).toBe(true);
+    // Where the machine stalls for as long as a lease lasts, turns are lost beside.
+    expect(a.ended.filter((why) => !/ (hand-over|lost)$/.test(why))).toEqual([]);
   }, 30_000);
 
   it('end when nobody asks any more', async () => {
@@ -183,11 +184,20 @@ describe('turns', () => {
       sliceMs: 50,
       lifetime: { ...LIFETIME, followFor: 2_000, followUnfinishedFor: 2_000 },
     });
-    await demandFor(jobSet(1));
-    await eventually('it is followed', () => a.started.length === 1);
-    await eventually('it ends', () => a.ended[0] === 's1 done');
-    await demandFor(jobSet(1));
-    await eventually('it is followed again once somebody asks', () => a.started.length === 2);
+    const demand = new Demand(redis);
+    const queue = workQueue();
+    // Again and again: a machine that stalls may let the interest end before it was followed.
+    const isFollowedAgain = (): Promise<boolean> => {
+      const before = a.started.length;
+      return eventually('it is followed', async () => {
+        await demand.note(jobSet(1));
+        await queue.hint([jobSet(1)]);
+        return a.started.length > before;
+      });
+    };
+    await isFollowedAgain();
+    await eventually('it ends', () => a.turns.size === 0 && a.ended.at(-1) === 's1 done');
+    await isFollowedAgain();
   });
 
   it('hear polls that ask for a read', async () => {

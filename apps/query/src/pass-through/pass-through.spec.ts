@@ -262,8 +262,13 @@ describe('a forwarded call', () => {
   it('has what is left of the caller’s time, and no longer', async () => {
     let leftMs = Infinity;
     armada.answer = (call) => (leftMs = Number(call.getDeadline()) - Date.now());
-    const { status: end } = await client.call(SUBMIT, HELLO, undefined, Date.now() + 1_000);
-    expect(end.code).toBe(status.DEADLINE_EXCEEDED);
+    const ends: status[] = [];
+    // On a machine that stalls for that long, the caller's time is over before.
+    await eventually('Armada has it in time', async () => {
+      ends.push((await client.call(SUBMIT, HELLO, undefined, Date.now() + 1_000)).status.code);
+      return leftMs < Infinity;
+    });
+    expect(new Set(ends)).toEqual(new Set([status.DEADLINE_EXCEEDED]));
     expect(leftMs).toBeLessThanOrEqual(1_000);
     await eventually('Armada knows', () => seen(0).cancelled);
     // Whichever comes first: the end of the time by our clock, or the caller's leaving at its end.

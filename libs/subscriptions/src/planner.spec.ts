@@ -57,6 +57,15 @@ describe('the plan of a turn', () => {
     expect([plan.isWatched, told]).toEqual([true, [true]]);
   });
 
+  it('gives its watch up where there is nothing to watch, and tells', async () => {
+    const plan = planOf();
+    const next = await claimed(plan);
+    give();
+    await next();
+    plan.giveUpWatch('PERMISSION_DENIED: no');
+    expect([held.size, told]).toEqual([0, [true, false]]);
+  });
+
   it('gives a watch back that comes when the turn is over: nobody else would', async () => {
     const plan = planOf();
     const next = await claimed(plan);

@@ -14,6 +14,8 @@ import { EVERY_RIGHT, type JobRights } from './job-rights.js';
 
 /** Credentials that were found well-formed and are recognised at once, as they came. */
 const RECOGNISED = 1_000;
+/** A call over many queues asks about so many at a time: those who check bound what one credential may have checked at once. */
+const CHECKS_AT_ONCE = 10;
 
 type Who = Pick<Caller, 'authorization' | 'certificateName'>;
 
@@ -47,16 +49,22 @@ export class Access {
     if (!this.jobsNeedWatch) return EVERY_RIGHT;
     return {
       isLimited: true,
-      has: async (queue) => {
-        const verdict = await told(this.authorizer.mayWatch(credential, queue));
-        if (verdict !== 'no-queue') return verdict === 'yes';
-        // It may be there a moment later: no answer that somebody may act on.
-        throw new RpcError(
-          status.UNAVAILABLE,
-          'Armada does not know the queue of a job that you ask about, and so not who may watch it; try again',
-        );
-      },
+      among: (queues) => this.watchable(credential, [...queues]),
     };
+  }
+
+  private async watchable(credential: Credential, queues: readonly string[]): Promise<Set<string>> {
+    const watchable = new Set<string>();
+    for (let begin = 0; begin < queues.length; begin += CHECKS_AT_ONCE) {
+      const some = queues.slice(begin, begin + CHECKS_AT_ONCE);
+      const verdicts = await told(
+        Promise.all(some.map((queue) => this.authorizer.mayWatch(credential, queue))),
+      );
+      // It may be there a moment later: no answer that somebody may act on.
+      if (verdicts.includes('no-queue')) throw unknownQueue();
+      for (const [i, queue] of some.entries()) if (verdicts[i] === 'yes') watchable.add(queue);
+    }
+    return watchable;
   }
 
   private verdictOn(who: Who, queue: string): Promise<Verdict> {
@@ -81,6 +89,13 @@ export class Access {
       throw toRpcError(error);
     }
   }
+}
+
+function unknownQueue(): RpcError {
+  return new RpcError(
+    status.UNAVAILABLE,
+    'Armada does not know the queue of a job that you ask about, and so not who may watch it; try again',
+  );
 }
 
 async function told<T>(finding: Promise<T>): Promise<T> {

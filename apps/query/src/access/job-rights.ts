@@ -5,12 +5,15 @@ import { RpcError } from '../rpc-error.js';
 export interface JobRights {
   /** Whether it depends on a job's queue: if not, nobody has to find the queue out. */
   readonly isLimited: boolean;
-  /** Whether the caller may watch the queue. Rejects with UNAVAILABLE where that cannot be said now. */
-  has(queue: string): Promise<boolean>;
+  /** Those of the queues that count as the caller's. Rejects with UNAVAILABLE where that cannot be said now of one of them. */
+  among(queues: Iterable<string>): Promise<ReadonlySet<string>>;
 }
 
 /** Nothing is refused. */
-export const EVERY_RIGHT: JobRights = { isLimited: false, has: () => Promise.resolve(true) };
+export const EVERY_RIGHT: JobRights = {
+  isLimited: false,
+  among: (queues) => Promise.resolve(new Set(queues)),
+};
 
 /**
  * Rejects with PERMISSION_DENIED where the caller may not be told of one of these jobs: it names the id, and not the queue. A job that is
@@ -27,14 +30,13 @@ export async function requireRights<Job>(
     const queue = queueOf(job);
     if (!examples.has(queue)) examples.set(queue, jobId);
   }
-  await Promise.all(
-    Array.from(examples, async ([queue, jobId]) => {
-      if (await rights.has(queue)) return;
-      throw new RpcError(
-        status.PERMISSION_DENIED,
-        `you may not be told of job ${JSON.stringify(jobId)}: it takes the permission watch_all_events, ` +
-          'or the verb watch in the permissions of its queue',
-      );
-    }),
-  );
+  const allowed = await rights.among(examples.keys());
+  for (const [queue, jobId] of examples) {
+    if (allowed.has(queue)) continue;
+    throw new RpcError(
+      status.PERMISSION_DENIED,
+      `you may not be told of job ${JSON.stringify(jobId)}: it takes the permission watch_all_events, ` +
+        'or the verb watch in the permissions of its queue',
+    );
+  }
 }

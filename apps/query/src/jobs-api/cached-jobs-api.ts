@@ -120,13 +120,12 @@ export class CachedJobsApi implements JobsApi {
     const runs = [...(await fromArmada(this.options.armada.runDetails(runIds)))];
     if (!rights.isLimited) return { jobRunDetails: Object.fromEntries(runs) };
     const queues = await this.lookUps.queuesOf([...new Set(runs.map(([, { jobId }]) => jobId))]);
-    const allowed = await Promise.all(
-      runs.map(async ([, { jobId }]) => {
-        const queue = queues.get(jobId);
-        return queue !== undefined && (await rights.has(queue));
-      }),
-    );
-    return { jobRunDetails: Object.fromEntries(runs.filter((_, i) => allowed[i])) };
+    const allowed = await rights.among(new Set(queues.values()));
+    const told = runs.filter(([, { jobId }]) => {
+      const queue = queues.get(jobId);
+      return queue !== undefined && allowed.has(queue);
+    });
+    return { jobRunDetails: Object.fromEntries(told) };
   };
 
   getActiveQueues: JobsApi['getActiveQueues'] = async (_request, caller) => {

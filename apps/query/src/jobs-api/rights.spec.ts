@@ -5,7 +5,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import type { JobSetKey } from '@ajs/job-state';
 import { BoundedCache, MemoryJobStore } from '@ajs/job-store';
 import { status } from '@grpc/grpc-js';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import { CachedJobsApi } from './cached-jobs-api.js';
@@ -14,7 +14,18 @@ const WATCHER = 'Bearer watcher';
 const STRANGER = 'Bearer stranger';
 const NOTHING = new Uint8Array();
 
-/** Two who are known: one may watch queue `q`, the other none. No one may watch `hidden`, and nobody knows `lost`. */
+let running = 0;
+let mostRunning: number;
+
+/** Counts how many checks run at a time. */
+async function counted<T>(check: Promise<T>): Promise<T> {
+  mostRunning = Math.max(mostRunning, ++running);
+  await nextTurn();
+  running--;
+  return check;
+}
+
+/** Two who are known: one may watch queues `q…`, the other none. No one may watch `hidden`, and nobody knows `lost`. */
 const authorizer: Authorizer = {
   authenticate: ({ authorization }) =>
     authorization === WATCHER || authorization === STRANGER
@@ -22,8 +33,10 @@ const authorizer: Authorizer = {
       : Promise.reject(new AuthError('unauthenticated', 'you sent no credentials')),
   mayWatch: ({ authorization }, queue) => {
     if (queue === 'away') return Promise.reject(new AuthError('unavailable', 'Armada does not say'));
-    const verdicts: Record<string, Verdict> = { q: authorization === WATCHER ? 'yes' : 'no', hidden: 'no' };
-    return Promise.resolve(verdicts[queue] ?? 'no-queue');
+    if (queue === 'lost') return Promise.resolve('no-queue');
+    return counted(
+      Promise.resolve<Verdict>(queue.startsWith('q') && authorization === WATCHER ? 'yes' : 'no'),
+    );
   },
 };
 
@@ -89,7 +102,7 @@ describe('api.Jobs and the rights of its callers', () => {
     upstream = new Upstream();
     interest = [];
     redisAway = false;
-    looks = 0;
+    looks = mostRunning = 0;
     for (const queue of ['q', 'hidden', 'lost', 'away']) {
       const writer = await store.open({ queue, jobSetId: 's' });
       const ended = `ended-in-${queue}`;
@@ -124,7 +137,7 @@ describe('api.Jobs and the rights of its callers', () => {
       noteInterest: (key) => interest.push(key),
       endedJobs: new BoundedCache(10),
       redisFailed: () => undefined,
-      maxJobIds: 10,
+      maxJobIds: 250,
       redisHoldMs: 0,
       pause: (ms) => sleep(ms),
       learnedGraceMs: 30_000,
@@ -210,6 +223,17 @@ describe('api.Jobs and the rights of its callers', () => {
       await ask(jobs, ['in-hidden', 'ended-in-hidden', 'only-armada-in-hidden'], as(STRANGER));
       await expect(ask(jobs, ['in-hidden'], as())).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
     });
+  });
+
+  it('a call over many queues has few of them checked at a time, and is answered', async () => {
+    const jobIds = Array.from({ length: 250 }, (_, i) => `j${i}`);
+    for (const jobId of jobIds) upstream.jobs.set(jobId, `q-of-${jobId}`);
+    const { jobStates } = await api().getJobStatus({ jobIds }, as(WATCHER));
+    expect(Object.keys(jobStates)).toHaveLength(250);
+    const runIds = jobIds.map((jobId) => `run-of-${jobId}`);
+    const { jobRunDetails } = await api().getJobRunDetails({ runIds }, as(WATCHER));
+    expect(Object.keys(jobRunDetails)).toHaveLength(250);
+    expect(mostRunning).toBe(10);
   });
 
   it('GetJobStatus tells one who may watch of what there is, and is UNKNOWN where there is nothing', async () => {

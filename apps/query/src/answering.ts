@@ -96,10 +96,11 @@ export class Answering {
       redisFailed: onError,
       warn: (text) => log.warn(text),
     });
-    const access = new Access(
-      authorizer,
-      settings.authMode !== 'anonymous' && settings.jobsApiPermission === 'watch',
-    );
+    const needWatch = settings.jobsApiPermission === 'watch';
+    const access = new Access(authorizer, {
+      jobsNeedWatch: needWatch && settings.authMode !== 'anonymous',
+      queueNamesNeedWatch: needWatch && settings.authMode === 'local',
+    });
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
     const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
     this.interest = new Interest({

@@ -17,6 +17,13 @@ const RECOGNISED = 1_000;
 /** A call over many queues asks about so many at a time: those who check bound what one credential may have checked at once. */
 const CHECKS_AT_ONCE = 10;
 
+export interface AccessRules {
+  /** Whether `api.Jobs` asks for the right to watch a job's queue, or is content with somebody who is known. */
+  readonly jobsNeedWatch: boolean;
+  /** Whether names of queues are for those who may watch them: Armada tells everyone whom it knows, and callers of ours may be nobody there. */
+  readonly queueNamesNeedWatch: boolean;
+}
+
 type Who = Pick<Caller, 'authorization' | 'certificateName'>;
 
 /**
@@ -31,8 +38,7 @@ export class Access {
 
   constructor(
     private readonly authorizer: Authorizer,
-    /** Whether `api.Jobs` asks for the right to watch a job's queue, or is content with somebody who is known. */
-    private readonly jobsNeedWatch: boolean,
+    private readonly rules: AccessRules,
   ) {}
 
   /** Rejects with PERMISSION_DENIED, too. `no-queue`: nobody knows the queue, so that there is nothing to refuse. */
@@ -44,27 +50,44 @@ export class Access {
 
   /** What the caller may be told of jobs that it asks for by id alone; it is authenticated already. */
   async toJobs(who: Who): Promise<JobRights> {
-    const credential = this.credentialOf(who);
-    await told(this.authorizer.authenticate(credential));
-    if (!this.jobsNeedWatch) return EVERY_RIGHT;
+    const credential = await this.known(who);
+    if (!this.rules.jobsNeedWatch) return EVERY_RIGHT;
     return {
       isLimited: true,
-      among: (queues) => this.watchable(credential, [...queues]),
+      among: async (queues) => {
+        const verdicts = await this.verdictsOn(credential, [...queues]);
+        // It may be there a moment later: no answer that somebody may act on.
+        if ([...verdicts.values()].includes('no-queue')) throw unknownQueue();
+        return allowedBy(verdicts);
+      },
     };
   }
 
-  private async watchable(credential: Credential, queues: readonly string[]): Promise<Set<string>> {
-    const watchable = new Set<string>();
+  /** Which queues the caller, who is authenticated already, may be told of; none that nobody knows. */
+  async toQueueNames(who: Who): Promise<JobRights> {
+    const credential = await this.known(who);
+    if (!this.rules.queueNamesNeedWatch) return EVERY_RIGHT;
+    return {
+      isLimited: true,
+      among: async (queues) => allowedBy(await this.verdictsOn(credential, [...queues])),
+    };
+  }
+
+  private async known(who: Who): Promise<Credential> {
+    const credential = this.credentialOf(who);
+    await told(this.authorizer.authenticate(credential));
+    return credential;
+  }
+
+  private async verdictsOn(credential: Credential, queues: readonly string[]): Promise<Map<string, Verdict>> {
+    const verdicts = new Map<string, Verdict>();
     for (let begin = 0; begin < queues.length; begin += CHECKS_AT_ONCE) {
-      const some = queues.slice(begin, begin + CHECKS_AT_ONCE);
-      const verdicts = await told(
-        Promise.all(some.map((queue) => this.authorizer.mayWatch(credential, queue))),
-      );
-      // It may be there a moment later: no answer that somebody may act on.
-      if (verdicts.includes('no-queue')) throw unknownQueue();
-      for (const [i, queue] of some.entries()) if (verdicts[i] === 'yes') watchable.add(queue);
+      const checks = queues
+        .slice(begin, begin + CHECKS_AT_ONCE)
+        .map(async (queue) => verdicts.set(queue, await this.authorizer.mayWatch(credential, queue)));
+      await told(Promise.all(checks));
     }
-    return watchable;
+    return verdicts;
   }
 
   private verdictOn(who: Who, queue: string): Promise<Verdict> {
@@ -89,6 +112,12 @@ export class Access {
       throw toRpcError(error);
     }
   }
+}
+
+function allowedBy(verdicts: ReadonlyMap<string, Verdict>): Set<string> {
+  const allowed = new Set<string>();
+  for (const [queue, verdict] of verdicts) if (verdict === 'yes') allowed.add(queue);
+  return allowed;
 }
 
 function unknownQueue(): RpcError {

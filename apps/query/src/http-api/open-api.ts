@@ -41,7 +41,7 @@ const METHODS: Record<JobsPath, { readonly summary: string; readonly description
   },
   '/v1/queues/active': {
     summary: 'Queues with jobs, by pool, from Armada',
-    description: 'Takes nothing.',
+    description: 'Takes nothing. With AUTH_MODE=local only queues that the caller may watch are told.',
   },
 };
 

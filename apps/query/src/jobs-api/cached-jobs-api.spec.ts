@@ -26,7 +26,7 @@ const caller = {
 };
 const OPEN = new Access(
   { authenticate: () => Promise.resolve(), mayWatch: () => Promise.resolve('yes') },
-  false,
+  { jobsNeedWatch: false, queueNamesNeedWatch: false },
 );
 const EVENT = { ms: 1, sequence: 0, index: 0, last: true };
 

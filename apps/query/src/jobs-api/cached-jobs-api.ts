@@ -129,8 +129,16 @@ export class CachedJobsApi implements JobsApi {
   };
 
   getActiveQueues: JobsApi['getActiveQueues'] = async (_request, caller) => {
-    await this.options.access.toJobs(caller);
-    return fromArmada(this.options.armada.activeQueues());
+    const rights = await this.options.access.toQueueNames(caller);
+    const all = await fromArmada(this.options.armada.activeQueues());
+    if (!rights.isLimited) return all;
+    const pools = Object.entries(all.activeQueuesByPool);
+    const allowed = await rights.among(new Set(pools.flatMap(([, { queues }]) => queues)));
+    const theirs = pools.map(
+      ([pool, { queues }]) => [pool, queues.filter((queue) => allowed.has(queue))] as const,
+    );
+    const some = theirs.filter(([, queues]) => queues.length > 0);
+    return { activeQueuesByPool: Object.fromEntries(some.map(([pool, queues]) => [pool, { queues }])) };
   };
 
   private asked(field: string, ids: readonly string[]): string[] {

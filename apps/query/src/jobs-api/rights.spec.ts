@@ -14,6 +14,8 @@ const WATCHER = 'Bearer watcher';
 const STRANGER = 'Bearer stranger';
 const NOTHING = new Uint8Array();
 
+const ACTIVE = { cpu: { queues: ['hidden', 'q', 'lost'] }, gpu: { queues: ['hidden'] } };
+
 let running = 0;
 let mostRunning: number;
 
@@ -72,7 +74,7 @@ class Upstream implements ArmadaJobs {
     }));
   activeQueues = () => {
     this.calls.push('activeQueues');
-    return Promise.resolve({ activeQueuesByPool: {} });
+    return Promise.resolve({ activeQueuesByPool: ACTIVE });
   };
 
   private answer<V>(
@@ -119,13 +121,13 @@ describe('api.Jobs and the rights of its callers', () => {
     }
   });
 
-  function api(jobsNeedWatch = true): CachedJobsApi {
+  function api(jobsNeedWatch = true, queueNamesNeedWatch = false): CachedJobsApi {
     const redis = <T>(work: () => Promise<T>): Promise<T> => {
       looks++;
       return redisAway ? Promise.reject(new Error('connection refused')) : work();
     };
     return new CachedJobsApi({
-      access: new Access(authorizer, jobsNeedWatch),
+      access: new Access(authorizer, { jobsNeedWatch, queueNamesNeedWatch }),
       lister: {
         read: (key, ids) => redis(() => store.read(key, ids)),
         locate: (ids) => redis(() => store.locate(ids)),
@@ -259,11 +261,22 @@ describe('api.Jobs and the rights of its callers', () => {
     });
   });
 
-  it('GetActiveQueues is for those who are known', async () => {
-    await api().getActiveQueues({}, as(STRANGER));
-    upstream.calls.length = 0;
-    await expect(api().getActiveQueues({}, as())).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
-    expect(upstream.calls).toEqual([]);
+  describe('GetActiveQueues', () => {
+    it.each([false, true])('is for those who are known (by queues of theirs: %s)', async (byQueue) => {
+      const jobs = api(true, byQueue);
+      await jobs.getActiveQueues({}, as(STRANGER));
+      upstream.calls.length = 0;
+      await expect(jobs.getActiveQueues({}, as())).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+      expect(upstream.calls).toEqual([]);
+    });
+
+    it('tells all queues where Armada decides who is known, and else those that the caller may watch', async () => {
+      const told = async (byQueue: boolean, who: string) =>
+        (await api(true, byQueue).getActiveQueues({}, as(who))).activeQueuesByPool;
+      for (const who of [WATCHER, STRANGER]) expect(await told(false, who)).toEqual(ACTIVE);
+      expect(await told(true, WATCHER)).toEqual({ cpu: { queues: ['q'] } });
+      expect(await told(true, STRANGER)).toEqual({});
+    });
   });
 
   describe('GetJobStatusUsingExternalJobUri', () => {

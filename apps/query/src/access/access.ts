@@ -48,6 +48,13 @@ export class Access {
     return verdict;
   }
 
+  /** As {@link toQueue}, for `api.Jobs`: where that is content with somebody who is known, it is so of jobs of this queue, too. */
+  async toJobsOf(who: Who, queue: string): Promise<Exclude<Verdict, 'no'>> {
+    if (this.rules.jobsNeedWatch) return this.toQueue(who, queue);
+    await this.known(who);
+    return 'yes';
+  }
+
   /** What the caller may be told of jobs that it asks for by id alone; it is authenticated already. */
   async toJobs(who: Who): Promise<JobRights> {
     const credential = await this.known(who);

@@ -81,7 +81,7 @@ export class CachedJobsApi implements JobsApi {
       throw new RpcError(status.INVALID_ARGUMENT, 'external_job_uri is empty');
     }
     const { access, armada } = this.options;
-    if ((await access.toQueue(caller, queue)) === 'no-queue') throw unknownQueue(queue);
+    if ((await access.toJobsOf(caller, queue)) === 'no-queue') throw unknownQueue(queue);
     const states = await this.held(
       caller,
       () => this.withUri.of(request, caller),

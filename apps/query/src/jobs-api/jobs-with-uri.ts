@@ -32,7 +32,7 @@ export interface JobsWithUriOptions {
 export class JobsWithUri {
   constructor(private readonly options: JobsWithUriOptions) {}
 
-  /** The states of all matching jobs, for a caller that may watch the queue. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
+  /** The states of all matching jobs, for a caller that may be told of the queue's jobs. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
   async of(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<string, JobState>> {
     const { lister, known, noteInterest, learnedGraceMs } = this.options;
     const externalJobUri = request.externalJobUri.slice(0, LONGEST_URI);

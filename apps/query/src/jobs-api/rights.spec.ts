@@ -280,8 +280,11 @@ describe('api.Jobs and the rights of its callers', () => {
   });
 
   describe('GetJobStatusUsingExternalJobUri', () => {
-    const ask = (queue: string, who?: string) =>
-      api().getJobStatusUsingExternalJobUri({ queue, jobset: 's', externalJobUri: 'u' }, as(who));
+    const ask = (queue: string, who?: string, jobsNeedWatch = true) =>
+      api(jobsNeedWatch).getJobStatusUsingExternalJobUri(
+        { queue, jobset: 's', externalJobUri: 'u' },
+        as(who),
+      );
 
     it('looks nothing up in a queue that the caller may not watch, and names it', async () => {
       for (const who of [WATCHER, STRANGER]) {
@@ -300,6 +303,11 @@ describe('api.Jobs and the rights of its callers', () => {
 
     it('is answered to one who may watch', async () => {
       expect(await ask('q', WATCHER)).toEqual({ jobStates: { known: JobState.RUNNING } });
+    });
+
+    it('is answered to everyone who is known where that is enough', async () => {
+      expect(await ask('hidden', STRANGER, false)).toEqual({ jobStates: { known: JobState.RUNNING } });
+      await expect(ask('hidden', undefined, false)).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
     });
   });
 

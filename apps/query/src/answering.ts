@@ -96,10 +96,16 @@ export class Answering {
       redisFailed: onError,
       warn: (text) => log.warn(text),
     });
+    const admission = new Admission(
+      { working: settings.maxCallsAtOnce, waiting: settings.maxWaitingCalls },
+      () => metrics.shedCalls.inc(),
+    );
     const needWatch = settings.jobsApiPermission === 'watch';
-    const access = new Access(authorizer, {
+    const access = new Access({
+      authorizer,
       jobsNeedWatch: needWatch && settings.authMode !== 'anonymous',
       queueNamesNeedWatch: needWatch && settings.authMode === 'local',
+      finding: (found) => admission.finding(found),
     });
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
     const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
@@ -117,10 +123,6 @@ export class Answering {
     const lister = new CoalescedLister(new RedisJobLister(this.reader));
     const noteInterest = (key: JobSetKey, tag?: string, caller?: Caller): void =>
       this.interest.note(key, tag, caller && (() => nameOf(caller)));
-    const admission = new Admission(
-      { working: settings.maxCallsAtOnce, waiting: settings.maxWaitingCalls },
-      () => metrics.shedCalls.inc(),
-    );
     const pause = (ms: number): Promise<void> => admission.pause(ms);
     const query = new JobStatusQuery({
       lister,

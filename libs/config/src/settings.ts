@@ -200,7 +200,7 @@ export const SETTINGS = {
   maxWaitingCalls: count(
     'MAX_WAITING_CALLS',
     '10000',
-    'query: beside them, calls that wait for a job set to be read for the first time, or for Redis',
+    'query: beside them, calls that wait for what their caller may see to be found out, for a job set to be read for the first time, or for Redis',
     1,
     1_000_000,
   ),

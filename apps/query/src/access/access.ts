@@ -17,11 +17,14 @@ const RECOGNISED = 1_000;
 /** A call over many queues asks about so many at a time: those who check bound what one credential may have checked at once. */
 const CHECKS_AT_ONCE = 10;
 
-export interface AccessRules {
+export interface AccessOptions {
+  readonly authorizer: Authorizer;
   /** Whether `api.Jobs` asks for the right to watch a job's queue, or is content with somebody who is known. */
   readonly jobsNeedWatch: boolean;
   /** Whether names of queues are for those who may watch them: Armada tells everyone whom it knows, and callers of ours may be nobody there. */
   readonly queueNamesNeedWatch: boolean;
+  /** What is found out within the work on a call; it may have to wait for that. May reject. */
+  readonly finding: <T>(found: Promise<T>) => Promise<T>;
 }
 
 type Who = Pick<Caller, 'authorization' | 'certificateName'>;
@@ -36,21 +39,25 @@ export class Access {
   private readonly recognised = new BoundedCache<string, Credential>(RECOGNISED);
   private last: Credential | undefined;
 
-  constructor(
-    private readonly authorizer: Authorizer,
-    private readonly rules: AccessRules,
-  ) {}
+  constructor(private readonly options: AccessOptions) {}
 
   /** Rejects with PERMISSION_DENIED, too. `no-queue`: nobody knows the queue, so that there is nothing to refuse. */
   async toQueue(who: Who, queue: string): Promise<Exclude<Verdict, 'no'>> {
-    const verdict = await this.verdictOn(who, queue);
+    const { authorizer, finding } = this.options;
+    const credential = this.credentialOf(who);
+    let verdict: Verdict;
+    try {
+      verdict = await finding(authorizer.mayWatch(credential, queue));
+    } catch (error) {
+      throw toRpcError(error);
+    }
     if (verdict === 'no') throw new RpcError(status.PERMISSION_DENIED, refusalText(queue));
     return verdict;
   }
 
   /** As {@link toQueue}, for `api.Jobs`: where that is content with somebody who is known, it is so of jobs of this queue, too. */
   async toJobsOf(who: Who, queue: string): Promise<Exclude<Verdict, 'no'>> {
-    if (this.rules.jobsNeedWatch) return this.toQueue(who, queue);
+    if (this.options.jobsNeedWatch) return this.toQueue(who, queue);
     await this.known(who);
     return 'yes';
   }
@@ -58,7 +65,7 @@ export class Access {
   /** What the caller may be told of jobs that it asks for by id alone; it is authenticated already. */
   async toJobs(who: Who): Promise<JobRights> {
     const credential = await this.known(who);
-    if (!this.rules.jobsNeedWatch) return EVERY_RIGHT;
+    if (!this.options.jobsNeedWatch) return EVERY_RIGHT;
     return {
       isLimited: true,
       among: async (queues) => {
@@ -73,7 +80,7 @@ export class Access {
   /** Which queues the caller, who is authenticated already, may be told of; none that nobody knows. */
   async toQueueNames(who: Who): Promise<JobRights> {
     const credential = await this.known(who);
-    if (!this.rules.queueNamesNeedWatch) return EVERY_RIGHT;
+    if (!this.options.queueNamesNeedWatch) return EVERY_RIGHT;
     return {
       isLimited: true,
       among: async (queues) => allowedBy(await this.verdictsOn(credential, [...queues])),
@@ -82,7 +89,7 @@ export class Access {
 
   private async known(who: Who): Promise<Credential> {
     const credential = this.credentialOf(who);
-    await told(this.authorizer.authenticate(credential));
+    await this.told(this.options.authorizer.authenticate(credential));
     return credential;
   }
 
@@ -91,14 +98,18 @@ export class Access {
     for (let begin = 0; begin < queues.length; begin += CHECKS_AT_ONCE) {
       const checks = queues
         .slice(begin, begin + CHECKS_AT_ONCE)
-        .map(async (queue) => verdicts.set(queue, await this.authorizer.mayWatch(credential, queue)));
-      await told(Promise.all(checks));
+        .map(async (queue) => verdicts.set(queue, await this.options.authorizer.mayWatch(credential, queue)));
+      await this.told(Promise.all(checks));
     }
     return verdicts;
   }
 
-  private verdictOn(who: Who, queue: string): Promise<Verdict> {
-    return told(this.authorizer.mayWatch(this.credentialOf(who), queue));
+  private async told<T>(found: Promise<T>): Promise<T> {
+    try {
+      return await this.options.finding(found);
+    } catch (error) {
+      throw toRpcError(error);
+    }
   }
 
   /** The same object for the same authorization, while it is recognised. */
@@ -132,14 +143,6 @@ function unknownQueue(): RpcError {
     status.UNAVAILABLE,
     'Armada does not know the queue of a job that you ask about, and so not who may watch it; try again',
   );
-}
-
-async function told<T>(finding: Promise<T>): Promise<T> {
-  try {
-    return await finding;
-  } catch (error) {
-    throw toRpcError(error);
-  }
 }
 
 function toRpcError(error: unknown): unknown {

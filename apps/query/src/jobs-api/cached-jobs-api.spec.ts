@@ -24,10 +24,12 @@ const caller = {
   certificateName: () => undefined,
   authorization: [],
 };
-const OPEN = new Access(
-  { authenticate: () => Promise.resolve(), mayWatch: () => Promise.resolve('yes') },
-  { jobsNeedWatch: false, queueNamesNeedWatch: false },
-);
+const OPEN = new Access({
+  authorizer: { authenticate: () => Promise.resolve(), mayWatch: () => Promise.resolve('yes') },
+  jobsNeedWatch: false,
+  queueNamesNeedWatch: false,
+  finding: (found) => found,
+});
 const EVENT = { ms: 1, sequence: 0, index: 0, last: true };
 
 /** Armada's own `api.Jobs`, as it would answer, and what it was asked. */

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Admission } from './admission.js';
 
 const caller = { deadline: Infinity, isGone: () => false };
@@ -46,6 +47,55 @@ describe('calls in hand', () => {
     void work();
     expect(release).toHaveLength(2);
     await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  });
+
+  describe('that ask for what somebody has to find out', () => {
+    const ask = (found: Promise<void>) => admission.run(caller, () => admission.finding(found));
+    let settle: () => void;
+    let wanted: Promise<void>;
+
+    beforeEach(() => {
+      wanted = new Promise((resolve) => (settle = resolve));
+    });
+
+    it('leave their place while they wait for it', async () => {
+      const waits = [ask(wanted), ask(wanted)];
+      await expect(waits[1]).rejects.toMatchObject({
+        code: status.RESOURCE_EXHAUSTED,
+        details: expect.stringContaining('MAX_WAITING_CALLS') as string,
+      });
+      void work();
+      void work();
+      expect(release).toHaveLength(2);
+      settle();
+      await waits[0];
+      await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    });
+
+    it('keep it where that is at hand, however many wait', async () => {
+      const atHand = async (): Promise<void> => {
+        for (let i = 0; i < 20; i++) await Promise.resolve();
+      };
+      const calls = [ask(atHand()), ask(atHand())];
+      await expect(work()).rejects.toMatchObject({
+        details: expect.stringContaining('MAX_CALLS_AT_ONCE') as string,
+      });
+      await Promise.all(calls);
+      const waits = [ask(wanted), ask(wanted)];
+      await expect(waits[1]).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+      await ask(atHand());
+      expect(shed).toBe(2);
+    });
+
+    it('wait for it no more when it fails', async () => {
+      for (let i = 0; i < 3; i++) {
+        const failing = nextTurn().then(() => Promise.reject(new Error('no')));
+        await expect(ask(failing)).rejects.toThrow('no');
+      }
+      void work();
+      void work();
+      await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    });
   });
 
   it('have their place again when they have waited', async () => {

@@ -150,6 +150,21 @@ describe('/openapi.json', () => {
     expect(problemsOf(await response.json(), schemaIn(content, MEDIA_TYPE.go))).toBeNull();
   });
 
+  it('says that callers may be refused, and how they show who they are', () => {
+    for (const { path } of JOBS_ROUTES) {
+      expect(Object.keys(operationOf(path).responses)).toEqual(expect.arrayContaining(['401', '403']));
+    }
+    expect(document).toMatchObject({
+      security: [{ basic: [] }, { bearer: [] }, {}],
+      components: {
+        securitySchemes: {
+          basic: { type: 'http', scheme: 'basic' },
+          bearer: { type: 'http', scheme: 'bearer' },
+        },
+      },
+    });
+  });
+
   it('says how many ids a call may hold', () => {
     const jobIds = Array.from({ length: 1001 }, () => 'job');
     const { content } = operationOf('/v1/job/status').requestBody;

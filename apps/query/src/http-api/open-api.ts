@@ -68,12 +68,20 @@ function notes(maxJobIds: number): FieldNotes {
 /** What a call may be refused with, by HTTP status. */
 const ERRORS: Readonly<Record<string, string>> = {
   '400': 'The request is not right; the text says where.',
+  '401': 'The credentials are malformed, nobody’s or at their end, or there are none and some are asked for.',
+  '403': 'The caller may not watch the queue, or may not be told of one of the jobs; the text says which.',
   '413': 'The body is too large.',
   '429': 'More is asked than this service may ask of Armada just now.',
   '500': 'Armada failed, or this service made a mistake.',
   '501': 'Only Armada can answer, and it has no such method.',
   '503': 'The answer cannot be had now.',
   '504': 'There was no answer in time.',
+};
+
+/** One of these, or none where callers without credentials are somebody. */
+const SECURITY_SCHEMES = {
+  basic: { type: 'http', scheme: 'basic' },
+  bearer: { type: 'http', scheme: 'bearer' },
 };
 
 const ERROR = {
@@ -99,7 +107,8 @@ export function openApi({ maxJobIds }: { readonly maxJobIds: number }): JsonObje
     openapi: '3.1.0',
     info: { title: 'Armada Job Service', version: '1', description: ABOUT },
     paths: Object.fromEntries(JOBS_ROUTES.map((route) => [route.path, { post: operation(route) }])),
-    components: { schemas },
+    components: { schemas, securitySchemes: SECURITY_SCHEMES },
+    security: [...Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] })), {}],
   };
 }
 

@@ -44,8 +44,10 @@ export interface LegacyOptions {
  */
 export function legacyJobService(options: LegacyOptions): JobServiceServer {
   const unknownQueues = new UnknownQueues();
-  const answer = async ({ queue, jobSetId, jobId }: JobServiceRequest, caller: Caller): Promise<Reply> => {
-    if ((await options.access.toQueue(caller, queue)) === 'no-queue') return ofNoQueue(queue, unknownQueues);
+  const answer = async (request: JobServiceRequest, caller: Caller): Promise<Reply> => {
+    const { queue, jobSetId, jobId } = request;
+    if ((await options.access.toQueue(caller, queue)) === 'no-queue')
+      return ofNoQueue(request, unknownQueues);
     return toReply(await options.query.ask({ queue, jobSetId }, jobId, caller));
   };
   return {
@@ -105,9 +107,9 @@ function toReply(answer: Answer): Reply {
 }
 
 /** As every job of a queue that Armada does not know, whether it was known before or not. */
-function ofNoQueue(queue: string, unknownQueues: UnknownQueues): Reply {
-  if (!unknownQueues.isGone(queue)) {
-    return connectionError(`Armada does not know queue ${JSON.stringify(queue)}, yet or any more`);
+function ofNoQueue(request: JobServiceRequest, unknownQueues: UnknownQueues): Reply {
+  if (!unknownQueues.isGone(request)) {
+    return connectionError(`Armada does not know queue ${JSON.stringify(request.queue)}, yet or any more`);
   }
   return {
     message: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },

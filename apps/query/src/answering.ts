@@ -245,6 +245,7 @@ function passThroughOf(
     largestRequestBytes: settings.largestForwardedRequestBytes,
     largestAnswerBytes: settings.largestMessageBytes,
     mostWatches: settings.maxForwardedWatches,
+    mostCalls: settings.maxForwardedCalls,
     watchRights,
     observers: new Map([[SUBMIT_JOBS, learn]]),
     metrics,

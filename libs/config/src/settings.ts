@@ -342,6 +342,13 @@ export const SETTINGS = {
     0,
     10_000,
   ),
+  maxForwardedCalls: count(
+    'MAX_FORWARDED_CALLS',
+    '500',
+    'query: beside them, how many other forwarded calls one replica has open at Armada at once, at most; more are RESOURCE_EXHAUSTED',
+    1,
+    100_000,
+  ),
   largestForwardedRequestBytes: count(
     'LARGEST_FORWARDED_REQUEST_BYTES',
     '16777216',

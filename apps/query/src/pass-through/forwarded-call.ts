@@ -9,8 +9,9 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import { towardsArmada, towardsCaller } from './forwarded-metadata.js';
+import type { OpenCalls } from './open-calls.js';
 import type { WatchRights } from './watch-rights.js';
-import { asksForWatch, isWatch, queueOfWatch, type ForwardedWatches } from './watches.js';
+import { isWatch, queueOfWatch } from './watches.js';
 
 /**
  * Answers that a slow caller has not taken yet are read on up to this many bytes. Not one message at a time: grpc-js drops what
@@ -31,7 +32,9 @@ export interface ForwardedCallOptions {
   readonly channels: ChannelPool;
   /** Where they lead, for people. */
   readonly armada: string;
-  readonly watches: ForwardedWatches;
+  readonly watches: OpenCalls;
+  /** All that are no watches. */
+  readonly calls: OpenCalls;
   readonly watchRights: WatchRights;
   readonly observer?: ExchangeObserver | undefined;
   /** Told once how the call ended. */
@@ -50,7 +53,7 @@ export class ForwardedCall extends ServerInterceptingCall {
   private upstream: Upstream | undefined;
   private answered = false;
   private upstreamEnded = false;
-  private watch: { readonly leave: () => void } | undefined;
+  private place: { readonly leave: () => void } | undefined;
   private right: { readonly stop: () => void } | undefined;
   private request: Buffer | undefined;
   private observing: Promise<void> | undefined;
@@ -86,25 +89,16 @@ export class ForwardedCall extends ServerInterceptingCall {
       return;
     }
     this.metadata = metadata;
-    const watch = isWatch(this.path);
-    if (watch !== 'by-request') this.open(watch);
-    if (!this.ended) this.caller.startRead();
+    // Who sends nothing more gets nothing of Armada.
+    this.caller.startRead();
   }
 
-  private open(isWatch: boolean): void {
-    if (isWatch) {
-      const { watches } = this.options;
-      this.watch = watches.enter(() => {
-        this.end({ code: status.UNAVAILABLE, details: 'the server is stopping' });
-      });
-      if (this.watch === undefined) {
-        this.end({
-          code: status.RESOURCE_EXHAUSTED,
-          details: `all ${watches.most} watches that this replica forwards are taken (MAX_FORWARDED_WATCHES); try again later`,
-        });
-        return;
-      }
-    }
+  /** @param request the first message, if there is one */
+  private open(request?: Buffer): void {
+    const watches = isWatch(this.path, request);
+    this.place = this.placeOf(watches);
+    if (this.place === undefined) return;
+    if (watches && request !== undefined) this.keepRight(request);
     const { client, release } = this.options.channels.acquire();
     this.upstream = client.getChannel().createCall(this.path, this.caller.getDeadline(), null, null, null);
     this.upstream.start(towardsArmada(this.metadata as Metadata), {
@@ -122,10 +116,22 @@ export class ForwardedCall extends ServerInterceptingCall {
     this.readArmada();
   }
 
+  /** `undefined` where there is none, and the call is over. */
+  private placeOf(watches: boolean): { readonly leave: () => void } | undefined {
+    const open = watches ? this.options.watches : this.options.calls;
+    const place = open.enter(() => this.end({ code: status.UNAVAILABLE, details: 'the server is stopping' }));
+    if (place !== undefined) return place;
+    const [what, setting] = watches ? ['watches', 'MAX_FORWARDED_WATCHES'] : ['calls', 'MAX_FORWARDED_CALLS'];
+    this.end({
+      code: status.RESOURCE_EXHAUSTED,
+      details: `all ${open.most} ${what} that this replica forwards at once are taken (${setting}); try again later, or have more replicas`,
+    });
+    return undefined;
+  }
+
   private fromCaller(message: Buffer): void {
     if (this.ended) return;
-    if (this.upstream === undefined) this.open(asksForWatch(message));
-    if (this.watch !== undefined) this.keepRight(message);
+    if (this.upstream === undefined) this.open(message);
     if (this.options.observer !== undefined) this.request ??= message;
     this.upstream?.sendMessageWithContext(
       {
@@ -139,7 +145,7 @@ export class ForwardedCall extends ServerInterceptingCall {
 
   private keepRight(request: Buffer): void {
     const queue = queueOfWatch(this.path, request);
-    if (queue === undefined || this.right !== undefined) return;
+    if (queue === undefined) return;
     const [authorization] = this.metadata?.get('authorization') ?? [];
     this.right = this.options.watchRights.keep(authorization as string | undefined, queue, (why) =>
       this.end(why),
@@ -148,7 +154,7 @@ export class ForwardedCall extends ServerInterceptingCall {
 
   private halfClose(): void {
     if (this.ended) return;
-    if (this.upstream === undefined) this.open(false);
+    if (this.upstream === undefined) this.open();
     this.upstream?.halfClose();
   }
 
@@ -211,7 +217,7 @@ export class ForwardedCall extends ServerInterceptingCall {
 
   private over(code: status): void {
     this.ended = true;
-    this.watch?.leave();
+    this.place?.leave();
     this.right?.stop();
     if (!this.upstreamEnded) this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller is gone');
     this.options.ended(code);

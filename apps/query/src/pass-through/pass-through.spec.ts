@@ -27,6 +27,7 @@ const LEASE = '/api.Executor/LeaseJobRuns';
 const EVENTS = '/api.Event/GetJobSetEvents';
 const WATCH = '/api.Event/Watch';
 const MEBIBYTE = 1024 * 1024;
+const MOST_CALLS = 5;
 
 const HELLO = Buffer.from('hello');
 const request = (watch: boolean): Buffer =>
@@ -76,14 +77,15 @@ function withHeaders(headers: Record<string, string>): Metadata {
   return metadata;
 }
 
-async function start(mostWatches = 2): Promise<void> {
+async function start(): Promise<void> {
   metrics = new Metrics();
   passThrough = new PassThrough({
     transport: withoutTls(armadaAddress),
     services: ['api.Submit', 'api.Executor', 'api.Event'],
     largestRequestBytes: 4 * MEBIBYTE,
     largestAnswerBytes: 4 * MEBIBYTE,
-    mostWatches,
+    mostWatches: 2,
+    mostCalls: MOST_CALLS,
     watchRights: new WatchRights(
       { mayWatch: (authorization, queue) => mayWatch(authorization, queue) },
       CHECK_EVERY_MS,
@@ -241,7 +243,16 @@ describe('a forwarded call', () => {
 
   it('ends when Armada ends it, though the caller’s half is open', async () => {
     armada.answer = (call) => call.end();
-    expect((await outcomeOf(client.open(LEASE))).status.code).toBe(status.OK);
+    const call = client.open(LEASE);
+    call.write(HELLO);
+    expect((await outcomeOf(call)).status.code).toBe(status.OK);
+  });
+
+  it('may have no message', async () => {
+    const call = client.open(LEASE);
+    call.end();
+    expect(await outcomeOf(call)).toMatchObject({ messages: [], status: { code: status.OK } });
+    expect(armada.calls).toHaveLength(1);
   });
 
   it.each([
@@ -322,6 +333,7 @@ describe('a forwarded call', () => {
     armada.answer = (call) => void call.write(HELLO);
     const sockets = await startBehindProxy();
     const call = client.open(LEASE);
+    call.write(HELLO);
     const outcome = outcomeOf(call);
     await new Promise((resolve) => call.once('data', resolve));
     for (const socket of sockets) socket.destroy();
@@ -365,6 +377,7 @@ describe('memory', () => {
       flood(call, () => sent++ < wanted);
     };
     const call = client.open(LEASE);
+    call.write(HELLO);
     let received = 0;
     // The first message, and then nothing is taken any more.
     await new Promise<void>((resolve) => call.once('readable', resolve));
@@ -473,6 +486,43 @@ describe('what is not forwarded', () => {
   });
 });
 
+describe('forwarded calls', () => {
+  it.each([
+    ['any', SUBMIT, HELLO],
+    ['reads of events', EVENTS, request(false)],
+  ])('have a limit, past which they are refused and do not reach Armada: %s', async (_, path, message) => {
+    const answer = armada.answer;
+    armada.answer = () => undefined;
+    const calls = Array.from({ length: MOST_CALLS }, () => client.open(path));
+    const outcomes = calls.map(outcomeOf);
+    for (const call of calls) call.end(message);
+    await eventually('Armada has them', () => armada.calls.length === MOST_CALLS);
+    const { status: end } = await client.call(SUBMIT, HELLO);
+    expect(end.code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(end.details).toMatch(/all 5 calls .*MAX_FORWARDED_CALLS.*try again/);
+    expect(armada.calls).toHaveLength(MOST_CALLS);
+    armada.answer = answer;
+    const watch = client.open(EVENTS);
+    watch.end(request(true));
+    expect((await outcomeOf(watch)).status.code).toBe(status.OK);
+    calls[0]?.cancel();
+    await outcomes[0];
+    await eventually(
+      'its place is free',
+      async () => (await client.call(SUBMIT, HELLO)).status.code === status.OK,
+    );
+    for (const call of calls) call.cancel();
+  });
+
+  it('of which only the headers have come take no place and do not reach Armada', async () => {
+    const paths = [SUBMIT, LEASE, EVENTS, WATCH];
+    const calls = Array.from({ length: 2 * MOST_CALLS }, (_, i) => client.open(paths[i % 4] ?? ''));
+    expect((await client.call(SUBMIT, HELLO)).status.code).toBe(status.OK);
+    expect(armada.calls).toHaveLength(1);
+    for (const call of calls) call.cancel();
+  });
+});
+
 describe('forwarded watches', () => {
   const open = async (): Promise<number> => (await metrics.forwardedWatches.get()).values[0]?.value ?? 0;
 
@@ -501,12 +551,6 @@ describe('forwarded watches', () => {
     await eventually('its place is free', async () => (await open()) === 1);
     await watch();
     expect(armada.calls).toHaveLength(3);
-  });
-
-  it('are not reads: of those there may be any number', async () => {
-    for (let i = 0; i < 5; i++) await watch(EVENTS, request(false));
-    expect(await open()).toBe(0);
-    expect(seen(4).cancelled).toBe(false);
   });
 
   it('may be what cannot be read here', async () => {

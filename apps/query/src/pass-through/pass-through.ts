@@ -4,8 +4,8 @@ import type { Metrics } from '@ajs/observability';
 import { status, type Server, type ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { catchAll } from '../grpc/catch-all.js';
 import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
+import { OpenCalls } from './open-calls.js';
 import type { WatchRights } from './watch-rights.js';
-import { ForwardedWatches } from './watches.js';
 
 export interface PassThroughOptions {
   readonly transport: ArmadaTransport;
@@ -14,6 +14,8 @@ export interface PassThroughOptions {
   readonly largestRequestBytes: number;
   readonly largestAnswerBytes: number;
   readonly mostWatches: number;
+  /** That are no watches. */
+  readonly mostCalls: number;
   readonly watchRights: WatchRights;
   /** Who sees the exchanges of unary methods, by path. */
   readonly observers: ReadonlyMap<string, ExchangeObserver>;
@@ -24,14 +26,16 @@ export interface PassThroughOptions {
 export class PassThrough {
   private readonly services: ReadonlySet<string>;
   private readonly channels: ChannelPool;
-  private readonly watches: ForwardedWatches;
+  private readonly watches: OpenCalls;
+  private readonly calls: OpenCalls;
 
   constructor(private readonly options: PassThroughOptions) {
     this.services = new Set(options.services);
     this.channels = createForwardingChannels(options.transport, options.largestAnswerBytes);
-    this.watches = new ForwardedWatches(options.mostWatches, (open) => {
+    this.watches = new OpenCalls(options.mostWatches, (open) => {
       options.metrics.forwardedWatches.set(open);
     });
+    this.calls = new OpenCalls(options.mostCalls);
   }
 
   /** The largest message a caller may send. Bytes. */
@@ -49,6 +53,7 @@ export class PassThrough {
       channels: this.channels,
       armada: transport.address,
       watches: this.watches,
+      calls: this.calls,
       watchRights,
       observer: observers.get(path),
       // A server may answer with a number that is no status.

@@ -122,7 +122,7 @@ export class Answering {
     const asks = new AskSender(this.reader, this.workQueue);
     const lister = new CoalescedLister(new RedisJobLister(this.reader));
     const noteInterest = (key: JobSetKey, tag?: string, caller?: Caller): void =>
-      this.interest.note(key, tag, caller && (() => nameOf(caller)));
+      this.interest.note(key, tag, caller && (() => nameOf(caller, settings.authMode !== 'anonymous')));
     const pause = (ms: number): Promise<void> => admission.pause(ms);
     const query = new JobStatusQuery({
       lister,

@@ -14,7 +14,30 @@ export interface Caller {
   readonly certificateName: () => string | undefined;
 }
 
-/** Tells callers apart: by their credential, where they sent one, and else by where they come from. Holds no secret. */
-export function nameOf({ authorization: [value], address }: Caller): string {
-  return value === undefined ? address() : createHash('sha256').update(value).digest('base64');
+/**
+ * Tells callers apart. Holds no secret.
+ *
+ * @param byCredential whether it counts what they sent, once it was accepted: who spells it in another way is the same. Where nothing is
+ *   checked anybody may send anything, and only the address tells.
+ */
+export function nameOf({ authorization: [value], address }: Caller, byCredential: boolean): string {
+  if (!byCredential || value === undefined) return address();
+  return createHash('sha256')
+    .update(whatCounts(String(value)))
+    .digest('base64');
+}
+
+/** What of an accepted `authorization` is the same in all its spellings. */
+function whatCounts(authorization: string): string {
+  const space = authorization.indexOf(' ');
+  const scheme = authorization.slice(0, space).toLowerCase();
+  const rest = authorization.slice(space + 1);
+  if (scheme === 'basic') return rest;
+  const token = scheme === 'bearer' ? rest : tokenIn(rest);
+  // The last part of a JWT, its signature, is base64 that can be written in several ways; what it signs cannot.
+  return token.split('.', 2).join('.');
+}
+
+function tokenIn(kubernetesAuth: string): string {
+  return (JSON.parse(Buffer.from(kubernetesAuth, 'base64url').toString()) as { token: string }).token;
 }

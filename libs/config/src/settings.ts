@@ -214,7 +214,7 @@ export const SETTINGS = {
   maxNewJobSetsPerCaller: count(
     'MAX_NEW_JOB_SETS_PER_CALLER',
     '20000',
-    'query: job sets that nobody asked about before which one caller (credential, or address) may bring to one replica in 10 minutes',
+    'query: job sets that nobody asked about before which one caller (credential, or address: with `AUTH_MODE=anonymous` always that) may bring to one replica in 10 minutes',
     1,
     10_000_000,
   ),

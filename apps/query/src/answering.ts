@@ -105,7 +105,7 @@ export class Answering {
       authorizer,
       jobsNeedWatch: needWatch && settings.authMode !== 'anonymous',
       queueNamesNeedWatch: needWatch && settings.authMode === 'local',
-      finding: (found) => admission.finding(found),
+      waiting: (found) => admission.waiting(found),
     });
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
     const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);

@@ -18,11 +18,11 @@ export type Verdict = 'yes' | 'no' | 'no-queue';
 export interface Authorizer {
   /**
    * Resolves where the caller is somebody who may call at all: what is needed before anything is looked up for a caller that
-   * names no queue. Rejects with {@link AuthError}.
+   * names no queue. Rejects with {@link AuthError}. No promise where that is known already: most calls do not wait.
    */
-  authenticate(credential: Credential): Promise<void>;
-  /** Rejects with {@link AuthError} where there is no verdict. */
-  mayWatch(credential: Credential, queue: string): Promise<Verdict>;
+  authenticate(credential: Credential): void | Promise<void>;
+  /** Rejects with {@link AuthError} where there is no verdict. No promise where one is at hand. */
+  mayWatch(credential: Credential, queue: string): Verdict | Promise<Verdict>;
 }
 
 /** There is no verdict. The message is for the caller: what is wrong and what to do, and never a credential. */

@@ -23,8 +23,8 @@ export interface AccessOptions {
   readonly jobsNeedWatch: boolean;
   /** Whether names of queues are for those who may watch them: Armada tells everyone whom it knows, and callers of ours may be nobody there. */
   readonly queueNamesNeedWatch: boolean;
-  /** What is found out within the work on a call; it may have to wait for that. May reject. */
-  readonly finding: <T>(found: Promise<T>) => Promise<T>;
+  /** Waits within the work on a call for what has to be found out. May reject without a look at it. */
+  readonly waiting: <T>(found: () => Promise<T>) => Promise<T>;
 }
 
 type Who = Pick<Caller, 'authorization' | 'certificateName'>;
@@ -43,14 +43,8 @@ export class Access {
 
   /** Rejects with PERMISSION_DENIED, too. `no-queue`: nobody knows the queue, so that there is nothing to refuse. */
   async toQueue(who: Who, queue: string): Promise<Exclude<Verdict, 'no'>> {
-    const { authorizer, finding } = this.options;
-    const credential = this.credentialOf(who);
-    let verdict: Verdict;
-    try {
-      verdict = await finding(authorizer.mayWatch(credential, queue));
-    } catch (error) {
-      throw toRpcError(error);
-    }
+    const found = this.options.authorizer.mayWatch(this.credentialOf(who), queue);
+    const verdict = found instanceof Promise ? await this.told(found) : found;
     if (verdict === 'no') throw new RpcError(status.PERMISSION_DENIED, refusalText(queue));
     return verdict;
   }
@@ -89,24 +83,30 @@ export class Access {
 
   private async known(who: Who): Promise<Credential> {
     const credential = this.credentialOf(who);
-    await this.told(this.options.authorizer.authenticate(credential));
+    const found = this.options.authorizer.authenticate(credential);
+    if (found instanceof Promise) await this.told(found);
     return credential;
   }
 
   private async verdictsOn(credential: Credential, queues: readonly string[]): Promise<Map<string, Verdict>> {
     const verdicts = new Map<string, Verdict>();
     for (let begin = 0; begin < queues.length; begin += CHECKS_AT_ONCE) {
-      const checks = queues
-        .slice(begin, begin + CHECKS_AT_ONCE)
-        .map(async (queue) => verdicts.set(queue, await this.options.authorizer.mayWatch(credential, queue)));
-      await this.told(Promise.all(checks));
+      const checks: Promise<unknown>[] = [];
+      for (const queue of queues.slice(begin, begin + CHECKS_AT_ONCE)) {
+        const found = this.options.authorizer.mayWatch(credential, queue);
+        if (found instanceof Promise) checks.push(found.then((verdict) => verdicts.set(queue, verdict)));
+        else verdicts.set(queue, found);
+      }
+      if (checks.length > 0) await this.told(Promise.all(checks));
     }
     return verdicts;
   }
 
   private async told<T>(found: Promise<T>): Promise<T> {
+    // Where too many wait already, nobody hears what comes of it.
+    found.catch(() => undefined);
     try {
-      return await this.options.finding(found);
+      return await this.options.waiting(() => found);
     } catch (error) {
       throw toRpcError(error);
     }

@@ -81,8 +81,8 @@ async function ask(of: Authorizer, authorization: string | undefined, queue: str
   return told(of.mayWatch({ authorization }, queue));
 }
 
-function told(asked: Promise<Verdict | void>): Promise<string> {
-  return asked.then(
+function told(asked: Verdict | void | Promise<Verdict | void>): Promise<string> {
+  return Promise.resolve(asked).then(
     (verdict) => verdict ?? 'somebody',
     (error: AuthError) => `${error.kind}: ${error.message}`,
   );

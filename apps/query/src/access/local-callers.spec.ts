@@ -83,8 +83,8 @@ function ask(of: Authorizer, who: string | Partial<Credential> | undefined, queu
   return told(of.mayWatch(credential, queue));
 }
 
-const told = (asked: Promise<Verdict>): Promise<string> =>
-  asked.catch((error: AuthError) => `${error.kind}: ${error.message}`);
+const told = (asked: Verdict | Promise<Verdict>): Promise<string> =>
+  Promise.resolve<string>(asked).catch((error: AuthError) => `${error.kind}: ${error.message}`);
 
 describe('a caller with a password', () => {
   it('may watch the queues whose permissions in Armada name it or its group, read as us', async () => {

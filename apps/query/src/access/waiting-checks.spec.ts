@@ -28,16 +28,16 @@ describe('while Armada does not say what some may watch', () => {
     admission = new Admission(LIMITS, () => undefined);
     const hanging = new Promise<Verdict>((resolve) => (answer = resolve));
     const authorizer: Authorizer = {
-      authenticate: async ({ authorization }) => {
-        if (authorization === UNKNOWN) await hanging;
+      authenticate: ({ authorization }) => {
+        if (authorization === UNKNOWN) return hanging.then(() => undefined);
       },
-      mayWatch: ({ authorization }) => (authorization === KNOWN ? Promise.resolve('yes') : hanging),
+      mayWatch: ({ authorization }) => (authorization === KNOWN ? 'yes' : hanging),
     };
     access = new Access({
       authorizer,
       jobsNeedWatch: true,
       queueNamesNeedWatch: true,
-      finding: (found) => admission.finding(found),
+      waiting: (found) => admission.waiting(found),
     });
   });
 

@@ -25,10 +25,10 @@ const caller = {
   authorization: [],
 };
 const OPEN = new Access({
-  authorizer: { authenticate: () => Promise.resolve(), mayWatch: () => Promise.resolve('yes') },
+  authorizer: { authenticate: () => undefined, mayWatch: () => 'yes' },
   jobsNeedWatch: false,
   queueNamesNeedWatch: false,
-  finding: (found) => found,
+  waiting: (found) => found(),
 });
 const EVENT = { ms: 1, sequence: 0, index: 0, last: true };
 

@@ -127,7 +127,7 @@ describe('api.Jobs and the rights of its callers', () => {
       return redisAway ? Promise.reject(new Error('connection refused')) : work();
     };
     return new CachedJobsApi({
-      access: new Access({ authorizer, jobsNeedWatch, queueNamesNeedWatch, finding: (found) => found }),
+      access: new Access({ authorizer, jobsNeedWatch, queueNamesNeedWatch, waiting: (found) => found() }),
       lister: {
         read: (key, ids) => redis(() => store.read(key, ids)),
         locate: (ids) => redis(() => store.locate(ids)),

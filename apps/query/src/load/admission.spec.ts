@@ -50,7 +50,7 @@ describe('calls in hand', () => {
   });
 
   describe('that ask for what somebody has to find out', () => {
-    const ask = (found: Promise<void>) => admission.run(caller, () => admission.finding(found));
+    const ask = (found: Promise<void>) => admission.run(caller, () => admission.waiting(() => found));
     let settle: () => void;
     let wanted: Promise<void>;
 
@@ -70,21 +70,6 @@ describe('calls in hand', () => {
       settle();
       await waits[0];
       await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    });
-
-    it('keep it where that is at hand, however many wait', async () => {
-      const atHand = async (): Promise<void> => {
-        for (let i = 0; i < 20; i++) await Promise.resolve();
-      };
-      const calls = [ask(atHand()), ask(atHand())];
-      await expect(work()).rejects.toMatchObject({
-        details: expect.stringContaining('MAX_CALLS_AT_ONCE') as string,
-      });
-      await Promise.all(calls);
-      const waits = [ask(wanted), ask(wanted)];
-      await expect(waits[1]).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-      await ask(atHand());
-      expect(shed).toBe(2);
     });
 
     it('wait for it no more when it fails', async () => {

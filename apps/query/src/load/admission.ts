@@ -16,7 +16,7 @@ export interface AdmissionLimits {
  */
 export class Admission {
   private working = 0;
-  private waiting = 0;
+  private waitingCalls = 0;
 
   constructor(
     private readonly limits: AdmissionLimits,
@@ -43,61 +43,22 @@ export class Admission {
   }
 
   /** Waits within the work on a call. Rejects with RESOURCE_EXHAUSTED where too many wait. */
-  async pause(ms: number): Promise<void> {
-    const refusal = this.beginToWait();
-    if (refusal !== undefined) throw refusal;
-    try {
-      await sleep(ms);
-    } finally {
-      this.endToWait();
-    }
+  pause(ms: number): Promise<void> {
+    return this.waiting(() => sleep(ms));
   }
 
-  /**
-   * What is found out within the work on a call, one thing at a time. Where it is at hand the call goes on as if it had not asked; else it
-   * waits, as in {@link pause}.
-   */
-  finding<T>(found: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      let isOver = false;
-      let waits = false;
-      const over = (): void => {
-        isOver = true;
-        if (waits) this.endToWait();
-      };
-      found.then(
-        (value) => {
-          over();
-          resolve(value);
-        },
-        (error: Error) => {
-          over();
-          reject(error);
-        },
-      );
-      const wait = (): void => {
-        if (isOver) return;
-        const refusal = this.beginToWait();
-        if (refusal === undefined) waits = true;
-        else reject(refusal);
-      };
-      // So it comes after all promises that can go on have done so: what is at hand is there by then, however many stand in a row.
-      queueMicrotask(() => process.nextTick(wait));
-    });
-  }
-
-  /** Returns why it cannot, if so. */
-  private beginToWait(): RpcError | undefined {
+  /** As {@link pause}, for what somebody has to find out. */
+  async waiting<T>(found: () => Promise<T>): Promise<T> {
     const { waiting } = this.limits;
-    if (this.waiting >= waiting) return this.tooMany(`has ${waiting} calls waiting`, 'MAX_WAITING_CALLS');
-    this.waiting++;
+    if (this.waitingCalls >= waiting) throw this.tooMany(`has ${waiting} calls waiting`, 'MAX_WAITING_CALLS');
+    this.waitingCalls++;
     this.working--;
-    return undefined;
-  }
-
-  private endToWait(): void {
-    this.waiting--;
-    this.working++;
+    try {
+      return await found();
+    } finally {
+      this.waitingCalls--;
+      this.working++;
+    }
   }
 
   private tooMany(what: string, setting: string): RpcError {

@@ -56,9 +56,9 @@ function replica(shared?: SharedVerdicts): DelegatedAuthorizer {
 
 /** What a caller is told: a verdict, or why there is none. */
 const ask = (queue: string, authorization = ALICE): Promise<string> =>
-  authorizer
-    .mayWatch({ authorization }, queue)
-    .catch(({ kind, message }: AuthError) => `${kind}: ${message}`);
+  Promise.resolve<string>(authorizer.mayWatch({ authorization }, queue)).catch(
+    ({ kind, message }: AuthError) => `${kind}: ${message}`,
+  );
 
 describe('that a credential is somebody’s', () => {
   it.each<ArmadaVerdict>(['no', 'no-queue'])(

@@ -56,14 +56,13 @@ export class DelegatedAuthorizer implements Authorizer {
     this.checks = new Checks(LIMITS, options.clock);
   }
 
-  async authenticate(credential: Credential): Promise<void> {
-    if ((await this.find(credential, undefined)) === 'bad-credentials') throw badCredentials(credential);
+  authenticate(credential: Credential): void | Promise<void> {
+    const found = accepted(credential, this.find(credential, undefined));
+    if (found instanceof Promise) return found.then(() => undefined);
   }
 
-  async mayWatch(credential: Credential, queue: string): Promise<Verdict> {
-    const verdict = await this.find(credential, queue);
-    if (verdict === 'bad-credentials') throw badCredentials(credential);
-    return verdict;
+  mayWatch(credential: Credential, queue: string): Verdict | Promise<Verdict> {
+    return accepted(credential, this.find(credential, queue));
   }
 
   private find(credential: Credential, queue: string | undefined): ArmadaVerdict | Promise<ArmadaVerdict> {
@@ -183,6 +182,15 @@ export class DelegatedAuthorizer implements Authorizer {
     const most = { yes: verdictTtlMs, no: refusalTtlMs, 'no-queue': Math.min(NO_QUEUE_MS, refusalTtlMs) };
     return Math.max(0, Math.floor(Math.min(most[verdict], left)));
   }
+}
+
+/** Rejects where Armada does not accept the credential. */
+function accepted(
+  credential: Credential,
+  found: ArmadaVerdict | Promise<ArmadaVerdict>,
+): Verdict | Promise<Verdict> {
+  if (found instanceof Promise) return found.then((verdict) => accepted(credential, verdict));
+  return found === 'bad-credentials' ? Promise.reject(badCredentials(credential)) : found;
 }
 
 const digests = new WeakMap<Credential, string>();

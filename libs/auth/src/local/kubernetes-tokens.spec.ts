@@ -204,9 +204,9 @@ describe('a caller that was reviewed', () => {
   });
 
   const ask = (token: string, queue = 'q'): Promise<string> =>
-    authorizer
-      .mayWatch({ authorization: `KubernetesAuth ${payloadOf(token)}` }, queue)
-      .catch(({ kind }: AuthError) => kind);
+    Promise.resolve<string>(
+      authorizer.mayWatch({ authorization: `KubernetesAuth ${payloadOf(token)}` }, queue),
+    ).catch(({ kind }: AuthError) => kind);
 
   it('is believed for its time, for every queue, and then reviewed again', async () => {
     expect(await ask('caller-token')).toBe('yes');

@@ -36,7 +36,7 @@ it.each(Object.keys(KINDS))(
       clock: { monotonic: () => 0, wall: () => 0 },
     });
     const ask = (of: string, name: string): Promise<string> =>
-      authorizer.authenticate({ authorization: KINDS[of]?.(name) }).then(
+      Promise.resolve(authorizer.authenticate({ authorization: KINDS[of]?.(name) })).then(
         () => 'somebody',
         (error: AuthError) => error.kind,
       );

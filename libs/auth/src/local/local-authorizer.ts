@@ -54,27 +54,37 @@ export class LocalAuthorizer implements Authorizer {
     this.queueChecks = new Checks(QUEUE_LIMITS, clock);
   }
 
-  async authenticate(credential: Credential): Promise<void> {
-    await this.principalOf(credential);
+  authenticate(credential: Credential): void | Promise<void> {
+    const who = this.principalOf(credential);
+    if (who instanceof Promise) return who.then(() => undefined);
   }
 
-  async mayWatch(credential: Credential, queue: string): Promise<Verdict> {
-    const who = await this.principalOf(credential);
+  mayWatch(credential: Credential, queue: string): Verdict | Promise<Verdict> {
+    const who = this.principalOf(credential);
+    return who instanceof Promise
+      ? who.then((principal) => this.verdictOn(principal, queue))
+      : this.verdictOn(who, queue);
+  }
+
+  private verdictOn(who: Principal, queue: string): Verdict | Promise<Verdict> {
     const { auth, grants } = this.options;
     if (mayWatchAll(auth, who)) return 'yes';
     if (auth.queueRules.some((rule) => rule.queue === queue && isGranted(rule, who))) return 'yes';
     if (grants === undefined) return 'no';
-    const watchers = this.queues.get(queue) ?? (await this.askForQueue(queue, grants));
-    if (watchers === 'no-queue') return 'no-queue';
-    return isGranted(watchers, who) ? 'yes' : 'no';
+    const byGrants = (watchers: Grantees | 'no-queue'): Verdict => {
+      if (watchers === 'no-queue') return 'no-queue';
+      return isGranted(watchers, who) ? 'yes' : 'no';
+    };
+    const watchers = this.queues.get(queue);
+    return watchers === undefined ? this.askForQueue(queue, grants).then(byGrants) : byGrants(watchers);
   }
 
-  /** In the order of Armada's server: what the credentials are for, then anonymous. */
+  /** In the order of Armada's server: what the credentials are for, then anonymous. Rejects with {@link AuthError}. */
   private principalOf({ authorization, certificateName }: Credential): Principal | Promise<Principal> {
     const { auth, services } = this.options;
     if (authorization !== undefined) {
       const kept = this.callers.get(authorization);
-      if (kept instanceof AuthError) throw kept;
+      if (kept instanceof AuthError) return Promise.reject(kept);
       if (kept !== undefined) return kept;
       const shown = partsOf(authorization);
       const verify = verifierOf(shown, services);
@@ -87,11 +97,13 @@ export class LocalAuthorizer implements Authorizer {
       return principal(certificateName);
     }
     if (auth.anonymousAuth) return ANONYMOUS;
-    throw new AuthError(
-      'unauthenticated',
-      authorization === undefined
-        ? 'you sent no credentials (authorization), and this service asks for some'
-        : 'this service does not take credentials of this kind (authorization)',
+    return Promise.reject(
+      new AuthError(
+        'unauthenticated',
+        authorization === undefined
+          ? 'you sent no credentials (authorization), and this service asks for some'
+          : 'this service does not take credentials of this kind (authorization)',
+      ),
     );
   }
 

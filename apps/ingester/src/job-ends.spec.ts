@@ -87,6 +87,7 @@ describe('how jobs have ended, by Armada itself', () => {
         isWatched: true,
         readMayBegin: () => Promise.resolve(),
         next: () => Promise.resolve('watch'),
+        giveUpWatch: ignore,
         readAfter: (ms) => ms,
       },
       observer: {

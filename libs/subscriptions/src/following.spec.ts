@@ -21,7 +21,7 @@ import { scriptedReconciler } from './scripted-ends.js';
 import { ScriptedSource, running } from './scripted-source.js';
 import { Sweeper } from './sweeper.js';
 import { Turns } from './turns.js';
-import { WorkQueue } from './work-queue.js';
+import { WorkQueue, turnIdOf } from './work-queue.js';
 
 const LIFETIME: Lifetime = { followFor: 60_000, followUnfinishedFor: 120_000, keepFor: 180_000 };
 const ignore = (): void => undefined;
@@ -178,6 +178,19 @@ describe('turns', () => {
     // Where the machine stalls for as long as a lease lasts, turns are lost beside.
     expect(a.ended.filter((why) => !/ (hand-over|lost)$/.test(why))).toEqual([]);
   }, 30_000);
+
+  it('are made anew where Redis lost all of one but its place in the queue', async () => {
+    const key = jobSet(1);
+    await new Demand(redis).note(key);
+    const queue = workQueue();
+    await redis.zadd('{ajs}:follow:delayed', Date.now() * 4096, turnIdOf(key));
+    const a = replica('a');
+    await eventually('it is followed', async () => {
+      // As the sweep does.
+      await queue.hint([key]);
+      return a.started.includes('s1');
+    });
+  });
 
   it('end when nobody asks any more', async () => {
     const a = replica('a', {

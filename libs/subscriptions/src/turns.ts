@@ -90,6 +90,9 @@ export class Turns {
       // A crash of its holder, however often, must not lose a job set its turn.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
       runRetryDelay: RETRY_MS,
+      // By the worker, since a job of which Redis lost all but its place has no options of its own.
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
       drainDelay: 1,
       autorun: false,
     });
@@ -137,6 +140,8 @@ export class Turns {
 
   private async process(job: Job<TurnData, void>, token: string): Promise<void> {
     const turnId = job.id ?? '';
+    // Redis lost what it held, and not its place: nobody can tell whose turn it was. The sweep makes it anew.
+    if ((job.data as Partial<TurnData>).queue === undefined) return;
     const postponedBy = await this.postponedBy(turnId, job);
     if (postponedBy !== undefined || this.taken.has(turnId)) {
       return this.giveBack(job, token, postponedBy ?? HAND_OVER_MS);

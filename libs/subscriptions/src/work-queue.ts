@@ -44,7 +44,7 @@ export class WorkQueue {
       missing.map((key) => ({
         name: WORK_QUEUE,
         data: { queue: key.queue, jobSetId: key.jobSetId },
-        opts: { jobId: turnIdOf(key), removeOnComplete: true, removeOnFail: true },
+        opts: { jobId: turnIdOf(key) },
       })),
     );
   }

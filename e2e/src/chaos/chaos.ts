@@ -39,7 +39,17 @@ export async function chaos(options: ChaosOptions): Promise<boolean> {
   const lastsMs = minutes * 60_000;
   const plan = planOf({ seed, lastsMs, redis, jobSets, ...(faults !== undefined && { faults }) });
   const scripts = { ingester, query: QUERY };
-  const history = await run(plan, { ingesters: INGESTERS, queries: QUERIES, redis, scripts, bounds, tell });
+  const { watchBudget } = plan;
+  tell(`at most ${watchBudget} watches`);
+  const history = await run(plan, {
+    ingesters: INGESTERS,
+    queries: QUERIES,
+    redis,
+    watchBudget,
+    scripts,
+    bounds,
+    tell,
+  });
   const violations = check(history, bounds);
   tell(summary(history));
   for (const line of inGroups(violations)) tell(line);

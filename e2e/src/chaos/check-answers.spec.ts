@@ -3,7 +3,15 @@ import { BOUNDS, checkAnswers } from './check-answers.js';
 import type { Answer, History, Stage, Trouble, TrueJob } from './history.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const NOTHING: History = { truth: [], answers: [], writes: [], troubles: [], processes: [], unpolled: [] };
+const NOTHING: History = {
+  truth: [],
+  answers: [],
+  writes: [],
+  troubles: [],
+  processes: [],
+  unpolled: [],
+  excesses: [],
+};
 
 /** A job whose n-th stage began n seconds after time began, with a message of its own unless told otherwise. */
 function job(jobId: string, states: readonly JobState[], first = 1): TrueJob {
@@ -153,11 +161,45 @@ describe('answers', () => {
     expect(rulesBroken([RUNS], answers, [loss(40_000)])).toEqual(unknown);
   });
 
-  it('that hide a known state are right while Redis is away, and not while Armada is', () => {
-    const trouble = answer('a', 1_500, '', { told: { kind: 'trouble', reason: 'away' } });
-    const answers = [answer('a', 1_200, 'RUNNING'), trouble];
-    const away = (of: Trouble['of']): Trouble => ({ kind: '', of, from: 1_400, to: 1_600 });
-    expect(rulesBroken([RUNS], answers, [away('redis')])).toEqual([]);
-    expect(rulesBroken([RUNS], answers, [away('armada')])).toEqual(['known states that trouble hid (P5)']);
+  describe('that hide a known state', () => {
+    const hidden = ['known states that trouble hid (P5)'];
+    const told = (askedAt: number, reason = 'Redis does not answer'): Answer =>
+      answer('a', askedAt, '', { told: { kind: 'trouble', reason } });
+    const runs = answer('a', 1_200, 'RUNNING');
+    const away = (of: Trouble['of'], rest: Partial<Trouble> = {}): Trouble => ({
+      kind: '',
+      of,
+      from: 1_400,
+      to: 1_600,
+      ...rest,
+    });
+
+    it('are right while Redis is away and for a moment after it, and not while Armada is', () => {
+      expect(rulesBroken([RUNS], [runs, told(1_500)], [away('redis')])).toEqual([]);
+      expect(rulesBroken([RUNS], [runs, told(1_500)], [away('armada')])).toEqual(hidden);
+      const back = away('redis').to + BOUNDS.redisBack;
+      expect(rulesBroken([RUNS], [runs, told(back)], [away('redis')])).toEqual([]);
+      expect(rulesBroken([RUNS], [runs, told(back + 1)], [away('redis')])).toEqual(hidden);
+    });
+
+    it('are wrong for any other reason, whoever is away', () => {
+      expect(rulesBroken([RUNS], [runs, told(1_500, 'not followed')], [away('redis')])).toEqual(hidden);
+    });
+
+    it('are right when Redis has lost it, until it is told from there again', () => {
+      const lost = [away('redis', { lostWrites: true })];
+      const unknown = told(9_000, 'not followed yet');
+      expect(rulesBroken([RUNS], [runs, unknown], lost)).toEqual([]);
+      const again = answer('a', 2_500, 'SUCCEEDED');
+      expect(rulesBroken([RUNS], [runs, again, unknown], lost)).toEqual(hidden);
+      // A query that has told the end knows it without Redis.
+      const ended = answer('b', 1_200, 'CANCELLED');
+      const fromMemory = { ...ended, askedAt: 2_500, answeredAt: 2_510 };
+      const other = job('b', ['CANCELLED']);
+      expect(rulesBroken([other], [ended, fromMemory, { ...unknown, jobId: 'b' }], lost)).toEqual([]);
+      expect(
+        rulesBroken([other], [ended, { ...fromMemory, query: 'q2' }, { ...unknown, jobId: 'b' }], lost),
+      ).toEqual(hidden);
+    });
   });
 });

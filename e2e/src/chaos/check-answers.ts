@@ -1,5 +1,6 @@
 import { groupBy } from './group-by.js';
 import type { Answer, History, Stage, TrueJob, Trouble, Violation } from './history.js';
+import { InRedis } from './in-redis.js';
 import { learnedSince } from './learned-jobs.js';
 import { isLost } from './lost-jobs.js';
 import { isEnd, wordOf } from './words.js';
@@ -12,6 +13,8 @@ export interface Bounds {
   readonly untilTold: number;
   /** How long before a question a job may have appeared that is told not to exist: a live watch is a proof that long (P6). */
   readonly notFoundProof: number;
+  /** How long after the end of trouble with Redis, with a query or with the machine a query may say that Redis does not answer (P5). */
+  readonly redisBack: number;
   /** How far clocks and their readings may be apart. */
   readonly clocks: number;
 }
@@ -20,6 +23,7 @@ export const BOUNDS: Bounds = {
   olderAfterLoss: 20_000,
   untilTold: 30_000,
   notFoundProof: 2_000,
+  redisBack: 4_000,
   clocks: 100,
 };
 
@@ -42,6 +46,8 @@ interface Known {
   readonly floor: number;
   /** Whether an answer that had come before the question was asked told a state, and which end. */
   readonly before: { readonly state: boolean; readonly end?: string };
+  /** Whether Redis has a state of the job, as answers that had come before the question was asked show. */
+  readonly isInRedis: boolean;
 }
 
 /** Whether the answers, of all pollers and queries together, keep the promises. */
@@ -51,6 +57,7 @@ export function checkAnswers({ truth, answers, troubles }: History, bounds: Boun
   const allowances = allowancesOf(troubles, bounds);
   for (const ofSet of groupBy(answers, ({ key }) => JSON.stringify(key)).values()) {
     const seen = new Seen(learnedSince(ofSet, troubles));
+    const inRedis = new InRedis(troubles);
     const inOrder = ofSet.toSorted((a, b) => a.askedAt - b.askedAt);
     const waiting = ofSet.toSorted((a, b) => a.answeredAt - b.answeredAt);
     let heard = 0;
@@ -61,10 +68,21 @@ export function checkAnswers({ truth, answers, troubles }: History, bounds: Boun
         const of = jobs.get(earlier.jobId);
         if (of === undefined || isLost(of, troubles, earlier.answeredAt)) continue;
         if (!isExempt(earlier, allowances)) seen.add(earlier, of);
+        if (earlier.told.kind === 'state') {
+          inRedis.add(earlier, wordsOfEnds(of, earlier.api).has(earlier.told.word));
+        }
       }
       const job = jobs.get(answer.jobId) ?? { key: answer.key, jobId: answer.jobId, stages: [] };
       if (isLost(job, troubles, answer.answeredAt)) continue;
-      const known = { job, bounds, troubles, allowances, floor: seen.floor, before: seen.of(answer) };
+      const known = {
+        job,
+        bounds,
+        troubles,
+        allowances,
+        floor: seen.floor,
+        before: seen.of(answer),
+        isInRedis: inRedis.has(answer),
+      };
       for (const rule of RULES) {
         const violation = rule(answer, known);
         if (violation !== undefined) violations.push(violation);
@@ -166,16 +184,20 @@ const late: Rule = (answer, { job, bounds, troubles }) => {
   );
 };
 
-const hidden: Rule = (answer, { before, bounds, troubles }) => {
-  if (answer.told.kind !== 'trouble' || !before.state) return undefined;
-  const excused = troubles.some(
+const hidden: Rule = (answer, { isInRedis, bounds, troubles }) => {
+  if (answer.told.kind !== 'trouble' || !isInRedis) return undefined;
+  const isRedisAway = troubles.some(
     ({ of, from, to }) =>
-      (of === 'redis' || of === 'query') &&
-      from <= answer.answeredAt &&
-      answer.askedAt <= to + bounds.olderAfterLoss,
+      REDIS_AWAY_FOR.has(of) && from <= answer.answeredAt && answer.askedAt <= to + bounds.redisBack,
   );
-  return excused ? undefined : broken('known states that trouble hid (P5)', answer, 'though Redis was there');
+  if (isRedisAway && REDIS_AWAY.test(answer.told.reason)) return undefined;
+  return broken('known states that trouble hid (P5)', answer, 'though Redis was there');
 };
+
+/** What a query says of a known state only while Redis is away: any other reason hides it wrongly even then. */
+const REDIS_AWAY = /Redis does not answer/;
+/** Troubles that let a query miss Redis' answer: it waits for a second. */
+const REDIS_AWAY_FOR: ReadonlySet<Trouble['of']> = new Set(['redis', 'query', 'machine']);
 
 const RULES: readonly Rule[] = [neverHad, endChanged, older, falseLevel, falseNotFound, late, hidden];
 
@@ -202,7 +224,7 @@ function allowancesOf(troubles: readonly Trouble[], { olderAfterLoss }: Bounds):
   return inOrder.flatMap(({ lostWrites, from, to }) => {
     if (lostWrites !== true) return [];
     let calmAt = to;
-    for (const later of inOrder) {
+    for (const later of inOrder.filter(({ of }) => of !== 'machine')) {
       if (later.from >= from && later.from <= calmAt + olderAfterLoss) calmAt = Math.max(calmAt, later.to);
     }
     return { from, backAt: to, until: calmAt + olderAfterLoss };

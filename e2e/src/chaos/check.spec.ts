@@ -2,7 +2,15 @@ import { check } from './check.js';
 import type { Answer, History, ProcessHistory, TrueJob } from './history.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const NOTHING: History = { truth: [], answers: [], writes: [], troubles: [], processes: [], unpolled: [] };
+const NOTHING: History = {
+  truth: [],
+  answers: [],
+  writes: [],
+  troubles: [],
+  processes: [],
+  unpolled: [],
+  excesses: [],
+};
 const JOB: TrueJob = { key: KEY, jobId: 'a', stages: [{ state: 'CANCELLED', at: 0, position: 1 }] };
 const answer = (word: string): Answer => ({
   api: 'legacy',
@@ -31,6 +39,17 @@ describe('a run', () => {
     expect(rulesBroken({ ...history, unpolled: [{ key: KEY, jobId: 'a', state: 'CANCELLED' }] })).toEqual([]);
     expect(rulesBroken({ ...history, unpolled: [{ key: KEY, jobId: 'a', state: 'RUNNING' }] })).toEqual([
       'ends that nobody noticed until somebody asked (P4)',
+    ]);
+  });
+
+  it('must not watch more than the budget for long, unless Armada or Redis are in trouble', () => {
+    const excess = { from: 5_000, to: 6_001, most: 5, allowed: 4 };
+    const trouble = { kind: '', of: 'armada', from: 4_000, to: 4_500 } as const;
+    expect(rulesBroken({ excesses: [excess] })).toEqual(['more watches at Armada than the budget']);
+    expect(rulesBroken({ excesses: [{ ...excess, to: 6_000 }] })).toEqual([]);
+    expect(rulesBroken({ excesses: [excess], troubles: [trouble] })).toEqual([]);
+    expect(rulesBroken({ excesses: [excess], troubles: [{ ...trouble, to: 3_000, from: 2_000 }] })).toEqual([
+      'more watches at Armada than the budget',
     ]);
   });
 

@@ -6,6 +6,8 @@ import { isEnd, wordOf } from './words.js';
 
 /** More is not bounded. */
 const MOST_RSS_BYTES = 400 * 2 ** 20;
+/** A watch that another replica may have is closed by then. */
+const HANDED_OVER_WITHIN_MS = 1_000;
 /** What an ingester logs when it would have broken P1, and the script did not let it. */
 const P1_KEPT = 'ended jobs would have changed their state: they were kept as they were';
 
@@ -16,6 +18,7 @@ export function check(history: History, bounds: Bounds = BOUNDS): Violation[] {
     ...checkWrites(history.writes),
     ...checkEnds(history),
     ...checkUnpolled(history),
+    ...checkWatches(history),
     ...history.processes.flatMap(checkProcess),
   ];
 }
@@ -45,6 +48,24 @@ function checkUnpolled({ truth, unpolled }: History): Violation[] {
     if (is === undefined || !isEnd(is) || state === is) return [];
     const what = `job ${jobId} in ${key.jobSetId}: ${state ?? 'nothing'} in Redis, and it is ${is}`;
     return [{ rule: 'ends that nobody noticed until somebody asked (P4)', what }];
+  });
+}
+
+/** Watches that are more than the budget for longer than it takes to hand them over. */
+function checkWatches({ excesses, troubles }: History): Violation[] {
+  return excesses.flatMap(({ from, to, most, allowed }) => {
+    if (to - from <= HANDED_OVER_WITHIN_MS) return [];
+    // Armada does not see the end of what is cut off from it, and what Redis has lost is told it anew.
+    const isExcused = troubles.some(
+      (trouble) =>
+        (trouble.of === 'armada' || trouble.of === 'redis') &&
+        trouble.from <= to &&
+        from <= trouble.to + HANDED_OVER_WITHIN_MS,
+    );
+    if (isExcused) return [];
+    const when = new Date(from).toISOString().slice(11, 23);
+    const what = `${when}: ${most} of at most ${allowed}, for ${Math.round(to - from)} ms`;
+    return [{ rule: 'more watches at Armada than the budget', what }];
   });
 }
 

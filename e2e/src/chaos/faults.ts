@@ -6,7 +6,7 @@ import { status } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { AppSlot } from './app-slot.js';
 import type { Trouble } from './history.js';
-import { QUEUE, type FaultName, type Part, type PlannedFault } from './plan.js';
+import { LOSE_WRITES, QUEUE, type FaultName, type Part, type PlannedFault } from './plan.js';
 import { now } from './pollers.js';
 import { START_MS, type Stage } from './stage.js';
 import type { Truth } from './truth.js';
@@ -16,8 +16,6 @@ type Act = (stage: Stage, fault: PlannedFault, truth: Truth) => Promise<void>;
 
 const MOST_DUPLICATES = 6;
 const WORK_QUEUE_SHARE = 0.3;
-/** A replica that becomes the master may lack what the old one had acknowledged last. */
-const LOSE_WRITES: ReadonlySet<FaultName> = new Set(['redis older', 'redis empty', 'redis fail-over']);
 
 /** Does what the plan says; resolves, when all is well again, to the trouble it was. */
 export async function befall(stage: Stage, fault: PlannedFault, truth: Truth): Promise<Trouble> {

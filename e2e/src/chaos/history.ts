@@ -9,6 +9,8 @@ export interface History {
   readonly processes: readonly ProcessHistory[];
   /** States in Redis at the end, of job sets that nobody had polled for a while. */
   readonly unpolled: readonly Unpolled[];
+  /** When more watches were open at Armada than the ingesters may have. */
+  readonly excesses: readonly Excess[];
 }
 
 /** What really became of a job. */
@@ -78,10 +80,10 @@ export interface MetaChange {
   readonly expected?: Meta;
 }
 
-/** A fault, from its beginning until it was made good. */
+/** A fault, from its beginning until it was made good; or the machine had no time for us. */
 export interface Trouble {
   readonly kind: string;
-  readonly of: 'armada' | 'redis' | 'ingester' | 'query';
+  readonly of: 'armada' | 'redis' | 'ingester' | 'query' | 'machine';
   readonly from: number;
   readonly to: number;
   /** Redis lost writes that it had acknowledged. */
@@ -101,6 +103,14 @@ export interface Unpolled {
   readonly key: JobSetKey;
   readonly jobId: string;
   readonly state: JobState | undefined;
+}
+
+/** A time during which more watches were open than may be. */
+export interface Excess {
+  readonly from: number;
+  readonly to: number;
+  readonly most: number;
+  readonly allowed: number;
 }
 
 /** A promise that was broken, in words for people. */

@@ -76,6 +76,8 @@ export interface Plan {
   readonly steps: readonly PlannedStep[];
   /** One after the other for each part: what befalls one thing never overlaps. */
   readonly faults: readonly PlannedFault[];
+  /** Watches that all ingesters together may have open. */
+  readonly watchBudget: number;
 }
 
 export interface PlanOptions {
@@ -93,6 +95,12 @@ const JOB_SET_LIVES = [8_000, 30_000] as const;
 const JOBS = [4, 12] as const;
 const FIRST_FAULT_MS = 2_500;
 const GAPS = [500, 6_000] as const;
+/** A replica that becomes the master may lack what the old one had acknowledged last. */
+export const LOSE_WRITES: ReadonlySet<FaultName> = new Set(['redis older', 'redis empty', 'redis fail-over']);
+/** But for the first, in this part of a run: what comes after is there to see whether demand is kept that nobody renews. */
+const LOSSES_UNTIL = 0.6;
+/** Few enough that most job sets are read on a schedule, and more than there are. */
+const WATCH_BUDGETS = [4, 500] as const;
 
 /** Milliseconds; from longer than anything notices to shorter. */
 const LASTS: Readonly<Partial<Record<FaultName, readonly [number, number]>>> = {
@@ -137,7 +145,14 @@ export function planOf(options: PlanOptions): Plan {
     }
   }
   steps.sort((a, b) => a.at - b.at);
-  return { seed, lasts: lastsMs, jobSets: planned, steps, faults: faultsOf(faults, lastsMs, random) };
+  return {
+    seed,
+    lasts: lastsMs,
+    jobSets: planned,
+    steps,
+    faults: faultsOf(faults, lastsMs, random),
+    watchBudget: oneOf(random, WATCH_BUDGETS),
+  };
 }
 
 function stepsOf(
@@ -161,7 +176,9 @@ function faultsOf(names: readonly FaultName[], lastsMs: number, random: Random):
     while (at < lastsMs) {
       const name = oneOf(random, [first, ...others]);
       const lasts = Math.min(between(random, ...(LASTS[name] ?? [0, 0])), lastsMs - at);
-      planned.push({ name, at, lasts, which: random() });
+      const fault = { name, at, lasts, which: random() };
+      const isFirst = !planned.some((other) => other.name.startsWith(`${part} `));
+      if (isFirst || at + lasts <= lastsMs * LOSSES_UNTIL || !LOSE_WRITES.has(name)) planned.push(fault);
       at += lasts + between(random, ...GAPS);
     }
   }

@@ -7,18 +7,24 @@ import { befall } from './faults.js';
 import { groupBy } from './group-by.js';
 import type { History, Trouble, Unpolled } from './history.js';
 import { isLost } from './lost-jobs.js';
-import type { Plan, PlannedJobSet } from './plan.js';
+import { LOSE_WRITES, type Plan, type PlannedJobSet } from './plan.js';
 import { Pollers, now, type PolledJob } from './pollers.js';
 import { Stage, type StageOptions } from './stage.js';
 import { Truth } from './truth.js';
 import { isEnd, wordOf } from './words.js';
 
 const TICK_MS = 10;
+/** A timer that comes so much too late says that the machine has no time: it may be the same for everybody. */
+const STALL_MS = 300;
+const LOOK_FOR_STALLS_EVERY_MS = 50;
 const POLLERS = 6;
 const POLLERS_AT_THE_END = 4;
 /** A job set that is polled seldom is polled for a second of so many. */
 const SELDOM_SECONDS = 12;
-/** One polled at both ends is polled until this long after its beginning, for the first time. */
+/**
+ * One polled at both ends is polled until this long after its beginning, for the first time; and once more after Redis has lost writes
+ * for the last time, since its demand may have been among them.
+ */
 const FIRST_POLLS_MS = 2_500;
 /** Jobs that the plan has, Armada does not have yet, and somebody polls: one poll of so many. */
 const TOO_EARLY_SHARE = 0.02;
@@ -48,6 +54,8 @@ class Run {
   private readonly pollers: Pollers;
   private readonly bounds: Bounds;
   private beganAt = 0;
+  private lossesLeft: number;
+  private lastLossAt = -Infinity;
 
   constructor(
     private readonly plan: Plan,
@@ -58,16 +66,19 @@ class Run {
     this.random = seededRandom(plan.seed + 1);
     this.pollers = new Pollers(() => stage.targets(), this.random);
     this.bounds = options.bounds ?? BOUNDS;
+    this.lossesLeft = plan.faults.filter(({ name }) => LOSE_WRITES.has(name)).length;
   }
 
   async toTheEnd(): Promise<History> {
     this.beganAt = now();
+    const stalls = this.lookForStalls();
     this.pollers.start(POLLERS, () => this.nextPoll());
     await Promise.all([this.live(), this.befall()]);
     this.tell('all is well again: what is still to be told?');
     const unpolled = await this.lookWithoutPolling();
     await this.pollers.stop();
     await this.pollToTheEnd();
+    clearInterval(stalls);
     return {
       truth: this.truth.jobs(),
       answers: this.pollers.answers,
@@ -75,6 +86,7 @@ class Run {
       troubles: this.troubles,
       processes: this.stage.processes(),
       unpolled,
+      excesses: this.stage.excesses,
     };
   }
 
@@ -102,15 +114,26 @@ class Run {
           await sleep(Math.max(0, fault.at - this.ran));
           if (this.ran > this.plan.lasts) return;
           this.tell(`${fault.name} for ${fault.lasts} ms`);
-          this.troubles.push(await befall(this.stage, fault, this.truth));
+          const trouble = await befall(this.stage, fault, this.truth);
+          this.troubles.push(trouble);
+          if (trouble.lostWrites && --this.lossesLeft === 0) this.lastLossAt = this.ran;
         }
       }),
     );
   }
 
+  private lookForStalls(): NodeJS.Timeout {
+    let due = now() + LOOK_FOR_STALLS_EVERY_MS;
+    return setInterval(() => {
+      const to = now();
+      if (to - due > STALL_MS) this.troubles.push({ kind: 'machine stall', of: 'machine', from: due, to });
+      due = to + LOOK_FOR_STALLS_EVERY_MS;
+    }, LOOK_FOR_STALLS_EVERY_MS);
+  }
+
   private nextPoll(): PolledJob | undefined {
     const { ran } = this;
-    const polled = this.plan.jobSets.filter((jobSet) => isPolled(jobSet, ran));
+    const polled = this.plan.jobSets.filter((jobSet) => isPolled(jobSet, ran, this.lastLossAt));
     const jobSet = polled[Math.floor(this.random() * polled.length)];
     if (jobSet === undefined) return undefined;
     const jobId = jobSet.jobIds[Math.floor(this.random() * jobSet.jobIds.length)];
@@ -119,11 +142,13 @@ class Run {
     return isTooEarly && this.random() > TOO_EARLY_SHARE ? undefined : { key: jobSet.key, jobId };
   }
 
-  /** Whether ends reach Redis though nobody polls. Nobody can tell of a job set whose demand Redis has lost. */
+  /** Whether ends reach Redis though nobody polls. Redis has the demand of job sets that were polled since it lost something. */
   private async lookWithoutPolling(): Promise<Unpolled[]> {
-    if (this.troubles.some(({ lostWrites }) => lostWrites)) return [];
+    const lostAt = Math.max(0, ...this.troubles.filter(({ lostWrites }) => lostWrites).map(({ to }) => to));
     const known = new Set(
-      this.pollers.answers.flatMap(({ told, key }) => (told.kind === 'state' ? [key.jobSetId] : [])),
+      this.pollers.answers.flatMap(({ told, api, askedAt, key }) =>
+        told.kind === 'state' && api === 'legacy' && askedAt > lostAt ? [key.jobSetId] : [],
+      ),
     );
     const unpolled = this.plan.jobSets.filter(
       ({ polled, key }) => polled === 'at-both-ends' && known.has(key.jobSetId),
@@ -176,7 +201,7 @@ class Run {
   }
 }
 
-function isPolled({ polled, from }: PlannedJobSet, ran: number): boolean {
+function isPolled({ polled, from }: PlannedJobSet, ran: number, lastLossAt: number): boolean {
   if (ran < from) return false;
   switch (polled) {
     case 'often':
@@ -184,6 +209,6 @@ function isPolled({ polled, from }: PlannedJobSet, ran: number): boolean {
     case 'seldom':
       return ran - from < FIRST_POLLS_MS || Math.floor((ran - from) / 1_000) % SELDOM_SECONDS === 0;
     case 'at-both-ends':
-      return ran - from < FIRST_POLLS_MS;
+      return ran - Math.max(from, lastLossAt) < FIRST_POLLS_MS;
   }
 }

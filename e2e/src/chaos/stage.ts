@@ -1,13 +1,16 @@
 import { FakeArmada } from '@ajs/testing';
 import { AppSlot } from './app-slot.js';
 import { ReplicatedRedis, SingleRedis, type RedisKind } from './chaos-redis.js';
-import type { MetaChange, ProcessHistory } from './history.js';
+import type { Excess, MetaChange, ProcessHistory } from './history.js';
 import { QUEUE } from './plan.js';
-import type { Target } from './pollers.js';
+import { now, type Target } from './pollers.js';
 import { RedisWatch } from './redis-watch.js';
 import { TcpGate } from './tcp-gate.js';
 
 const SAMPLE_EVERY_MS = 500;
+const COUNT_WATCHES_EVERY_MS = 50;
+/** What a read that is on a schedule waits for, so that there are many in a short run. */
+const SHORT_READ_INTERVALS = { SHORTEST_READ_INTERVAL: '500ms', LONGEST_READ_INTERVAL: '2s' };
 /** A busy machine takes long to start a process, longer while Redis or Armada are away. */
 export const START_MS = 60_000;
 
@@ -15,13 +18,16 @@ export interface StageOptions {
   readonly ingesters: number;
   readonly queries: number;
   readonly redis: RedisKind;
+  readonly watchBudget: number;
   /** Built applications. */
   readonly scripts: { readonly ingester: string; readonly query: string };
 }
 
 /** Where a run takes place: real processes, a real Redis, and a fake Armada in this process, behind gates. */
 export class Stage {
-  private readonly sampling: NodeJS.Timeout;
+  /** When more watches were open at Armada than may be. */
+  readonly excesses: Excess[] = [];
+  private readonly timers: readonly NodeJS.Timeout[];
 
   private constructor(
     readonly armada: FakeArmada,
@@ -30,13 +36,18 @@ export class Stage {
     readonly ingesters: readonly AppSlot[],
     readonly queries: readonly AppSlot[],
     private readonly watch: RedisWatch | undefined,
+    private readonly watchBudget: number,
   ) {
-    this.sampling = setInterval(() => {
-      for (const slot of this.slots) slot.sample();
-    }, SAMPLE_EVERY_MS);
+    this.timers = [
+      setInterval(() => {
+        for (const slot of this.slots) slot.sample();
+      }, SAMPLE_EVERY_MS),
+      setInterval(() => this.countWatches(), COUNT_WATCHES_EVERY_MS),
+    ];
   }
 
-  static async start({ ingesters, queries, redis: kind, scripts }: StageOptions): Promise<Stage> {
+  static async start(options: StageOptions): Promise<Stage> {
+    const { ingesters, queries, redis: kind, watchBudget, scripts } = options;
     const redis = kind === 'single' ? await SingleRedis.start() : await ReplicatedRedis.start(kind);
     const armada = new FakeArmada();
     const port = Number((await armada.listen('127.0.0.1:0')).split(':').at(-1));
@@ -50,6 +61,8 @@ export class Stage {
         QUERY_GRPC_ADDRESS: '127.0.0.1:0',
         QUERY_HTTP_ADDRESS: '127.0.0.1:0',
         INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
+        WATCH_BUDGET: `${watchBudget}`,
+        ...SHORT_READ_INTERVALS,
       });
     };
     const count = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
@@ -60,7 +73,7 @@ export class Stage {
       redis instanceof SingleRedis
         ? new RedisWatch(redis.server.port, (from) => slots.find((one) => one.redis?.ports.has(from))?.name)
         : undefined;
-    const stage = new Stage(armada, redis, armadaGate, ingesterSlots, querySlots, watch);
+    const stage = new Stage(armada, redis, armadaGate, ingesterSlots, querySlots, watch, watchBudget);
     armada.state.queues.add(QUEUE);
     await watch?.start();
     await Promise.all(slots.map((one) => one.start(START_MS)));
@@ -98,12 +111,23 @@ export class Stage {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.sampling);
+    for (const timer of this.timers) clearInterval(timer);
     this.watch?.stop();
     await Promise.all(this.slots.map((slot) => slot.kill()));
     await this.armadaGate.close();
     for (const { redis } of this.slots) await redis?.close();
     this.armada.stop();
     await this.redis.stop();
+  }
+
+  private countWatches(): void {
+    const { watches } = this.armada.events;
+    const last = this.excesses.at(-1);
+    const at = now();
+    const isOn = last !== undefined && at - last.to < COUNT_WATCHES_EVERY_MS * 3;
+    if (watches <= this.watchBudget) return;
+    const most = Math.max(watches, isOn ? last.most : 0);
+    const excess = { from: isOn ? last.from : at, to: at, most, allowed: this.watchBudget };
+    this.excesses.splice(isOn ? -1 : this.excesses.length, 1, excess);
   }
 }

@@ -1,4 +1,5 @@
-import { judge, rowsOf, type Column, type Sample } from './figures.js';
+import { ageOf, areAnswered, judge, judgeLoad, rowsOf, type Column, type Sample } from './figures.js';
+import { report, type SoakRun } from './report.js';
 
 const column = (name: string, rest: Partial<Column> = {}): Column => ({
   name,
@@ -16,6 +17,13 @@ describe('rows of samples', () => {
       [3, 1, 6],
       [4, 4, 4],
     ]);
+  });
+});
+
+describe('the age of a job set', () => {
+  it('is that of its newest event in Redis; without one it is as old as the job set', () => {
+    expect(ageOf('1500:3:0:1', 1_000, 2_000)).toBe(500);
+    for (const nothing of [null, '']) expect(ageOf(nothing, 1_000, 2_000)).toBe(1_000);
   });
 });
 
@@ -45,5 +53,59 @@ describe('the verdict', () => {
 
   it('says nothing of what is only shown', () => {
     expect(judge([[1], [9]], [{ name: 'a', unit: '', summary: 'mean' }])).toEqual([]);
+  });
+});
+
+describe('the load', () => {
+  const isKept = (values: readonly number[]): boolean | undefined =>
+    judgeLoad(
+      values.map((value) => [value]),
+      [column('a', { mustBe: 100 })],
+    )[0]?.isKept;
+
+  it('must be what it should in each row, within a tenth', () => {
+    expect(isKept([100, 90, 110])).toBe(true);
+    expect(isKept([100, 89, 100])).toBe(false);
+    expect(isKept([100, 111, 100])).toBe(false);
+    expect(isKept([100, NaN])).toBe(false);
+    expect(isKept([])).toBe(false);
+  });
+});
+
+describe('polls', () => {
+  it('may bring no state once in a thousand times, and are never late', () => {
+    expect(areAnswered({ polls: 10_000, errors: 10, late: 0 })).toBe(true);
+    expect(areAnswered({ polls: 10_000, errors: 11, late: 0 })).toBe(false);
+    expect(areAnswered({ polls: 10_000, errors: 0, late: 1 })).toBe(false);
+    expect(areAnswered({ polls: 0, errors: 0, late: 0 })).toBe(false);
+  });
+});
+
+describe('the report', () => {
+  const run: SoakRun = {
+    minutes: 1,
+    eventsPerSecond: 1,
+    pollsPerSecond: 1,
+    beganAt: '',
+    secondsPerSample: 10,
+    samples: samples([100, 100, 100, 100, 100, 100]),
+    polls: { polls: 10_000, errors: 0, late: 0 },
+    events: 1,
+    jobSets: 1,
+  };
+  const told = (rest: Partial<SoakRun>) => report({ ...run, ...rest }, [column('a', { mustBe: 100 })]);
+
+  it('says that all is flat only where figures, load and answers are right', () => {
+    expect(told({})).toMatchObject({ isFlat: true, text: expect.stringContaining('All is flat.') as string });
+    for (const rest of [
+      { samples: samples([100, 100, 91, 97, 103, 109]) },
+      { samples: samples([100, 100, 100, 100, 80, 100]) },
+      { polls: { ...run.polls, late: 1 } },
+    ]) {
+      expect(told(rest)).toMatchObject({
+        isFlat: false,
+        text: expect.stringContaining('Not flat: ') as string,
+      });
+    }
   });
 });

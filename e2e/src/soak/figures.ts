@@ -10,6 +10,8 @@ export interface Column {
   readonly summary: Summary;
   /** Left out: shown, and not judged. A rise by less, over the whole judged time, is no rise. */
   readonly mayRise?: number;
+  /** What each row must be, within a tenth: a load that was not there proves nothing. */
+  readonly mustBe?: number;
 }
 
 export interface Judged {
@@ -21,6 +23,29 @@ export interface Judged {
   readonly isFlat: boolean;
 }
 
+/** Whether a load was there all the time. */
+export interface Kept {
+  readonly column: Column;
+  readonly mustBe: number;
+  /** The row that is furthest from it. */
+  readonly furthest: number;
+  readonly isKept: boolean;
+}
+
+/** Polls of a whole run. */
+export interface PollCounts {
+  readonly polls: number;
+  /** Brought no state. */
+  readonly errors: number;
+  /** Told that a job had not ended long after it had. */
+  readonly late: number;
+}
+
+/** A load may be off by such a part of what it must be. */
+const OFF = 0.1;
+/** Of so many polls, one may bring no state. */
+const POLLS_PER_ERROR = 1_000;
+
 /** A rise by a smaller part of the mean is no rise. */
 const RISE_OF_MEAN = 0.1;
 
@@ -29,6 +54,12 @@ const SUMMARIES: Readonly<Record<Summary, (values: readonly number[]) => number>
   least: (values) => Math.min(...values),
   most: (values) => Math.max(...values),
 };
+
+/** How far a job set is behind: since the newest event that Redis has of it, or since it began where Redis has none. Milliseconds. */
+export function ageOf(cursor: string | null, beganAt: number, now: number): number {
+  const [ms = ''] = (cursor ?? '').split(':');
+  return now - (ms === '' ? beganAt : Number(ms));
+}
 
 /** Sums samples up in rows of so many; what is left at the end makes no row. */
 export function rowsOf(
@@ -59,6 +90,23 @@ export function judge(rows: readonly (readonly number[])[], columns: readonly Co
     const allowed = Math.max(column.mayRise, Math.abs(mean) * RISE_OF_MEAN);
     return [{ column, mean, rise, allowed, isFlat: rise <= allowed }];
   });
+}
+
+/** Whether each row has the load that it must have. */
+export function judgeLoad(rows: readonly (readonly number[])[], columns: readonly Column[]): Kept[] {
+  return columns.flatMap((column, i) => {
+    const { mustBe } = column;
+    if (mustBe === undefined) return [];
+    const values = rows.map((row) => row[i] ?? NaN);
+    const isKept = values.length > 0 && values.every((value) => Math.abs(value - mustBe) <= mustBe * OFF);
+    const [furthest = NaN] = values.toSorted((a, b) => Math.abs(b - mustBe) - Math.abs(a - mustBe));
+    return [{ column, mustBe, furthest, isKept }];
+  });
+}
+
+/** Whether polls were answered, but for very few, and none with a state that was long over. */
+export function areAnswered({ polls, errors, late }: PollCounts): boolean {
+  return polls > 0 && errors * POLLS_PER_ERROR <= polls && late === 0;
 }
 
 /** Of the line of least squares, a row. */

@@ -1,5 +1,13 @@
 import { cpus } from 'node:os';
-import { judge, rowsOf, type Column, type Sample } from './figures.js';
+import {
+  areAnswered,
+  judge,
+  judgeLoad,
+  rowsOf,
+  type Column,
+  type PollCounts,
+  type Sample,
+} from './figures.js';
 
 export interface SoakRun {
   readonly minutes: number;
@@ -9,7 +17,7 @@ export interface SoakRun {
   readonly beganAt: string;
   readonly secondsPerSample: number;
   readonly samples: readonly Sample[];
-  readonly polls: { readonly polls: number; readonly errors: number; readonly late: number };
+  readonly polls: PollCounts;
   readonly events: number;
   readonly jobSets: number;
 }
@@ -26,7 +34,13 @@ export function report(run: SoakRun, columns: readonly Column[]): { text: string
   const rows = rowsOf(run.samples, perRow, columns);
   const warm = Math.ceil(rows.length * WARM_UP);
   const judged = judge(rows.slice(warm), columns);
-  const isFlat = judged.every((one) => one.isFlat);
+  const loads = judgeLoad(rows.slice(warm), columns);
+  const wrong = [
+    ...judged.flatMap(({ column, isFlat }) => (isFlat ? [] : [`${column.name} rises`])),
+    ...loads.flatMap(({ column, isKept }) => (isKept ? [] : [`${column.name} were not there`])),
+    ...(areAnswered(run.polls) ? [] : ['polls were not answered, or late']),
+  ];
+  const isFlat = wrong.length === 0;
   const rowSeconds = perRow * run.secondsPerSample;
   const minute = (row: number): string => ((row * rowSeconds) / 60).toFixed(1);
   const [cpu] = cpus();
@@ -44,8 +58,10 @@ how long polls wait for a core.
 ${run.minutes} minutes from ${run.beganAt}, at ${run.eventsPerSecond} events/s and ${run.pollsPerSecond} polls/s, on ${cpus().length} cores (${cpu?.model.trim() ?? 'unknown'}), Node ${process.versions.node}.
 ${thousands(run.events)} events in ${thousands(run.jobSets)} job sets; ${thousands(run.polls.polls)} polls, of which ${thousands(run.polls.errors)} brought no state, and ${thousands(run.polls.late)} told that a job had not ended more than 5 s after it had.
 
-**${isFlat ? 'All is flat.' : `Not flat: ${judged.flatMap(({ column, isFlat }) => (isFlat ? [] : [column.name])).join(', ')}.`}** Judged is what comes after minute ${minute(warm)} (until then caches fill and nothing is deleted
-yet): the rise of a fitted line from there to the end, which may be a tenth of the mean, or for small figures what the table says.
+**${isFlat ? 'All is flat.' : `Not flat: ${wrong.join('; ')}.`}** Judged is what comes after minute ${minute(warm)} (until then caches fill and nothing is deleted
+yet): the rise of a fitted line from there to the end, which may be a tenth of the mean, or for small figures what the table says. The load
+must be there all that time, within a tenth: ${loads.map(({ column, mustBe, furthest }) => `${show(furthest, column)} ${column.name} where it was furthest from ${show(mustBe, column)}`).join(', and ')}. Of all polls
+of the run one in a thousand may bring no state, and none may be late.
 
 | figure | mean | rise | allowed | |
 | --- | ---: | ---: | ---: | --- |

@@ -54,11 +54,16 @@ export class Schedule {
     return ran > 5_000 && ran < SUBMITS_MS;
   }
 
+  /** Once as many job sets end as begin. */
+  get eventsPerSecond(): number {
+    return (this.jobsPerSet * EVENTS_PER_JOB * 1_000) / BEGINS_EVERY_MS;
+  }
+
   submittedAt(set: number, job: number): number {
     return this.beginOf(set) + job * this.submitsEveryMs;
   }
 
-  private beginOf(set: number): number {
+  beginOf(set: number): number {
     return this.beganAt + set * BEGINS_EVERY_MS;
   }
 }

@@ -5,7 +5,7 @@ import { RedisServer } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { AppProcess } from '../app-process.js';
 import { processFigures } from '../process-figures.js';
-import type { Column, Sample } from './figures.js';
+import { ageOf, type Column, type Sample } from './figures.js';
 import { report } from './report.js';
 import { Schedule, jobSetOf } from './schedule.js';
 
@@ -31,9 +31,9 @@ const SHORT_INTEREST = {
 /** Memory that is judged may rise by so much without being a leak: the collector's and the allocator's own play. */
 const PLAY_BYTES = 8 * MB;
 
-const COLUMNS: readonly Column[] = [
-  { name: 'events/s', unit: '', summary: 'mean' },
-  { name: 'polls/s', unit: '', summary: 'mean' },
+const columnsFor = (eventsPerSecond: number, pollsPerSecond: number): readonly Column[] => [
+  { name: 'events/s', unit: '', summary: 'mean', mustBe: eventsPerSecond },
+  { name: 'polls/s', unit: '', summary: 'mean', mustBe: pollsPerSecond },
   { name: 'poll p50', unit: 'ms', summary: 'mean', mayRise: 5 },
   { name: 'poll p99', unit: 'ms', summary: 'mean', mayRise: 50 },
   { name: 'age of states', unit: 'ms', summary: 'most', mayRise: 500 },
@@ -69,6 +69,7 @@ export async function soak(options: SoakOptions): Promise<boolean> {
   };
   try {
     const schedule = new Schedule(Date.now() + 5_000, eventsPerSecond);
+    const columns = columnsFor(schedule.eventsPerSecond, pollsPerSecond);
     const role = (name: string, ...args: string[]): AppProcess =>
       start('dist/e2e/main.js', {}, [name, `${schedule.beganAt}`, `${eventsPerSecond}`, ...args]);
     const armada = role('soak-armada');
@@ -112,7 +113,7 @@ export async function soak(options: SoakOptions): Promise<boolean> {
           samples,
           ...sampler.totals(),
         },
-        COLUMNS,
+        columns,
       );
       // Each time: what was seen so far is there should the run be ended.
       writeFileSync(options.reportFile, text);
@@ -176,7 +177,7 @@ class Sampler {
     return sample;
   }
 
-  /** How old the newest event in Redis is, of the busy job set where it is oldest. Milliseconds. */
+  /** Of the busy job set that is furthest behind. Milliseconds. */
   private async age(): Promise<number> {
     const now = Date.now();
     const [first, end] = this.schedule.jobSets(now);
@@ -186,8 +187,7 @@ class Sampler {
     const ages = await Promise.all(
       busy.map(async (set) => {
         const cursor = await this.redis.hget(formatKey({ kind: 'meta', jobSet: jobSetOf(set) }), 'cursor');
-        const [ms = ''] = (cursor ?? '').split(':');
-        return ms === '' ? 0 : Date.now() - Number(ms);
+        return ageOf(cursor, this.schedule.beginOf(set), Date.now());
       }),
     );
     return Math.max(0, ...ages);

@@ -39,10 +39,12 @@ describe('a planted bug is found:', () => {
   it.each(Object.keys(PLANTED_BUGS) as BugName[])(
     '%s',
     async (name) => {
-      const { faults } = PLANTED_BUGS[name];
-      const short = ['--minutes', '0.12', '--seed', '1', '--job-sets', '6', '--patience-seconds', '7'];
+      const { faults, seed, minutes } = PLANTED_BUGS[name];
+      const plan = ['--minutes', `${minutes}`, '--seed', `${seed}`, '--job-sets', '6'];
       const { exit, output } = await chaos(
-        ...short,
+        ...plan,
+        '--patience-seconds',
+        '7',
         '--faults',
         faults.join(','),
         '--ingester',

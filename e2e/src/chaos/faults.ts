@@ -41,6 +41,12 @@ const kill =
     await slot.start(START_MS);
   };
 
+const killAll: Act = async ({ ingesters }, { lasts }) => {
+  await Promise.all(ingesters.map((slot) => slot.kill()));
+  await sleep(lasts);
+  await Promise.all(ingesters.map((slot) => slot.start(START_MS)));
+};
+
 const stop =
   (slotsOf: (stage: Stage) => readonly AppSlot[]): Act =>
   async (stage, fault) => {
@@ -89,6 +95,7 @@ const faulty =
 
 const ACTS: Readonly<Record<FaultName, Act>> = {
   'ingester kill': kill(ingesters),
+  'ingester kill-all': killAll,
   'ingester stop': stop(ingesters),
   'ingester freeze': freeze(ingesters),
   'query kill': kill(queries),

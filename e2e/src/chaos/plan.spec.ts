@@ -1,5 +1,5 @@
 import { REDIS_KINDS } from './chaos-redis.js';
-import { ALL_FAULTS, isPossible, planOf } from './plan.js';
+import { ALL_FAULTS, LOSE_WRITES, isPossible, planOf } from './plan.js';
 
 const MINUTE = 60_000;
 
@@ -25,6 +25,15 @@ describe('a plan', () => {
     for (const part of ['ingester', 'query', 'redis', 'armada']) {
       const ofPart = plan.faults.filter(({ name }) => name.startsWith(part));
       ofPart.forEach(({ at, lasts }, i) => expect(at + lasts).toBeLessThan(ofPart[i + 1]?.at ?? Infinity));
+    }
+  });
+
+  it('lets Redis lose writes in its first part only', () => {
+    for (const seed of [1, 2, 3]) {
+      const { faults } = planOf({ seed, lastsMs: MINUTE });
+      const losses = faults.filter(({ name }) => LOSE_WRITES.has(name));
+      expect(losses.length).toBeGreaterThan(0);
+      expect(losses.every(({ at, lasts }) => at + lasts <= MINUTE * 0.6)).toBe(true);
     }
   });
 

@@ -23,7 +23,7 @@ export interface PlannedStep {
 }
 
 export const FAULTS = {
-  ingester: ['kill', 'stop', 'freeze'],
+  ingester: ['kill', 'kill-all', 'stop', 'freeze'],
   query: ['kill', 'stop', 'freeze'],
   redis: ['restart', 'pause', 'older', 'empty', 'cut', 'lost-hints', 'fail-over', 'slots-moved'],
   armada: [
@@ -105,6 +105,7 @@ const WATCH_BUDGETS = [4, 500] as const;
 /** Milliseconds; from longer than anything notices to shorter. */
 const LASTS: Readonly<Partial<Record<FaultName, readonly [number, number]>>> = {
   'ingester kill': [0, 2_000],
+  'ingester kill-all': [0, 2_000],
   'ingester freeze': [3_500, 8_000],
   'query kill': [0, 2_000],
   'query freeze': [500, 3_000],

@@ -16,6 +16,9 @@ interface Change {
 export interface PlantedBug {
   readonly changes: readonly Change[];
   readonly faults: readonly FaultName[];
+  /** Its plan is one in which the faults come when much is about to happen. */
+  readonly seed: number;
+  readonly minutes: number;
 }
 
 const FOLD = 'libs/job-state/src/fold.ts';
@@ -33,20 +36,26 @@ export const PLANTED_BUGS = {
       },
     ],
     faults: ['redis older'],
+    seed: 1,
+    minutes: 0.12,
   },
   'the cursor first': {
     changes: [
       {
         file: SINK,
         from: 'const [now, revision, unfinished, kept = 0] =',
-        // For long enough that a kill falls into it soon.
+        // For so long that a kill falls into it, whenever it comes.
         to: `await this.shared.redis.hset(this.meta, 'cursor', cursor);
-          await new Promise((resolve) => setTimeout(resolve, 50));
+          await new Promise((resolve) => setTimeout(resolve, 400));
           this.cursor = cursor;
           const [now, revision, unfinished, kept = 0] =`,
       },
     ],
-    faults: ['ingester kill'],
+    // One of several might hold no job set at that moment.
+    faults: ['ingester kill-all'],
+    // Many jobs end in the moment before: what is lost of others, later events make good.
+    seed: 10,
+    minutes: 0.08,
   },
   // The fold and the script that writes each keep P1 alone: one without the other harms nobody.
   'the last event wins': {
@@ -59,6 +68,8 @@ export const PLANTED_BUGS = {
       },
     ],
     faults: [],
+    seed: 1,
+    minutes: 0.12,
   },
   'a lost hint without a sweep': {
     changes: [
@@ -69,6 +80,8 @@ export const PLANTED_BUGS = {
       },
     ],
     faults: ['redis lost-hints'],
+    seed: 1,
+    minutes: 0.12,
   },
 } as const satisfies Readonly<Record<string, PlantedBug>>;
 

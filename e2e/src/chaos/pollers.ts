@@ -87,7 +87,8 @@ async function ask(client: Client, api: Api, key: JobSetKey, jobId: string): Pro
     const reason = `${status[code]}: ${details}`;
     // A connection that failed and a query that says UNAVAILABLE look alike; a query tells why.
     const isOurs =
-      code === status.UNAVAILABLE && !/^(No connection|Connection dropped|read E|14 )/.test(details);
+      code === status.UNAVAILABLE &&
+      !/^(No connection|Connection dropped|Channel closed|read E|14 )/.test(details);
     return { told: { kind: isOurs ? 'trouble' : 'no-answer', reason } };
   }
 }

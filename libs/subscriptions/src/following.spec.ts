@@ -183,8 +183,10 @@ describe('turns', () => {
     const key = jobSet(1);
     await new Demand(redis).note(key);
     const queue = workQueue();
-    await redis.zadd('{ajs}:follow:delayed', Date.now() * 4096, turnIdOf(key));
+    const delayed = '{ajs}:follow:delayed';
+    await redis.zadd(delayed, Date.now() * 4096, turnIdOf(key));
     const a = replica('a');
+    await eventually('it is taken', async () => (await redis.zscore(delayed, turnIdOf(key))) === null);
     await eventually('it is followed', async () => {
       // As the sweep does.
       await queue.hint([key]);

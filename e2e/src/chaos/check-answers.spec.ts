@@ -82,6 +82,17 @@ describe('answers', () => {
     expect(rulesBroken([RUNS, other], known, [loss])).toEqual([]);
   });
 
+  it('of a job whose end Armada told while its stream was refused say nothing of the cursor', () => {
+    const other = job('b', ['QUEUED', 'CANCELLED'], 2);
+    const [before, end] = [answer('b', 500, 'SUBMITTED'), answer('b', 2_400, 'CANCELLED', { api: 'jobs' })];
+    const behind = [before, end, answer('b', 2_500, 'CANCELLED'), answer('a', 2_600, 'RUNNING')];
+    const refused = (from: number): Trouble => ({ kind: 'armada denied', of: 'armada', from, to: from + 10 });
+    expect(rulesBroken([RUNS, other], behind, [refused(2_300)])).toEqual([]);
+    expect(rulesBroken([RUNS, other], behind, [refused(2_700)])).toEqual([
+      'answers from an older cursor (P1)',
+    ]);
+  });
+
   it('that were asked for before the newer answer came may be older', () => {
     const answers = [answer('a', 2_100, 'SUCCEEDED'), answer('a', 2_105, 'RUNNING', { answeredAt: 2_200 })];
     expect(rulesBroken([RUNS], answers)).toEqual([]);

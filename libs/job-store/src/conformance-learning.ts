@@ -56,6 +56,26 @@ export function describeLearning(under: () => StoreUnderTest): void {
       expect(await store.life.unfinished(key)).toBe(0);
     });
 
+    it('end, where Armada told so, and stay ended, with all else that is known of them', async () => {
+      const [a, b, unknown] = [aJobId(), aJobId(), aJobId()];
+      const writer = await store.sink.open(key);
+      const before = aRecord('RUNNING', { ...FULL, state: 'RUNNING', lastEvent: LAST_EVENT });
+      await writer.write(aBatch('1:0:0:1', { [a]: before, [b]: aRecord('SUCCEEDED') }));
+      const ends = [a, b, unknown].map((jobId) => [jobId, 'CANCELLED'] as const);
+      await store.learner.learnEnds(key, new Map(ends));
+      const { jobs } = await store.lister.readDetails(key, [a, b, unknown]);
+      expect(jobs.get(a)?.record).toEqual({ ...before, state: 'CANCELLED' });
+      expect(jobs.get(b)?.record.state).toBe('SUCCEEDED');
+      expect(jobs.has(unknown)).toBe(false);
+      expect(await store.life.unfinished(key)).toBe(0);
+      // The holder is stale by it, once.
+      await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toBeInstanceOf(StaleWriterError);
+      expect(await writer.reload()).toBe(true);
+      expect((await writer.load([a])).get(a)?.state).toBe('CANCELLED');
+      await store.learner.learnEnds(key, new Map(ends));
+      await writer.write(aBatch('2:0:0:1', {}));
+    });
+
     it('never replace a record, and change nothing where the stream was faster', async () => {
       const jobId = aJobId();
       const writer = await store.sink.open(key);

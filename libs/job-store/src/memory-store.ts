@@ -1,4 +1,4 @@
-import { isTerminal, type JobFacts, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { isTerminal, type JobFacts, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import { jobSetTag } from '@ajs/redis-keys';
 import { toLearnedRecord } from './learned-record.js';
 import {
@@ -98,6 +98,17 @@ export class MemoryJobStore implements JobSink, JobLister, JobLearner, JobDetail
       if (job.externalUri !== undefined) jobSet.submitted.push([job.externalUri, job.jobId]);
     }
     if (jobSet.records.size > before) jobSet.revision++;
+    return Promise.resolve();
+  }
+
+  learnEnds(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    for (const [jobId, state] of ends) {
+      const record = jobSet?.records.get(jobId);
+      if (jobSet === undefined || record === undefined || isTerminal(record.state)) continue;
+      jobSet.records.set(jobId, { ...record, state });
+      jobSet.revision++;
+    }
     return Promise.resolve();
   }
 

@@ -139,6 +139,11 @@ export interface JobLearner {
    * record. A holder is stale by it, and reloads.
    */
   learnJobs(key: JobSetKey, jobs: readonly LearnedJob[]): Promise<void>;
+  /**
+   * Ends jobs that have a record and have not ended, as Armada's own `api.Jobs` told of them; the states given are ended ones. What the
+   * stream tells of them afterwards changes nothing. A holder is stale by it, and reloads.
+   */
+  learnEnds(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void>;
   /** Keeps facts, beside those kept before. Nothing is kept of a job that has no record. No holder is stale by it. */
   learnFacts(key: JobSetKey, facts: ReadonlyMap<string, JobFacts>): Promise<void>;
 }

@@ -116,6 +116,11 @@ export function encodeRecord(jobId: string, record: JobRecord, wordNumber: WordN
   return writer.take();
 }
 
+/** The number of a state in a record's first byte. */
+export function stateNumber(state: JobState): number {
+  return STATES.indexOf(state);
+}
+
 /** The state alone: the first byte. */
 export function decodeState(bytes: Buffer): JobState {
   const state = STATES[(bytes[0] ?? STATE_MASK) & STATE_MASK];

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { JobFacts, JobSetKey } from '@ajs/job-state';
+import type { JobFacts, JobSetKey, JobState } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
 import { encodeFacts } from './facts-codec.js';
@@ -7,7 +7,7 @@ import { packJobId, packJobIds } from './job-id-codec.js';
 import { JobIndex } from './job-index.js';
 import { toLearnedRecord } from './learned-record.js';
 import type { JobLearner, LearnedJob } from './ports.js';
-import { encodeReasons, encodeRecord, reasonsOf } from './record-codec.js';
+import { encodeReasons, encodeRecord, reasonsOf, stateNumber } from './record-codec.js';
 import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from './scripts.js';
 
 /** Learned by one script at the most: more would hold Redis for too long. */
@@ -51,6 +51,17 @@ export class RedisJobLearner implements JobLearner {
         ...some.flatMap(toArguments),
         uris.length / 2,
         ...uris,
+      );
+    }
+  }
+
+  async learnEnds(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void> {
+    for (const some of inParts(Array.from(ends))) {
+      await this.redis.learnEnds(
+        formatKey({ kind: 'meta', jobSet: key }),
+        CHANGES_TTL_SECONDS,
+        CHANGES_KEPT,
+        ...some.flatMap(([jobId, state]) => [packJobId(jobId), stateNumber(state)]),
       );
     }
   }

@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import buckets from './lua/buckets.lua';
+import learnEnds from './lua/learnEnds-1.lua';
 import learnFacts from './lua/learnFacts-1.lua';
 import learnJobs from './lua/learnJobs-1.lua';
 import openJobSet from './lua/openJobSet-1.lua';
@@ -34,6 +35,7 @@ export interface Scripts {
   >;
   writeJobSet: Script<[now: number, revision?: number, unfinished?: number, kept?: number]>;
   learnJobs: Script<number>;
+  learnEnds: Script<number>;
   learnFacts: Script<null>;
   readJobsBuffer: Script<JobsReply>;
   unfinishedJobsBuffer: Script<[next?: number, ...Buffer[]]>;
@@ -45,7 +47,7 @@ export interface Scripts {
 /** The client with the scripts on it. May be called again for the same client. */
 export function withScripts<T extends RedisClient>(client: T): T & Scripts {
   const reading = { readJobs, readUri, unfinishedJobs, touchJobSet, removeJobSet, learnFacts };
-  const ofRecords = { openJobSet, writeJobSet, learnJobs };
+  const ofRecords = { openJobSet, writeJobSet, learnJobs, learnEnds };
   const define = (name: string, ...parts: string[]): void =>
     client.defineCommand(name, { numberOfKeys: 1, lua: parts.join('\n') });
   for (const [name, lua] of Object.entries(reading)) define(name, buckets, lua);

@@ -235,6 +235,26 @@ describe('api.Jobs', () => {
       expect(await states('j')).toEqual({ j: JobState.SUCCEEDED });
     });
 
+    it.each([
+      ['status', async () => (await states('j'))['j']],
+      ['details', async () => (await detailsOf('j'))?.state],
+      ['external URI', async () => (await withUri('airflow://j'))['j']],
+    ] as const)('keeps an end that Armada told of such a job, by its %s, for everyone', async (_, ask) => {
+      await write({ j: record('RUNNING') }, { state: 'denied', reason: 'no right' });
+      upstream.jobs.set('j', details('j', { state: JobState.CANCELLED }));
+      upstream.uris.set('j', 'airflow://j');
+      expect(await ask()).toBe(JobState.CANCELLED);
+      // As another replica reads it, while Armada does not answer.
+      expect((await store.read(KEY, ['j'])).jobs.get('j')?.state).toBe('CANCELLED');
+    });
+
+    it('leaves the end to the stream where there is one, with all that it tells', async () => {
+      await write({ j: record('RUNNING') }, { state: 'connecting', reason: '' });
+      upstream.jobs.set('j', details('j', { state: JobState.CANCELLED }));
+      expect(await states('j')).toEqual({ j: JobState.CANCELLED });
+      expect((await store.read(KEY, ['j'])).jobs.get('j')?.state).toBe('RUNNING');
+    });
+
     it('keeps the last known state where Armada does not answer, or does not know the job', async () => {
       await write({ j: record('RUNNING') }, { state: 'gone', reason: 'no such queue' });
       expect(await states('j')).toEqual({ j: JobState.RUNNING });

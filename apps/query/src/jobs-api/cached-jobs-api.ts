@@ -18,6 +18,7 @@ import { KnownJobs, type KnownJob } from './known-jobs.js';
 import { LookUps } from './look-ups.js';
 import { holdForRedis } from './redis-away.js';
 import { fromArmada } from './from-armada.js';
+import { ToldEnds } from './told-ends.js';
 
 export interface CachedJobsApiOptions {
   readonly access: Access;
@@ -51,10 +52,11 @@ export class CachedJobsApi implements JobsApi {
     const known = new KnownJobs({ lister, noteInterest, endedJobs });
     const lookUps = (this.lookUps = new LookUps({ armada, learner, noteInterest, redisFailed }));
     const facts = new FactsKeeper(learner, redisFailed);
-    this.states = new JobStates({ known, lookUps, armada, learnedGraceMs });
+    const ends = new ToldEnds(learner, redisFailed);
+    this.states = new JobStates({ known, lookUps, armada, ends, learnedGraceMs });
     this.errors = new JobErrors({ known, lookUps, armada, facts });
-    this.details = new JobDetailsQuery({ known, lookUps, armada, facts, learnedGraceMs });
-    this.withUri = new JobsWithUri({ lister, known, armada, noteInterest, learnedGraceMs });
+    this.details = new JobDetailsQuery({ known, lookUps, armada, facts, ends, learnedGraceMs });
+    this.withUri = new JobsWithUri({ lister, known, armada, ends, noteInterest, learnedGraceMs });
   }
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {

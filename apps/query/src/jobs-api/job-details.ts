@@ -10,6 +10,7 @@ import { notSettled } from './from-armada.js';
 import type { KnownDetails, KnownJobs } from './known-jobs.js';
 import type { LookUps } from './look-ups.js';
 import { RecentAnswers } from './recent-answers.js';
+import type { ToldEnds } from './told-ends.js';
 
 /** What Armada does not show yet (a run that has just begun) is asked for again no sooner. Milliseconds. */
 const ASK_AGAIN_MS = 3_000;
@@ -26,6 +27,7 @@ export interface JobDetailsOptions {
   readonly lookUps: LookUps;
   readonly armada: Pick<ArmadaJobs, 'details'>;
   readonly facts: FactsKeeper;
+  readonly ends: ToldEnds;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
   readonly learnedGraceMs: number;
 }
@@ -56,6 +58,12 @@ export class JobDetailsQuery {
     );
     await requireRights(rights, fetched, ({ queue }) => queue);
     this.keep(jobs, fetched);
+    await this.options.ends.keep(
+      [...behind].flatMap((jobId) => {
+        const [known, told] = [jobs.get(jobId), fetched.get(jobId)];
+        return known === undefined || told === undefined ? [] : [[jobId, known, told.state] as const];
+      }),
+    );
     const answers = new Map<string, JobDetails>();
     for (const jobId of jobIds) {
       const job = jobs.get(jobId);

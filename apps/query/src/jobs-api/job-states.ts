@@ -6,6 +6,7 @@ import { isCurrent } from './is-current.js';
 import type { KnownJob, KnownJobs } from './known-jobs.js';
 import type { LookUps } from './look-ups.js';
 import { RecentAnswers } from './recent-answers.js';
+import type { Told, ToldEnds } from './told-ends.js';
 
 /** What Armada has just said of a job whose job set is not followed is good for so long. Milliseconds. */
 const KEEP_MS = 1_000;
@@ -14,6 +15,7 @@ export interface JobStatesOptions {
   readonly known: KnownJobs;
   readonly lookUps: LookUps;
   readonly armada: Pick<ArmadaJobs, 'status'>;
+  readonly ends: ToldEnds;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
   readonly learnedGraceMs: number;
 }
@@ -62,10 +64,14 @@ export class JobStates {
     }
     if (asked.length > 0) {
       try {
+        const told: Told[] = [];
         for (const [jobId, state] of await this.options.armada.status(asked)) {
-          this.recent.set(jobId, state);
+          const job = behind.get(jobId);
+          if (job !== undefined) told.push([jobId, job, state]);
           newer.set(jobId, state);
         }
+        await this.options.ends.keep(told);
+        for (const [jobId, , state] of told) this.recent.set(jobId, state);
       } catch (error) {
         // The last known state is the better answer (P5).
         if (!(error instanceof ArmadaJobsError)) throw error;

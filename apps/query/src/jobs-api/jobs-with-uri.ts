@@ -11,6 +11,7 @@ import { EVERY_RIGHT } from '../access/job-rights.js';
 import { isCurrent } from './is-current.js';
 import type { KnownJobs } from './known-jobs.js';
 import { fromRedis } from './redis-away.js';
+import type { Told, ToldEnds } from './told-ends.js';
 
 /** Armada's Lookout cuts a URI at so many characters. */
 const LONGEST_URI = 1_024;
@@ -19,6 +20,7 @@ export interface JobsWithUriOptions {
   readonly lister: Pick<JobDetailsLister, 'readUri'>;
   readonly known: KnownJobs;
   readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
+  readonly ends: ToldEnds;
   readonly noteInterest: (key: JobSetKey, tag: undefined, caller: Caller) => void;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
   readonly learnedGraceMs: number;
@@ -47,13 +49,16 @@ export class JobsWithUri {
     // They are of the queue that the request names.
     const cached = await known.states([...jobIds], EVERY_RIGHT);
     const states = new Map<string, JobState>();
+    const behind: Told[] = [];
     for (const jobId of jobIds) {
       const job = cached.get(jobId);
       const isBetter = job !== undefined && isCurrent(job.status, job.moment, learnedGraceMs);
       const state = isBetter ? undefined : told?.get(jobId);
       if (state !== undefined) states.set(jobId, state);
       else if (job !== undefined) states.set(jobId, toApiJobState(job.status));
+      if (state !== undefined && job !== undefined) behind.push([jobId, job, state]);
     }
+    await this.options.ends.keep(behind);
     return states;
   }
 

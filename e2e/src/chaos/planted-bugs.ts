@@ -75,7 +75,7 @@ export const PLANTED_BUGS = {
     changes: [
       {
         file: SWEEPER,
-        from: 'await this.options.workQueue.hint(wanted.map(({ key }) => key));',
+        from: 'await this.options.workQueue.hint(wanted.map(({ key }) => key)).catch(this.options.onError);',
         to: '',
       },
     ],

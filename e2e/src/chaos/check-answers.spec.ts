@@ -1,17 +1,9 @@
 import type { JobState } from '@ajs/job-state';
 import { BOUNDS, checkAnswers } from './check-answers.js';
-import type { Answer, History, Stage, Trouble, TrueJob } from './history.js';
+import { EMPTY_HISTORY } from './empty-history.js';
+import type { Answer, Stage, Trouble, TrueJob } from './history.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const NOTHING: History = {
-  truth: [],
-  answers: [],
-  writes: [],
-  troubles: [],
-  processes: [],
-  unpolled: [],
-  excesses: [],
-};
 
 /** A job whose n-th stage began n seconds after time began, with a message of its own unless told otherwise. */
 function job(jobId: string, states: readonly JobState[], first = 1): TrueJob {
@@ -29,7 +21,7 @@ function rulesBroken(
   answers: readonly Answer[],
   troubles: readonly Trouble[] = [],
 ): string[] {
-  return checkAnswers({ ...NOTHING, truth, answers, troubles }).map(({ rule }) => rule);
+  return checkAnswers({ ...EMPTY_HISTORY, truth, answers, troubles }).map(({ rule }) => rule);
 }
 
 const RUNS = job('a', ['QUEUED', 'RUNNING', 'SUCCEEDED']);

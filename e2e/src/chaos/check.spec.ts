@@ -1,16 +1,8 @@
 import { check } from './check.js';
+import { EMPTY_HISTORY } from './empty-history.js';
 import type { Answer, History, ProcessHistory, TrueJob } from './history.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const NOTHING: History = {
-  truth: [],
-  answers: [],
-  writes: [],
-  troubles: [],
-  processes: [],
-  unpolled: [],
-  excesses: [],
-};
 const JOB: TrueJob = { key: KEY, jobId: 'a', stages: [{ state: 'CANCELLED', at: 0, position: 1 }] };
 const answer = (word: string): Answer => ({
   api: 'legacy',
@@ -22,9 +14,9 @@ const answer = (word: string): Answer => ({
   told: { kind: 'state', word },
 });
 const rulesBroken = (history: Partial<History>): string[] =>
-  check({ ...NOTHING, ...history }).map(({ rule }) => rule);
+  check({ ...EMPTY_HISTORY, ...history }).map(({ rule }) => rule);
 const process = (rest: Partial<ProcessHistory>): History => ({
-  ...NOTHING,
+  ...EMPTY_HISTORY,
   processes: [{ name: 'ingester 1.1', lines: [], largestRssBytes: 1e8, ...rest }],
 });
 

@@ -1,7 +1,6 @@
 import { groupBy } from './group-by.js';
 import type { Answer, Trouble } from './history.js';
-
-const ENDS = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'PREEMPTED', 'REJECTED'];
+import { isWordOfEnd } from './words.js';
 
 /**
  * Since when the legacy API, too, may pass on Armada's own word of a job: since `api.Jobs` was asked about it while, as far as answers
@@ -18,7 +17,7 @@ export function learnedSince(answers: readonly Answer[], troubles: readonly Trou
     const asks = byJobs.map(({ askedAt }) => askedAt);
     const ends = byJobs.filter(
       ({ told, answeredAt }) =>
-        told.kind === 'state' && ENDS.includes(told.word) && answeredAt >= refusedSince,
+        told.kind === 'state' && isWordOfEnd(told.word, 'jobs') && answeredAt >= refusedSince,
     );
     const told = ofJob.filter((answer) => answer.api === 'legacy' && answer.told.kind === 'state');
     const learned = asks.filter((at) => {

@@ -29,6 +29,11 @@ const ENDS: ReadonlySet<JobState> = new Set<JobState>([
   'DUPLICATE_FOUND',
 ]);
 
+/** Whether this is what an API calls the state of a job that has ended. */
+export function isWordOfEnd(word: string, api: Api): boolean {
+  return Array.from(ENDS).some((state) => wordOf(state, api) === word);
+}
+
 export function isEnd(state: JobState): boolean {
   return ENDS.has(state);
 }

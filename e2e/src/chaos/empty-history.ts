@@ -1,0 +1,12 @@
+import type { History } from './history.js';
+
+/** For specs: a run in which nothing happened. */
+export const EMPTY_HISTORY: History = {
+  truth: [],
+  answers: [],
+  writes: [],
+  troubles: [],
+  processes: [],
+  unpolled: [],
+  excesses: [],
+};

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { tokenIn } from '@ajs/auth';
 
 /** Who waits for an answer. */
 export interface Caller {
@@ -29,15 +30,8 @@ export function nameOf({ authorization: [value], address }: Caller, byCredential
 
 /** What of an accepted `authorization` is the same in all its spellings. */
 function whatCounts(authorization: string): string {
-  const space = authorization.indexOf(' ');
-  const scheme = authorization.slice(0, space).toLowerCase();
-  const rest = authorization.slice(space + 1);
-  if (scheme === 'basic') return rest;
-  const token = scheme === 'bearer' ? rest : tokenIn(rest);
+  const token = tokenIn(authorization);
+  if (token === undefined) return authorization.slice(authorization.indexOf(' ') + 1);
   // The last part of a JWT, its signature, is base64 that can be written in several ways; what it signs cannot.
   return token.split('.', 2).join('.');
-}
-
-function tokenIn(kubernetesAuth: string): string {
-  return (JSON.parse(Buffer.from(kubernetesAuth, 'base64url').toString()) as { token: string }).token;
 }

@@ -35,6 +35,13 @@ export function partsOf(authorization: string): ShownCredential {
   }
 }
 
+/** The token that an `authorization` carries, by whichever scheme; `undefined` where it carries none. */
+export function tokenIn(authorization: string): string | undefined {
+  const shown = partsOf(authorization);
+  if (shown.scheme === 'basic') return undefined;
+  return shown.scheme === 'bearer' ? shown.token : kubernetesToken(shown.payload);
+}
+
 /** The token inside a KubernetesAuth payload; `undefined` where there is none. */
 export function kubernetesToken(payload: string): string | undefined {
   const token = fieldOf(payload, 'token');
@@ -46,10 +53,7 @@ export function kubernetesToken(payload: string): string | undefined {
  * can only shorten what it is used for.
  */
 export function expiryOf(authorization: string | undefined): number | undefined {
-  if (authorization === undefined) return undefined;
-  const shown = partsOf(authorization);
-  if (shown.scheme === 'basic') return undefined;
-  const token = shown.scheme === 'bearer' ? shown.token : kubernetesToken(shown.payload);
+  const token = authorization === undefined ? undefined : tokenIn(authorization);
   const parts = token?.split('.') ?? [];
   const exp = parts.length === 3 ? fieldOf(parts[1] ?? '', 'exp') : undefined;
   return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : undefined;

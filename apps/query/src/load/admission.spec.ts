@@ -8,10 +8,13 @@ describe('calls in hand', () => {
   let shed: number;
   let release: (() => void)[];
   let admission: Admission;
+  let wanted: Promise<void>;
+  let settle: () => void;
 
   beforeEach(() => {
     shed = 0;
     release = [];
+    wanted = new Promise((resolve) => (settle = resolve));
     admission = new Admission({ working: 2, waiting: 1 }, () => shed++);
   });
 
@@ -37,8 +40,11 @@ describe('calls in hand', () => {
     }
   });
 
-  it('leave their place while they wait, of which there is a limit, too', async () => {
-    const waits = [1, 2].map(() => admission.run(caller, () => admission.pause(50)));
+  it.each([
+    ['for a time', () => admission.pause(50)],
+    ['for what somebody has to find out', () => admission.waiting(() => wanted)],
+  ] as const)('leave their place while they wait %s, of which there is a limit, too', async (_, wait) => {
+    const waits = [1, 2].map(() => admission.run(caller, wait));
     await expect(waits[1]).rejects.toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
       details: expect.stringContaining('MAX_WAITING_CALLS') as string,
@@ -47,40 +53,19 @@ describe('calls in hand', () => {
     void work();
     expect(release).toHaveLength(2);
     await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    settle();
+    await waits[0];
+    await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
   });
 
-  describe('that ask for what somebody has to find out', () => {
-    const ask = (found: Promise<void>) => admission.run(caller, () => admission.waiting(() => found));
-    let settle: () => void;
-    let wanted: Promise<void>;
-
-    beforeEach(() => {
-      wanted = new Promise((resolve) => (settle = resolve));
-    });
-
-    it('leave their place while they wait for it', async () => {
-      const waits = [ask(wanted), ask(wanted)];
-      await expect(waits[1]).rejects.toMatchObject({
-        code: status.RESOURCE_EXHAUSTED,
-        details: expect.stringContaining('MAX_WAITING_CALLS') as string,
-      });
-      void work();
-      void work();
-      expect(release).toHaveLength(2);
-      settle();
-      await waits[0];
-      await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    });
-
-    it('wait for it no more when it fails', async () => {
-      for (let i = 0; i < 3; i++) {
-        const failing = nextTurn().then(() => Promise.reject(new Error('no')));
-        await expect(ask(failing)).rejects.toThrow('no');
-      }
-      void work();
-      void work();
-      await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    });
+  it('wait no more for what could not be found out', async () => {
+    for (let i = 0; i < 3; i++) {
+      const failing = (): Promise<never> => nextTurn().then(() => Promise.reject(new Error('no')));
+      await expect(admission.run(caller, () => admission.waiting(failing))).rejects.toThrow('no');
+    }
+    void work();
+    void work();
+    await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
   });
 
   it('have their place again when they have waited', async () => {

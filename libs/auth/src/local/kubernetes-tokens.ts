@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { AuthSection } from './auth-section.js';
 import { expiryOf, kubernetesToken } from '../shown-credential.js';
 import { AuthError } from '../authorizer.js';
+import { boundedText } from './bounded-text.js';
 import type { CallerService, VerifiedCaller } from './caller-service.js';
 import { principal } from './principal.js';
 
@@ -12,7 +13,6 @@ import { principal } from './principal.js';
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 const IN_CLUSTER_URL = 'https://kubernetes.default.svc';
 const TIMEOUT_MS = 5_000;
-const LARGEST_ANSWER_BYTES = 256 * 1024;
 
 const review = z.object({
   status: z.object({
@@ -72,18 +72,11 @@ export class KubernetesTokens implements CallerService<'kubernetes'> {
         .on('error', reject)
         .end(body);
     });
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > LARGEST_ANSWER_BYTES)
-        throw new Error(`its answer is longer than ${LARGEST_ANSWER_BYTES} bytes`);
-      chunks.push(chunk);
-    }
+    const text = await boundedText(response as AsyncIterable<Buffer>);
     if (response.statusCode !== 200 && response.statusCode !== 201) {
       throw new Error(`it answers with HTTP ${response.statusCode}`);
     }
-    return parseReview(Buffer.concat(chunks).toString());
+    return parseReview(text);
   }
 }
 

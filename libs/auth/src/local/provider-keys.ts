@@ -2,10 +2,10 @@ import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jos
 import { z } from 'zod';
 import { AuthError } from '../authorizer.js';
 import type { Clock } from '../clock.js';
+import { boundedText } from './bounded-text.js';
 
 /** For discovery and keys together. Milliseconds. */
 const TIMEOUT_MS = 5_000;
-const LARGEST_ANSWER_BYTES = 256 * 1024;
 
 /**
  * The provider is asked again, whatever came of it before, no sooner than after this time: it may have new keys, or be back, and a
@@ -103,7 +103,7 @@ async function read<T>(
   try {
     const response = await fetch(url, { signal, redirect: 'error' });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    const text = await boundedText(response);
+    const text = await boundedText(response.body ?? []);
     try {
       return parse(JSON.parse(text));
     } catch (error) {
@@ -112,16 +112,4 @@ async function read<T>(
   } catch (error) {
     throw new Error(`${url}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += (chunk as Uint8Array).length;
-    if (bytes > LARGEST_ANSWER_BYTES)
-      throw new Error(`its answer is longer than ${LARGEST_ANSWER_BYTES} bytes`);
-    chunks.push(chunk as Uint8Array);
-  }
-  return Buffer.concat(chunks).toString();
 }

@@ -17,7 +17,7 @@ const SPECS = '**/*.spec.ts';
 
 export default tseslint.config(
   { ignores: ['dist/**', 'libs/contracts/src/generated/**', 'tmp/**', '**/.venv/**', 'reports/**'] },
-  ...tseslint.configs.recommendedTypeChecked,
+  ...tseslint.configs.strictTypeChecked,
   {
     files: ['**/*.ts'],
     plugins: { '@nx': nx },
@@ -43,6 +43,12 @@ export default tseslint.config(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
+      // Numbers read well in texts, and so does an arrow function that passes on what gives nothing.
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       'no-console': 'error',
       eqeqeq: 'error',
     },

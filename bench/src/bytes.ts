@@ -46,7 +46,7 @@ async function writeJobSet(sink: RedisJobSink, set: number): Promise<void> {
       await writer.write({
         cursor,
         records,
-        subscription: { state: 'live', reason: '', levelAt: performance.now() },
+        subscription: { state: 'live', reason: '', syncedAt: performance.now() },
       });
     }
   }

@@ -1,5 +1,5 @@
 import { RedisJobLister } from '@ajs/job-store';
-import { turnIdOf } from '@ajs/subscriptions';
+import { assignmentIdOf } from '@ajs/subscriptions';
 import { FakeArmada, eventually } from '@ajs/testing';
 import { startApp, type Child } from './child.js';
 import { QUEUE, jobSetOf } from './fake-events.js';
@@ -110,8 +110,9 @@ async function untilTakenOver(store: Store, keys: readonly Key[], began: number)
     async () => {
       const views = await Promise.all(keys.map((key) => lister.read(key, [])));
       keys.forEach((key, i) => {
-        const level = views[i]?.subscription?.levelAt ?? 0;
-        if (level > since && !readAt.has(turnIdOf(key))) readAt.set(turnIdOf(key), performance.now() - began);
+        const level = views[i]?.subscription?.syncedAt ?? 0;
+        if (level > since && !readAt.has(assignmentIdOf(key)))
+          readAt.set(assignmentIdOf(key), performance.now() - began);
       });
       const now = await turnsByWorker(store);
       const gone = Array.from(before).find(([worker]) => !now.has(worker));

@@ -1,6 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { createRedisClient } from '@ajs/job-store';
-import { Demand, WorkQueue } from '@ajs/subscriptions';
+import { InterestStore, WorkQueue } from '@ajs/subscriptions';
 import type { Store } from './store.js';
 
 const AT_ONCE = 500;
@@ -13,7 +13,7 @@ export async function askFor(store: Store, keys: readonly JobSetKey[]): Promise<
     () => undefined,
   );
   const workQueue = new WorkQueue(connection, () => undefined);
-  const demand = new Demand(store.redis);
+  const demand = new InterestStore(store.redis);
   try {
     for (let from = 0; from < keys.length; from += AT_ONCE) {
       const some = keys.slice(from, from + AT_ONCE);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisJobLister } from '@ajs/job-store';
-import { Demand } from '@ajs/subscriptions';
+import { InterestStore } from '@ajs/subscriptions';
 import { FakeArmada, eventually, jobEvents } from '@ajs/testing';
 import { startApp } from './child.js';
 import { QUEUE, jobSetOf } from './fake-events.js';
@@ -67,7 +67,7 @@ export async function benchScale(quick: boolean): Promise<Figure[]> {
     for (const key of keys) {
       await eventually(
         `${key.jobSetId} was read once`,
-        async () => (await lister.read(key, [])).subscription?.levelAt,
+        async () => (await lister.read(key, [])).subscription?.syncedAt,
         (3 * jobSets * 1_000) / readsPerSecond,
       );
     }
@@ -80,7 +80,8 @@ export async function benchScale(quick: boolean): Promise<Figure[]> {
       for (let n = 0; n < 100; n++) {
         const key = keys[busy + Math.floor(Math.random() * (jobSets - busy))];
         const view = key && (await lister.read(key, []));
-        if (view?.subscription?.levelAt !== undefined) seen.idleMs.push(view.now - view.subscription.levelAt);
+        if (view?.subscription?.syncedAt !== undefined)
+          seen.idleMs.push(view.now - view.subscription.syncedAt);
       }
       await sleep(1_000);
     }
@@ -149,7 +150,7 @@ async function runBusy(
   signal: AbortSignal,
 ): Promise<void> {
   const lister = new RedisJobLister(store.redis);
-  const demand = new Demand(store.redis);
+  const demand = new InterestStore(store.redis);
   let next = firstJob;
   let polledAt = -Infinity;
   const readable = async (key: (typeof keys)[number], jobId: string, sent: number): Promise<void> => {

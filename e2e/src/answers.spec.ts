@@ -32,7 +32,7 @@ describe('the first poll of a job set', () => {
     const told = await poll(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody');
     expect(told).toMatchObject({ state: 'JOB_ID_NOT_FOUND', error: '' });
     expect(told.trailers.get('armada-job-set-subscription')).toEqual(['live']);
-    expect(Date.parse(String(told.trailers.get('armada-job-set-level-at')[0]))).toBeGreaterThanOrEqual(
+    expect(Date.parse(String(told.trailers.get('armada-job-set-synced-at')[0]))).toBeGreaterThanOrEqual(
       askedAt,
     );
   });

@@ -19,7 +19,7 @@ afterEach(() => stack.armada.faults.set({}));
 const log = (set: number) => stack.armada.state.openLog(QUEUE, key(set).jobSetId);
 const ask = (set: number, job = 0) => poll(query.client, key(set), ref(set, job).jobId);
 const inState = (set: number, state: string, withinMs = 20_000, job = 0) =>
-  eventually(`${state}`, async () => (await ask(set, job)).state === state, withinMs);
+  eventually(state, async () => (await ask(set, job)).state === state, withinMs);
 const subscriptionOf = async (set: number): Promise<unknown> =>
   (await ask(set)).trailers.get('armada-job-set-subscription')[0];
 

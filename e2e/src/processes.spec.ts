@@ -4,7 +4,7 @@ import { HealthCheckResponse_ServingStatus, JobServiceService } from '@ajs/contr
 import { RedisServer, eventually, unary } from '@ajs/testing';
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
-import { Demand } from '@ajs/subscriptions';
+import { InterestStore } from '@ajs/subscriptions';
 import { Redis } from 'ioredis';
 import { protoPath as healthProto } from 'grpc-health-check';
 import { AppProcess } from './app-process.js';
@@ -108,7 +108,10 @@ describe('the query', () => {
     const key = { queue: 'nope', jobSetId: 'while-stopping' };
     const answer = poll(client, key, 'x');
     const redis = new Redis(stack.redis.url);
-    await eventually('the poll is there', async () => (await new Demand(redis).age(key)) !== undefined);
+    await eventually(
+      'the poll is there',
+      async () => (await new InterestStore(redis).age(key)) !== undefined,
+    );
     redis.disconnect();
     app.signal('SIGTERM');
     await eventually('it says so', () => heard.includes('NOT_SERVING'));

@@ -20,7 +20,7 @@ const log = (set: number) => stack.armada.state.openLog(QUEUE, key(set).jobSetId
 const header = ({ trailers }: Told, name: string): string => String(trailers.get(name)[0] ?? '');
 const freshness = (told: Told) => ({
   subscription: header(told, 'armada-job-set-subscription'),
-  levelAt: Date.parse(header(told, 'armada-job-set-level-at')),
+  levelAt: Date.parse(header(told, 'armada-job-set-synced-at')),
 });
 
 describe('Redis that fails over while jobs move', () => {

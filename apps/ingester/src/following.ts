@@ -1,3 +1,4 @@
+import { completesWithin } from '@ajs/platform';
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
 import {
@@ -10,21 +11,21 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { logConnection, nowAndThen, within, type Log, type Metrics } from '@ajs/observability';
+import { logConnection, throttledLog, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
 import {
-  Canary,
-  Demand,
-  FOLLOW_TIMING,
-  Planner,
+  RollbackDetector,
+  InterestStore,
+  REFLECTOR_TIMING,
+  UpstreamQuota,
   ReadBudget,
   ReadSchedule,
   Reconciler,
   Sweeper,
-  Turns,
+  JobSetWorker,
   WatchBudget,
   WorkQueue,
-  listenForAsks,
+  listenForReadRequests,
   type Lifetime,
 } from '@ajs/subscriptions';
 import { jobEnds } from './job-ends.js';
@@ -51,9 +52,9 @@ export class Following {
   private readonly redis: RedisClient;
   private readonly subscriber: RedisClient;
   private readonly workQueue: WorkQueue;
-  private readonly turns: Turns;
+  private readonly turns: JobSetWorker;
   private readonly sweeper: Sweeper;
-  private readonly canary: Canary;
+  private readonly canary: RollbackDetector;
   private readonly figures: NodeJS.Timeout;
 
   constructor(private readonly options: FollowingOptions) {
@@ -64,7 +65,7 @@ export class Following {
       keepFor: settings.deleteAfterPollMs,
     };
     const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
-    const isToBeTold = nowAndThen();
+    const isToBeTold = throttledLog();
     const onError = (error: Error): void => {
       metrics.redisErrors.inc();
       if (isFull(error)) metrics.redisFull.inc();
@@ -73,15 +74,15 @@ export class Following {
     this.redis = this.connect('writer');
     logConnection(this.redis, log);
     this.subscriber = this.connect('work-queue');
-    const demand = new Demand(this.redis);
+    const demand = new InterestStore(this.redis);
     const life = new RedisJobSetLife(this.redis, ttlSeconds);
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
     const { watchBudget } = settings;
     const watches = new WatchBudget({ redis: this.redis, replicaId, budget: watchBudget, onError });
     const readsPerSecond = (): number => settings.upstreamReadsPerSecond / watches.replicas;
     const reads = new ReadBudget(readsPerSecond);
-    const planner = new Planner({
-      demand,
+    const planner = new UpstreamQuota({
+      interest: demand,
       lifetime,
       watches,
       reads,
@@ -93,7 +94,7 @@ export class Following {
       reading: () => metrics.upstreamReads.inc(),
       now: () => Date.now(),
     });
-    this.turns = new Turns({
+    this.turns = new JobSetWorker({
       connection: this.connect('work-queue'),
       sink: new RedisJobSink(this.redis, {
         ttlSeconds,
@@ -111,7 +112,7 @@ export class Following {
       source: armada.events,
       watches,
       watchBudget,
-      planner,
+      quota: planner,
       observer: observeFollowing(log, metrics),
       reconciler: new Reconciler({
         armada: jobEnds(armada.jobs),
@@ -120,15 +121,15 @@ export class Following {
         eventRetentionMs: settings.eventRetentionMs,
         now: () => Date.now(),
       }),
-      timing: FOLLOW_TIMING,
-      sliceMs: settings.sliceLengthMs,
+      timing: REFLECTOR_TIMING,
+      rebalanceIntervalMs: settings.sliceLengthMs,
       onError,
     });
-    this.canary = new Canary(
+    this.canary = new RollbackDetector(
       this.redis,
       () => {
         log.warn('Redis has lost what it had: every job set is read again');
-        this.turns.contact();
+        this.turns.heartbeat();
         this.workQueue.wakeAll().catch(onError);
       },
       onError,
@@ -142,7 +143,7 @@ export class Following {
     this.sweeper = new Sweeper({
       redis: this.redis,
       replicaId,
-      demand,
+      interest: demand,
       life,
       workQueue: this.workQueue,
       lifetime,
@@ -152,8 +153,8 @@ export class Following {
 
   async start(): Promise<void> {
     await this.checkEviction();
-    this.redis.on('ready', () => this.turns.contact());
-    await listenForAsks(this.subscriber, (key) => this.turns.ask(key));
+    this.redis.on('ready', () => this.turns.heartbeat());
+    await listenForReadRequests(this.subscriber, (key) => this.turns.requestRead(key));
     this.turns.start();
     this.sweeper.start(SWEEP_EVERY_MS);
     this.canary.start();
@@ -165,7 +166,7 @@ export class Following {
     this.canary.close();
     clearInterval(this.figures);
     const handOver = this.turns.stop().then(() => this.workQueue.close());
-    if (!(await within(HAND_OVER_MS, handOver))) {
+    if (!(await completesWithin(HAND_OVER_MS, handOver))) {
       this.options.log.warn(
         'Redis does not answer: nothing is handed over, others take over when the leases end',
       );

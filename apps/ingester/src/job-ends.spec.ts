@@ -2,7 +2,7 @@ import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
-import { FOLLOW_TIMING, Follower, NoJobEndsError, Reconciler } from '@ajs/subscriptions';
+import { REFLECTOR_TIMING, JobSetReflector, NoJobEndsError, Reconciler } from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, jobEvents, knownJob } from '@ajs/testing';
 import { jobEnds } from './job-ends.js';
 
@@ -78,12 +78,12 @@ describe('how jobs have ended, by Armada itself', () => {
     aJob(LOST, JobState.FAILED, 'exit 7');
     aJob(RUNNING, JobState.RUNNING);
     const repaired: string[] = [];
-    const follower = new Follower({
+    const follower = new JobSetReflector({
       key: KEY,
       sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
       source: armada.events,
       lease: { isHeld: () => true, whenHeld: () => Promise.resolve() },
-      plan: {
+      quota: {
         isWatched: true,
         readMayBegin: () => Promise.resolve(),
         next: () => Promise.resolve('watch'),
@@ -91,8 +91,8 @@ describe('how jobs have ended, by Armada itself', () => {
         readAfter: (ms) => ms,
       },
       observer: {
-        turnStarted: ignore,
-        turnEnded: ignore,
+        watchStarted: ignore,
+        watchEnded: ignore,
         streamEnded: ignore,
         applied: ignore,
         reloading: ignore,
@@ -111,7 +111,7 @@ describe('how jobs have ended, by Armada itself', () => {
         // The jobs began just now, by Armada's clock.
         now: () => Date.now() + 7 * HOURS,
       }),
-      timing: FOLLOW_TIMING,
+      timing: REFLECTOR_TIMING,
     });
     const done = follower.run();
     await eventually('the end is found', () => repaired.length > 0);

@@ -1,14 +1,14 @@
+import { bootstrap } from '@ajs/runtime';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createArmadaClient } from '@ajs/armada-client';
 import { loggedAccess } from '@ajs/armada-credentials';
-import { processMain } from '@ajs/observability';
 import { Following } from './following.js';
 
 /** Health and metrics have few callers. */
 const MOST_CONNECTIONS = 1_000;
 
-await processMain('ingester', ({ settings, log, metrics }) => {
+await bootstrap('ingester', ({ settings, log, metrics }) => {
   const { transport, identity, told } = loggedAccess({ settings, log, metrics });
   const armada = createArmadaClient({
     transport,
@@ -16,8 +16,8 @@ await processMain('ingester', ({ settings, log, metrics }) => {
     largestMessageBytes: settings.largestMessageBytes,
     callsPerSecond: settings.upstreamCallsPerSecond,
     counter: {
-      unknownKind: () => metrics.oddMessages.inc({ kind: 'unknown' }),
-      malformed: () => metrics.oddMessages.inc({ kind: 'malformed' }),
+      unknownKind: () => metrics.skippedMessages.inc({ kind: 'unknown' }),
+      malformed: () => metrics.skippedMessages.inc({ kind: 'malformed' }),
     },
   });
   const replicaId = `${hostname()}-${randomUUID().slice(0, 8)}`;

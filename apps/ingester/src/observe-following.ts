@@ -1,13 +1,13 @@
 import { isFull } from '@ajs/job-store';
-import { nowAndThen, type Log, type Metrics } from '@ajs/observability';
-import type { FollowObserver } from '@ajs/subscriptions';
+import { throttledLog, type Log, type Metrics } from '@ajs/observability';
+import type { ReflectorObserver } from '@ajs/subscriptions';
 
 /** Following as logs and metrics tell it: a line where something begins, ends or fails, a number for the rest. */
-export function observeFollowing(log: Log, metrics: Metrics): FollowObserver {
-  const isToBeTold = nowAndThen();
+export function observeFollowing(log: Log, metrics: Metrics): ReflectorObserver {
+  const isToBeTold = throttledLog();
   return {
-    turnStarted: (key) => log.info({ ...key }, 'following a job set'),
-    turnEnded: (key, why) => log.info({ ...key, why }, 'stopped following a job set'),
+    watchStarted: (key) => log.info({ ...key }, 'following a job set'),
+    watchEnded: (key, why) => log.info({ ...key, why }, 'stopped following a job set'),
     streamEnded: (key, end, retryInMs, inARow) => {
       metrics.streamEnds.inc({ kind: end.kind });
       // One line for an outage, not one for each try.

@@ -1,3 +1,5 @@
+import { BoundedCache, completesWithin } from '@ajs/platform';
+import { rejectedConnections } from '@ajs/runtime';
 import {
   PermissionProbe,
   createForwardingChannels,
@@ -10,8 +12,7 @@ import type { Settings } from '@ajs/config';
 import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
 import type { JobSetKey } from '@ajs/job-state';
 import {
-  BoundedCache,
-  RedisJobLearner,
+  RedisProvisionalJobSink,
   RedisJobLister,
   RedisJobSetLife,
   createRedisClient,
@@ -21,9 +22,9 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { logConnection, refusedConnections, within, type Log, type Metrics } from '@ajs/observability';
+import { logConnection, type Log, type Metrics } from '@ajs/observability';
 import { formatKey } from '@ajs/redis-keys';
-import { AskSender, Demand, Interest, WorkQueue } from '@ajs/subscriptions';
+import { ReadRequestSender, InterestStore, InterestRecorder, WorkQueue } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
 import { Access } from './access/access.js';
 import { EVERY_RIGHT } from './access/job-rights.js';
@@ -37,10 +38,10 @@ import { CachedJobsApi } from './jobs-api/cached-jobs-api.js';
 import { jobsService, type JobsServiceOptions } from './jobs-api/jobs-service.js';
 import { JobStatusQuery } from './legacy-api/job-status-query.js';
 import { legacyJobService } from './legacy-api/legacy-job-service.js';
-import { SUBMIT_JOBS, learnSubmits } from './learn-submits/learn-submits.js';
+import { SUBMIT_JOBS, recordSubmits } from './submitted-jobs/submit-recorder.js';
 import type { ExchangeObserver } from './pass-through/forwarded-call.js';
 import { PassThrough } from './pass-through/pass-through.js';
-import type { ServingTls } from './serving-tls/serving-tls.js';
+import type { ServerTls } from './server-tls/server-tls.js';
 import { WatchRights } from './pass-through/watch-rights.js';
 
 export interface AnsweringOptions {
@@ -51,7 +52,7 @@ export interface AnsweringOptions {
   /** For what is asked of Armada with callers' credentials: not as us. */
   readonly transport: ArmadaTransport;
   /** Of our own port; `undefined`: plaintext. */
-  readonly tls: ServingTls | undefined;
+  readonly tls: ServerTls | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -67,7 +68,7 @@ export class Answering {
   private readonly clients: RedisClient[] = [];
   private readonly reader: RedisClient;
   private readonly workQueue: WorkQueue;
-  private readonly interest: Interest;
+  private readonly interest: InterestRecorder;
   /** `api.Jobs` by HTTP. */
   readonly http: HttpCalls;
   private readonly verdictChannels: ChannelPool;
@@ -109,8 +110,8 @@ export class Answering {
     });
     this.workQueue = new WorkQueue(this.connect('work-queue'), onError);
     const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
-    this.interest = new Interest({
-      demand: new Demand(this.reader),
+    this.interest = new InterestRecorder({
+      interest: new InterestStore(this.reader),
       life: new RedisJobSetLife(this.reader, ttlSeconds),
       workQueue: this.workQueue,
       mostDemanded: settings.maxDemandedJobSets,
@@ -119,7 +120,7 @@ export class Answering {
       onError,
     });
     this.reader.on('ready', () => this.interest.noteAnew());
-    const asks = new AskSender(this.reader, this.workQueue);
+    const asks = new ReadRequestSender(this.reader, this.workQueue);
     const lister = new CoalescedLister(new RedisJobLister(this.reader));
     const noteInterest = (key: JobSetKey, tag?: string, caller?: Caller): void =>
       this.interest.note(key, tag, caller && (() => nameOf(caller, settings.authMode !== 'anonymous')));
@@ -133,11 +134,11 @@ export class Answering {
       waitMs: settings.firstPollWaitMs,
       pause,
     });
-    const learner = new RedisJobLearner(this.reader, ttlSeconds);
+    const learner = new RedisProvisionalJobSink(this.reader, ttlSeconds);
     const jobs = new CachedJobsApi({
       access,
       lister,
-      learner,
+      provisionalJobs: learner,
       armada: armada.jobs,
       noteInterest,
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
@@ -145,12 +146,12 @@ export class Answering {
       maxJobIds: settings.maxJobIds,
       redisHoldMs: settings.redisAwayHoldMs,
       pause,
-      learnedGraceMs: settings.learnedJobGraceMs,
+      provisionalGraceMs: settings.learnedJobGraceMs,
     });
-    const learn = learnSubmits({
+    const learn = recordSubmits({
       learner,
       // Armada let the caller submit them; nobody is told.
-      settle: (jobIds) => jobs.lookUps.settle(jobIds, EVERY_RIGHT),
+      settle: (jobIds) => jobs.lookUps.resolve(jobIds, EVERY_RIGHT),
       noteInterest,
       failed: (error) => {
         metrics.learnFailures.inc();
@@ -192,13 +193,13 @@ export class Answering {
       tls: options.tls,
       mostConnections,
       maxAgeMs: settings.queryMaxConnectionAgeMs,
-      refused: refusedConnections('grpc', mostConnections, options.log, metrics),
+      refused: rejectedConnections('grpc', mostConnections, options.log, metrics),
     });
   }
 
   /** Resolves to the port that gRPC listens on. The first callers would else be told that Redis is away, before it was asked. */
   async start(): Promise<number> {
-    await within(FIRST_CONTACT_MS, isReady(this.reader));
+    await completesWithin(FIRST_CONTACT_MS, isReady(this.reader));
     return this.server.listen(this.options.settings.queryGrpcAddress);
   }
 
@@ -208,7 +209,7 @@ export class Answering {
     this.passThrough?.close();
     this.verdictChannels.close();
     // While Redis is away there is nowhere to write it: the next poll notes it again.
-    await within(
+    await completesWithin(
       LAST_NOTES_MS,
       this.interest.settled().then(() => this.workQueue.close()),
     );

@@ -1,12 +1,12 @@
+import { bootstrap } from '@ajs/runtime';
 import { createArmadaClient } from '@ajs/armada-client';
 import { loggedAccess } from '@ajs/armada-credentials';
-import { processMain } from '@ajs/observability';
 import { Answering } from './answering.js';
 import { HttpApiModule } from './http-api/http-api.module.js';
-import { ServingTls } from './serving-tls/serving-tls.js';
+import { ServerTls } from './server-tls/server-tls.js';
 
-await processMain('query', ({ settings, log, metrics }) => {
-  const tls = ServingTls.read(settings);
+await bootstrap('query', ({ settings, log, metrics }) => {
+  const tls = ServerTls.read(settings);
   const { transport, identity, told } = loggedAccess({ settings, log, metrics });
   const armada = createArmadaClient({
     transport,

@@ -87,7 +87,7 @@ def test_freshness_is_told_in_trailing_metadata(job_service, poll):
     _, call = job_service.GetJobStatus.with_call(request, timeout=CALL_SECONDS)
     trailers = dict(call.trailing_metadata())
     assert trailers["armada-job-set-subscription"] == "live"
-    assert trailers["armada-job-set-level-at"].endswith("Z")
+    assert trailers["armada-job-set-synced-at"].endswith("Z")
 
 
 def test_health(job_service):

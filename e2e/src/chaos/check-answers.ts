@@ -1,7 +1,7 @@
 import { groupBy } from './group-by.js';
 import type { Answer, History, Stage, TrueJob, Trouble, Violation } from './history.js';
 import { InRedis } from './in-redis.js';
-import { learnedSince } from './learned-jobs.js';
+import { provisionalSince } from './provisional-jobs.js';
 import { isLost } from './lost-jobs.js';
 import { isEnd, wordOf } from './words.js';
 
@@ -56,7 +56,7 @@ export function checkAnswers({ truth, answers, troubles }: History, bounds: Boun
   const jobs = new Map(truth.map((job) => [job.jobId, job]));
   const allowances = allowancesOf(troubles, bounds);
   for (const ofSet of groupBy(answers, ({ key }) => JSON.stringify(key)).values()) {
-    const seen = new Seen(learnedSince(ofSet, troubles));
+    const seen = new Seen(provisionalSince(ofSet, troubles));
     const inRedis = new InRedis(troubles);
     const inOrder = ofSet.toSorted((a, b) => a.askedAt - b.askedAt);
     const waiting = ofSet.toSorted((a, b) => a.answeredAt - b.answeredAt);

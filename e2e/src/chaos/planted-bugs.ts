@@ -22,9 +22,9 @@ export interface PlantedBug {
 }
 
 const FOLD = 'libs/job-state/src/fold.ts';
-const SINK = 'libs/job-store/src/redis-sink.ts';
-const WRITE = 'libs/job-store/src/lua/writeJobSet-1.lua';
-const SWEEPER = 'libs/subscriptions/src/sweeper.ts';
+const SINK = 'libs/job-store/src/redis/redis-sink.ts';
+const WRITE = 'libs/job-store/src/scripts/writeJobSet-1.lua';
+const SWEEPER = 'libs/subscriptions/src/assignment/sweeper.ts';
 
 export const PLANTED_BUGS = {
   'no compare-and-set': {

@@ -97,7 +97,7 @@ async function askLegacy(client: Client, key: JobSetKey, jobId: string, deadline
   const request = { ...key, jobId };
   const { answer, trailers } = await unary(client, JobServiceService.getJobStatus, request, { deadline });
   const [subscription] = trailers.get('armada-job-set-subscription').map(String);
-  const [levelAt] = trailers.get('armada-job-set-level-at').map(String);
+  const [levelAt] = trailers.get('armada-job-set-synced-at').map(String);
   return {
     told: toldByLegacy(answer.state, answer.error),
     ...(subscription !== undefined && { subscription }),

@@ -71,7 +71,10 @@ export class RedisWatch {
     if (!line.includes(META_END)) return;
     const [, seconds, from = '', rest = ''] = LINE.exec(line) ?? [];
     const [command = '', ...args] = Array.from(rest.matchAll(TEXT), ([, text = '']) => text);
-    if (from === 'lua') return this.effect(command, args);
+    if (from === 'lua') {
+      this.effect(command, args);
+      return;
+    }
     this.finish();
     const by = this.nameOf(Number(from.slice(from.lastIndexOf(':') + 1))) ?? from;
     const isScript = /^EVAL(SHA)?$/i.test(command);

@@ -7,7 +7,7 @@ import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
 import type { ArmadaJobs } from './armada-jobs.js';
 import { ArmadaEventSource, type MessageCounter } from './event-streams.js';
-import { ArmadaQueueGrants } from './queue-grants.js';
+import { ArmadaQueueGrantsSource } from './queue-grants-source.js';
 import { grpcArmadaJobs } from './grpc-armada-jobs.js';
 import { callUnary } from './unary-call.js';
 import { withIdentity } from './with-identity.js';
@@ -49,7 +49,7 @@ export function createArmadaClient({
   return {
     events: new ArmadaEventSource(watches, reads, counter),
     jobs,
-    queueGrants: new ArmadaQueueGrants(reads),
+    queueGrants: new ArmadaQueueGrantsSource(reads),
     health: () => checkHealth(reads),
     close: () => {
       jobs.close();

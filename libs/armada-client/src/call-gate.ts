@@ -42,7 +42,10 @@ export class CallGate {
   enter(): Promise<() => void> {
     return new Promise((enter, reject) => {
       const refuse = (): void => reject(new Error('the gate is closed'));
-      if (this.closed) return refuse();
+      if (this.closed) {
+        refuse();
+        return;
+      }
       this.waiting.push({ enter, refuse });
       this.letThrough();
     });

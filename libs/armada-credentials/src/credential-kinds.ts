@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from './context.js';
-import { execTokens } from './exec-tokens.js';
+import { execTokens } from './exec-token-source.js';
 import { placeOf, type Findings, type KeyPlace } from './findings.js';
 import { basicAuthorization, fixedIdentity, type ArmadaIdentity } from './identity.js';
 import { KubernetesApi, SERVICE_ACCOUNT_FOLDER } from './kubernetes-api.js';
-import { kubernetesNativeTokens } from './kubernetes-tokens.js';
+import { kubernetesNativeTokens } from './kubernetes-token-source.js';
 import {
   clientCredentialsTokens,
   kubernetesGrantTokens,
   passwordTokens,
   type OpenIdClient,
-} from './openid-tokens.js';
+} from './openid-token-source.js';
 import { RenewedIdentity, type RenewalObserver } from './renewed-identity.js';
 import { systemRoots } from './system-roots.js';
 import type { TokenSource } from './token.js';

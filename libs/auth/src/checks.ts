@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/job-store';
+import { BoundedCache } from '@ajs/platform';
 import { CheckGate, type GateLimits } from './check-gate.js';
 import type { Clock } from './clock.js';
 

@@ -7,10 +7,10 @@ import type { ArmadaPermissions } from './delegated/armada-permissions.js';
 import { DelegatedAuthorizer } from './delegated/delegated-authorizer.js';
 import { SharedVerdicts } from './delegated/shared-verdicts.js';
 import { parseAuthSection } from './local/auth-section.js';
-import { BasicUsers } from './local/basic-users.js';
-import { KubernetesTokens } from './local/kubernetes-tokens.js';
+import { BasicUserVerifier } from './local/basic-user-verifier.js';
+import { KubernetesTokenVerifier } from './local/kubernetes-token-verifier.js';
 import { LocalAuthorizer } from './local/local-authorizer.js';
-import { OpenIdTokens } from './local/openid-tokens.js';
+import { OpenIdTokenVerifier } from './local/openid-token-verifier.js';
 import type { QueueGrants } from './local/queue-grants.js';
 
 export interface AuthorizerParts {
@@ -52,9 +52,9 @@ export function createAuthorizer(parts: AuthorizerParts, clock: Clock = realCloc
       const auth = parseAuthSection(settings.auth);
       const { basicAuth, kubernetesAuth, openIdAuth } = auth;
       const services = {
-        basic: basicAuth && new BasicUsers(basicAuth, env),
-        kubernetes: kubernetesAuth && new KubernetesTokens(kubernetesAuth),
-        bearer: openIdAuth && new OpenIdTokens(openIdAuth, clock),
+        basic: basicAuth && new BasicUserVerifier(basicAuth, env),
+        kubernetes: kubernetesAuth && new KubernetesTokenVerifier(kubernetesAuth),
+        bearer: openIdAuth && new OpenIdTokenVerifier(openIdAuth, clock),
       };
       const queueGrants = auth.queuePermissionsFromArmada ? grants : undefined;
       return new LocalAuthorizer({ ...common, auth, services, grants: queueGrants });

@@ -1,7 +1,7 @@
 export { fold } from './fold.js';
 export { foldBatch, type StreamMessage } from './fold-batch.js';
 export type { Failure, JobEvent, Placement } from './job-event.js';
-export type { JobFacts } from './job-facts.js';
+export type { JobEnrichment } from './job-enrichment.js';
 export { isTerminal, type JobRecord, type JobState, type Run, type RunOutcome } from './job-record.js';
 export type { JobSetKey } from './job-set-key.js';
 export { compareMessageIds, formatMessageId, parseMessageId, type MessageId } from './message-id.js';

@@ -1,12 +1,11 @@
-export { BoundedCache } from './bounded-cache.js';
-export { MemoryJobStore } from './memory-store.js';
+export { MemoryJobStore } from './testing/memory-store.js';
 export {
   STALLED_AFTER_MS,
   StaleWriterError,
   type Batch,
   type DetailedJob,
   type JobDetailsLister,
-  type JobLearner,
+  type ProvisionalJobSink,
   type JobLister,
   type JobSetDetails,
   type JobSetLife,
@@ -14,15 +13,15 @@ export {
   type JobSetWriter,
   type JobSink,
   type JobStatus,
-  type LearnedJob,
+  type ProvisionalJob,
   type SubscriptionReport,
   type SubscriptionState,
   type SubscriptionView,
 } from './ports.js';
-export { isFull, memoryOf, type RedisMemory } from './redis-memory.js';
-export { createRedisClient, isReady, type ClientRole, type RedisTarget } from './redis-client.js';
-export { RedisJobSetLife, keyTtlSeconds } from './redis-life.js';
-export { RedisJobLearner } from './redis-learner.js';
-export { RedisJobLister } from './redis-lister.js';
-export { RedisJobSink, type RedisSinkOptions } from './redis-sink.js';
-export type { RedisClient } from './scripts.js';
+export { isFull, memoryOf, type RedisMemory } from './client/redis-memory.js';
+export { createRedisClient, isReady, type ClientRole, type RedisTarget } from './client/redis-client.js';
+export { RedisJobSetLife, keyTtlSeconds } from './redis/redis-life.js';
+export { RedisProvisionalJobSink } from './redis/redis-provisional-sink.js';
+export { RedisJobLister } from './redis/redis-lister.js';
+export { RedisJobSink, type RedisSinkOptions } from './redis/redis-sink.js';
+export type { RedisClient } from './scripts/scripts.js';

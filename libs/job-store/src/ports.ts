@@ -1,4 +1,4 @@
-import type { JobFacts, JobRecord, JobSetKey, JobState } from '@ajs/job-state';
+import type { JobEnrichment, JobRecord, JobSetKey, JobState } from '@ajs/job-state';
 
 /**
  * How a job set is being followed.
@@ -20,7 +20,7 @@ export interface SubscriptionReport {
    * A moment at which Redis, with this write, holds all that Armada had: the begin of a read that came to its end.
    * Milliseconds by the monotonic clock of this process (`performance.now()`); left out when nothing new is known.
    */
-  readonly levelAt?: number;
+  readonly syncedAt?: number;
   /** The job set has no watch, and is read again at this moment (`performance.now()`): until then there is no sign of life. */
   readonly nextReadAt?: number;
 }
@@ -87,15 +87,15 @@ export interface JobSink {
 
 /** What a read of states tells of a job. */
 export interface JobStatus extends Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'cancellation'> {
-  /** The stream has not shown the job yet: see {@link LearnedJob}. Left out where it has. */
-  readonly learned?: true;
+  /** The stream has not shown the job yet: see {@link ProvisionalJob}. Left out where it has. */
+  readonly provisional?: true;
 }
 
 export interface SubscriptionView {
   readonly state: SubscriptionState;
   readonly reason: string;
   /** When the job set was last known to be level with Armada: ms since the epoch by Redis' clock. */
-  readonly levelAt?: number;
+  readonly syncedAt?: number;
   /** When it is read again, ms since the epoch by Redis' clock. Left out where it is watched, or read now. */
   readonly nextReadAt?: number;
 }
@@ -120,7 +120,7 @@ export interface JobLister {
 }
 
 /** A job that the stream has not shown yet, as a forwarded submit or Armada's own `api.Jobs` told of it. */
-export interface LearnedJob {
+export interface ProvisionalJob {
   readonly jobId: string;
   readonly state: JobState;
   /** Milliseconds since the epoch. */
@@ -133,25 +133,25 @@ export interface LearnedJob {
 }
 
 /** Where those write who know of a job by another way than its stream. */
-export interface JobLearner {
+export interface ProvisionalJobSink {
   /**
    * Gives records to jobs that have none, and begins the job set, without a cursor, where it is new. Never replaces a
    * record. A holder is stale by it, and reloads.
    */
-  learnJobs(key: JobSetKey, jobs: readonly LearnedJob[]): Promise<void>;
+  addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void>;
   /**
    * Ends jobs that have a record and have not ended, as Armada's own `api.Jobs` told of them; the states given are ended ones. What the
    * stream tells of them afterwards changes nothing. A holder is stale by it, and reloads.
    */
-  learnEnds(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void>;
+  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void>;
   /** Keeps facts, beside those kept before. Nothing is kept of a job that has no record. No holder is stale by it. */
-  learnFacts(key: JobSetKey, facts: ReadonlyMap<string, JobFacts>): Promise<void>;
+  addEnrichment(key: JobSetKey, facts: ReadonlyMap<string, JobEnrichment>): Promise<void>;
 }
 
 /** All that is known of a job. */
 export interface DetailedJob {
   readonly record: JobRecord;
-  readonly facts: JobFacts;
+  readonly enrichment: JobEnrichment;
 }
 
 export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {

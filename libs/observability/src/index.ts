@@ -1,10 +1,4 @@
-export type { ServedTls } from './bounded-http.js';
 export { logConnection } from './log-connection.js';
-export { createLog, type Log } from './log.js';
+export { NestLog, createLog, type Log } from './log.js';
 export { Metrics } from './metrics.js';
-export { nowAndThen } from './now-and-then.js';
-export { processMain, type ProcessContext } from './process-main.js';
-export type { Check } from './readiness.js';
-export type { AppOptions, Service } from './run-app.js';
-export { refusedConnections } from './refused-connections.js';
-export { within } from './within.js';
+export { throttledLog } from './throttled-log.js';

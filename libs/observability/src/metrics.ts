@@ -49,7 +49,7 @@ export class Metrics {
     'Times that the unfinished jobs of a job set were compared with the api.Jobs of Armada',
     ['result'],
   );
-  readonly oddMessages = this.counter(
+  readonly skippedMessages = this.counter(
     'odd_messages_total',
     'Messages of Armada of an unknown kind, or that name no usable job: skipped',
     ['kind'],

@@ -1,11 +1,11 @@
 export { jobSetTag, parseJobSetTag } from './job-set-tag.js';
 export {
-  ASKS_CHANNEL,
-  CANARY_SHARDS,
-  DEMAND_SHARDS,
+  READ_REQUESTS_CHANNEL,
+  ROLLBACK_SHARDS,
+  INTEREST_SHARDS,
   JOB_INDEX_SHARDS,
   WORK_QUEUE_PREFIX,
-  demandShard,
+  interestShard,
   formatKey,
   parseKey,
   type RedisKey,

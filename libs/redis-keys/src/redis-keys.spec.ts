@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import {
-  DEMAND_SHARDS,
-  demandShard,
+  INTEREST_SHARDS,
+  interestShard,
   formatKey,
   jobSetTag,
   parseJobSetTag,
@@ -81,7 +81,7 @@ describe('job set tags', () => {
 
 it('demand is spread over all its shards', () => {
   const shards = new Set(
-    Array.from({ length: 1000 }, (_, i) => demandShard({ queue: 'q', jobSetId: `run-${i}` })),
+    Array.from({ length: 1000 }, (_, i) => interestShard({ queue: 'q', jobSetId: `run-${i}` })),
   );
-  expect(shards.size).toBe(DEMAND_SHARDS);
+  expect(shards.size).toBe(INTEREST_SHARDS);
 });

@@ -6,16 +6,16 @@ import { shardOf } from './shard.js';
 export const JOB_INDEX_SHARDS = 32_768;
 
 /** How many sorted sets share the demand, so that Redis Cluster spreads it. */
-export const DEMAND_SHARDS = 16;
+export const INTEREST_SHARDS = 16;
 
 /** How many numbers tell whether Redis went back in time: enough that every master of a Cluster has some. */
-export const CANARY_SHARDS = 16;
+export const ROLLBACK_SHARDS = 16;
 
 /** The prefix of BullMQ's keys: a hash tag, since its scripts need all of a work queue's keys in one slot. */
 export const WORK_QUEUE_PREFIX = '{ajs}';
 
 /** The publish/subscribe channel on which polls ask for a read at once. */
-export const ASKS_CHANNEL = 'ajs:asks';
+export const READ_REQUESTS_CHANNEL = 'ajs:asks';
 
 /** Every key of a job set shares the hash tag `{queue/jobSet}`, so that one script can touch them all. */
 export type RedisKey =
@@ -126,6 +126,6 @@ export function parseKey(text: string): RedisKey | undefined {
 }
 
 /** The shard of the demand that a job set stands in. */
-export function demandShard(jobSet: JobSetKey): number {
-  return shardOf(jobSetTag(jobSet), DEMAND_SHARDS);
+export function interestShard(jobSet: JobSetKey): number {
+  return shardOf(jobSetTag(jobSet), INTEREST_SHARDS);
 }

@@ -1,25 +1,31 @@
-export { AskSender, listenForAsks } from './asks.js';
-export { Canary } from './canary.js';
-export { Demand, type Demanded } from './demand.js';
-export type { EventSource, EventStream, StreamEnd, StreamListener, StreamRequest } from './event-source.js';
-export type { FollowObserver } from './follow-observer.js';
+export { ReadRequestSender, listenForReadRequests } from './assignment/read-requests.js';
+export { RollbackDetector } from './assignment/rollback-detector.js';
+export { InterestStore, type InterestEntry } from './interest/interest-store.js';
+export type {
+  EventSource,
+  EventStream,
+  StreamEnd,
+  StreamListener,
+  StreamRequest,
+} from './sync/event-source.js';
+export type { ReflectorObserver } from './sync/reflector-observer.js';
 export {
-  FOLLOW_TIMING,
-  Follower,
-  type FollowTiming,
-  type FollowerOptions,
-  type Outcome,
-} from './follower.js';
-export { Interest } from './interest.js';
-export { NoJobEndsError, type JobEnds } from './job-ends.js';
-export { LeaseLostError, type Lease } from './lease.js';
-export type { Lifetime } from './lifetime.js';
-export type { JobSetPlan, Next, Standing } from './plan.js';
-export { Planner } from './planner.js';
-export { ReadBudget } from './read-budget.js';
-export { ReadSchedule } from './read-schedule.js';
-export { Reconciler, type ReconcileObserver, type ReconcilerOptions } from './reconciler.js';
-export { Sweeper } from './sweeper.js';
-export { Turns, type TurnsOptions } from './turns.js';
-export { WatchBudget } from './watch-budget.js';
-export { WorkQueue, turnIdOf } from './work-queue.js';
+  REFLECTOR_TIMING,
+  JobSetReflector,
+  type ReflectorTiming,
+  type JobSetReflectorOptions,
+  type ReflectorOutcome,
+} from './sync/job-set-reflector.js';
+export { InterestRecorder } from './interest/interest-recorder.js';
+export { NoJobEndsError, type JobEnds } from './sync/job-ends.js';
+export { LeaseLostError, type Lease } from './sync/lease.js';
+export type { Lifetime } from './interest/lifetime.js';
+export type { JobSetQuota, NextStep, JobSetPosition } from './sync/job-set-quota.js';
+export { UpstreamQuota } from './budget/upstream-quota.js';
+export { ReadBudget } from './budget/read-budget.js';
+export { ReadSchedule } from './budget/read-schedule.js';
+export { Reconciler, type ReconcileObserver, type ReconcilerOptions } from './sync/reconciler.js';
+export { Sweeper } from './assignment/sweeper.js';
+export { JobSetWorker, type JobSetWorkerOptions } from './assignment/job-set-worker.js';
+export { WatchBudget } from './budget/watch-budget.js';
+export { WorkQueue, assignmentIdOf } from './assignment/work-queue.js';

@@ -1,13 +1,13 @@
 import { JobRunState } from '@ajs/contracts/api/job';
 import { JobState as ApiJobState } from '@ajs/contracts/api/submit';
-import type { JobFacts, JobRecord, JobState, RunOutcome } from '@ajs/job-state';
+import type { JobEnrichment, JobRecord, JobState, RunOutcome } from '@ajs/job-state';
 import { toJobDetails } from './to-job-details.js';
 import { toTimestamp } from './timestamps.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const RUN_ID = { run: { number: 2, id: 'run-2' } };
 
-function told(state: JobState, more: Partial<JobRecord> = {}, facts: JobFacts = RUN_ID) {
+function told(state: JobState, more: Partial<JobRecord> = {}, facts: JobEnrichment = RUN_ID) {
   const run = {
     cluster: 'c',
     node: 'n',

@@ -1,5 +1,5 @@
 import { JobRunState, type JobDetails, type JobRunDetails } from '@ajs/contracts/api/job';
-import type { JobFacts, JobRecord, JobSetKey, JobState, Run } from '@ajs/job-state';
+import type { JobEnrichment, JobRecord, JobSetKey, JobState, Run } from '@ajs/job-state';
 import { toApiJobState } from './to-jobs-api.js';
 import { toTimestamp } from './timestamps.js';
 
@@ -11,7 +11,7 @@ export function toJobDetails(
   jobId: string,
   { queue, jobSetId }: JobSetKey,
   record: JobRecord,
-  facts: JobFacts,
+  facts: JobEnrichment,
 ): JobDetails {
   const { state, changedAt, submittedAt, cancellation } = record;
   const runId = facts.run?.number === record.runNumber ? facts.run.id : '';

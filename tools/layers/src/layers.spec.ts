@@ -38,7 +38,7 @@ describe('the layers: apps → edge → mapping → domain', () => {
     ],
     [
       'the edge, of test servers',
-      'libs/job-store/src/redis-life.ts',
+      'libs/job-store/src/redis/redis-life.ts',
       "import { RedisServer } from '@ajs/testing';\nexport const x = RedisServer;",
     ],
   ])('forbid an import by %s', async (_, file, text) => {
@@ -48,14 +48,14 @@ describe('the layers: apps → edge → mapping → domain', () => {
   it('forbid an import of an application by a lib', async () => {
     const text =
       "import { Following } from '../../../apps/ingester/src/following.js';\nexport const x = Following;";
-    expect(await rulesBroken('libs/subscriptions/src/turns.ts', text)).toEqual([
+    expect(await rulesBroken('libs/subscriptions/src/assignment/job-set-worker.ts', text)).toEqual([
       expect.stringContaining(BOUNDARIES),
     ]);
   });
 
   it('allow what points down', async () => {
     const text = "import { fold } from '@ajs/job-state';\nexport const x = fold;";
-    const broken = await rulesBroken('libs/job-store/src/redis-life.ts', text);
+    const broken = await rulesBroken('libs/job-store/src/redis/redis-life.ts', text);
     expect(broken.filter((rule) => rule.startsWith(BOUNDARIES))).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
+import { completesWithin } from '@ajs/platform';
 import type { ArmadaClient } from '@ajs/armada-client';
 import { loadSettings } from '@ajs/config';
 import { createRedisClient } from '@ajs/job-store';
-import { within } from '@ajs/observability';
 
 const ANSWER_MS = 3_000;
 
@@ -11,7 +11,7 @@ export async function checkRedis(url: string): Promise<void> {
   let last = `nothing within ${ANSWER_MS / 1000} s`;
   const redis = createRedisClient(target, 'work-queue', (error) => (last = error.message || String(error)));
   try {
-    if (await within(ANSWER_MS, redis.exists('armada-job-service'))) return;
+    if (await completesWithin(ANSWER_MS, redis.exists('armada-job-service'))) return;
   } finally {
     redis.disconnect();
   }

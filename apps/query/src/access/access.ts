@@ -1,3 +1,4 @@
+import { BoundedCache } from '@ajs/platform';
 import {
   AuthError,
   acceptAuthorization,
@@ -6,7 +7,6 @@ import {
   type Credential,
   type Verdict,
 } from '@ajs/auth';
-import { BoundedCache } from '@ajs/job-store';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';

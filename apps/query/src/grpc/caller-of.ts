@@ -1,6 +1,6 @@
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
-import { certificateNameOf } from '../serving-tls/certificate-name.js';
+import { certificateNameOf } from '../server-tls/certificate-name.js';
 
 /** Who waits for the answer of a gRPC call. */
 export function callerOf(call: ServerUnaryCall<unknown, unknown>): Caller {

@@ -1,14 +1,14 @@
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
-import type { ServingTls } from '../serving-tls/serving-tls.js';
+import type { ServerTls } from '../server-tls/server-tls.js';
 
 /** A connection that the server has ended is given so long for its peer to end it, too, and up to twice that. Milliseconds. */
 const LINGER_MS = 2_000;
 
 export interface GrpcPortOptions {
   /** `undefined`: plaintext. */
-  readonly tls: ServingTls | undefined;
+  readonly tls: ServerTls | undefined;
   /** More are closed as they come. */
   readonly mostConnections: number;
   /** Told of each of those. */
@@ -78,7 +78,7 @@ export class GrpcPort {
 }
 
 /** By the files as they are when a connection comes; a client without a certificate that is asked for is refused. */
-function tlsListener(tls: ServingTls, serve: (socket: Socket) => void): TcpServer {
+function tlsListener(tls: ServerTls, serve: (socket: Socket) => void): TcpServer {
   const options = { ...tls.serverOptions, ...tls.context, rejectUnauthorized: true, ALPNProtocols: ['h2'] };
   const listener = createTlsServer(options, serve);
   tls.onRenewed((context) => listener.setSecureContext(context));

@@ -8,7 +8,7 @@ import type { JobsApi } from '../jobs-api/jobs-api.js';
 import { RpcError } from '../rpc-error.js';
 import { DEFAULT_TIMEOUT_MS, LARGEST_BODY_BYTES } from './http-request.js';
 import { JOBS_ROUTES } from './jobs-routes.js';
-import { JobsInMemory, ServedJobs } from './served-jobs.js';
+import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
 
 const PROTO3 = { Accept: 'application/json;profile=proto3' };
 

@@ -1,12 +1,12 @@
+import { completesWithin } from '@ajs/platform';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
-import { within } from '@ajs/observability';
 import type { JsonProfile } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { RpcError } from '../rpc-error.js';
-import { certificateNameOfSocket } from '../serving-tls/certificate-name.js';
+import { certificateNameOfSocket } from '../server-tls/certificate-name.js';
 import { errorBody, httpStatusOf } from './http-error.js';
 import { readBody, timeoutOf } from './http-request.js';
 import type { JobsRoute } from './jobs-routes.js';
@@ -51,7 +51,7 @@ export class HttpCalls {
   /** Takes no more calls, and lets those that run finish. */
   async stop(): Promise<void> {
     this.stopping = true;
-    await within(DRAIN_MS, Promise.all(this.running));
+    await completesWithin(DRAIN_MS, Promise.all(this.running));
   }
 
   private async ask(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<status> {
@@ -63,7 +63,7 @@ export class HttpCalls {
     const answer = admission.run(caller, () => route.answer(jobs, body, caller, profile));
     // Of a caller that has gone the work knows, and ends by itself.
     const leftMs = Math.min(caller.deadline - performance.now(), LONGEST_TIMER_MS);
-    if (!(await within(leftMs, answer))) {
+    if (!(await completesWithin(leftMs, answer))) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'there was no answer before the deadline');
     }
     send(response, 200, MEDIA_TYPE[profile], await answer);

@@ -6,7 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { MEDIA_TYPE } from './http-calls.js';
 import { JOBS_ROUTES, type JobsPath } from './jobs-routes.js';
-import { JobsInMemory, ServedJobs } from './served-jobs.js';
+import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
 
 /** As much of the document as is looked at here. */
 interface Document extends Record<string, unknown> {

@@ -1,12 +1,12 @@
+import { BoundedCache } from '@ajs/platform';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobRunState, type JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobRecord, JobSetKey } from '@ajs/job-state';
 import {
-  BoundedCache,
   MemoryJobStore,
   type JobSetWriter,
-  type LearnedJob,
+  type ProvisionalJob,
   type SubscriptionReport,
 } from '@ajs/job-store';
 import { toTimestamp } from '@ajs/wire-mapping';
@@ -155,7 +155,7 @@ describe('api.Jobs', () => {
         readDetails: (key, ids) => redis(() => store.readDetails(key, ids)),
         readUri: (key, uri) => redis(() => store.readUri(key, uri)),
       },
-      learner: store,
+      provisionalJobs: store,
       armada: upstream,
       noteInterest: (key) => interest.push(key),
       endedJobs: new BoundedCache(10),
@@ -163,14 +163,14 @@ describe('api.Jobs', () => {
       maxJobIds: 3,
       redisHoldMs: 0,
       pause: (ms) => sleep(ms),
-      learnedGraceMs: 30_000,
+      provisionalGraceMs: 30_000,
     });
   });
 
   const write = (records: Record<string, JobRecord>, report: SubscriptionReport = LIVE) =>
     writer.write({ cursor: '1:0:0:1', records: new Map(Object.entries(records)), subscription: report });
-  const learn = async (job: Partial<LearnedJob>) => {
-    await store.learnJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: now, ...job }]);
+  const learn = async (job: Partial<ProvisionalJob>) => {
+    await store.addProvisionalJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: now, ...job }]);
     await writer.reload();
   };
   const states = async (...jobIds: string[]) => (await api.getJobStatus({ jobIds }, caller)).jobStates;

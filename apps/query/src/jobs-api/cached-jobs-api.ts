@@ -1,33 +1,34 @@
+import type { BoundedCache } from '@ajs/platform';
 import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobSetKey } from '@ajs/job-state';
-import type { BoundedCache, JobDetailsLister, JobLearner, JobLister } from '@ajs/job-store';
+import type { JobDetailsLister, ProvisionalJobSink, JobLister } from '@ajs/job-store';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { JobRights } from '../access/job-rights.js';
 import type { Caller } from '../caller.js';
 import { problemOfName } from '../name-check.js';
 import { RpcError } from '../rpc-error.js';
-import { askedIds } from './asked-job-ids.js';
-import { FactsKeeper } from './facts-keeper.js';
-import { JobDetailsQuery } from './job-details.js';
-import { JobErrors } from './job-errors.js';
-import { JobStates } from './job-states.js';
+import { requestedJobIds } from './requested-job-ids.js';
+import { EnrichmentRecorder } from './upstream/enrichment-recorder.js';
+import { JobDetailsQuery } from './methods/job-details.js';
+import { JobErrors } from './methods/job-errors.js';
+import { JobStates } from './methods/job-states.js';
 import type { JobsApi } from './jobs-api.js';
-import { JobsWithUri } from './jobs-with-uri.js';
-import { KnownJobs, type KnownJob } from './known-jobs.js';
-import { LookUps } from './look-ups.js';
-import { holdForRedis } from './redis-away.js';
-import { fromArmada } from './from-armada.js';
-import { ToldEnds } from './told-ends.js';
+import { JobsWithUri } from './methods/jobs-with-uri.js';
+import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
+import { UpstreamJobResolver } from './upstream/upstream-job-resolver.js';
+import { retryWhileRedisUnavailable } from './cache/retry-while-redis-unavailable.js';
+import { fromArmada } from './upstream/from-armada.js';
+import { TerminalStateRecorder } from './upstream/terminal-state-recorder.js';
 
 export interface CachedJobsApiOptions {
   readonly access: Access;
   readonly lister: JobLister & JobDetailsLister;
-  readonly learner: JobLearner;
+  readonly provisionalJobs: ProvisionalJobSink;
   readonly armada: ArmadaJobs;
   /** Takes note of the poll of a job set, aside. */
   readonly noteInterest: (key: JobSetKey, tag?: string, caller?: Caller) => void;
-  readonly endedJobs: BoundedCache<string, KnownJob>;
+  readonly endedJobs: BoundedCache<string, CachedJob>;
   readonly redisFailed: (error: Error) => void;
   /** The most ids in one call. */
   readonly maxJobIds: number;
@@ -36,27 +37,49 @@ export interface CachedJobsApiOptions {
   /** Waits within the work on a call. May reject. */
   readonly pause: (ms: number) => Promise<void>;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
-  readonly learnedGraceMs: number;
+  readonly provisionalGraceMs: number;
 }
 
 /** `api.Jobs` from the cache; Armada's own is asked for what only it can tell. */
 export class CachedJobsApi implements JobsApi {
-  readonly lookUps: LookUps;
+  readonly lookUps: UpstreamJobResolver;
   private readonly states: JobStates;
   private readonly errors: JobErrors;
   private readonly details: JobDetailsQuery;
   private readonly withUri: JobsWithUri;
 
   constructor(private readonly options: CachedJobsApiOptions) {
-    const { lister, learner, armada, noteInterest, endedJobs, redisFailed, learnedGraceMs } = options;
-    const known = new KnownJobs({ lister, noteInterest, endedJobs });
-    const lookUps = (this.lookUps = new LookUps({ armada, learner, noteInterest, redisFailed }));
-    const facts = new FactsKeeper(learner, redisFailed);
-    const ends = new ToldEnds(learner, redisFailed);
-    this.states = new JobStates({ known, lookUps, armada, ends, learnedGraceMs });
+    const {
+      lister,
+      provisionalJobs: learner,
+      armada,
+      noteInterest,
+      endedJobs,
+      redisFailed,
+      provisionalGraceMs: learnedGraceMs,
+    } = options;
+    const known = new CachedJobs({ lister, noteInterest, endedJobs });
+    const lookUps = (this.lookUps = new UpstreamJobResolver({ armada, learner, noteInterest, redisFailed }));
+    const facts = new EnrichmentRecorder(learner, redisFailed);
+    const ends = new TerminalStateRecorder(learner, redisFailed);
+    this.states = new JobStates({ known, lookUps, armada, ends, provisionalGraceMs: learnedGraceMs });
     this.errors = new JobErrors({ known, lookUps, armada, facts });
-    this.details = new JobDetailsQuery({ known, lookUps, armada, facts, ends, learnedGraceMs });
-    this.withUri = new JobsWithUri({ lister, known, armada, ends, noteInterest, learnedGraceMs });
+    this.details = new JobDetailsQuery({
+      known,
+      lookUps,
+      armada,
+      facts,
+      ends,
+      provisionalGraceMs: learnedGraceMs,
+    });
+    this.withUri = new JobsWithUri({
+      lister,
+      known,
+      armada,
+      ends,
+      noteInterest,
+      provisionalGraceMs: learnedGraceMs,
+    });
   }
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {
@@ -144,7 +167,7 @@ export class CachedJobsApi implements JobsApi {
   };
 
   private asked(field: string, ids: readonly string[]): string[] {
-    return askedIds(field, ids, this.options.maxJobIds);
+    return requestedJobIds(field, ids, this.options.maxJobIds);
   }
 
   /** What Armada says of jobs, once it is known that they are for this caller. */
@@ -153,13 +176,13 @@ export class CachedJobsApi implements JobsApi {
     rights: JobRights,
     ask: (jobIds: readonly string[]) => Promise<T>,
   ): Promise<T> {
-    if (rights.isLimited) await this.lookUps.settle(jobIds, rights);
+    if (rights.isLimited) await this.lookUps.resolve(jobIds, rights);
     return ask(jobIds);
   }
 
   private held<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
     const { redisHoldMs: holdMs, redisFailed, pause } = this.options;
-    return holdForRedis(caller, { holdMs, redisFailed, pause }, work, () =>
+    return retryWhileRedisUnavailable(caller, { holdMs, redisFailed, pause }, work, () =>
       fromArmada(armada(), 'Redis does not answer, and neither does Armada'),
     );
   }

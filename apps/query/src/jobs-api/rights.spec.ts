@@ -1,9 +1,10 @@
+import { BoundedCache } from '@ajs/platform';
 import { AuthError, type Authorizer, type Verdict } from '@ajs/auth';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobDetails, JobRunDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobSetKey } from '@ajs/job-state';
-import { BoundedCache, MemoryJobStore } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store';
 import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../access/access.js';
@@ -115,7 +116,7 @@ describe('api.Jobs and the rights of its callers', () => {
       await writer.write({
         cursor: '1:0:0:1',
         records,
-        subscription: { state: 'live', reason: '', levelAt: 0 },
+        subscription: { state: 'live', reason: '', syncedAt: 0 },
       });
       for (const jobId of [`in-${queue}`, `only-armada-in-${queue}`]) upstream.jobs.set(jobId, queue);
     }
@@ -134,7 +135,7 @@ describe('api.Jobs and the rights of its callers', () => {
         readDetails: (key, ids) => redis(() => store.readDetails(key, ids)),
         readUri: (key, uri) => redis(() => store.readUri(key, uri)),
       },
-      learner: store,
+      provisionalJobs: store,
       armada: upstream,
       noteInterest: (key) => interest.push(key),
       endedJobs: new BoundedCache(10),
@@ -142,7 +143,7 @@ describe('api.Jobs and the rights of its callers', () => {
       maxJobIds: 250,
       redisHoldMs: 0,
       pause: (ms) => sleep(ms),
-      learnedGraceMs: 30_000,
+      provisionalGraceMs: 30_000,
     });
   }
 

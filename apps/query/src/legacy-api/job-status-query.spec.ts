@@ -1,4 +1,5 @@
-import { BoundedCache, MemoryJobStore, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
+import { BoundedCache } from '@ajs/platform';
+import { MemoryJobStore, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import type { JobRecord } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
@@ -77,22 +78,22 @@ describe('a question for a job', () => {
   });
 
   it('says absent on the word of a live watch that was level a moment ago', async () => {
-    await write({ state: 'live', reason: '', levelAt: performance.now() });
+    await write({ state: 'live', reason: '', syncedAt: performance.now() });
     expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
     expect(asked).toBe(0);
   });
 
   it('asks for a read when the last proof is older than the question, and says absent when it is there', async () => {
     const before = performance.now() - 3_000;
-    await write({ state: 'live', reason: '', levelAt: before });
-    onAsk = () => void write({ state: 'live', reason: '', levelAt: performance.now() });
+    await write({ state: 'live', reason: '', syncedAt: before });
+    onAsk = () => void write({ state: 'live', reason: '', syncedAt: performance.now() });
     expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
     expect(asked).toBeGreaterThan(0);
   });
 
   it('does not take a read that began before the question for a proof, though it ends after it', async () => {
     const before = performance.now() - 3_000;
-    onAsk = () => void write({ state: 'catching-up', reason: '', levelAt: before });
+    onAsk = () => void write({ state: 'catching-up', reason: '', syncedAt: before });
     expect(await query(100).ask(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
   });
 
@@ -105,7 +106,7 @@ describe('a question for a job', () => {
     await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
     const answer = query().ask(KEY, 'j', caller);
     await write({ state: 'catching-up', reason: '' }, { j: record('RUNNING') });
-    await write({ state: 'live', reason: '', levelAt: 1 }, { j: record('SUCCEEDED') });
+    await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('SUCCEEDED') });
     expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
     expect(asked).toBe(0);
   });
@@ -114,13 +115,13 @@ describe('a question for a job', () => {
     const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
     await write({ state: 'connecting', reason: '' }, { j: { ...record('QUEUED'), lastEvent } });
     const answer = query().ask(KEY, 'j', caller);
-    await write({ state: 'live', reason: '', levelAt: 1 }, { j: record('SUCCEEDED') });
+    await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('SUCCEEDED') });
     expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
   });
 
   it('does not wait where the job was submitted through us, and no stream was read yet', async () => {
     await write({ state: 'connecting', reason: '' });
-    await store.learnJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: 1 }]);
+    await store.addProvisionalJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: 1 }]);
     expect(await query(1e9).ask(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
     expect(reads).toBe(1);
   });
@@ -134,7 +135,7 @@ describe('a question for a job', () => {
   });
 
   it('does not wait for a later catch-up: the state was level once', async () => {
-    await write({ state: 'live', reason: '', levelAt: 1 }, { j: record('QUEUED') });
+    await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('QUEUED') });
     await write({ state: 'catching-up', reason: '' });
     expect(await query(1e9).ask(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
     expect(reads).toBe(1);

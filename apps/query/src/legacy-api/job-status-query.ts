@@ -1,6 +1,7 @@
+import type { BoundedCache } from '@ajs/platform';
 import type { JobSetKey } from '@ajs/job-state';
 import { isTerminal } from '@ajs/job-state';
-import type { BoundedCache, JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
+import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
 
@@ -85,7 +86,7 @@ export class JobStatusQuery {
 
 function provesAbsence(
   now: number,
-  { state, levelAt, nextReadAt }: SubscriptionView,
+  { state, syncedAt: levelAt, nextReadAt }: SubscriptionView,
   arrivedAt: number,
 ): boolean {
   if (levelAt === undefined) return false;
@@ -97,8 +98,11 @@ function provesAbsence(
  * Until the first catch-up is over a state may be one that the job left long ago, as far as it comes from the stream. Trouble with
  * Armada is not waited for: it may last.
  */
-function isFirstCatchUp({ learned }: JobStatus, subscription: SubscriptionView | undefined): boolean {
-  if (subscription === undefined || subscription.levelAt !== undefined) return false;
+function isFirstCatchUp(
+  { provisional: learned }: JobStatus,
+  subscription: SubscriptionView | undefined,
+): boolean {
+  if (subscription === undefined || subscription.syncedAt !== undefined) return false;
   const { state, reason } = subscription;
   return state === 'catching-up' || (state === 'connecting' && reason === '' && learned !== true);
 }

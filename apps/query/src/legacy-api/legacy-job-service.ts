@@ -22,7 +22,7 @@ import { UnknownQueues } from './unknown-queues.js';
 /** Trailing metadata: the state of the job set's subscription. */
 export const SUBSCRIPTION_HEADER = 'armada-job-set-subscription';
 /** Trailing metadata: when the job set was last known to be level with Armada (RFC 3339, UTC, by Redis' clock). */
-export const LEVEL_AT_HEADER = 'armada-job-set-level-at';
+export const SYNCED_AT_HEADER = 'armada-job-set-synced-at';
 
 export interface LegacyOptions {
   readonly access: Access;
@@ -131,8 +131,8 @@ function freshness(subscription: SubscriptionView | undefined): Metadata {
   if (known !== undefined) return known;
   const metadata = new Metadata();
   metadata.set(SUBSCRIPTION_HEADER, subscription.state);
-  if (subscription.levelAt !== undefined) {
-    metadata.set(LEVEL_AT_HEADER, new Date(subscription.levelAt).toISOString());
+  if (subscription.syncedAt !== undefined) {
+    metadata.set(SYNCED_AT_HEADER, new Date(subscription.syncedAt).toISOString());
   }
   metadataOf.set(subscription, metadata);
   return metadata;

@@ -1,6 +1,6 @@
+import { BoundedCache } from '@ajs/platform';
 import { createHash } from 'node:crypto';
 import type { JobServiceRequest } from '@ajs/contracts/jobservice/jobservice';
-import { BoundedCache } from '@ajs/job-store';
 
 /** Armada's servers learn of a new queue up to 10 s late. Milliseconds. */
 const GONE_AFTER_MS = 15_000;

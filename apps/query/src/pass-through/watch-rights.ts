@@ -38,7 +38,10 @@ export class WatchRights {
       timer = setTimeout(() => void look(), Math.min(this.checkEveryMs, Math.max(0, expiresAt - Date.now())));
     };
     const look = async (): Promise<void> => {
-      if (Date.now() >= expiresAt) return end(EXPIRED);
+      if (Date.now() >= expiresAt) {
+        end(EXPIRED);
+        return;
+      }
       const verdict = await this.permissions.mayWatch(authorization, queue).catch(() => 'none' as const);
       if (verdict === 'no') end({ code: status.PERMISSION_DENIED, details: refusalText(queue) });
       else if (verdict === 'bad-credentials') end(NOT_ACCEPTED);

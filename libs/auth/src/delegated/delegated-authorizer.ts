@@ -1,10 +1,10 @@
+import { BoundedCache } from '@ajs/platform';
 import { createHash } from 'node:crypto';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { expiryOf } from '../shown-credential.js';
 import { Checks } from '../checks.js';
-import { BoundedCache } from '@ajs/job-store';
 import { type Clock } from '../clock.js';
-import { KeptFindings, type Kept } from '../kept-findings.js';
+import { CredentialCache, type CachedResult } from '../credential-cache.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
 import type { SharedFinding, SharedVerdicts } from './shared-verdicts.js';
 
@@ -44,7 +44,7 @@ export interface DelegatedOptions {
  * for their time.
  */
 export class DelegatedAuthorizer implements Authorizer {
-  private readonly kept: KeptFindings<ArmadaVerdict>;
+  private readonly kept: CredentialCache<ArmadaVerdict>;
   private readonly checks: Checks<ArmadaVerdict>;
   /** When a verdict was last asked for ahead of its end, by the monotonic clock. */
   private readonly aheadAt = new BoundedCache<string, number>(AHEAD_REMEMBERED);
@@ -52,7 +52,7 @@ export class DelegatedAuthorizer implements Authorizer {
   private readonly badAt = new BoundedCache<string, number>(REFUSALS_REMEMBERED);
 
   constructor(private readonly options: DelegatedOptions) {
-    this.kept = new KeptFindings(options.clock);
+    this.kept = new CredentialCache(options.clock);
     this.checks = new Checks(LIMITS, options.clock);
   }
 
@@ -87,7 +87,7 @@ export class DelegatedAuthorizer implements Authorizer {
     credential: Credential,
     queue: string | undefined,
     key: string,
-    { until }: Kept<ArmadaVerdict>,
+    { until }: CachedResult<ArmadaVerdict>,
   ): void {
     const { verdictTtlMs, clock } = this.options;
     const now = clock.monotonic();

@@ -1,6 +1,6 @@
 import type { AuthError } from '../authorizer.js';
 import { parseAuthSection } from './auth-section.js';
-import type { CallerService } from './caller-service.js';
+import type { CallerVerifier } from './caller-verifier.js';
 import { LocalAuthorizer } from './local-authorizer.js';
 import { principal } from './principal.js';
 
@@ -17,7 +17,7 @@ function slowService() {
   let answer = (): void => undefined;
   const told = new Promise<void>((resolve) => (answer = resolve));
   const verify = () => told.then(() => ({ principal: principal('somebody'), until: Infinity }));
-  return { answer, service: { verify } satisfies CallerService<'basic' | 'kubernetes' | 'bearer'> };
+  return { answer, service: { verify } satisfies CallerVerifier<'basic' | 'kubernetes' | 'bearer'> };
 }
 
 it.each(Object.keys(KINDS))(

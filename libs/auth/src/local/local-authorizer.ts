@@ -3,8 +3,8 @@ import { partsOf, type ShownCredential } from '../shown-credential.js';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { Checks } from '../checks.js';
 import type { Clock } from '../clock.js';
-import { KeptFindings } from '../kept-findings.js';
-import type { CallerService, VerifiedCaller } from './caller-service.js';
+import { CredentialCache } from '../credential-cache.js';
+import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
 import { ANONYMOUS, principal, type Principal } from './principal.js';
 import type { QueueGrants } from './queue-grants.js';
 import { isGranted, mayWatchAll, type Grantees } from './queue-rights.js';
@@ -17,15 +17,15 @@ const CALLER_LIMITS = { strangers: { perSecond: 50, atOnce: 20 }, known: { perSe
 const QUEUE_LIMITS = { strangers: { perSecond: 100, atOnce: 50 }, known: { perSecond: 500, atOnce: 200 } };
 
 /** The ways in which callers can be known; `undefined` where one is not configured. */
-export interface CallerServices {
-  readonly basic: CallerService<'basic'> | undefined;
-  readonly kubernetes: CallerService<'kubernetes'> | undefined;
-  readonly bearer: CallerService<'bearer'> | undefined;
+export interface CallerVerifiers {
+  readonly basic: CallerVerifier<'basic'> | undefined;
+  readonly kubernetes: CallerVerifier<'kubernetes'> | undefined;
+  readonly bearer: CallerVerifier<'bearer'> | undefined;
 }
 
 export interface LocalOptions {
   readonly auth: AuthSection;
-  readonly services: CallerServices;
+  readonly services: CallerVerifiers;
   /** `undefined`: rules of the configuration are all there is. */
   readonly grants: QueueGrants | undefined;
   /** How long a caller that was verified is believed, and one that was refused stays so. Milliseconds. */
@@ -36,16 +36,16 @@ export interface LocalOptions {
 
 /** Who callers are and what they may watch is decided here, by the configuration and by what Armada keeps for its queues. */
 export class LocalAuthorizer implements Authorizer {
-  private readonly callers: KeptFindings<Principal | AuthError>;
-  private readonly queues: KeptFindings<Grantees | 'no-queue'>;
+  private readonly callers: CredentialCache<Principal | AuthError>;
+  private readonly queues: CredentialCache<Grantees | 'no-queue'>;
   /** One for each way to be known, so that a flood by one keeps out nobody who comes by another. */
   private readonly callerChecks: Readonly<Record<ShownCredential['scheme'], Checks<Principal>>>;
   private readonly queueChecks: Checks<Grantees | 'no-queue'>;
 
   constructor(private readonly options: LocalOptions) {
     const { clock } = options;
-    this.callers = new KeptFindings(clock);
-    this.queues = new KeptFindings(clock);
+    this.callers = new CredentialCache(clock);
+    this.queues = new CredentialCache(clock);
     this.callerChecks = {
       basic: new Checks(CALLER_LIMITS, clock),
       kubernetes: new Checks(CALLER_LIMITS, clock),
@@ -142,7 +142,7 @@ export class LocalAuthorizer implements Authorizer {
 /** How these credentials are verified; `undefined`: not at all here. */
 function verifierOf(
   shown: ShownCredential,
-  { basic, kubernetes, bearer }: CallerServices,
+  { basic, kubernetes, bearer }: CallerVerifiers,
 ): (() => Promise<VerifiedCaller>) | undefined {
   switch (shown.scheme) {
     case 'basic':

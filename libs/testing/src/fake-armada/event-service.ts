@@ -81,29 +81,38 @@ export class EventServer {
     const refuse = (code: status, details: string): void => {
       call.emit('error', rpcError(code, details));
     };
-    if (now.unavailable) return refuse(UNAVAILABLE.code, UNAVAILABLE.details);
-    if (!this.security.hasReadQueues)
-      return refuse(status.INTERNAL, '[GetJobSetEvents] queues are not read yet');
+    if (now.unavailable) {
+      refuse(UNAVAILABLE.code, UNAVAILABLE.details);
+      return;
+    }
+    if (!this.security.hasReadQueues) {
+      refuse(status.INTERNAL, '[GetJobSetEvents] queues are not read yet');
+      return;
+    }
     if (!this.state.queues.has(queue) || now.missingQueues.includes(queue)) {
-      return refuse(status.NOT_FOUND, `[GetJobSetEvents] Queue ${queue} does not exist`);
+      refuse(status.NOT_FOUND, `[GetJobSetEvents] Queue ${queue} does not exist`);
+      return;
     }
     if (now.deniedQueues.includes(queue)) {
-      return refuse(
+      refuse(
         status.PERMISSION_DENIED,
         `[GetJobSetEvents] error: anonymous is not authorized to watch queue ${queue}`,
       );
+      return;
     }
     const refusal = this.security.refuseWatching(queue, call.metadata);
-    if (refusal !== undefined) return refuse(refusal.code, refusal.details);
+    if (refusal !== undefined) {
+      refuse(refusal.code, refusal.details);
+      return;
+    }
     const from = fromMessageId === '' ? undefined : parseMessageId(fromMessageId);
     if (fromMessageId !== '' && from === undefined) {
-      return refuse(status.INVALID_ARGUMENT, `[GetJobSetEvents] message id ${fromMessageId} is not valid`);
+      refuse(status.INVALID_ARGUMENT, `[GetJobSetEvents] message id ${fromMessageId} is not valid`);
+      return;
     }
     if (errorIfMissing && this.state.log(queue, jobSetId) === undefined) {
-      return refuse(
-        status.NOT_FOUND,
-        `[GetJobSetEvents] Jobset ${jobSetId} for queue ${queue} does not exist`,
-      );
+      refuse(status.NOT_FOUND, `[GetJobSetEvents] Jobset ${jobSetId} for queue ${queue} does not exist`);
+      return;
     }
     if (now.delayMs > 0) await sleep(now.delayMs);
     this.pump(call, this.state.openLog(queue, jobSetId), watch, from);

@@ -41,7 +41,8 @@ export function jobsService({ lookout }: ArmadaState, faults: Faults): JobsServe
       })),
     getJobStatusUsingExternalJobUri: ({ request: { queue, jobset, externalJobUri } }, callback) => {
       if (externalJobUri === '') {
-        return callback(rpcError(status.UNKNOWN, 'request must contain external job uri'));
+        callback(rpcError(status.UNKNOWN, 'request must contain external job uri'));
+        return;
       }
       answer(callback, () => {
         const jobs = Array.from(lookout.all()).filter(

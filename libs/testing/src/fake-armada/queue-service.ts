@@ -11,21 +11,27 @@ export function queueMethods(
   return {
     createQueue: ({ request: queue }, callback) => {
       const { name, priorityFactor } = queue;
-      if (faults.now.unavailable) return callback(UNAVAILABLE);
+      if (faults.now.unavailable) {
+        callback(UNAVAILABLE);
+        return;
+      }
       if (name === '' || priorityFactor < 1) {
         const what = name === '' ? 'the name is empty' : `priority factor ${priorityFactor} is less than 1`;
-        return callback(rpcError(status.INVALID_ARGUMENT, `error validating queue: ${what}`));
+        callback(rpcError(status.INVALID_ARGUMENT, `error validating queue: ${what}`));
+        return;
       }
       if (queues.has(name)) {
-        return callback(
-          rpcError(status.ALREADY_EXISTS, `error creating queue: queue ${name} already exists`),
-        );
+        callback(rpcError(status.ALREADY_EXISTS, `error creating queue: queue ${name} already exists`));
+        return;
       }
       queues.create(queue);
       callback(null, {});
     },
     getQueue: ({ request: { name } }, callback) => {
-      if (faults.now.unavailable) return callback(UNAVAILABLE);
+      if (faults.now.unavailable) {
+        callback(UNAVAILABLE);
+        return;
+      }
       const queue = queues.get(name);
       if (queue === undefined) callback(rpcError(status.NOT_FOUND, `error: could not find queue "${name}"`));
       else callback(null, queue);

@@ -88,12 +88,17 @@ export class SubmitService {
     callback: sendUnaryData<T>,
     act: () => T,
   ): void {
-    if (this.faults.now.unavailable) return callback(UNAVAILABLE);
+    if (this.faults.now.unavailable) {
+      callback(UNAVAILABLE);
+      return;
+    }
     if (!this.state.queues.has(queue)) {
-      return callback(rpcError(status.NOT_FOUND, `[${method}] could not find queue ${queue}`));
+      callback(rpcError(status.NOT_FOUND, `[${method}] could not find queue ${queue}`));
+      return;
     }
     if (jobSetId === '') {
-      return callback(rpcError(status.INVALID_ARGUMENT, `[${method}] job set id is empty`));
+      callback(rpcError(status.INVALID_ARGUMENT, `[${method}] job set id is empty`));
+      return;
     }
     callback(null, act());
   }

@@ -1,0 +1,133 @@
+import type { AddressInfo } from 'node:net';
+import {
+  JobDetails,
+  type JobDetailsResponse,
+  type JobErrorsResponse,
+  type JobRunDetails,
+  type JobRunDetailsResponse,
+  type JobStatusResponse,
+} from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { status } from '@grpc/grpc-js';
+import type { JobsApi } from '../../jobs-api/jobs-api.js';
+import { RpcError } from '../../rpc-error.js';
+import { Admission } from '../../load/admission.js';
+import { HttpApiModule } from '../http-api.module.js';
+import { HttpCalls } from '../http-calls.js';
+
+/** A job that tests ask about. */
+export interface KnownJob extends JobDetails {
+  readonly externalJobUri?: string;
+  readonly error?: string;
+}
+
+/** `api.Jobs` of some jobs: the simplest that does what it says. */
+export class JobsInMemory implements JobsApi {
+  private readonly jobs = new Map<string, KnownJob>();
+
+  add(job: Partial<KnownJob> & Pick<KnownJob, 'jobId'>): void {
+    this.jobs.set(job.jobId, { ...JobDetails.decode(Buffer.alloc(0)), ...job });
+  }
+
+  getJobStatus: JobsApi['getJobStatus'] = ({ jobIds }) =>
+    Promise.resolve<JobStatusResponse>({
+      jobStates: Object.fromEntries(
+        jobIds.map((jobId) => [jobId, this.jobs.get(jobId)?.state ?? JobState.UNKNOWN]),
+      ),
+    });
+
+  getJobStatusUsingExternalJobUri: JobsApi['getJobStatusUsingExternalJobUri'] = (request) => {
+    const { queue, jobset, externalJobUri } = request;
+    if (externalJobUri === '') {
+      return Promise.reject(new RpcError(status.INVALID_ARGUMENT, 'external_job_uri is empty'));
+    }
+    const found = [...this.jobs.values()].filter(
+      (job) => job.queue === queue && job.jobset === jobset && job.externalJobUri === externalJobUri,
+    );
+    return Promise.resolve({
+      jobStates: Object.fromEntries(found.map(({ jobId, state }) => [jobId, state])),
+    });
+  };
+
+  getJobDetails: JobsApi['getJobDetails'] = ({ jobIds, expandJobSpec, expandJobRun }) =>
+    Promise.resolve<JobDetailsResponse>({
+      jobDetails: this.byId(jobIds, (job) => ({
+        ...job,
+        jobSpec: expandJobSpec ? job.jobSpec : undefined,
+        jobRuns: expandJobRun ? job.jobRuns : [],
+      })),
+    });
+
+  getJobErrors: JobsApi['getJobErrors'] = ({ jobIds }) =>
+    Promise.resolve<JobErrorsResponse>({ jobErrors: this.byId(jobIds, ({ error }) => error ?? '') });
+
+  getJobRunDetails: JobsApi['getJobRunDetails'] = ({ runIds }) => {
+    const runs = [...this.jobs.values()].flatMap(({ jobRuns }) => jobRuns);
+    const asked = runs.filter(({ runId }) => runIds.includes(runId));
+    return Promise.resolve<JobRunDetailsResponse>({
+      jobRunDetails: Object.fromEntries(asked.map((run): [string, JobRunDetails] => [run.runId, run])),
+    });
+  };
+
+  getActiveQueues: JobsApi['getActiveQueues'] = () => {
+    const queues = [...new Set([...this.jobs.values()].map(({ queue }) => queue))];
+    return Promise.resolve({ activeQueuesByPool: queues.length === 0 ? {} : { default: { queues } } });
+  };
+
+  private byId<T>(jobIds: readonly string[], tell: (job: KnownJob) => T): Record<string, T> {
+    const known = jobIds.map((jobId) => this.jobs.get(jobId)).filter((job) => job !== undefined);
+    return Object.fromEntries(known.map((job) => [job.jobId, tell(job)]));
+  }
+}
+
+/** The HTTP API over `api.Jobs`, on a port of its own. */
+export class ServedJobs {
+  private constructor(
+    readonly calls: HttpCalls,
+    private readonly app: NestExpressApplication,
+    /** What nobody foresaw. */
+    readonly failures: readonly Error[],
+    /** Methods and codes of the calls that were answered. */
+    readonly answers: readonly string[],
+  ) {}
+
+  static async start(jobs: JobsApi): Promise<ServedJobs> {
+    const failures: Error[] = [];
+    const answers: string[] = [];
+    const calls = new HttpCalls({
+      jobs,
+      admission: new Admission({ working: 100, waiting: 100 }, () => undefined),
+      answered: (method, code) => answers.push(`${method} ${status[code]}`),
+      failed: (error) => failures.push(error),
+    });
+    const app = await NestFactory.create<NestExpressApplication>(
+      HttpApiModule.register(calls, { maxJobIds: 1000 }),
+      { logger: false, bodyParser: false, forceCloseConnections: true },
+    );
+    await app.listen(0, '127.0.0.1');
+    return new ServedJobs(calls, app, failures, answers);
+  }
+
+  get port(): number {
+    return (this.app.getHttpServer().address() as AddressInfo).port;
+  }
+
+  fetch(path: string, init?: RequestInit): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.port}${path}`, init);
+  }
+
+  /** Posts `body`, as JSON unless it is a text already. */
+  post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+    return this.fetch(path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+  }
+}

@@ -1,0 +1,80 @@
+import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
+import type { JobStatusUsingExternalJobUriRequest } from '@ajs/contracts/api/job';
+import type { JobState } from '@ajs/contracts/api/submit';
+import type { JobSetKey } from '@ajs/job-state';
+import type { JobDetailsLister } from '@ajs/job-store';
+import { toApiJobState } from '@ajs/wire-mapping';
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../../rpc-error.js';
+import type { Caller } from '../../caller.js';
+import { EVERY_RIGHT } from '../../access/job-rights.js';
+import { canServeFromCache } from '../cache/can-serve-from-cache.js';
+import type { CachedJobs } from '../cache/cached-jobs.js';
+import { fromRedis } from '../cache/retry-while-redis-unavailable.js';
+import type { ReportedState, TerminalStateRecorder } from '../upstream/terminal-state-recorder.js';
+
+/** Armada's Lookout cuts a URI at so many characters. */
+const LONGEST_URI = 1_024;
+
+export interface JobsWithUriOptions {
+  readonly lister: Pick<JobDetailsLister, 'readUri'>;
+  readonly known: CachedJobs;
+  readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
+  readonly ends: TerminalStateRecorder;
+  readonly noteInterest: (key: JobSetKey, tag: undefined, caller: Caller) => void;
+  /** How long the stream may take to show a job that was learned. Milliseconds. */
+  readonly provisionalGraceMs: number;
+}
+
+/**
+ * The jobs of a job set that were submitted with an external URI. Armada is always asked: the URI of a submitted item wins over
+ * its annotation and is in no event, and on an empty answer Airflow submits the job a second time. What was learned when jobs
+ * were submitted through us is added, since Armada's own database is some moments behind.
+ */
+export class JobsWithUri {
+  constructor(private readonly options: JobsWithUriOptions) {}
+
+  /** The states of all matching jobs, for a caller that may be told of the queue's jobs. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
+  async of(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<string, JobState>> {
+    const { lister, known, noteInterest, provisionalGraceMs: learnedGraceMs } = this.options;
+    const externalJobUri = request.externalJobUri.slice(0, LONGEST_URI);
+    const key = { queue: request.queue, jobSetId: request.jobset };
+    noteInterest(key, undefined, caller);
+    const [found, told] = await Promise.all([
+      fromRedis(lister.readUri(key, externalJobUri)),
+      this.askArmada({ ...request, externalJobUri }),
+    ]);
+    // An annotation is no proof against an item's own URI: it counts only where Armada cannot tell.
+    const jobIds = new Set([...(told?.keys() ?? found.annotated), ...found.submitted]);
+    // They are of the queue that the request names.
+    const cached = await known.states([...jobIds], EVERY_RIGHT);
+    const states = new Map<string, JobState>();
+    const behind: ReportedState[] = [];
+    for (const jobId of jobIds) {
+      const job = cached.get(jobId);
+      const isBetter = job !== undefined && canServeFromCache(job.status, job.moment, learnedGraceMs);
+      const state = isBetter ? undefined : told?.get(jobId);
+      if (state !== undefined) states.set(jobId, state);
+      else if (job !== undefined) states.set(jobId, toApiJobState(job.status));
+      if (state !== undefined && job !== undefined) behind.push([jobId, job, state]);
+    }
+    await this.options.ends.keep(behind);
+    return states;
+  }
+
+  /** `undefined` where Armada does not have the method: then the cache decides. */
+  private async askArmada(
+    request: JobStatusUsingExternalJobUriRequest,
+  ): Promise<ReadonlyMap<string, JobState> | undefined> {
+    try {
+      return await this.options.armada.byExternalUri(request);
+    } catch (error) {
+      if (!(error instanceof ArmadaJobsError)) throw error;
+      if (error.kind === 'unsupported') return undefined;
+      throw new RpcError(
+        status.UNAVAILABLE,
+        `only Armada knows all jobs with this external_job_uri, and it does not tell: ${error.reason}`,
+      );
+    }
+  }
+}

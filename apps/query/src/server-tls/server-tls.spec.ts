@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type ConnectionOptions } from 'node:tls';
+import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
+import type { JobsServer } from '@ajs/contracts/api/job';
+import { CertificateAuthority, eventually, unary, type Certified } from '@ajs/testing';
+import { Client, credentials, status } from '@grpc/grpc-js';
+import { pino } from 'pino';
+import { GrpcServer } from '../grpc/grpc-server.js';
+import { ANY_PORT, PLAIN } from '../grpc/served-grpc.js';
+import { certificateNameOf } from './certificate-name.js';
+import { ServerTls } from './server-tls.js';
+
+const LOOK_EVERY_MS = 20;
+const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
+
+/** Tells each caller by which name it is known. */
+const legacy: JobServiceServer = {
+  getJobStatus: (call, callback) => callback(null, { state: 0, error: String(certificateNameOf(call)) }),
+  health: (_call, callback) => callback(null, { status: 1 }),
+};
+// Nobody asks it.
+const jobs = {} as JobsServer;
+
+let authority: CertificateAuthority;
+let another: CertificateAuthority;
+let folder: string;
+let tls: ServerTls;
+let server: GrpcServer;
+let port: number;
+let lines: { level: string; msg: string; err?: { message: string } }[];
+const clients: Client[] = [];
+
+/** Puts another folder behind the link at once, as Kubernetes does. */
+function put({ cert, key }: Pick<Certified, 'cert' | 'key'>, clientCa = authority.cert): void {
+  const files = mkdtempSync(join(folder, 'data-'));
+  writeFileSync(join(files, 'tls.crt'), cert);
+  writeFileSync(join(files, 'tls.key'), key);
+  writeFileSync(join(files, 'ca.crt'), clientCa);
+  symlinkSync(files, join(folder, 'next'));
+  renameSync(join(folder, 'next'), join(folder, 'now'));
+}
+
+const files = (withClients: boolean) => ({
+  queryTlsCertFile: join(folder, 'now', 'tls.crt'),
+  queryTlsKeyFile: join(folder, 'now', 'tls.key'),
+  queryTlsClientCaFile: withClients ? join(folder, 'now', 'ca.crt') : '',
+});
+
+async function serve(withClients = false): Promise<void> {
+  const read = ServerTls.read(files(withClients));
+  if (read === undefined) throw new Error('no TLS');
+  tls = read;
+  server = new GrpcServer({ legacy, jobs }, { ...PLAIN, tls });
+  port = await server.listen(ANY_PORT);
+  const log = pino(
+    { formatters: { level: (level) => ({ level }) } },
+    { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]) },
+  );
+  tls.watch(log, LOOK_EVERY_MS);
+}
+
+/** A client on a connection of its own, which trusts `ca`. */
+function client(ca = authority.cert, shown?: Pick<Certified, 'cert' | 'key'>): Client {
+  const ssl = credentials.createSsl(
+    Buffer.from(ca),
+    shown && Buffer.from(shown.key),
+    shown && Buffer.from(shown.cert),
+  );
+  const made = new Client(`127.0.0.1:${port}`, ssl, { 'grpc.use_local_subchannel_pool': 1 });
+  clients.push(made);
+  return made;
+}
+
+const ask = async (from: Client): Promise<string> =>
+  (await unary(from, JobServiceService.getJobStatus, REQUEST)).answer.error;
+
+/** What becomes of a handshake: the certificate's name, or the error. */
+async function handshake(options: ConnectionOptions): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port, ca: authority.cert, ALPNProtocols: ['h2'], ...options });
+  try {
+    await once(socket, 'secureConnect');
+    const { subject } = socket.getPeerCertificate();
+    return [socket.getProtocol(), subject.CN].join(' ');
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? '';
+  } finally {
+    socket.destroy();
+  }
+}
+
+beforeAll(async () => {
+  authority = await CertificateAuthority.create();
+  another = await CertificateAuthority.create('another authority');
+});
+
+afterAll(() => {
+  authority.remove();
+  another.remove();
+});
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'serving-tls-'));
+  lines = [];
+  put(await authority.sign(['first', '127.0.0.1']));
+});
+
+afterEach(async () => {
+  for (const each of clients.splice(0)) each.close();
+  tls.stop();
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+describe('gRPC over TLS', () => {
+  it('answers who trusts the certificate, and asks for none of the client', async () => {
+    await serve();
+    expect(await ask(client())).toBe('undefined');
+    await expect(ask(client(another.cert))).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  });
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('takes %s', async (version) => {
+    await serve();
+    expect(await handshake({ minVersion: version, maxVersion: version })).toBe(`${version} first`);
+  });
+
+  it('refuses TLS 1.1', async () => {
+    await serve();
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    expect(await handshake(old)).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
+  });
+});
+
+describe('client certificates', () => {
+  it('tell a call its name, which is that of their subject', async () => {
+    await serve(true);
+    expect(await ask(client(authority.cert, await authority.sign(['airflow'])))).toBe('airflow');
+  });
+
+  it('are needed where their authorities are set, and must come from these', async () => {
+    await serve(true);
+    const strangers = await another.sign(['airflow']);
+    for (const refused of [client(), client(authority.cert, strangers)]) {
+      await expect(ask(refused)).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    }
+  });
+});
+
+describe('files that change', () => {
+  it('serve new connections, while an open one goes on', async () => {
+    await serve();
+    const open = client();
+    await ask(open);
+    put(await another.sign(['second', '127.0.0.1']));
+    await eventually(
+      'the new certificate is shown',
+      async () => (await handshake({ ca: another.cert })) === 'TLSv1.3 second',
+    );
+    expect(await ask(open)).toBe('undefined');
+    expect(await ask(client(another.cert))).toBe('undefined');
+    await expect(ask(client())).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  });
+
+  it('change which clients are taken', async () => {
+    await serve(true);
+    put(await authority.sign(['second', '127.0.0.1']), another.cert);
+    const theirs = await another.sign(['b']);
+    await eventually(
+      'the other authority counts',
+      async () => (await ask(client(authority.cert, theirs))) === 'b',
+    );
+    const ours = client(authority.cert, await authority.sign(['a']));
+    await expect(ask(ours)).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  });
+
+  it('change nothing while they do not fit together, are told of once, and count when they are right', async () => {
+    await serve();
+    const [cert, key] = [await authority.sign(['second', '127.0.0.1']), await authority.sign(['third'])];
+    put({ cert: cert.cert, key: key.key });
+    const errors = () => lines.filter(({ level }) => level === 'error');
+    await eventually('the log tells', () => errors().length > 0);
+    expect(errors()[0]?.err?.message).toMatch(/QUERY_TLS_CERT_FILE.*cannot be used together/);
+    expect(await handshake({})).toBe('TLSv1.3 first');
+    put(cert);
+    await eventually('the right ones count', async () => (await handshake({})) === 'TLSv1.3 second');
+    expect(errors()).toHaveLength(1);
+    expect(JSON.stringify(lines)).not.toContain('PRIVATE KEY');
+  });
+
+  it('change nothing while one is away', async () => {
+    await serve();
+    renameSync(join(folder, 'now'), join(folder, 'elsewhere'));
+    await eventually('the log tells', () => lines.some(({ level }) => level === 'error'));
+    expect(await handshake({})).toBe('TLSv1.3 first');
+  });
+});

@@ -1,0 +1,96 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '@ajs/testing';
+import { execTokens } from './exec-token-source.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'exec-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const never = new AbortController().signal;
+
+/** A shell script that is run with these arguments. */
+function script(text: string, args: string[] = [], env: Record<string, string> = {}, timeOutMs = 30_000) {
+  const file = join(folder, 'token.sh');
+  writeFileSync(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  return execTokens({ where: 'execAuth (a file)', cmd: file, args, env }, timeOutMs);
+}
+
+function jwt(claims: object): string {
+  return ['{"alg":"none"}', JSON.stringify(claims), 'signature']
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.');
+}
+
+describe('the token of a command', () => {
+  it('is what it prints, trimmed, with its arguments and environment', async () => {
+    const source = script('printf "\\n  %s-%s-%s \\n" "$1" "$MORE" "${HOME:+home}"', ['one two'], {
+      MORE: 'three',
+    });
+    await expect(source.fetch(never)).rejects.toThrow('must be one word of printable ASCII');
+    const word = script('printf "\\n  %s-%s-%s \\n" "$1" "$MORE" "${HOME:+home}"', ['one'], {
+      MORE: 'three',
+    });
+    expect(await word.fetch(never)).toEqual({ authorization: 'Bearer one-three-home', endsAt: undefined });
+  });
+
+  it('ends when it says so itself, if it is a JWT', async () => {
+    const token = jwt({ exp: 1_800_000_000 });
+    expect(await script(`echo ${token}`).fetch(never)).toEqual({
+      authorization: `Bearer ${token}`,
+      endsAt: 1_800_000_000_000,
+    });
+    expect((await script(`echo ${jwt({ sub: 'us' })}`).fetch(never)).endsAt).toBeUndefined();
+  });
+
+  it.each([
+    ['echo hidden; echo hidden >&2; exit 3', 'ended with 3; run it by hand'],
+    ['kill -9 $$', 'ended with SIGKILL'],
+    ['echo hidden >&2', 'printed nothing'],
+    ['echo hidden word', 'must be one word of printable ASCII'],
+    ['printf "hidd\\303\\251n"', 'must be one word of printable ASCII'],
+    ['head -c 20000 /dev/zero | tr "\\0" x', 'is longer than 16000 characters'],
+    ['echo hidden; exec cat /dev/zero', 'printed more than 65536 bytes'],
+  ])('is none where it does %j, and nothing that it printed is told', async (text, problem) => {
+    const failure = script(text).fetch(never);
+    await expect(failure).rejects.toThrow(problem);
+    await expect(failure).rejects.not.toThrow(/hidd|xxx/);
+  });
+
+  it('is none where there is no such command', async () => {
+    const source = execTokens({ where: 'execAuth', cmd: join(folder, 'nothing'), args: [], env: {} });
+    await expect(source.fetch(never)).rejects.toThrow('nothing cannot be run: ENOENT');
+  });
+
+  it('is not waited for longer than its time, nor is anything left of it', async () => {
+    const pidFile = join(folder, 'pid');
+    const source = script(`sleep 600 & echo $! > ${pidFile}; wait`, [], {}, 1_000);
+    await expect(source.fetch(never)).rejects.toThrow('did not end within 1 s');
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    await eventually('what it started is gone', () => !runs(pid));
+  });
+
+  it('is given up when the process stops', async () => {
+    const started = join(folder, 'started');
+    const stopping = new AbortController();
+    const fetching = script(`touch ${started}; exec sleep 600`).fetch(stopping.signal);
+    const failure = expect(fetching).rejects.toThrow('this process stops');
+    await eventually('it runs', () => existsSync(started));
+    stopping.abort();
+    await failure;
+  });
+});
+
+/** A process that nobody has waited for yet counts as gone. */
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CertificateAuthority } from '@ajs/testing';
+import { KubernetesApi } from './kubernetes-api.js';
+import { kubernetesNativeTokens } from './kubernetes-token-source.js';
+
+const never = new AbortController().signal;
+const END = '2027-01-15T08:00:00Z';
+const ACCOUNT = { where: 'kubernetesNativeAuth', namespace: 'jobs', name: 'poller', expirySeconds: 3600 };
+
+/** The API of a cluster, as far as TokenRequest goes, and the folder that it mounts into a pod. */
+class FakeCluster {
+  readonly folder = mkdtempSync(join(tmpdir(), 'serviceaccount-'));
+  readonly asked: unknown[] = [];
+  answer: { status: number; body: unknown } = {
+    status: 201,
+    body: { kind: 'TokenRequest', status: { token: 'a.token.of-the-account', expirationTimestamp: END } },
+  };
+
+  private constructor(
+    private readonly server: Server,
+    readonly authority: CertificateAuthority,
+  ) {}
+
+  static async start(): Promise<FakeCluster> {
+    const authority = await CertificateAuthority.create();
+    const server = createServer(await authority.sign(['127.0.0.1']));
+    const cluster = new FakeCluster(server, authority);
+    server.on('request', (request, response) => {
+      let body = '';
+      request.on('data', (chunk) => (body += String(chunk)));
+      request.on('end', () => {
+        const { authorization } = request.headers;
+        cluster.asked.push([request.method, request.url, authorization, JSON.parse(body)]);
+        response.writeHead(cluster.answer.status, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(cluster.answer.body));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    writeFileSync(join(cluster.folder, 'ca.crt'), authority.cert);
+    cluster.mountToken('pod-token');
+    return cluster;
+  }
+
+  mountToken(token: string): void {
+    writeFileSync(join(this.folder, 'token'), `${token}\n`);
+  }
+
+  api(): KubernetesApi {
+    const port = String((this.server.address() as AddressInfo).port);
+    const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: port };
+    const api = KubernetesApi.inCluster(env, this.folder);
+    if (api === undefined) throw new Error('this is a cluster');
+    return api;
+  }
+
+  stop(): void {
+    this.server.closeAllConnections();
+    this.server.close();
+    this.authority.remove();
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+let cluster: FakeCluster;
+beforeEach(async () => {
+  cluster = await FakeCluster.start();
+});
+afterEach(() => cluster.stop());
+
+describe("a service account's token", () => {
+  it("is asked for with the pod's own and wrapped with the cluster's CA", async () => {
+    const { authorization, endsAt } = await kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never);
+    expect(cluster.asked).toEqual([
+      [
+        'POST',
+        '/api/v1/namespaces/jobs/serviceaccounts/poller/token',
+        'Bearer pod-token',
+        {
+          apiVersion: 'authentication.k8s.io/v1',
+          kind: 'TokenRequest',
+          spec: { expirationSeconds: 3600 },
+        },
+      ],
+    ]);
+    const [scheme, payload = ''] = authorization.split(' ');
+    expect(scheme).toBe('KubernetesAuth');
+    expect(payload).toMatch(/^[\w-]+$/);
+    const { token, ca } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string>;
+    expect(token).toBe('a.token.of-the-account');
+    expect(ca).toMatch(/^[\w-]+$/);
+    expect(Buffer.from(ca ?? '', 'base64url').toString()).toBe(cluster.authority.cert);
+    expect(endsAt).toBe(Date.parse(END));
+  });
+
+  it("is asked for with the pod's token of the time, and for as long as the API gives where nobody says", async () => {
+    const source = kubernetesNativeTokens({ ...ACCOUNT, expirySeconds: undefined }, cluster.api());
+    await source.fetch(never);
+    cluster.mountToken('another');
+    await source.fetch(never);
+    const path: unknown = expect.any(String);
+    expect(cluster.asked).toMatchObject([
+      ['POST', path, 'Bearer pod-token', { spec: {} }],
+      ['POST', path, 'Bearer another', { spec: {} }],
+    ]);
+  });
+
+  it('that is refused is told with what the API said', async () => {
+    cluster.answer = {
+      status: 403,
+      body: { kind: 'Status', message: 'serviceaccounts "poller" is forbidden' },
+    };
+    await expect(kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow(
+      'the Kubernetes API answered 403 to POST /api/v1/namespaces/jobs/serviceaccounts/poller/token: serviceaccounts "poller" is forbidden',
+    );
+  });
+
+  it('that is none is told', async () => {
+    cluster.answer = { status: 201, body: { status: { token: '' } } };
+    await expect(kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow(
+      'not a TokenRequest',
+    );
+  });
+
+  it('is asked of nobody but the cluster', async () => {
+    const stranger = await CertificateAuthority.create();
+    writeFileSync(join(cluster.folder, 'ca.crt'), stranger.cert);
+    stranger.remove();
+    await expect(kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow('certificate');
+    expect(cluster.asked).toEqual([]);
+  });
+});
+
+describe('outside of a cluster', () => {
+  it.each([
+    {},
+    { KUBERNETES_SERVICE_HOST: 'h' },
+    { KUBERNETES_SERVICE_HOST: 'h', KUBERNETES_SERVICE_PORT: 'x' },
+  ])('there is no API: %j', (env) => {
+    expect(KubernetesApi.inCluster(env)).toBeUndefined();
+  });
+});

@@ -1,0 +1,55 @@
+import { BoundedCache } from '@ajs/platform';
+import type { Clock } from './clock.js';
+
+export interface CachedResult<V> {
+  readonly value: V;
+  /** When it was found out, by the monotonic clock. Milliseconds. */
+  readonly since: number;
+  /** When its time is over, by the monotonic clock. Milliseconds. */
+  readonly until: number;
+}
+
+/**
+ * What was found out about callers, each finding kept for its time. Good ones have a place of their own, so that no flood of bad
+ * credentials pushes one out.
+ */
+export class CredentialCache<V> {
+  private readonly good: BoundedCache<string, CachedResult<V>>;
+  private readonly bad: BoundedCache<string, CachedResult<V>>;
+
+  /** Keys may hold credentials of up to 16 KiB: the limits bound memory too. */
+  constructor(
+    private readonly clock: Clock,
+    mostGood = 10_000,
+    mostBad = 2_000,
+  ) {
+    this.good = new BoundedCache(mostGood);
+    this.bad = new BoundedCache(mostBad);
+  }
+
+  get(key: string): V | undefined {
+    return this.find(key)?.value;
+  }
+
+  /** As {@link get}, with the end of its time. */
+  find(key: string): CachedResult<V> | undefined {
+    const now = this.clock.monotonic();
+    for (const findings of [this.good, this.bad]) {
+      const kept = findings.get(key);
+      if (kept !== undefined && kept.until > now) return kept;
+    }
+    return undefined;
+  }
+
+  keep(key: string, value: V, quality: 'good' | 'bad', forMs: number): void {
+    const [place, other] = quality === 'good' ? [this.good, this.bad] : [this.bad, this.good];
+    other.delete(key);
+    const since = this.clock.monotonic();
+    place.set(key, { value, since, until: since + forMs });
+  }
+
+  /** Whether the last finding was a good one, however long ago. */
+  wasGood(key: string): boolean {
+    return this.good.peek(key) !== undefined;
+  }
+}

@@ -1,0 +1,148 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes, scryptSync } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseAuthSection } from './auth-section.js';
+import { BasicUserVerifier } from './basic-user-verifier.js';
+import { isPassword, nobodysPassword } from './password.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'basic-users-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function hashOf(password: string, ln = 10): string {
+  const salt = randomBytes(16);
+  const hash = scryptSync(password, salt, 32, { N: 2 ** ln, r: 8, p: 1, maxmem: 2 ** 28 });
+  const text = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');
+  return `$scrypt$ln=${ln},r=8,p=1$${text(salt)}$${text(hash)}`;
+}
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const users = new BasicUserVerifier(
+  {
+    users: {
+      hashed: { passwordHash: hashOf('s3cret: é'), groups: ['team'] },
+      costly: { passwordHash: hashOf('s3cret: é', 17), groups: [] },
+      mounted: { passwordFile: file('mounted', 's3cret: é\n'), groups: [] },
+      named: { passwordEnv: 'PASSWORD_OF_NAMED', groups: [] },
+    },
+  },
+  { PASSWORD_OF_NAMED: 's3cret: é' },
+);
+
+const NAMES = ['hashed', 'costly', 'mounted', 'named'];
+
+describe('a user of the configuration', () => {
+  it.each(NAMES)('%s is known by the password, wherever it is kept', async (user) => {
+    const { principal, until } = await users.verify({ user, password: 's3cret: é' });
+    expect(principal.name).toBe(user);
+    expect([...principal.groups]).toEqual(user === 'hashed' ? ['team', 'everyone'] : ['everyone']);
+    expect(until).toBe(Infinity);
+  });
+
+  it.each(['hashed', 'mounted', 'named', 'nobody', 'constructor'])(
+    '%s is refused with another password, in the same words',
+    async (user) => {
+      for (const password of ['s3cret', '']) {
+        await expect(users.verify({ user, password })).rejects.toMatchObject({
+          kind: 'unauthenticated',
+          message: 'there is no such user, or the password is another (authorization: Basic)',
+        });
+      }
+    },
+  );
+
+  it('is known while others are refused at the same time', async () => {
+    const answers = await Promise.allSettled(
+      ['wrong', 's3cret: é', 'wrong', 's3cret: é'].map((password) =>
+        users.verify({ user: 'hashed', password }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
+  });
+});
+
+describe('how long it takes to refuse a user who is not there', () => {
+  /** The users in the order in which they are answered; all ask at once, in the order given. */
+  async function answered(of: BasicUserVerifier, names: readonly string[]): Promise<string[]> {
+    const order: string[] = [];
+    await Promise.all(
+      names.map((user) => of.verify({ user, password: 'wrong' }).catch(() => void order.push(user))),
+    );
+    return order;
+  }
+
+  it('is as long as for one whose password is hashed; those in plain wait for no hash', async () => {
+    expect(await answered(users, ['hashed', 'nobody', 'mounted'])).toEqual(['mounted', 'hashed', 'nobody']);
+  });
+
+  it('is no longer than for the others where all passwords are in plain', async () => {
+    const plain = new BasicUserVerifier(
+      { users: { named: { passwordEnv: 'NAMED', groups: [] } } },
+      { NAMED: 's3cret' },
+    );
+    expect(await answered(plain, ['nobody', 'named'])).toEqual(['nobody', 'named']);
+  });
+
+  it('is by the cost of a hash that is configured, and no password is right', async () => {
+    const like = { hash: hashOf('s3cret', 11) };
+    const nobodys = nobodysPassword([{ plain: 's3cret' }, like, { hash: hashOf('s3cret') }]);
+    const shape = ({ hash }: { hash: string }) =>
+      hash.replace(/[^$]+\$[^$]+$/, (text) => 'x'.repeat(text.length));
+    expect(shape(nobodys as typeof like)).toBe(shape(like));
+    expect(await isPassword(nobodys, 's3cret')).toBe(false);
+  });
+});
+
+it('a password hash that is made as docs/callers.md tells is one', async () => {
+  const docs = readFileSync(new URL('../../../../docs/callers.md', import.meta.url), 'utf8');
+  const command = /```sh\n(node .*?)```/s.exec(docs)?.[1] ?? '';
+  const passwordHash = execFileSync('sh', ['-c', command], { input: 'pa$$ word\n' }).toString().trim();
+  const auth = parseAuthSection({
+    content: { basicAuth: { users: { alice: { passwordHash } } } },
+    file: 'settings.yaml',
+  });
+  const made = new BasicUserVerifier(auth.basicAuth ?? { users: {} }, {});
+  expect((await made.verify({ user: 'alice', password: 'pa$$ word' })).principal.name).toBe('alice');
+  await expect(made.verify({ user: 'alice', password: 'pa$$ word\n' })).rejects.toThrow();
+});
+
+describe('a password that cannot be read', () => {
+  it('stops the start, with every problem and no secret', () => {
+    const unreadable = join(folder, 'not-there');
+    const make = () =>
+      new BasicUserVerifier(
+        {
+          users: {
+            one: { passwordFile: unreadable, groups: [] },
+            two: { passwordFile: file('empty', '\n'), groups: [] },
+            three: { passwordEnv: 'NOT_SET', groups: [] },
+            four: { passwordEnv: 'EMPTY', groups: [] },
+            good: { passwordEnv: 'GOOD', groups: [] },
+          },
+        },
+        { EMPTY: '', GOOD: 'geheim' },
+      );
+    let told = '';
+    try {
+      make();
+    } catch (error) {
+      told = (error as Error).message;
+    }
+    expect(told).toContain('auth.basicAuth.users.one.passwordFile cannot be read: ENOENT');
+    expect(told).toContain('auth.basicAuth.users.two.passwordFile names');
+    expect(told).toContain('which is empty');
+    expect(told).toContain(
+      'auth.basicAuth.users.three.passwordEnv names the variable NOT_SET, which is not set',
+    );
+    expect(told).toContain(
+      'auth.basicAuth.users.four.passwordEnv names the variable EMPTY, which is not set',
+    );
+    expect(told).not.toMatch(/geheim|good/);
+  });
+});

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { SettingsError } from '@ajs/config';
+import type { AuthSection } from './auth-section.js';
+import { AuthError } from '../authorizer.js';
+import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
+import { isPassword, nobodysPassword, type KeptPassword } from './password.js';
+import { principal, type Principal } from './principal.js';
+
+type BasicAuth = NonNullable<AuthSection['basicAuth']>;
+
+interface User {
+  readonly principal: Principal;
+  readonly password: KeptPassword;
+}
+
+/** Users and passwords of the configuration. */
+export class BasicUserVerifier implements CallerVerifier<'basic'> {
+  private readonly users: ReadonlyMap<string, User>;
+  private readonly nobodys: KeptPassword;
+  /** One password is hashed at a time: hashing is slow on purpose, and the process has other work. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  /** Reads the passwords that stand elsewhere. Throws SettingsError. */
+  constructor({ users }: BasicAuth, env: Readonly<Record<string, string | undefined>>) {
+    const problems: string[] = [];
+    const known = new Map<string, User>();
+    for (const [name, { groups, ...kept }] of Object.entries(users)) {
+      const password = readPassword(kept, env);
+      if (typeof password === 'string') problems.push(`auth.basicAuth.users.${name}.${password}`);
+      else known.set(name, { principal: principal(name, groups), password });
+    }
+    if (problems.length > 0) throw new SettingsError(problems);
+    this.users = known;
+    this.nobodys = nobodysPassword(Array.from(known.values(), ({ password }) => password));
+  }
+
+  async verify({ user: name, password }: { user: string; password: string }): Promise<VerifiedCaller> {
+    const user = this.users.get(name);
+    if (!(await this.isRight(user?.password ?? this.nobodys, password)) || user === undefined) {
+      throw new AuthError(
+        'unauthenticated',
+        'there is no such user, or the password is another (authorization: Basic)',
+      );
+    }
+    return { principal: user.principal, until: Infinity };
+  }
+
+  private isRight(kept: KeptPassword, given: string): Promise<boolean> {
+    if ('plain' in kept) return isPassword(kept, given);
+    const right = this.last.then(() => isPassword(kept, given));
+    this.last = right.catch(() => undefined);
+    return right;
+  }
+}
+
+/** A text is what is wrong, for people. */
+function readPassword(
+  { passwordHash, passwordFile, passwordEnv }: Omit<BasicAuth['users'][string], 'groups'>,
+  env: Readonly<Record<string, string | undefined>>,
+): KeptPassword | string {
+  if (passwordHash !== undefined) return { hash: passwordHash };
+  if (passwordEnv !== undefined) {
+    const plain = env[passwordEnv];
+    return plain ? { plain } : `passwordEnv names the variable ${passwordEnv}, which is not set`;
+  }
+  try {
+    // Editors end a file with a line feed that is not part of the password.
+    const plain = readFileSync(passwordFile ?? '', 'utf8').replace(/\r?\n$/, '');
+    return plain !== '' ? { plain } : `passwordFile names ${passwordFile}, which is empty`;
+  } catch (error) {
+    return `passwordFile cannot be read: ${(error as Error).message}`;
+  }
+}

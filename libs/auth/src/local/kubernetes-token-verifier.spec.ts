@@ -1,0 +1,282 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CertificateAuthority } from '@ajs/testing';
+import { AuthError } from '../authorizer.js';
+import { parseAuthSection } from './auth-section.js';
+import { KubernetesTokenVerifier } from './kubernetes-token-verifier.js';
+import { LocalAuthorizer } from './local-authorizer.js';
+
+const ACCOUNT = 'system:serviceaccount:airflow:worker';
+const payloadOf = (token: string): string =>
+  Buffer.from(JSON.stringify({ token, ca: 'Y2E' })).toString('base64url');
+const reviewed = (status: unknown) => ({ kind: 'TokenReview', spec: { token: 'caller-token' }, status });
+
+/** The API of a cluster, as far as TokenReview goes. */
+class FakeCluster {
+  readonly asked: unknown[] = [];
+  answer: { status: number; body: string } = { status: 201, body: '' };
+
+  private constructor(
+    private readonly server: Server,
+    readonly authority: CertificateAuthority,
+    private readonly folder: string,
+  ) {}
+
+  static async start(): Promise<FakeCluster> {
+    const authority = await CertificateAuthority.create();
+    const server = createServer(await authority.sign(['127.0.0.1']));
+    const cluster = new FakeCluster(server, authority, mkdtempSync(join(tmpdir(), 'token-review-')));
+    server.on('request', (request, response) => {
+      let body = '';
+      request.on('data', (chunk) => (body += String(chunk)));
+      request.on('end', () => {
+        cluster.asked.push([request.method, request.url, request.headers.authorization, JSON.parse(body)]);
+        response.writeHead(cluster.answer.status, { 'content-type': 'application/json' });
+        response.end(cluster.answer.body);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cluster.mountToken('our-token');
+    return cluster;
+  }
+
+  says(status: unknown): void {
+    this.answer = { status: 201, body: JSON.stringify(reviewed(status)) };
+  }
+
+  mountToken(token: string): void {
+    writeFileSync(this.tokenFile, `${token}\n`);
+  }
+
+  tokens(
+    config: { audiences?: string[]; caFile?: string; tokenFile?: string } = {},
+  ): KubernetesTokenVerifier {
+    const apiUrl = `https://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    const { tokenFile, authority } = this;
+    return new KubernetesTokenVerifier({
+      apiUrl,
+      tokenFile,
+      caFile: authority.certFile,
+      audiences: [],
+      ...config,
+    });
+  }
+
+  close(): void {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  stop(): void {
+    this.close();
+    this.authority.remove();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  private get tokenFile(): string {
+    return join(this.folder, 'token');
+  }
+}
+
+let cluster: FakeCluster;
+beforeEach(async () => {
+  cluster = await FakeCluster.start();
+  cluster.says({ authenticated: true, user: { username: ACCOUNT, groups: ['system:authenticated'] } });
+});
+afterEach(() => cluster.stop());
+
+async function refusal(of: KubernetesTokenVerifier, payload = payloadOf('caller-token')): Promise<AuthError> {
+  const error: unknown = await of.verify({ payload }).catch((caught: unknown) => caught);
+  if (!(error instanceof AuthError)) throw new Error(`not refused: ${JSON.stringify(error)}`);
+  expect(error.message).not.toMatch(/caller-token|our-token/);
+  return error;
+}
+
+describe("a pod's token", () => {
+  it('is reviewed by the cluster, asked as us, over TLS with its own authority', async () => {
+    const { principal, until } = await cluster.tokens().verify({ payload: payloadOf('caller-token') });
+    expect(cluster.asked).toEqual([
+      [
+        'POST',
+        '/apis/authentication.k8s.io/v1/tokenreviews',
+        'Bearer our-token',
+        { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token: 'caller-token' } },
+      ],
+    ]);
+    expect(principal.name).toBe(ACCOUNT);
+    // As for Armada: its own name, and none of the cluster's groups.
+    expect([...principal.groups]).toEqual([ACCOUNT, 'everyone']);
+    expect(until).toBe(Infinity);
+  });
+
+  it('is believed no longer than it lasts', async () => {
+    const claims = Buffer.from(JSON.stringify({ exp: 1_800_000_000 })).toString('base64url');
+    const { until } = await cluster.tokens().verify({ payload: payloadOf(`e30.${claims}.c2ln`) });
+    expect(until).toBe(1_800_000_000_000);
+  });
+
+  it('is reviewed with the token that is mounted now', async () => {
+    const tokens = cluster.tokens();
+    await tokens.verify({ payload: payloadOf('caller-token') });
+    cluster.mountToken('renewed-token');
+    await tokens.verify({ payload: payloadOf('caller-token') });
+    expect(cluster.asked).toMatchObject([
+      [expect.anything(), expect.anything(), 'Bearer our-token', {}],
+      [expect.anything(), expect.anything(), 'Bearer renewed-token', {}],
+    ]);
+  });
+
+  it('must be meant for this service, where that was asked for', async () => {
+    const tokens = cluster.tokens({ audiences: ['jobs', 'other'] });
+    const user = { username: ACCOUNT };
+    cluster.says({ authenticated: true, user, audiences: ['jobs'] });
+    expect((await tokens.verify({ payload: payloadOf('caller-token') })).principal.name).toBe(ACCOUNT);
+    expect(cluster.asked).toMatchObject([
+      [expect.anything(), expect.anything(), expect.anything(), { spec: { audiences: ['jobs', 'other'] } }],
+    ]);
+    for (const audiences of [['https://kubernetes.default.svc'], [], undefined]) {
+      cluster.says({ authenticated: true, user, audiences });
+      expect(await refusal(tokens)).toMatchObject({ kind: 'unauthenticated' });
+    }
+  });
+
+  it.each([
+    ['the cluster does not know it', { authenticated: false, error: 'token caller-token has expired' }],
+    ['the cluster says nothing of it', {}],
+    ['it is that of nobody', { authenticated: true }],
+  ])('is refused where %s', async (_, status) => {
+    cluster.says(status);
+    expect((await refusal(cluster.tokens())).kind).toBe('unauthenticated');
+  });
+
+  it('is refused where there is none, and the cluster is not asked', async () => {
+    for (const payload of ['', '!', Buffer.from('{"ca":"x"}').toString('base64url')]) {
+      expect((await refusal(cluster.tokens(), payload)).kind).toBe('unauthenticated');
+    }
+    expect(cluster.asked).toEqual([]);
+  });
+});
+
+describe('a cluster that does not review', () => {
+  it.each([
+    ['it does not let us', 403, JSON.stringify({ kind: 'Status', message: 'caller-token' }), 'HTTP 403'],
+    ['it is in trouble', 500, '', 'HTTP 500'],
+    ['it says something else', 201, '{"spec":{"token":"caller-token"}}', 'not a TokenReview'],
+    ['it says no JSON', 201, 'caller-token', 'not a TokenReview'],
+    ['it says too much', 201, 'x'.repeat(300_000), 'longer than 262144 bytes'],
+  ])('refuses nobody: %s', async (_, status, body, told) => {
+    cluster.answer = { status, body };
+    const error = await refusal(cluster.tokens());
+    expect(error.kind).toBe('unavailable');
+    expect(error.message).toContain(told);
+  });
+
+  it('since it is away refuses nobody', async () => {
+    const tokens = cluster.tokens();
+    cluster.close();
+    expect((await refusal(tokens)).kind).toBe('unavailable');
+  });
+
+  it('since it is another, or we have nothing to show, refuses nobody', async () => {
+    const other = await CertificateAuthority.create();
+    try {
+      expect((await refusal(cluster.tokens({ caFile: other.certFile }))).kind).toBe('unavailable');
+      expect(cluster.asked).toEqual([]);
+    } finally {
+      other.remove();
+    }
+    const tokens = cluster.tokens({ tokenFile: '/not/there' });
+    expect((await refusal(tokens)).kind).toBe('unavailable');
+  });
+});
+
+describe('a caller that was reviewed', () => {
+  let now: number;
+  let authorizer: LocalAuthorizer;
+  beforeEach(() => {
+    now = 1_800_000_000_000;
+    authorizer = new LocalAuthorizer({
+      auth: parseAuthSection({
+        content: { kubernetesAuth: {}, queueRules: [{ queue: 'q', groups: [ACCOUNT] }] },
+        file: 'settings.yaml',
+      }),
+      services: { basic: undefined, kubernetes: cluster.tokens(), bearer: undefined },
+      grants: undefined,
+      verdictTtlMs: 60_000,
+      refusalTtlMs: 5_000,
+      clock: { monotonic: () => now, wall: () => now },
+    });
+  });
+
+  const ask = (token: string, queue = 'q'): Promise<string> =>
+    Promise.resolve<string>(
+      authorizer.mayWatch({ authorization: `KubernetesAuth ${payloadOf(token)}` }, queue),
+    ).catch(({ kind }: AuthError) => kind);
+
+  it('is believed for its time, for every queue, and then reviewed again', async () => {
+    expect(await ask('caller-token')).toBe('yes');
+    cluster.says({ authenticated: false });
+    now += 59_999;
+    expect(await ask('caller-token', 'other')).toBe('no');
+    expect(await ask('caller-token')).toBe('yes');
+    expect(cluster.asked).toHaveLength(1);
+    now += 1;
+    expect(await ask('caller-token')).toBe('unauthenticated');
+  });
+
+  it('is not believed beyond the end of its token', async () => {
+    const claims = Buffer.from(JSON.stringify({ exp: now / 1000 + 10 })).toString('base64url');
+    const token = `e30.${claims}.c2ln`;
+    expect(await ask(token)).toBe('yes');
+    cluster.says({ authenticated: false });
+    now += 9_999;
+    expect(await ask(token)).toBe('yes');
+    now += 1;
+    expect(await ask(token)).toBe('unauthenticated');
+  });
+
+  it('is reviewed once, however many calls wait for it', async () => {
+    expect(await Promise.all([1, 2, 3].map(() => ask('caller-token')))).toEqual(['yes', 'yes', 'yes']);
+    expect(cluster.asked).toHaveLength(1);
+  });
+
+  it('and refused stays so for a shorter time', async () => {
+    cluster.says({ authenticated: false });
+    expect(await ask('caller-token')).toBe('unauthenticated');
+    cluster.says({ authenticated: true, user: { username: ACCOUNT } });
+    now += 4_999;
+    expect(await ask('caller-token')).toBe('unauthenticated');
+    now += 1;
+    expect(await ask('caller-token')).toBe('yes');
+  });
+
+  it('is believed for its time while the cluster is away; that nobody can say is not kept', async () => {
+    expect(await ask('caller-token')).toBe('yes');
+    cluster.answer = { status: 500, body: '' };
+    expect(await ask('another-token')).toBe('unavailable');
+    expect(await ask('caller-token')).toBe('yes');
+    cluster.says({ authenticated: true, user: { username: ACCOUNT } });
+    expect(await ask('another-token')).toBe('yes');
+  });
+
+  it('is not kept out by a flood of others, of which the cluster sees fifty a second', async () => {
+    expect(await ask('caller-token')).toBe('yes');
+    cluster.says({ authenticated: false });
+    const answers: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      answers.push(...(await Promise.all(Array.from({ length: 10 }, (_, j) => ask(`random-${i}-${j}`)))));
+    }
+    expect(answers.filter((answer) => answer === 'unauthenticated')).toHaveLength(49);
+    expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(151);
+    expect(cluster.asked).toHaveLength(50);
+    now += 60_000;
+    cluster.says({ authenticated: true, user: { username: ACCOUNT } });
+    for (let i = 0; i < 6; i++)
+      await Promise.all(Array.from({ length: 10 }, (_, j) => ask(`other-${i}-${j}`)));
+    expect(await ask('stranger')).toBe('unavailable');
+    expect(await ask('caller-token')).toBe('yes');
+  });
+});

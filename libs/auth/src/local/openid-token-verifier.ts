@@ -1,0 +1,75 @@
+import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { z } from 'zod';
+import type { AuthSection } from './auth-section.js';
+import { AuthError } from '../authorizer.js';
+import type { Clock } from '../clock.js';
+import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
+import { principal } from './principal.js';
+import { ProviderKeys, unavailable } from './provider-keys.js';
+
+/** Signatures by a key that only the provider has. */
+const ALGORITHMS = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+];
+
+/** Access tokens of an OpenID provider, which are signed JWTs. */
+export class OpenIdTokenVerifier implements CallerVerifier<'bearer'> {
+  private readonly keys: ProviderKeys;
+
+  constructor(
+    private readonly config: NonNullable<AuthSection['openIdAuth']>,
+    clock: Clock,
+  ) {
+    this.keys = new ProviderKeys(config.providerUrl, clock);
+  }
+
+  async verify({ token }: { token: string }): Promise<VerifiedCaller> {
+    const { providerUrl, audience, clockSkewSeconds } = this.config;
+    try {
+      const { payload } = await jwtVerify(token, this.keys.keyOf, {
+        issuer: providerUrl,
+        audience,
+        algorithms: ALGORITHMS,
+        clockTolerance: clockSkewSeconds,
+        requiredClaims: ['exp', 'sub'],
+      });
+      return this.callerOf(payload);
+    } catch (error) {
+      if (REFUSALS.some((kind) => error instanceof kind)) throw refused(error as Error);
+      throw error instanceof AuthError ? error : unavailable((error as Error).message);
+    }
+  }
+
+  private callerOf(payload: JWTPayload): VerifiedCaller {
+    const { sub, exp, scope } = payload;
+    const groups = z
+      .union([z.string().transform((one) => [one]), z.array(z.string())])
+      .safeParse(payload[this.config.groupsClaim]);
+    const scopes = typeof scope === 'string' ? scope.split(' ').filter((one) => one !== '') : [];
+    return {
+      principal: principal(String(sub), groups.data ?? [], scopes, Object.keys(payload)),
+      until: Number(exp) * 1000,
+    };
+  }
+}
+
+/** What is wrong with the token itself; anything else is trouble on the way to the provider. */
+const REFUSALS = [
+  errors.JWTExpired,
+  errors.JWTClaimValidationFailed,
+  errors.JWTInvalid,
+  errors.JWSInvalid,
+  errors.JWSSignatureVerificationFailed,
+  errors.JOSEAlgNotAllowed,
+  errors.JOSENotSupported,
+  errors.JWKSNoMatchingKey,
+  errors.JWKSMultipleMatchingKeys,
+];
+
+function refused(error: Error): AuthError {
+  return new AuthError(
+    'unauthenticated',
+    `your token (authorization: Bearer) is not accepted: ${error.message}`,
+  );
+}

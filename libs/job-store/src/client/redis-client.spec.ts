@@ -1,0 +1,82 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { CertificateAuthority, RedisServer, eventually } from '@ajs/testing';
+import { Redis } from 'ioredis';
+import { createRedisClient } from './redis-client.js';
+import type { RedisClient } from '../scripts/scripts.js';
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+describe('a client of Redis', () => {
+  it('reaches it over TLS, as the user that it is told', async () => {
+    const redis = await RedisServer.start();
+    cleanUps.push(() => redis.stop());
+    const admin = new Redis(redis.url);
+    cleanUps.push(() => admin.disconnect());
+    await admin.call('ACL', 'SETUSER', 'ajs', 'on', '>secret', '~*', '&*', '+@all');
+    await admin.call('ACL', 'SETUSER', 'default', 'off');
+    const authority = await CertificateAuthority.create();
+    cleanUps.push(() => authority.remove());
+    const { cert, key } = await authority.sign(['127.0.0.1']);
+    // Not every build of the server can do TLS: this stands before it, as a proxy may.
+    const proxy = createTlsServer({ cert, key }, (client) => {
+      const server = connect(redis.port, '127.0.0.1');
+      client.pipe(server).pipe(client);
+      for (const socket of [client, server]) socket.on('error', () => socket.destroy());
+    });
+    const port = await new Promise<number>((resolve) => {
+      proxy.listen(0, '127.0.0.1', () => resolve((proxy.address() as AddressInfo).port));
+    });
+    cleanUps.push(() => proxy.close());
+
+    const errors: string[] = [];
+    const clientOf = (login: string, more: { caFile?: string } = {}): RedisClient => {
+      const url = `rediss://${login}@127.0.0.1:${port}`;
+      const client = createRedisClient({ kind: 'single', url, ...more }, 'reader', ({ message }) =>
+        errors.push(message),
+      );
+      cleanUps.push(() => client.disconnect());
+      return client;
+    };
+    const client = clientOf('ajs:secret', { caFile: authority.certFile });
+    await eventually('it answers', () => client.ping().catch(() => undefined));
+    expect(await client.call('ACL', 'WHOAMI')).toBe('ajs');
+    expect(errors).toEqual([]);
+    clientOf('ajs:secret');
+    await eventually('an unknown authority is refused', () => errors.some((e) => e.includes('certificate')));
+    clientOf('ajs:wrong', { caFile: authority.certFile });
+    await eventually('a wrong password is refused', () => errors.some((e) => e.includes('WRONGPASS')));
+  }, 30_000);
+
+  it('finds that its connection died without a word, and makes another', async () => {
+    const redis = await RedisServer.start();
+    cleanUps.push(() => redis.stop());
+    const sockets: Socket[] = [];
+    // Stands between them, as a firewall that may forget a connection.
+    const between = createServer((client) => {
+      const server = connect(redis.port, '127.0.0.1');
+      client.pipe(server).pipe(client);
+      for (const socket of [client, server]) sockets.push(socket.on('error', () => undefined));
+    });
+    const port = await new Promise<number>((resolve) => {
+      between.listen(0, '127.0.0.1', () => resolve((between.address() as AddressInfo).port));
+    });
+    cleanUps.push(() => {
+      between.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    const client = createRedisClient(
+      { kind: 'single', url: `redis://127.0.0.1:${port}` },
+      'reader',
+      () => {},
+    );
+    cleanUps.push(() => client.disconnect());
+    await eventually('it is there', () => client.ping().catch(() => undefined));
+    for (const socket of sockets) socket.unpipe().pause();
+    await expect(client.ping()).rejects.toThrow('timed out');
+    await eventually('it is there again', () => client.ping().catch(() => undefined), 20_000);
+  }, 40_000);
+});

@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { ClusterClient } from './cluster-client.js';
+import type { RedisClient } from '../scripts/scripts.js';
+
+/** One server's address. */
+export interface RedisNode {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Login {
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** Where Redis is. */
+export type RedisTarget = (
+  | { readonly kind: 'single'; readonly url: string }
+  | ({ readonly kind: 'cluster'; readonly nodes: readonly RedisNode[]; readonly tls: boolean } & Login)
+  | ({
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly RedisNode[];
+      /** What the sentinels call the master. */
+      readonly name: string;
+      /** To the sentinels and to the servers alike. */
+      readonly tls: boolean;
+      /** Of the sentinels; the login is that of the servers. */
+      readonly sentinelPassword?: string;
+    } & Login)
+) & {
+  /** Certificates (PEM) that the servers' must come from, in place of the system's. */
+  readonly caFile?: string;
+};
+
+/**
+ * What a client is for, since each use wants its own answer when Redis is away.
+ * - `reader`: a poll wants an answer now: no queue of commands, no retry, one second at most.
+ * - `writer`: a holder tries the same batch again anyway: a few retries, then an error, so that memory stays bounded.
+ * - `work-queue`: BullMQ's rules: commands wait for Redis as long as it takes.
+ */
+export type ClientRole = 'reader' | 'writer' | 'work-queue';
+
+const TIMEOUT_MS: Record<ClientRole, number> = { reader: 1000, writer: 5000, 'work-queue': 5000 };
+/**
+ * A connection that owes an answer and brings nothing for so long is dead, and is made anew: a server that went without a word
+ * (its machine failed, a firewall forgot the connection) is else noticed after a quarter of an hour. BullMQ's workers wait up to
+ * 10 s for one answer.
+ */
+const SILENCE_MS: Record<ClientRole, number> = { reader: 3_000, writer: 8_000, 'work-queue': 15_000 };
+const LONGEST_RECONNECT_DELAY_MS = 1000;
+/** The second redirection of a cluster, and each one after it, comes 100 ms after the one before. */
+const REDIRECTIONS: Record<ClientRole, number> = { reader: 4, writer: 16, 'work-queue': 16 };
+
+/** A sentinel that does not answer in this time is passed over. */
+const SENTINEL_MS = 1_000;
+
+const reconnectDelay = (attempt: number): number =>
+  Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_DELAY_MS) * (0.5 + Math.random() / 2);
+
+/**
+ * Connects to Redis, and again whenever the connection is lost. `onError` hears of connections that fail; without a
+ * listener the client would write to the console by itself.
+ */
+export function createRedisClient(
+  target: RedisTarget,
+  role: ClientRole,
+  onError: (error: Error) => void,
+): RedisClient {
+  const client = connect(target, role);
+  client.on('error', onError);
+  return client;
+}
+
+/** Resolves as soon as commands are taken, which is never while Redis is away. */
+export async function isReady(client: RedisClient): Promise<void> {
+  if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
+}
+
+function connect(target: RedisTarget, role: ClientRole): RedisClient {
+  const perConnection = {
+    ...(role !== 'work-queue' && { commandTimeout: TIMEOUT_MS[role] }),
+    connectTimeout: TIMEOUT_MS[role],
+    socketTimeout: SILENCE_MS[role],
+    // Finds it where no answer is owed, as by a subscriber.
+    keepAlive: SILENCE_MS[role],
+    maxRetriesPerRequest: { reader: 0, writer: 2, 'work-queue': null }[role],
+    autoResendUnfulfilledCommands: role !== 'reader',
+    connectionName: `armada-job-service-${role}`,
+  };
+  const perClient = {
+    enableOfflineQueue: role !== 'reader',
+    // In a cluster, redirections are followed only where all commands of a pipeline were redirected alike.
+    enableAutoPipelining: role !== 'work-queue' && target.kind !== 'cluster',
+  };
+  const tls = target.caFile === undefined ? {} : { ca: readFileSync(target.caFile) };
+  if (target.kind === 'single') {
+    return new Redis(target.url, {
+      ...perConnection,
+      ...perClient,
+      ...(target.caFile !== undefined && { tls }),
+      retryStrategy: reconnectDelay,
+      reconnectOnError: isNoMaster,
+    });
+  }
+  const access = {
+    ...(target.username !== undefined && { username: target.username }),
+    ...(target.password !== undefined && { password: target.password }),
+    ...(target.tls && { tls }),
+  };
+  if (target.kind === 'sentinel') {
+    return new Redis({
+      ...perConnection,
+      ...perClient,
+      ...access,
+      name: target.name,
+      sentinels: target.sentinels.map(({ host, port }) => ({ host, port })),
+      ...(target.sentinelPassword !== undefined && { sentinelPassword: target.sentinelPassword }),
+      ...(target.tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
+      sentinelCommandTimeout: SENTINEL_MS,
+      sentinelRetryStrategy: reconnectDelay,
+      // A master that went without a word is left as soon as the sentinels have another.
+      failoverDetector: true,
+      sentinelReconnectStrategy: reconnectDelay,
+      retryStrategy: reconnectDelay,
+      reconnectOnError: isNoMaster,
+    });
+  }
+  return new ClusterClient([...target.nodes], {
+    ...perClient,
+    redisOptions: { ...perConnection, ...access },
+    maxRedirections: REDIRECTIONS[role],
+    clusterRetryStrategy: reconnectDelay,
+  });
+}
+
+/** Another server has become the master: that one is behind the same address, or known by the sentinels. The command is sent again. */
+const isNoMaster = (error: Error): false | 2 => (error.message.startsWith('READONLY') ? 2 : false);

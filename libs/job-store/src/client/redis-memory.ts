@@ -1,0 +1,28 @@
+import { Cluster } from 'ioredis';
+import type { RedisClient } from '../scripts/scripts.js';
+
+/** The memory of one master. */
+export interface RedisMemory {
+  /** What it does when it is full: `maxmemory-policy`. */
+  readonly policy: string;
+  /** It has reached `maxmemory`. With the policy `noeviction` it then refuses to write, and goes on reading. */
+  readonly isFull: boolean;
+}
+
+/** As each master tells it by INFO, which answers also where CONFIG is not allowed. */
+export async function memoryOf(redis: RedisClient): Promise<RedisMemory[]> {
+  const masters = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  const infos = await Promise.all(masters.map((node) => node.info('memory')));
+  return infos.map((info) => {
+    const value = (name: string): string | undefined => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+    const most = Number(value('maxmemory') ?? 0);
+    // Buffers of replicas and of the append-only file do not count.
+    const used = Number(value('used_memory') ?? 0) - Number(value('mem_not_counted_for_evict') ?? 0);
+    return { policy: value('maxmemory_policy') ?? 'unknown', isFull: most > 0 && used >= most };
+  });
+}
+
+/** Whether this is how Redis refuses a write because it has reached `maxmemory`. */
+export function isFull(error: Error): boolean {
+  return error.message.startsWith('OOM ');
+}

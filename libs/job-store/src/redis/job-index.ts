@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import type { JobSetKey } from '@ajs/job-state';
+import { JOB_INDEX_SHARDS, formatKey, jobSetTag, parseJobSetTag, shardOf } from '@ajs/redis-keys';
+import { BoundedCache } from '@ajs/platform';
+import type { RedisClient } from '../scripts/scripts.js';
+
+const HASH_BYTES = 8;
+const NAMES_CACHED = 50_000;
+const LOCATED_CACHED = 100_000;
+/**
+ * A job stays in its job set, so that what was found is true for long. Should it be wrong all the same (the job set was deleted,
+ * and two ids share a hash), it heals after this time.
+ */
+const LOCATED_FOR_MS = 600_000;
+/** A shard is written by many job sets: once an hour is often enough to push its time to live ahead. */
+const RENEW_AFTER_MS = 3_600_000;
+
+/** A short name for a job set: the first bytes of a hash of its tag. 64 bits: two of a million sets share one once in 40 million. */
+function referenceOf(key: JobSetKey): Buffer {
+  return createHash('sha1').update(jobSetTag(key)).digest().subarray(0, HASH_BYTES);
+}
+
+function fieldOf(jobId: string): Buffer {
+  return createHash('sha1').update(jobId).digest().subarray(0, HASH_BYTES);
+}
+
+function shardKey(jobId: string): string {
+  return formatKey({ kind: 'job-index', shard: shardOf(jobId, JOB_INDEX_SHARDS) });
+}
+
+function nameKey(reference: Buffer): string {
+  return formatKey({ kind: 'job-set-name', reference: reference.toString('hex') });
+}
+
+/**
+ * The look-up from a job's id to its job set. It lies in other slots than the job set, so it can be ahead of the
+ * records (it is written before them), or behind after they are gone: whoever reads it asks the job set itself.
+ */
+export class JobIndex {
+  private readonly renewedAt = new Float64Array(JOB_INDEX_SHARDS).fill(-Infinity);
+  private readonly names = new BoundedCache<string, JobSetKey>(NAMES_CACHED);
+  private readonly located = new BoundedCache<string, { readonly key: JobSetKey; readonly until: number }>(
+    LOCATED_CACHED,
+  );
+
+  /** @param now The clock for what is kept in memory: milliseconds. */
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** Keeps what references to this job set stand for. */
+  async name(key: JobSetKey, ttlSeconds: number): Promise<void> {
+    await this.redis.set(nameKey(referenceOf(key)), jobSetTag(key), 'EX', ttlSeconds);
+  }
+
+  async add(key: JobSetKey, jobIds: Iterable<string>, ttlSeconds: number): Promise<void> {
+    const reference = referenceOf(key);
+    const now = this.now();
+    const writes: Promise<unknown>[] = [];
+    const shards = new Set<number>();
+    for (const jobId of jobIds) {
+      writes.push(this.redis.hset(shardKey(jobId), fieldOf(jobId), reference));
+      shards.add(shardOf(jobId, JOB_INDEX_SHARDS));
+    }
+    for (const shard of shards) {
+      if (now - (this.renewedAt[shard] ?? 0) < RENEW_AFTER_MS) continue;
+      const renewed = this.redis.expire(formatKey({ kind: 'job-index', shard }), ttlSeconds);
+      writes.push(renewed.then(() => (this.renewedAt[shard] = now)));
+    }
+    await Promise.all(writes);
+  }
+
+  async remove(jobIds: Iterable<string>): Promise<void> {
+    await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), fieldOf(jobId))));
+  }
+
+  /** What was found is remembered for a while; what was not is looked up each time. */
+  async locate(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
+    const located = new Map<string, JobSetKey>();
+    const unknown: string[] = [];
+    const now = this.now();
+    for (const jobId of jobIds) {
+      const known = this.located.get(jobId);
+      if (known !== undefined && now < known.until) located.set(jobId, known.key);
+      else unknown.push(jobId);
+    }
+    if (unknown.length === 0) return located;
+    for (const [jobId, key] of await this.lookUp(unknown)) {
+      located.set(jobId, key);
+      this.located.set(jobId, { key, until: now + LOCATED_FOR_MS });
+    }
+    return located;
+  }
+
+  private async lookUp(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
+    const references = await Promise.all(
+      jobIds.map((jobId) => this.redis.hgetBuffer(shardKey(jobId), fieldOf(jobId))),
+    );
+    const wanted = new Map<string, Buffer>();
+    for (const reference of references) {
+      if (reference !== null) wanted.set(reference.toString('hex'), reference);
+    }
+    const named = new Map<string, JobSetKey | undefined>();
+    await Promise.all(
+      Array.from(wanted, async ([hex, reference]) => named.set(hex, await this.nameOf(hex, reference))),
+    );
+    const located = new Map<string, JobSetKey>();
+    jobIds.forEach((jobId, i) => {
+      const key = named.get(references[i]?.toString('hex') ?? '');
+      if (key !== undefined) located.set(jobId, key);
+    });
+    return located;
+  }
+
+  private async nameOf(hex: string, reference: Buffer): Promise<JobSetKey | undefined> {
+    const cached = this.names.get(hex);
+    if (cached !== undefined) return cached;
+    const key = parseJobSetTag((await this.redis.get(nameKey(reference))) ?? '');
+    if (key !== undefined) this.names.set(hex, key);
+    return key;
+  }
+}

@@ -1,0 +1,57 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { formatKey } from '@ajs/redis-keys';
+import { unpackJobId } from '../codec/job-id-codec.js';
+import { JobIndex } from './job-index.js';
+import type { JobSetLife } from '../ports.js';
+import { withScripts, type RedisClient, type Scripts } from '../scripts/scripts.js';
+
+/** The time to live under every key of a job set: what it removes, every replica has failed to. Seconds. */
+export function keyTtlSeconds(deleteAfterPollMs: number): number {
+  return Math.ceil((2 * deleteAfterPollMs) / 1000) + 86_400;
+}
+
+/** The life of job sets in Redis 7.0 or later, single or Cluster. */
+export class RedisJobSetLife implements JobSetLife {
+  private readonly redis: RedisClient & Scripts;
+  private readonly index: JobIndex;
+
+  constructor(
+    redis: RedisClient,
+    private readonly ttlSeconds: number,
+  ) {
+    this.redis = withScripts(redis);
+    this.index = new JobIndex(redis);
+  }
+
+  async touch(key: JobSetKey): Promise<boolean> {
+    const touched = await this.redis.touchJobSet(formatKey({ kind: 'meta', jobSet: key }), this.ttlSeconds);
+    // What references stand for lies in another slot.
+    if (touched === 2) await this.index.name(key, this.ttlSeconds);
+    return touched > 0;
+  }
+
+  async unfinished(key: JobSetKey): Promise<number | undefined> {
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const [unfinished, jobs] = await this.redis.hmget(meta, 'unfinished', 'jobs');
+    return Number(jobs) === 0 ? undefined : Number(unfinished);
+  }
+
+  async remove(key: JobSetKey, idleMs: number): Promise<boolean> {
+    const [generation, buckets] = await this.redis.removeJobSet(
+      formatKey({ kind: 'meta', jobSet: key }),
+      idleMs,
+    );
+    if (generation === undefined) return false;
+    // Out of reach already; one bucket at a time, so that no step takes Redis long. What a crash leaves goes by its time to live.
+    for (let bucket = 0; bucket < Number(buckets); bucket++) {
+      const bucketKey = formatKey({ kind: 'bucket', jobSet: key, generation, bucket });
+      const jobIds = await this.redis.hkeysBuffer(bucketKey);
+      await this.index.remove(jobIds.map(unpackJobId));
+      await this.redis.unlink(bucketKey);
+    }
+    for (const kind of ['reasons', 'words', 'uris', 'submitted-uris', 'facts', 'changes'] as const) {
+      await this.redis.unlink(formatKey({ kind, jobSet: key, generation }));
+    }
+    return true;
+  }
+}

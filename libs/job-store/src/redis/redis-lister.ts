@@ -1,0 +1,132 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { formatKey } from '@ajs/redis-keys';
+import { decodeEnrichment } from '../codec/enrichment-codec.js';
+import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
+import { JobIndex } from './job-index.js';
+import {
+  STALLED_AFTER_MS,
+  type DetailedJob,
+  type JobDetailsLister,
+  type JobLister,
+  type JobSetDetails,
+  type JobSetView,
+  type JobStatus,
+  type SubscriptionState,
+  type SubscriptionView,
+} from '../ports.js';
+import {
+  decodeChangedAt,
+  decodeFailureDetails,
+  decodeRecord,
+  decodeState,
+  isProvisional,
+  type StringOf,
+} from '../codec/record-codec.js';
+import { readJobsReply, type ReadJobs } from '../codec/jobs-reply.js';
+import { withScripts, type RedisClient, type Scripts } from '../scripts/scripts.js';
+import { StringDictionary } from './string-dictionary.js';
+
+/** The lister over Redis 7.0 or later, single or Cluster. */
+export class RedisJobLister implements JobLister, JobDetailsLister {
+  private readonly redis: RedisClient & Scripts;
+  private readonly index: JobIndex;
+  private readonly words = new StringDictionary();
+
+  /** @param now The clock for what is kept in memory: milliseconds. */
+  constructor(redis: RedisClient, now?: () => number) {
+    this.redis = withScripts(redis);
+    this.index = new JobIndex(redis, now);
+  }
+
+  async read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
+    const reply = readJobsReply(
+      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds)),
+      jobIds.length,
+    );
+    const { now, subscription } = reply;
+    const jobs = new Map<string, JobStatus>();
+    if (subscription === undefined) return { now, jobs };
+    reply.records.forEach((record, i) => {
+      const jobId = jobIds[i];
+      if (record !== undefined && jobId !== undefined)
+        jobs.set(jobId, toStatus(record, reply.reasons.get(i)));
+    });
+    return { now, subscription: toSubscription(now, subscription), jobs };
+  }
+
+  async readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
+    const reply = readJobsReply(
+      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds), 'facts'),
+      jobIds.length,
+      true,
+    );
+    const { now, generation, subscription } = reply;
+    if (generation === undefined || subscription === undefined) return { now, jobs: new Map() };
+    const words = formatKey({ kind: 'words', jobSet: key, generation });
+    const jobs = await this.words.decode(
+      generation,
+      (wordOf) => toDetails(jobIds, reply, wordOf),
+      (numbers) => this.redis.hmget(words, ...numbers.map(String)),
+    );
+    return { now, subscription: toSubscription(now, subscription), jobs };
+  }
+
+  async readUri(
+    key: JobSetKey,
+    externalUri: string,
+  ): Promise<{ readonly submitted: readonly string[]; readonly annotated: readonly string[] }> {
+    const [submitted, annotated] = await this.redis.readUriBuffer(metaKey(key), externalUri);
+    return { submitted: unpackJobIds(submitted), annotated: unpackJobIds(annotated) };
+  }
+
+  async locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>> {
+    return this.index.locate(jobIds);
+  }
+}
+
+function metaKey(key: JobSetKey): string {
+  return formatKey({ kind: 'meta', jobSet: key });
+}
+
+function toDetails(
+  jobIds: readonly string[],
+  { records, facts, reasons }: ReadJobs,
+  wordOf: StringOf,
+): Map<string, DetailedJob> {
+  const jobs = new Map<string, DetailedJob>();
+  records.forEach((record, i) => {
+    const jobId = jobIds[i];
+    if (record === undefined || jobId === undefined) return;
+    const told = reasons.get(i);
+    const known = facts[i];
+    jobs.set(jobId, {
+      record: decodeRecord(jobId, record, told && decodeFailureDetails(told.toString()), wordOf),
+      enrichment: known === undefined ? {} : decodeEnrichment(known.toString()),
+    });
+  });
+  return jobs;
+}
+
+function toStatus(record: Buffer, reasons: Buffer | undefined): JobStatus {
+  const { failure, cancellation } = reasons === undefined ? {} : decodeFailureDetails(reasons.toString());
+  return {
+    state: decodeState(record),
+    changedAt: decodeChangedAt(record),
+    ...(isProvisional(record) && { provisional: true as const }),
+    ...(failure !== undefined && { failure }),
+    ...(cancellation !== undefined && { cancellation }),
+  };
+}
+
+function toSubscription(
+  now: number,
+  [state, reason, level, contact, next]: NonNullable<ReadJobs['subscription']>,
+): SubscriptionView {
+  const silent = now - Math.max(Number(contact), Number(next)) > STALLED_AFTER_MS;
+  return {
+    state: silent ? 'stalled' : (state as SubscriptionState),
+    reason: silent ? `no ingester has written for ${Math.round((now - Number(contact)) / 1000)} s` : reason,
+    ...(level !== '' && { syncedAt: Number(level) }),
+    ...(next !== '' && { nextReadAt: Number(next) }),
+  };
+}

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import type { JobEnrichment, JobSetKey, JobState } from '@ajs/job-state';
+import { formatKey } from '@ajs/redis-keys';
+import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
+import { encodeEnrichment } from '../codec/enrichment-codec.js';
+import { packJobId, packJobIds } from '../codec/job-id-codec.js';
+import { JobIndex } from './job-index.js';
+import { toProvisionalRecord } from '../codec/provisional-record.js';
+import type { ProvisionalJobSink, ProvisionalJob } from '../ports.js';
+import { encodeFailureDetails, encodeRecord, failureDetailsOf, stateNumber } from '../codec/record-codec.js';
+import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
+
+/** Learned by one script at the most: more would hold Redis for too long. */
+const LEARNED_AT_ONCE = 500;
+
+/** The learner over Redis 7.0 or later, single or Cluster. */
+export class RedisProvisionalJobSink implements ProvisionalJobSink {
+  private readonly redis: RedisClient & Scripts;
+  private readonly index: JobIndex;
+
+  /** @param ttlSeconds The net under every key: what nobody renews goes after this time. */
+  constructor(
+    redis: RedisClient,
+    private readonly ttlSeconds: number,
+  ) {
+    this.redis = withScripts(redis);
+    this.index = new JobIndex(redis);
+  }
+
+  async addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    await Promise.all([
+      this.index.name(key, this.ttlSeconds),
+      this.index.add(
+        key,
+        jobs.map(({ jobId }) => jobId),
+        this.ttlSeconds,
+      ),
+    ]);
+    for (const some of inParts(jobs)) {
+      const uris = some.flatMap(({ jobId, externalUri }) =>
+        externalUri === undefined ? [] : [externalUri, packJobIds([jobId])],
+      );
+      await this.redis.learnJobs(
+        formatKey({ kind: 'meta', jobSet: key }),
+        randomBytes(8).toString('base64url'),
+        this.ttlSeconds,
+        CHANGES_TTL_SECONDS,
+        CHANGES_KEPT,
+        some.length,
+        ...some.flatMap(toArguments),
+        uris.length / 2,
+        ...uris,
+      );
+    }
+  }
+
+  async addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void> {
+    for (const some of inParts(Array.from(ends))) {
+      await this.redis.learnEnds(
+        formatKey({ kind: 'meta', jobSet: key }),
+        CHANGES_TTL_SECONDS,
+        CHANGES_KEPT,
+        ...some.flatMap(([jobId, state]) => [packJobId(jobId), stateNumber(state)]),
+      );
+    }
+  }
+
+  async addEnrichment(key: JobSetKey, facts: ReadonlyMap<string, JobEnrichment>): Promise<void> {
+    for (const some of inParts(Array.from(facts))) {
+      await this.redis.learnFacts(
+        formatKey({ kind: 'meta', jobSet: key }),
+        this.ttlSeconds,
+        ...some.flatMap(([jobId, known]) => [packJobId(jobId), encodeEnrichment(known)]),
+      );
+    }
+  }
+}
+
+function toArguments(job: ProvisionalJob): ScriptArgument[] {
+  const record = toProvisionalRecord(job);
+  const reasons = failureDetailsOf(record);
+  return [
+    packJobId(job.jobId),
+    encodeRecord(job.jobId, record, hasNoWords),
+    reasons === undefined ? '' : encodeFailureDetails(reasons),
+  ];
+}
+
+function hasNoWords(): never {
+  throw new Error('a learned record has no words');
+}
+
+function inParts<T>(all: readonly T[]): T[][] {
+  const parts: T[][] = [];
+  for (let at = 0; at < all.length; at += LEARNED_AT_ONCE) parts.push(all.slice(at, at + LEARNED_AT_ONCE));
+  return parts;
+}

@@ -1,0 +1,233 @@
+import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
+import {
+  aBatch,
+  aJobId,
+  aJobSet,
+  aRecord,
+  describeStore,
+  type StoreUnderTest,
+} from '../testing/conformance.js';
+import type { JobSetKey } from '@ajs/job-state';
+import { formatKey } from '@ajs/redis-keys';
+import {
+  RedisProvisionalJobSink,
+  RedisJobLister,
+  RedisJobSetLife,
+  RedisJobSink,
+  createRedisClient,
+  isFull,
+  memoryOf,
+  type RedisClient,
+  type RedisTarget,
+} from '../index.js';
+
+const TTL_SECONDS = 1_000;
+const servers: { stop(): Promise<void> }[] = [];
+const clients: RedisClient[] = [];
+
+afterAll(async () => {
+  for (const client of clients) client.disconnect();
+  await Promise.all(servers.map((server) => server.stop()));
+});
+
+function connect(target: RedisTarget, role: 'reader' | 'writer'): RedisClient {
+  const client = createRedisClient(target, role, () => undefined);
+  clients.push(client);
+  return client;
+}
+
+async function storeAt(target: RedisTarget): Promise<StoreUnderTest> {
+  const writer = connect(target, 'writer');
+  const reader = connect(target, 'reader');
+  await eventually('the reader is connected', () => reader.status === 'ready');
+  const time = async (): Promise<number> => {
+    const [seconds, micros] = (await writer.time()).map(Number);
+    return (seconds ?? 0) * 1000 + (micros ?? 0) / 1000;
+  };
+  let kept = 0;
+  return {
+    sink: new RedisJobSink(writer, {
+      ttlSeconds: TTL_SECONDS,
+      onLost: () => {},
+      onKept: (_, jobs) => (kept += jobs),
+    }),
+    kept: () => kept,
+    lister: new RedisJobLister(reader),
+    learner: new RedisProvisionalJobSink(reader, TTL_SECONDS),
+    life: new RedisJobSetLife(writer, TTL_SECONDS),
+    pass: async (ms) => {
+      const until = (await time()) + ms;
+      await eventually('time passes for Redis', async () => (await time()) > until);
+    },
+  };
+}
+
+async function single(): Promise<RedisTarget> {
+  const server = await RedisServer.start();
+  servers.push(server);
+  return { kind: 'single', url: server.url };
+}
+
+async function cluster(): Promise<RedisTarget> {
+  const cluster = await RedisClusterServers.start();
+  servers.push(cluster);
+  const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
+  return { kind: 'cluster', nodes, tls: false };
+}
+
+describeStore('Redis', async () => storeAt(await single()));
+describeStore('a Redis Cluster of three masters', async () => storeAt(await cluster()));
+
+describe('Redis keys of a job set', () => {
+  let redis: RedisClient;
+  let lost: number[] = [];
+  let sink: RedisJobSink;
+  let lister: RedisJobLister;
+
+  beforeAll(async () => {
+    redis = connect(await single(), 'writer');
+    sink = new RedisJobSink(redis, {
+      ttlSeconds: TTL_SECONDS,
+      onLost: (_, keys) => lost.push(keys),
+      onKept: () => {},
+    });
+    lister = new RedisJobLister(redis);
+  });
+
+  beforeEach(async () => {
+    lost = [];
+    await redis.flushall();
+  });
+
+  async function keys(pattern: string): Promise<string[]> {
+    return (await redis.keys(pattern)).sort();
+  }
+
+  async function learnSomething(key: JobSetKey): Promise<void> {
+    const jobId = aJobId();
+    const learner = new RedisProvisionalJobSink(redis, TTL_SECONDS);
+    const failure = { reason: 'r' };
+    await learner.addProvisionalJobs(key, [
+      { jobId, state: 'FAILED', changedAt: 1, failure, externalUri: 'airflow://y' },
+    ]);
+    await learner.addEnrichment(key, new Map([[jobId, { error: 'e' }]]));
+  }
+
+  it('begin anew with another generation where a bucket is gone: a cursor without its records would lose jobs', async () => {
+    const key = aJobSet();
+    const jobId = aJobId();
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') }));
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const generation = (await redis.hget(meta, 'generation')) ?? '';
+    await redis.del(formatKey({ kind: 'bucket', jobSet: key, generation, bucket: 0 }));
+
+    const again = await sink.open(key);
+    expect(lost).toEqual([1]);
+    expect(again.cursor).toBe('');
+    expect((await lister.read(key, [jobId])).jobs.size).toBe(0);
+    await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another holder');
+  });
+
+  it('all have a time to live: the net, should every replica die', async () => {
+    const key = aJobSet();
+    const writer = await sink.open(key);
+    const jobs = Object.fromEntries(
+      Array.from({ length: 200 }, () => [
+        aJobId(),
+        aRecord('FAILED', { failure: { reason: 'r' }, externalUri: 'airflow://x', run: { cluster: 'c' } }),
+      ]),
+    );
+    await writer.write(aBatch('1:0:0:1', jobs));
+    await learnSomething(key);
+    await learnSomething(aJobSet());
+    const names = await keys('*');
+    expect(names.length).toBeGreaterThan(14);
+    for (const name of names) expect([name, await redis.ttl(name)]).toEqual([name, expect.any(Number)]);
+    for (const name of names) expect(await redis.ttl(name)).toBeGreaterThan(0);
+  });
+
+  it('live as long as somebody asks, however long one holder writes nothing', async () => {
+    const key = aJobSet();
+    const writer = await sink.open(key);
+    await writer.write(
+      aBatch('1:0:0:1', { [aJobId()]: aRecord('RUNNING', { failure: { reason: 'first run' } }) }),
+    );
+    await learnSomething(key);
+    const life = new RedisJobSetLife(redis, TTL_SECONDS);
+    const names = (await keys('*')).filter((name) => !name.endsWith(':c') && !name.includes('index'));
+    const soon = () => Promise.all(names.map((name) => redis.expire(name, 50)));
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const ofJobSet = names.filter((name) => name.startsWith(meta.slice(0, -'meta'.length)));
+    expect(ofJobSet.length).toBeGreaterThanOrEqual(5);
+
+    await redis.hset(meta, 'renewed', Date.now() - TTL_SECONDS * 1_000);
+    await soon();
+    expect(await life.touch(key)).toBe(true);
+    for (const name of ofJobSet) expect([name, await redis.ttl(name)]).toEqual([name, TTL_SECONDS]);
+    // Not with every poll: that would cost a command a bucket.
+    await soon();
+    await life.touch(key);
+    const bucket = ofJobSet.find((name) => name.endsWith(':r0')) ?? '';
+    expect(await redis.ttl(bucket)).toBeLessThanOrEqual(50);
+  });
+
+  it('are all removed with the job set', async () => {
+    const key = aJobSet();
+    const writer = await sink.open(key);
+    const jobs = Object.fromEntries(Array.from({ length: 300 }, () => [aJobId(), aRecord('SUCCEEDED')]));
+    await writer.write(aBatch('1:0:0:1', jobs));
+    await learnSomething(key);
+    expect(await new RedisJobSetLife(redis, TTL_SECONDS).remove(key, 0)).toBe(true);
+    const tag = formatKey({ kind: 'meta', jobSet: key }).replace(/^.*(\{.*\}).*$/, '$1');
+    expect((await keys('*')).filter((name) => name.includes(tag))).toEqual([]);
+    expect((await lister.locate(Object.keys(jobs))).size).toBe(0);
+  });
+
+  it('of many jobs are looked up once, and again after a while: a job set that was deleted is forgotten', async () => {
+    const [key, later, jobId] = [aJobSet(), aJobSet(), aJobId()];
+    const learner = new RedisProvisionalJobSink(redis, TTL_SECONDS);
+    let now = 0;
+    const remembering = new RedisJobLister(redis, () => now);
+    const locate = async () => (await remembering.locate([jobId])).get(jobId);
+    const job = { jobId, state: 'QUEUED', changedAt: 1 } as const;
+    expect(await locate()).toBeUndefined();
+    await learner.addProvisionalJobs(key, [job]);
+    expect(await locate()).toEqual(key);
+    await new RedisJobSetLife(redis, TTL_SECONDS).remove(key, 0);
+    await learner.addProvisionalJobs(later, [job]);
+    expect(await locate()).toEqual(key);
+    now = 600_000;
+    expect(await locate()).toEqual(later);
+  });
+
+  it('tell a reader nothing of a server that is away, at once', async () => {
+    const server = await RedisServer.start();
+    servers.push(server);
+    const reader = connect({ kind: 'single', url: server.url }, 'reader');
+    await eventually('connected', () => reader.status === 'ready');
+    const away = new RedisJobLister(reader);
+    await server.kill();
+    await expect(away.read(aJobSet(), [aJobId()])).rejects.toThrow();
+    await server.restart();
+    await eventually('it heals by itself', async () => (await away.read(aJobSet(), [])).now > 0);
+  });
+
+  it('tell what Redis does when its memory is full, and that it is', async () => {
+    const key = aJobSet();
+    const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: () => {}, onKept: () => {} });
+    const writer = await sink.open(key);
+    expect(await memoryOf(redis)).toEqual([{ policy: 'noeviction', isFull: false }]);
+    await redis.call('CONFIG', 'SET', 'maxmemory', '1mb');
+    try {
+      expect(await memoryOf(redis)).toEqual([{ policy: 'noeviction', isFull: true }]);
+      const refused = await writer.write(aBatch('1:0:0:1', {})).catch((error: Error) => error);
+      expect(refused instanceof Error && isFull(refused)).toBe(true);
+      expect((await new RedisJobLister(redis).read(key, [])).subscription).toBeDefined();
+    } finally {
+      await redis.call('CONFIG', 'SET', 'maxmemory', '0');
+    }
+    await writer.write(aBatch('1:0:0:1', {}));
+    expect(await memoryOf(redis)).toEqual([{ policy: 'noeviction', isFull: false }]);
+  });
+});

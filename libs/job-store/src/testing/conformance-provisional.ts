@@ -1,0 +1,302 @@
+import { foldBatch, type JobEnrichment, type JobSetKey, type StreamMessage } from '@ajs/job-state';
+import { FULL, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './conformance.js';
+import { StaleWriterError, type JobSetWriter, type ProvisionalJob } from '../ports.js';
+
+const AT = 1_795_493_217_053;
+const LAST_EVENT = { ms: AT, sequence: 0, index: 0, last: true };
+
+const queued = (jobId: string, more: Partial<ProvisionalJob> = {}): ProvisionalJob => ({
+  jobId,
+  state: 'QUEUED',
+  changedAt: AT,
+  ...more,
+});
+
+/** What every store must do with what is known by another way than the stream. */
+export function describeProvisionalJobs(under: () => StoreUnderTest): void {
+  let store: StoreUnderTest;
+  let key: JobSetKey;
+  beforeEach(() => {
+    store = under();
+    key = aJobSet();
+  });
+  const statusOf = async (jobId: string) => (await store.lister.read(key, [jobId])).jobs.get(jobId);
+
+  describe('learned jobs', () => {
+    it('begin a job set that is new, without a cursor, and are found by their id', async () => {
+      const [a, b] = [aJobId(), `not a ULID ${aJobId()}`];
+      await store.learner.addProvisionalJobs(key, [queued(a, { submittedAt: AT - 5 }), queued(b)]);
+      const { jobs, subscription } = await store.lister.read(key, [a, b]);
+      expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, learned: true });
+      expect(jobs.get(b)).toEqual({ state: 'QUEUED', changedAt: AT, learned: true });
+      expect(subscription).toEqual({ state: 'connecting', reason: '' });
+      expect(Object.fromEntries(await store.lister.locate([a, b]))).toEqual({ [a]: key, [b]: key });
+      const writer = await store.sink.open(key);
+      expect([writer.cursor, writer.unfinished]).toEqual(['', 2]);
+      expect((await writer.load([a])).get(a)).toEqual({
+        state: 'QUEUED',
+        runNumber: 0,
+        changedAt: AT,
+        submittedAt: AT - 5,
+      });
+    });
+
+    it('are asked about from then on: nobody deletes them at once', async () => {
+      await store.learner.addProvisionalJobs(key, [queued(aJobId())]);
+      expect(await store.life.remove(key, 60_000)).toBe(false);
+      expect(await store.life.touch(key)).toBe(true);
+      expect(await store.life.unfinished(key)).toBe(1);
+    });
+
+    it('that have ended count as ended, with why', async () => {
+      const jobId = aJobId();
+      const failure = { reason: 'exit 7' };
+      await store.learner.addProvisionalJobs(key, [{ jobId, state: 'FAILED', changedAt: AT, failure }]);
+      expect(await statusOf(jobId)).toEqual({ state: 'FAILED', changedAt: AT, failure, learned: true });
+      expect(await store.life.unfinished(key)).toBe(0);
+    });
+
+    it('end, where Armada told so, and stay ended, with all else that is known of them', async () => {
+      const [a, b, unknown] = [aJobId(), aJobId(), aJobId()];
+      const writer = await store.sink.open(key);
+      const before = aRecord('RUNNING', { ...FULL, state: 'RUNNING', lastEvent: LAST_EVENT });
+      await writer.write(aBatch('1:0:0:1', { [a]: before, [b]: aRecord('SUCCEEDED') }));
+      const ends = [a, b, unknown].map((jobId) => [jobId, 'CANCELLED'] as const);
+      await store.learner.addTerminalStates(key, new Map(ends));
+      const { jobs } = await store.lister.readDetails(key, [a, b, unknown]);
+      expect(jobs.get(a)?.record).toEqual({ ...before, state: 'CANCELLED' });
+      expect(jobs.get(b)?.record.state).toBe('SUCCEEDED');
+      expect(jobs.has(unknown)).toBe(false);
+      expect(await store.life.unfinished(key)).toBe(0);
+      // The holder is stale by it, once.
+      await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toBeInstanceOf(StaleWriterError);
+      expect(await writer.reload()).toBe(true);
+      expect((await writer.load([a])).get(a)?.state).toBe('CANCELLED');
+      await store.learner.addTerminalStates(key, new Map(ends));
+      await writer.write(aBatch('2:0:0:1', {}));
+    });
+
+    it('never replace a record, and change nothing where the stream was faster', async () => {
+      const jobId = aJobId();
+      const writer = await store.sink.open(key);
+      const shown = aRecord('RUNNING', { lastEvent: LAST_EVENT });
+      await writer.write(aBatch('1:0:0:1', { [jobId]: shown }));
+      await store.learner.addProvisionalJobs(key, [
+        queued(jobId, { state: 'FAILED', externalUri: 'airflow://x' }),
+      ]);
+      expect(await statusOf(jobId)).toEqual({ state: 'RUNNING', changedAt: AT });
+      // The holder is not disturbed, and what only the submit told is kept.
+      await writer.write(aBatch('2:0:0:1', {}));
+      expect((await store.lister.readUri(key, 'airflow://x')).submitted).toEqual([jobId]);
+    });
+
+    it('of many hundreds at once are all kept, beside those of the stream', async () => {
+      const streamed = Array.from({ length: 300 }, aJobId);
+      const learned = Array.from({ length: 700 }, aJobId);
+      const writer = await store.sink.open(key);
+      await writer.write(
+        aBatch('1:0:0:1', Object.fromEntries(streamed.map((id) => [id, aRecord('RUNNING')]))),
+      );
+      await store.learner.addProvisionalJobs(
+        key,
+        [...learned, ...streamed].map((id) => queued(id)),
+      );
+      const { jobs } = await store.lister.read(key, [...learned, ...streamed]);
+      expect(jobs.size).toBe(1_000);
+      expect(await store.life.unfinished(key)).toBe(1_000);
+      expect(streamed.every((id) => jobs.get(id)?.state === 'RUNNING')).toBe(true);
+    });
+
+    it('are no longer only learned once the stream shows them', async () => {
+      const jobId = aJobId();
+      await store.learner.addProvisionalJobs(key, [queued(jobId)]);
+      const writer = await store.sink.open(key);
+      const shown = aRecord('QUEUED', { lastEvent: LAST_EVENT });
+      await writer.write(aBatch('1:0:0:1', { [jobId]: shown }));
+      expect(await statusOf(jobId)).toEqual({ state: 'QUEUED', changedAt: AT });
+    });
+
+    it('break on no text, however odd', async () => {
+      const odd = ['\ud800', '\u0000\n', 'ü'.repeat(500), '{}', '0'.repeat(26), 'z'.repeat(26)];
+      const failure = { reason: '\ud800\n\u0000', exitCodes: { '': -1 } };
+      const externalUri = '\u0000\n{';
+      await store.learner.addProvisionalJobs(
+        key,
+        odd.map((jobId) => queued(jobId, { failure, externalUri })),
+      );
+      expect((await store.lister.read(key, odd)).jobs.size).toBe(odd.length);
+      expect((await store.lister.readUri(key, externalUri)).submitted).toHaveLength(odd.length);
+    });
+  });
+
+  describe('a holder while something is learned', () => {
+    let writer: JobSetWriter;
+    beforeEach(async () => {
+      writer = await store.sink.open(key);
+      await writer.write(aBatch('1:0:0:1', {}));
+    });
+
+    it('is stale, takes the job set up where it stands, and reads what was learned', async () => {
+      const jobId = aJobId();
+      expect((await writer.load([jobId])).size).toBe(0);
+      await store.learner.addProvisionalJobs(key, [queued(jobId, { submittedAt: AT })]);
+      await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow(StaleWriterError);
+      expect(await writer.reload()).toBe(true);
+      expect([writer.cursor, writer.unfinished]).toEqual(['1:0:0:1', 1]);
+      expect((await writer.load([jobId])).get(jobId)).toMatchObject({ state: 'QUEUED', submittedAt: AT });
+      await writer.write(aBatch('2:0:0:1', { [jobId]: aRecord('SUCCEEDED', { lastEvent: LAST_EVENT }) }));
+      expect((await statusOf(jobId))?.state).toBe('SUCCEEDED');
+    });
+
+    it('serves nothing that it read before it took the job set up again', async () => {
+      const jobId = aJobId();
+      await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') }));
+      const other = await store.sink.open(key);
+      await other.write(
+        aBatch('1:0:0:1', { [jobId]: aRecord('SUCCEEDED', { run: { node: 'a new word' } }) }),
+      );
+      expect(await writer.reload()).toBe(true);
+      expect((await writer.load([jobId])).get(jobId)).toMatchObject({
+        state: 'SUCCEEDED',
+        run: { node: 'a new word' },
+      });
+    });
+
+    it('opens the job set anew where somebody else moved the cursor', async () => {
+      const other = await store.sink.open(key);
+      await other.write(aBatch('2:0:0:1', {}));
+      expect(await writer.reload()).toBe(false);
+      await expect(writer.write(aBatch('3:0:0:1', {}))).rejects.toThrow(StaleWriterError);
+    });
+
+    it('opens the job set anew where it was deleted, or begun again', async () => {
+      await store.life.remove(key, 0);
+      expect(await writer.reload()).toBe(false);
+      await store.learner.addProvisionalJobs(key, [queued(aJobId())]);
+      expect(await writer.reload()).toBe(false);
+    });
+
+    it('loses nothing, and neither does the learner, when both write at once', async () => {
+      const jobs = Array.from({ length: 60 }, aJobId);
+      const hold = async (): Promise<void> => {
+        for (let n = 0; n < jobs.length; n += 4) {
+          const messages = messagesOf(jobs.slice(n, n + 4), n);
+          for (;;) {
+            try {
+              const known = await writer.load(jobs);
+              const cursor = messages.at(-1)?.cursor ?? '';
+              await writer.write({ ...aBatch(cursor, {}), records: foldBatch(known, messages) });
+              break;
+            } catch (error) {
+              if (!(error instanceof StaleWriterError)) throw error;
+              expect(await writer.reload()).toBe(true);
+            }
+          }
+        }
+      };
+      const learn = async (): Promise<void> => {
+        for (const [n, jobId] of jobs.entries()) {
+          // Every third has ended by what was learned: then it has, if the stream was not faster.
+          await store.learner.addProvisionalJobs(key, [
+            queued(jobId, { submittedAt: 1, state: n % 3 === 0 ? 'FAILED' : 'QUEUED' }),
+          ]);
+        }
+      };
+      const keptBefore = store.kept?.();
+      await Promise.all([hold(), learn()]);
+      const { jobs: found } = await store.lister.read(key, jobs);
+      expect(found.size).toBe(jobs.length);
+      jobs.forEach((jobId, n) => {
+        expect(n % 3 === 0 ? ['FAILED', 'SUCCEEDED'] : ['SUCCEEDED']).toContain(found.get(jobId)?.state);
+      });
+      expect(await store.life.unfinished(key)).toBe(0);
+      expect(store.kept?.()).toBe(keptBefore);
+    });
+  });
+
+  describe('external URIs', () => {
+    it('tell apart what was submitted with them and what carries them as its annotation', async () => {
+      const [a, b, c] = [aJobId(), aJobId(), 'not a ULID'];
+      await store.learner.addProvisionalJobs(key, [
+        queued(a, { externalUri: 'airflow://1' }),
+        queued(c, { externalUri: 'airflow://1' }),
+      ]);
+      await store.learner.addProvisionalJobs(key, [queued(a, { externalUri: 'airflow://1' })]);
+      const writer = await store.sink.open(key);
+      await writer.write(aBatch('1:0:0:1', { [b]: aRecord('QUEUED', { externalUri: 'airflow://1' }) }));
+      expect(await store.lister.readUri(key, 'airflow://1')).toEqual({ submitted: [a, c], annotated: [b] });
+      expect(await store.lister.readUri(key, 'airflow://2')).toEqual({ submitted: [], annotated: [] });
+      expect(await store.lister.readUri(aJobSet(), 'airflow://1')).toEqual({ submitted: [], annotated: [] });
+    });
+  });
+
+  describe('details', () => {
+    it('are the whole record and the facts, as of one moment', async () => {
+      const [a, b] = [aJobId(), aJobId()];
+      const writer = await store.sink.open(key);
+      await writer.write(aBatch('1:0:0:1', { [a]: FULL, [b]: aRecord('RUNNING', { run: { node: 'n' } }) }));
+      const facts: JobEnrichment = {
+        run: { number: 300, id: '9f1c' },
+        cancellation: { reason: 'no\nlonger', user: '' },
+        error: '',
+      };
+      await store.learner.addEnrichment(key, new Map([[a, facts]]));
+      for (let twice = 0; twice < 2; twice++) {
+        const { jobs, subscription } = await store.lister.readDetails(key, [a, aJobId(), b]);
+        expect(Object.fromEntries(jobs)).toEqual({
+          [a]: { record: FULL, facts },
+          [b]: { record: aRecord('RUNNING', { run: { node: 'n' } }), facts: {} },
+        });
+        expect(subscription?.state).toBe('live');
+      }
+    });
+
+    it('are nothing where nobody opened the job set', async () => {
+      const { jobs, subscription } = await store.lister.readDetails(aJobSet(), [aJobId()]);
+      expect([jobs.size, subscription]).toEqual([0, undefined]);
+    });
+
+    it('keep facts beside those kept before, the newer of one kind, and those of no other job', async () => {
+      const [jobId, unknown] = [aJobId(), aJobId()];
+      await store.learner.addProvisionalJobs(key, [queued(jobId)]);
+      const learn = (facts: JobEnrichment): Promise<void> =>
+        store.learner.addEnrichment(key, new Map([jobId, unknown].map((id) => [id, facts])));
+      await learn({ run: { number: 1, id: 'first' } });
+      await learn({ cancellation: { reason: '\ud800"\\', user: 'ü\u0000' } });
+      await learn({ run: { number: 2, id: 'second' }, error: 'exit\n1' });
+      await learn({});
+      const { jobs } = await store.lister.readDetails(key, [jobId, unknown]);
+      expect(jobs.get(jobId)?.enrichment).toEqual({
+        run: { number: 2, id: 'second' },
+        cancellation: { reason: '\ud800"\\', user: 'ü\u0000' },
+        error: 'exit\n1',
+      });
+      expect(jobs.has(unknown)).toBe(false);
+      await store.learner.addProvisionalJobs(key, [queued(unknown)]);
+      expect((await store.lister.readDetails(key, [unknown])).jobs.get(unknown)?.enrichment).toEqual({});
+    });
+
+    it('make no holder stale', async () => {
+      const jobId = aJobId();
+      await store.learner.addProvisionalJobs(key, [queued(jobId)]);
+      const writer = await store.sink.open(key);
+      await store.learner.addEnrichment(key, new Map([[jobId, { error: 'e' }]]));
+      await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('FAILED') }));
+      const { jobs } = await store.lister.readDetails(key, [jobId]);
+      expect(jobs.get(jobId)).toMatchObject({ record: { state: 'FAILED' }, facts: { error: 'e' } });
+    });
+  });
+}
+
+/** Each of these jobs is submitted and succeeds, in messages that stand at `n`. */
+function messagesOf(jobIds: readonly string[], n: number): StreamMessage[] {
+  return jobIds.flatMap((jobId, i) =>
+    (['submitted', 'succeeded'] as const).map((kind, j) => {
+      const id = { ms: 10 + n, sequence: 0, index: i * 2 + j, last: true };
+      const cursor = `${id.ms}:0:${id.index}:1`;
+      const event =
+        kind === 'submitted' ? { kind, jobId, at: 10 } : { kind, jobId, at: 10, placement: { cluster: 'c' } };
+      return { id, cursor, event };
+    }),
+  );
+}

@@ -1,0 +1,256 @@
+import {
+  isTerminal,
+  type JobEnrichment,
+  type JobRecord,
+  type JobSetKey,
+  type JobState,
+} from '@ajs/job-state';
+import { jobSetTag } from '@ajs/redis-keys';
+import { toProvisionalRecord } from '../codec/provisional-record.js';
+import {
+  STALLED_AFTER_MS,
+  StaleWriterError,
+  type Batch,
+  type DetailedJob,
+  type JobDetailsLister,
+  type ProvisionalJobSink,
+  type JobLister,
+  type JobSetDetails,
+  type JobSetLife,
+  type JobSetView,
+  type JobSetWriter,
+  type JobSink,
+  type ProvisionalJob,
+  type SubscriptionReport,
+  type SubscriptionView,
+} from '../ports.js';
+
+interface JobSet {
+  cursor: string;
+  revision: number;
+  interestAt: number;
+  contactAt: number;
+  levelAt: number | undefined;
+  reconciledAt: number | undefined;
+  report: SubscriptionReport;
+  readonly records: Map<string, JobRecord>;
+  readonly facts: Map<string, JobEnrichment>;
+  /** Pairs of an external URI and a job that was submitted with it. */
+  readonly submitted: (readonly [externalUri: string, jobId: string])[];
+}
+
+/**
+ * The store's contract in its plainest form, in the memory of one process: what the store over Redis is compared with,
+ * and what tests of other parts may stand on.
+ */
+export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, JobDetailsLister, JobSetLife {
+  private readonly jobSets = new Map<string, JobSet>();
+  private readonly index = new Map<string, JobSetKey>();
+
+  /** @param now The clock: milliseconds, for the store's times and for `levelAt` alike. */
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
+  open(key: JobSetKey): Promise<JobSetWriter> {
+    const tag = jobSetTag(key);
+    const jobSet = this.takeUp(tag);
+    let revision = jobSet.revision;
+
+    const writer: JobSetWriter = {
+      key,
+      cursor: jobSet.cursor,
+      unfinished: countUnfinished(jobSet),
+      ...(jobSet.reconciledAt !== undefined && { reconciledAt: jobSet.reconciledAt }),
+      unfinishedJobs: async function* () {
+        const unfinished = Array.from(jobSet.records).filter(([, { state }]) => !isTerminal(state));
+        const jobs = new Map(unfinished.map(([jobId, { changedAt }]) => [jobId, changedAt]));
+        if (jobs.size > 0) yield await Promise.resolve(jobs);
+      },
+      load: (jobIds) =>
+        Promise.resolve(
+          new Map(
+            Array.from(jobIds, (jobId) => [jobId, jobSet.records.get(jobId)] as const).filter(
+              (entry): entry is [string, JobRecord] => entry[1] !== undefined,
+            ),
+          ),
+        ),
+      write: (batch) => {
+        if (this.jobSets.get(tag) !== jobSet || jobSet.revision !== revision) {
+          return Promise.reject(new StaleWriterError(key));
+        }
+        this.apply(key, jobSet, batch);
+        revision = jobSet.revision;
+        Object.assign(writer, { cursor: jobSet.cursor, unfinished: countUnfinished(jobSet) });
+        return Promise.resolve();
+      },
+      reload: () => {
+        const same = this.jobSets.get(tag) === jobSet && jobSet.cursor === writer.cursor;
+        if (same) {
+          revision = jobSet.revision;
+          Object.assign(writer, { unfinished: countUnfinished(jobSet) });
+        }
+        return Promise.resolve(same);
+      },
+    };
+    return Promise.resolve(writer);
+  }
+
+  addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void> {
+    if (jobs.length === 0) return Promise.resolve();
+    const jobSet = this.takeUp(jobSetTag(key));
+    const before = jobSet.records.size;
+    for (const job of jobs) {
+      this.index.set(job.jobId, key);
+      if (!jobSet.records.has(job.jobId)) jobSet.records.set(job.jobId, toProvisionalRecord(job));
+      if (job.externalUri !== undefined) jobSet.submitted.push([job.externalUri, job.jobId]);
+    }
+    if (jobSet.records.size > before) jobSet.revision++;
+    return Promise.resolve();
+  }
+
+  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    for (const [jobId, state] of ends) {
+      const record = jobSet?.records.get(jobId);
+      if (jobSet === undefined || record === undefined || isTerminal(record.state)) continue;
+      jobSet.records.set(jobId, { ...record, state });
+      jobSet.revision++;
+    }
+    return Promise.resolve();
+  }
+
+  addEnrichment(key: JobSetKey, facts: ReadonlyMap<string, JobEnrichment>): Promise<void> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    for (const [jobId, known] of facts) {
+      if (jobSet?.records.has(jobId)) jobSet.facts.set(jobId, { ...jobSet.facts.get(jobId), ...known });
+    }
+    return Promise.resolve();
+  }
+
+  readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
+    const now = this.now();
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    const jobs = new Map<string, DetailedJob>();
+    if (jobSet === undefined) return Promise.resolve({ now, jobs });
+    for (const jobId of jobIds) {
+      const record = jobSet.records.get(jobId);
+      if (record !== undefined) jobs.set(jobId, { record, enrichment: jobSet.facts.get(jobId) ?? {} });
+    }
+    return Promise.resolve({ now, subscription: subscriptionOf(jobSet, now), jobs });
+  }
+
+  readUri(
+    key: JobSetKey,
+    externalUri: string,
+  ): Promise<{ readonly submitted: readonly string[]; readonly annotated: readonly string[] }> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    const submitted = new Set(
+      jobSet?.submitted.filter(([uri]) => uri === externalUri).map(([, jobId]) => jobId),
+    );
+    const annotated = Array.from(jobSet?.records ?? [])
+      .filter(([, record]) => record.externalUri === externalUri)
+      .map(([jobId]) => jobId);
+    return Promise.resolve({ submitted: Array.from(submitted), annotated });
+  }
+
+  read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
+    const now = this.now();
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    if (jobSet === undefined) return Promise.resolve({ now, jobs: new Map() });
+    return Promise.resolve({
+      now,
+      subscription: subscriptionOf(jobSet, now),
+      jobs: new Map(
+        jobIds.flatMap((jobId) => {
+          const record = jobSet.records.get(jobId);
+          if (record === undefined) return [];
+          const { state, changedAt, failure, cancellation, lastEvent } = record;
+          const status = {
+            state,
+            changedAt,
+            ...(lastEvent === undefined && { learned: true as const }),
+            ...(failure !== undefined && { failure }),
+            ...(cancellation !== undefined && { cancellation }),
+          };
+          return [[jobId, status] as const];
+        }),
+      ),
+    });
+  }
+
+  locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>> {
+    return Promise.resolve(
+      new Map(
+        jobIds.flatMap((jobId) => {
+          const key = this.index.get(jobId);
+          return key === undefined ? [] : [[jobId, key] as const];
+        }),
+      ),
+    );
+  }
+
+  touch(key: JobSetKey): Promise<boolean> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    if (jobSet !== undefined) jobSet.interestAt = this.now();
+    return Promise.resolve(jobSet !== undefined);
+  }
+
+  unfinished(key: JobSetKey): Promise<number | undefined> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    const isEmpty = jobSet === undefined || jobSet.records.size === 0;
+    return Promise.resolve(isEmpty ? undefined : countUnfinished(jobSet));
+  }
+
+  remove(key: JobSetKey, idleMs: number): Promise<boolean> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    if (jobSet === undefined || this.now() - jobSet.interestAt < idleMs) return Promise.resolve(false);
+    for (const jobId of jobSet.records.keys()) this.index.delete(jobId);
+    return Promise.resolve(this.jobSets.delete(jobSetTag(key)));
+  }
+
+  private takeUp(tag: string): JobSet {
+    const jobSet = this.jobSets.get(tag) ?? {
+      cursor: '',
+      revision: 1,
+      interestAt: this.now(),
+      contactAt: this.now(),
+      levelAt: undefined,
+      reconciledAt: undefined,
+      report: { state: 'connecting' as const, reason: '' },
+      records: new Map<string, JobRecord>(),
+      facts: new Map<string, JobEnrichment>(),
+      submitted: [],
+    };
+    this.jobSets.set(tag, jobSet);
+    return jobSet;
+  }
+
+  private apply(key: JobSetKey, jobSet: JobSet, { cursor, records, subscription, reconciled }: Batch): void {
+    for (const [jobId, record] of records) {
+      this.index.set(jobId, key);
+      const old = jobSet.records.get(jobId);
+      if (old !== undefined && isTerminal(old.state) && old.state !== record.state) continue;
+      jobSet.records.set(jobId, record);
+    }
+    jobSet.cursor = cursor;
+    jobSet.revision++;
+    jobSet.report = subscription;
+    jobSet.levelAt = subscription.syncedAt ?? jobSet.levelAt;
+    if (reconciled === true) jobSet.reconciledAt = this.now();
+    jobSet.contactAt = this.now();
+  }
+}
+
+function subscriptionOf({ contactAt, report, levelAt }: JobSet, now: number): SubscriptionView {
+  const { nextReadAt } = report;
+  const stalled = now - Math.max(contactAt, nextReadAt ?? 0) > STALLED_AFTER_MS;
+  return {
+    state: stalled ? 'stalled' : report.state,
+    reason: stalled ? `no ingester has written for ${Math.round((now - contactAt) / 1000)} s` : report.reason,
+    ...(levelAt !== undefined && { syncedAt: levelAt }),
+    ...(nextReadAt !== undefined && { nextReadAt }),
+  };
+}
+
+function countUnfinished(jobSet: JobSet): number {
+  return Array.from(jobSet.records.values()).filter((record) => !isTerminal(record.state)).length;
+}

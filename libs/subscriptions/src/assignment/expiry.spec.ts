@@ -1,0 +1,103 @@
+import { MemoryJobStore } from '@ajs/job-store';
+import type { JobRecord, JobSetKey } from '@ajs/job-state';
+import type { InterestEntry } from '../interest/interest-store.js';
+import { Sweeper } from './sweeper.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const LIFETIME = { followFor: 10 * MINUTE, followUnfinishedFor: HOUR, keepFor: 24 * HOUR };
+const KEY: JobSetKey = { queue: 'q', jobSetId: 's' };
+
+/** Days on a clock that a test moves: a sweep a minute, over the store in memory. */
+function days() {
+  let now = 0;
+  const store = new MemoryJobStore(() => now);
+  const polledAt = new Map<JobSetKey, number>();
+  let hinted = false;
+  const sweeper = new Sweeper({
+    redis: undefined as never,
+    replicaId: 'a',
+    interest: {
+      all: async function* () {
+        const all: InterestEntry[] = Array.from(polledAt, ([key, at]) => ({
+          key,
+          lastInterestAt: at,
+          age: now - at,
+        }));
+        yield await Promise.resolve(all);
+      },
+      forget: ({ key }) => Promise.resolve(void polledAt.delete(key)),
+    },
+    life: store,
+    workQueue: { hint: (keys) => Promise.resolve(void (hinted = keys.length > 0)) },
+    lifetime: LIFETIME,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const poll = async (): Promise<void> => {
+    polledAt.set(KEY, now);
+    await store.touch(KEY);
+  };
+  /** Writes a job in this state, as a holder does. */
+  const follow = async (state: JobRecord['state']): Promise<void> => {
+    const record = { state, changedAt: 0 } as JobRecord;
+    const subscription = { state: 'live', reason: '' } as const;
+    await (
+      await store.open(KEY)
+    ).write({ cursor: '1:0:0:1', records: new Map([['job', record]]), subscription });
+  };
+  /** Lets so much time pass; says for how many minutes of it the job set was followed, and there. */
+  const pass = async (ms: number, each?: () => Promise<void>) => {
+    const seen = { followed: 0, there: 0 };
+    for (const until = now + ms; now < until;) {
+      now += MINUTE;
+      await each?.();
+      hinted = false;
+      await sweeper.sweep();
+      if (hinted) seen.followed++;
+      if ((await store.read(KEY, [])).subscription !== undefined) seen.there++;
+    }
+    return seen;
+  };
+  return { poll, follow, pass, store, isDemanded: () => polledAt.has(KEY) };
+}
+
+describe('a job set that nobody asks about any more', () => {
+  it('is followed for ten minutes after the last poll, and deleted after a day', async () => {
+    const { poll, follow, pass, isDemanded } = days();
+    await poll();
+    await follow('SUCCEEDED');
+    expect(await pass(48 * HOUR)).toEqual({ followed: 9, there: 24 * 60 - 1 });
+    expect(isDemanded()).toBe(false);
+  });
+
+  it('is followed for an hour while it has jobs that have not ended', async () => {
+    const { poll, follow, pass } = days();
+    await poll();
+    await follow('RUNNING');
+    expect(await pass(48 * HOUR)).toEqual({ followed: 59, there: 24 * 60 - 1 });
+  });
+
+  it('is neither left nor deleted for as long as somebody asks, however seldom it changes', async () => {
+    const { poll, follow, pass, store } = days();
+    await poll();
+    await follow('RUNNING');
+    let minute = 0;
+    const seen = await pass(72 * HOUR, async () => {
+      if (++minute % 9 === 0) await poll();
+    });
+    expect(seen).toEqual({ followed: 72 * 60, there: 72 * 60 });
+    expect((await store.read(KEY, ['job'])).jobs.get('job')?.state).toBe('RUNNING');
+  });
+
+  it('begins anew, without a cursor, when somebody asks after it was deleted', async () => {
+    const { poll, follow, pass, store } = days();
+    await poll();
+    await follow('SUCCEEDED');
+    await pass(25 * HOUR);
+    await poll();
+    expect(await pass(5 * MINUTE)).toMatchObject({ followed: 5 });
+    expect((await store.open(KEY)).cursor).toBe('');
+  });
+});

@@ -1,0 +1,115 @@
+import {
+  RedisJobLister,
+  RedisJobSink,
+  createRedisClient,
+  type ClientRole,
+  type RedisClient,
+} from '@ajs/job-store';
+import { RedisServer, eventually } from '@ajs/testing';
+import { InterestStore } from '../interest/interest-store.js';
+import type { ReflectorObserver } from '../sync/reflector-observer.js';
+import { REFLECTOR_TIMING } from '../sync/job-set-reflector.js';
+import { scriptedBudgets } from '../testing/scripted-budgets.js';
+import { scriptedReconciler } from '../testing/scripted-ends.js';
+import { ScriptedSource, aMessage, running } from '../testing/scripted-source.js';
+import { JobSetWorker } from './job-set-worker.js';
+import { WorkQueue } from './work-queue.js';
+
+const HOUR = 3_600_000;
+const SETS = Array.from({ length: 20 }, (_, n) => ({ queue: 'q', jobSetId: `s${n}` }));
+const LIFETIME = { followFor: HOUR, followUnfinishedFor: HOUR, keepFor: HOUR };
+const ignore = (): void => undefined;
+
+let server: RedisServer;
+let redis: RedisClient;
+const cleanups: (() => unknown)[] = [];
+
+beforeEach(async () => {
+  server = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always']);
+  cleanups.push(() => server.stop());
+  redis = connect('writer');
+});
+
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+});
+
+function connect(role: ClientRole): RedisClient {
+  const client = createRedisClient({ kind: 'single', url: server.url }, role, ignore);
+  cleanups.push(() => client.disconnect());
+  return client;
+}
+
+/** One ingester's turns, over a source that is fed by hand. */
+function replica() {
+  const source = new ScriptedSource();
+  const ended: string[] = [];
+  const observer: ReflectorObserver = {
+    watchStarted: ignore,
+    watchEnded: (_, why) => ended.push(why),
+    streamEnded: ignore,
+    applied: ignore,
+    staleWriter: ignore,
+    reloading: ignore,
+    writeFailed: ignore,
+  };
+  const turns = new JobSetWorker({
+    connection: connect('work-queue'),
+    sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+    source,
+    ...scriptedBudgets(redis, 'a', LIFETIME),
+    observer,
+    reconciler: scriptedReconciler().reconciler,
+    timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOUR },
+    rebalanceIntervalMs: HOUR,
+    onError: ignore,
+  });
+  turns.start();
+  cleanups.push(() => turns.stop());
+  return { turns, source, ended };
+}
+
+/** A replica that watches all job sets. */
+async function watching() {
+  const { turns, source, ended } = replica();
+  const demand = new InterestStore(redis);
+  for (const key of SETS) await demand.note(key);
+  const workQueue = new WorkQueue(connect('work-queue'), ignore);
+  cleanups.push(() => workQueue.close());
+  await workQueue.hint(SETS);
+  await eventually('all are read', () => source.live.length === SETS.length);
+  for (const read of source.live) source.end(read, { kind: 'end', reason: '' });
+  await eventually('all are watched', () => source.live.length === SETS.length);
+  return { turns, source, ended, watches: source.live };
+}
+
+const stateOf = async (key: (typeof SETS)[number]) =>
+  (await new RedisJobLister(redis).read(key, ['job'])).jobs.get('job')?.state;
+
+describe('turns while Redis is away for longer than their leases', () => {
+  it('keep their streams open, and go on with them when it is back', async () => {
+    const { turns, source, ended, watches } = await watching();
+    for (const watch of watches) watch.listener.message(running(1));
+    await eventually('all run', async () =>
+      (await Promise.all(SETS.map(stateOf))).every((s) => s === 'RUNNING'),
+    );
+    const opened = source.opened.length;
+    await server.kill();
+    await eventually('all leases have run out', () => ended.length === SETS.length);
+    expect(turns.size).toBe(0);
+    for (const watch of watches) {
+      watch.listener.message(aMessage(2, { kind: 'succeeded', jobId: 'job', at: 2, placement: {} }));
+    }
+    await eventually('they are unread', () => watches.every(({ paused }) => paused));
+    await server.restart();
+    await eventually(
+      'all have ended',
+      async () => (await Promise.all(SETS.map(stateOf))).every((state) => state === 'SUCCEEDED'),
+      20_000,
+    );
+    expect(source.opened).toHaveLength(opened);
+    expect(source.live).toEqual(watches);
+    await eventually('they are read again', () => watches.every(({ paused }) => !paused));
+    expect(new Set(ended)).toEqual(new Set(['lost']));
+  }, 40_000);
+});

@@ -1,0 +1,49 @@
+import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { formatKey } from '@ajs/redis-keys';
+import { RedisServer } from '@ajs/testing';
+import { RollbackDetector } from './rollback-detector.js';
+
+let server: RedisServer;
+let redis: RedisClient;
+let lost = 0;
+let canary: RollbackDetector;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', () => undefined);
+});
+beforeEach(() => {
+  lost = 0;
+  canary = new RollbackDetector(
+    redis,
+    () => lost++,
+    () => undefined,
+  );
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+describe('a Redis that lost writes', () => {
+  it('is noticed when it is empty, once', async () => {
+    for (let n = 0; n < 3; n++) await canary.look();
+    expect(lost).toBe(0);
+    await redis.flushall();
+    for (let n = 0; n < 3; n++) await canary.look();
+    expect(lost).toBe(1);
+  });
+
+  it('is noticed when a part of it went back, though others raise the numbers too', async () => {
+    const other = new RollbackDetector(
+      redis,
+      () => undefined,
+      () => undefined,
+    );
+    for (let n = 0; n < 10; n++) await Promise.all([canary.look(), other.look()]);
+    expect(lost).toBe(0);
+    await redis.set(formatKey({ kind: 'canary', shard: 3 }), 12);
+    await canary.look();
+    expect(lost).toBe(1);
+  });
+});

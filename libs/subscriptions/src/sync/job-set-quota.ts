@@ -1,0 +1,27 @@
+/** Where a job set stands. */
+export interface JobSetPosition {
+  /** The last message read. */
+  readonly cursor: string;
+  /** Jobs that have not ended. */
+  readonly unfinished: number;
+}
+
+/** What comes after a read: a watch, another read after so many milliseconds, or nothing, since nobody asks any more. */
+export type NextStep = 'watch' | 'done' | { readonly readInMs: number };
+
+/** Why Armada is read: a poll waits for it, to begin or go on with following, or to look whether a watch brings all. */
+export type ReadReason = 'asked' | 'catch-up' | 'check';
+
+/** What may be asked of Armada for one job set, so that all of them together are not too much. */
+export interface JobSetQuota {
+  /** Whether it has a watch of the budget now. */
+  readonly isWatched: boolean;
+  /** Resolves when a read may begin; at once if `signal` ends the wish for it. */
+  readMayBegin(why: ReadReason, signal: AbortSignal): Promise<void>;
+  /** The job set is level with Armada; `standing` tells where it stands, now and later. */
+  next(standing: () => JobSetPosition): Promise<NextStep>;
+  /** The watch that it has, if any, is closed, and goes back to the budget. */
+  giveUpWatch(why: string): void;
+  /** Milliseconds until a read that is to be made after so many, or later if more are due than may be made. */
+  readAfter(ms: number): number;
+}

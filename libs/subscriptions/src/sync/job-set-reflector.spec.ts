@@ -1,0 +1,428 @@
+import { MemoryJobStore, type Batch, type JobSink } from '@ajs/job-store';
+import { eventually } from '@ajs/testing';
+import type { StreamEnd } from './event-source.js';
+import { REFLECTOR_TIMING, JobSetReflector, type ReflectorTiming } from './job-set-reflector.js';
+import { LeaseLostError } from './lease.js';
+import { ScriptedLease } from '../testing/scripted-lease.js';
+import { ScriptedQuota } from '../testing/scripted-quota.js';
+import { scriptedReconciler } from '../testing/scripted-ends.js';
+import { ScriptedSource, aMessage, running, type OpenedStream } from '../testing/scripted-source.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const END: StreamEnd = { kind: 'end', reason: '' };
+const HOURS = 3_600_000;
+const SOON: Partial<ReflectorTiming> = { firstRetryMs: 1, maxRetryMs: 5, maxDeniedRetryMs: 5 };
+const ignore = (): void => undefined;
+const running_: JobSetReflector[] = [];
+afterEach(() => running_.splice(0).forEach((follower) => follower.stop()));
+
+function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
+  const { reconciler, armada } = scriptedReconciler();
+  const store = new MemoryJobStore();
+  const source = new ScriptedSource();
+  const lease = new ScriptedLease();
+  const plan = new ScriptedQuota();
+  const ends: [kind: string, inARow: number][] = [];
+  const stale: unknown[] = [];
+  const follower = new JobSetReflector({
+    key: KEY,
+    sink: sink ?? store,
+    source,
+    lease,
+    observer: {
+      watchStarted: ignore,
+      watchEnded: ignore,
+      streamEnded: (_, { kind }, __, inARow) => ends.push([kind, inARow]),
+      applied: ignore,
+      staleWriter: (key) => stale.push(key),
+      reloading: ignore,
+      writeFailed: ignore,
+    },
+    reconciler,
+    quota: plan,
+    timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOURS, ...timing },
+  });
+  running_.push(follower);
+  const done = follower.run();
+  done.catch(ignore);
+  const stream = (n: number): Promise<OpenedStream> => eventually(`stream ${n}`, () => source.opened[n]);
+  const view = () => store.read(KEY, ['job']);
+  const inState = (state: string) =>
+    eventually(`the subscription is ${state}`, async () => {
+      const { subscription } = await view();
+      return subscription?.state === state ? subscription : undefined;
+    });
+  /** Lets the catch-up find these messages and end; gives the watch that follows. */
+  const catchUp = async (...messages: ReturnType<typeof running>[]): Promise<OpenedStream> => {
+    const read = await stream(source.opened.length === 0 ? 0 : source.opened.length - 1);
+    for (const message of messages) read.listener.message(message);
+    source.end(read, END);
+    return eventually('the watch', () => source.live.find(({ request }) => request.watch));
+  };
+  return { store, source, plan, lease, armada, ends, stale, follower, done, stream, view, inState, catchUp };
+}
+
+/** The store, with a look at every batch before it is written. */
+function watched(store: MemoryJobStore, before: (batch: Batch) => Promise<unknown>): JobSink {
+  return {
+    open: async (key) => {
+      const writer = await store.open(key);
+      const write = writer.write.bind(writer);
+      return Object.assign(writer, { write: (batch: Batch) => before(batch).then(() => write(batch)) });
+    },
+  };
+}
+
+describe('a follower', () => {
+  it('reads what exists, then watches from there, and is live', async () => {
+    const { stream, catchUp, inState, view } = follow();
+    expect((await stream(0)).request).toEqual({ key: KEY, from: '', watch: false });
+    const watch = await catchUp(running(1), aMessage(2));
+    expect(watch.request).toEqual({ key: KEY, from: '2:0:0:1', watch: true });
+    expect((await inState('live')).syncedAt).toEqual(expect.any(Number));
+    watch.listener.message(aMessage(3, { kind: 'succeeded', jobId: 'job', at: 3, placement: {} }));
+    await eventually(
+      'the event is folded',
+      async () => (await view()).jobs.get('job')?.state === 'SUCCEEDED',
+    );
+  });
+
+  it('says that it catches up as soon as there is something to read', async () => {
+    const { stream, inState } = follow();
+    (await stream(0)).listener.message(running(1));
+    await inState('catching-up');
+  });
+
+  it('whose job set was written by another opens nothing until it has opened the job set again', async () => {
+    const store = new MemoryJobStore();
+    let refusals = 20;
+    let opened = 0;
+    const sink: JobSink = {
+      // As while Redis fails over: the job set can be opened again only after a while.
+      open: (key) =>
+        opened++ === 0 || refusals-- === 0 ? store.open(key) : Promise.reject(new Error('Redis is away')),
+    };
+    const { source, follower, stale, catchUp } = follow(SOON, sink);
+    await catchUp(running(1));
+    await (
+      await store.open(KEY)
+    ).write({
+      cursor: '2:0:0:1',
+      records: new Map(),
+      subscription: { state: 'live', reason: '' },
+    });
+    follower.heartbeat();
+    await eventually('it is open again', () => refusals < 0 && source.live.length > 0);
+    expect(stale).toHaveLength(1);
+    expect(source.live.map(({ request }) => request)).toEqual([{ key: KEY, from: '2:0:0:1', watch: false }]);
+    expect(source.opened).toHaveLength(3);
+  });
+
+  it('resumes from the cursor that Redis holds', async () => {
+    const store = new MemoryJobStore();
+    const writer = await store.open(KEY);
+    await writer.write({
+      cursor: '7:0:0:1',
+      records: new Map(),
+      subscription: { state: 'live', reason: '' },
+    });
+    const { stream } = follow({}, store);
+    expect((await stream(0)).request.from).toBe('7:0:0:1');
+  });
+
+  it('follows again from what it took when a stream ends, backing off', async () => {
+    const { source, catchUp, inState, stream, ends } = follow(SOON);
+    const watch = await catchUp(running(1));
+    watch.listener.message(running(2));
+    source.end(watch, { kind: 'retry', reason: 'UNAVAILABLE: bye' });
+    expect((await inState('connecting')).reason).toBe('UNAVAILABLE: bye');
+    const read = await stream(2);
+    expect(read.request).toMatchObject({ from: '2:0:0:1', watch: false });
+    source.end(read, { kind: 'retry', reason: 'UNAVAILABLE: still' });
+    source.end(await stream(3), END);
+    await inState('live');
+    expect(ends).toEqual([
+      ['retry', 1],
+      ['retry', 2],
+    ]);
+  });
+
+  it('says that we may not watch the queue, gives its watch to others, and tells when it tries again', async () => {
+    const { source, plan, stream, inState, done } = follow(SOON);
+    source.end(await stream(0), { kind: 'denied', reason: 'PERMISSION_DENIED: no' });
+    const told = await inState('denied');
+    expect(told.reason).toBe('PERMISSION_DENIED: no');
+    expect(told.nextReadAt).toEqual(expect.any(Number));
+    expect(await done).toEqual({ readInMs: expect.any(Number) as number });
+    expect(plan.isWatched).toBe(false);
+  });
+
+  it('believes that a queue is gone only after a while: servers learn of new ones late', async () => {
+    const { source, stream, inState, view, done } = follow({ ...SOON, goneAfterMs: 60 });
+    source.end(await stream(0), { kind: 'gone', reason: 'NOT_FOUND: no queue' });
+    const told = await eventually('the reason', async () => {
+      const { subscription } = await view();
+      return subscription?.reason === '' ? undefined : subscription;
+    });
+    expect(told).toEqual({ state: 'connecting', reason: 'NOT_FOUND: no queue' });
+    let isOver = false;
+    void done.then(() => (isOver = true));
+    for (let n = 1; !isOver; n++) {
+      const read = await eventually('another read, or the end', () => isOver || source.opened[n]);
+      if (read !== true) source.end(read, { kind: 'gone', reason: 'NOT_FOUND: no queue' });
+    }
+    // Then it has no jobs, as of a read that said so.
+    expect((await inState('gone')).syncedAt).toEqual(expect.any(Number));
+  });
+
+  it('reads beside the watch when somebody asks, and proves the job set level as of then', async () => {
+    const { source, follower, catchUp, inState, view } = follow({ readRequestSpacingMs: 0 });
+    await catchUp(running(1));
+    const before = (await inState('live')).syncedAt ?? 0;
+    const askedAt = performance.now();
+    follower.requestRead();
+    const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
+    expect(read.request.from).toBe('1:0:0:1');
+    source.end(read, END);
+    await eventually('it is level', async () => ((await view()).subscription?.syncedAt ?? 0) >= askedAt);
+    expect(before).toBeLessThan(askedAt);
+    expect(source.live).toHaveLength(1);
+  });
+
+  it('begins such reads no more often than its spacing allows', async () => {
+    const { source, follower, catchUp, inState } = follow({ readRequestSpacingMs: HOURS });
+    await catchUp();
+    await inState('live');
+    for (let i = 0; i < 10; i++) follower.requestRead();
+    expect(source.opened).toHaveLength(2);
+  });
+
+  it('checks a silent watch by a read, takes what the watch lacks, and opens it anew', async () => {
+    const { source, catchUp, view, stream } = follow({
+      ...SOON,
+      checkSilentWatchAfterMs: 0,
+      reopenLaggingWatchAfterMs: 0,
+    });
+    const watch = await catchUp();
+    const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
+    read.listener.message(running(5));
+    source.end(read, END);
+    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
+    await eventually('the watch is given up', () => watch.ended);
+    expect(await eventually('another', () => source.live[0])).toMatchObject({ request: { from: '5:0:0:1' } });
+    expect((await stream(0)).ended).toBe(true);
+  });
+
+  it.each(['denied', 'gone'] as const)(
+    'gives a watch up that goes on though the queue is %s',
+    async (kind) => {
+      const { source, catchUp, inState } = follow({
+        ...SOON,
+        goneAfterMs: 0,
+        checkWatchEveryMs: 0,
+      });
+      const watch = await catchUp();
+      await inState('live');
+      // It never falls silent: only the time since the last read counts.
+      const more = setInterval(() => watch.listener.message(running(Date.now())), 20);
+      try {
+        const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
+        source.end(read, { kind, reason: 'no' });
+        expect((await inState(kind)).reason).toBe('no');
+        expect(watch.ended).toBe(true);
+        expect(source.live.filter(({ request }) => request.watch)).toEqual([]);
+      } finally {
+        clearInterval(more);
+      }
+    },
+  );
+
+  it('opens the job set again when somebody else wrote it, and goes on from what is there', async () => {
+    const { store, source, catchUp, stale, inState } = follow(SOON);
+    const watch = await catchUp(running(1));
+    await inState('live');
+    const other = await store.open(KEY);
+    await other.write({ cursor: '9:0:0:1', records: new Map(), subscription: { state: 'live', reason: '' } });
+    watch.listener.message(running(2));
+    await eventually('it noticed', () => stale.length === 1);
+    const read = await eventually('it reads again', () =>
+      source.live.find(({ request }) => request.from === '9:0:0:1'),
+    );
+    expect(read.request.watch).toBe(false);
+  });
+
+  it('keeps its streams open while something is learned', async () => {
+    const { store, source, catchUp, stale, inState, view } = follow({ heartbeatEveryMs: 0 });
+    const watch = await catchUp(running(1));
+    await inState('live');
+    await store.addProvisionalJobs(KEY, [{ jobId: 'learned', state: 'QUEUED', changedAt: 1 }]);
+    watch.listener.message(aMessage(2, { kind: 'succeeded', jobId: 'job', at: 2, placement: {} }));
+    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'SUCCEEDED');
+    expect(source.live).toEqual([watch]);
+    expect(source.opened).toHaveLength(2);
+    expect(stale).toEqual([]);
+  });
+
+  it('gives jobs whose end the stream does not show the end that Armada tells', async () => {
+    const { store, armada, catchUp, inState, source, view, stream } = follow();
+    // Long ago, by the clock that events have.
+    (await stream(0)).listener.message(running(1));
+    armada.ends.set('job', { state: 'FAILED', at: 5, failure: { reason: 'exit 7' } });
+    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
+    expect(armada.asked).toEqual([]);
+    await catchUp();
+    await inState('live');
+    await eventually('it has ended', async () => (await view()).jobs.get('job')?.state === 'FAILED');
+    expect((await store.readDetails(KEY, ['job'])).jobs.get('job')?.record).toMatchObject({
+      failure: { reason: 'exit 7' },
+      lastEvent: { ms: 1 },
+    });
+    expect(source.opened).toHaveLength(2);
+  });
+
+  it('without a watch reads once, and tells when it reads again', async () => {
+    const { plan, source, stream, done, view } = follow();
+    plan.isWatched = false;
+    plan.comes = { readInMs: 30_000 };
+    const read = await stream(0);
+    read.listener.message(running(1));
+    const endedAt = performance.now();
+    source.end(read, END);
+    expect(await done).toEqual({ readInMs: expect.closeTo(30_000, -3) as number });
+    const { subscription, jobs } = await view();
+    expect(jobs.get('job')?.state).toBe('RUNNING');
+    expect(subscription?.state).toBe('live');
+    expect(subscription?.syncedAt).toBeLessThanOrEqual(endedAt);
+    expect(subscription?.nextReadAt).toBeGreaterThanOrEqual(endedAt + 30_000);
+    expect(source.opened).toHaveLength(1);
+  });
+
+  it('without a watch lets a poll that asked since its read began not wait for the next', async () => {
+    const { plan, source, stream, done, follower } = follow({ readRequestSpacingMs: 0 });
+    plan.isWatched = false;
+    plan.comes = { readInMs: 30_000 };
+    const read = await stream(0);
+    follower.requestRead();
+    source.end(read, END);
+    expect(await done).toEqual({ readInMs: 0 });
+  });
+
+  it('without a watch is level, reads for a poll and stops while a reconciling round takes long', async () => {
+    const { plan, source, stream, armada, done, follower, inState } = follow({ readRequestSpacingMs: 0 });
+    plan.isWatched = false;
+    plan.comes = { readInMs: 30_000 };
+    armada.before = () => new Promise(ignore);
+    const read = await stream(0);
+    read.listener.message(running(1));
+    source.end(read, END);
+    await eventually('the round', () => armada.asked.length === 1);
+    const told = await inState('live');
+    expect([told.syncedAt, told.nextReadAt]).toEqual([expect.any(Number), expect.any(Number)]);
+    follower.requestRead();
+    source.end(await stream(1), END);
+    follower.stop();
+    expect(await done).toBe('stopped');
+    expect(armada.asked).toHaveLength(1);
+  });
+
+  it('tells of no watch once nobody asks any more', async () => {
+    const { plan, source, stream, done, view } = follow();
+    plan.comes = 'done';
+    source.end(await stream(0), END);
+    expect(await done).toBe('done');
+    expect((await view()).subscription).toMatchObject({
+      state: 'live',
+      nextReadAt: expect.any(Number) as number,
+    });
+  });
+
+  it('without a watch leaves after a read that failed, and is tried again in another turn', async () => {
+    const { plan, source, stream, done, view, ends } = follow(SOON);
+    plan.isWatched = false;
+    source.end(await stream(0), { kind: 'retry', reason: 'UNAVAILABLE: bye' });
+    expect(await done).toEqual({ readInMs: expect.any(Number) as number });
+    expect((await view()).subscription).toMatchObject({ state: 'connecting', reason: 'UNAVAILABLE: bye' });
+    expect(ends).toEqual([['retry', 1]]);
+  });
+
+  it('ends where nobody asks any more', async () => {
+    const { plan, source, stream, done } = follow();
+    plan.isWatched = false;
+    plan.comes = 'done';
+    source.end(await stream(0), END);
+    expect(await done).toBe('done');
+  });
+
+  it('that has to close its watch reads once more, from where it was, and then on a schedule', async () => {
+    const { plan, source, follower, catchUp, done, stream } = follow();
+    const watch = await catchUp(running(1));
+    watch.listener.message(running(2));
+    plan.comes = { readInMs: 30_000 };
+    plan.isWatched = false;
+    follower.closeWatch();
+    expect(watch.ended).toBe(true);
+    const read = await stream(2);
+    expect(read.request).toMatchObject({ from: '2:0:0:1', watch: false });
+    source.end(read, END);
+    expect(await done).toEqual({ readInMs: expect.closeTo(30_000, -3) as number });
+  });
+
+  it('opens no watch that was taken back before it was open', async () => {
+    const { plan, source, stream, follower, done } = follow();
+    plan.isWatched = false;
+    source.end(await stream(0), END);
+    source.end(await stream(1), END);
+    await stream(2);
+    expect(source.opened.every(({ request }) => !request.watch)).toBe(true);
+    follower.stop();
+    expect(await done).toBe('stopped');
+  });
+
+  it('writes signs of life while nothing comes', async () => {
+    const store = new MemoryJobStore();
+    const written: Batch[] = [];
+    const { stream, source } = follow(
+      { heartbeatEveryMs: 0 },
+      watched(store, (batch) => Promise.resolve(written.push(batch))),
+    );
+    source.end(await stream(0), END);
+    await eventually('three of them', () => written.length > 4);
+    expect(written.every(({ records, cursor }) => records.size === 0 && cursor === '')).toBe(true);
+  });
+
+  it('ends without a trace of what it may no longer write when the lease is lost', async () => {
+    const { lease, catchUp, done, view, inState, source } = follow(SOON);
+    const watch = await catchUp();
+    await inState('live');
+    lease.held = false;
+    watch.listener.message(running(1));
+    await expect(done).rejects.toThrow(LeaseLostError);
+    expect((await view()).jobs.size).toBe(0);
+    expect(source.live).toEqual([]);
+  });
+
+  it('stopped, has written what it took, and leaves no stream open', async () => {
+    const { catchUp, follower, done, view, source } = follow();
+    const watch = await catchUp();
+    watch.listener.message(running(1));
+    follower.stop();
+    await done;
+    expect((await view()).jobs.get('job')?.state).toBe('RUNNING');
+    expect(source.live).toEqual([]);
+  });
+
+  it('lets the streams wait while Redis is slow', async () => {
+    const store = new MemoryJobStore();
+    let open: () => void = ignore;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const { stream } = follow(
+      {},
+      watched(store, () => opened),
+    );
+    const read = await stream(0);
+    for (let ms = 1; ms <= 2_000; ms++) read.listener.message(running(ms));
+    expect(read.paused).toBe(true);
+    open();
+    await eventually('it goes on', () => !read.paused);
+  });
+});

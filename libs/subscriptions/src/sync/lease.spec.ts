@@ -1,0 +1,31 @@
+import { LeaseLostError, AssignmentLease } from './lease.js';
+
+describe('the lease of a turn', () => {
+  it('that runs out is held again by another term', async () => {
+    const lease = new AssignmentLease();
+    lease.begin({ isHeld: () => false });
+    const held = lease.whenHeld();
+    expect(lease.isHeld()).toBe(false);
+    lease.begin({ isHeld: () => true });
+    await held;
+    expect(lease.isHeld()).toBe(true);
+  });
+
+  it('that runs out is held again when its renewal comes late', async () => {
+    const lease = new AssignmentLease();
+    const term = { held: false, isHeld: () => term.held };
+    lease.begin(term);
+    const held = lease.whenHeld();
+    term.held = true;
+    await held;
+  });
+
+  it('that is over never comes back', async () => {
+    const lease = new AssignmentLease();
+    const held = lease.whenHeld();
+    lease.end();
+    lease.begin({ isHeld: () => true });
+    await expect(held).rejects.toThrow(LeaseLostError);
+    expect(lease.isHeld()).toBe(false);
+  });
+});

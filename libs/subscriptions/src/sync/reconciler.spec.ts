@@ -1,0 +1,239 @@
+import type { JobRecord, JobSetKey, JobState } from '@ajs/job-state';
+import {
+  MemoryJobStore,
+  RedisJobLister,
+  RedisJobSink,
+  createRedisClient,
+  type JobLister,
+  type JobSink,
+} from '@ajs/job-store';
+import { RedisServer, eventually } from '@ajs/testing';
+import { BatchWriter } from './batch-writer.js';
+import { NoJobEndsError } from './job-ends.js';
+import type { Reconciler } from './reconciler.js';
+import { HOUR, scriptedReconciler } from '../testing/scripted-ends.js';
+import { ScriptedLease } from '../testing/scripted-lease.js';
+
+const ignore = (): void => undefined;
+const stops: (() => unknown)[] = [];
+afterAll(async () => {
+  for (const stop of stops.reverse()) await stop();
+});
+
+const STORES: readonly [string, () => Promise<JobSink & JobLister>][] = [
+  ['memory', () => Promise.resolve(new MemoryJobStore(() => Date.now()))],
+  [
+    'Redis',
+    async () => {
+      const server = await RedisServer.start();
+      const redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', ignore);
+      stops.push(
+        () => server.stop(),
+        () => redis.disconnect(),
+      );
+      const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore });
+      const lister = new RedisJobLister(redis);
+      return {
+        open: (key) => sink.open(key),
+        read: (key, jobIds) => lister.read(key, jobIds),
+        locate: (jobIds) => lister.locate(jobIds),
+      };
+    },
+  ],
+];
+
+let sets = 0;
+
+describe.each(STORES)('reconciling over %s', (_, begin) => {
+  let store: JobSink & JobLister;
+  let key: JobSetKey;
+  let now: number;
+  beforeAll(async () => {
+    store = await begin();
+  });
+  beforeEach(() => {
+    key = { queue: 'q', jobSetId: `s${++sets}` };
+    now = Date.now();
+  });
+
+  const clock = { now: () => now };
+  const stateOf = async (jobId: string) => (await store.read(key, [jobId])).jobs.get(jobId)?.state;
+
+  /** Jobs that changed last so many hours ago, by id, in a job set whose stream stands at `cursorAge`. */
+  async function jobs(
+    hours: Readonly<Record<string, number>>,
+    { state = 'RUNNING', cursorAge = 0 }: { state?: JobState; cursorAge?: number } = {},
+  ): Promise<void> {
+    const writer = await store.open(key);
+    const records = Object.entries(hours).map(([jobId, age]): [string, JobRecord] => {
+      const changedAt = now - age * HOUR;
+      return [jobId, { state, runNumber: 1, changedAt }];
+    });
+    await writer.write({
+      cursor: `${now - cursorAge * HOUR}:0:0:1`,
+      records: new Map(records),
+      subscription: { state: 'live', reason: '' },
+    });
+  }
+
+  /** Takes the job set up as a holder does. */
+  async function hold(reconciler: Reconciler) {
+    const writer = await store.open(key);
+    const intake = new BatchWriter({
+      writer,
+      lease: new ScriptedLease(),
+      observer: {
+        watchStarted: ignore,
+        watchEnded: ignore,
+        streamEnded: ignore,
+        applied: ignore,
+        reloading: ignore,
+        staleWriter: ignore,
+        writeFailed: ignore,
+      },
+      hold: ignore,
+      failed: ignore,
+    });
+    return { intake, rounds: reconciler.roundsOf(writer, intake) };
+  }
+
+  /** Waits until what this reconciler had to do before is done: one job set comes after the other. */
+  async function behind({ reconciler, rounds: ended }: ReturnType<typeof scriptedReconciler>): Promise<void> {
+    key = { queue: 'q', jobSetId: `s${++sets}` };
+    await jobs({ job: 7 });
+    (await hold(reconciler)).rounds.tick();
+    await eventually('its round ends', () => ended.some(([of]) => of === key));
+  }
+
+  it('gives those that have ended upstream their end, and leaves the others as they are', async () => {
+    await jobs({ ended: 7, 'still-running': 8, unknown: 9, young: 5 });
+    const { reconciler, armada, repaired, rounds: ended } = scriptedReconciler(clock);
+    armada.ends.set('ended', { state: 'FAILED', at: now - HOUR, failure: { reason: 'exit 7' } });
+    armada.ends.set('young', { state: 'FAILED' });
+    const { rounds } = await hold(reconciler);
+    rounds.tick();
+    await eventually('the round ends', () => ended.length > 0);
+    expect(armada.asked.map((ids) => [...ids].sort())).toEqual([['ended', 'still-running', 'unknown']]);
+    expect(ended).toEqual([[key, 1]]);
+    expect(repaired).toEqual(['ended']);
+    const { jobs: found } = await store.read(key, ['ended', 'still-running', 'unknown', 'young']);
+    expect(found.get('ended')).toMatchObject({ state: 'FAILED', failure: { reason: 'exit 7' } });
+    for (const jobId of ['still-running', 'unknown', 'young'])
+      expect(found.get(jobId)?.state).toBe('RUNNING');
+  });
+
+  it('asks about all that have not ended where the stream has a gap', async () => {
+    await jobs({ young: 1 }, { cursorAge: 15 * 24 });
+    const { reconciler, armada } = scriptedReconciler(clock);
+    armada.ends.set('young', { state: 'SUCCEEDED' });
+    (await hold(reconciler)).rounds.tick();
+    await eventually('it has ended', async () => (await stateOf('young')) === 'SUCCEEDED');
+  });
+
+  it('asks in questions of a bounded size', async () => {
+    await jobs(Object.fromEntries(Array.from({ length: 1_201 }, (_, i) => [`job-${i}`, 7])));
+    const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
+    for (let i = 0; i < 1_201; i++) armada.ends.set(`job-${i}`, { state: 'CANCELLED' });
+    (await hold(reconciler)).rounds.tick();
+    await eventually('the round ends', () => ended.length > 0);
+    expect(armada.asked.map((ids) => ids.length)).toEqual([500, 500, 201]);
+    expect(ended).toEqual([[key, 1_201]]);
+  });
+
+  it('is done once an hour, whoever holds the job set', async () => {
+    await jobs({ job: 7 });
+    const first = scriptedReconciler(clock);
+    const { rounds, intake } = await hold(first.reconciler);
+    for (let i = 0; i < 3; i++) rounds.tick();
+    await eventually('the round ends', () => first.rounds.length > 0);
+    rounds.tick();
+    await intake.close();
+    const other = scriptedReconciler(clock);
+    const { rounds: others } = await hold(other.reconciler);
+    others.tick();
+    const shared = key;
+    await behind(other);
+    expect(first.rounds).toHaveLength(1);
+    expect(other.rounds).toEqual([[key, 0]]);
+    now += HOUR + 60_000;
+    others.tick();
+    await eventually('another round ends', () => other.rounds.some(([of]) => of === shared));
+  });
+
+  it('is done for a job set without unfinished jobs never', async () => {
+    await jobs({ job: 7 }, { state: 'SUCCEEDED', cursorAge: 15 * 24 });
+    const scripted = scriptedReconciler(clock);
+    (await hold(scripted.reconciler)).rounds.tick();
+    await behind(scripted);
+    expect(scripted.rounds).toEqual([[key, 0]]);
+  });
+
+  it('is tried again some minutes after Armada did not answer', async () => {
+    await jobs({ job: 7 });
+    const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
+    armada.ends.set('job', { state: 'SUCCEEDED' });
+    armada.errors.push(new Error('UNAVAILABLE'));
+    const { rounds } = await hold(reconciler);
+    rounds.tick();
+    await eventually('the round fails', () => ended.length === 1);
+    rounds.tick();
+    now += 300_000;
+    rounds.tick();
+    await eventually('the next one ends', () => ended.length === 2);
+    expect(ended).toEqual([
+      [key, 0, 'UNAVAILABLE'],
+      [key, 1],
+    ]);
+  });
+
+  it('ends for good, with one word, where Armada has no such method', async () => {
+    await jobs({ job: 7 });
+    const { reconciler, armada, rounds: ended, switchedOff } = scriptedReconciler(clock);
+    armada.errors.push(new NoJobEndsError('UNIMPLEMENTED: unknown service api.Jobs'));
+    const { rounds } = await hold(reconciler);
+    rounds.tick();
+    await eventually('it is switched off', () => switchedOff.length > 0);
+    now += 2 * HOUR;
+    const { rounds: others } = await hold(reconciler);
+    for (const some of [rounds, others]) some.tick();
+    await behind(scriptedReconciler(clock));
+    expect(switchedOff).toEqual(['UNIMPLEMENTED: unknown service api.Jobs']);
+    expect([armada.asked.length, ended]).toEqual([1, []]);
+  });
+
+  it('goes through one job set after the other', async () => {
+    const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
+    let open: () => void = ignore;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    armada.before = () => opened;
+    for (let n = 0; n < 3; n++) {
+      key = { queue: 'q', jobSetId: `s${++sets}` };
+      await jobs({ job: 7 });
+      (await hold(reconciler)).rounds.tick();
+    }
+    await eventually('the first is asked about', () => armada.asked.length > 0);
+    expect(armada.asked).toHaveLength(1);
+    open();
+    await eventually('all are done', () => ended.length === 3);
+  });
+
+  it('asks nothing more, and changes nothing, once the job set is given up', async () => {
+    await jobs(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`job-${i}`, 7])));
+    const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
+    for (let i = 0; i < 600; i++) armada.ends.set(`job-${i}`, { state: 'CANCELLED' });
+    const { rounds } = await hold(reconciler);
+    armada.before = () => {
+      rounds.stop();
+      return Promise.resolve();
+    };
+    rounds.tick();
+    await eventually('it was asked', () => armada.asked.length > 0);
+    const next = scriptedReconciler(clock);
+    next.armada.before = () => Promise.reject(new Error('the next round'));
+    (await hold(next.reconciler)).rounds.tick();
+    await eventually('another holder begins', () => next.rounds.length > 0);
+    expect(armada.asked).toHaveLength(1);
+    expect(ended).toEqual([]);
+    expect(await stateOf('job-1')).toBe('RUNNING');
+  });
+});

@@ -1,0 +1,61 @@
+import { Backoff } from './backoff.js';
+import type { StreamEnd } from './event-source.js';
+
+/** All in milliseconds. */
+export interface FailureTiming {
+  /** A queue that Armada has not known for so long is gone. Armada's servers learn of a new queue up to 10 s late. */
+  readonly goneAfterMs: number;
+  readonly firstRetryMs: number;
+  readonly maxRetryMs: number;
+  /** For queues that we may not watch, or that are gone. */
+  readonly maxDeniedRetryMs: number;
+}
+
+/** What a stream's end that was not wanted means for its job set. */
+export interface FailureVerdict {
+  readonly state: 'connecting' | 'denied' | 'gone';
+  /** Milliseconds until it is worth another try. */
+  readonly retryInMs: number;
+  /** Streams that ended so since the last catch-up. */
+  readonly inARow: number;
+}
+
+/** How the streams of one job set have failed lately, over its turns: what the next failure means, and how long to wait. */
+export class StreamFailures {
+  private readonly retry: Backoff;
+  private readonly refusedRetry: Backoff;
+  private goneSince: number | undefined;
+  private endsInARow = 0;
+
+  constructor(private readonly timing: FailureTiming) {
+    this.retry = new Backoff(timing.firstRetryMs, timing.maxRetryMs);
+    this.refusedRetry = new Backoff(timing.firstRetryMs, timing.maxDeniedRetryMs);
+  }
+
+  /** Whether nothing of it needs to be remembered. */
+  get isOver(): boolean {
+    return this.endsInARow === 0;
+  }
+
+  /** A read came to its end. */
+  synced(): void {
+    this.goneSince = undefined;
+    this.endsInARow = 0;
+    this.refusedRetry.reset();
+  }
+
+  /** A watch stayed open for so long. */
+  watchedFor(ms: number): void {
+    if (ms > this.timing.maxRetryMs) this.retry.reset();
+  }
+
+  /** @param now By the monotonic clock. */
+  classify({ kind }: StreamEnd, now: number): FailureVerdict {
+    if (kind !== 'gone' && kind !== 'denied') this.goneSince = undefined;
+    if (kind === 'gone') this.goneSince ??= now;
+    const isGone = this.goneSince !== undefined && now - this.goneSince >= this.timing.goneAfterMs;
+    const state = kind === 'denied' ? 'denied' : kind === 'gone' && isGone ? 'gone' : 'connecting';
+    const wait = state === 'connecting' ? this.retry : this.refusedRetry;
+    return { state, retryInMs: wait.next(), inARow: ++this.endsInARow };
+  }
+}

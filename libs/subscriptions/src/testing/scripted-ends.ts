@@ -1,0 +1,45 @@
+import type { JobEnd, JobSetKey } from '@ajs/job-state';
+import type { JobEnds } from '../sync/job-ends.js';
+import { Reconciler, type ReconcilerOptions } from '../sync/reconciler.js';
+
+/** For specs: an Armada whose `api.Jobs` says what a test says. */
+export class ScriptedEnds implements JobEnds {
+  readonly ends = new Map<string, JobEnd>();
+  /** The ids of each question. */
+  readonly asked: (readonly string[])[] = [];
+  /** What the next questions reject with, the first first. */
+  readonly errors: Error[] = [];
+  before: () => Promise<void> = () => Promise.resolve();
+
+  async endsOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
+    this.asked.push(jobIds);
+    await this.before();
+    const error = this.errors.shift();
+    if (error !== undefined) throw error;
+    return new Map(Array.from(this.ends).filter(([jobId]) => jobIds.includes(jobId)));
+  }
+}
+
+export const HOUR = 3_600_000;
+
+/** For specs: a reconciler over such an Armada, and what its observer heard. */
+export function scriptedReconciler(more: Partial<ReconcilerOptions> = {}) {
+  const armada = new ScriptedEnds();
+  const repaired: string[] = [];
+  const rounds: (readonly [key: JobSetKey, repaired: number, error?: string])[] = [];
+  const switchedOff: string[] = [];
+  const reconciler = new Reconciler({
+    armada,
+    observer: {
+      repaired: (_, jobIds) => repaired.push(...jobIds),
+      roundEnded: (key, repaired, error) =>
+        rounds.push(error === undefined ? [key, repaired] : [key, repaired, error.message]),
+      switchedOff: (reason) => switchedOff.push(reason),
+    },
+    unfinishedAfterMs: 6 * HOUR,
+    eventRetentionMs: 14 * 24 * HOUR,
+    now: () => Date.now(),
+    ...more,
+  });
+  return { reconciler, armada, repaired, rounds, switchedOff };
+}

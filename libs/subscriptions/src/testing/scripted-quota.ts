@@ -1,0 +1,23 @@
+import type { JobSetQuota, NextStep } from '../sync/job-set-quota.js';
+
+/** For specs: reads begin at once, and what comes after one is what a test says; a watch unless it does. */
+export class ScriptedQuota implements JobSetQuota {
+  isWatched = true;
+  comes: NextStep = 'watch';
+
+  readMayBegin(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  next(): Promise<NextStep> {
+    return Promise.resolve(this.comes);
+  }
+
+  giveUpWatch(): void {
+    this.isWatched = false;
+  }
+
+  readAfter(ms: number): number {
+    return ms;
+  }
+}

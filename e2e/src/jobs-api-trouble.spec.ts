@@ -52,7 +52,7 @@ it('a call is held while Redis is away, and answered when it is back', async () 
 });
 
 it('where Redis stays away Armada is asked, and without Armada the call is UNAVAILABLE', async () => {
-  const impatient = await stack.query({ REDIS_AWAY_HOLD: '0ms' });
+  const impatient = await stack.query({ REDIS_RETRY_TIMEOUT: '0ms' });
   await redis.kill();
   // Armada's own api.Jobs knows of no such job: its word counts, whatever the cache held.
   expect(await stateOf(JOB.jobId, impatient.client)).toBe(JobState.UNKNOWN);

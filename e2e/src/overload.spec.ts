@@ -14,7 +14,7 @@ describe('a query with more calls than it can work on', () => {
 
   beforeEach(async () => {
     stack = await Stack.start({
-      MAX_CALLS_AT_ONCE: '20',
+      MAX_CONCURRENT_CALLS: '20',
       MAX_WAITING_CALLS: '30',
       // What waits does so for longer than any of the tests.
       FIRST_POLL_WAIT: '120s',
@@ -45,7 +45,7 @@ describe('a query with more calls than it can work on', () => {
     );
     const shed = burst.filter(({ state }) => state === 'CONNECTION_ERR');
     expect(shed.length).toBeGreaterThan(0);
-    expect(shed.every(({ error }) => error.includes('MAX_CALLS_AT_ONCE'))).toBe(true);
+    expect(shed.every(({ error }) => error.includes('MAX_CONCURRENT_CALLS'))).toBe(true);
     expect(burst.length - shed.length).toBe(burst.filter(({ state }) => state === 'SUBMITTED').length);
     expect(burst.length - shed.length).toBeGreaterThan(0);
 

@@ -113,7 +113,7 @@ it('a secret that a running service was given is in no log, answer, metric, repo
       AUTH_MODE: 'delegated',
       AUTH_CACHE_SECRET: SECRETS.cache,
       AUTH_REFUSAL_TTL: '100ms',
-      REDIS_AWAY_HOLD: '100ms',
+      REDIS_RETRY_TIMEOUT: '100ms',
       FIRST_POLL_WAIT: '500ms',
       PASS_THROUGH: 'on',
       QUERY_TLS_CERT_FILE: served.certFile,

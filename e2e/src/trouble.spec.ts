@@ -167,7 +167,7 @@ describe('interest', () => {
       FOLLOW_AFTER_POLL: '5s',
       FOLLOW_UNFINISHED_AFTER_POLL: '5s',
       DELETE_AFTER_POLL: '10s',
-      SLICE_LENGTH: '1s',
+      REBALANCE_INTERVAL: '1s',
     };
     const isTold = ({ client }: typeof query) =>
       eventually(

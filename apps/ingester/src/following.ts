@@ -87,8 +87,8 @@ export class Following {
       watches,
       reads,
       schedule: new ReadSchedule({
-        shortestMs: settings.shortestReadIntervalMs,
-        longestMs: settings.longestReadIntervalMs,
+        shortestMs: settings.minReadIntervalMs,
+        longestMs: settings.maxReadIntervalMs,
         perSecond: readsPerSecond,
       }),
       reading: () => metrics.upstreamReads.inc(),
@@ -122,7 +122,7 @@ export class Following {
         now: () => Date.now(),
       }),
       timing: REFLECTOR_TIMING,
-      rebalanceIntervalMs: settings.sliceLengthMs,
+      rebalanceIntervalMs: settings.rebalanceIntervalMs,
       onError,
     });
     this.canary = new RollbackDetector(

@@ -13,7 +13,7 @@ await bootstrap('ingester', ({ settings, log, metrics }) => {
   const armada = createArmadaClient({
     transport,
     identity,
-    largestMessageBytes: settings.largestMessageBytes,
+    largestMessageBytes: settings.maxMessageBytes,
     callsPerSecond: settings.upstreamCallsPerSecond,
     counter: {
       unknownKind: () => metrics.skippedMessages.inc({ kind: 'unknown' }),

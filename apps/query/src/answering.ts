@@ -98,7 +98,7 @@ export class Answering {
       warn: (text) => log.warn(text),
     });
     const admission = new Admission(
-      { working: settings.maxCallsAtOnce, waiting: settings.maxWaitingCalls },
+      { working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls },
       () => metrics.shedCalls.inc(),
     );
     const needWatch = settings.jobsApiPermission === 'watch';
@@ -114,7 +114,7 @@ export class Answering {
       interest: new InterestStore(this.reader),
       life: new RedisJobSetLife(this.reader, ttlSeconds),
       workQueue: this.workQueue,
-      mostDemanded: settings.maxDemandedJobSets,
+      mostDemanded: settings.maxJobSets,
       mostNewPerCaller: settings.maxNewJobSetsPerCaller,
       refused: () => metrics.refusedJobSets.inc(),
       onError,
@@ -144,9 +144,9 @@ export class Answering {
       endedJobs: new BoundedCache(settings.terminalCacheJobs),
       redisFailed: onError,
       maxJobIds: settings.maxJobIds,
-      redisHoldMs: settings.redisAwayHoldMs,
+      redisHoldMs: settings.redisRetryTimeoutMs,
       pause,
-      provisionalGraceMs: settings.learnedJobGraceMs,
+      provisionalGraceMs: settings.provisionalJobGraceMs,
     });
     const learn = recordSubmits({
       learner,
@@ -243,8 +243,8 @@ function passThroughOf(
   return new PassThrough({
     transport,
     services: settings.forwardedServices,
-    largestRequestBytes: settings.largestForwardedRequestBytes,
-    largestAnswerBytes: settings.largestMessageBytes,
+    largestRequestBytes: settings.maxForwardedRequestBytes,
+    largestAnswerBytes: settings.maxMessageBytes,
     mostWatches: settings.maxForwardedWatches,
     mostCalls: settings.maxForwardedCalls,
     watchRights,

@@ -11,7 +11,7 @@ await bootstrap('query', ({ settings, log, metrics }) => {
   const armada = createArmadaClient({
     transport,
     identity,
-    largestMessageBytes: settings.largestMessageBytes,
+    largestMessageBytes: settings.maxMessageBytes,
     callsPerSecond: settings.upstreamCallsPerSecond,
     // The query opens no event streams.
     counter: { unknownKind: () => undefined, malformed: () => undefined },

@@ -10,7 +10,7 @@ import { TcpGate } from './tcp-gate.js';
 const SAMPLE_EVERY_MS = 500;
 const COUNT_WATCHES_EVERY_MS = 50;
 /** What a read that is on a schedule waits for, so that there are many in a short run. */
-const SHORT_READ_INTERVALS = { SHORTEST_READ_INTERVAL: '500ms', LONGEST_READ_INTERVAL: '2s' };
+const SHORT_READ_INTERVALS = { MIN_READ_INTERVAL: '500ms', MAX_READ_INTERVAL: '2s' };
 /** A busy machine takes long to start a process, longer while Redis or Armada are away. */
 export const START_MS = 60_000;
 

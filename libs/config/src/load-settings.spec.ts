@@ -129,7 +129,7 @@ describe('settings', () => {
     ['FORWARDED_SERVICES', 'Submit'],
     ['FORWARDED_SERVICES', 'api.Submit,api.Jobs'],
     ['FORWARDED_SERVICES', '/api.Submit/'],
-    ['SLICE_LENGTH', '25d'],
+    ['REBALANCE_INTERVAL', '25d'],
     ['WATCH_BUDGET', '-1'],
     ['WATCH_BUDGET', '1e3'],
   ])('refuse %s=%s, and say the name, the value and what is allowed', (name, value) => {
@@ -191,7 +191,7 @@ describe('settings', () => {
   });
 
   it('are all in the help', () => {
-    for (const name of ['ARMADA_URL', 'QUERY_GRPC_ADDRESS', 'SLICE_LENGTH']) {
+    for (const name of ['ARMADA_URL', 'QUERY_GRPC_ADDRESS', 'REBALANCE_INTERVAL']) {
       expect(settingsHelp('query')).toContain(name);
     }
   });

@@ -130,10 +130,8 @@ function contradictions(settings: Settings): string[] {
       'FOLLOW_UNFINISHED_AFTER_POLL is shorter than FOLLOW_AFTER_POLL, but must be at least as long',
     );
   }
-  if (settings.longestReadIntervalMs < settings.shortestReadIntervalMs) {
-    problems.push(
-      'LONGEST_READ_INTERVAL is shorter than SHORTEST_READ_INTERVAL, but must be at least as long',
-    );
+  if (settings.maxReadIntervalMs < settings.minReadIntervalMs) {
+    problems.push('MAX_READ_INTERVAL is shorter than MIN_READ_INTERVAL, but must be at least as long');
   }
   if (deleteAfterPollMs < followUnfinishedAfterPollMs) {
     problems.push(

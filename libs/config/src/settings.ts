@@ -190,8 +190,8 @@ export const SETTINGS = {
     'watch or authenticated',
     oneOf('watch', 'authenticated'),
   ),
-  maxCallsAtOnce: count(
-    'MAX_CALLS_AT_ONCE',
+  maxConcurrentCalls: count(
+    'MAX_CONCURRENT_CALLS',
     '1000',
     'query: calls that one replica works on at once; more are answered at once that it is overloaded',
     1,
@@ -204,8 +204,8 @@ export const SETTINGS = {
     1,
     1_000_000,
   ),
-  maxDemandedJobSets: count(
-    'MAX_DEMANDED_JOB_SETS',
+  maxJobSets: count(
+    'MAX_JOB_SETS',
     '100000',
     'query: job sets, about, that may be asked about at the same time, over all replicas; another one is not followed',
     1,
@@ -238,14 +238,14 @@ export const SETTINGS = {
     1,
     10_000,
   ),
-  redisAwayHoldMs: duration(
-    'REDIS_AWAY_HOLD',
+  redisRetryTimeoutMs: duration(
+    'REDIS_RETRY_TIMEOUT',
     '10s',
     'query: how long a call of `api.Jobs` is held while Redis is away, before Armada is asked instead',
     0,
   ),
-  learnedJobGraceMs: duration(
-    'LEARNED_JOB_GRACE',
+  provisionalJobGraceMs: duration(
+    'PROVISIONAL_JOB_GRACE',
     '30s',
     'query: how long a job that was learned (from a submit, say) may wait for its stream to show it, before Armada’s `api.Jobs` decides',
   ),
@@ -274,8 +274,8 @@ export const SETTINGS = {
     '14d',
     'ingester: how long Armada keeps events; of a job set that resumes after a longer pause, all unfinished jobs are asked about',
   ),
-  sliceLengthMs: duration(
-    'SLICE_LENGTH',
+  rebalanceIntervalMs: duration(
+    'REBALANCE_INTERVAL',
     '10s',
     'ingester: how often a followed job set is looked at again: go on here, go elsewhere, or end',
     1_000,
@@ -295,22 +295,22 @@ export const SETTINGS = {
     1,
     10_000,
   ),
-  shortestReadIntervalMs: duration(
-    'SHORTEST_READ_INTERVAL',
+  minReadIntervalMs: duration(
+    'MIN_READ_INTERVAL',
     '2s',
     'ingester: a job set without a watch is read again after so long at the soonest, when it was polled or brought events a moment ago; a poll of a job that is not there does not wait for it',
     200,
     '1h',
   ),
-  longestReadIntervalMs: duration(
-    'LONGEST_READ_INTERVAL',
+  maxReadIntervalMs: duration(
+    'MAX_READ_INTERVAL',
     '60s',
     'ingester: and after so long at the latest, when it is quiet and `UPSTREAM_READS_PER_SECOND` allows',
     200,
     '1d',
   ),
-  largestMessageBytes: count(
-    'LARGEST_MESSAGE_BYTES',
+  maxMessageBytes: count(
+    'MAX_MESSAGE_BYTES',
     '16777216',
     'the largest message accepted from Armada',
     65_536,
@@ -349,10 +349,10 @@ export const SETTINGS = {
     1,
     100_000,
   ),
-  largestForwardedRequestBytes: count(
-    'LARGEST_FORWARDED_REQUEST_BYTES',
+  maxForwardedRequestBytes: count(
+    'MAX_FORWARDED_REQUEST_BYTES',
     '16777216',
-    'query: the largest message accepted from a caller of a forwarded method; for its answers `LARGEST_MESSAGE_BYTES` counts',
+    'query: the largest message accepted from a caller of a forwarded method; for its answers `MAX_MESSAGE_BYTES` counts',
     65_536,
     1_073_741_824,
   ),

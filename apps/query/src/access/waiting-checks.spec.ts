@@ -69,7 +69,7 @@ describe('while Armada does not say what some may watch', () => {
     await nextTurn();
     const kept = [byId(KNOWN, many), byId(KNOWN, many), byQueue(KNOWN)];
     await expect(byQueue(KNOWN)).rejects.toMatchObject({
-      details: expect.stringContaining('MAX_CALLS_AT_ONCE') as string,
+      details: expect.stringContaining('MAX_CONCURRENT_CALLS') as string,
     });
     answer('yes');
     expect(await waiting).toEqual(new Set(many));

@@ -25,7 +25,7 @@ describe('calls in hand', () => {
     const [first] = [work(), work()];
     await expect(work()).rejects.toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
-      details: expect.stringContaining('MAX_CALLS_AT_ONCE') as string,
+      details: expect.stringContaining('MAX_CONCURRENT_CALLS') as string,
     });
     expect([release.length, shed]).toEqual([2, 1]);
     release[0]?.();

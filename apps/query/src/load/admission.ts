@@ -33,7 +33,7 @@ export class Admission {
     if (performance.now() >= caller.deadline) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline was over before there was any work');
     }
-    if (this.working >= working) throw this.tooMany(`works on ${working} calls`, 'MAX_CALLS_AT_ONCE');
+    if (this.working >= working) throw this.tooMany(`works on ${working} calls`, 'MAX_CONCURRENT_CALLS');
     this.working++;
     try {
       return await work();

@@ -444,7 +444,7 @@ describe('interest', () => {
     expect(mayBring).toBeGreaterThan(50);
     expect(reasons[100]).toContain('MAX_NEW_JOB_SETS_PER_CALLER');
     const others = await poll(1_000, 1_100, 'other');
-    expect(others.filter((reason) => reason?.includes('MAX_DEMANDED_JOB_SETS'))).not.toHaveLength(0);
+    expect(others.filter((reason) => reason?.includes('MAX_JOB_SETS'))).not.toHaveLength(0);
     expect(others.filter((reason) => reason === undefined)).not.toHaveLength(0);
     let demanded = 0;
     for await (const page of demand.all()) demanded += page.length;

@@ -149,5 +149,4 @@ export class InterestRecorder {
 
 const tooManyNew = (most: number): string =>
   `you asked about more than ${most} new job sets in ten minutes (MAX_NEW_JOB_SETS_PER_CALLER)`;
-const tooManyDemanded = (most: number): string =>
-  `${most} job sets are asked about already (MAX_DEMANDED_JOB_SETS)`;
+const tooManyDemanded = (most: number): string => `${most} job sets are asked about already (MAX_JOB_SETS)`;

@@ -27,9 +27,9 @@ import { formatKey } from '@ajs/redis-keys';
 import { ReadRequestSender, InterestStore, InterestRecorder, WorkQueue } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
 import { Access } from './access/access.js';
-import { EVERY_RIGHT } from './access/job-rights.js';
+import { UNRESTRICTED } from './access/job-rights.js';
 import { ArmadaHealth } from './legacy-api/armada-health.js';
-import { nameOf, type Caller } from './caller.js';
+import { callerId, type Caller } from './caller.js';
 import { CoalescedLister } from './coalesced-lister.js';
 import { GrpcServer, type GrpcServices } from './grpc/grpc-server.js';
 import { HttpCalls } from './http-api/http-calls.js';
@@ -123,14 +123,14 @@ export class Answering {
     const asks = new ReadRequestSender(this.reader, this.workQueue);
     const lister = new CoalescedLister(new RedisJobLister(this.reader));
     const noteInterest = (key: JobSetKey, tag?: string, caller?: Caller): void =>
-      this.interest.note(key, tag, caller && (() => nameOf(caller, settings.authMode !== 'anonymous')));
+      this.interest.note(key, tag, caller && (() => callerId(caller, settings.authMode !== 'anonymous')));
     const pause = (ms: number): Promise<void> => admission.pause(ms);
     const query = new JobStatusQuery({
       lister,
       noteInterest,
       refusalOf: (tag) => this.interest.refusal(tag),
-      askForRead: (key) => void asks.send(key).catch(onError),
-      endedJobs: new BoundedCache(settings.terminalCacheJobs),
+      requestRead: (key) => void asks.send(key).catch(onError),
+      terminalJobs: new BoundedCache(settings.terminalCacheJobs),
       waitMs: settings.firstPollWaitMs,
       pause,
     });
@@ -141,7 +141,7 @@ export class Answering {
       provisionalJobs: learner,
       armada: armada.jobs,
       noteInterest,
-      endedJobs: new BoundedCache(settings.terminalCacheJobs),
+      terminalJobs: new BoundedCache(settings.terminalCacheJobs),
       redisFailed: onError,
       maxJobIds: settings.maxJobIds,
       redisHoldMs: settings.redisRetryTimeoutMs,
@@ -149,9 +149,9 @@ export class Answering {
       provisionalGraceMs: settings.provisionalJobGraceMs,
     });
     const learn = recordSubmits({
-      learner,
+      provisionalJobs: learner,
       // Armada let the caller submit them; nobody is told.
-      settle: (jobIds) => jobs.lookUps.resolve(jobIds, EVERY_RIGHT),
+      resolve: (jobIds) => jobs.resolver.resolve(jobIds, UNRESTRICTED),
       noteInterest,
       failed: (error) => {
         metrics.learnFailures.inc();

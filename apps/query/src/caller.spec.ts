@@ -1,4 +1,4 @@
-import { nameOf } from './caller.js';
+import { callerId } from './caller.js';
 
 describe('a caller', () => {
   const caller = {
@@ -10,7 +10,7 @@ describe('a caller', () => {
 
   it('is known by its credential, which its name does not tell, and else by where it comes from', () => {
     const names = [['Bearer a'], ['Bearer b'], []].map((authorization) =>
-      nameOf({ ...caller, authorization }, true),
+      callerId({ ...caller, authorization }, true),
     );
     expect(new Set(names).size).toBe(3);
     expect(names.join()).not.toContain('Bearer');
@@ -18,7 +18,7 @@ describe('a caller', () => {
   });
 
   const namesOf = (authorizations: string[], byCredential = true) =>
-    new Set(authorizations.map((value) => nameOf({ ...caller, authorization: [value] }, byCredential)));
+    new Set(authorizations.map((value) => callerId({ ...caller, authorization: [value] }, byCredential)));
   const kubernetes = (json: string): string => `KubernetesAuth ${Buffer.from(json).toString('base64url')}`;
 
   it.each([

@@ -21,7 +21,7 @@ export interface Caller {
  * @param byCredential whether it counts what they sent, once it was accepted: who spells it in another way is the same. Where nothing is
  *   checked anybody may send anything, and only the address tells.
  */
-export function nameOf({ authorization: [value], address }: Caller, byCredential: boolean): string {
+export function callerId({ authorization: [value], address }: Caller, byCredential: boolean): string {
   if (!byCredential || value === undefined) return address();
   return createHash('sha256')
     .update(whatCounts(String(value)))

@@ -10,7 +10,7 @@ import {
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
-import { EVERY_RIGHT, type JobRights } from './job-rights.js';
+import { UNRESTRICTED, type JobRights } from './job-rights.js';
 
 /** Credentials that were found well-formed and are recognised at once, as they came. */
 const RECOGNISED = 1_000;
@@ -59,10 +59,10 @@ export class Access {
   /** What the caller may be told of jobs that it asks for by id alone; it is authenticated already. */
   async toJobs(who: Who): Promise<JobRights> {
     const credential = await this.known(who);
-    if (!this.options.jobsNeedWatch) return EVERY_RIGHT;
+    if (!this.options.jobsNeedWatch) return UNRESTRICTED;
     return {
-      isLimited: true,
-      among: async (queues) => {
+      isRestricted: true,
+      allowedQueues: async (queues) => {
         const verdicts = await this.verdictsOn(credential, [...queues]);
         // It may be there a moment later: no answer that somebody may act on.
         if ([...verdicts.values()].includes('no-queue')) throw unknownQueue();
@@ -74,10 +74,10 @@ export class Access {
   /** Which queues the caller, who is authenticated already, may be told of; none that nobody knows. */
   async toQueueNames(who: Who): Promise<JobRights> {
     const credential = await this.known(who);
-    if (!this.options.queueNamesNeedWatch) return EVERY_RIGHT;
+    if (!this.options.queueNamesNeedWatch) return UNRESTRICTED;
     return {
-      isLimited: true,
-      among: async (queues) => allowedBy(await this.verdictsOn(credential, [...queues])),
+      isRestricted: true,
+      allowedQueues: async (queues) => allowedBy(await this.verdictsOn(credential, [...queues])),
     };
   }
 

@@ -4,15 +4,15 @@ import { RpcError } from '../rpc-error.js';
 /** What one caller, for one call, may be told of jobs that it asks for by id alone. */
 export interface JobRights {
   /** Whether it depends on a job's queue: if not, nobody has to find the queue out. */
-  readonly isLimited: boolean;
+  readonly isRestricted: boolean;
   /** Those of the queues that count as the caller's. Rejects with UNAVAILABLE where that cannot be said now of one of them. */
-  among(queues: Iterable<string>): Promise<ReadonlySet<string>>;
+  allowedQueues(queues: Iterable<string>): Promise<ReadonlySet<string>>;
 }
 
 /** Nothing is refused. */
-export const EVERY_RIGHT: JobRights = {
-  isLimited: false,
-  among: (queues) => Promise.resolve(new Set(queues)),
+export const UNRESTRICTED: JobRights = {
+  isRestricted: false,
+  allowedQueues: (queues) => Promise.resolve(new Set(queues)),
 };
 
 /**
@@ -24,13 +24,13 @@ export async function requireRights<Job>(
   jobs: ReadonlyMap<string, Job>,
   queueOf: (job: Job) => string,
 ): Promise<void> {
-  if (!rights.isLimited) return;
+  if (!rights.isRestricted) return;
   const examples = new Map<string, string>();
   for (const [jobId, job] of jobs) {
     const queue = queueOf(job);
     if (!examples.has(queue)) examples.set(queue, jobId);
   }
-  const allowed = await rights.among(examples.keys());
+  const allowed = await rights.allowedQueues(examples.keys());
   for (const [queue, jobId] of examples) {
     if (allowed.has(queue)) continue;
     throw new RpcError(

@@ -43,7 +43,7 @@ describe('while Armada does not say what some may watch', () => {
 
   const byQueue = (who: string) => admission.run(as(who), () => access.toQueue(as(who), 'q'));
   const byId = (who: string, queues = ['q']) =>
-    admission.run(as(who), async () => (await access.toJobs(as(who))).among(queues));
+    admission.run(as(who), async () => (await access.toJobs(as(who))).allowedQueues(queues));
 
   it('calls whose verdict is kept go on, however many wait for one', async () => {
     const waiting: Promise<unknown>[] = [];

@@ -158,7 +158,7 @@ describe('api.Jobs', () => {
       provisionalJobs: store,
       armada: upstream,
       noteInterest: (key) => interest.push(key),
-      endedJobs: new BoundedCache(10),
+      terminalJobs: new BoundedCache(10),
       redisFailed: () => undefined,
       maxJobIds: 3,
       redisHoldMs: 0,

@@ -6,20 +6,20 @@ import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { JobRights } from '../access/job-rights.js';
 import type { Caller } from '../caller.js';
-import { problemOfName } from '../name-check.js';
+import { nameProblem } from '../name-problem.js';
 import { RpcError } from '../rpc-error.js';
-import { requestedJobIds } from './requested-job-ids.js';
-import { EnrichmentRecorder } from './upstream/enrichment-recorder.js';
-import { JobDetailsQuery } from './methods/job-details.js';
-import { JobErrors } from './methods/job-errors.js';
-import { JobStates } from './methods/job-states.js';
+import { requestedIds } from './requested-ids.js';
+import { EnrichmentRecorder } from './cache/enrichment-recorder.js';
+import { JobDetailsQuery } from './methods/job-details-query.js';
+import { JobErrorsQuery } from './methods/job-errors-query.js';
+import { JobStatesQuery } from './methods/job-states-query.js';
 import type { JobsApi } from './jobs-api.js';
-import { JobsWithUri } from './methods/jobs-with-uri.js';
+import { JobsByUriQuery } from './methods/jobs-by-uri-query.js';
 import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
 import { UpstreamJobResolver } from './upstream/upstream-job-resolver.js';
 import { retryWhileRedisUnavailable } from './cache/retry-while-redis-unavailable.js';
-import { fromArmada } from './upstream/from-armada.js';
-import { TerminalStateRecorder } from './upstream/terminal-state-recorder.js';
+import { fromArmada } from './upstream/upstream-errors.js';
+import { TerminalStateRecorder } from './cache/terminal-state-recorder.js';
 
 export interface CachedJobsApiOptions {
   readonly access: Access;
@@ -28,7 +28,7 @@ export interface CachedJobsApiOptions {
   readonly armada: ArmadaJobs;
   /** Takes note of the poll of a job set, aside. */
   readonly noteInterest: (key: JobSetKey, tag?: string, caller?: Caller) => void;
-  readonly endedJobs: BoundedCache<string, CachedJob>;
+  readonly terminalJobs: BoundedCache<string, CachedJob>;
   readonly redisFailed: (error: Error) => void;
   /** The most ids in one call. */
   readonly maxJobIds: number;
@@ -42,11 +42,11 @@ export interface CachedJobsApiOptions {
 
 /** `api.Jobs` from the cache; Armada's own is asked for what only it can tell. */
 export class CachedJobsApi implements JobsApi {
-  readonly lookUps: UpstreamJobResolver;
-  private readonly states: JobStates;
-  private readonly errors: JobErrors;
+  readonly resolver: UpstreamJobResolver;
+  private readonly states: JobStatesQuery;
+  private readonly errors: JobErrorsQuery;
   private readonly details: JobDetailsQuery;
-  private readonly withUri: JobsWithUri;
+  private readonly withUri: JobsByUriQuery;
 
   constructor(private readonly options: CachedJobsApiOptions) {
     const {
@@ -54,29 +54,40 @@ export class CachedJobsApi implements JobsApi {
       provisionalJobs: learner,
       armada,
       noteInterest,
-      endedJobs,
+      terminalJobs: endedJobs,
       redisFailed,
       provisionalGraceMs: learnedGraceMs,
     } = options;
-    const known = new CachedJobs({ lister, noteInterest, endedJobs });
-    const lookUps = (this.lookUps = new UpstreamJobResolver({ armada, learner, noteInterest, redisFailed }));
+    const known = new CachedJobs({ lister, noteInterest, terminalJobs: endedJobs });
+    const lookUps = (this.resolver = new UpstreamJobResolver({
+      armada,
+      provisionalJobs: learner,
+      noteInterest,
+      redisFailed,
+    }));
     const facts = new EnrichmentRecorder(learner, redisFailed);
     const ends = new TerminalStateRecorder(learner, redisFailed);
-    this.states = new JobStates({ known, lookUps, armada, ends, provisionalGraceMs: learnedGraceMs });
-    this.errors = new JobErrors({ known, lookUps, armada, facts });
-    this.details = new JobDetailsQuery({
-      known,
-      lookUps,
+    this.states = new JobStatesQuery({
+      cachedJobs: known,
+      resolver: lookUps,
       armada,
-      facts,
-      ends,
+      terminalStates: ends,
       provisionalGraceMs: learnedGraceMs,
     });
-    this.withUri = new JobsWithUri({
-      lister,
-      known,
+    this.errors = new JobErrorsQuery({ cachedJobs: known, resolver: lookUps, armada, enrichment: facts });
+    this.details = new JobDetailsQuery({
+      cachedJobs: known,
+      resolver: lookUps,
       armada,
-      ends,
+      enrichment: facts,
+      terminalStates: ends,
+      provisionalGraceMs: learnedGraceMs,
+    });
+    this.withUri = new JobsByUriQuery({
+      lister,
+      cachedJobs: known,
+      armada,
+      terminalStates: ends,
       noteInterest,
       provisionalGraceMs: learnedGraceMs,
     });
@@ -87,7 +98,7 @@ export class CachedJobsApi implements JobsApi {
     const rights = await this.options.access.toJobs(caller);
     const states = await this.held(
       caller,
-      () => this.states.of(jobIds, rights),
+      () => this.states.run(jobIds, rights),
       () => this.allowed(jobIds, rights, (ids) => this.options.armada.status(ids)),
     );
     return { jobStates: Object.fromEntries(states) };
@@ -99,7 +110,7 @@ export class CachedJobsApi implements JobsApi {
       ['queue', queue],
       ['jobset', jobset],
     ] as const) {
-      const problem = problemOfName(value);
+      const problem = nameProblem(value);
       if (problem !== undefined) throw new RpcError(status.INVALID_ARGUMENT, `${field} ${problem}`);
     }
     if (externalJobUri === '') {
@@ -109,7 +120,7 @@ export class CachedJobsApi implements JobsApi {
     if ((await access.toJobsOf(caller, queue)) === 'no-queue') throw unknownQueue(queue);
     const states = await this.held(
       caller,
-      () => this.withUri.of(request, caller),
+      () => this.withUri.run(request, caller),
       () => armada.byExternalUri(request),
     );
     return { jobStates: Object.fromEntries(states) };
@@ -120,7 +131,7 @@ export class CachedJobsApi implements JobsApi {
     const rights = await this.options.access.toJobs(caller);
     const errors = await this.held(
       caller,
-      () => this.errors.of(jobIds, rights),
+      () => this.errors.run(jobIds, rights),
       () => this.allowed(jobIds, rights, (ids) => this.options.armada.errors(ids)),
     );
     return { jobErrors: Object.fromEntries(errors) };
@@ -132,7 +143,7 @@ export class CachedJobsApi implements JobsApi {
     const rights = await this.options.access.toJobs(caller);
     const details = await this.held(
       caller,
-      () => this.details.of(jobIds, expand, rights),
+      () => this.details.run(jobIds, expand, rights),
       () => this.allowed(jobIds, rights, (ids) => this.options.armada.details(ids, expand)),
     );
     return { jobDetails: Object.fromEntries(details) };
@@ -143,9 +154,9 @@ export class CachedJobsApi implements JobsApi {
     const runIds = this.asked('run_ids', request.runIds);
     const rights = await this.options.access.toJobs(caller);
     const runs = [...(await fromArmada(this.options.armada.runDetails(runIds)))];
-    if (!rights.isLimited) return { jobRunDetails: Object.fromEntries(runs) };
-    const queues = await this.lookUps.queuesOf([...new Set(runs.map(([, { jobId }]) => jobId))]);
-    const allowed = await rights.among(new Set(queues.values()));
+    if (!rights.isRestricted) return { jobRunDetails: Object.fromEntries(runs) };
+    const queues = await this.resolver.queuesOf([...new Set(runs.map(([, { jobId }]) => jobId))]);
+    const allowed = await rights.allowedQueues(new Set(queues.values()));
     const told = runs.filter(([, { jobId }]) => {
       const queue = queues.get(jobId);
       return queue !== undefined && allowed.has(queue);
@@ -156,9 +167,9 @@ export class CachedJobsApi implements JobsApi {
   getActiveQueues: JobsApi['getActiveQueues'] = async (_request, caller) => {
     const rights = await this.options.access.toQueueNames(caller);
     const all = await fromArmada(this.options.armada.activeQueues());
-    if (!rights.isLimited) return all;
+    if (!rights.isRestricted) return all;
     const pools = Object.entries(all.activeQueuesByPool);
-    const allowed = await rights.among(new Set(pools.flatMap(([, { queues }]) => queues)));
+    const allowed = await rights.allowedQueues(new Set(pools.flatMap(([, { queues }]) => queues)));
     const theirs = pools.map(
       ([pool, { queues }]) => [pool, queues.filter((queue) => allowed.has(queue))] as const,
     );
@@ -167,7 +178,7 @@ export class CachedJobsApi implements JobsApi {
   };
 
   private asked(field: string, ids: readonly string[]): string[] {
-    return requestedJobIds(field, ids, this.options.maxJobIds);
+    return requestedIds(field, ids, this.options.maxJobIds);
   }
 
   /** What Armada says of jobs, once it is known that they are for this caller. */
@@ -176,7 +187,7 @@ export class CachedJobsApi implements JobsApi {
     rights: JobRights,
     ask: (jobIds: readonly string[]) => Promise<T>,
   ): Promise<T> {
-    if (rights.isLimited) await this.lookUps.resolve(jobIds, rights);
+    if (rights.isRestricted) await this.resolver.resolve(jobIds, rights);
     return ask(jobIds);
   }
 

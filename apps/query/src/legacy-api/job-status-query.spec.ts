@@ -3,7 +3,7 @@ import { MemoryJobStore, type JobSetWriter, type SubscriptionReport } from '@ajs
 import type { JobRecord } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
-import { JobStatusQuery, type EndedJob } from './job-status-query.js';
+import { JobStatusQuery, type TerminalJob } from './job-status-query.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const record = (state: JobRecord['state']): JobRecord => ({ state, runNumber: 1, changedAt: 1 });
@@ -13,7 +13,7 @@ describe('a question for a job', () => {
   let writer: JobSetWriter;
   let asked: number;
   let noted: number;
-  let endedJobs: BoundedCache<string, EndedJob>;
+  let endedJobs: BoundedCache<string, TerminalJob>;
   let onAsk: () => void;
   let reads: number;
   let refusal: string | undefined;
@@ -46,11 +46,11 @@ describe('a question for a job', () => {
       noteInterest: () => noted++,
       refusalOf: () => refusal,
       pause: (ms) => sleep(ms),
-      askForRead: () => {
+      requestRead: () => {
         asked++;
         onAsk();
       },
-      endedJobs,
+      terminalJobs: endedJobs,
       waitMs,
     });
   const write = (report: SubscriptionReport, records: Record<string, JobRecord> = {}): Promise<void> =>
@@ -58,7 +58,7 @@ describe('a question for a job', () => {
 
   it('is answered at once when the job is known, and notes interest', async () => {
     await write({ state: 'connecting', reason: 'Armada is away' }, { j: record('RUNNING') });
-    const answer = await query().ask(KEY, 'j', caller);
+    const answer = await query().run(KEY, 'j', caller);
     expect(answer).toMatchObject({
       kind: 'known',
       status: { state: 'RUNNING' },
@@ -71,15 +71,15 @@ describe('a question for a job', () => {
     await write({ state: 'live', reason: '' }, { j: record('FAILED'), r: record('RUNNING') });
     const q = query();
     for (let i = 0; i < 3; i++)
-      expect(await q.ask(KEY, 'j', caller)).toMatchObject({ status: { state: 'FAILED' } });
+      expect(await q.run(KEY, 'j', caller)).toMatchObject({ status: { state: 'FAILED' } });
     expect([reads, noted]).toEqual([1, 3]);
-    for (let i = 0; i < 3; i++) await q.ask(KEY, 'r', caller);
+    for (let i = 0; i < 3; i++) await q.run(KEY, 'r', caller);
     expect(reads).toBe(4);
   });
 
   it('says absent on the word of a live watch that was level a moment ago', async () => {
     await write({ state: 'live', reason: '', syncedAt: performance.now() });
-    expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
+    expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
     expect(asked).toBe(0);
   });
 
@@ -87,24 +87,24 @@ describe('a question for a job', () => {
     const before = performance.now() - 3_000;
     await write({ state: 'live', reason: '', syncedAt: before });
     onAsk = () => void write({ state: 'live', reason: '', syncedAt: performance.now() });
-    expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
+    expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
     expect(asked).toBeGreaterThan(0);
   });
 
   it('does not take a read that began before the question for a proof, though it ends after it', async () => {
     const before = performance.now() - 3_000;
     onAsk = () => void write({ state: 'catching-up', reason: '', syncedAt: before });
-    expect(await query(100).ask(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
+    expect(await query(100).run(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
   });
 
   it('finds a job that appears while it waits', async () => {
     onAsk = () => void write({ state: 'live', reason: '' }, { j: record('QUEUED') });
-    expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'known', status: { state: 'QUEUED' } });
+    expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'known', status: { state: 'QUEUED' } });
   });
 
   it('waits for the first catch-up: until then a state may be one that the job left long ago', async () => {
     await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
-    const answer = query().ask(KEY, 'j', caller);
+    const answer = query().run(KEY, 'j', caller);
     await write({ state: 'catching-up', reason: '' }, { j: record('RUNNING') });
     await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('SUCCEEDED') });
     expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
@@ -114,7 +114,7 @@ describe('a question for a job', () => {
   it('waits for it, too, where its stream is only being opened again, as by who takes over half-way', async () => {
     const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
     await write({ state: 'connecting', reason: '' }, { j: { ...record('QUEUED'), lastEvent } });
-    const answer = query().ask(KEY, 'j', caller);
+    const answer = query().run(KEY, 'j', caller);
     await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('SUCCEEDED') });
     expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
   });
@@ -122,13 +122,13 @@ describe('a question for a job', () => {
   it('does not wait where the job was submitted through us, and no stream was read yet', async () => {
     await write({ state: 'connecting', reason: '' });
     await store.addProvisionalJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: 1 }]);
-    expect(await query(1e9).ask(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
+    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
     expect(reads).toBe(1);
   });
 
   it('is answered with the state there is when the first catch-up takes longer than the wait', async () => {
     await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
-    expect(await query(50).ask(KEY, 'j', caller)).toMatchObject({
+    expect(await query(50).run(KEY, 'j', caller)).toMatchObject({
       kind: 'known',
       status: { state: 'QUEUED' },
     });
@@ -137,20 +137,20 @@ describe('a question for a job', () => {
   it('does not wait for a later catch-up: the state was level once', async () => {
     await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('QUEUED') });
     await write({ state: 'catching-up', reason: '' });
-    expect(await query(1e9).ask(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
+    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
     expect(reads).toBe(1);
   });
 
   it('says why it is not settled when the wait is over', async () => {
     await write({ state: 'connecting', reason: 'UNAVAILABLE: connection refused' });
-    expect(await query(50).ask(KEY, 'j', caller)).toMatchObject({
+    expect(await query(50).run(KEY, 'j', caller)).toMatchObject({
       kind: 'unsettled',
       reason: expect.stringContaining('UNAVAILABLE: connection refused') as string,
     });
   });
 
   it('of a job set that nobody follows is not settled, and says so', async () => {
-    const answer = await query(20).ask({ queue: 'q', jobSetId: 'other' }, 'j', caller);
+    const answer = await query(20).run({ queue: 'q', jobSetId: 'other' }, 'j', caller);
     expect(answer).toMatchObject({
       kind: 'unsettled',
       reason: expect.stringContaining('not followed yet') as string,
@@ -159,27 +159,27 @@ describe('a question for a job', () => {
 
   it('does not wait where Armada refuses the queue', async () => {
     await write({ state: 'denied', reason: 'no watch permission' });
-    expect(await query(1e9).ask(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
+    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
     expect(reads).toBe(1);
   });
 
   it('is answered before the caller’s deadline', async () => {
     const deadline = performance.now() + 150;
-    expect(await query(1e9).ask(KEY, 'j', { ...caller, deadline })).toMatchObject({ kind: 'unsettled' });
+    expect(await query(1e9).run(KEY, 'j', { ...caller, deadline })).toMatchObject({ kind: 'unsettled' });
   });
 
   it('is dropped when the caller is gone', async () => {
     let gone = false;
     onAsk = () => (gone = true);
-    await query(1e9).ask(KEY, 'j', { ...caller, isGone: () => gone });
+    await query(1e9).run(KEY, 'j', { ...caller, isGone: () => gone });
     expect(asked).toBe(1);
   });
 
   it('about a job set that will not be followed is not waited for, and says why', async () => {
     refusal = 'there are too many';
-    expect(await query().ask(KEY, 'x', caller)).toMatchObject({ kind: 'unsettled', reason: refusal });
+    expect(await query().run(KEY, 'x', caller)).toMatchObject({ kind: 'unsettled', reason: refusal });
     expect([asked, reads]).toEqual([0, 1]);
     await write({ state: 'live', reason: '' }, { j: record('RUNNING') });
-    expect(await query().ask(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
+    expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
   });
 });

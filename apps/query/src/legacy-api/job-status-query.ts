@@ -15,7 +15,7 @@ export type Answer =
   | { readonly kind: 'unsettled'; readonly reason: string; readonly subscription?: SubscriptionView };
 
 /** An ended job that was read once is answered from memory: its state never changes. */
-export interface EndedJob {
+export interface TerminalJob {
   readonly status: JobStatus;
   readonly subscription: SubscriptionView | undefined;
 }
@@ -27,8 +27,8 @@ export interface JobStatusQueryOptions {
   /** Why the job set will not be followed, if it will not. */
   readonly refusalOf: (tag: string) => string | undefined;
   /** Asks the job set's holder to read at once. */
-  readonly askForRead: (key: JobSetKey) => void;
-  readonly endedJobs: BoundedCache<string, EndedJob>;
+  readonly requestRead: (key: JobSetKey) => void;
+  readonly terminalJobs: BoundedCache<string, TerminalJob>;
   /** How long a poll of a job that is not there waits for the proof. Milliseconds. */
   readonly waitMs: number;
   /** Waits within the work on a call. May reject. */
@@ -47,11 +47,11 @@ export class JobStatusQuery {
   constructor(private readonly options: JobStatusQueryOptions) {}
 
   /** Rejects when Redis does not answer, or too many calls wait. */
-  async ask(key: JobSetKey, jobId: string, caller: Caller): Promise<Answer> {
+  async run(key: JobSetKey, jobId: string, caller: Caller): Promise<Answer> {
     const tag = jobSetTag(key);
     this.options.noteInterest(key, tag, caller);
     const cacheKey = `${tag} ${jobId}`;
-    const ended = this.options.endedJobs.get(cacheKey);
+    const ended = this.options.terminalJobs.get(cacheKey);
     if (ended !== undefined) return known(ended.status, ended.subscription);
 
     const until = Math.min(performance.now() + this.options.waitMs, caller.deadline - DEADLINE_MARGIN_MS);
@@ -61,7 +61,7 @@ export class JobStatusQuery {
       const status = view.jobs.get(jobId);
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
-        this.options.endedJobs.set(cacheKey, { status, subscription });
+        this.options.terminalJobs.set(cacheKey, { status, subscription });
         return known(status, subscription);
       }
       const left = until - performance.now();
@@ -76,7 +76,7 @@ export class JobStatusQuery {
         const refusal = this.options.refusalOf(tag);
         if (refusal !== undefined) return { ...unsettled(view), reason: refusal };
         if (left <= 0 || subscription?.state === 'denied') return unsettled(view);
-        this.options.askForRead(key);
+        this.options.requestRead(key);
       }
       await this.options.pause(Math.min(pause, left));
       if (caller.isGone()) return unsettled(view);

@@ -14,7 +14,7 @@ import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
 import type { Admission } from '../load/admission.js';
-import { problemOfName } from '../name-check.js';
+import { nameProblem } from '../name-problem.js';
 import { RpcError } from '../rpc-error.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { UnknownQueues } from './unknown-queues.js';
@@ -48,7 +48,7 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
     const { queue, jobSetId, jobId } = request;
     if ((await options.access.toQueue(caller, queue)) === 'no-queue')
       return ofNoQueue(request, unknownQueues);
-    return toReply(await options.query.ask({ queue, jobSetId }, jobId, caller));
+    return toReply(await options.query.run({ queue, jobSetId }, jobId, caller));
   };
   return {
     getJobStatus: (call, callback) => {
@@ -145,7 +145,7 @@ function problemOf({ jobId, jobSetId, queue }: JobServiceRequest): string | unde
     ['job_set_id', jobSetId],
     ['queue', queue],
   ] as const) {
-    const problem = problemOfName(value);
+    const problem = nameProblem(value);
     if (problem !== undefined) return `${field} ${problem}; job_id, job_set_id and queue must all be given`;
   }
   return undefined;

@@ -18,7 +18,7 @@ import { GrpcServer } from '../grpc/grpc-server.js';
 import { ANY_PORT, PLAIN } from '../grpc/served-grpc.js';
 import type { ExchangeObserver } from './forwarded-call.js';
 import { PassThrough } from './pass-through.js';
-import { RawClient, RawServer, outcomeOf, type RawServerCall } from './raw-calls.js';
+import { RawClient, RawServer, outcomeOf, type RawServerCall } from './testing/raw-calls.js';
 import { WatchRights } from './watch-rights.js';
 
 const SUBMIT = '/api.Submit/SubmitJobs';

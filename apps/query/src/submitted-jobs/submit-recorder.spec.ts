@@ -26,13 +26,13 @@ beforeEach(() => {
 });
 
 const learn = recordSubmits({
-  learner: {
+  provisionalJobs: {
     addProvisionalJobs: (key, jobs) => {
       written.push([key, [...jobs]]);
       return write();
     },
   },
-  settle: (jobIds) => {
+  resolve: (jobIds) => {
     settled.push([...jobIds]);
     return settle();
   },

@@ -3,7 +3,7 @@ import { JobSubmitRequest, JobSubmitResponse, type JobSubmitRequestItem } from '
 import type { JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink, ProvisionalJob } from '@ajs/job-store';
 import { EXTERNAL_URI_ANNOTATION, LONGEST_EXTERNAL_URI, cut } from '@ajs/wire-mapping';
-import { problemOfName } from '../name-check.js';
+import { nameProblem } from '../name-problem.js';
 import type { ExchangeObserver } from '../pass-through/forwarded-call.js';
 
 /** The method whose exchanges are learned from. */
@@ -20,9 +20,9 @@ const MOST_JOBS = 10_000;
 const CHUNK = 500;
 
 export interface SubmitRecorderOptions {
-  readonly learner: Pick<ProvisionalJobSink, 'addProvisionalJobs'>;
+  readonly provisionalJobs: Pick<ProvisionalJobSink, 'addProvisionalJobs'>;
   /** Asks Armada about jobs, under our own identity, and learns what it says. */
-  readonly settle: (jobIds: readonly string[]) => Promise<unknown>;
+  readonly resolve: (jobIds: readonly string[]) => Promise<unknown>;
   readonly noteInterest: (key: JobSetKey) => void;
   /** Not all was learned: the stream will tell, or a look-up when somebody asks. */
   readonly failed: (error: Error) => void;
@@ -43,7 +43,7 @@ interface Submitted {
  * Armada's own `api.Jobs` does not know them for some moments.
  */
 export function recordSubmits(options: SubmitRecorderOptions): ExchangeObserver {
-  const { learner, settle, noteInterest, now = Date.now } = options;
+  const { provisionalJobs: learner, resolve: settle, noteInterest, now = Date.now } = options;
   const failed = (error: unknown): void => options.failed(error as Error);
   return async (request, response) => {
     try {
@@ -64,12 +64,12 @@ export function recordSubmits(options: SubmitRecorderOptions): ExchangeObserver 
 function readSubmit(request: Buffer, response: Buffer, now: number): Submitted | undefined {
   const { queue, jobSetId, jobRequestItems } = JobSubmitRequest.decode(request);
   const { jobResponseItems } = JobSubmitResponse.decode(response);
-  if (problemOfName(queue) !== undefined || problemOfName(jobSetId) !== undefined) return undefined;
+  if (nameProblem(queue) !== undefined || nameProblem(jobSetId) !== undefined) return undefined;
   const fresh: ProvisionalJob[] = [];
   const perhapsOlder: string[] = [];
   for (const [i, { jobId, error }] of jobResponseItems.slice(0, MOST_JOBS).entries()) {
     const item = jobRequestItems[i];
-    if (item === undefined || error !== '' || problemOfName(jobId) !== undefined) continue;
+    if (item === undefined || error !== '' || nameProblem(jobId) !== undefined) continue;
     if (item.clientId !== '') perhapsOlder.push(jobId);
     else fresh.push(toLearnedJob(jobId, item, now));
   }

@@ -3,7 +3,7 @@ import { isTerminal, type JobSetKey } from '@ajs/job-state';
 import type { DetailedJob, JobDetailsLister, JobLister, JobSetView, JobStatus } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
-import { groupByJobSet } from './by-job-set.js';
+import { groupByJobSet } from './group-by-job-set.js';
 import { fromRedis } from './retry-while-redis-unavailable.js';
 
 type Moment = Pick<JobSetView, 'now' | 'subscription'>;
@@ -26,7 +26,7 @@ export interface CachedJobsOptions {
   /** Takes note of the poll of a job set, aside. */
   readonly noteInterest: (key: JobSetKey, tag: string) => void;
   /** Ended jobs by id: their state never changes. */
-  readonly endedJobs: BoundedCache<string, CachedJob>;
+  readonly terminalJobs: BoundedCache<string, CachedJob>;
 }
 
 /**
@@ -39,7 +39,7 @@ export class CachedJobs {
 
   /** The jobs that have a record. */
   async states(jobIds: readonly string[], rights: JobRights): Promise<Map<string, CachedJob>> {
-    const { lister, endedJobs, noteInterest } = this.options;
+    const { lister, terminalJobs: endedJobs, noteInterest } = this.options;
     const known = new Map<string, CachedJob>();
     const unread: string[] = [];
     for (const jobId of jobIds) {

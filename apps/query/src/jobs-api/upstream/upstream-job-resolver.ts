@@ -4,8 +4,8 @@ import type { JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink, ProvisionalJob } from '@ajs/job-store';
 import { fromApiJobState, toMillis } from '@ajs/wire-mapping';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
-import { groupByJobSet } from '../cache/by-job-set.js';
-import { notSettled } from './from-armada.js';
+import { groupByJobSet } from '../cache/group-by-job-set.js';
+import { notSettled } from './upstream-errors.js';
 import { RecentAnswers } from './recent-answers.js';
 
 /** What Armada has just said of a job is good for so long, also that there is no such job. Milliseconds. */
@@ -13,7 +13,7 @@ const KEEP_MS = 1_000;
 
 export interface UpstreamJobResolverOptions {
   readonly armada: Pick<ArmadaJobs, 'details'>;
-  readonly learner: Pick<ProvisionalJobSink, 'addProvisionalJobs'>;
+  readonly provisionalJobs: Pick<ProvisionalJobSink, 'addProvisionalJobs'>;
   readonly noteInterest: (key: JobSetKey, tag: string) => void;
   readonly redisFailed: (error: Error) => void;
 }
@@ -73,7 +73,7 @@ export class UpstreamJobResolver {
 
   /** Keeps what Armada said of jobs, where they have no record yet, and has their job sets followed. */
   record(found: readonly JobDetails[]): void {
-    const { learner, noteInterest, redisFailed } = this.options;
+    const { provisionalJobs: learner, noteInterest, redisFailed } = this.options;
     const jobs = found.flatMap((details) => {
       const key = { queue: details.queue, jobSetId: details.jobset };
       const job = toLearnedJob(details);

@@ -2,34 +2,34 @@ import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { LONGEST_REASON } from '@ajs/wire-mapping';
 import type { DetailedJob } from '@ajs/job-store';
 import type { JobRights } from '../../access/job-rights.js';
-import type { EnrichmentRecorder, FetchedEnrichment } from '../upstream/enrichment-recorder.js';
-import { notSettled } from '../upstream/from-armada.js';
+import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
+import { notSettled } from '../upstream/upstream-errors.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 
 /** A longer text is answered, but asked for again by the next call. */
 const LONGEST_KEPT = 65_536;
 
-export interface JobErrorsOptions {
-  readonly known: CachedJobs;
-  readonly lookUps: UpstreamJobResolver;
+export interface JobErrorsQueryOptions {
+  readonly cachedJobs: CachedJobs;
+  readonly resolver: UpstreamJobResolver;
   readonly armada: Pick<ArmadaJobs, 'errors'>;
-  readonly facts: EnrichmentRecorder;
+  readonly enrichment: EnrichmentRecorder;
 }
 
 /**
  * Why jobs failed, in Armada's words: the error of the job, else that of its latest run. The stream tells the same text for
  * most; where it may not, Armada is asked once and its answer kept.
  */
-export class JobErrors {
-  constructor(private readonly options: JobErrorsOptions) {}
+export class JobErrorsQuery {
+  constructor(private readonly options: JobErrorsQueryOptions) {}
 
   /**
    * A text for every job that exists, '' where there is nothing to tell. Rejects with UNAVAILABLE for what nobody settles, and
    * with PERMISSION_DENIED for jobs that are not for this caller.
    */
-  async of(jobIds: readonly string[], rights: JobRights): Promise<Map<string, string>> {
-    const { known, armada, facts } = this.options;
+  async run(jobIds: readonly string[], rights: JobRights): Promise<Map<string, string>> {
+    const { cachedJobs: known, armada, enrichment: facts } = this.options;
     const jobs = await known.details(jobIds, rights);
     const errors = new Map<string, string>();
     const asked: string[] = [];
@@ -64,8 +64,8 @@ export class JobErrors {
 
   /** Those of the jobs, not known here, that Armada is to be asked about: its errors do not tell a job's queue. */
   private async existing(jobIds: readonly string[], rights: JobRights): Promise<Iterable<string>> {
-    if (!rights.isLimited || jobIds.length === 0) return jobIds;
-    return (await this.options.lookUps.resolve(jobIds, rights)).keys();
+    if (!rights.isRestricted || jobIds.length === 0) return jobIds;
+    return (await this.options.resolver.resolve(jobIds, rights)).keys();
   }
 }
 

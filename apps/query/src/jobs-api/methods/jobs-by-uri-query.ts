@@ -7,20 +7,20 @@ import { toApiJobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../rpc-error.js';
 import type { Caller } from '../../caller.js';
-import { EVERY_RIGHT } from '../../access/job-rights.js';
+import { UNRESTRICTED } from '../../access/job-rights.js';
 import { canServeFromCache } from '../cache/can-serve-from-cache.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
 import { fromRedis } from '../cache/retry-while-redis-unavailable.js';
-import type { ReportedState, TerminalStateRecorder } from '../upstream/terminal-state-recorder.js';
+import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
 
 /** Armada's Lookout cuts a URI at so many characters. */
 const LONGEST_URI = 1_024;
 
-export interface JobsWithUriOptions {
+export interface JobsByUriQueryOptions {
   readonly lister: Pick<JobDetailsLister, 'readUri'>;
-  readonly known: CachedJobs;
+  readonly cachedJobs: CachedJobs;
   readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
-  readonly ends: TerminalStateRecorder;
+  readonly terminalStates: TerminalStateRecorder;
   readonly noteInterest: (key: JobSetKey, tag: undefined, caller: Caller) => void;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
   readonly provisionalGraceMs: number;
@@ -31,12 +31,12 @@ export interface JobsWithUriOptions {
  * its annotation and is in no event, and on an empty answer Airflow submits the job a second time. What was learned when jobs
  * were submitted through us is added, since Armada's own database is some moments behind.
  */
-export class JobsWithUri {
-  constructor(private readonly options: JobsWithUriOptions) {}
+export class JobsByUriQuery {
+  constructor(private readonly options: JobsByUriQueryOptions) {}
 
   /** The states of all matching jobs, for a caller that may be told of the queue's jobs. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
-  async of(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<string, JobState>> {
-    const { lister, known, noteInterest, provisionalGraceMs: learnedGraceMs } = this.options;
+  async run(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<string, JobState>> {
+    const { lister, cachedJobs: known, noteInterest, provisionalGraceMs: learnedGraceMs } = this.options;
     const externalJobUri = request.externalJobUri.slice(0, LONGEST_URI);
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
@@ -47,7 +47,7 @@ export class JobsWithUri {
     // An annotation is no proof against an item's own URI: it counts only where Armada cannot tell.
     const jobIds = new Set([...(told?.keys() ?? found.annotated), ...found.submitted]);
     // They are of the queue that the request names.
-    const cached = await known.states([...jobIds], EVERY_RIGHT);
+    const cached = await known.states([...jobIds], UNRESTRICTED);
     const states = new Map<string, JobState>();
     const behind: ReportedState[] = [];
     for (const jobId of jobIds) {
@@ -58,7 +58,7 @@ export class JobsWithUri {
       else if (job !== undefined) states.set(jobId, toApiJobState(job.status));
       if (state !== undefined && job !== undefined) behind.push([jobId, job, state]);
     }
-    await this.options.ends.keep(behind);
+    await this.options.terminalStates.keep(behind);
     return states;
   }
 

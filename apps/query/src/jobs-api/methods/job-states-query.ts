@@ -6,16 +6,16 @@ import { canServeFromCache } from '../cache/can-serve-from-cache.js';
 import type { CachedJob, CachedJobs } from '../cache/cached-jobs.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { RecentAnswers } from '../upstream/recent-answers.js';
-import type { ReportedState, TerminalStateRecorder } from '../upstream/terminal-state-recorder.js';
+import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
 
 /** What Armada has just said of a job whose job set is not followed is good for so long. Milliseconds. */
 const KEEP_MS = 1_000;
 
-export interface JobStatesOptions {
-  readonly known: CachedJobs;
-  readonly lookUps: UpstreamJobResolver;
+export interface JobStatesQueryOptions {
+  readonly cachedJobs: CachedJobs;
+  readonly resolver: UpstreamJobResolver;
   readonly armada: Pick<ArmadaJobs, 'status'>;
-  readonly ends: TerminalStateRecorder;
+  readonly terminalStates: TerminalStateRecorder;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
   readonly provisionalGraceMs: number;
 }
@@ -24,17 +24,17 @@ export interface JobStatesOptions {
  * The states of jobs: from the cache while it is level with Armada, else from Armada with the cache as the fallback. UNKNOWN is
  * said only where Armada has just said that there is no such job: on it an operator may cancel a healthy job.
  */
-export class JobStates {
+export class JobStatesQuery {
   private readonly recent = new RecentAnswers<JobState>(KEEP_MS);
 
-  constructor(private readonly options: JobStatesOptions) {}
+  constructor(private readonly options: JobStatesQueryOptions) {}
 
   /**
    * A state for every job asked about. Rejects with UNAVAILABLE if one is neither in the cache nor settled by Armada, and with
    * PERMISSION_DENIED if one is not for this caller.
    */
-  async of(jobIds: readonly string[], rights: JobRights): Promise<Map<string, JobState>> {
-    const { known, lookUps, provisionalGraceMs: learnedGraceMs } = this.options;
+  async run(jobIds: readonly string[], rights: JobRights): Promise<Map<string, JobState>> {
+    const { cachedJobs: known, resolver: lookUps, provisionalGraceMs: learnedGraceMs } = this.options;
     const states = new Map<string, JobState>();
     const unknown: string[] = [];
     const behind = new Map<string, CachedJob>();
@@ -70,7 +70,7 @@ export class JobStates {
           if (job !== undefined) told.push([jobId, job, state]);
           newer.set(jobId, state);
         }
-        await this.options.ends.keep(told);
+        await this.options.terminalStates.keep(told);
         for (const [jobId, , state] of told) this.recent.set(jobId, state);
       } catch (error) {
         // The last known state is the better answer (P5).

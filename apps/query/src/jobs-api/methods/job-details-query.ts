@@ -3,31 +3,31 @@ import type { JobDetails } from '@ajs/contracts/api/job';
 import { isTerminal, type JobEnrichment, type JobRecord } from '@ajs/job-state';
 import type { DetailedJob } from '@ajs/job-store';
 import { toJobDetails, toMillis } from '@ajs/wire-mapping';
-import type { EnrichmentRecorder, FetchedEnrichment } from '../upstream/enrichment-recorder.js';
+import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
 import { canServeFromCache } from '../cache/can-serve-from-cache.js';
-import { notSettled } from '../upstream/from-armada.js';
+import { notSettled } from '../upstream/upstream-errors.js';
 import type { CachedDetails, CachedJobs } from '../cache/cached-jobs.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { RecentAnswers } from '../upstream/recent-answers.js';
-import type { TerminalStateRecorder } from '../upstream/terminal-state-recorder.js';
+import type { TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
 
 /** What Armada does not show yet (a run that has just begun) is asked for again no sooner. Milliseconds. */
 const ASK_AGAIN_MS = 3_000;
 /** Two moments that Armada tells of one event, once in the stream and once in `api.Jobs`, lie closer than this. Milliseconds. */
 const SAME_MOMENT_MS = 1_000;
 
-export interface Expand {
+export interface JobDetailsExpansion {
   readonly spec: boolean;
   readonly runs: boolean;
 }
 
-export interface JobDetailsOptions {
-  readonly known: CachedJobs;
-  readonly lookUps: UpstreamJobResolver;
+export interface JobDetailsQueryOptions {
+  readonly cachedJobs: CachedJobs;
+  readonly resolver: UpstreamJobResolver;
   readonly armada: Pick<ArmadaJobs, 'details'>;
-  readonly facts: EnrichmentRecorder;
-  readonly ends: TerminalStateRecorder;
+  readonly enrichment: EnrichmentRecorder;
+  readonly terminalStates: TerminalStateRecorder;
   /** How long the stream may take to show a job that was learned. Milliseconds. */
   readonly provisionalGraceMs: number;
 }
@@ -39,14 +39,18 @@ export interface JobDetailsOptions {
 export class JobDetailsQuery {
   private readonly asked = new RecentAnswers<true>(ASK_AGAIN_MS);
 
-  constructor(private readonly options: JobDetailsOptions) {}
+  constructor(private readonly options: JobDetailsQueryOptions) {}
 
   /**
    * The jobs that exist. Rejects with UNAVAILABLE for jobs that neither the cache nor Armada settles, and with PERMISSION_DENIED
    * for those that are not for this caller.
    */
-  async of(jobIds: readonly string[], expand: Expand, rights: JobRights): Promise<Map<string, JobDetails>> {
-    const jobs = await this.options.known.details(jobIds, rights);
+  async run(
+    jobIds: readonly string[],
+    expand: JobDetailsExpansion,
+    rights: JobRights,
+  ): Promise<Map<string, JobDetails>> {
+    const jobs = await this.options.cachedJobs.details(jobIds, rights);
     const behind = new Set(jobIds.filter((jobId) => this.isBehind(jobs.get(jobId))));
     const wanted = jobIds.filter(
       (jobId) => expand.spec || behind.has(jobId) || this.lacks(jobId, jobs.get(jobId)?.job),
@@ -58,7 +62,7 @@ export class JobDetailsQuery {
     );
     await requireRights(rights, fetched, ({ queue }) => queue);
     this.keep(jobs, fetched);
-    await this.options.ends.keep(
+    await this.options.terminalStates.keep(
       [...behind].flatMap((jobId) => {
         const [known, told] = [jobs.get(jobId), fetched.get(jobId)];
         return known === undefined || told === undefined ? [] : [[jobId, known, told.state] as const];
@@ -97,7 +101,7 @@ export class JobDetailsQuery {
   /** What Armada tells; nothing where it does not, unless somebody asks for a job that is not known here. */
   private async fetch(
     jobIds: readonly string[],
-    { spec }: Expand,
+    { spec }: JobDetailsExpansion,
     someUnknown: boolean,
   ): Promise<ReadonlyMap<string, JobDetails>> {
     if (jobIds.length === 0) return new Map();
@@ -121,8 +125,8 @@ export class JobDetailsQuery {
         if (Object.keys(facts).length > 0) kept.push([known.key, [jobId, facts]]);
       }
     }
-    this.options.facts.keep(kept);
-    this.options.lookUps.record(unknown);
+    this.options.enrichment.keep(kept);
+    this.options.resolver.record(unknown);
   }
 }
 

@@ -2,8 +2,8 @@ import type { JobState } from '@ajs/contracts/api/submit';
 import { isTerminal, type JobState as OwnState } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { fromApiJobState } from '@ajs/wire-mapping';
-import { groupByJobSet } from '../cache/by-job-set.js';
-import type { CachedJob } from '../cache/cached-jobs.js';
+import { groupByJobSet } from './group-by-job-set.js';
+import type { CachedJob } from './cached-jobs.js';
 
 /** A job that the cache knows, and what Armada has just said of its state. */
 export type ReportedState = readonly [

@@ -138,7 +138,7 @@ describe('api.Jobs and the rights of its callers', () => {
       provisionalJobs: store,
       armada: upstream,
       noteInterest: (key) => interest.push(key),
-      endedJobs: new BoundedCache(10),
+      terminalJobs: new BoundedCache(10),
       redisFailed: () => undefined,
       maxJobIds: 250,
       redisHoldMs: 0,

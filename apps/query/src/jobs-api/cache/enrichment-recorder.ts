@@ -1,6 +1,6 @@
 import type { JobEnrichment, JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
-import { groupByJobSet } from '../cache/by-job-set.js';
+import { groupByJobSet } from './group-by-job-set.js';
 
 /** What was fetched of a job of this job set. */
 export type FetchedEnrichment = readonly [

@@ -1,10 +1,7 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
-import type { JobEnd, JobState } from '@ajs/job-state';
+import { isFailure, type JobEnd } from '@ajs/job-state';
 import { NoJobEndsError, type JobEnds } from '@ajs/subscriptions';
 import { toJobEnd } from '@ajs/wire-mapping';
-
-/** Ends for which `GetJobErrors` has no text. */
-const WITHOUT_ERROR: ReadonlySet<JobState> = new Set<JobState>(['SUCCEEDED', 'CANCELLED']);
 
 /** How jobs have ended, by Armada's own `api.Jobs`: with the text of `GetJobErrors` where they did not end well. */
 export function jobEnds(armada: Pick<ArmadaJobs, 'details' | 'errors'>): JobEnds {
@@ -16,7 +13,7 @@ export function jobEnds(armada: Pick<ArmadaJobs, 'details' | 'errors'>): JobEnds
       const end = toJobEnd(told);
       if (end === undefined) continue;
       ends.set(jobId, end);
-      if (!WITHOUT_ERROR.has(end.state)) failed.push(jobId);
+      if (isFailure(end.state)) failed.push(jobId);
     }
     for (const [jobId, error] of await armada.errors(failed)) {
       const told = details.get(jobId);

@@ -1,5 +1,6 @@
 import type { Failure, JobEvent, Placement } from './job-event.js';
-import { isTerminal, type JobRecord, type Run, type RunOutcome } from './job-record.js';
+import type { JobRecord, Run, RunOutcome } from './job-record.js';
+import { isTerminal } from './job-states.js';
 import { compareMessageIds, type MessageId } from './message-id.js';
 
 /**
@@ -23,7 +24,7 @@ export function fold(record: JobRecord | undefined, event: JobEvent, id: Message
 
   switch (event.kind) {
     case 'submitted':
-      // A learned record, or one made by a later event of the same stream, still lacks what only this event carries.
+      // A provisional record, or one made by a later event of the same stream, still lacks what only this event carries.
       return {
         ...withDefined(base, {
           namespace: base.namespace ?? event.namespace,

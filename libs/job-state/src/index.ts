@@ -2,7 +2,16 @@ export { fold } from './fold.js';
 export { foldBatch, type StreamMessage } from './fold-batch.js';
 export type { Failure, JobEvent, Placement } from './job-event.js';
 export type { JobEnrichment } from './job-enrichment.js';
-export { isTerminal, type JobRecord, type JobState, type Run, type RunOutcome } from './job-record.js';
+export type { JobRecord, Run, RunOutcome } from './job-record.js';
 export type { JobSetKey } from './job-set-key.js';
+export {
+  JOB_STATES,
+  isFailure,
+  isTerminal,
+  stateOfNumber,
+  type FailureState,
+  type JobState,
+  type TerminalState,
+} from './job-states.js';
 export { compareMessageIds, formatMessageId, parseMessageId, type MessageId } from './message-id.js';
 export { repair, type JobEnd } from './repair.js';

@@ -1,33 +1,6 @@
 import type { Failure, Placement } from './job-event.js';
+import type { JobState } from './job-states.js';
 import type { MessageId } from './message-id.js';
-
-/** Every state a job can be in. The enums of both APIs are projections of it. */
-export type JobState =
-  | 'SUBMITTED'
-  | 'QUEUED'
-  | 'LEASED'
-  | 'PENDING'
-  | 'RUNNING'
-  | 'SUCCEEDED'
-  | 'FAILED'
-  | 'CANCELLED'
-  | 'PREEMPTED'
-  | 'REJECTED'
-  | 'DUPLICATE_FOUND';
-
-const TERMINAL: ReadonlySet<JobState> = new Set<JobState>([
-  'SUCCEEDED',
-  'FAILED',
-  'CANCELLED',
-  'PREEMPTED',
-  'REJECTED',
-  'DUPLICATE_FOUND',
-]);
-
-/** Whether no later event counts (promise P1). */
-export function isTerminal(state: JobState): boolean {
-  return TERMINAL.has(state);
-}
 
 /**
  * How a run ended while its job went on: it failed and the job is tried again, it was preempted and the job is tried again,
@@ -50,7 +23,7 @@ export interface Run extends Placement {
 /** All that is kept of a job. Times are milliseconds since the epoch, by Armada's clock. */
 export interface JobRecord {
   readonly state: JobState;
-  /** The last event applied. A record that was learned or repaired has none: any event applies to it. */
+  /** The last event applied. A record that is provisional or was repaired has none: any event applies to it. */
   readonly lastEvent?: MessageId;
   /** How many runs were begun, as far as the stream was seen. */
   readonly runNumber: number;

@@ -1,10 +1,11 @@
 import { ended } from './fold.js';
 import type { Failure } from './job-event.js';
-import { isTerminal, type JobRecord, type JobState } from './job-record.js';
+import type { JobRecord } from './job-record.js';
+import { isTerminal, type TerminalState } from './job-states.js';
 
 /** How a job ended, as Armada's own `api.Jobs` tells it. */
 export interface JobEnd {
-  readonly state: JobState;
+  readonly state: TerminalState;
   /** Milliseconds since the epoch, by Armada's clock; left out where it is not known. */
   readonly at?: number;
   readonly failure?: Failure;
@@ -12,11 +13,11 @@ export interface JobEnd {
 }
 
 /**
- * Gives a job the end that its stream did not show. The very same object comes back where the job has ended already (the first
- * end wins), or this is no end. The last event stays: the stream has shown the job up to there.
+ * Gives a job the end that its stream did not show. The very same object comes back where the job has ended already: the first
+ * end wins. The last event stays: the stream has shown the job up to there.
  */
 export function repair(record: JobRecord, { state, at, failure, cancellation }: JobEnd): JobRecord {
-  if (isTerminal(record.state) || !isTerminal(state)) return record;
+  if (isTerminal(record.state)) return record;
   return {
     ...ended(record, {}, at ?? record.changedAt),
     state,

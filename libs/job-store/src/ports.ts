@@ -1,4 +1,4 @@
-import type { JobEnrichment, JobRecord, JobSetKey, JobState } from '@ajs/job-state';
+import type { JobEnrichment, JobRecord, JobSetKey, JobState, TerminalState } from '@ajs/job-state';
 
 /**
  * How a job set is being followed.
@@ -143,7 +143,7 @@ export interface ProvisionalJobSink {
    * Ends jobs that have a record and have not ended, as Armada's own `api.Jobs` told of them; the states given are ended ones. What the
    * stream tells of them afterwards changes nothing. A holder is stale by it, and reloads.
    */
-  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void>;
+  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void>;
   /** Keeps facts, beside those kept before. Nothing is kept of a job that has no record. No holder is stale by it. */
   addEnrichment(key: JobSetKey, facts: ReadonlyMap<string, JobEnrichment>): Promise<void>;
 }

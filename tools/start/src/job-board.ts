@@ -1,5 +1,5 @@
 import { JobServiceClient, JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
-import type { JobSetKey } from '@ajs/job-state';
+import { JOB_STATES, type JobSetKey } from '@ajs/job-state';
 import type { EventSource } from '@ajs/subscriptions';
 import { credentials } from '@grpc/grpc-js';
 
@@ -21,12 +21,9 @@ export interface JobSetProgress {
   readonly counts: ReadonlyMap<StateName, number>;
 }
 
-const ENDED: ReadonlySet<StateName> = new Set<StateName>([
-  'SUCCEEDED',
-  'FAILED',
-  'CANCELLED',
-  'DUPLICATE_FOUND',
-]);
+const ENDED: ReadonlySet<StateName> = new Set<StateName>(
+  Object.values(JOB_STATES).flatMap(({ terminal, legacy }) => (terminal ? [legacy] : [])),
+);
 const NAMES = new Map<number, StateName>(
   Object.entries(JobServiceResponse_State).map(([name, value]) => [value, name as StateName]),
 );

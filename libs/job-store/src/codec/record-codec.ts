@@ -1,4 +1,12 @@
-import { isTerminal, type JobRecord, type JobState, type Run, type RunOutcome } from '@ajs/job-state';
+import {
+  JOB_STATES,
+  isTerminal,
+  stateOfNumber,
+  type JobRecord,
+  type JobState,
+  type Run,
+  type RunOutcome,
+} from '@ajs/job-state';
 import { ByteReader, ByteWriter } from './byte-writer.js';
 
 /*
@@ -7,20 +15,6 @@ import { ByteReader, ByteWriter } from './byte-writer.js';
  * the first byte and nothing else of it: state in the low four bits, REASONS, TERMINAL.
  */
 
-/** Stored in Redis: append only, never reorder. */
-const STATES: readonly JobState[] = [
-  'SUBMITTED',
-  'QUEUED',
-  'LEASED',
-  'PENDING',
-  'RUNNING',
-  'SUCCEEDED',
-  'FAILED',
-  'CANCELLED',
-  'PREEMPTED',
-  'REJECTED',
-  'DUPLICATE_FOUND',
-];
 const STATE_MASK = 0x0f;
 const REASONS = 0x40;
 const TERMINAL = 0x80;
@@ -91,7 +85,7 @@ export function encodeRecord(jobId: string, record: JobRecord, wordNumber: Strin
   if (run?.outcome !== undefined) mask |= OUTCOME;
 
   const reasons = failureDetailsOf(record) === undefined ? 0 : REASONS;
-  writer.byte(STATES.indexOf(record.state) | reasons | (isTerminal(record.state) ? TERMINAL : 0));
+  writer.byte(JOB_STATES[record.state].number | reasons | (isTerminal(record.state) ? TERMINAL : 0));
   writer.unsigned(mask);
   writer.unsigned(record.runNumber);
   // Times lie close together: each is kept as what it adds to the one before.
@@ -116,14 +110,9 @@ export function encodeRecord(jobId: string, record: JobRecord, wordNumber: Strin
   return writer.take();
 }
 
-/** The number of a state in a record's first byte. */
-export function stateNumber(state: JobState): number {
-  return STATES.indexOf(state);
-}
-
 /** The state alone: the first byte. */
 export function decodeState(bytes: Buffer): JobState {
-  const state = STATES[(bytes[0] ?? STATE_MASK) & STATE_MASK];
+  const state = stateOfNumber((bytes[0] ?? STATE_MASK) & STATE_MASK);
   if (state === undefined) throw new RangeError('a stored job record has a state of a newer version');
   return state;
 }

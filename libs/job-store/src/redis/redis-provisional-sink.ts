@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { JobEnrichment, JobSetKey, JobState } from '@ajs/job-state';
+import { JOB_STATES, type JobEnrichment, type JobSetKey, type TerminalState } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
 import { encodeEnrichment } from '../codec/enrichment-codec.js';
@@ -7,7 +7,7 @@ import { packJobId, packJobIds } from '../codec/job-id-codec.js';
 import { JobIndex } from './job-index.js';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import type { ProvisionalJobSink, ProvisionalJob } from '../ports.js';
-import { encodeFailureDetails, encodeRecord, failureDetailsOf, stateNumber } from '../codec/record-codec.js';
+import { encodeFailureDetails, encodeRecord, failureDetailsOf } from '../codec/record-codec.js';
 import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
 
 /** Learned by one script at the most: more would hold Redis for too long. */
@@ -55,13 +55,13 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     }
   }
 
-  async addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void> {
+  async addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void> {
     for (const some of inParts(Array.from(ends))) {
       await this.redis.learnEnds(
         formatKey({ kind: 'meta', jobSet: key }),
         CHANGES_TTL_SECONDS,
         CHANGES_KEPT,
-        ...some.flatMap(([jobId, state]) => [packJobId(jobId), stateNumber(state)]),
+        ...some.flatMap(([jobId, state]) => [packJobId(jobId), JOB_STATES[state].number]),
       );
     }
   }

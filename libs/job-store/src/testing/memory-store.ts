@@ -3,7 +3,7 @@ import {
   type JobEnrichment,
   type JobRecord,
   type JobSetKey,
-  type JobState,
+  type TerminalState,
 } from '@ajs/job-state';
 import { jobSetTag } from '@ajs/redis-keys';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
@@ -107,7 +107,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve();
   }
 
-  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, JobState>): Promise<void> {
+  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void> {
     const jobSet = this.jobSets.get(jobSetTag(key));
     for (const [jobId, state] of ends) {
       const record = jobSet?.records.get(jobId);

@@ -1,5 +1,5 @@
 import type { JobState } from '@ajs/contracts/api/submit';
-import { isTerminal, type JobState as OwnState } from '@ajs/job-state';
+import { isTerminal, type TerminalState } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { fromApiJobState } from '@ajs/wire-mapping';
 import { groupByJobSet } from './group-by-job-set.js';
@@ -29,7 +29,7 @@ export class TerminalStateRecorder {
       const isUnread = moment.subscription?.state === 'denied' || moment.subscription?.state === 'gone';
       return isUnread && own !== undefined && isTerminal(own) ? [[key, [jobId, own] as const] as const] : [];
     });
-    const each = groupByJobSet<readonly [string, OwnState]>(ends);
+    const each = groupByJobSet<readonly [string, TerminalState]>(ends);
     await Promise.all(
       each.map(({ key, items }) =>
         this.learner.addTerminalStates(key, new Map(items)).catch(this.redisFailed),

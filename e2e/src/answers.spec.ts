@@ -1,13 +1,13 @@
 import { jobEvents, allRecordings, eventually, RedisClusterServers } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
-import { Stack, poll } from './stack.js';
+import { Stack, poll, type RunningQuery } from './stack.js';
 
 const KEY = { queue: 'lab-e2e', jobSetId: 'set/{1}:a' };
 const JOB = { ...KEY, jobId: '01m85vrgp7whz55kx8f03d6510' };
 const LEGACY: Readonly<Record<string, string>> = { PREEMPTED: 'FAILED', REJECTED: 'FAILED' };
 
 let stack: Stack;
-let query: Awaited<ReturnType<Stack['query']>>;
+let query: RunningQuery;
 
 beforeAll(async () => {
   stack = await Stack.start();

@@ -1,11 +1,11 @@
 import { JobRunningEvent } from '@ajs/contracts/api/event';
 import { eventually, jobEvents } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
-import { Stack, poll, type Told } from './stack.js';
+import { Stack, poll, type Told, type RunningQuery } from './stack.js';
 import { JOB, QUEUE, key, ref } from './traffic.js';
 
 let stack: Stack;
-let query: Awaited<ReturnType<Stack['query']>>;
+let query: RunningQuery;
 
 beforeAll(async () => {
   stack = await Stack.start();

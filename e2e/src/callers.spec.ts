@@ -8,7 +8,7 @@ import { connect } from 'node:http2';
 import { Redis } from 'ioredis';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Stack, poll } from './stack.js';
+import { Stack, poll, type RunningQuery } from './stack.js';
 
 const JOB_SET = { queue: 'q', jobSetId: 's' };
 const HIDDEN = { queue: 'hidden', jobSetId: 's' };
@@ -25,8 +25,6 @@ const BOB = 'Bearer token-of-bob';
 const CAROL = 'Bearer token-of-carol';
 
 const STATES = Object.keys(JobState) as (keyof typeof JobState)[];
-
-type Query = Awaited<ReturnType<Stack['query']>>;
 
 const folder = mkdtempSync(join(tmpdir(), 'callers-'));
 const armadactl = join(folder, 'armadactl.yaml');
@@ -60,7 +58,7 @@ async function start(env: Record<string, string>, redis?: RedisServer): Promise<
 
 /** The state, or why there is none. */
 async function told(
-  query: Query,
+  query: RunningQuery,
   key: typeof JOB_SET,
   jobId: string,
   authorization?: string,
@@ -73,7 +71,7 @@ async function told(
   }
 }
 
-async function jobStates(query: Query, jobIds: string[], authorization?: string): Promise<string> {
+async function jobStates(query: RunningQuery, jobIds: string[], authorization?: string): Promise<string> {
   try {
     const { answer } = await unary(query.client, JobsService.getJobStatus, { jobIds }, { authorization });
     return jobIds.map((jobId) => STATES.find((name) => JobState[name] === answer.jobStates[jobId])).join();
@@ -83,7 +81,7 @@ async function jobStates(query: Query, jobIds: string[], authorization?: string)
   }
 }
 
-const overHttp = (query: Query, jobId: string, authorization?: string): Promise<Response> =>
+const overHttp = (query: RunningQuery, jobId: string, authorization?: string): Promise<Response> =>
   fetch(`${query.http}/v1/job/status`, {
     method: 'POST',
     body: JSON.stringify({ jobIds: [jobId] }),
@@ -91,7 +89,7 @@ const overHttp = (query: Query, jobId: string, authorization?: string): Promise<
   });
 
 /** A poll by a client that sends any bytes as a header. Resolves to the gRPC status. */
-function rawPoll({ grpc }: Query, authorization: string): Promise<number> {
+function rawPoll({ grpc }: RunningQuery, authorization: string): Promise<number> {
   const message = Buffer.from(JobServiceService.getJobStatus.requestSerialize({ ...JOB_SET, jobId: JOB_ID }));
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
@@ -117,7 +115,7 @@ function rawPoll({ grpc }: Query, authorization: string): Promise<number> {
 
 describe('callers whom Armada knows', () => {
   let stack: Stack;
-  let query: Query;
+  let query: RunningQuery;
 
   beforeEach(async () => {
     stack = await start({ AUTH_MODE: '', AUTH_VERDICT_TTL: '1h', AUTH_REFUSAL_TTL: '200ms' });

@@ -7,7 +7,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { jobEvents, knownJob, unary } from '@ajs/testing';
 import { Attacker } from './fuzz/attacker.js';
 import { attacks } from './fuzz/attacks.js';
-import { Stack, poll } from './stack.js';
+import { Stack, poll, type RunningQuery } from './stack.js';
 
 /** The same seed sends the same, which a failure can be sought with; more calls find more. */
 const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
@@ -25,7 +25,7 @@ const armadactl = join(folder, 'armadactl.yaml');
 writeFileSync(armadactl, 'forceNoTls: true\nbasicAuth: { username: us, password: our-secret }\n');
 
 let stack: Stack;
-let query: Awaited<ReturnType<Stack['query']>>;
+let query: RunningQuery;
 
 beforeAll(async () => {
   stack = await Stack.start({

@@ -3,14 +3,14 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { RedisServer, eventually, jobEvents, knownJob, unary } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
-import { Stack, isRedisTooLate, poll, pollCalmly, type Told } from './stack.js';
+import { Stack, isRedisTooLate, poll, pollCalmly, type Told, type RunningQuery } from './stack.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const JOB_ID = '01m85vnck01jqpr3vd00000001';
 
 describe('a query with more calls than it can work on', () => {
   let stack: Stack;
-  let query: Awaited<ReturnType<Stack['query']>>;
+  let query: RunningQuery;
 
   beforeEach(async () => {
     stack = await Stack.start({

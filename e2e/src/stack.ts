@@ -3,11 +3,22 @@ import type { JobSetKey } from '@ajs/job-state';
 import { FakeArmada, RedisServer, eventually, unary, type UnaryOptions } from '@ajs/testing';
 import { Client, credentials, type Metadata } from '@grpc/grpc-js';
 import { AppProcess } from './app-process.js';
+import type { App } from './patched-build.js';
 
 export interface Told {
   readonly state: keyof typeof JobServiceResponse_State;
   readonly error: string;
   readonly trailers: Metadata;
+}
+
+/** A query, and how to call it. */
+export interface RunningQuery {
+  readonly app: AppProcess;
+  readonly client: Client;
+  /** Of its HTTP port. */
+  readonly http: string;
+  /** `host:port` */
+  readonly grpc: string;
 }
 
 type Env = Readonly<Record<string, string>>;
@@ -31,13 +42,18 @@ export class Stack {
     return stack;
   }
 
-  async ingester(env: Env = {}): Promise<AppProcess> {
-    return this.run('ingester', env);
+  /** @param bundle another build than that in dist */
+  async ingester(env: Env = {}, bundle?: string): Promise<AppProcess> {
+    return this.run('ingester', env, bundle);
   }
 
-  /** A query with a client of its own. */
-  async query(env: Env = {}): Promise<{ app: AppProcess; client: Client; http: string; grpc: string }> {
-    const app = await this.run('query', env);
+  /**
+   * A query with a client of its own.
+   *
+   * @param bundle another build than that in dist
+   */
+  async query(env: Env = {}, bundle?: string): Promise<RunningQuery> {
+    const app = await this.run('query', env, bundle);
     const { grpcPort } = await app.logged('started');
     const { http } = await app.logged('health and metrics are served');
     const grpc = `127.0.0.1:${String(grpcPort)}`;
@@ -69,8 +85,8 @@ export class Stack {
     await this.redis.stop();
   }
 
-  private async run(name: 'ingester' | 'query', env: Env): Promise<AppProcess> {
-    const app = new AppProcess(`dist/apps/${name}/main.js`, this.envOf(env));
+  private async run(name: App, env: Env, bundle = `dist/apps/${name}/main.js`): Promise<AppProcess> {
+    const app = new AppProcess(bundle, this.envOf(env));
     this.apps.push(app);
     await app.logged('started');
     return app;

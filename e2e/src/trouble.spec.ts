@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
 import { RedisServer, eventually, jobEvents } from '@ajs/testing';
 import type { AppProcess } from './app-process.js';
-import { Stack, poll } from './stack.js';
+import { Stack, poll, type RunningQuery } from './stack.js';
 import { JOB, QUEUE, Traffic, key, ref } from './traffic.js';
 
 let stack: Stack;
 let redis: RedisServer;
-let query: Awaited<ReturnType<Stack['query']>>;
+let query: RunningQuery;
 
 beforeEach(async () => {
   redis = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always']);

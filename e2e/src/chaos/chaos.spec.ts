@@ -1,5 +1,6 @@
 import { AppProcess, type Exit } from '../app-process.js';
-import { PLANTED_BUGS, plant, type BugName } from './planted-bugs.js';
+import { buildPatched } from '../patched-build.js';
+import { PLANTED_BUGS, type BugName } from './planted-bugs.js';
 
 /** A run takes what its plan says, and what a busy machine takes to start and to settle. */
 const PATIENCE_MS = 240_000;
@@ -40,7 +41,7 @@ describe('a planted bug is found:', () => {
   it.each(Object.keys(PLANTED_BUGS) as BugName[])(
     '%s',
     async (name) => {
-      const { faults, seed, minutes } = PLANTED_BUGS[name];
+      const { patches, faults, seed, minutes } = PLANTED_BUGS[name];
       const plan = ['--minutes', `${minutes}`, '--seed', `${seed}`, '--job-sets', '6'];
       const { exit, output } = await chaos(
         ...plan,
@@ -49,7 +50,7 @@ describe('a planted bug is found:', () => {
         '--faults',
         faults.join(','),
         '--ingester',
-        await plant(name),
+        await buildPatched('ingester', name, patches),
       );
       expect(output).toMatch(FOUND_BY[name]);
       expect(exit).toBe(1);

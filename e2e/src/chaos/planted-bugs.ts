@@ -1,20 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import type { Patch } from '../patched-build.js';
 import type { FaultName } from './plan.js';
-
-const ROOT = join(import.meta.dirname, '../../..');
-
-/** Text of one file, replaced by other text. */
-interface Change {
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-}
 
 /** A defect that the suite must find, and what brings it to light. */
 export interface PlantedBug {
-  readonly changes: readonly Change[];
+  readonly patches: readonly Patch[];
   readonly faults: readonly FaultName[];
   /** Its plan is one in which the faults come when much is about to happen. */
   readonly seed: number;
@@ -28,7 +17,7 @@ const SWEEPER = 'libs/subscriptions/src/assignment/sweeper.ts';
 
 export const PLANTED_BUGS = {
   'no compare-and-set': {
-    changes: [
+    patches: [
       {
         file: WRITE,
         from: 'if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then',
@@ -40,7 +29,7 @@ export const PLANTED_BUGS = {
     minutes: 0.12,
   },
   'the cursor first': {
-    changes: [
+    patches: [
       {
         file: SINK,
         from: 'const [now, revision, unfinished, kept = 0] =',
@@ -59,7 +48,7 @@ export const PLANTED_BUGS = {
   },
   // The fold and the script that writes each keep P1 alone: one without the other harms nobody.
   'the last event wins': {
-    changes: [
+    patches: [
       { file: FOLD, from: 'if (isTerminal(record.state)) return record;', to: '' },
       {
         file: WRITE,
@@ -72,7 +61,7 @@ export const PLANTED_BUGS = {
     minutes: 0.12,
   },
   'a lost hint without a sweep': {
-    changes: [
+    patches: [
       {
         file: SWEEPER,
         from: 'await this.options.workQueue.hint(wanted.map(({ key }) => key)).catch(this.options.onError);',
@@ -86,46 +75,3 @@ export const PLANTED_BUGS = {
 } as const satisfies Readonly<Record<string, PlantedBug>>;
 
 export type BugName = keyof typeof PLANTED_BUGS;
-
-/** Bundles the ingester as tools/build.mjs does, with a bug in it; gives the bundle. Rejects where the text to replace is not there. */
-export async function plant(name: BugName): Promise<string> {
-  const outfile = join(ROOT, 'tmp/chaos', name.replaceAll(' ', '-'), 'ingester.js');
-  const changes: readonly Change[] = PLANTED_BUGS[name].changes;
-  const replaced = new Set<Change>();
-  const plugin: Plugin = {
-    name: 'plant',
-    setup: (bundling) =>
-      bundling.onLoad({ filter: /\.(ts|lua)$/ }, ({ path }) => {
-        const here = changes.filter(({ file }) => path === join(ROOT, file));
-        if (here.length === 0) return undefined;
-        let contents = readFileSync(path, 'utf8');
-        for (const change of here) {
-          if (contents.split(change.from).length !== 2) {
-            throw new Error(
-              `"${name}" cannot be planted: ${change.file} does not hold "${change.from}" once`,
-            );
-          }
-          contents = contents.replace(change.from, () => change.to);
-          replaced.add(change);
-        }
-        return { contents, loader: path.endsWith('.lua') ? 'text' : 'ts' };
-      }),
-  };
-  await build({
-    absWorkingDir: ROOT,
-    entryPoints: ['apps/ingester/src/main.ts'],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    loader: { '.lua': 'text' },
-    tsconfig: 'tsconfig.base.json',
-    logLevel: 'silent',
-    plugins: [plugin],
-  });
-  if (replaced.size < changes.length)
-    throw new Error(`"${name}" cannot be planted: a file is not in the bundle`);
-  return outfile;
-}

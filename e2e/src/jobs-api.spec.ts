@@ -56,7 +56,10 @@ describe.each(allRecordings())('the recording $name', (recording) => {
     const theirs = (await unary(armada, JobsService.getJobDetails, request)).answer.jobDetails;
     expect(Object.keys(ours).sort()).toEqual([...jobIds].sort());
     for (const jobId of jobIds) {
-      const { jobRuns: [latest] = [], ...rest } = theirs[jobId] ?? missing(jobId);
+      const {
+        jobRuns: [latest],
+        ...rest
+      } = theirs[jobId] ?? missing(jobId);
       const expected = { ...rest, jobRuns: latest === undefined ? [] : [latest] };
       expect(ours[jobId]).toEqual(toMilliseconds(expected));
     }

@@ -54,7 +54,7 @@ describe('a query with more calls than it can work on', () => {
       Array.from({ length: 2_000 }, () =>
         unary(client, JobsService.getJobStatus, asked).then(
           () => status.OK,
-          ({ code }: { code: status }) => code,
+          (error: unknown) => (error as { code: status }).code,
         ),
       ),
     );

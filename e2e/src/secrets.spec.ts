@@ -166,7 +166,7 @@ it('a secret that a running service was given is in no log, answer, metric, repo
   await askAll('all is well');
   const peek = new Redis(withPassword.url);
   for (const key of await peek.keys('*'))
-    see('Redis', `${key} ${String((await peek.dumpBuffer(key))?.toString('latin1'))}`);
+    see('Redis', `${key} ${(await peek.dumpBuffer(key)).toString('latin1')}`);
   peek.disconnect();
   stack.armada.faults.set({ unavailable: true });
   await askAll('Armada is away');
@@ -266,7 +266,7 @@ async function askEverything(
     for (const call of calls) {
       await call().then(
         ({ answer, trailers }) => see(when, { answer, trailers: trailers.toJSON() }),
-        (error: Error) => see(when, `${error.message} ${JSON.stringify(error)}`),
+        (error: unknown) => see(when, `${(error as Error).message} ${JSON.stringify(error)}`),
       );
     }
   }

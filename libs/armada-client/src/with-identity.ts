@@ -18,7 +18,7 @@ export function withIdentity(identity: ArmadaIdentity): Interceptor {
           sent = authorization;
           callback(null, metadata);
         },
-        (error: Error) => callback(Object.assign(error, { code: status.UNAVAILABLE })),
+        (error: unknown) => callback(Object.assign(error as Error, { code: status.UNAVAILABLE })),
       );
     });
     return new InterceptingCall(nextCall({ ...options, credentials: callCredentials }), {

@@ -66,7 +66,7 @@ function textAt(map: Readonly<Record<string, unknown>>, key: string, file: strin
 }
 
 function contextsOf(map: Readonly<Record<string, unknown>>, file: string): Map<string, unknown> {
-  const contexts = map['contexts'] ?? '';
+  const contexts: unknown = map['contexts'] ?? '';
   if (contexts === '') return new Map();
   if (typeof contexts === 'object' && contexts !== null && !Array.isArray(contexts)) {
     return new Map(Object.entries(contexts));

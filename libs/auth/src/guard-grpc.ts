@@ -39,7 +39,7 @@ export function guardGrpc(log: Lines): void {
     const { authorization } = headers;
     // Most calls carry what the call before them did.
     if (authorization === undefined || authorization === lastGood) return toMetadata(headers);
-    if (PRINTABLE_ASCII.test(String(authorization))) {
+    if (PRINTABLE_ASCII.test(authorization)) {
       lastGood = authorization;
       return toMetadata(headers);
     }

@@ -37,7 +37,7 @@ async function serve(bounds: Partial<HttpBounds> = {}): Promise<void> {
   for (const path of ['/name', '/healthz', '/readyz']) {
     served.get(path, (request: IncomingMessage, response: ServerResponse) => {
       const { subject } = (request.socket as TLSSocket).getPeerCertificate();
-      response.end(String(subject?.CN));
+      response.end(String((subject as { CN?: string } | undefined)?.CN));
     });
   }
   const server = served.getHttpServer();

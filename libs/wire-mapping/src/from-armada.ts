@@ -161,7 +161,9 @@ function toFailure(failed: JobFailedEvent): Failure {
   const exitCodes =
     containerStatuses.length > 0
       ? containerStatuses.map(({ name, exitCode }) => [name, exitCode] as const)
-      : Object.entries(failed.exitCodes);
+      : // Servers before 0.4 send nothing else.
+        // eslint-disable-next-line @typescript-eslint/no-deprecated
+        Object.entries(failed.exitCodes);
   return {
     reason: cutForPeople(reason, LONGEST_REASON),
     ...(failureCategory && { category: cut(failureCategory, LONGEST_NAME) }),

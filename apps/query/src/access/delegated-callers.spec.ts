@@ -81,10 +81,10 @@ async function ask(of: Authorizer, authorization: string | undefined, queue: str
   return told(of.mayWatch({ authorization }, queue));
 }
 
-function told(asked: Verdict | void | Promise<Verdict | void>): Promise<string> {
+function told(asked: unknown): Promise<string> {
   return Promise.resolve(asked).then(
-    (verdict) => verdict ?? 'somebody',
-    (error: AuthError) => `${error.kind}: ${error.message}`,
+    (verdict) => (verdict as Verdict | undefined) ?? 'somebody',
+    (error: unknown) => `${(error as AuthError).kind}: ${(error as AuthError).message}`,
   );
 }
 

@@ -84,7 +84,9 @@ function ask(of: Authorizer, who: string | Partial<Credential> | undefined, queu
 }
 
 const told = (asked: Verdict | Promise<Verdict>): Promise<string> =>
-  Promise.resolve<string>(asked).catch((error: AuthError) => `${error.kind}: ${error.message}`);
+  Promise.resolve<string>(asked).catch(
+    (error: unknown) => `${(error as AuthError).kind}: ${(error as AuthError).message}`,
+  );
 
 describe('a caller with a password', () => {
   it('may watch the queues whose permissions in Armada name it or its group, read as us', async () => {

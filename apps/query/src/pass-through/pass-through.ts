@@ -57,7 +57,8 @@ export class PassThrough {
       watchRights,
       observer: observers.get(path),
       // A server may answer with a number that is no status.
-      ended: (code) => metrics.forwardedCalls.labels(service, status[code] ?? 'UNKNOWN').inc(),
+      ended: (code) =>
+        metrics.forwardedCalls.labels(service, code in status ? status[code] : 'UNKNOWN').inc(),
     });
   };
 

@@ -21,6 +21,6 @@ export function certificateNameOfSocket(socket: Socket): string | undefined {
 
 function commonNameOf(certificate: PeerCertificate | undefined): string | undefined {
   // The types do not tell that there may be none, or several.
-  const name: unknown = certificate?.subject?.CN;
+  const name: unknown = certificate?.subject.CN;
   return typeof name === 'string' && name !== '' ? name : undefined;
 }

@@ -57,7 +57,7 @@ function replica(shared?: SharedVerdicts): DelegatedAuthorizer {
 /** What a caller is told: a verdict, or why there is none. */
 const ask = (queue: string, authorization = ALICE): Promise<string> =>
   Promise.resolve<string>(authorizer.mayWatch({ authorization }, queue)).catch(
-    ({ kind, message }: AuthError) => `${kind}: ${message}`,
+    (error: unknown) => `${(error as AuthError).kind}: ${(error as AuthError).message}`,
   );
 
 describe('that a credential is somebody’s', () => {

@@ -112,8 +112,8 @@ export class DelegatedAuthorizer implements Authorizer {
     const { authorization } = credential;
     const { armada, shared, redisFailed, clock } = this.options;
     const begunAt = clock.monotonic();
-    const known = await shared?.find(authorization, queue).catch((error: Error) => {
-      redisFailed(error);
+    const known = await shared?.find(authorization, queue).catch((error: unknown) => {
+      redisFailed(error as Error);
       return undefined;
     });
     if (known !== undefined && known.forMs >= leastMs && this.mayBelieve(credential, known)) {
@@ -122,10 +122,10 @@ export class DelegatedAuthorizer implements Authorizer {
     }
     const asked =
       queue === undefined ? armada.authenticates(authorization) : armada.mayWatch(authorization, queue);
-    const verdict = await asked.catch((error: Error) => {
+    const verdict = await asked.catch((error: unknown) => {
       throw new AuthError(
         'unavailable',
-        `Armada does not say what you may watch: ${error.message}; try again`,
+        `Armada does not say what you may watch: ${(error as Error).message}; try again`,
       );
     });
     // The credential was found bad meanwhile, for another queue.

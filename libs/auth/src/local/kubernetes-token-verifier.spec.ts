@@ -214,7 +214,7 @@ describe('a caller that was reviewed', () => {
   const ask = (token: string, queue = 'q'): Promise<string> =>
     Promise.resolve<string>(
       authorizer.mayWatch({ authorization: `KubernetesAuth ${payloadOf(token)}` }, queue),
-    ).catch(({ kind }: AuthError) => kind);
+    ).catch((error: unknown) => (error as AuthError).kind);
 
   it('is believed for its time, for every queue, and then reviewed again', async () => {
     expect(await ask('caller-token')).toBe('yes');

@@ -29,10 +29,10 @@ export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
   async verify({ payload }: { payload: string }): Promise<VerifiedCaller> {
     const token = kubernetesToken(payload);
     if (token === undefined) throw refused('it is not base64url of a JSON object with a token');
-    const { status } = await this.review(token).catch((error: Error) => {
+    const { status } = await this.review(token).catch((error: unknown) => {
       throw new AuthError(
         'unavailable',
-        `the Kubernetes API cannot be asked about your token: ${error.message}; try again`,
+        `the Kubernetes API cannot be asked about your token: ${(error as Error).message}; try again`,
       );
     });
     const { authenticated, user, audiences = [] } = status;

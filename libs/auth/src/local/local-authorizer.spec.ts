@@ -38,7 +38,7 @@ it.each(Object.keys(KINDS))(
     const ask = (of: string, name: string): Promise<string> =>
       Promise.resolve(authorizer.authenticate({ authorization: KINDS[of]?.(name) })).then(
         () => 'somebody',
-        (error: AuthError) => error.kind,
+        (error: unknown) => (error as AuthError).kind,
       );
     const flood = Promise.all(Array.from({ length: 30 }, (_, i) => ask(kind, `random-${i}`)));
     for (const other of Object.keys(KINDS))

@@ -123,10 +123,10 @@ export class LocalAuthorizer implements Authorizer {
 
   private askForQueue(queue: string, grants: QueueGrants): Promise<Grantees | 'no-queue'> {
     return this.queueChecks.run(queue, this.queues.wasGood(queue), async () => {
-      const watchers = await grants.watchersOf(queue).catch((error: Error) => {
+      const watchers = await grants.watchersOf(queue).catch((error: unknown) => {
         throw new AuthError(
           'unavailable',
-          `Armada does not say who may watch the queue: ${error.message}; try again`,
+          `Armada does not say who may watch the queue: ${(error as Error).message}; try again`,
         );
       });
       if (watchers === undefined) {

@@ -48,7 +48,7 @@ export function unpackJobId(packed: Buffer): string {
     const bit = digit * 5 - 2;
     const byte = Math.floor(bit / 8);
     const window = ((packed[byte] ?? 0) << 8) | (packed[byte + 1] ?? 0);
-    text += ALPHABET[(window >> (11 - (bit - byte * 8))) & 31];
+    text += ALPHABET.charAt((window >> (11 - (bit - byte * 8))) & 31);
   }
   return text;
 }

@@ -221,7 +221,7 @@ describe('Redis keys of a job set', () => {
     await redis.call('CONFIG', 'SET', 'maxmemory', '1mb');
     try {
       expect(await memoryOf(redis)).toEqual([{ policy: 'noeviction', isFull: true }]);
-      const refused = await writer.write(aBatch('1:0:0:1', {})).catch((error: Error) => error);
+      const refused = await writer.write(aBatch('1:0:0:1', {})).catch((error: unknown) => error);
       expect(refused instanceof Error && isFull(refused)).toBe(true);
       expect((await new RedisJobLister(redis).read(key, [])).subscription).toBeDefined();
     } finally {

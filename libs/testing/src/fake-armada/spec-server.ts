@@ -52,7 +52,7 @@ export class SpecServer {
   async codeOf<Q, A>(method: UnaryMethod<Q, A>, request: Q, authorization?: string): Promise<status> {
     return this.call(method, request, authorization).then(
       () => status.OK,
-      ({ code }: ServiceError) => code,
+      (error: unknown) => (error as ServiceError).code,
     );
   }
 

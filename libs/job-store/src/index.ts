@@ -18,6 +18,7 @@ export {
   type SubscriptionState,
   type SubscriptionView,
 } from './ports.js';
+export { redisErrorKind, type RedisErrorKind } from './client/redis-errors.js';
 export { isFull, memoryOf, type RedisMemory } from './client/redis-memory.js';
 export { createRedisClient, isReady, type ClientRole, type RedisTarget } from './client/redis-client.js';
 export { RedisJobSetLife, keyTtlSeconds } from './redis/redis-life.js';

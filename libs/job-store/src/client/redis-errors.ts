@@ -1,0 +1,89 @@
+/**
+ * Why a call to Redis rejected.
+ * - `unavailable`: Redis could not be reached, did not answer in time, or has no master that can serve the call now (loading,
+ *   failing over, moving a slot, running a long script). Heals by itself; the outcome of a write is unknown.
+ * - `write-refused`: Redis answers, but refuses writes: it has reached `maxmemory`, cannot persist, or has too few replicas.
+ *   Reads go on. Heals when somebody makes room.
+ * - `denied`: Redis refuses our login, or our user may not run the command. Trying again changes nothing.
+ * - `unexpected`: anything else: a defect of ours (a script error, a key of the wrong type), or an error that is not Redis' at
+ *   all. Trying again changes nothing.
+ */
+export type RedisErrorKind = 'unavailable' | 'write-refused' | 'denied' | 'unexpected';
+
+/** The error codes with which replies of Redis and Valkey begin. */
+const KIND_OF_CODE: Readonly<Record<string, RedisErrorKind>> = {
+  LOADING: 'unavailable',
+  MASTERDOWN: 'unavailable',
+  READONLY: 'unavailable',
+  BUSY: 'unavailable',
+  CLUSTERDOWN: 'unavailable',
+  TRYAGAIN: 'unavailable',
+  MOVED: 'unavailable',
+  ASK: 'unavailable',
+  OOM: 'write-refused',
+  MISCONF: 'write-refused',
+  NOREPLICAS: 'write-refused',
+  NOPERM: 'denied',
+  NOAUTH: 'denied',
+  WRONGPASS: 'denied',
+};
+
+/** A script's error carries the code of the command that failed in it; older servers put `-CODE` behind words of their own. */
+const CODE = new RegExp(`^(?:.*[ :]-)?(${Object.keys(KIND_OF_CODE).join('|')}) `);
+/** The one refusal that loses its code in a script. */
+const DENIED_IN_SCRIPT = /^ERR ACL failure in script/;
+
+/** What ioredis and its connectors reject with where no reply came. */
+const NO_REPLY = new RegExp(
+  [
+    '^Connection is closed',
+    "^Stream isn't writeable",
+    "^Cluster isn't ready",
+    '^Cluster is disconnect',
+    '^Node is disconnected',
+    '^None of startup nodes is available',
+    '^All sentinels are unreachable',
+    '^Command timed out',
+    '^Command aborted due to connection close',
+    '^Socket timeout',
+    '^connect ETIMEDOUT',
+    '^timeout$',
+    '^Too many Cluster redirections',
+    'max number of clients reached',
+  ].join('|'),
+);
+const NO_REPLY_NAMES: ReadonlySet<string> = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError']);
+
+/** Codes of Node's errors for sockets and for the look-up of names. */
+const SOCKET_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** Says why a call to Redis rejected. Takes anything that was thrown; what it does not know is `unexpected`. */
+export function redisErrorKind(error: unknown): RedisErrorKind {
+  if (!(error instanceof Error)) return 'unexpected';
+  const code = CODE.exec(error.message)?.[1];
+  if (code !== undefined) return KIND_OF_CODE[code] ?? 'unexpected';
+  if (DENIED_IN_SCRIPT.test(error.message)) return 'denied';
+  // Why no node of a cluster could serve is the better answer, where it is known.
+  const { lastNodeError, code: socketCode } = error as { lastNodeError?: unknown; code?: unknown };
+  for (const inner of [lastNodeError, error.cause]) {
+    const kind = redisErrorKind(inner);
+    if (kind !== 'unexpected') return kind;
+  }
+  const noReply =
+    NO_REPLY.test(error.message) ||
+    NO_REPLY_NAMES.has(error.name) ||
+    (typeof socketCode === 'string' && SOCKET_CODES.has(socketCode));
+  return noReply ? 'unavailable' : 'unexpected';
+}

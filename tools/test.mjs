@@ -31,6 +31,11 @@ check(
   () => spawnSync(process.execPath, [`${root}tools/generate.mjs`, '--check'], { stdio: 'inherit' }).status,
 );
 check(
+  'docs/settings.md lists the settings',
+  () =>
+    spawnSync(process.execPath, [`${root}tools/settings-table.mjs`, '--check'], { stdio: 'inherit' }).status,
+);
+check(
   'licences are listed, and permissive',
   () => spawnSync(process.execPath, [`${root}tools/licences.mjs`, '--check'], { stdio: 'inherit' }).status,
 );

@@ -1,24 +1,30 @@
-import { fileKeyOf, settingsList } from './settings.js';
+import { fileKeyOf } from './setting.js';
+import { settingsList } from './settings.js';
 
-/** The settings as a Markdown table, for the README. */
+/** The settings as a Markdown table, for docs/settings.md. */
 export function settingsTable(): string {
   const rows = settingsList().map(
     (setting) =>
-      `| \`${setting.env}\` | \`${fileKeyOf(setting)}\` | ${setting.default && `\`${setting.default}\``} | ${setting.about} |`,
+      `| \`${setting.env}\` | \`${fileKeyOf(setting)}\` | ${setting.usedBy} | ${setting.default && `\`${setting.default}\``} | ${setting.about} |`,
   );
-  return ['| variable | in the file | default | what it is |', '|---|---|---|---|', ...rows].join('\n');
+  return [
+    '| variable | key in the file | used by | default | description |',
+    '|---|---|---|---|---|',
+    ...rows,
+  ].join('\n');
 }
 
-/** What `--help` prints. */
+/** What `--help` of a process prints: the settings that it uses. */
 export function settingsHelp(app: string): string {
-  const lines = settingsList().flatMap(({ env, default: defaultText, about, allowed }) => [
+  const used = settingsList().filter(({ usedBy }) => usedBy === 'both' || usedBy === app);
+  const lines = used.flatMap(({ env, default: defaultText, about, allowed }) => [
     `  ${env}${defaultText && ` (default ${defaultText})`}`,
-    `      ${about}; ${allowed}`,
+    `      ${about}. Value: ${allowed}`,
   ]);
   return [
     `${app} [--config FILE]`,
     '',
-    'Settings come from the YAML file FILE (or CONFIG_FILE), with names in camelCase, and from the environment, which wins:',
+    'Settings are read from the YAML file FILE (or CONFIG_FILE), with keys in camelCase, and from the environment, which overrides the file:',
     ...lines,
   ].join('\n');
 }

@@ -1,4 +1,4 @@
-export { settingsHelp, settingsTable } from './describe-settings.js';
+export { settingsHelp } from './describe-settings.js';
 export { loadSettings, type SettingsSource } from './load-settings.js';
 export { parseHostPort, withoutLogin, type ListenAddress } from './parsers.js';
 export { SettingsError } from './settings-error.js';

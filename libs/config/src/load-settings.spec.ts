@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SettingsError, loadSettings, settingsHelp, settingsTable } from './index.js';
+import { SettingsError, loadSettings, settingsHelp } from './index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'settings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -34,7 +34,7 @@ describe('settings', () => {
     });
   });
 
-  it('come from the file, and the environment wins', () => {
+  it('are read from the file, and the environment overrides it', () => {
     const file = fileWith('armadaUrl: armada:50051\nlogLevel: debug\nwatchBudget: 7\nfirstPollWait: 500ms\n');
     const settings = loadSettings({ argv: ['--config', file], env: { LOG_LEVEL: 'warn' } });
     expect(settings).toMatchObject({
@@ -46,7 +46,7 @@ describe('settings', () => {
     expect(loadSettings({ argv: [], env: { CONFIG_FILE: file } }).logLevel).toBe('debug');
   });
 
-  it('forward nothing by default, and to the services that are named', () => {
+  it('forward nothing by default, and to the named services when switched on', () => {
     expect(loadSettings({ argv: [], env: {} })).toMatchObject({
       passThrough: false,
       maxForwardedWatches: 50,
@@ -58,7 +58,7 @@ describe('settings', () => {
     });
   });
 
-  it('that are empty are as if they were not there', () => {
+  it('that are empty count as unset', () => {
     expect(loadSettings({ argv: ['--config', fileWith('')], env: { LOG_LEVEL: '' } }).logLevel).toBe('info');
   });
 
@@ -103,7 +103,7 @@ describe('settings', () => {
         name: 'my.master',
       },
     ],
-  ])('know where Redis is: %s', (url, target) => {
+  ])('parse the address of Redis: %s', (url, target) => {
     expect(loadSettings({ argv: [], env: { REDIS_URL: url } }).redis).toEqual(target);
   });
 
@@ -132,12 +132,12 @@ describe('settings', () => {
     ['REBALANCE_INTERVAL', '25d'],
     ['WATCH_BUDGET', '-1'],
     ['WATCH_BUDGET', '1e3'],
-  ])('refuse %s=%s, and say the name, the value and what is allowed', (name, value) => {
+  ])('refuse %s=%s with the name, the value and what is allowed', (name, value) => {
     const message = problemsOf({ [name]: value });
     expect(message).toContain(`${name} (environment) is "${value}", but must be `);
   });
 
-  it('tell every problem at once', () => {
+  it('report every problem at once', () => {
     const message = problemsOf({ LOG_LEVEL: 'loud', ARMADA_URL: 'x', REDIS_URL: 'y' });
     expect(message.split('\n')).toHaveLength(4);
   });
@@ -150,63 +150,59 @@ describe('settings', () => {
     ['redis-cluster://user:secret@h:1,h:x', 'redis-cluster://***@h:1,h:***'],
     ['redis://user:secret', 'redis://user:***'],
     ['redis://h:1/x?password=secret', 'redis://h:1/x?***'],
-  ])('never show a login: %s', (url, shown) => {
+  ])('never show credentials in an error: %s', (url, shown) => {
     expect(problemsOf({ REDIS_URL: url })).toContain(`REDIS_URL (environment) is "${shown}"`);
   });
 
-  it('say what Redis must show, and what its sentinels want to be told', () => {
+  it('carry the CA of Redis and the password of its sentinels, which need an address with TLS and sentinels', () => {
     const env = {
       REDIS_URL: 'rediss-sentinel://a:1/m',
       REDIS_TLS_CA_FILE: 'ca.pem',
       REDIS_SENTINEL_PASSWORD: 'x',
     };
     expect(loadSettings({ argv: [], env }).redis).toMatchObject({ caFile: 'ca.pem', sentinelPassword: 'x' });
-    const told = problemsOf({ ...env, REDIS_URL: 'redis://a:1' });
-    expect(told).toContain('REDIS_TLS_CA_FILE is given, but REDIS_URL does not ask for TLS');
-    expect(told).toContain('REDIS_SENTINEL_PASSWORD is given, but REDIS_URL names no sentinels');
+    const problems = problemsOf({ ...env, REDIS_URL: 'redis://a:1' });
+    expect(problems).toContain('REDIS_TLS_CA_FILE is set, but REDIS_URL does not use TLS');
+    expect(problems).toContain('REDIS_SENTINEL_PASSWORD is set, but REDIS_URL names no sentinels');
   });
 
-  it('refuse a name that is not one, in the file, and list those that are', () => {
-    const message = problemsOf({}, ['--config', fileWith('armadaURL: a:1\n')]);
-    expect(message).toContain('armadaURL (');
-    expect(message).toContain('armadaUrl');
+  it('refuse an unknown key of the file and name the nearest one', () => {
+    const file = fileWith('armadaURL: a:1\narmadaauth: {}\n');
+    const problems = problemsOf({}, ['--config', file]);
+    expect(problems).toContain(`armadaURL (${file}) is not a setting; did you mean armadaUrl?`);
+    expect(problems).toContain(`armadaauth (${file}) is not a setting; did you mean armadaAuth?`);
+  });
+
+  it('refuse a mistyped variable and name the nearest one', () => {
+    const problems = problemsOf({ WATCH_BUDGT: '7', LOG_LEVEL: 'loud' });
+    expect(problems).toContain('WATCH_BUDGT (environment) is not a setting; did you mean WATCH_BUDGET?');
+    expect(problems).toContain('LOG_LEVEL (environment) is "loud"');
   });
 
   it.each([
-    ['- a\n', 'must hold "name: value" lines'],
+    ['- a\n', 'must consist of "name: value" lines'],
     ['logLevel: [debug]\n', 'must be a single value, not a list'],
     ['a: b: c\n', 'cannot be read'],
   ])('refuse the file %j', (text, problem) => {
     expect(problemsOf({}, ['--config', fileWith(text)])).toContain(problem);
   });
 
-  it('refuse a file that is not there, and arguments that are none', () => {
+  it('refuse a missing file and unknown arguments', () => {
     expect(problemsOf({ CONFIG_FILE: '/nowhere/x.yaml' })).toContain('/nowhere/x.yaml cannot be read');
     expect(problemsOf({}, ['--port', '1'])).toContain('--config FILE');
   });
 
-  it('refuse what is right one by one, and not together', () => {
+  it('refuse durations that contradict each other', () => {
     expect(problemsOf({ FOLLOW_AFTER_POLL: '2h' })).toContain('FOLLOW_UNFINISHED_AFTER_POLL is shorter');
     expect(problemsOf({ DELETE_AFTER_POLL: '30m' })).toContain('DELETE_AFTER_POLL is shorter');
   });
 
-  it('are all in the help', () => {
-    for (const name of ['ARMADA_URL', 'QUERY_GRPC_ADDRESS', 'REBALANCE_INTERVAL']) {
-      expect(settingsHelp('query')).toContain(name);
-    }
-  });
-
-  it('stand in the README as they are', () => {
-    const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
-    const table = /<!-- settings -->\n\n([\s\S]*?)\n\n<!-- \/settings -->/.exec(readme)?.[1];
-    expect(table && normalized(table)).toBe(normalized(settingsTable()));
+  it('are listed by the help of the process that uses them', () => {
+    const namesIn = (help: string): string[] => help.match(/^  [A-Z_]+/gm)?.map((name) => name.trim()) ?? [];
+    const names = ['ARMADA_URL', 'QUERY_GRPC_ADDRESS', 'REBALANCE_INTERVAL'];
+    const listed = (app: string): string[] =>
+      names.filter((name) => namesIn(settingsHelp(app)).includes(name));
+    expect(listed('query')).toEqual(['ARMADA_URL', 'QUERY_GRPC_ADDRESS']);
+    expect(listed('ingester')).toEqual(['ARMADA_URL', 'REBALANCE_INTERVAL']);
   });
 });
-
-/** Formatting pads the columns of a table. */
-function normalized(table: string): string {
-  return table
-    .replace(/ +/g, ' ')
-    .replace(/-+/g, '-')
-    .replace(/ ?\| ?/g, '|');
-}

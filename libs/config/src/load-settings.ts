@@ -2,28 +2,32 @@ import { parseArgs } from 'node:util';
 import type { RedisTarget } from '@ajs/job-store';
 import { z } from 'zod';
 import { SettingsError } from './settings-error.js';
+import { fileKeyOf } from './setting.js';
 import {
   SECTIONS,
   SETTINGS,
-  fileKeyOf,
   settingsList,
   type Sections,
   type Settings,
   type Variables,
 } from './settings.js';
+import { nearestName, unknownVariables } from './unknown-settings.js';
 import { readYamlFile } from './yaml-file.js';
+
+/** The variable that names the file. */
+const CONFIG_FILE = 'CONFIG_FILE';
 
 export interface SettingsSource {
   /** Arguments after the script's name. `--config FILE` names the file. */
   readonly argv: readonly string[];
-  /** CONFIG_FILE names the file where no argument does; every other variable wins over the file. */
+  /** CONFIG_FILE names the file unless an argument does; every other variable overrides the file. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Reads and checks the settings. Throws {@link SettingsError}. */
+/** Reads and validates the settings. Throws {@link SettingsError}. */
 export function loadSettings({ argv, env }: SettingsSource): Settings {
-  const file = configFileOf(argv) ?? (env['CONFIG_FILE'] || undefined);
-  const problems: string[] = [];
+  const file = configFileOf(argv) ?? (env[CONFIG_FILE] || undefined);
+  const problems = unknownVariables(env, [CONFIG_FILE, ...settingsList().map((setting) => setting.env)]);
   const { texts: fromFile, sections } = file === undefined ? NOTHING : readConfigFile(file, problems);
   const given = settingsList().map((setting) => {
     const fromEnv = env[setting.env] || undefined;
@@ -59,7 +63,7 @@ function configFileOf(argv: readonly string[]): string | undefined {
     return parseArgs({ args: [...argv], options: { config: { type: 'string' } } }).values.config;
   } catch (error) {
     throw new SettingsError([
-      `${(error as Error).message}; the only arguments are --config FILE and --help, all else is set by the file or the environment`,
+      `${(error as Error).message}; the only arguments are --config FILE and --help, set everything else in the file or the environment`,
     ]);
   }
 }
@@ -76,7 +80,7 @@ function readConfigFile(file: string, problems: string[]): FileSettings {
   const content = readYamlFile(file) ?? '';
   if (content === '') return NOTHING;
   if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new SettingsError([`the file ${file} must hold "name: value" lines`]);
+    throw new SettingsError([`the file ${file} must consist of "name: value" lines`]);
   }
   const texts = new Map<string, string>();
   let sections: Sections = {};
@@ -86,8 +90,8 @@ function readConfigFile(file: string, problems: string[]): FileSettings {
     if (section !== undefined) {
       if (value !== '') sections = { ...sections, [section]: { content: value, file } };
     } else if (!known.has(key)) {
-      const names = [...known, ...SECTIONS].join(', ');
-      problems.push(`${key} (${file}) is not a setting; the settings are: ${names}`);
+      const nearest = nearestName(key, [...known, ...SECTIONS]);
+      problems.push(`${key} (${file}) is not a setting; did you mean ${nearest}?`);
     } else if (typeof value === 'string') {
       if (value !== '') texts.set(key, value);
     } else {
@@ -99,7 +103,7 @@ function readConfigFile(file: string, problems: string[]): FileSettings {
   return { texts, sections };
 }
 
-/** Where Redis is, with all that is said of it. */
+/** The address of Redis, with the settings that belong to it. */
 function redisOf({ redis, redisTlsCaFile, redisSentinelPassword }: Variables): RedisTarget {
   return {
     ...redis,
@@ -109,7 +113,7 @@ function redisOf({ redis, redisTlsCaFile, redisSentinelPassword }: Variables): R
   };
 }
 
-/** Settings that are right one by one, and not together. */
+/** Settings that are valid one by one, but not together. */
 function contradictions(settings: Settings): string[] {
   const { followAfterPollMs, followUnfinishedAfterPollMs, deleteAfterPollMs } = settings;
   const problems: string[] = [];
@@ -118,12 +122,10 @@ function contradictions(settings: Settings): string[] {
     redis.caFile !== undefined &&
     !(redis.kind === 'single' ? redis.url.startsWith('rediss:') : redis.tls)
   ) {
-    problems.push(
-      'REDIS_TLS_CA_FILE is given, but REDIS_URL does not ask for TLS: it must begin with rediss',
-    );
+    problems.push('REDIS_TLS_CA_FILE is set, but REDIS_URL does not use TLS: it must begin with rediss');
   }
   if (settings.redisSentinelPassword !== '' && redis.kind !== 'sentinel') {
-    problems.push('REDIS_SENTINEL_PASSWORD is given, but REDIS_URL names no sentinels (redis-sentinel://)');
+    problems.push('REDIS_SENTINEL_PASSWORD is set, but REDIS_URL names no sentinels (redis-sentinel://)');
   }
   if (followUnfinishedAfterPollMs < followAfterPollMs) {
     problems.push(

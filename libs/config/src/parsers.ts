@@ -1,10 +1,10 @@
 import type { RedisTarget } from '@ajs/job-store';
 
-/** Where a server listens. Port 0: any free one. */
+/** The address that a server listens on. Port 0: any free port. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
-  /** As it was written. */
+  /** As written in the settings. */
   readonly text: string;
 }
 
@@ -12,21 +12,21 @@ const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 const MS_IN: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * `500ms`, `10s`, `10m`, `24h`, `7d`: milliseconds; `undefined` where it is none of these, or out of bounds. A timer of Node waits for
- * 24 days at most, and not at all when it is told more: what a timer waits for in one go has its bound below that.
+ * `500ms`, `10s`, `10m`, `24h`, `7d` in milliseconds; `undefined` if it is no duration or out of bounds. A timer of Node waits for at
+ * most 24 days and fires at once for more: the settings that a timer waits for have an upper bound below that.
  */
 export function parseDuration(text: string, leastMs: number, most = '365d'): number | undefined {
   const ms = toMs(text);
   return Number.isInteger(ms) && ms >= leastMs && ms <= toMs(most) ? ms : undefined;
 }
 
-/** NaN where the text is no time with its unit. */
+/** NaN if the text is not a duration with a unit. */
 function toMs(text: string): number {
   const match = DURATION.exec(text);
   return match === null ? NaN : Number(match[1]) * (MS_IN[match[2] ?? ''] ?? NaN);
 }
 
-/** A whole number between two bounds, themselves included. */
+/** A whole number from `least` to `most`, both included. */
 export function parseCount(text: string, least: number, most: number): number | undefined {
   if (!/^\d{1,15}$/.test(text)) return undefined;
   const value = Number(text);
@@ -47,8 +47,8 @@ export function parseHostPort(text: string, leastPort: number): ListenAddress | 
 const SEVERAL = /^redis(s?)-(cluster|sentinel):\/\//;
 
 /**
- * `redis://`, `redis-cluster://a:1,b:2` or `redis-sentinel://a:1,b:2/NAME`, each with `user:password@` at will; `rediss` in place of
- * `redis` is TLS.
+ * `redis://`, `redis-cluster://a:1,b:2` or `redis-sentinel://a:1,b:2/NAME`, each with an optional `user:password@`; `rediss` in
+ * place of `redis` means TLS.
  */
 export function parseRedisUrl(text: string): RedisTarget | undefined {
   const several = SEVERAL.exec(text);
@@ -62,17 +62,17 @@ export function parseRedisUrl(text: string): RedisTarget | undefined {
   const [hosts = '', name = '', ...more] = rest.slice(at + 1).split('/');
   const parsed = hosts.split(',').map((node) => parseHostPort(node, 1));
   const nodes = parsed.filter((node) => node !== undefined).map(({ host, port }) => ({ host, port }));
-  const login = at < 0 ? {} : loginOf(rest.slice(0, at));
+  const login = at < 0 ? {} : parseLogin(rest.slice(0, at));
   if (nodes.length < parsed.length || login === undefined || more.length > 0) return undefined;
   const access = { tls: several[1] === 's', ...login };
   if (several[2] === 'cluster') return name === '' ? { kind: 'cluster', nodes, ...access } : undefined;
   return SENTINEL_MASTER.test(name) ? { kind: 'sentinel', sentinels: nodes, name, ...access } : undefined;
 }
 
-/** As Sentinel itself allows it. */
+/** The names that Sentinel itself allows. */
 const SENTINEL_MASTER = /^[\w.-]+$/;
 
-function loginOf(text: string): { username?: string; password?: string } | undefined {
+function parseLogin(text: string): { username?: string; password?: string } | undefined {
   const colon = text.indexOf(':');
   try {
     const username = decodeURIComponent(colon < 0 ? text : text.slice(0, colon));
@@ -83,8 +83,8 @@ function loginOf(text: string): { username?: string; password?: string } | undef
   }
 }
 
-/** Services that the query answers itself, whole: no method of theirs is anybody else's. */
-export const ANSWERED_SERVICES = [
+/** Services that the query implements, all their methods included: they are never forwarded. */
+export const IMPLEMENTED_SERVICES = [
   'api.Jobs',
   'jobservice.JobService',
   'grpc.health.v1.Health',
@@ -94,22 +94,22 @@ export const ANSWERED_SERVICES = [
 
 const SERVICE = /^[A-Za-z]\w*(?:\.[A-Za-z]\w*)+$/;
 
-/** Full names of gRPC services, with commas between; `undefined` where one is none, or is answered here. */
+/** Full names of gRPC services, separated by commas; `undefined` if one is malformed or is implemented here. */
 export function parseServices(text: string): readonly string[] | undefined {
   const services = text.split(',').map((name) => name.trim());
-  return services.every((name) => SERVICE.test(name) && !ANSWERED_SERVICES.includes(name))
+  return services.every((name) => SERVICE.test(name) && !IMPLEMENTED_SERVICES.includes(name))
     ? services
     : undefined;
 }
 
 /**
- * An address of Redis or Armada, right or wrong, without what may be a secret in it: fit for an error or a log. A login may hold any
- * character, also those that end it in a well-formed URL.
+ * An address of Redis or Armada, valid or not, without anything that may be a secret: safe for errors and logs. A login may contain
+ * any character, also those that end it in a well-formed URL.
  */
 export function withoutLogin(text: string): string {
   const [, scheme = '', rest = ''] = /^([a-z-]*:\/\/)?(.*)$/is.exec(text) ?? [];
   const at = rest.lastIndexOf('@');
-  // Options may hold a password too, and what stands for a port and is none may be one whose host was forgotten.
+  // Options may contain a password too; so may a port that is no number, if the host was left out.
   const hosts = rest
     .slice(at + 1)
     .replace(/\?.*$/s, '?***')

@@ -1,7 +1,7 @@
-/** What is wrong with the settings: every problem at once, each naming the setting, its value and what is allowed. */
+/** Invalid settings: every problem at once, each with the name of the setting, its value and what is allowed. */
 export class SettingsError extends Error {
   constructor(readonly problems: readonly string[]) {
-    super(['The settings are not right:', ...problems.map((problem) => `  - ${problem}`)].join('\n'));
+    super(['Invalid settings:', ...problems.map((problem) => `  - ${problem}`)].join('\n'));
     this.name = 'SettingsError';
   }
 }

@@ -1,365 +1,363 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import {
-  ANSWERED_SERVICES,
-  parseCount,
-  parseDuration,
+  IMPLEMENTED_SERVICES,
   parseHostPort,
   parseRedisUrl,
   parseServices,
   withoutLogin,
 } from './parsers.js';
+import {
+  count,
+  duration,
+  listenAddress,
+  oneOf,
+  optionalFile,
+  secret,
+  setting,
+  type Setting,
+} from './setting.js';
 
-/** One setting: an environment variable, and the same name in camelCase in the file. */
-interface Setting<T> {
-  readonly env: string;
-  /** As a user would write it. */
-  readonly default: string;
-  readonly about: string;
-  /** What is allowed, for people: "… must be ALLOWED". */
-  readonly allowed: string;
-  readonly schema: z.ZodType<T, string>;
-  /** How the value is shown in an error; needed where it may hold a secret. */
-  readonly show?: (text: string) => string;
-}
-
-function setting<T>(
-  env: string,
-  defaultText: string,
-  about: string,
-  allowed: string,
-  parse: (text: string) => T | undefined,
-  show?: (text: string) => string,
-): Setting<T> {
-  const schema = z.string().transform((text, context): T => {
-    const value = parse(text.trim());
-    if (value !== undefined) return value;
-    context.addIssue({ code: 'custom', message: allowed });
-    return z.NEVER;
-  });
-  return { env, default: defaultText, about, allowed, schema, ...(show !== undefined && { show }) };
-}
-
-const oneOf =
-  <T extends string>(...values: T[]) =>
-  (text: string): T | undefined =>
-    values.find((value) => value === text);
-
-const listenAddress = (env: string, defaultText: string, about: string) =>
-  setting(env, defaultText, about, 'host:port, with a port from 0 (any free one) to 65535', (text) =>
-    parseHostPort(text, 0),
-  );
-
-const duration = (env: string, defaultText: string, about: string, leastMs = 1_000, most = '365d') =>
-  setting(
-    env,
-    defaultText,
-    about,
-    `a time with its unit, such as ${defaultText} (ms, s, m, h or d), of at least ${leastMs} ms and at most ${most}`,
-    (text) => parseDuration(text, leastMs, most),
-  );
-
-/** The name of a file, or nothing at all. */
-const optionalFile = (env: string, about: string) =>
-  setting(env, '', about, 'the name of a file', (text) => text);
-
-const count = (env: string, defaultText: string, about: string, least: number, most: number) =>
-  setting(env, defaultText, about, `a whole number from ${least} to ${most}`, (text) =>
-    parseCount(text, least, most),
-  );
-
-const onOff = (env: string, defaultText: 'on' | 'off', about: string) =>
-  setting(env, defaultText, about, 'on or off', (text) =>
-    text === 'on' || text === 'off' ? text === 'on' : undefined,
-  );
-
-/** Every setting there is, for both applications: one file can serve both. */
+/** Every setting of both processes: one file can serve both. */
 export const SETTINGS = {
   armadaAddress: setting(
+    'both',
     'ARMADA_URL',
     'localhost:50051',
-    "Armada's gRPC address",
+    'gRPC address of Armada',
     'host:port, without a scheme',
     (text) => parseHostPort(text, 1),
     withoutLogin,
   ),
   armadactlConfig: optionalFile(
+    'both',
     'ARMADACTL_CONFIG',
-    'a configuration file of `armadactl`, whose current context says where Armada is and who we are there',
+    'Configuration file of `armadactl`. Its current context gives the address of Armada and the credentials to use there',
   ),
   armadaForceNoTls: setting(
+    'both',
     'ARMADA_FORCE_NO_TLS',
     'false',
-    'reach Armada without TLS; by itself that is done for `localhost` and loopback addresses alone',
+    'Connect to Armada without TLS. Without this setting only `localhost` and loopback addresses are reached without TLS',
     'true or false',
     (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined),
   ),
   armadaTlsCaFile: optionalFile(
+    'both',
     'ARMADA_TLS_CA_FILE',
-    "certificates (PEM) that Armada's must come from, in place of the system's",
+    'CA certificates (PEM) that verify the certificate of Armada. Replaces the CA certificates of the system',
   ),
-  armadaTlsCertFile: optionalFile('ARMADA_TLS_CERT_FILE', 'our certificate (PEM), where Armada asks for one'),
-  armadaTlsKeyFile: optionalFile('ARMADA_TLS_KEY_FILE', 'its key (PEM)'),
+  armadaTlsCertFile: optionalFile(
+    'both',
+    'ARMADA_TLS_CERT_FILE',
+    'Client certificate (PEM) to present to Armada',
+  ),
+  armadaTlsKeyFile: optionalFile('both', 'ARMADA_TLS_KEY_FILE', 'Key (PEM) of the client certificate'),
   armadaTlsServerName: setting(
+    'both',
     'ARMADA_TLS_SERVER_NAME',
     '',
-    "the name that stands in Armada's certificate, where it is not the host in its address",
+    'Name expected in the certificate of Armada, if it is not the host of its address',
     'a host name',
     (text) => (/^[A-Za-z0-9._-]*$/.test(text) ? text : undefined),
   ),
   redis: setting(
+    'both',
     'REDIS_URL',
     'redis://localhost:6379',
-    'Redis 7.0 or later: one server, a cluster (`redis-cluster://a:6379,b:6379`), or Sentinel (`redis-sentinel://a:26379,b:26379/NAME`); `rediss` in place of `redis` is TLS, `user:password@` may stand before the hosts',
+    'Address of Redis 7.0 or later: a single server, a cluster (`redis-cluster://a:6379,b:6379`) or Sentinel (`redis-sentinel://a:26379,b:26379/NAME`). Use `rediss` in place of `redis` for TLS. `user:password@` may precede the hosts',
     'redis://host:port, redis-cluster://host:port,host:port, or redis-sentinel://host:port,host:port/NAME (rediss for TLS)',
     parseRedisUrl,
     withoutLogin,
   ),
   redisTlsCaFile: optionalFile(
+    'both',
     'REDIS_TLS_CA_FILE',
-    "certificates (PEM) that Redis' must come from, in place of the system's",
+    'CA certificates (PEM) that verify the certificate of Redis. Replaces the CA certificates of the system',
   ),
-  redisSentinelPassword: setting(
+  redisSentinelPassword: secret(
+    'both',
     'REDIS_SENTINEL_PASSWORD',
-    '',
-    'the password of the sentinels themselves, where they have one',
+    'Password of the sentinels, if they require one',
     'a password',
-    (text) => text,
-    () => '***',
+    0,
   ),
-  queryGrpcAddress: listenAddress('QUERY_GRPC_ADDRESS', '0.0.0.0:60003', 'query: where gRPC listens'),
+  queryGrpcAddress: listenAddress('query', 'QUERY_GRPC_ADDRESS', '0.0.0.0:60003', 'Listen address of gRPC'),
   queryHttpAddress: listenAddress(
+    'query',
     'QUERY_HTTP_ADDRESS',
     '0.0.0.0:8090',
-    'query: where HTTP listens (health, metrics)',
+    'Listen address of HTTP: the REST API, health and metrics',
   ),
   queryTlsCertFile: optionalFile(
+    'query',
     'QUERY_TLS_CERT_FILE',
-    'query: its certificate (PEM, with those in between): gRPC and HTTP are served with TLS. The files are looked at every 10 s',
+    'Server certificate (PEM, with its intermediates). Enables TLS for gRPC and HTTP. Changed files are picked up within 10 s',
   ),
-  queryTlsKeyFile: optionalFile('QUERY_TLS_KEY_FILE', 'query: the key of its certificate (PEM)'),
+  queryTlsKeyFile: optionalFile('query', 'QUERY_TLS_KEY_FILE', 'Key (PEM) of the server certificate'),
   queryTlsClientCaFile: optionalFile(
+    'query',
     'QUERY_TLS_CLIENT_CA_FILE',
-    'query: the certificates (PEM) that those of clients must come from; without one of these, clients get nothing but `/healthz` and `/readyz`',
+    'CA certificates (PEM) that verify client certificates. Enables mutual TLS: a client without a certificate reaches only `/healthz` and `/readyz`',
   ),
   queryMaxConnections: count(
+    'query',
     'QUERY_MAX_CONNECTIONS',
     '10000',
-    'query: how many connections gRPC has at once, at most, and HTTP as many again; more are closed as they come. Each takes 10 to 20 KiB, with TLS 50',
+    'Maximum number of open gRPC connections, and of open HTTP connections. Connections above the limit are closed on arrival. A connection takes 10 to 20 KiB, with TLS 50 KiB',
     1,
     1_000_000,
   ),
   queryMaxConnectionAgeMs: duration(
+    'query',
     'QUERY_MAX_CONNECTION_AGE',
     '30m',
-    'query: how old a gRPC connection becomes before its client is asked to connect again, so that clients spread over new replicas; calls that run have 5 min more',
+    'Age at which a gRPC connection is closed gracefully, so that clients spread over new replicas. Running calls have 5 more minutes',
     1_000,
     '20d',
   ),
   ingesterHttpAddress: listenAddress(
+    'ingester',
     'INGESTER_HTTP_ADDRESS',
     '0.0.0.0:8091',
-    'ingester: where HTTP listens (health, metrics)',
+    'Listen address of HTTP: health and metrics',
   ),
   authMode: setting(
+    'query',
     'AUTH_MODE',
     'delegated',
-    'query: who may read. `delegated`: whom Armada lets watch the queue; `local`: whom section `auth` of the file lets; `anonymous`: everyone, everything',
+    'Who may read. `delegated`: callers whom Armada allows to watch the queue; `local`: callers whom the section `auth` of the file allows; `anonymous`: everyone may read everything',
     'anonymous, delegated or local',
     oneOf('anonymous', 'delegated', 'local'),
   ),
   authVerdictTtlMs: duration(
+    'query',
     'AUTH_VERDICT_TTL',
     '60s',
-    'query: how long a caller’s right to watch a queue is believed before it is checked again; never past the `exp` of its token',
+    'How long a granted permission is cached. Never longer than the `exp` of the caller’s token',
     1_000,
     '20d',
   ),
-  authRefusalTtlMs: duration('AUTH_REFUSAL_TTL', '5s', 'query: the same where the caller was refused', 100),
-  authCacheSecret: setting(
+  authRefusalTtlMs: duration(
+    'query',
+    'AUTH_REFUSAL_TTL',
+    '5s',
+    'How long a denied permission is cached',
+    100,
+  ),
+  authCacheSecret: secret(
+    'query',
     'AUTH_CACHE_SECRET',
-    '',
-    'query: a secret that all replicas have; with it they share verdicts through Redis, without it each keeps its own',
+    'Secret that all replicas share. With it, they share cached permissions through Redis; without it, each replica keeps its own',
     'at least 32 characters',
-    (text) => (text === '' || text.length >= 32 ? text : undefined),
-    () => '***',
+    32,
   ),
   jobsApiPermission: setting(
+    'query',
     'JOBS_API_PERMISSION',
     'watch',
-    'query: what `api.Jobs` asks of a caller: the right to `watch` the queues of its jobs, or to be `authenticated`, which is all that Armada asks there',
+    'Permission that `api.Jobs` requires: `watch`, the right to watch the queues of the requested jobs, or `authenticated`, which is all that Armada itself requires there',
     'watch or authenticated',
     oneOf('watch', 'authenticated'),
   ),
   maxConcurrentCalls: count(
+    'query',
     'MAX_CONCURRENT_CALLS',
     '1000',
-    'query: calls that one replica works on at once; more are answered at once that it is overloaded',
+    'Maximum number of calls that one replica processes at the same time. Calls above the limit are rejected immediately (load shedding)',
     1,
     1_000_000,
   ),
   maxWaitingCalls: count(
+    'query',
     'MAX_WAITING_CALLS',
     '10000',
-    'query: beside them, calls that wait for what their caller may see to be found out, for a job set to be read for the first time, or for Redis',
+    'Maximum number of calls that wait, in addition to those processed: for a permission check, the first read of a job set, or Redis',
     1,
     1_000_000,
   ),
   maxJobSets: count(
+    'query',
     'MAX_JOB_SETS',
     '100000',
-    'query: job sets, about, that may be asked about at the same time, over all replicas; another one is not followed',
+    'Approximate maximum number of job sets with interest, across all replicas. Further job sets are not followed',
     1,
     10_000_000,
   ),
   maxNewJobSetsPerCaller: count(
+    'query',
     'MAX_NEW_JOB_SETS_PER_CALLER',
     '20000',
-    'query: job sets that nobody asked about before which one caller (credential, or address: with `AUTH_MODE=anonymous` always that) may bring to one replica in 10 minutes',
+    'Maximum number of job sets without interest that one caller may poll on one replica within 10 minutes. A caller is a credential, or an address with `AUTH_MODE=anonymous`',
     1,
     10_000_000,
   ),
   logLevel: setting(
+    'both',
     'LOG_LEVEL',
     'info',
-    'how much is logged',
+    'Lowest level that is logged',
     'trace, debug, info, warn, error, fatal or silent',
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   ),
   firstPollWaitMs: duration(
+    'query',
     'FIRST_POLL_WAIT',
     '2s',
-    'query: how long a poll of a job that is not known waits for Armada to settle it, within the caller’s deadline',
+    'How long a poll of an unknown job waits for the job set to be read, within the deadline of the call',
     0,
   ),
   maxJobIds: count(
+    'query',
     'MAX_JOB_IDS',
     '1000',
-    'query: how many job ids one call of `api.Jobs` may ask about',
+    'Maximum number of job ids in one call of `api.Jobs`',
     1,
     10_000,
   ),
   redisRetryTimeoutMs: duration(
+    'query',
     'REDIS_RETRY_TIMEOUT',
     '10s',
-    'query: how long a call of `api.Jobs` is held while Redis is away, before Armada is asked instead',
+    'How long a call of `api.Jobs` retries while Redis is unavailable, before it is sent to Armada',
     0,
   ),
   provisionalJobGraceMs: duration(
+    'query',
     'PROVISIONAL_JOB_GRACE',
     '30s',
-    'query: how long a job that was learned (from a submit, say) may wait for its stream to show it, before Armada’s `api.Jobs` decides',
+    'How long a provisional job (known from a submission, for example) may be missing from its event stream before the state in Armada’s `api.Jobs` decides',
   ),
   followAfterPollMs: duration(
+    'ingester',
     'FOLLOW_AFTER_POLL',
     '10m',
-    'how long after its last poll a job set is followed',
+    'How long a job set is followed after its last poll',
   ),
   followUnfinishedAfterPollMs: duration(
+    'ingester',
     'FOLLOW_UNFINISHED_AFTER_POLL',
     '60m',
-    'the same while it has jobs that have not ended',
+    'How long a job set with unfinished jobs is followed after its last poll',
   ),
   deleteAfterPollMs: duration(
+    'both',
     'DELETE_AFTER_POLL',
     '24h',
-    'how long after its last poll a job set is deleted from Redis',
+    'How long after its last poll a job set is deleted from Redis. Must be the same for all replicas',
   ),
   reconcileUnfinishedAfterMs: duration(
+    'ingester',
     'RECONCILE_UNFINISHED_AFTER',
     '6h',
-    'ingester: how long ago a job that has not ended must have changed last before Armada’s `api.Jobs` is asked whether it has',
+    'Reconcile an unfinished job with Armada’s `api.Jobs` once its state has not changed for this long',
   ),
   eventRetentionMs: duration(
+    'ingester',
     'EVENT_RETENTION',
     '14d',
-    'ingester: how long Armada keeps events; of a job set that resumes after a longer pause, all unfinished jobs are asked about',
+    'How long Armada keeps events. After a longer pause, all unfinished jobs of a job set are reconciled',
   ),
   rebalanceIntervalMs: duration(
+    'ingester',
     'REBALANCE_INTERVAL',
     '10s',
-    'ingester: how often a followed job set is looked at again: go on here, go elsewhere, or end',
+    'How often the owner of a job set checks whether to keep it, hand it over to another replica, or stop following it',
     1_000,
     '1h',
   ),
   watchBudget: count(
+    'ingester',
     'WATCH_BUDGET',
     '500',
-    'ingester: how many watches all replicas together have open at Armada, at most; job sets beyond it are read on a schedule. Armada bears about 1000 watches in all, forwarded ones included. The same for all replicas',
+    'Maximum number of watches open at Armada, across all replicas. Further job sets are read on a schedule. Armada supports about 1000 watches in total, forwarded ones included. Must be the same for all replicas',
     0,
     10_000,
   ),
   upstreamReadsPerSecond: count(
+    'ingester',
     'UPSTREAM_READS_PER_SECOND',
     '200',
-    'ingester: how many event streams all replicas together read at Armada in a second, at most, over ten seconds. The same for all replicas',
+    'Maximum rate of event stream reads at Armada, across all replicas, averaged over ten seconds. Must be the same for all replicas',
     1,
     10_000,
   ),
   minReadIntervalMs: duration(
+    'ingester',
     'MIN_READ_INTERVAL',
     '2s',
-    'ingester: a job set without a watch is read again after so long at the soonest, when it was polled or brought events a moment ago; a poll of a job that is not there does not wait for it',
+    'Shortest interval between scheduled reads of a job set without a watch. Applies to job sets with recent polls or events; a poll of a missing job triggers an earlier read',
     200,
     '1h',
   ),
   maxReadIntervalMs: duration(
+    'ingester',
     'MAX_READ_INTERVAL',
     '60s',
-    'ingester: and after so long at the latest, when it is quiet and `UPSTREAM_READS_PER_SECOND` allows',
+    'Longest interval between scheduled reads of a job set without a watch. Applies to quiet job sets; `UPSTREAM_READS_PER_SECOND` may extend it',
     200,
     '1d',
   ),
   maxMessageBytes: count(
+    'both',
     'MAX_MESSAGE_BYTES',
     '16777216',
-    'the largest message accepted from Armada',
+    'Largest message accepted from Armada, in bytes',
     65_536,
     1_073_741_824,
   ),
   upstreamCallsPerSecond: count(
+    'both',
     'UPSTREAM_CALLS_PER_SECOND',
     '20',
-    "how many calls of Armada's own `api.Jobs` one replica makes in a second, at most; one call asks for up to 500 jobs",
+    'Maximum rate at which one replica calls Armada’s own `api.Jobs`. One call requests up to 500 jobs',
     1,
     1_000,
   ),
-  passThrough: onOff(
+  passThrough: setting(
+    'query',
     'PASS_THROUGH',
     'off',
-    'query: whether methods of Armada that are not answered here are forwarded to it, with the caller’s own credentials',
+    'Whether methods of Armada that this service does not implement are forwarded to Armada, with the caller’s own credentials',
+    'on or off',
+    (text) => (text === 'on' || text === 'off' ? text === 'on' : undefined),
   ),
   forwardedServices: setting(
+    'query',
     'FORWARDED_SERVICES',
     'api.Submit,api.QueueService,api.Event,api.RetryPolicyService,api.Executor,api.Node,schedulerobjects.SchedulerReporting',
-    'query: the services whose methods are forwarded; those of others are UNIMPLEMENTED',
-    `full names of gRPC services with commas between, none of which is answered here (${ANSWERED_SERVICES.join(', ')})`,
+    'Services whose methods are forwarded. Methods of other services return UNIMPLEMENTED',
+    `full names of gRPC services separated by commas, none of which is implemented here (${IMPLEMENTED_SERVICES.join(', ')})`,
     parseServices,
   ),
   maxForwardedWatches: count(
+    'query',
     'MAX_FORWARDED_WATCHES',
     '50',
-    'query: how many forwarded watches one replica has open at once, at most; more are RESOURCE_EXHAUSTED. Armada bears about 1000 watches in all, of which `WATCH_BUDGET` are for following',
+    'Maximum number of forwarded watches that one replica keeps open. Further ones return RESOURCE_EXHAUSTED. Armada supports about 1000 watches in total, `WATCH_BUDGET` included',
     0,
     10_000,
   ),
   maxForwardedCalls: count(
+    'query',
     'MAX_FORWARDED_CALLS',
     '500',
-    'query: beside them, how many other forwarded calls one replica has open at Armada at once, at most; more are RESOURCE_EXHAUSTED',
+    'Maximum number of other forwarded calls that one replica keeps open at Armada. Further ones return RESOURCE_EXHAUSTED',
     1,
     100_000,
   ),
   maxForwardedRequestBytes: count(
+    'query',
     'MAX_FORWARDED_REQUEST_BYTES',
     '16777216',
-    'query: the largest message accepted from a caller of a forwarded method; for its answers `MAX_MESSAGE_BYTES` counts',
+    'Largest request of a forwarded method, in bytes. `MAX_MESSAGE_BYTES` limits the responses',
     65_536,
     1_073_741_824,
   ),
   terminalCacheJobs: count(
+    'query',
     'TERMINAL_CACHE_JOBS',
     '100000',
-    'query: how many ended jobs one replica answers from memory (about 300 bytes each)',
+    'Number of terminal jobs that one replica caches in memory, at about 300 bytes each',
     1,
     10_000_000,
   ),
@@ -367,30 +365,25 @@ export const SETTINGS = {
 
 type Table = typeof SETTINGS;
 
-/** A part of the file with a shape of its own, as it stands there: every scalar is text. Who uses it checks it. */
+/** A part of the file with a structure of its own, as parsed: every scalar is text. Its reader checks it. */
 export interface Section {
   readonly content: unknown;
   readonly file: string;
 }
 
 /**
- * Sections that the file may have; they have no variable. `armadaAuth`: who we are to Armada, as a context of `armadactl` says
- * it. `auth`: who callers are and what they may watch (AUTH_MODE=local).
+ * Sections that the file may have; they have no variable. `armadaAuth`: the credentials for Armada, as in a context of `armadactl`.
+ * `auth`: callers and their permissions (AUTH_MODE=local).
  */
 export const SECTIONS = ['armadaAuth', 'auth'] as const;
 
 export type Sections = { readonly [K in (typeof SECTIONS)[number]]?: Section };
 
-/** The settings that have a variable. Times are milliseconds where the name says Ms. */
+/** The settings that have a variable. Durations are milliseconds where the name ends with Ms. */
 export type Variables = { readonly [K in keyof Table]: z.output<Table[K]['schema']> };
 
-/** The settings of both applications, checked. */
+/** The validated settings of both processes. */
 export type Settings = Variables & Sections;
-
-/** The name of a setting in the file: its environment variable in camelCase. */
-export function fileKeyOf({ env }: Pick<Setting<unknown>, 'env'>): string {
-  return env.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
-}
 
 /** Every setting in the order of the table. */
 export function settingsList(): readonly Setting<unknown>[] {

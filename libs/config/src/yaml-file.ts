@@ -3,9 +3,8 @@ import { YAMLParseError, parse } from 'yaml';
 import { SettingsError } from './settings-error.js';
 
 /**
- * The content of a YAML file. Every scalar is the text that stands there: a password of digits stays as it was written, and
- * what is not there is ''. Throws {@link SettingsError}, which tells where the file is wrong and shows nothing of it: there may
- * be secrets in it.
+ * The content of a YAML file. Every scalar is the text as written, so that a password of digits stays one; a missing value is ''.
+ * Throws {@link SettingsError}, which names the position of the mistake but quotes nothing: the file may contain secrets.
  */
 export function readYamlFile(file: string): unknown {
   let text: string;

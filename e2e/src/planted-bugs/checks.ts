@@ -1,0 +1,63 @@
+import { RedisServer, eventually, jobEvents } from '@ajs/testing';
+import { Redis } from 'ioredis';
+import type { App } from '../patched-build.js';
+import { Stack, poll, pollCalmly } from '../stack.js';
+import { JOB, QUEUE, key, ref } from '../traffic.js';
+
+/** Bundles to run in place of those in dist. */
+export type Builds = Readonly<Partial<Record<App, string>>>;
+
+/** Runs applications and rejects, by a failed assertion, where they do not do what they must. */
+export type Check = (builds: Builds) => Promise<void>;
+
+async function withStack(
+  env: Readonly<Record<string, string>>,
+  redis: RedisServer,
+  check: (stack: Stack) => Promise<void>,
+): Promise<void> {
+  const stack = await Stack.start(env, redis);
+  stack.armada.state.queues.add(QUEUE);
+  try {
+    await check(stack);
+  } finally {
+    await stack.stop();
+  }
+}
+
+const logOf = (stack: Stack, set: number) => stack.armada.state.openLog(QUEUE, key(set).jobSetId);
+
+/** What Redis refused to write is written once it takes writes again, before anything newer. */
+export const refusedWritesAreRetried: Check = async (builds) => {
+  const redis = await RedisServer.start();
+  const admin = new Redis(redis.url);
+  await withStack({}, redis, async (stack) => {
+    await stack.ingester({}, builds.ingester);
+    const { client } = await stack.query({}, builds.query);
+    const log = logOf(stack, 0);
+    for (const job of [0, 1]) log.append(jobEvents.running(ref(0, job), JOB));
+    const stateOf = async (job: number) => (await pollCalmly(client, key(0), ref(0, job).jobId)).state;
+    await eventually('both jobs are running', async () => (await stateOf(1)) === 'RUNNING');
+    await admin.call('CONFIG', 'SET', 'maxmemory', '1mb');
+    log.append(jobEvents.succeeded(ref(0, 0)));
+    await eventually('Redis refuses a write', async () =>
+      (await admin.info('errorstats')).includes('errorstat_OOM'),
+    );
+    await admin.call('CONFIG', 'SET', 'maxmemory', '0');
+    log.append(jobEvents.succeeded(ref(0, 1)));
+    await eventually('a later event is written', async () => (await stateOf(1)) === 'SUCCEEDED');
+    expect(await stateOf(0)).toBe('SUCCEEDED');
+  }).finally(() => admin.disconnect());
+};
+
+/** A poll of a job set that is read on a schedule brings the next read forward. */
+export const pollsBringTheNextReadForward: Check = async (builds) => {
+  const onSchedule = { WATCH_BUDGET: '0', MIN_READ_INTERVAL: '60s', MAX_READ_INTERVAL: '60s' };
+  await withStack(onSchedule, await RedisServer.start(), async (stack) => {
+    await stack.ingester({}, builds.ingester);
+    const { client } = await stack.query({}, builds.query);
+    logOf(stack, 0).append(jobEvents.running(ref(0, 0), JOB));
+    expect((await pollCalmly(client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    logOf(stack, 0).append(jobEvents.running(ref(0, 1), JOB));
+    expect(await poll(client, key(0), ref(0, 1).jobId)).toMatchObject({ state: 'RUNNING', error: '' });
+  });
+};

@@ -1,8 +1,10 @@
+export type { Brand } from './brand.js';
 export { fold } from './fold.js';
 export { foldBatch, type StreamMessage } from './fold-batch.js';
 export type { Failure, JobEvent, Placement } from './job-event.js';
 export type { JobEnrichment } from './job-enrichment.js';
 export type { JobRecord, Run, RunOutcome } from './job-record.js';
+export { JobId } from './job-id.js';
 export type { JobSetKey } from './job-set-key.js';
 export {
   JOB_STATES,
@@ -13,5 +15,6 @@ export {
   type JobState,
   type TerminalState,
 } from './job-states.js';
-export { compareMessageIds, formatMessageId, parseMessageId, type MessageId } from './message-id.js';
+export { Cursor, compareMessageIds, formatMessageId, parseMessageId, type MessageId } from './message-id.js';
 export { repair, type JobEnd } from './repair.js';
+export { ArmadaTime, MonotonicTime, RedisTime, addMs, laterOf, msBetween, toMs, type Time } from './times.js';

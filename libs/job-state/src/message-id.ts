@@ -1,3 +1,13 @@
+import type { Brand } from './brand.js';
+
+/** A message id as Armada's server wrote it, verbatim: what a stream is resumed from. '' is the stream's beginning. */
+export type Cursor = Brand<'Cursor'>;
+
+/** Says of a text that it is a cursor: for those who take it from a message, or from where it was kept. */
+export function Cursor(text: string): Cursor {
+  return text as Cursor;
+}
+
 /**
  * Where a message stands in its job set's stream, as Armada's servers write it: `<ms>:<n>:<i>:<0|1>` — the time and
  * sequence number of the stored entry, the index inside the entry, and whether it is the entry's last. The older form

@@ -1,2 +1,3 @@
 export { BoundedCache } from './bounded-cache.js';
 export { completesWithin } from './completes-within.js';
+export { monotonicNow } from './monotonic-now.js';

@@ -17,8 +17,8 @@ export async function askFor(store: Store, keys: readonly JobSetKey[]): Promise<
   try {
     for (let from = 0; from < keys.length; from += AT_ONCE) {
       const some = keys.slice(from, from + AT_ONCE);
-      await Promise.all(some.map((key) => demand.note(key)));
-      await workQueue.hint(some);
+      await Promise.all(some.map((key) => demand.record(key)));
+      await workQueue.enqueue(some);
     }
   } finally {
     await workQueue.close();

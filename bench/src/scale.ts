@@ -161,7 +161,7 @@ async function runBusy(
     const round = performance.now();
     if (round - polledAt >= POLL_EVERY_MS) {
       polledAt = round;
-      await Promise.all(keys.map((key) => demand.note(key)));
+      await Promise.all(keys.map((key) => demand.record(key)));
     }
     for (const [n, key] of keys.entries()) {
       const due = round + (n * EVENT_EVERY_MS) / keys.length;

@@ -91,7 +91,7 @@ export class Following {
         longestMs: settings.maxReadIntervalMs,
         perSecond: readsPerSecond,
       }),
-      reading: () => metrics.upstreamReads.inc(),
+      onRead: () => metrics.upstreamReads.inc(),
       now: () => Date.now(),
     });
     this.turns = new JobSetWorker({
@@ -130,7 +130,7 @@ export class Following {
       () => {
         log.warn('Redis has lost what it had: every job set is read again');
         this.turns.heartbeat();
-        this.workQueue.wakeAll().catch(onError);
+        this.workQueue.promoteAll().catch(onError);
       },
       onError,
     );
@@ -138,7 +138,7 @@ export class Following {
       metrics.watches.set(watches.size);
       metrics.turns.set(this.turns.size);
       metrics.waitingReads.set(reads.backlog);
-      this.workQueue.scheduled().then((count) => metrics.scheduledJobSets.set(count), onError);
+      this.workQueue.countDelayed().then((count) => metrics.scheduledJobSets.set(count), onError);
     }, FIGURES_EVERY_MS);
     this.sweeper = new Sweeper({
       redis: this.redis,

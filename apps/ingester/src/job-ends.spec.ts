@@ -85,10 +85,10 @@ describe('how jobs have ended, by Armada itself', () => {
       lease: { isHeld: () => true, whenHeld: () => Promise.resolve() },
       quota: {
         isWatched: true,
-        readMayBegin: () => Promise.resolve(),
-        next: () => Promise.resolve('watch'),
-        giveUpWatch: ignore,
-        readAfter: (ms) => ms,
+        admitRead: () => Promise.resolve(),
+        nextStep: () => Promise.resolve('watch'),
+        releaseWatch: ignore,
+        scheduleRead: (ms) => ms,
       },
       observer: {
         watchStarted: ignore,

@@ -114,16 +114,16 @@ export class Answering {
       interest: new InterestStore(this.reader),
       life: new RedisJobSetLife(this.reader, ttlSeconds),
       workQueue: this.workQueue,
-      mostDemanded: settings.maxJobSets,
-      mostNewPerCaller: settings.maxNewJobSetsPerCaller,
-      refused: () => metrics.refusedJobSets.inc(),
+      maxJobSets: settings.maxJobSets,
+      maxNewJobSetsPerCaller: settings.maxNewJobSetsPerCaller,
+      onRefused: () => metrics.refusedJobSets.inc(),
       onError,
     });
-    this.reader.on('ready', () => this.interest.noteAnew());
+    this.reader.on('ready', () => this.interest.invalidate());
     const asks = new ReadRequestSender(this.reader, this.workQueue);
     const lister = new CoalescedLister(new RedisJobLister(this.reader));
     const noteInterest = (key: JobSetKey, tag?: string, caller?: Caller): void =>
-      this.interest.note(key, tag, caller && (() => callerId(caller, settings.authMode !== 'anonymous')));
+      this.interest.record(key, tag, caller && (() => callerId(caller, settings.authMode !== 'anonymous')));
     const pause = (ms: number): Promise<void> => admission.pause(ms);
     const query = new JobStatusQuery({
       lister,
@@ -211,7 +211,7 @@ export class Answering {
     // While Redis is away there is nowhere to write it: the next poll notes it again.
     await completesWithin(
       LAST_NOTES_MS,
-      this.interest.settled().then(() => this.workQueue.close()),
+      this.interest.flushed().then(() => this.workQueue.close()),
     );
     for (const client of this.clients) client.disconnect();
   }

@@ -64,7 +64,7 @@ export const PLANTED_BUGS = {
     patches: [
       {
         file: SWEEPER,
-        from: 'await this.options.workQueue.hint(wanted.map(({ key }) => key)).catch(this.options.onError);',
+        from: 'await this.options.workQueue.enqueue(wanted.map(({ key }) => key)).catch(this.options.onError);',
         to: '',
       },
     ],

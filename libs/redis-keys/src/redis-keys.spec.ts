@@ -21,7 +21,7 @@ const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
     jobSet,
     generation,
   }),
-  fc.record({ kind: fc.constantFrom('job-index', 'demand', 'canary'), shard }),
+  fc.record({ kind: fc.constantFrom('job-index', 'interest', 'rollback'), shard }),
   fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{16}$/) }),
   fc.record({ kind: fc.constant('verdict' as const), digest: fc.stringMatching(/^[0-9a-f]{64}$/) }),
   fc.constantFrom({ kind: 'replicas' as const }, { kind: 'sweeper' as const }),
@@ -79,7 +79,7 @@ describe('job set tags', () => {
   });
 });
 
-it('demand is spread over all its shards', () => {
+it('interest is spread over all its shards', () => {
   const shards = new Set(
     Array.from({ length: 1000 }, (_, i) => interestShard({ queue: 'q', jobSetId: `run-${i}` })),
   );

@@ -5,7 +5,7 @@ import { shardOf } from './shard.js';
 /** How many hashes share the look-up from job to job set: below 128 entries each (Redis' compact form) up to 4 million jobs. */
 export const JOB_INDEX_SHARDS = 32_768;
 
-/** How many sorted sets share the demand, so that Redis Cluster spreads it. */
+/** How many sorted sets share the interest in job sets, so that Redis Cluster spreads it. */
 export const INTEREST_SHARDS = 16;
 
 /** How many numbers tell whether Redis went back in time: enough that every master of a Cluster has some. */
@@ -14,8 +14,8 @@ export const ROLLBACK_SHARDS = 16;
 /** The prefix of BullMQ's keys: a hash tag, since its scripts need all of a work queue's keys in one slot. */
 export const WORK_QUEUE_PREFIX = '{ajs}';
 
-/** The publish/subscribe channel on which polls ask for a read at once. */
-export const READ_REQUESTS_CHANNEL = 'ajs:asks';
+/** The publish/subscribe channel of read requests. */
+export const READ_REQUESTS_CHANNEL = 'ajs:read-requests';
 
 /** Every key of a job set shares the hash tag `{queue/jobSet}`, so that one script can touch them all. */
 export type RedisKey =
@@ -45,9 +45,9 @@ export type RedisKey =
   /** String: the tag of the job set that a reference stands for. */
   | { readonly kind: 'job-set-name'; readonly reference: string }
   /** Sorted set: tag of a job set → when somebody last asked about it. */
-  | { readonly kind: 'demand'; readonly shard: number }
+  | { readonly kind: 'interest'; readonly shard: number }
   /** String: a number that only grows, for as long as Redis loses nothing. */
-  | { readonly kind: 'canary'; readonly shard: number }
+  | { readonly kind: 'rollback'; readonly shard: number }
   /** Hash: ingester replica → how many watches it holds, how many job sets wait for one there, and when it said so. */
   | { readonly kind: 'replicas' }
   /** String: what Armada said of a caller's credential; the digest is of credential and queue, under a secret. */
@@ -83,10 +83,10 @@ export function formatKey(key: RedisKey): string {
       return `ajs:jobs:${key.shard}`;
     case 'job-set-name':
       return `ajs:set:${key.reference}`;
-    case 'demand':
-      return `ajs:demand:${key.shard}`;
-    case 'canary':
-      return `ajs:canary:${key.shard}`;
+    case 'interest':
+      return `ajs:interest:${key.shard}`;
+    case 'rollback':
+      return `ajs:rollback:${key.shard}`;
     case 'verdict':
       return `ajs:verdict:${key.digest}`;
     case 'replicas':
@@ -100,7 +100,7 @@ function generationPrefix(jobSet: JobSetKey, generation: string): string {
 }
 
 const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fdusac])|r(0|[1-9]\d*)))$/;
-const ACROSS = /^ajs:(?:(jobs|demand|canary):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
+const ACROSS = /^ajs:(?:(jobs|interest|rollback):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
 
 /** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */
 export function parseKey(text: string): RedisKey | undefined {
@@ -108,7 +108,7 @@ export function parseKey(text: string): RedisKey | undefined {
   if (across !== null) {
     const [, sharded, shard, named, hex = '', single] = across;
     if (sharded !== undefined) {
-      const kind = sharded === 'jobs' ? 'job-index' : (sharded as 'demand' | 'canary');
+      const kind = sharded === 'jobs' ? 'job-index' : (sharded as 'interest' | 'rollback');
       return { kind, shard: Number(shard) };
     }
     if (named === 'set') return { kind: 'job-set-name', reference: hex };

@@ -29,7 +29,7 @@ function days() {
       forget: ({ key }) => Promise.resolve(void polledAt.delete(key)),
     },
     life: store,
-    workQueue: { hint: (keys) => Promise.resolve(void (hinted = keys.length > 0)) },
+    workQueue: { enqueue: (keys) => Promise.resolve(void (hinted = keys.length > 0)) },
     lifetime: LIFETIME,
     onError: (error) => {
       throw error;

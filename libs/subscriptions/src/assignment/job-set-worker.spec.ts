@@ -106,15 +106,15 @@ function replica(
 
 async function demandFor(...keys: JobSetKey[]): Promise<void> {
   const demand = new InterestStore(redis);
-  for (const key of keys) await demand.note(key);
-  await workQueue().hint(keys);
+  for (const key of keys) await demand.record(key);
+  await workQueue().enqueue(keys);
 }
 
 describe('demand', () => {
   it('is when somebody asked last, found again by whoever goes through it', async () => {
     const demand = new InterestStore(redis);
     expect(await demand.age(jobSet(1))).toBeUndefined();
-    for (let n = 0; n < 100; n++) await demand.note(jobSet(n));
+    for (let n = 0; n < 100; n++) await demand.record(jobSet(n));
     expect(await demand.age(jobSet(1))).toBeLessThan(10_000);
     const all: string[] = [];
     for await (const some of demand.all()) all.push(...some.map(({ key }) => key.jobSetId));
@@ -123,7 +123,7 @@ describe('demand', () => {
 
   it('is forgotten, unless somebody asked meanwhile', async () => {
     const demand = new InterestStore(redis);
-    await demand.note(jobSet(1));
+    await demand.record(jobSet(1));
     const read = async () => {
       for await (const [first] of demand.all()) return first;
       return undefined;
@@ -131,7 +131,7 @@ describe('demand', () => {
     const before = await read();
     if (before === undefined) throw new Error('nothing is demanded');
     await eventually('time passes', async () => ((await demand.age(jobSet(1))) ?? 0) > 2);
-    await demand.note(jobSet(1));
+    await demand.record(jobSet(1));
     await demand.forget(before);
     const now = await read();
     expect(now).toBeDefined();
@@ -181,7 +181,7 @@ describe('turns', () => {
 
   it('are made anew where Redis lost all of one but its place in the queue', async () => {
     const key = jobSet(1);
-    await new InterestStore(redis).note(key);
+    await new InterestStore(redis).record(key);
     const queue = workQueue();
     const delayed = '{ajs}:follow:delayed';
     await redis.zadd(delayed, Date.now() * 4096, assignmentIdOf(key));
@@ -189,7 +189,7 @@ describe('turns', () => {
     await eventually('it is taken', async () => (await redis.zscore(delayed, assignmentIdOf(key))) === null);
     await eventually('it is followed', async () => {
       // As the sweep does.
-      await queue.hint([key]);
+      await queue.enqueue([key]);
       return a.started.includes('s1');
     });
   });
@@ -205,8 +205,8 @@ describe('turns', () => {
     const isFollowedAgain = (): Promise<boolean> => {
       const before = a.started.length;
       return eventually('it is followed', async () => {
-        await demand.note(jobSet(1));
-        await queue.hint([jobSet(1)]);
+        await demand.record(jobSet(1));
+        await queue.enqueue([jobSet(1)]);
         return a.started.length > before;
       });
     };
@@ -249,7 +249,7 @@ describe('job sets beyond the watch budget', () => {
   it('are no turn between two reads, and say when they are read again', async () => {
     const a = replica('a', { watchBudget: 0 });
     await demandFor(jobSet(1));
-    await eventually('it is read, and waits', async () => (await workQueue().scheduled()) === 1);
+    await eventually('it is read, and waits', async () => (await workQueue().countDelayed()) === 1);
     expect(a.turns.size).toBe(0);
     const { now, subscription } = await new RedisJobLister(redis).read(jobSet(1), []);
     expect(subscription).toMatchObject({ state: 'live', reason: '' });
@@ -261,7 +261,7 @@ describe('job sets beyond the watch budget', () => {
     await listenForReadRequests(connect('work-queue'), (key) => a.turns.requestRead(key));
     await demandFor(jobSet(1));
     const queue = workQueue();
-    await eventually('it is read, and waits', async () => (await queue.scheduled()) === 1);
+    await eventually('it is read, and waits', async () => (await queue.countDelayed()) === 1);
     await new ReadRequestSender(redis, queue).send(jobSet(1));
     await eventually('it is read again', () => reads(a.source, jobSet(1)) === 2);
   });
@@ -271,8 +271,8 @@ describe('job sets beyond the watch budget', () => {
     const keys = Array.from({ length: 10 }, (_, n) => jobSet(n));
     await demandFor(...keys);
     const queue = workQueue();
-    await eventually('all are read, and wait', async () => (await queue.scheduled()) === keys.length);
-    await queue.wakeAll();
+    await eventually('all are read, and wait', async () => (await queue.countDelayed()) === keys.length);
+    await queue.promoteAll();
     await eventually('all are read again', () => keys.every((key) => reads(a.source, key) === 2));
   });
 
@@ -280,9 +280,9 @@ describe('job sets beyond the watch budget', () => {
     const a = replica('a', { watchBudget: 0 });
     await demandFor(jobSet(1));
     const queue = workQueue();
-    await eventually('it is read, and waits', async () => (await queue.scheduled()) === 1);
+    await eventually('it is read, and waits', async () => (await queue.countDelayed()) === 1);
     await redis.flushall();
-    await queue.hint([jobSet(1)]);
+    await queue.enqueue([jobSet(1)]);
     await eventually('its turn is over', async () => (await redis.keys('{ajs}:follow:*')).length > 0);
     await eventually('nothing is left of it', async () => (await redis.keys('ajs:{q/s1}*')).length === 0);
     expect(reads(a.source, jobSet(1))).toBe(1);
@@ -318,7 +318,7 @@ describe('the sweep', () => {
   }
 
   it('puts a lost hint back', async () => {
-    await new InterestStore(redis).note(jobSet(1));
+    await new InterestStore(redis).record(jobSet(1));
     const a = replica('a');
     await sweeper().sweep();
     await eventually('it is followed', () => a.started.includes('s1'));
@@ -332,7 +332,7 @@ describe('the sweep', () => {
       subscription: { state: 'live', reason: '' },
     } as const;
     const demand = new InterestStore(redis);
-    await demand.note(jobSet(1));
+    await demand.record(jobSet(1));
     await (await sink.open(jobSet(1))).write(batch);
     const lister = new RedisJobLister(redis);
     await sweeper().sweep();
@@ -352,12 +352,12 @@ describe('the sweep', () => {
       [1, new Map()],
       [2, new Map([['01m85vnck01jqpr3vd00000001', ended]])],
     ] as const) {
-      await demand.note(jobSet(n));
+      await demand.record(jobSet(n));
       const subscription = { state: 'live', reason: '' } as const;
       await (await sink.open(jobSet(n))).write({ cursor: '1:0:0:1', records, subscription });
     }
     // Which nobody has taken up.
-    await demand.note(jobSet(3));
+    await demand.record(jobSet(3));
     await eventually('time passes', async () => ((await demand.age(jobSet(3))) ?? 0) > 5);
     await sweeper({ followFor: 1, followUnfinishedFor: 60_000, keepFor: 60_000 }).sweep();
     expect(await demand.age(jobSet(1))).toBeUndefined();
@@ -374,24 +374,24 @@ describe('interest', () => {
     const demand = new InterestStore(redis);
     let notes = 0;
     const counting = Object.assign(Object.create(demand) as InterestStore, {
-      note: (key: JobSetKey) => {
+      record: (key: JobSetKey) => {
         notes++;
-        return demand.note(key);
+        return demand.record(key);
       },
     });
     const interest = new InterestRecorder({
       interest: counting,
       life: new RedisJobSetLife(redis, 1_000),
       workQueue: workQueue(),
-      mostDemanded: 1_000,
-      mostNewPerCaller: 1_000,
-      refused: ignore,
+      maxJobSets: 1_000,
+      maxNewJobSetsPerCaller: 1_000,
+      onRefused: ignore,
       onError: ignore,
     });
-    for (let i = 0; i < 1_000; i++) interest.note(jobSet(1));
-    await interest.settled();
-    for (let i = 0; i < 1_000; i++) interest.note(jobSet(1));
-    await interest.settled();
+    for (let i = 0; i < 1_000; i++) interest.record(jobSet(1));
+    await interest.flushed();
+    for (let i = 0; i < 1_000; i++) interest.record(jobSet(1));
+    await interest.flushed();
     expect(notes).toBe(1);
     await eventually('it is followed', () => a.started.includes('s1'));
   });
@@ -401,23 +401,23 @@ describe('interest', () => {
     const demand = new InterestStore(redis);
     let away = true;
     const flaky = Object.assign(Object.create(demand) as InterestStore, {
-      note: (key: JobSetKey) => (away ? Promise.reject(new Error('away')) : demand.note(key)),
+      record: (key: JobSetKey) => (away ? Promise.reject(new Error('away')) : demand.record(key)),
     });
     const interest = new InterestRecorder({
       interest: flaky,
       life: new RedisJobSetLife(redis, 1_000),
       workQueue: workQueue(),
-      mostDemanded: 1_000,
-      mostNewPerCaller: 1_000,
-      refused: ignore,
+      maxJobSets: 1_000,
+      maxNewJobSetsPerCaller: 1_000,
+      onRefused: ignore,
       onError: (error) => errors.push(error),
     });
-    interest.note(jobSet(1));
-    await interest.settled();
+    interest.record(jobSet(1));
+    await interest.flushed();
     expect(errors).toHaveLength(1);
     away = false;
-    interest.note(jobSet(1));
-    await interest.settled();
+    interest.record(jobSet(1));
+    await interest.flushed();
     expect(await demand.age(jobSet(1))).toBeDefined();
   });
 
@@ -428,15 +428,15 @@ describe('interest', () => {
       interest: demand,
       life: new RedisJobSetLife(redis, 1_000),
       workQueue: workQueue(),
-      mostDemanded: 160,
-      mostNewPerCaller: 100,
-      refused: () => refused++,
+      maxJobSets: 160,
+      maxNewJobSetsPerCaller: 100,
+      onRefused: () => refused++,
       onError: ignore,
     });
     const poll = async (from: number, to: number, caller: string): Promise<(string | undefined)[]> => {
       const keys = Array.from({ length: to - from }, (_, i) => jobSet(from + i));
-      for (const key of keys) interest.note(key, undefined, () => caller);
-      await interest.settled();
+      for (const key of keys) interest.record(key, undefined, () => caller);
+      await interest.flushed();
       return keys.map((key) => interest.refusal(jobSetTag(key)));
     };
     const reasons = await poll(0, 1_000, 'careless');
@@ -457,20 +457,20 @@ describe('interest', () => {
 
   it('in what is asked about already is never refused, and kept, whoever asked about too much', async () => {
     const demand = new InterestStore(redis);
-    for (let n = 0; n < 50; n++) await demand.note(jobSet(n));
+    for (let n = 0; n < 50; n++) await demand.record(jobSet(n));
     const interest = new InterestRecorder({
       interest: demand,
       life: new RedisJobSetLife(redis, 1_000),
       workQueue: workQueue(),
-      mostDemanded: 1_000,
-      mostNewPerCaller: 1,
-      refused: ignore,
+      maxJobSets: 1_000,
+      maxNewJobSetsPerCaller: 1,
+      onRefused: ignore,
       onError: ignore,
     });
     const note = async (from: number, to: number): Promise<(string | undefined)[]> => {
       const keys = Array.from({ length: to - from }, (_, i) => jobSet(from + i));
-      for (const key of keys) interest.note(key, undefined, () => 'caller');
-      await interest.settled();
+      for (const key of keys) interest.record(key, undefined, () => 'caller');
+      await interest.flushed();
       return keys.map((key) => interest.refusal(jobSetTag(key)));
     };
     expect(await note(100, 103)).toEqual([undefined, ...Array<unknown>(2).fill(expect.any(String))]);

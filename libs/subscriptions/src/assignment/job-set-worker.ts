@@ -6,7 +6,8 @@ import { DelayedError, Worker, type Job } from 'bullmq';
 import type { EventSource } from '../sync/event-source.js';
 import type { ReflectorObserver } from '../sync/reflector-observer.js';
 import { JobSetReflector, type ReflectorTiming, type ReflectorOutcome } from '../sync/job-set-reflector.js';
-import { LeaseLostError, AssignmentLease } from '../sync/lease.js';
+import { LeaseLostError } from '../sync/lease.js';
+import { AssignmentLease } from './assignment-lease.js';
 import { LEASE_MS, Leases } from './leases.js';
 import type { UpstreamQuota, AssignmentQuota } from '../budget/upstream-quota.js';
 import type { Reconciler } from '../sync/reconciler.js';
@@ -135,7 +136,7 @@ export class JobSetWorker {
   async stop(): Promise<void> {
     this.stopping = true;
     this.rest.stop();
-    await Promise.all([this.options.watches.beginToLeave(), this.worker.pause(true)]);
+    await Promise.all([this.options.watches.startLeaving(), this.worker.pause(true)]);
     for (const turn of this.running.values()) turn.end('hand-over');
     this.suspended.giveUpAll();
     await this.worker.close();
@@ -167,9 +168,9 @@ export class JobSetWorker {
     if (this.stopping) return HAND_OVER_MS;
     if (this.isAsked(turnId)) return undefined;
     const { watches, quota: planner } = this.options;
-    if (await watches.isAboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
+    if (await watches.confirmAboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
     if (data.watched === true) return undefined;
-    return planner.postponedBy(this.taken.size - watches.size, attemptsStarted <= 1);
+    return planner.admissionDelay(this.taken.size - watches.size, attemptsStarted <= 1);
   }
 
   private async follow(turnId: string, job: Job<AssignmentData, void>, token: string): Promise<Ending> {
@@ -227,11 +228,11 @@ export class JobSetWorker {
       key,
       wasWatched: job.data.watched === true,
       // Whoever takes the turn over knows whether it hurries.
-      watched: () => {
+      onWatchGranted: () => {
         void job.updateData({ ...key, watched: true }).catch(onError);
         this.tellWatched(turn, key);
       },
-      unwatched: (why) => {
+      onWatchRevoked: (why) => {
         follower.closeWatch();
         void job.updateData({ ...key, watched: false }).catch(onError);
         this.tellEnded(turn, key, why);
@@ -288,7 +289,7 @@ export class JobSetWorker {
   /** A slice of a watch is over: it goes on in place unless nobody asks any more, or another replica has fewer. */
   private async nextSlice({ plan, follower, end }: Assignment): Promise<void> {
     if (!plan.isWatched) return;
-    if (this.options.watches.aboveShare()) {
+    if (this.options.watches.isAboveShare()) {
       end('hand-over');
       return;
     }

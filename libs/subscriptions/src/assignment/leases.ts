@@ -1,4 +1,4 @@
-import type { LeaseTerm } from '../sync/lease.js';
+import type { Lease } from '../sync/lease.js';
 
 /**
  * A lease ends after this time without renewal: how long a killed replica's job sets wait, and how long a replica may
@@ -9,6 +9,9 @@ export const LEASE_MS = 3_000;
 const RENEW_EVERY_MS = 1_000;
 /** The holder stops this long before the lease ends, since its clock and Redis' may run apart. */
 const MARGIN_MS = 200;
+
+/** One term of a lease. Where a renewal comes late, it is held again. */
+export type LeaseTerm = Pick<Lease, 'isHeld'>;
 
 /** Renews leases at Redis: gives back the ids of those that could not be renewed. */
 export type Renew = (turnIds: string[], tokens: string[], durationMs: number) => Promise<string[]>;

@@ -16,7 +16,7 @@ export class ReadRequestSender {
 
   constructor(
     private readonly redis: RedisClient,
-    private readonly workQueue: Pick<WorkQueue, 'wake'>,
+    private readonly workQueue: Pick<WorkQueue, 'promote'>,
   ) {}
 
   /** Asks, at most once a second for one job set: its holder, or whoever takes the turn that is woken. */
@@ -27,7 +27,7 @@ export class ReadRequestSender {
     this.sentAt.set(tag, now);
     // First, so that it has been heard by whoever takes the turn.
     await this.redis.publish(READ_REQUESTS_CHANNEL, tag);
-    await this.workQueue.wake(key);
+    await this.workQueue.promote(key);
   }
 }
 

@@ -73,10 +73,10 @@ function replica() {
 async function watching() {
   const { turns, source, ended } = replica();
   const demand = new InterestStore(redis);
-  for (const key of SETS) await demand.note(key);
+  for (const key of SETS) await demand.record(key);
   const workQueue = new WorkQueue(connect('work-queue'), ignore);
   cleanups.push(() => workQueue.close());
-  await workQueue.hint(SETS);
+  await workQueue.enqueue(SETS);
   await eventually('all are read', () => source.live.length === SETS.length);
   for (const read of source.live) source.end(read, { kind: 'end', reason: '' });
   await eventually('all are watched', () => source.live.length === SETS.length);

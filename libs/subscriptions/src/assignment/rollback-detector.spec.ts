@@ -42,7 +42,7 @@ describe('a Redis that lost writes', () => {
     );
     for (let n = 0; n < 10; n++) await Promise.all([canary.look(), other.look()]);
     expect(lost).toBe(0);
-    await redis.set(formatKey({ kind: 'canary', shard: 3 }), 12);
+    await redis.set(formatKey({ kind: 'rollback', shard: 3 }), 12);
     await canary.look();
     expect(lost).toBe(1);
   });

@@ -2,7 +2,7 @@ import type { RedisClient } from '@ajs/job-store';
 import { ROLLBACK_SHARDS, formatKey } from '@ajs/redis-keys';
 
 const EVERY_MS = 1_000;
-const KEYS = Array.from({ length: ROLLBACK_SHARDS }, (_, shard) => formatKey({ kind: 'canary', shard }));
+const KEYS = Array.from({ length: ROLLBACK_SHARDS }, (_, shard) => formatKey({ kind: 'rollback', shard }));
 
 /**
  * Notices within seconds that Redis has lost what it had: replicas raise numbers in it all the time, spread so that every master of a

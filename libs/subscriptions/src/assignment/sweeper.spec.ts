@@ -35,7 +35,7 @@ async function written(key: JobSetKey): Promise<void> {
 }
 
 async function demandedAgo(key: JobSetKey, ms: number): Promise<void> {
-  const shard = formatKey({ kind: 'demand', shard: interestShard(key) });
+  const shard = formatKey({ kind: 'interest', shard: interestShard(key) });
   await redis.zadd(shard, Date.now() - ms, jobSetTag(key));
 }
 

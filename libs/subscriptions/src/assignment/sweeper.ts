@@ -11,7 +11,7 @@ export interface SweeperOptions {
   readonly replicaId: string;
   readonly interest: Pick<InterestStore, 'all' | 'forget'>;
   readonly life: JobSetLife;
-  readonly workQueue: Pick<WorkQueue, 'hint'>;
+  readonly workQueue: Pick<WorkQueue, 'enqueue'>;
   readonly lifetime: Lifetime;
   readonly onError: (error: Error) => void;
 }
@@ -42,7 +42,7 @@ export class Sweeper {
       for (const [i, one] of demanded.entries()) if (fates[i] === 'delete') await this.expire(one);
       const wanted = demanded.filter((_, i) => fates[i] === 'follow');
       // A Redis that is full takes none, but what is to go in the pages to come makes room.
-      await this.options.workQueue.hint(wanted.map(({ key }) => key)).catch(this.options.onError);
+      await this.options.workQueue.enqueue(wanted.map(({ key }) => key)).catch(this.options.onError);
     }
   }
 

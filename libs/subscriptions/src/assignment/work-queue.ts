@@ -3,6 +3,7 @@ import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { WORK_QUEUE_PREFIX, jobSetTag } from '@ajs/redis-keys';
 import { Queue } from 'bullmq';
+import type { AssignmentQueue } from '../interest/interest-recorder.js';
 
 export const WORK_QUEUE = 'follow';
 
@@ -21,7 +22,7 @@ export function assignmentIdOf(key: JobSetKey): string {
  * The work queue as those see it who want a job set followed. A BullMQ job is only a hint and a lease: what is to be
  * followed stands in the demand, and a lost job is put back from there.
  */
-export class WorkQueue {
+export class WorkQueue implements AssignmentQueue {
   private readonly queue: Queue<AssignmentData>;
 
   /** @param connection A client of its own with role `work-queue`. */
@@ -34,7 +35,7 @@ export class WorkQueue {
   }
 
   /** Makes sure that these job sets have their turn. Costs next to nothing where they have one. */
-  async hint(keys: readonly JobSetKey[]): Promise<void> {
+  async enqueue(keys: readonly JobSetKey[]): Promise<void> {
     const known = await Promise.all(
       keys.map((key) => this.connection.exists(this.queue.toKey(assignmentIdOf(key)))),
     );
@@ -50,7 +51,7 @@ export class WorkQueue {
   }
 
   /** Lets a job set's turn begin now, if it is one that waits for its time. */
-  async wake(key: JobSetKey): Promise<void> {
+  async promote(key: JobSetKey): Promise<void> {
     const turnId = assignmentIdOf(key);
     if ((await this.connection.zscore(this.queue.toKey('delayed'), turnId)) === null) return;
     const job = await this.queue.getJob(turnId);
@@ -61,12 +62,12 @@ export class WorkQueue {
   }
 
   /** Lets all turns begin now that wait for their time. */
-  async wakeAll(): Promise<void> {
+  async promoteAll(): Promise<void> {
     await this.queue.promoteJobs();
   }
 
   /** How many job sets wait for the time of their next read. */
-  async scheduled(): Promise<number> {
+  async countDelayed(): Promise<number> {
     return this.queue.getDelayedCount();
   }
 

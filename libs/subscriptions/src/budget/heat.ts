@@ -3,7 +3,7 @@ export const HEATS = ['cold', 'warm', 'hot'] as const;
 export type Heat = (typeof HEATS)[number];
 
 /** What tells how hot a job set is. All ages in milliseconds, `Infinity` for never. */
-export interface Signs {
+export interface Activity {
   /** Since somebody asked about it. */
   readonly pollAge: number;
   /** Since its last event, as Armada dates it. */
@@ -16,7 +16,7 @@ export interface Signs {
 const RECENT_MS = 60_000;
 
 /** Hot: somebody asks, and events come. Warm: somebody asks, and jobs have not ended. */
-export function heatOf({ pollAge, eventAge, unfinished }: Signs): Heat {
+export function heatOf({ pollAge, eventAge, unfinished }: Activity): Heat {
   if (pollAge >= RECENT_MS) return 'cold';
   if (eventAge < RECENT_MS) return 'hot';
   return unfinished > 0 ? 'warm' : 'cold';

@@ -16,7 +16,7 @@ describe('the plan of a turn', () => {
 
   const planOf = () => {
     const watches = {
-      isAboveShare: () => Promise.resolve(false),
+      confirmAboveShare: () => Promise.resolve(false),
       holds: (turnId: string) => held.has(turnId),
       release: (turnId: string) => held.delete(turnId),
       claim: (turnId: string) =>
@@ -28,7 +28,7 @@ describe('the plan of a turn', () => {
         }),
     } as unknown as WatchBudget;
     const planner = new UpstreamQuota({
-      demand: { age: () => Promise.resolve(0) },
+      interest: { age: () => Promise.resolve(0) },
       lifetime: { followFor: 1_000, followUnfinishedFor: 1_000, keepFor: 1_000 },
       watches,
       now: () => 0,
@@ -37,14 +37,14 @@ describe('the plan of a turn', () => {
       assignmentId: TURN_ID,
       key: { queue: 'q', jobSetId: 's' },
       wasWatched: false,
-      watched: () => void told.push(true),
-      unwatched: () => void told.push(false),
+      onWatchGranted: () => void told.push(true),
+      onWatchRevoked: () => void told.push(false),
     });
   };
 
   /** As far as it gets until the budget answers. */
   const claimed = async (plan: ReturnType<typeof planOf>): Promise<() => Promise<unknown>> => {
-    const next = plan.next(STANDING);
+    const next = plan.nextStep(STANDING);
     await new Promise((resolve) => setImmediate(resolve));
     return () => next;
   };
@@ -62,7 +62,7 @@ describe('the plan of a turn', () => {
     const next = await claimed(plan);
     give();
     await next();
-    plan.giveUpWatch('PERMISSION_DENIED: no');
+    plan.releaseWatch('PERMISSION_DENIED: no');
     expect([held.size, told]).toEqual([0, [true, false]]);
   });
 

@@ -79,9 +79,9 @@ describe('the watch budget', () => {
     await claim(a, 'a', 5);
     await claim(b, 'b', 5);
     await eventually('they know of each other', () => a.replicas === 2 && b.replicas === 2);
-    await a.beginToLeave();
+    await a.startLeaving();
     expect(await a.claim('more', () => 'hot', ignore)).toBe(false);
-    expect(await b.isAboveShare()).toBe(false);
+    expect(await b.confirmAboveShare()).toBe(false);
     expect(await claim(b, 'more', 1)).toBe(0);
     expect(b.replicas).toBe(1);
     for (let n = 0; n < 5; n++) a.release(`a${n}`);
@@ -175,16 +175,16 @@ describe('the share of a replica', () => {
   it('is everything while it is alone', async () => {
     const a = replica('a', 100);
     await claim(a, 'a', 100);
-    expect(a.aboveShare()).toBe(false);
+    expect(a.isAboveShare()).toBe(false);
   });
 
   it('is half of it all with another, by more than a few', async () => {
     const a = replica('a', 100);
     await claim(a, 'a', 50);
     const b = replica('b', 100);
-    await eventually('the other is known', () => a.aboveShare());
-    expect(b.aboveShare()).toBe(false);
+    await eventually('the other is known', () => a.isAboveShare());
+    expect(b.isAboveShare()).toBe(false);
     for (let n = 2; n < 50; n++) a.release(`a${n}`);
-    expect(a.aboveShare()).toBe(false);
+    expect(a.isAboveShare()).toBe(false);
   });
 });

@@ -42,13 +42,13 @@ export interface WatchBudgetOptions {
 
 interface Held {
   readonly heat: () => Heat;
-  readonly giveUp: () => void;
+  readonly revoke: () => void;
   /** Whether it was asked to give up. */
-  asked: boolean;
+  isRevoked: boolean;
 }
 
 interface Claim extends Held {
-  readonly turnId: string;
+  readonly assignmentId: string;
   readonly at: Heat;
   readonly done: (given: boolean) => void;
 }
@@ -66,7 +66,7 @@ export class WatchBudget {
   private claims: Claim[] = [];
   private announcing: Promise<void> | undefined;
   private hasNews = false;
-  private isRoomDue = false;
+  private isRevocationDue = false;
   private isLeaving = false;
   private isGone = false;
   private validUntil = -Infinity;
@@ -93,16 +93,16 @@ export class WatchBudget {
     return this.others.replicas + 1;
   }
 
-  /** As {@link aboveShare}; before it says so, it looks how things stand now, since a replica may just have left. */
-  async isAboveShare(): Promise<boolean> {
-    if (!this.aboveShare()) return false;
+  /** As {@link isAboveShare}; before it says so, it looks how things stand now, since a replica may just have left. */
+  async confirmAboveShare(): Promise<boolean> {
+    if (!this.isAboveShare()) return false;
     this.announce();
     await this.announcing;
-    return this.aboveShare();
+    return this.isAboveShare();
   }
 
   /** Whether this replica holds more than its share, by more than a few: its next turn that can should go elsewhere. */
-  aboveShare(): boolean {
+  isAboveShare(): boolean {
     const share = (this.others.held + this.size) / this.replicas;
     return this.size > share + Math.max(2, share * 0.05);
   }
@@ -120,7 +120,7 @@ export class WatchBudget {
     if (this.isLeaving) return Promise.resolve(false);
     this.waiting.delete(turnId);
     return new Promise((done) => {
-      this.claims.push({ turnId, heat, giveUp, asked: false, at: heat(), done });
+      this.claims.push({ assignmentId: turnId, heat, revoke: giveUp, isRevoked: false, at: heat(), done });
       this.announce();
     });
   }
@@ -131,7 +131,7 @@ export class WatchBudget {
   }
 
   /** This replica takes no more, and gives up what it has: from now on the others share the work. */
-  async beginToLeave(): Promise<void> {
+  async startLeaving(): Promise<void> {
     this.isLeaving = true;
     this.announce();
     await this.announcing;
@@ -151,8 +151,8 @@ export class WatchBudget {
   }
 
   private tick(): void {
-    if (this.now >= this.validUntil) this.askToGiveUp(Array.from(this.held.values()));
-    this.isRoomDue = true;
+    if (this.now >= this.validUntil) this.revoke(Array.from(this.held.values()));
+    this.isRevocationDue = true;
     this.announce();
   }
 
@@ -198,10 +198,10 @@ export class WatchBudget {
       this.settle(hot, toHot);
       this.settle(warm, toWarm);
       this.settle(cold, toCold);
-      if (this.isRoomDue) {
-        this.isRoomDue = false;
+      if (this.isRevocationDue) {
+        this.isRevocationDue = false;
         const waitingHot = othersHot + this.waitingWith('hot');
-        this.makeRoom(free, waitingHot, waitingHot + othersWarm + this.waitingWith('warm'));
+        this.revokeForHotter(free, waitingHot, waitingHot + othersWarm + this.waitingWith('warm'));
       }
     } catch (error) {
       onError(error as Error);
@@ -211,24 +211,22 @@ export class WatchBudget {
 
   private settle(claims: readonly Claim[], given: number): void {
     claims.forEach((claim, i) => {
-      if (i < given) this.held.set(claim.turnId, claim);
+      if (i < given) this.held.set(claim.assignmentId, claim);
       else if (claim.at !== 'cold') {
-        this.waiting.set(claim.turnId, { heat: claim.at, until: this.now + WAITS_FOR_MS });
+        this.waiting.set(claim.assignmentId, { heat: claim.at, until: this.now + WAITS_FOR_MS });
       }
       claim.done(i < given);
     });
   }
 
   /** Has colder job sets give their watches up to hotter ones that wait, each replica its part of them. */
-  private makeRoom(free: number, waitingHot: number, waitingAtLeastWarm: number): void {
+  private revokeForHotter(free: number, waitingHot: number, waitingAtLeastWarm: number): void {
     const coldestFirst = Array.from(this.held.values(), (held) => ({ held, heat: held.heat() })).sort(
       (a, b) => (isHotter(a.heat, b.heat) ? 1 : isHotter(b.heat, a.heat) ? -1 : 0),
     );
     const giveUp = (wanted: number, isColder: (heat: Heat) => boolean): void => {
       const part = Math.ceil(Math.max(0, wanted - free) / this.replicas);
-      this.askToGiveUp(
-        coldestFirst.slice(0, part).flatMap(({ held, heat }) => (isColder(heat) ? [held] : [])),
-      );
+      this.revoke(coldestFirst.slice(0, part).flatMap(({ held, heat }) => (isColder(heat) ? [held] : [])));
     };
     giveUp(waitingHot, (heat) => heat !== 'hot');
     giveUp(waitingAtLeastWarm, (heat) => heat === 'cold');
@@ -236,11 +234,11 @@ export class WatchBudget {
     if (free < 0) giveUp(0, () => true);
   }
 
-  private askToGiveUp(held: readonly Held[]): void {
+  private revoke(held: readonly Held[]): void {
     for (const one of held) {
-      if (one.asked) continue;
-      one.asked = true;
-      one.giveUp();
+      if (one.isRevoked) continue;
+      one.isRevoked = true;
+      one.revoke();
     }
   }
 

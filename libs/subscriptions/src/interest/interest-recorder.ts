@@ -4,25 +4,32 @@ import type { JobSetLife } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 import type { InterestStore } from './interest-store.js';
 import { NewJobSetLimit } from './new-job-set-limit.js';
-import type { WorkQueue } from '../assignment/work-queue.js';
 
 /** Interest in one job set is written this often by one replica at most, however many polls there are. */
-const NOTE_EVERY_MS = 10_000;
+const RECORD_EVERY_MS = 10_000;
 const REMEMBERED = 100_000;
 /** More job sets than this at once wait for the next flush. */
-const FLUSHED_AT_ONCE = 500;
+const FLUSH_SIZE = 500;
 /** More than this are not taken note of: the next poll may have more luck. */
-const MOST_PENDING = 20_000;
+const MAX_PENDING = 20_000;
+
+/** Where job sets wait for a replica that follows them. */
+export interface AssignmentQueue {
+  /** Makes sure that each of these job sets is assigned, or waits to be. Costs next to nothing where it is. */
+  enqueue(keys: readonly JobSetKey[]): Promise<void>;
+  /** Has a job set assigned now, if it waits for the time of its next read. */
+  promote(key: JobSetKey): Promise<void>;
+}
 
 export interface InterestRecorderOptions {
   readonly interest: InterestStore;
   readonly life: JobSetLife;
-  readonly workQueue: WorkQueue;
+  readonly workQueue: AssignmentQueue;
   /** Job sets that are asked about, over all replicas: more are refused. */
-  readonly mostDemanded: number;
+  readonly maxJobSets: number;
   /** Job sets that nobody asked about before, of one caller, in ten minutes, here. */
-  readonly mostNewPerCaller: number;
-  readonly refused: () => void;
+  readonly maxNewJobSetsPerCaller: number;
+  readonly onRefused: () => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -44,39 +51,39 @@ interface Refusal {
  * so that what is polled is followed and kept. Bounded, so that no careless caller has Redis filled with names.
  */
 export class InterestRecorder {
-  private readonly notedAt = new BoundedCache<string, number>(REMEMBERED);
+  private readonly recordedAt = new BoundedCache<string, number>(REMEMBERED);
   private readonly refusals = new BoundedCache<string, Refusal>(REMEMBERED);
-  private readonly newcomers: NewJobSetLimit;
+  private readonly newJobSets: NewJobSetLimit;
   private readonly pending = new Map<string, Pending>();
   private flushing: Promise<void> | undefined;
 
   constructor(private readonly options: InterestRecorderOptions) {
-    this.newcomers = new NewJobSetLimit(options.mostNewPerCaller);
+    this.newJobSets = new NewJobSetLimit(options.maxNewJobSetsPerCaller);
   }
 
   /**
    * Somebody polled a job set, whose tag may be known already. Returns at once. `caller` tells who named the job set; it is left
    * out where Armada named it.
    */
-  note(key: JobSetKey, tag = jobSetTag(key), caller?: () => string): void {
+  record(key: JobSetKey, tag = jobSetTag(key), caller?: () => string): void {
     const now = performance.now();
-    if (now - (this.notedAt.peek(tag) ?? -Infinity) < NOTE_EVERY_MS) return;
-    this.notedAt.set(tag, now);
-    if (this.pending.size >= MOST_PENDING) {
+    if (now - (this.recordedAt.peek(tag) ?? -Infinity) < RECORD_EVERY_MS) return;
+    this.recordedAt.set(tag, now);
+    if (this.pending.size >= MAX_PENDING) {
       this.refuse(tag, 'too many job sets are asked about for the first time just now');
       return;
     }
     const who = caller?.();
-    const mayBeNew = who === undefined || this.newcomers.take(who);
+    const mayBeNew = who === undefined || this.newJobSets.take(who);
     // Said at once, and taken back where it turns out that the job set is no new one.
-    if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newcomers.most));
+    if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newJobSets.most));
     this.pending.set(tag, { key, caller: mayBeNew ? who : undefined, mayBeNew });
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
   }
 
   /** Redis may have lost what was noted: the next poll of each job set is noted again. */
-  noteAnew(): void {
-    this.notedAt.clear();
+  invalidate(): void {
+    this.recordedAt.clear();
   }
 
   /** Why a job set that is asked about will not be followed; `undefined` where nothing is in the way. */
@@ -86,7 +93,7 @@ export class InterestRecorder {
   }
 
   /** Resolves when what was noted is written, or has failed to be. */
-  async settled(): Promise<void> {
+  async flushed(): Promise<void> {
     await this.flushing;
   }
 
@@ -94,15 +101,15 @@ export class InterestRecorder {
     // Polls of one turn of the event loop are written together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.pending.size > 0) {
-      const batch = Array.from(this.pending).slice(0, FLUSHED_AT_ONCE);
+      const batch = Array.from(this.pending).slice(0, FLUSH_SIZE);
       for (const [tag] of batch) this.pending.delete(tag);
       try {
         await this.write(batch);
       } catch (error) {
         // The next poll notes it again.
         for (const [tag, { caller }] of batch) {
-          this.notedAt.delete(tag);
-          if (caller !== undefined) this.newcomers.giveBack(caller);
+          this.recordedAt.delete(tag);
+          if (caller !== undefined) this.newJobSets.giveBack(caller);
         }
         this.options.onError(error as Error);
       }
@@ -110,39 +117,39 @@ export class InterestRecorder {
   }
 
   private async write(batch: readonly (readonly [tag: string, pending: Pending])[]): Promise<void> {
-    const { interest: demand, life, workQueue, mostDemanded } = this.options;
+    const { interest: demand, life, workQueue, maxJobSets: mostDemanded } = this.options;
     const noted = await Promise.all(
-      batch.map(([, { key, mayBeNew }]) => demand.note(key, mayBeNew ? mostDemanded : 0)),
+      batch.map(([, { key, mayBeNew }]) => demand.record(key, mayBeNew ? mostDemanded : 0)),
     );
     const wanted: JobSetKey[] = [];
     const quiet: JobSetKey[] = [];
     for (const [i, [tag, { key, caller, mayBeNew }]] of batch.entries()) {
       if (noted[i] === 'refused') {
-        this.refuse(tag, mayBeNew ? tooManyDemanded(mostDemanded) : tooManyNew(this.newcomers.most));
+        this.refuse(tag, mayBeNew ? tooManyDemanded(mostDemanded) : tooManyNew(this.newJobSets.most));
       } else {
         wanted.push(key);
         if (!mayBeNew) this.refusals.delete(tag);
       }
       if (noted[i] === 'quiet') quiet.push(key);
-      if (noted[i] !== 'new' && caller !== undefined) this.newcomers.giveBack(caller);
+      if (noted[i] !== 'new' && caller !== undefined) this.newJobSets.giveBack(caller);
     }
     // After the demand, so that whoever takes the turn finds it wanted.
     await Promise.all([
-      workQueue.hint(wanted),
+      workQueue.enqueue(wanted),
       ...wanted.map((key) => life.touch(key)),
-      ...quiet.map((key) => workQueue.wake(key)),
+      ...quiet.map((key) => workQueue.promote(key)),
     ]);
   }
 
   private refuse(tag: string, why: string): void {
     this.setRefusal(tag, why);
-    this.options.refused();
+    this.options.onRefused();
   }
 
   private setRefusal(tag: string, why: string): void {
     this.refusals.set(tag, {
       reason: `the job set is not followed: ${why}`,
-      until: performance.now() + NOTE_EVERY_MS,
+      until: performance.now() + RECORD_EVERY_MS,
     });
   }
 }

@@ -17,11 +17,11 @@ export interface JobSetQuota {
   /** Whether it has a watch of the budget now. */
   readonly isWatched: boolean;
   /** Resolves when a read may begin; at once if `signal` ends the wish for it. */
-  readMayBegin(why: ReadReason, signal: AbortSignal): Promise<void>;
+  admitRead(why: ReadReason, signal: AbortSignal): Promise<void>;
   /** The job set is level with Armada; `standing` tells where it stands, now and later. */
-  next(standing: () => JobSetPosition): Promise<NextStep>;
+  nextStep(standing: () => JobSetPosition): Promise<NextStep>;
   /** The watch that it has, if any, is closed, and goes back to the budget. */
-  giveUpWatch(why: string): void;
+  releaseWatch(why: string): void;
   /** Milliseconds until a read that is to be made after so many, or later if more are due than may be made. */
-  readAfter(ms: number): number;
+  scheduleRead(ms: number): number;
 }

@@ -193,7 +193,7 @@ export class JobSetReflector {
   private async arrived(intake: BatchWriter, at: number): Promise<ReflectorOutcome | 'again'> {
     const { quota: plan } = this.options;
     this.failures.synced();
-    const next = await plan.next(() => ({ cursor: intake.tailCursor, unfinished: intake.unfinished }));
+    const next = await plan.nextStep(() => ({ cursor: intake.tailCursor, unfinished: intake.unfinished }));
     if (next === 'watch') {
       this.report(intake, { state: 'live', reason: '', at });
       // What was given may have been taken back by now.
@@ -238,7 +238,7 @@ export class JobSetReflector {
   private async read(intake: BatchWriter): Promise<{ readonly end: StreamEnd; readonly beganAt: number }> {
     const why =
       this.readRequestedAt !== undefined ? 'asked' : this.phase === 'watching' ? 'check' : 'catch-up';
-    await this.options.quota.readMayBegin(why, this.stopping.signal);
+    await this.options.quota.admitRead(why, this.stopping.signal);
     const beganAt = performance.now();
     this.readBeganAt = beganAt;
     if (!this.goesOn(intake)) return { end: { kind: 'cancelled', reason: '' }, beganAt };
@@ -304,8 +304,8 @@ export class JobSetReflector {
     // A queue that does not exist has no jobs: that is known as of the read that said so.
     const told = { state, reason: end.reason, ...(state === 'gone' && { at: beganAt }) };
     // There is nothing to watch: others may have the watch.
-    if (state === 'denied' || state === 'gone') plan.giveUpWatch(end.reason);
-    if (!plan.isWatched) return this.readLater(intake, plan.readAfter(retryInMs), told);
+    if (state === 'denied' || state === 'gone') plan.releaseWatch(end.reason);
+    if (!plan.isWatched) return this.readLater(intake, plan.scheduleRead(retryInMs), told);
     this.report(intake, told);
     this.phase = 'waiting';
     await this.pause(retryInMs);

@@ -23,7 +23,7 @@ export function scriptedBudgets(
     watches,
     reads: new ReadBudget(perSecond),
     schedule: new ReadSchedule({ shortestMs, longestMs, perSecond }),
-    reading: ignore,
+    onRead: ignore,
     now: () => Date.now(),
   });
   return { watches, watchBudget, quota };

@@ -5,19 +5,19 @@ export class ScriptedQuota implements JobSetQuota {
   isWatched = true;
   comes: NextStep = 'watch';
 
-  readMayBegin(): Promise<void> {
+  admitRead(): Promise<void> {
     return Promise.resolve();
   }
 
-  next(): Promise<NextStep> {
+  nextStep(): Promise<NextStep> {
     return Promise.resolve(this.comes);
   }
 
-  giveUpWatch(): void {
+  releaseWatch(): void {
     this.isWatched = false;
   }
 
-  readAfter(ms: number): number {
+  scheduleRead(ms: number): number {
     return ms;
   }
 }

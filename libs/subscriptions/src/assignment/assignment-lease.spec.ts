@@ -1,7 +1,8 @@
-import { LeaseLostError, AssignmentLease } from './lease.js';
+import { LeaseLostError } from '../sync/lease.js';
+import { AssignmentLease } from './assignment-lease.js';
 
-describe('the lease of a turn', () => {
-  it('that runs out is held again by another term', async () => {
+describe('the lease of an assignment', () => {
+  it('is held again by another term once it has expired', async () => {
     const lease = new AssignmentLease();
     lease.begin({ isHeld: () => false });
     const held = lease.whenHeld();
@@ -11,7 +12,7 @@ describe('the lease of a turn', () => {
     expect(lease.isHeld()).toBe(true);
   });
 
-  it('that runs out is held again when its renewal comes late', async () => {
+  it('is held again when its renewal comes late', async () => {
     const lease = new AssignmentLease();
     const term = { held: false, isHeld: () => term.held };
     lease.begin(term);
@@ -20,7 +21,7 @@ describe('the lease of a turn', () => {
     await held;
   });
 
-  it('that is over never comes back', async () => {
+  it('never comes back once it has ended', async () => {
     const lease = new AssignmentLease();
     const held = lease.whenHeld();
     lease.end();

@@ -1,105 +1,93 @@
-import type { BoundedCache } from '@ajs/platform';
 import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobSetKey } from '@ajs/job-state';
-import type { JobDetailsLister, ProvisionalJobSink, JobLister } from '@ajs/job-store';
+import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
+import type { BoundedCache } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { JobRights } from '../access/job-rights.js';
 import type { Caller } from '../caller.js';
 import { nameProblem } from '../name-problem.js';
 import { RpcError } from '../rpc-error.js';
-import { requestedIds } from './requested-ids.js';
+import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
 import { EnrichmentRecorder } from './cache/enrichment-recorder.js';
+import { ProvisionalJobRecorder } from './cache/provisional-job-recorder.js';
+import { retryWhileRedisUnavailable } from './cache/retry-while-redis-unavailable.js';
+import { TerminalStateRecorder } from './cache/terminal-state-recorder.js';
+import type { JobsApi } from './jobs-api.js';
 import { JobDetailsQuery } from './methods/job-details-query.js';
 import { JobErrorsQuery } from './methods/job-errors-query.js';
 import { JobStatesQuery } from './methods/job-states-query.js';
-import type { JobsApi } from './jobs-api.js';
 import { JobsByUriQuery } from './methods/jobs-by-uri-query.js';
-import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
-import { UpstreamJobResolver } from './upstream/upstream-job-resolver.js';
-import { retryWhileRedisUnavailable } from './cache/retry-while-redis-unavailable.js';
+import { requestedIds } from './requested-ids.js';
 import { fromArmada } from './upstream/upstream-errors.js';
-import { TerminalStateRecorder } from './cache/terminal-state-recorder.js';
+import { UpstreamJobResolver } from './upstream/upstream-job-resolver.js';
 
 export interface CachedJobsApiOptions {
   readonly access: Access;
   readonly lister: JobLister & JobDetailsLister;
   readonly provisionalJobs: ProvisionalJobSink;
   readonly armada: ArmadaJobs;
-  /** Takes note of the poll of a job set, aside. */
+  /** Notes the poll of a job set; never delays the answer. */
   readonly noteInterest: (key: JobSetKey, tag?: string, caller?: Caller) => void;
   readonly terminalJobs: BoundedCache<string, CachedJob>;
   readonly redisFailed: (error: Error) => void;
   /** The most ids in one call. */
   readonly maxJobIds: number;
-  /** How long a call is held while Redis is away, before Armada is asked instead. Milliseconds. */
+  /** How long a call is retried while Redis is unavailable, before Armada is asked instead. Milliseconds. */
   readonly redisHoldMs: number;
   /** Waits within the work on a call. May reject. */
   readonly pause: (ms: number) => Promise<void>;
-  /** How long the stream may take to show a job that was learned. Milliseconds. */
+  /** How long the stream may take to show a provisional job. Milliseconds. */
   readonly provisionalGraceMs: number;
 }
 
-/** `api.Jobs` from the cache; Armada's own is asked for what only it can tell. */
+/** `api.Jobs` from the cache; Armada's own `api.Jobs` is asked for what only it knows. */
 export class CachedJobsApi implements JobsApi {
+  /** For jobs that are not cached. */
   readonly resolver: UpstreamJobResolver;
   private readonly states: JobStatesQuery;
   private readonly errors: JobErrorsQuery;
   private readonly details: JobDetailsQuery;
-  private readonly withUri: JobsByUriQuery;
+  private readonly byUri: JobsByUriQuery;
 
   constructor(private readonly options: CachedJobsApiOptions) {
-    const {
-      lister,
-      provisionalJobs: learner,
+    const { lister, armada, noteInterest, terminalJobs, redisFailed, provisionalGraceMs } = options;
+    const sink = options.provisionalJobs;
+    const cachedJobs = new CachedJobs({ lister, noteInterest, terminalJobs });
+    const enrichment = new EnrichmentRecorder(sink, redisFailed);
+    const terminalStates = new TerminalStateRecorder(sink, redisFailed);
+    const provisionalJobs = new ProvisionalJobRecorder(sink, noteInterest, redisFailed);
+    const resolver = (this.resolver = new UpstreamJobResolver({
       armada,
-      noteInterest,
-      terminalJobs: endedJobs,
-      redisFailed,
-      provisionalGraceMs: learnedGraceMs,
-    } = options;
-    const known = new CachedJobs({ lister, noteInterest, terminalJobs: endedJobs });
-    const lookUps = (this.resolver = new UpstreamJobResolver({
-      armada,
-      provisionalJobs: learner,
-      noteInterest,
-      redisFailed,
+      record: (jobs) => provisionalJobs.record(jobs),
     }));
-    const facts = new EnrichmentRecorder(learner, redisFailed);
-    const ends = new TerminalStateRecorder(learner, redisFailed);
-    this.states = new JobStatesQuery({
-      cachedJobs: known,
-      resolver: lookUps,
-      armada,
-      terminalStates: ends,
-      provisionalGraceMs: learnedGraceMs,
-    });
-    this.errors = new JobErrorsQuery({ cachedJobs: known, resolver: lookUps, armada, enrichment: facts });
+    this.states = new JobStatesQuery({ cachedJobs, resolver, armada, terminalStates, provisionalGraceMs });
+    this.errors = new JobErrorsQuery({ cachedJobs, resolver, armada, enrichment });
     this.details = new JobDetailsQuery({
-      cachedJobs: known,
-      resolver: lookUps,
+      cachedJobs,
       armada,
-      enrichment: facts,
-      terminalStates: ends,
-      provisionalGraceMs: learnedGraceMs,
+      enrichment,
+      provisionalJobs,
+      terminalStates,
+      provisionalGraceMs,
     });
-    this.withUri = new JobsByUriQuery({
+    this.byUri = new JobsByUriQuery({
       lister,
-      cachedJobs: known,
+      cachedJobs,
       armada,
-      terminalStates: ends,
+      terminalStates,
       noteInterest,
-      provisionalGraceMs: learnedGraceMs,
+      provisionalGraceMs,
     });
   }
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {
-    const jobIds = this.asked('job_ids', request.jobIds);
+    const jobIds = this.requested('job_ids', request.jobIds);
     const rights = await this.options.access.toJobs(caller);
-    const states = await this.held(
+    const states = await this.retrying(
       caller,
       () => this.states.run(jobIds, rights),
-      () => this.allowed(jobIds, rights, (ids) => this.options.armada.status(ids)),
+      () => this.permitted(jobIds, rights, (ids) => this.options.armada.status(ids)),
     );
     return { jobStates: Object.fromEntries(states) };
   };
@@ -118,50 +106,50 @@ export class CachedJobsApi implements JobsApi {
     }
     const { access, armada } = this.options;
     if ((await access.toJobsOf(caller, queue)) === 'no-queue') throw unknownQueue(queue);
-    const states = await this.held(
+    const states = await this.retrying(
       caller,
-      () => this.withUri.run(request, caller),
+      () => this.byUri.run(request, caller),
       () => armada.byExternalUri(request),
     );
     return { jobStates: Object.fromEntries(states) };
   };
 
   getJobErrors: JobsApi['getJobErrors'] = async (request, caller) => {
-    const jobIds = this.asked('job_ids', request.jobIds);
+    const jobIds = this.requested('job_ids', request.jobIds);
     const rights = await this.options.access.toJobs(caller);
-    const errors = await this.held(
+    const errors = await this.retrying(
       caller,
       () => this.errors.run(jobIds, rights),
-      () => this.allowed(jobIds, rights, (ids) => this.options.armada.errors(ids)),
+      () => this.permitted(jobIds, rights, (ids) => this.options.armada.errors(ids)),
     );
     return { jobErrors: Object.fromEntries(errors) };
   };
 
   getJobDetails: JobsApi['getJobDetails'] = async (request, caller) => {
-    const jobIds = this.asked('job_ids', request.jobIds);
+    const jobIds = this.requested('job_ids', request.jobIds);
     const expand = { spec: request.expandJobSpec, runs: request.expandJobRun };
     const rights = await this.options.access.toJobs(caller);
-    const details = await this.held(
+    const details = await this.retrying(
       caller,
       () => this.details.run(jobIds, expand, rights),
-      () => this.allowed(jobIds, rights, (ids) => this.options.armada.details(ids, expand)),
+      () => this.permitted(jobIds, rights, (ids) => this.options.armada.details(ids, expand)),
     );
     return { jobDetails: Object.fromEntries(details) };
   };
 
-  /** Runs of jobs that are not for this caller are left out, as those that do not exist are. */
+  /** Runs of jobs that the caller may not see are left out, as those that do not exist are. */
   getJobRunDetails: JobsApi['getJobRunDetails'] = async (request, caller) => {
-    const runIds = this.asked('run_ids', request.runIds);
+    const runIds = this.requested('run_ids', request.runIds);
     const rights = await this.options.access.toJobs(caller);
     const runs = [...(await fromArmada(this.options.armada.runDetails(runIds)))];
     if (!rights.isRestricted) return { jobRunDetails: Object.fromEntries(runs) };
     const queues = await this.resolver.queuesOf([...new Set(runs.map(([, { jobId }]) => jobId))]);
     const allowed = await rights.allowedQueues(new Set(queues.values()));
-    const told = runs.filter(([, { jobId }]) => {
+    const visible = runs.filter(([, { jobId }]) => {
       const queue = queues.get(jobId);
       return queue !== undefined && allowed.has(queue);
     });
-    return { jobRunDetails: Object.fromEntries(told) };
+    return { jobRunDetails: Object.fromEntries(visible) };
   };
 
   getActiveQueues: JobsApi['getActiveQueues'] = async (_request, caller) => {
@@ -170,39 +158,38 @@ export class CachedJobsApi implements JobsApi {
     if (!rights.isRestricted) return all;
     const pools = Object.entries(all.activeQueuesByPool);
     const allowed = await rights.allowedQueues(new Set(pools.flatMap(([, { queues }]) => queues)));
-    const theirs = pools.map(
-      ([pool, { queues }]) => [pool, queues.filter((queue) => allowed.has(queue))] as const,
-    );
-    const some = theirs.filter(([, queues]) => queues.length > 0);
-    return { activeQueuesByPool: Object.fromEntries(some.map(([pool, queues]) => [pool, { queues }])) };
+    const visible = pools
+      .map(([pool, { queues }]) => [pool, { queues: queues.filter((queue) => allowed.has(queue)) }] as const)
+      .filter(([, { queues }]) => queues.length > 0);
+    return { activeQueuesByPool: Object.fromEntries(visible) };
   };
 
-  private asked(field: string, ids: readonly string[]): string[] {
+  private requested(field: string, ids: readonly string[]): string[] {
     return requestedIds(field, ids, this.options.maxJobIds);
   }
 
-  /** What Armada says of jobs, once it is known that they are for this caller. */
-  private async allowed<T>(
+  /** Armada's answer on jobs, once the caller is known to have permission for all of them. */
+  private async permitted<T>(
     jobIds: readonly string[],
     rights: JobRights,
-    ask: (jobIds: readonly string[]) => Promise<T>,
+    request: (jobIds: readonly string[]) => Promise<T>,
   ): Promise<T> {
     if (rights.isRestricted) await this.resolver.resolve(jobIds, rights);
-    return ask(jobIds);
+    return request(jobIds);
   }
 
-  private held<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
+  private retrying<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
     const { redisHoldMs: holdMs, redisFailed, pause } = this.options;
     return retryWhileRedisUnavailable(caller, { holdMs, redisFailed, pause }, work, () =>
-      fromArmada(armada(), 'Redis does not answer, and neither does Armada'),
+      fromArmada(armada(), "Redis is unavailable, and Armada's api.Jobs failed"),
     );
   }
 }
 
-/** An empty answer would have Airflow submit the job a second time, and the queue may be there a moment later. */
+/** Not an empty answer, on which Airflow submits the job a second time: the queue may be visible a moment later. */
 function unknownQueue(queue: string): RpcError {
   return new RpcError(
     status.UNAVAILABLE,
-    `Armada does not know queue ${JSON.stringify(queue)}, which may have been created a moment ago; try again`,
+    `queue ${JSON.stringify(queue)} does not exist in Armada; if it was created a moment ago, retry`,
   );
 }

@@ -2,16 +2,16 @@ import { status } from '@grpc/grpc-js';
 import { requestedIds } from './requested-ids.js';
 
 describe('the ids of a request', () => {
-  it('are asked once each, in their order', () => {
+  it('are taken once each, in their order', () => {
     expect(requestedIds('job_ids', ['b', 'a', 'b'], 3)).toEqual(['b', 'a']);
     expect(requestedIds('job_ids', [], 3)).toEqual([]);
   });
 
-  it('are refused where they are too many, with the limit', () => {
+  it('are rejected with the limit where there are too many', () => {
     expect(() => requestedIds('job_ids', ['a', 'a', 'a'], 2)).toThrow(
       expect.objectContaining({
         code: status.INVALID_ARGUMENT,
-        details: 'job_ids holds 3 ids; at most 2 may be asked about in one call',
+        details: 'job_ids has 3 ids, more than the 2 that one call may have (MAX_JOB_IDS); split the request',
       }) as Error,
     );
   });
@@ -20,7 +20,7 @@ describe('the ids of a request', () => {
     ['', 'is empty'],
     ['é'.repeat(513), 'is longer than 1024 bytes'],
     ['a\ufffd', 'is not valid UTF-8'],
-  ])('are refused where one cannot be an id (%#), with its place', (id, problem) => {
+  ])('are rejected with the index of one that cannot be an id (%#)', (id, problem) => {
     expect(() => requestedIds('run_ids', ['fine', id], 10)).toThrow(
       expect.objectContaining({
         code: status.INVALID_ARGUMENT,
@@ -29,7 +29,7 @@ describe('the ids of a request', () => {
     );
   });
 
-  it('may be as long as Armada’s may', () => {
+  it('may be as long as Armada allows', () => {
     expect(requestedIds('job_ids', ['é'.repeat(512)], 1)).toHaveLength(1);
   });
 });

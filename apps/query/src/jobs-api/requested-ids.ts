@@ -7,14 +7,14 @@ export function requestedIds(field: string, ids: readonly string[], most: number
   if (ids.length > most) {
     throw new RpcError(
       status.INVALID_ARGUMENT,
-      `${field} holds ${ids.length} ids; at most ${most} may be asked about in one call`,
+      `${field} has ${ids.length} ids, more than the ${most} that one call may have (MAX_JOB_IDS); split the request`,
     );
   }
-  const asked = new Set<string>();
+  const requested = new Set<string>();
   for (const [i, id] of ids.entries()) {
     const problem = nameProblem(id);
     if (problem !== undefined) throw new RpcError(status.INVALID_ARGUMENT, `${field}[${i}] ${problem}`);
-    asked.add(id);
+    requested.add(id);
   }
-  return [...asked];
+  return [...requested];
 }

@@ -1,14 +1,14 @@
-import type { BoundedCache } from '@ajs/platform';
 import { isTerminal, type JobSetKey } from '@ajs/job-state';
 import type { DetailedJob, JobDetailsLister, JobLister, JobSetView, JobStatus } from '@ajs/job-store';
+import type { BoundedCache } from '@ajs/platform';
 import { jobSetTag } from '@ajs/redis-keys';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
 import { groupByJobSet } from './group-by-job-set.js';
 import { fromRedis } from './retry-while-redis-unavailable.js';
 
+/** How the job set stood when the job was read. */
 type Moment = Pick<JobSetView, 'now' | 'subscription'>;
 
-/** A job that the cache knows, and how its job set stood when it was read. */
 export interface CachedJob {
   readonly key: JobSetKey;
   readonly status: JobStatus;
@@ -23,53 +23,52 @@ export interface CachedDetails {
 
 export interface CachedJobsOptions {
   readonly lister: JobLister & JobDetailsLister;
-  /** Takes note of the poll of a job set, aside. */
+  /** Notes the poll of a job set; never delays the answer. */
   readonly noteInterest: (key: JobSetKey, tag: string) => void;
-  /** Ended jobs by id: their state never changes. */
+  /** Terminal jobs by id: their state never changes. */
   readonly terminalJobs: BoundedCache<string, CachedJob>;
 }
 
 /**
- * What the cache knows of jobs that are asked for by id alone: each is looked for in its own job set, all at the same time.
- * Whatever a caller may be told of counts as interest. Rejects with RedisAwayError, and with PERMISSION_DENIED before anything is read of a
- * job that the caller may not be told of.
+ * Reads cached jobs by id alone: each is located first, then read in its job set, all job sets at the same time. Each job set that the
+ * caller may see counts as polled. Rejects with RedisUnavailableError, and with PERMISSION_DENIED before anything is read of a job that
+ * the caller may not see.
  */
 export class CachedJobs {
   constructor(private readonly options: CachedJobsOptions) {}
 
   /** The jobs that have a record. */
   async states(jobIds: readonly string[], rights: JobRights): Promise<Map<string, CachedJob>> {
-    const { lister, terminalJobs: endedJobs, noteInterest } = this.options;
-    const known = new Map<string, CachedJob>();
-    const unread: string[] = [];
+    const { lister, terminalJobs, noteInterest } = this.options;
+    const cached = new Map<string, CachedJob>();
+    const toRead: string[] = [];
     for (const jobId of jobIds) {
-      const ended = endedJobs.get(jobId);
-      if (ended === undefined) unread.push(jobId);
-      else known.set(jobId, ended);
+      const job = terminalJobs.get(jobId);
+      if (job === undefined) toRead.push(jobId);
+      else cached.set(jobId, job);
     }
-    await requireRights(rights, known, ({ key }) => key.queue);
-    for (const { key } of known.values()) noteInterest(key, jobSetTag(key));
-    await this.inEachJobSet(unread, rights, async (key, ids) => {
+    await requireRights(rights, cached, ({ key }) => key.queue);
+    for (const { key } of cached.values()) noteInterest(key, jobSetTag(key));
+    await this.inEachJobSet(toRead, rights, async (key, ids) => {
       const view = await fromRedis(lister.read(key, ids));
       for (const jobId of ids) {
         const status = view.jobs.get(jobId);
         if (status === undefined) continue;
-        const job = { key, status, moment: view };
-        known.set(jobId, job);
-        if (isTerminal(status.state)) endedJobs.set(jobId, { key, status, moment: { now: view.now } });
+        cached.set(jobId, { key, status, moment: view });
+        if (isTerminal(status.state)) terminalJobs.set(jobId, { key, status, moment: { now: view.now } });
       }
     });
-    return known;
+    return cached;
   }
 
-  /** As {@link states}, with all that is known of them. */
+  /** As {@link states}, with their whole records and enrichment. */
   async details(jobIds: readonly string[], rights: JobRights): Promise<Map<string, CachedDetails>> {
-    const known = new Map<string, CachedDetails>();
+    const cached = new Map<string, CachedDetails>();
     await this.inEachJobSet(jobIds, rights, async (key, ids) => {
       const view = await fromRedis(this.options.lister.readDetails(key, ids));
-      for (const [jobId, job] of view.jobs) known.set(jobId, { key, job, moment: view });
+      for (const [jobId, job] of view.jobs) cached.set(jobId, { key, job, moment: view });
     });
-    return known;
+    return cached;
   }
 
   private async inEachJobSet(

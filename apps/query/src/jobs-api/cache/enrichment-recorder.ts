@@ -2,23 +2,23 @@ import type { JobEnrichment, JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { groupByJobSet } from './group-by-job-set.js';
 
-/** What was fetched of a job of this job set. */
+/** The enrichment fetched for one job of a job set. */
 export type FetchedEnrichment = readonly [
   key: JobSetKey,
-  fact: readonly [jobId: string, facts: JobEnrichment],
+  entry: readonly [jobId: string, enrichment: JobEnrichment],
 ];
 
-/** Keeps what was fetched from Armada beside the jobs' records, so that it is fetched once. */
+/** Stores what was fetched from Armada beside the jobs' records, so that it is fetched once. */
 export class EnrichmentRecorder {
   constructor(
-    private readonly learner: Pick<ProvisionalJobSink, 'addEnrichment'>,
+    private readonly sink: Pick<ProvisionalJobSink, 'addEnrichment'>,
     private readonly redisFailed: (error: Error) => void,
   ) {}
 
-  /** Returns at once: who asked does not wait for it. What could not be kept is fetched again. */
-  keep(fetched: readonly FetchedEnrichment[]): void {
+  /** Returns at once: the answer does not wait for it. What could not be stored is fetched again. */
+  record(fetched: readonly FetchedEnrichment[]): void {
     for (const { key, items } of groupByJobSet(fetched)) {
-      this.learner.addEnrichment(key, new Map(items)).catch(this.redisFailed);
+      this.sink.addEnrichment(key, new Map(items)).catch(this.redisFailed);
     }
   }
 }

@@ -7,14 +7,14 @@ export interface JobSetGroup<T> {
   readonly items: T[];
 }
 
-/** Puts together what belongs to the same job set. */
+/** Groups items by the job set they belong to. */
 export function groupByJobSet<T>(all: Iterable<readonly [key: JobSetKey, item: T]>): JobSetGroup<T>[] {
-  const jobSets = new Map<string, JobSetGroup<T>>();
+  const groups = new Map<string, JobSetGroup<T>>();
   for (const [key, item] of all) {
     const tag = jobSetTag(key);
-    const jobSet = jobSets.get(tag);
-    if (jobSet === undefined) jobSets.set(tag, { key, tag, items: [item] });
-    else jobSet.items.push(item);
+    const group = groups.get(tag);
+    if (group === undefined) groups.set(tag, { key, tag, items: [item] });
+    else group.items.push(item);
   }
-  return [...jobSets.values()];
+  return [...groups.values()];
 }

@@ -1,14 +1,14 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
-import { LONGEST_REASON } from '@ajs/wire-mapping';
 import type { DetailedJob } from '@ajs/job-store';
+import { LONGEST_REASON } from '@ajs/wire-mapping';
 import type { JobRights } from '../../access/job-rights.js';
-import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
-import { notSettled } from '../upstream/upstream-errors.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
+import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
+import { unresolvedError } from '../upstream/upstream-errors.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 
-/** A longer text is answered, but asked for again by the next call. */
-const LONGEST_KEPT = 65_536;
+/** A longer text is answered but not stored: the next call fetches it again. */
+const LONGEST_STORED = 65_536;
 
 export interface JobErrorsQueryOptions {
   readonly cachedJobs: CachedJobs;
@@ -18,60 +18,60 @@ export interface JobErrorsQueryOptions {
 }
 
 /**
- * Why jobs failed, in Armada's words: the error of the job, else that of its latest run. The stream tells the same text for
- * most; where it may not, Armada is asked once and its answer kept.
+ * Why jobs failed, as Armada words it: the error of the job, else that of its latest run. The stream brings the same text for
+ * most; where it may not, it is fetched from Armada once and stored.
  */
 export class JobErrorsQuery {
   constructor(private readonly options: JobErrorsQueryOptions) {}
 
   /**
-   * A text for every job that exists, '' where there is nothing to tell. Rejects with UNAVAILABLE for what nobody settles, and
-   * with PERMISSION_DENIED for jobs that are not for this caller.
+   * A text for every job that exists, '' where it has no error. Rejects with UNAVAILABLE for jobs that are neither cached nor resolved
+   * by Armada, and with PERMISSION_DENIED for those that the caller may not see.
    */
   async run(jobIds: readonly string[], rights: JobRights): Promise<Map<string, string>> {
-    const { cachedJobs: known, armada, enrichment: facts } = this.options;
-    const jobs = await known.details(jobIds, rights);
+    const { cachedJobs, armada, enrichment } = this.options;
+    const cached = await cachedJobs.details(jobIds, rights);
     const errors = new Map<string, string>();
-    const asked: string[] = [];
-    const unknown: string[] = [];
+    const requested: string[] = [];
+    const uncached: string[] = [];
     for (const jobId of jobIds) {
-      const job = jobs.get(jobId)?.job;
-      if (job === undefined) unknown.push(jobId);
+      const job = cached.get(jobId)?.job;
+      if (job === undefined) uncached.push(jobId);
       else {
         errors.set(jobId, errorOf(job));
-        if (needsArmada(job)) asked.push(jobId);
+        if (needsArmada(job)) requested.push(jobId);
       }
     }
-    asked.push(...(await this.existing(unknown, rights)));
-    if (asked.length === 0) return errors;
+    requested.push(...(await this.permitted(uncached, rights)));
+    if (requested.length === 0) return errors;
     try {
-      const fetched = await armada.errors(asked);
-      const kept: FetchedEnrichment[] = [];
+      const fetched = await armada.errors(requested);
+      const toStore: FetchedEnrichment[] = [];
       for (const [jobId, error] of fetched) {
-        const job = jobs.get(jobId);
+        const job = cached.get(jobId);
         // Armada's own database may be behind the stream, and not have the error yet.
         if (job !== undefined && error === '' && errorOf(job.job) !== '') continue;
         errors.set(jobId, error);
-        if (job !== undefined && error.length <= LONGEST_KEPT) kept.push([job.key, [jobId, { error }]]);
+        if (job !== undefined && error.length <= LONGEST_STORED) toStore.push([job.key, [jobId, { error }]]);
       }
-      facts.keep(kept);
+      enrichment.record(toStore);
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
-      if (unknown.length > 0) throw notSettled('some of these jobs are not known here', error);
+      if (uncached.length > 0) throw unresolvedError(uncached, error);
     }
     return errors;
   }
 
-  /** Those of the jobs, not known here, that Armada is to be asked about: its errors do not tell a job's queue. */
-  private async existing(jobIds: readonly string[], rights: JobRights): Promise<Iterable<string>> {
+  /** Those of the jobs, none of them cached, that exist and that the caller may see: Armada's errors do not name a job's queue. */
+  private async permitted(jobIds: readonly string[], rights: JobRights): Promise<Iterable<string>> {
     if (!rights.isRestricted || jobIds.length === 0) return jobIds;
     return (await this.options.resolver.resolve(jobIds, rights)).keys();
   }
 }
 
-/** What the stream, or Armada before, told. */
-function errorOf({ record, enrichment: facts }: DetailedJob): string {
-  if (facts.error !== undefined) return facts.error;
+/** The text in the cache: fetched from Armada before, else as the stream brought it. */
+function errorOf({ record, enrichment }: DetailedJob): string {
+  if (enrichment.error !== undefined) return enrichment.error;
   switch (record.state) {
     case 'FAILED':
     case 'REJECTED':
@@ -81,26 +81,38 @@ function errorOf({ record, enrichment: facts }: DetailedJob): string {
     case 'CANCELLED':
       // The latest run failed, and no other has begun.
       return record.run?.outcome === 'failed' ? (record.failure?.reason ?? '') : '';
-    default:
+    case 'SUBMITTED':
+    case 'LEASED':
+    case 'PENDING':
+    case 'RUNNING':
+    case 'SUCCEEDED':
+    case 'DUPLICATE_FOUND':
       return '';
   }
 }
 
-function needsArmada({ record, enrichment: facts }: DetailedJob): boolean {
-  if (facts.error !== undefined) return false;
+function needsArmada({ record, enrichment }: DetailedJob): boolean {
+  if (enrichment.error !== undefined) return false;
   const { failure } = record;
   switch (record.state) {
     case 'REJECTED':
     case 'PREEMPTED':
-      return failure === undefined || wasCut(failure.reason);
+      return failure === undefined || isTruncated(failure.reason);
     case 'FAILED':
-      // The scheduler's word on a job that it gives up names no container; Armada then tells what the latest run said.
-      return failure?.exitCodes === undefined || wasCut(failure.reason);
-    default:
+      // The scheduler's summary of a job that it gives up names no container; Armada then has the error of the latest run.
+      return failure?.exitCodes === undefined || isTruncated(failure.reason);
+    case 'SUBMITTED':
+    case 'QUEUED':
+    case 'LEASED':
+    case 'PENDING':
+    case 'RUNNING':
+    case 'SUCCEEDED':
+    case 'CANCELLED':
+    case 'DUPLICATE_FOUND':
       return false;
   }
 }
 
-function wasCut(reason: string): boolean {
+function isTruncated(reason: string): boolean {
   return reason.length >= LONGEST_REASON;
 }

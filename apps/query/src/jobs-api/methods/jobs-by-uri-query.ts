@@ -5,15 +5,15 @@ import type { JobSetKey } from '@ajs/job-state';
 import type { JobDetailsLister } from '@ajs/job-store';
 import { toApiJobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
-import { RpcError } from '../../rpc-error.js';
-import type { Caller } from '../../caller.js';
 import { UNRESTRICTED } from '../../access/job-rights.js';
+import type { Caller } from '../../caller.js';
+import { RpcError } from '../../rpc-error.js';
 import { canServeFromCache } from '../cache/can-serve-from-cache.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
 import { fromRedis } from '../cache/retry-while-redis-unavailable.js';
 import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
 
-/** Armada's Lookout cuts a URI at so many characters. */
+/** Armada's Lookout cuts a URI to this many characters. */
 const LONGEST_URI = 1_024;
 
 export interface JobsByUriQueryOptions {
@@ -22,48 +22,52 @@ export interface JobsByUriQueryOptions {
   readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
   readonly terminalStates: TerminalStateRecorder;
   readonly noteInterest: (key: JobSetKey, tag: undefined, caller: Caller) => void;
-  /** How long the stream may take to show a job that was learned. Milliseconds. */
+  /** How long the stream may take to show a provisional job. Milliseconds. */
   readonly provisionalGraceMs: number;
 }
 
 /**
  * The jobs of a job set that were submitted with an external URI. Armada is always asked: the URI of a submitted item wins over
- * its annotation and is in no event, and on an empty answer Airflow submits the job a second time. What was learned when jobs
- * were submitted through us is added, since Armada's own database is some moments behind.
+ * its annotation and is in no event, and on an empty answer Airflow submits the job a second time. Jobs recorded from submits through
+ * this service are added, since Armada's own database is some moments behind.
  */
 export class JobsByUriQuery {
   constructor(private readonly options: JobsByUriQueryOptions) {}
 
-  /** The states of all matching jobs, for a caller that may be told of the queue's jobs. Rejects with UNAVAILABLE where Armada, which has the method, does not answer. */
+  /**
+   * The states of all matching jobs, for a caller who may see the queue's jobs. Rejects with UNAVAILABLE where Armada, which has the
+   * method, does not answer.
+   */
   async run(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<string, JobState>> {
-    const { lister, cachedJobs: known, noteInterest, provisionalGraceMs: learnedGraceMs } = this.options;
+    const { lister, cachedJobs, noteInterest, provisionalGraceMs } = this.options;
     const externalJobUri = request.externalJobUri.slice(0, LONGEST_URI);
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
-    const [found, told] = await Promise.all([
+    const [stored, reported] = await Promise.all([
       fromRedis(lister.readUri(key, externalJobUri)),
-      this.askArmada({ ...request, externalJobUri }),
+      this.fromArmada({ ...request, externalJobUri }),
     ]);
-    // An annotation is no proof against an item's own URI: it counts only where Armada cannot tell.
-    const jobIds = new Set([...(told?.keys() ?? found.annotated), ...found.submitted]);
-    // They are of the queue that the request names.
-    const cached = await known.states([...jobIds], UNRESTRICTED);
+    // An item's own URI overrides its annotation, so that the annotation counts only where Armada lacks the method.
+    const jobIds = new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted]);
+    // All of them are in the queue that the request names, and that the caller may watch.
+    const cached = await cachedJobs.states([...jobIds], UNRESTRICTED);
     const states = new Map<string, JobState>();
     const behind: ReportedState[] = [];
     for (const jobId of jobIds) {
       const job = cached.get(jobId);
-      const isBetter = job !== undefined && canServeFromCache(job.status, job.moment, learnedGraceMs);
-      const state = isBetter ? undefined : told?.get(jobId);
+      const isServedFromCache =
+        job !== undefined && canServeFromCache(job.status, job.moment, provisionalGraceMs);
+      const state = isServedFromCache ? undefined : reported?.get(jobId);
       if (state !== undefined) states.set(jobId, state);
       else if (job !== undefined) states.set(jobId, toApiJobState(job.status));
       if (state !== undefined && job !== undefined) behind.push([jobId, job, state]);
     }
-    await this.options.terminalStates.keep(behind);
+    await this.options.terminalStates.record(behind);
     return states;
   }
 
-  /** `undefined` where Armada does not have the method: then the cache decides. */
-  private async askArmada(
+  /** `undefined` where Armada lacks the method: then the cache decides. */
+  private async fromArmada(
     request: JobStatusUsingExternalJobUriRequest,
   ): Promise<ReadonlyMap<string, JobState> | undefined> {
     try {
@@ -73,7 +77,7 @@ export class JobsByUriQuery {
       if (error.kind === 'unsupported') return undefined;
       throw new RpcError(
         status.UNAVAILABLE,
-        `only Armada knows all jobs with this external_job_uri, and it does not tell: ${error.reason}`,
+        `cannot list the jobs with this external_job_uri: Armada's api.Jobs failed: ${error.reason}`,
       );
     }
   }

@@ -1,10 +1,12 @@
 import { BoundedCache } from '@ajs/platform';
 
-const REMEMBERED = 50_000;
+const MOST_ANSWERS = 50_000;
 
-/** Answers that are good for a moment: what many ask about at nearly the same time is asked once. */
+/** Reuses answers for a moment: a burst of requests for the same key costs one. */
 export class RecentAnswers<V> {
-  private readonly answers = new BoundedCache<string, { readonly value: V; readonly at: number }>(REMEMBERED);
+  private readonly answers = new BoundedCache<string, { readonly value: V; readonly at: number }>(
+    MOST_ANSWERS,
+  );
 
   constructor(
     private readonly keepMs: number,

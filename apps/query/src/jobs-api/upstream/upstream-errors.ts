@@ -4,25 +4,30 @@ import { RpcError } from '../../rpc-error.js';
 
 const CODES: Record<ArmadaJobsError['kind'], status> = {
   unsupported: status.UNIMPLEMENTED,
-  // Our identity's trouble is not the caller's.
+  // It is this service's identity that Armada refuses, not the caller's.
   refused: status.UNAVAILABLE,
   unavailable: status.UNAVAILABLE,
 };
 
-/** What only Armada can answer: where it does not, neither do we. */
+/** An answer that only Armada has. Rejects with an RpcError where Armada gives none. */
 export async function fromArmada<T>(
   answer: Promise<T>,
-  what = "only Armada's own api.Jobs can answer this",
+  cause = "this call is served by Armada's api.Jobs, which failed",
 ): Promise<T> {
   try {
     return await answer;
   } catch (error) {
     if (!(error instanceof ArmadaJobsError)) throw error;
-    throw new RpcError(CODES[error.kind], `${what}: ${error.reason}`);
+    throw new RpcError(CODES[error.kind], `${cause}: ${error.reason}`);
   }
 }
 
-/** A question about jobs that are not known here, and that Armada does not settle. Always UNAVAILABLE: asking again may. */
-export function notSettled(what: string, { reason }: ArmadaJobsError): RpcError {
-  return new RpcError(status.UNAVAILABLE, `${what}, and Armada's own api.Jobs does not settle it: ${reason}`);
+/** For jobs that are not cached and that Armada does not resolve. Always UNAVAILABLE: a retry may succeed. */
+export function unresolvedError(jobIds: readonly string[], { reason }: ArmadaJobsError): RpcError {
+  const [example] = jobIds;
+  const others = jobIds.length > 1 ? ` and ${jobIds.length - 1} more` : '';
+  return new RpcError(
+    status.UNAVAILABLE,
+    `cannot resolve job ${JSON.stringify(example)}${others}: not cached, and Armada's api.Jobs failed: ${reason}`,
+  );
 }

@@ -108,7 +108,7 @@ it('a careless client fills neither Redis nor the work queue', async () => {
     // A BullMQ job each, the demand in shards, and what BullMQ has for itself.
     expect(await redis.dbsize()).toBeLessThan(600);
     await eventually('they are counted', async () =>
-      /refused_job_sets_total 9\d{3}/.test(await (await fetch(`${http}/metrics`)).text()),
+      /rejected_job_sets_total 9\d{3}/.test(await (await fetch(`${http}/metrics`)).text()),
     );
   } finally {
     redis.disconnect();

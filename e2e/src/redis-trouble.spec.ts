@@ -154,7 +154,9 @@ describe('Redis that is full', () => {
     expect(await told.json()).toMatchObject({
       checks: { redis: 'ok', redisMemory: expect.stringContaining('refuses writes') as string },
     });
-    expect(await (await fetch(`http://${String(http)}/metrics`)).text()).toMatch(/redis_full_total [1-9]/);
+    expect(await (await fetch(`http://${String(http)}/metrics`)).text()).toMatch(
+      /redis_errors_total\{cause="write-refused"\} [1-9]/,
+    );
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     expect((await fetch(`${query.http}/readyz`)).status).toBe(200);
     await admin.call('CONFIG', 'SET', 'maxmemory', '0');

@@ -5,7 +5,7 @@ import {
   RedisJobSetLife,
   RedisJobSink,
   createRedisClient,
-  isFull,
+  redisErrorKind,
   keyTtlSeconds,
   memoryOf,
   type ClientRole,
@@ -67,8 +67,7 @@ export class Following {
     const ttlSeconds = keyTtlSeconds(settings.deleteAfterPollMs);
     const isToBeTold = throttledLog();
     const onError = (error: Error): void => {
-      metrics.redisErrors.inc();
-      if (isFull(error)) metrics.redisFull.inc();
+      metrics.redisErrors.inc({ cause: redisErrorKind(error) });
       log[isToBeTold(error.message) ? 'warn' : 'debug']({ err: error }, 'Redis does not do what it is asked');
     };
     this.redis = this.connect('writer');
@@ -136,9 +135,9 @@ export class Following {
     );
     this.figures = setInterval(() => {
       metrics.watches.set(watches.size);
-      metrics.turns.set(this.turns.size);
-      metrics.waitingReads.set(reads.backlog);
-      this.workQueue.countDelayed().then((count) => metrics.scheduledJobSets.set(count), onError);
+      metrics.assignments.set(this.turns.size);
+      metrics.upstreamReadsWaiting.set(reads.backlog);
+      this.workQueue.countDelayed().then((count) => metrics.jobSetsAwaitingRead.set(count), onError);
     }, FIGURES_EVERY_MS);
     this.sweeper = new Sweeper({
       redis: this.redis,
@@ -214,7 +213,7 @@ export class Following {
   private connect(role: ClientRole): RedisClient {
     const { settings, log, metrics } = this.options;
     const client = createRedisClient(settings.redis, role, (error) => {
-      metrics.redisErrors.inc();
+      metrics.redisErrors.inc({ cause: redisErrorKind(error) });
       log.debug({ err: error, role }, 'a connection to Redis failed');
     });
     this.clients.push(client);

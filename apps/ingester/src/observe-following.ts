@@ -1,4 +1,4 @@
-import { isFull } from '@ajs/job-store';
+import { redisErrorKind } from '@ajs/job-store';
 import { throttledLog, type Log, type Metrics } from '@ajs/observability';
 import type { ReflectorObserver } from '@ajs/subscriptions';
 
@@ -22,15 +22,15 @@ export function observeFollowing(log: Log, metrics: Metrics): ReflectorObserver 
       metrics.batchesWritten.inc();
     },
     // As often as something is learned: no line for it.
-    reloading: () => metrics.staleWrites.inc(),
+    reloading: () => metrics.writeConflicts.inc(),
     staleWriter: (key) => {
       metrics.reopenedJobSets.inc();
       log.warn({ ...key }, 'somebody else follows the job set: opening it again');
     },
     writeFailed: (key, error) => {
-      metrics.redisErrors.inc();
-      const full = isFull(error);
-      if (full) metrics.redisFull.inc();
+      const cause = redisErrorKind(error);
+      metrics.redisErrors.inc({ cause });
+      const full = cause === 'write-refused';
       const level = isToBeTold(full ? 'full' : error.message) ? 'warn' : 'debug';
       const why = full ? 'Redis has reached its maxmemory' : 'a batch could not be written';
       log[level]({ ...key, err: error }, `${why}; it is tried again`);

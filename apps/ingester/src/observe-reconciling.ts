@@ -10,7 +10,7 @@ export function observeReconciling(log: Log, metrics: Metrics): ReconcileObserve
       log.debug({ ...key, jobIds }, 'jobs had ended without their event stream showing it');
     },
     roundEnded: (key, repaired, error) => {
-      metrics.reconcileRounds.inc({ result: error === undefined ? 'complete' : 'failed' });
+      metrics.reconciliations.inc({ outcome: error === undefined ? 'complete' : 'failed' });
       if (repaired > 0) {
         log.warn(
           { ...key, repaired },

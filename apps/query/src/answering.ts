@@ -16,7 +16,7 @@ import {
   RedisJobLister,
   RedisJobSetLife,
   createRedisClient,
-  isFull,
+  redisErrorKind,
   isReady,
   keyTtlSeconds,
   type ClientRole,
@@ -116,7 +116,7 @@ export class Answering {
       workQueue: this.workQueue,
       maxJobSets: settings.maxJobSets,
       maxNewJobSetsPerCaller: settings.maxNewJobSetsPerCaller,
-      onRefused: () => metrics.refusedJobSets.inc(),
+      onRefused: () => metrics.rejectedJobSets.inc(),
       onError,
     });
     this.reader.on('ready', () => this.interest.invalidate());
@@ -154,7 +154,7 @@ export class Answering {
       resolve: (jobIds) => jobs.resolver.resolve(jobIds, UNRESTRICTED),
       noteInterest,
       failed: (error) => {
-        metrics.learnFailures.inc();
+        metrics.submitRecordingFailures.inc();
         log.debug({ err: error }, 'not all was learned from a submit');
       },
     });
@@ -229,8 +229,7 @@ export class Answering {
 
   /** Counted, and no line a poll: readiness and the metric tell of it. */
   private redisFailed(error: Error): void {
-    this.options.metrics.redisErrors.inc();
-    if (isFull(error)) this.options.metrics.redisFull.inc();
+    this.options.metrics.redisErrors.inc({ cause: redisErrorKind(error) });
     this.options.log.debug({ err: error }, 'Redis does not do what it is asked');
   }
 }

@@ -166,7 +166,7 @@ class Sampler {
       sample.set(`${name} heap`, metric('nodejs_heap_size_used_bytes'));
       sample.set(`${name} handles`, figures.handles);
       sample.set(`${name} CPU`, this.rate(name, figures.cpuSeconds) * 100);
-      turns += metric('armada_job_service_turns');
+      turns += metric('armada_job_service_assignments');
     }
     sample.set('turns', turns);
     const info = await this.redis.info();

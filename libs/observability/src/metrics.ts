@@ -2,94 +2,89 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 const PREFIX = 'armada_job_service_';
 
-/** The numbers of one process, as `/metrics` tells them. No label holds a name from outside. */
+/** The metrics of one process, as `/metrics` shows them. No label value comes from outside: names of jobs, queues and callers never do. */
 export class Metrics {
   readonly registry = new Registry();
 
+  /** `cause` is a `RedisErrorKind`. */
   readonly redisErrors = this.counter(
     'redis_errors_total',
-    'Connections to and commands of Redis that failed',
+    'Failed Redis connections and commands, by cause',
+    ['cause'],
   );
-  readonly watches = this.gauge('watches', 'Watches that this replica has of the budget of all replicas');
-  readonly turns = this.gauge('turns', 'Job sets that this replica watches or reads now');
-  readonly scheduledJobSets = this.gauge(
-    'scheduled_job_sets',
-    'Job sets without a watch that wait for their next read, of all replicas',
+  readonly watches = this.gauge('watches', 'Watches that this replica holds of WATCH_BUDGET');
+  readonly assignments = this.gauge('assignments', 'Job sets assigned to this replica');
+  readonly jobSetsAwaitingRead = this.gauge(
+    'job_sets_awaiting_read',
+    'Job sets without a watch that wait for their next scheduled read, across all replicas',
   );
-  readonly upstreamReads = this.counter('upstream_reads_total', 'Reads of event streams begun at Armada');
-  readonly waitingReads = this.gauge('waiting_reads', 'Reads that wait for UPSTREAM_READS_PER_SECOND');
-  readonly redisFull = this.counter(
-    'redis_full_total',
-    'Writes that Redis refused because it has reached its maxmemory',
+  readonly upstreamReads = this.counter('upstream_reads_total', 'Event stream reads started at Armada');
+  readonly upstreamReadsWaiting = this.gauge(
+    'upstream_reads_waiting',
+    'Event stream reads delayed by UPSTREAM_READS_PER_SECOND',
   );
   readonly streamEnds = this.counter(
     'stream_ends_total',
-    'Event streams of Armada that ended while they were wanted',
+    'Event streams of Armada that ended before they were closed, by kind of end',
     ['kind'],
   );
-  readonly eventsApplied = this.counter(
-    'events_applied_total',
-    'Messages of Armada whose effect is in Redis',
-  );
-  readonly batchesWritten = this.counter('batches_written_total', 'Batches written to Redis');
-  readonly staleWrites = this.counter(
-    'stale_writes_total',
-    'Writes refused because somebody else wrote the job set since: a query that learned of a job, or another holder',
+  readonly eventsApplied = this.counter('events_applied_total', 'Events whose effect is stored in Redis');
+  readonly batchesWritten = this.counter('batches_written_total', 'Batches of events written to Redis');
+  readonly writeConflicts = this.counter(
+    'write_conflicts_total',
+    'Batches that were rejected because the job set had changed since it was loaded, and were written again',
   );
   readonly reopenedJobSets = this.counter(
     'reopened_job_sets_total',
-    'Job sets opened again because another holder followed them, or Redis lost writes',
+    'Job sets reopened because another replica had taken ownership, or Redis had lost writes',
   );
   readonly repairedJobs = this.counter(
     'repaired_jobs_total',
-    'Jobs that were given an end told by the api.Jobs of Armada, since their stream did not show it',
+    "Jobs whose terminal state was taken from Armada's api.Jobs because their event stream lacked it",
   );
-  readonly reconcileRounds = this.counter(
-    'reconcile_rounds_total',
-    'Times that the unfinished jobs of a job set were compared with the api.Jobs of Armada',
-    ['result'],
+  readonly reconciliations = this.counter(
+    'reconciliations_total',
+    "Comparisons of the unfinished jobs of a job set with Armada's api.Jobs, by outcome",
+    ['outcome'],
   );
   readonly skippedMessages = this.counter(
-    'odd_messages_total',
-    'Messages of Armada of an unknown kind, or that name no usable job: skipped',
+    'skipped_messages_total',
+    'Messages of Armada that were skipped, by kind: of an unknown kind, or without a usable job id',
     ['kind'],
   );
-  readonly refusedConnections = this.counter(
-    'refused_connections_total',
-    'Connections closed as they came, since the port had as many as it may have',
+  readonly rejectedConnections = this.counter(
+    'rejected_connections_total',
+    'Connections rejected at the connection limit, by port',
     ['port'],
   );
   readonly credentialRenewals = this.counter(
     'credential_renewals_total',
-    'Tokens for Armada that were fetched, or could not be',
+    'Renewals of the token for Armada, by outcome',
     ['outcome'],
   );
-  readonly shedCalls = this.counter(
-    'shed_calls_total',
-    'Calls that were answered with no work because there were too many',
+  readonly shedCalls = this.counter('shed_calls_total', 'Calls shed at the concurrency limit');
+  readonly rejectedJobSets = this.counter(
+    'rejected_job_sets_total',
+    'Polled job sets that are not followed because of MAX_JOB_SETS or MAX_NEW_JOB_SETS_PER_CALLER',
   );
-  readonly refusedJobSets = this.counter(
-    'refused_job_sets_total',
-    'Job sets that were asked about and are not followed because there are too many',
-  );
-  readonly polls = this.counter('polls_total', 'Polls answered', ['api', 'answer']);
+  readonly polls = this.counter('polls_total', 'Polls by API and answer', ['api', 'answer']);
   readonly forwardedCalls = this.counter(
     'forwarded_calls_total',
-    'Calls that were forwarded to Armada and have ended, those refused here included',
+    'Completed pass-through calls by service and gRPC code, including those rejected by this service',
     ['service', 'code'],
   );
-  readonly learnFailures = this.counter(
-    'learn_failures_total',
-    'Forwarded submits from which not all was learned',
+  readonly submitRecordingFailures = this.counter(
+    'submit_recording_failures_total',
+    'Forwarded submissions whose jobs could not all be recorded',
   );
-  readonly forwardedWatches = this.gauge('forwarded_watches', 'Forwarded watches that are open now');
-  readonly jobsApiCalls = this.counter('jobs_api_calls_total', 'Calls of api.Jobs answered', [
+  readonly forwardedWatches = this.gauge('forwarded_watches', 'Open pass-through watches');
+  readonly jobsApiCalls = this.counter('jobs_api_calls_total', 'Calls of api.Jobs by method and gRPC code', [
     'method',
     'code',
   ]);
   readonly pollSeconds = new Histogram({
-    name: `${PREFIX}poll_seconds`,
-    help: 'Time from a poll to its answer; first polls of a job set wait for Armada',
+    name: `${PREFIX}poll_duration_seconds`,
+    help: 'Time from a poll to its answer. The first poll of a job set waits for its first read',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5],
     registers: [this.registry],
   });

@@ -5,11 +5,11 @@ export function rejectedConnections(
   port: 'grpc' | 'http',
   most: number,
   log: Log,
-  metrics: Pick<Metrics, 'refusedConnections'>,
+  metrics: Pick<Metrics, 'rejectedConnections'>,
 ): () => void {
   const isToBeTold = throttledLog();
   return () => {
-    metrics.refusedConnections.inc({ port });
+    metrics.rejectedConnections.inc({ port });
     if (isToBeTold(port))
       log.warn({ port, most }, 'connections are closed as they come: there are as many as may be');
   };

@@ -1,7 +1,7 @@
 export { MemoryJobStore } from './testing/memory-store.js';
+export { NewerLayoutError, StaleWriterError, UnreadableRecordError } from './errors.js';
 export {
   STALLED_AFTER_MS,
-  StaleWriterError,
   type Batch,
   type DetailedJob,
   type JobDetailsLister,

@@ -49,7 +49,7 @@ export interface JobSetWriter {
   readonly unfinished: number;
   /** When a batch last said that it is reconciled, as of the opening: ms since the epoch by Redis' clock. Left out if none did. */
   readonly reconciledAt?: number;
-  /** The records of these jobs, those that exist. */
+  /** The records of these jobs, those that exist. Rejects with {@link UnreadableRecordError} where this version cannot read one. */
   load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>>;
   /**
    * Writes a batch. A terminal record in Redis is never replaced by another state (P1). When the outcome is unknown (a
@@ -58,7 +58,8 @@ export interface JobSetWriter {
   write(batch: Batch): Promise<void>;
   /**
    * After a {@link StaleWriterError}: takes the job set up again, if it stands where this writer left it (the same generation
-   * and cursor: only something learned was written since). Says whether it does; if not, open the job set anew.
+   * and cursor: only something learned was written since). Says whether it does; if not, open the job set anew. Rejects with
+   * {@link NewerLayoutError} as {@link JobSink.open} does.
    */
   reload(): Promise<boolean>;
   /**
@@ -68,19 +69,12 @@ export interface JobSetWriter {
   unfinishedJobs(): AsyncIterable<ReadonlyMap<string, number>>;
 }
 
-/** Somebody else wrote the job set since this writer read it. */
-export class StaleWriterError extends Error {
-  constructor(key: JobSetKey) {
-    super(`job set ${key.queue}/${key.jobSetId} was written by another holder; open it again`);
-    this.name = 'StaleWriterError';
-  }
-}
-
 /** Where holders write. */
 export interface JobSink {
   /**
    * Takes up a job set where it stands: begins it where it is new, and begins it anew (cursor '') where some of its
-   * records are lost. Two holders may both open it; the first write makes the other one stale.
+   * records are lost. Two holders may both open it; the first write makes the other one stale. Rejects with
+   * {@link NewerLayoutError} where a newer version of this service owns the job set: leave it to a newer replica.
    */
   open(key: JobSetKey): Promise<JobSetWriter>;
 }
@@ -105,8 +99,10 @@ export interface JobSetView {
   readonly now: number;
   /** Left out where the job set has no keys: nobody has followed it yet, or it expired. */
   readonly subscription?: SubscriptionView;
-  /** The jobs asked for, those that exist. */
+  /** The jobs asked for, those that exist and can be read. */
   readonly jobs: ReadonlyMap<string, JobStatus>;
+  /** The jobs asked for whose record this version cannot read, with why: a newer version wrote it. Not in {@link jobs}. */
+  readonly unreadable: ReadonlyMap<string, string>;
 }
 
 /** Where readers ask. One round trip a call, and no write. */
@@ -155,7 +151,7 @@ export interface DetailedJob {
 }
 
 export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {
-  /** The jobs asked for, those that exist. */
+  /** The jobs asked for, those that exist and can be read. */
   readonly jobs: ReadonlyMap<string, DetailedJob>;
 }
 

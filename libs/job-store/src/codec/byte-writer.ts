@@ -1,3 +1,5 @@
+import { UnreadableRecordError } from '../errors.js';
+
 /** Appends numbers to a reused buffer, each in as few bytes as it needs (LEB128). */
 export class ByteWriter {
   private buffer = Buffer.allocUnsafe(256);
@@ -30,7 +32,7 @@ export class ByteWriter {
   }
 }
 
-/** Reads what {@link ByteWriter} wrote. Reading past the end throws. */
+/** Reads what {@link ByteWriter} wrote. Reading past the end throws {@link UnreadableRecordError}. */
 export class ByteReader {
   private position = 0;
 
@@ -38,7 +40,7 @@ export class ByteReader {
 
   byte(): number {
     const value = this.buffer[this.position++];
-    if (value === undefined) throw new RangeError('a stored job record ends too early');
+    if (value === undefined) throw new UnreadableRecordError('it ends too early');
     return value;
   }
 

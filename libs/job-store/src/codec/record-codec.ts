@@ -7,6 +7,7 @@ import {
   type Run,
   type RunOutcome,
 } from '@ajs/job-state';
+import { UnreadableRecordError } from '../errors.js';
 import { ByteReader, ByteWriter } from './byte-writer.js';
 
 /*
@@ -112,8 +113,11 @@ export function encodeRecord(jobId: string, record: JobRecord, wordNumber: Strin
 
 /** The state alone: the first byte. */
 export function decodeState(bytes: Buffer): JobState {
-  const state = stateOfNumber((bytes[0] ?? STATE_MASK) & STATE_MASK);
-  if (state === undefined) throw new RangeError('a stored job record has a state of a newer version');
+  const number = new ByteReader(bytes).byte() & STATE_MASK;
+  const state = stateOfNumber(number);
+  if (state === undefined) {
+    throw new UnreadableRecordError(`a newer version of this service gave it state number ${number}`);
+  }
   return state;
 }
 
@@ -198,5 +202,9 @@ export function encodeFailureDetails(reasons: FailureDetails): string {
 
 /** The inverse of {@link encodeFailureDetails}. */
 export function decodeFailureDetails(text: string): FailureDetails {
-  return JSON.parse(text) as FailureDetails;
+  try {
+    return JSON.parse(text) as FailureDetails;
+  } catch (error) {
+    throw new UnreadableRecordError(`its failure details are not JSON: ${String(error)}`);
+  }
 }

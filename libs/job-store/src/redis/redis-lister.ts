@@ -2,6 +2,7 @@ import type { JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import { decodeEnrichment } from '../codec/enrichment-codec.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
+import { UnreadableRecordError } from '../errors.js';
 import { JobIndex } from './job-index.js';
 import {
   STALLED_AFTER_MS,
@@ -44,14 +45,9 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
       jobIds.length,
     );
     const { now, subscription } = reply;
-    const jobs = new Map<string, JobStatus>();
-    if (subscription === undefined) return { now, jobs };
-    reply.records.forEach((record, i) => {
-      const jobId = jobIds[i];
-      if (record !== undefined && jobId !== undefined)
-        jobs.set(jobId, toStatus(record, reply.reasons.get(i)));
-    });
-    return { now, subscription: toSubscription(now, subscription), jobs };
+    if (subscription === undefined) return { now, jobs: new Map(), unreadable: new Map() };
+    const decoded = decodeEach(jobIds, reply, (_, record, i) => toStatus(record, reply.reasons.get(i)));
+    return { now, subscription: toSubscription(now, subscription), ...decoded };
   }
 
   async readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
@@ -61,14 +57,16 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
       true,
     );
     const { now, generation, subscription } = reply;
-    if (generation === undefined || subscription === undefined) return { now, jobs: new Map() };
+    if (generation === undefined || subscription === undefined) {
+      return { now, jobs: new Map(), unreadable: new Map() };
+    }
     const words = formatKey({ kind: 'words', jobSet: key, generation });
-    const jobs = await this.words.decode(
+    const decoded = await this.words.decode(
       generation,
-      (wordOf) => toDetails(jobIds, reply, wordOf),
+      (wordOf) => decodeEach(jobIds, reply, (jobId, record, i) => toDetails(jobId, record, reply, i, wordOf)),
       (numbers) => this.redis.hmget(words, ...numbers.map(String)),
     );
-    return { now, subscription: toSubscription(now, subscription), jobs };
+    return { now, subscription: toSubscription(now, subscription), ...decoded };
   }
 
   async readUri(
@@ -88,23 +86,40 @@ function metaKey(key: JobSetKey): string {
   return formatKey({ kind: 'meta', jobSet: key });
 }
 
-function toDetails(
+/** Decodes the records that are there; what cannot be read of one says nothing of the others. */
+function decodeEach<T>(
   jobIds: readonly string[],
-  { records, facts, reasons }: ReadJobs,
-  wordOf: StringOf,
-): Map<string, DetailedJob> {
-  const jobs = new Map<string, DetailedJob>();
+  { records }: ReadJobs,
+  decode: (jobId: string, record: Buffer, i: number) => T,
+): { readonly jobs: Map<string, T>; readonly unreadable: Map<string, string> } {
+  const jobs = new Map<string, T>();
+  const unreadable = new Map<string, string>();
   records.forEach((record, i) => {
     const jobId = jobIds[i];
     if (record === undefined || jobId === undefined) return;
-    const told = reasons.get(i);
-    const known = facts[i];
-    jobs.set(jobId, {
-      record: decodeRecord(jobId, record, told && decodeFailureDetails(told.toString()), wordOf),
-      enrichment: known === undefined ? {} : decodeEnrichment(known.toString()),
-    });
+    try {
+      jobs.set(jobId, decode(jobId, record, i));
+    } catch (error) {
+      if (!(error instanceof UnreadableRecordError)) throw error;
+      unreadable.set(jobId, error.message);
+    }
   });
-  return jobs;
+  return { jobs, unreadable };
+}
+
+function toDetails(
+  jobId: string,
+  record: Buffer,
+  { facts, reasons }: ReadJobs,
+  i: number,
+  wordOf: StringOf,
+): DetailedJob {
+  const told = reasons.get(i);
+  const known = facts[i];
+  return {
+    record: decodeRecord(jobId, record, told && decodeFailureDetails(told.toString()), wordOf),
+    enrichment: known === undefined ? {} : decodeEnrichment(known.toString()),
+  };
 }
 
 function toStatus(record: Buffer, reasons: Buffer | undefined): JobStatus {

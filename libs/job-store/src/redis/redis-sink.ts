@@ -5,7 +5,8 @@ import { BoundedCache } from '@ajs/platform';
 import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
 import { packJobId, packJobIds, unpackJobId } from '../codec/job-id-codec.js';
 import { JobIndex } from './job-index.js';
-import { StaleWriterError, type Batch, type JobSetWriter, type JobSink } from '../ports.js';
+import { StaleWriterError } from '../errors.js';
+import type { Batch, JobSetWriter, JobSink } from '../ports.js';
 import {
   decodeChangedAt,
   decodeFailureDetails,

@@ -126,7 +126,7 @@ describe('Redis keys of a job set', () => {
     expect(lost).toEqual([1]);
     expect(again.cursor).toBe('');
     expect((await lister.read(key, [jobId])).jobs.size).toBe(0);
-    await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another holder');
+    await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another owner');
   });
 
   it('all have a time to live: the net, should every replica die', async () => {

@@ -1,6 +1,7 @@
 import { foldBatch, type JobEnrichment, type JobSetKey, type StreamMessage } from '@ajs/job-state';
 import { FULL, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './conformance.js';
-import { StaleWriterError, type JobSetWriter, type ProvisionalJob } from '../ports.js';
+import { StaleWriterError } from '../errors.js';
+import type { JobSetWriter, ProvisionalJob } from '../ports.js';
 
 const AT = 1_795_493_217_053;
 const LAST_EVENT = { ms: AT, sequence: 0, index: 0, last: true };
@@ -27,8 +28,8 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const [a, b] = [aJobId(), `not a ULID ${aJobId()}`];
       await store.learner.addProvisionalJobs(key, [queued(a, { submittedAt: AT - 5 }), queued(b)]);
       const { jobs, subscription } = await store.lister.read(key, [a, b]);
-      expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, learned: true });
-      expect(jobs.get(b)).toEqual({ state: 'QUEUED', changedAt: AT, learned: true });
+      expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, provisional: true });
+      expect(jobs.get(b)).toEqual({ state: 'QUEUED', changedAt: AT, provisional: true });
       expect(subscription).toEqual({ state: 'connecting', reason: '' });
       expect(Object.fromEntries(await store.lister.locate([a, b]))).toEqual({ [a]: key, [b]: key });
       const writer = await store.sink.open(key);
@@ -52,7 +53,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const jobId = aJobId();
       const failure = { reason: 'exit 7' };
       await store.learner.addProvisionalJobs(key, [{ jobId, state: 'FAILED', changedAt: AT, failure }]);
-      expect(await statusOf(jobId)).toEqual({ state: 'FAILED', changedAt: AT, failure, learned: true });
+      expect(await statusOf(jobId)).toEqual({ state: 'FAILED', changedAt: AT, failure, provisional: true });
       expect(await store.life.unfinished(key)).toBe(0);
     });
 
@@ -244,8 +245,8 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       for (let twice = 0; twice < 2; twice++) {
         const { jobs, subscription } = await store.lister.readDetails(key, [a, aJobId(), b]);
         expect(Object.fromEntries(jobs)).toEqual({
-          [a]: { record: FULL, facts },
-          [b]: { record: aRecord('RUNNING', { run: { node: 'n' } }), facts: {} },
+          [a]: { record: FULL, enrichment: facts },
+          [b]: { record: aRecord('RUNNING', { run: { node: 'n' } }), enrichment: {} },
         });
         expect(subscription?.state).toBe('live');
       }
@@ -283,7 +284,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       await store.learner.addEnrichment(key, new Map([[jobId, { error: 'e' }]]));
       await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('FAILED') }));
       const { jobs } = await store.lister.readDetails(key, [jobId]);
-      expect(jobs.get(jobId)).toMatchObject({ record: { state: 'FAILED' }, facts: { error: 'e' } });
+      expect(jobs.get(jobId)).toMatchObject({ record: { state: 'FAILED' }, enrichment: { error: 'e' } });
     });
   });
 }

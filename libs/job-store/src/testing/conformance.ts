@@ -1,14 +1,14 @@
 import { formatMessageId, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import { describeProvisionalJobs } from './conformance-provisional.js';
-import {
-  StaleWriterError,
-  type Batch,
-  type JobDetailsLister,
-  type ProvisionalJobSink,
-  type JobLister,
-  type JobSetLife,
-  type JobSetWriter,
-  type JobSink,
+import { StaleWriterError } from '../errors.js';
+import type {
+  Batch,
+  JobDetailsLister,
+  ProvisionalJobSink,
+  JobLister,
+  JobSetLife,
+  JobSetWriter,
+  JobSink,
 } from '../ports.js';
 
 export interface StoreUnderTest {
@@ -131,7 +131,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         failure: FULL.failure,
         cancellation: FULL.cancellation,
       });
-      expect(jobs.get(fine)).toEqual({ state: 'SUCCEEDED', changedAt: 1_795_493_217_053, learned: true });
+      expect(jobs.get(fine)).toEqual({ state: 'SUCCEEDED', changedAt: 1_795_493_217_053, provisional: true });
     });
 
     it('forgets a reason that no longer holds, and keeps one that still does', async () => {
@@ -228,7 +228,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect((await store.lister.read(key, [])).subscription).toEqual({
         state: 'connecting',
         reason: 'server stops',
-        levelAt: subscription?.syncedAt,
+        syncedAt: subscription?.syncedAt,
       });
     });
 

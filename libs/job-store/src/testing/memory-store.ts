@@ -7,9 +7,9 @@ import {
 } from '@ajs/job-state';
 import { jobSetTag } from '@ajs/redis-keys';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
+import { StaleWriterError } from '../errors.js';
 import {
   STALLED_AFTER_MS,
-  StaleWriterError,
   type Batch,
   type DetailedJob,
   type JobDetailsLister,
@@ -35,6 +35,7 @@ interface JobSet {
   report: SubscriptionReport;
   readonly records: Map<string, JobRecord>;
   readonly facts: Map<string, JobEnrichment>;
+  readonly unreadable: Map<string, string>;
   /** Pairs of an external URI and a job that was submitted with it. */
   readonly submitted: (readonly [externalUri: string, jobId: string])[];
 }
@@ -127,15 +128,9 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
   }
 
   readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
-    const now = this.now();
-    const jobSet = this.jobSets.get(jobSetTag(key));
-    const jobs = new Map<string, DetailedJob>();
-    if (jobSet === undefined) return Promise.resolve({ now, jobs });
-    for (const jobId of jobIds) {
-      const record = jobSet.records.get(jobId);
-      if (record !== undefined) jobs.set(jobId, { record, enrichment: jobSet.facts.get(jobId) ?? {} });
-    }
-    return Promise.resolve({ now, subscription: subscriptionOf(jobSet, now), jobs });
+    return Promise.resolve(
+      this.view(key, jobIds, (record, jobId, { facts }) => ({ record, enrichment: facts.get(jobId) ?? {} })),
+    );
   }
 
   readUri(
@@ -153,28 +148,20 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
   }
 
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
-    const now = this.now();
-    const jobSet = this.jobSets.get(jobSetTag(key));
-    if (jobSet === undefined) return Promise.resolve({ now, jobs: new Map() });
-    return Promise.resolve({
-      now,
-      subscription: subscriptionOf(jobSet, now),
-      jobs: new Map(
-        jobIds.flatMap((jobId) => {
-          const record = jobSet.records.get(jobId);
-          if (record === undefined) return [];
-          const { state, changedAt, failure, cancellation, lastEvent } = record;
-          const status = {
-            state,
-            changedAt,
-            ...(lastEvent === undefined && { learned: true as const }),
-            ...(failure !== undefined && { failure }),
-            ...(cancellation !== undefined && { cancellation }),
-          };
-          return [[jobId, status] as const];
-        }),
-      ),
-    });
+    return Promise.resolve(
+      this.view(key, jobIds, ({ state, changedAt, failure, cancellation, lastEvent }) => ({
+        state,
+        changedAt,
+        ...(lastEvent === undefined && { provisional: true as const }),
+        ...(failure !== undefined && { failure }),
+        ...(cancellation !== undefined && { cancellation }),
+      })),
+    );
+  }
+
+  /** Makes a job's record one that a newer version wrote: readers are given the reason. */
+  makeUnreadable(key: JobSetKey, jobId: string, reason: string): void {
+    this.takeUp(jobSetTag(key)).unreadable.set(jobId, reason);
   }
 
   locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>> {
@@ -207,6 +194,25 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve(this.jobSets.delete(jobSetTag(key)));
   }
 
+  private view<T>(
+    key: JobSetKey,
+    jobIds: readonly string[],
+    toView: (record: JobRecord, jobId: string, jobSet: JobSet) => T,
+  ): Omit<JobSetView, 'jobs'> & { readonly jobs: Map<string, T> } {
+    const now = this.now();
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    const jobs = new Map<string, T>();
+    const unreadable = new Map<string, string>();
+    if (jobSet === undefined) return { now, jobs, unreadable };
+    for (const jobId of jobIds) {
+      const record = jobSet.records.get(jobId);
+      const reason = jobSet.unreadable.get(jobId);
+      if (reason !== undefined) unreadable.set(jobId, reason);
+      else if (record !== undefined) jobs.set(jobId, toView(record, jobId, jobSet));
+    }
+    return { now, subscription: subscriptionOf(jobSet, now), jobs, unreadable };
+  }
+
   private takeUp(tag: string): JobSet {
     const jobSet = this.jobSets.get(tag) ?? {
       cursor: '',
@@ -218,6 +224,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       report: { state: 'connecting' as const, reason: '' },
       records: new Map<string, JobRecord>(),
       facts: new Map<string, JobEnrichment>(),
+      unreadable: new Map<string, string>(),
       submitted: [],
     };
     this.jobSets.set(tag, jobSet);

@@ -1,4 +1,5 @@
-import { BoundedCache, completesWithin } from '@ajs/platform';
+import { completesWithin } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { rejectedConnections } from '@ajs/runtime';
 import {
   PermissionProbe,
@@ -130,7 +131,7 @@ export class Answering {
       noteInterest,
       refusalOf: (tag) => this.interest.refusal(tag),
       requestRead: (key) => void asks.send(key).catch(onError),
-      terminalJobs: new BoundedCache(settings.terminalCacheJobs),
+      terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
       waitMs: settings.firstPollWaitMs,
       pause,
     });
@@ -141,7 +142,7 @@ export class Answering {
       provisionalJobs: learner,
       armada: armada.jobs,
       noteInterest,
-      terminalJobs: new BoundedCache(settings.terminalCacheJobs),
+      terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
       redisFailed: onError,
       maxJobIds: settings.maxJobIds,
       redisHoldMs: settings.redisRetryTimeoutMs,

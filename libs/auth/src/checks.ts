@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { CheckGate, type GateLimits } from './check-gate.js';
 import type { Clock } from './clock.js';
 
@@ -20,7 +20,7 @@ export class Checks<V> {
   private readonly running = new Map<string, Promise<V>>();
   private readonly strangers: CheckGate;
   private readonly acquaintances: CheckGate;
-  private readonly shares = new BoundedCache<string, CheckGate>(SHARES);
+  private readonly shares = new LRUCache<string, CheckGate>({ max: SHARES });
 
   constructor(
     private readonly limits: ChecksLimits,

@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from './clock.js';
 
 export interface CachedResult<V> {
@@ -14,8 +14,8 @@ export interface CachedResult<V> {
  * credentials pushes one out.
  */
 export class CredentialCache<V> {
-  private readonly good: BoundedCache<string, CachedResult<V>>;
-  private readonly bad: BoundedCache<string, CachedResult<V>>;
+  private readonly good: LRUCache<string, CachedResult<V>>;
+  private readonly bad: LRUCache<string, CachedResult<V>>;
 
   /** Keys may hold credentials of up to 16 KiB: the limits bound memory too. */
   constructor(
@@ -23,8 +23,8 @@ export class CredentialCache<V> {
     mostGood = 10_000,
     mostBad = 2_000,
   ) {
-    this.good = new BoundedCache(mostGood);
-    this.bad = new BoundedCache(mostBad);
+    this.good = new LRUCache({ max: mostGood });
+    this.bad = new LRUCache({ max: mostBad });
   }
 
   get(key: string): V | undefined {

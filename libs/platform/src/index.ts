@@ -1,3 +1,2 @@
-export { BoundedCache } from './bounded-cache.js';
 export { completesWithin } from './completes-within.js';
 export { monotonicNow } from './monotonic-now.js';

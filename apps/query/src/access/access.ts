@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import {
   AuthError,
   acceptAuthorization,
@@ -36,7 +36,7 @@ type Who = Pick<Caller, 'authorization' | 'certificateName'>;
  */
 export class Access {
   /** A credential comes with each poll, thousands of times a second, and is a kilobyte long: it is looked at once. */
-  private readonly recognised = new BoundedCache<string, Credential>(RECOGNISED);
+  private readonly recognised = new LRUCache<string, Credential>({ max: RECOGNISED });
   private last: Credential | undefined;
 
   constructor(private readonly options: AccessOptions) {}

@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobRunState, type JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
@@ -158,7 +158,7 @@ describe('api.Jobs', () => {
       provisionalJobs: store,
       armada: upstream,
       noteInterest: (key) => interest.push(key),
-      terminalJobs: new BoundedCache(10),
+      terminalJobs: new LRUCache({ max: 10 }),
       redisFailed: () => undefined,
       maxJobIds: 3,
       redisHoldMs: 0,

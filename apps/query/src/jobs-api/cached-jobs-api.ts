@@ -1,7 +1,7 @@
 import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
-import type { BoundedCache } from '@ajs/platform';
+import type { LRUCache } from 'lru-cache';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { JobRights } from '../access/job-rights.js';
@@ -29,7 +29,7 @@ export interface CachedJobsApiOptions {
   readonly armada: ArmadaJobs;
   /** Notes the poll of a job set; never delays the answer. */
   readonly noteInterest: (key: JobSetKey, tag?: string, caller?: Caller) => void;
-  readonly terminalJobs: BoundedCache<string, CachedJob>;
+  readonly terminalJobs: LRUCache<string, CachedJob>;
   readonly redisFailed: (error: Error) => void;
   /** The most ids in one call. */
   readonly maxJobIds: number;

@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { AuthError, type Authorizer, type Verdict } from '@ajs/auth';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobDetails, JobRunDetails } from '@ajs/contracts/api/job';
@@ -138,7 +138,7 @@ describe('api.Jobs and the rights of its callers', () => {
       provisionalJobs: store,
       armada: upstream,
       noteInterest: (key) => interest.push(key),
-      terminalJobs: new BoundedCache(10),
+      terminalJobs: new LRUCache({ max: 10 }),
       redisFailed: () => undefined,
       maxJobIds: 250,
       redisHoldMs: 0,

@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { MemoryJobStore, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import type { JobRecord } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ describe('a question for a job', () => {
   let writer: JobSetWriter;
   let asked: number;
   let noted: number;
-  let endedJobs: BoundedCache<string, TerminalJob>;
+  let endedJobs: LRUCache<string, TerminalJob>;
   let onAsk: () => void;
   let reads: number;
   let refusal: string | undefined;
@@ -31,7 +31,7 @@ describe('a question for a job', () => {
     asked = noted = reads = 0;
     onAsk = () => {};
     refusal = undefined;
-    endedJobs = new BoundedCache(10);
+    endedJobs = new LRUCache({ max: 10 });
   });
 
   const query = (waitMs = 5_000): JobStatusQuery =>

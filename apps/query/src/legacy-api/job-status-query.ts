@@ -1,4 +1,4 @@
-import type { BoundedCache } from '@ajs/platform';
+import type { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import { isTerminal } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
@@ -28,7 +28,7 @@ export interface JobStatusQueryOptions {
   readonly refusalOf: (tag: string) => string | undefined;
   /** Asks the job set's holder to read at once. */
   readonly requestRead: (key: JobSetKey) => void;
-  readonly terminalJobs: BoundedCache<string, TerminalJob>;
+  readonly terminalJobs: LRUCache<string, TerminalJob>;
   /** How long a poll of a job that is not there waits for the proof. Milliseconds. */
   readonly waitMs: number;
   /** Waits within the work on a call. May reject. */

@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
 import type { JobServiceRequest } from '@ajs/contracts/jobservice/jobservice';
 
@@ -14,9 +14,9 @@ const REMEMBERED = 50_000;
  * a time of its own: nobody asks for one before its queue is there, though others may have asked for the queue long before.
  */
 export class UnknownQueues {
-  private readonly jobs = new BoundedCache<string, { readonly since: number; readonly seen: number }>(
-    REMEMBERED,
-  );
+  private readonly jobs = new LRUCache<string, { readonly since: number; readonly seen: number }>({
+    max: REMEMBERED,
+  });
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 

@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { expiryOf } from '../shown-credential.js';
@@ -47,9 +47,9 @@ export class DelegatedAuthorizer implements Authorizer {
   private readonly kept: CredentialCache<ArmadaVerdict>;
   private readonly checks: Checks<ArmadaVerdict>;
   /** When a verdict was last asked for ahead of its end, by the monotonic clock. */
-  private readonly aheadAt = new BoundedCache<string, number>(AHEAD_REMEMBERED);
+  private readonly aheadAt = new LRUCache<string, number>({ max: AHEAD_REMEMBERED });
   /** When a credential was last found bad, by the monotonic clock: what was said of it until then counts no more. */
-  private readonly badAt = new BoundedCache<string, number>(REFUSALS_REMEMBERED);
+  private readonly badAt = new LRUCache<string, number>({ max: REFUSALS_REMEMBERED });
 
   constructor(private readonly options: DelegatedOptions) {
     this.kept = new CredentialCache(options.clock);

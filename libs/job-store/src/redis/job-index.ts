@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { JobSetKey } from '@ajs/job-state';
 import { JOB_INDEX_SHARDS, formatKey, jobSetTag, parseJobSetTag, shardOf } from '@ajs/redis-keys';
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import type { RedisClient } from '../scripts/scripts.js';
 
 const HASH_BYTES = 8;
@@ -38,10 +38,10 @@ function nameKey(reference: Buffer): string {
  */
 export class JobIndex {
   private readonly renewedAt = new Float64Array(JOB_INDEX_SHARDS).fill(-Infinity);
-  private readonly names = new BoundedCache<string, JobSetKey>(NAMES_CACHED);
-  private readonly located = new BoundedCache<string, { readonly key: JobSetKey; readonly until: number }>(
-    LOCATED_CACHED,
-  );
+  private readonly names = new LRUCache<string, JobSetKey>({ max: NAMES_CACHED });
+  private readonly located = new LRUCache<string, { readonly key: JobSetKey; readonly until: number }>({
+    max: LOCATED_CACHED,
+  });
 
   /** @param now The clock for what is kept in memory: milliseconds. */
   constructor(

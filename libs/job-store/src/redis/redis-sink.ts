@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JobRecord, JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
 import { packJobId, packJobIds, unpackJobId } from '../codec/job-id-codec.js';
 import { JobIndex } from './job-index.js';
@@ -39,7 +39,7 @@ type Client = RedisClient & Scripts;
 interface Shared {
   readonly redis: Client;
   readonly index: JobIndex;
-  readonly records: BoundedCache<string, JobRecord>;
+  readonly records: LRUCache<string, JobRecord>;
   readonly options: RedisSinkOptions;
   /** How many times writers took a job set up: each time what was read before may be old. */
   takenUp: number;
@@ -53,7 +53,7 @@ export class RedisJobSink implements JobSink {
     this.shared = {
       redis: withScripts(redis),
       index: new JobIndex(redis),
-      records: new BoundedCache(RECORDS_CACHED),
+      records: new LRUCache({ max: RECORDS_CACHED }),
       options,
       takenUp: 0,
     };

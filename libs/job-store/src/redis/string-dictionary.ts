@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 
 const WORDS_CACHED = 100_000;
 
@@ -7,7 +7,7 @@ export type FetchStrings = (numbers: readonly number[]) => Promise<readonly (str
 
 /** The words of all generations, as far as this reader met them: a number means the same word for ever. */
 export class StringDictionary {
-  private readonly words = new BoundedCache<string, string>(WORDS_CACHED);
+  private readonly words = new LRUCache<string, string>({ max: WORDS_CACHED });
 
   /** Decodes with the words of a generation; decodes again where some had to be fetched first. */
   async decode<T>(

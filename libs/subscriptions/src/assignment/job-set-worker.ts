@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobSink, RedisClient } from '@ajs/job-store';
 import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
@@ -71,8 +71,8 @@ type Ending = Exclude<ReflectorOutcome, 'stopped'> | 'hand-over' | 'lost';
 export class JobSetWorker {
   private readonly running = new Map<string, Assignment>();
   private readonly suspended = new SuspendedAssignments<Assignment>();
-  private readonly troubles = new BoundedCache<string, StreamFailures>(REMEMBERED);
-  private readonly askedAt = new BoundedCache<string, number>(REMEMBERED);
+  private readonly troubles = new LRUCache<string, StreamFailures>({ max: REMEMBERED });
+  private readonly askedAt = new LRUCache<string, number>({ max: REMEMBERED });
   private readonly leases: Leases;
   private readonly worker: Worker<AssignmentData, void>;
   private readonly rest: WorkerPause;

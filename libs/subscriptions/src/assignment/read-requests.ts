@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { READ_REQUESTS_CHANNEL, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
@@ -12,7 +12,7 @@ const REMEMBERED = 10_000;
  * publish/subscribe: nothing is stored, and one that is lost costs a poll its wait, no more.
  */
 export class ReadRequestSender {
-  private readonly sentAt = new BoundedCache<string, number>(REMEMBERED);
+  private readonly sentAt = new LRUCache<string, number>({ max: REMEMBERED });
 
   constructor(
     private readonly redis: RedisClient,

@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobSetLife } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
@@ -51,8 +51,8 @@ interface Refusal {
  * so that what is polled is followed and kept. Bounded, so that no careless caller has Redis filled with names.
  */
 export class InterestRecorder {
-  private readonly recordedAt = new BoundedCache<string, number>(REMEMBERED);
-  private readonly refusals = new BoundedCache<string, Refusal>(REMEMBERED);
+  private readonly recordedAt = new LRUCache<string, number>({ max: REMEMBERED });
+  private readonly refusals = new LRUCache<string, Refusal>({ max: REMEMBERED });
   private readonly newJobSets: NewJobSetLimit;
   private readonly pending = new Map<string, Pending>();
   private flushing: Promise<void> | undefined;

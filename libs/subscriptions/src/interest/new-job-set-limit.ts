@@ -1,4 +1,4 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 
 const WITHIN_MS = 10 * 60_000;
 const REMEMBERED = 10_000;
@@ -13,7 +13,7 @@ interface Allowance {
  * allowed as time goes on.
  */
 export class NewJobSetLimit {
-  private readonly allowances = new BoundedCache<string, Allowance>(REMEMBERED);
+  private readonly allowances = new LRUCache<string, Allowance>({ max: REMEMBERED });
 
   constructor(
     readonly most: number,

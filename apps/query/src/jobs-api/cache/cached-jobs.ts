@@ -1,6 +1,6 @@
 import { isTerminal, type JobSetKey } from '@ajs/job-state';
 import type { DetailedJob, JobDetailsLister, JobLister, JobSetView, JobStatus } from '@ajs/job-store';
-import type { BoundedCache } from '@ajs/platform';
+import type { LRUCache } from 'lru-cache';
 import { jobSetTag } from '@ajs/redis-keys';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
 import { groupByJobSet } from './group-by-job-set.js';
@@ -26,7 +26,7 @@ export interface CachedJobsOptions {
   /** Notes the poll of a job set; never delays the answer. */
   readonly noteInterest: (key: JobSetKey, tag: string) => void;
   /** Terminal jobs by id: their state never changes. */
-  readonly terminalJobs: BoundedCache<string, CachedJob>;
+  readonly terminalJobs: LRUCache<string, CachedJob>;
 }
 
 /**

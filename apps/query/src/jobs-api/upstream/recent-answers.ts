@@ -1,12 +1,12 @@
-import { BoundedCache } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 
 const MOST_ANSWERS = 50_000;
 
 /** Reuses answers for a moment: a burst of requests for the same key costs one. */
 export class RecentAnswers<V> {
-  private readonly answers = new BoundedCache<string, { readonly value: V; readonly at: number }>(
-    MOST_ANSWERS,
-  );
+  private readonly answers = new LRUCache<string, { readonly value: V; readonly at: number }>({
+    max: MOST_ANSWERS,
+  });
 
   constructor(
     private readonly keepMs: number,

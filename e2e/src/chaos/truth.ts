@@ -113,7 +113,18 @@ function stateAfter(
       if (event.value.cause === Cause.Rejected) return 'REJECTED';
       return preempted ? 'PREEMPTED' : 'FAILED';
     }
-    default:
+    case 'leaseReturned':
+    case 'leaseExpired':
+    case 'unableToSchedule':
+    case 'duplicateFound':
+    case 'reprioritizing':
+    case 'reprioritized':
+    case 'cancelling':
+    case 'preempting':
+    case 'utilisation':
+    case 'ingressInfo':
+    case 'terminated':
+    case 'updated':
       return before;
   }
 }

@@ -107,7 +107,9 @@ function scalarOf(scalar: ScalarType): Arbitrary<unknown> {
     case ScalarType.UINT32:
     case ScalarType.FIXED32:
       return fc.nat();
-    default:
+    case ScalarType.INT32:
+    case ScalarType.SINT32:
+    case ScalarType.SFIXED32:
       return fc.integer();
   }
 }

@@ -11,6 +11,14 @@ const FAR_END = '9999999999999:0:0:1';
 /** The right is a queue's, whatever the job set. */
 const ANY_JOB_SET = 'armada-job-service-permission-check';
 
+/** What a read's status says of the caller's right to watch; any other one says nothing of it. */
+const VERDICTS: ReadonlyMap<status, ArmadaVerdict> = new Map([
+  [status.OK, 'yes'],
+  [status.PERMISSION_DENIED, 'no'],
+  [status.NOT_FOUND, 'no-queue'],
+  [status.UNAUTHENTICATED, 'bad-credentials'],
+]);
+
 /**
  * Asks Armada what a caller may do, by calls with exactly the caller's `authorization`, or with none: the channels must add no
  * credentials. Errors tell the status alone, since Armada's words may repeat what the caller sent.
@@ -34,18 +42,9 @@ export class PermissionProbe implements ArmadaPermissions {
 
   async mayWatch(authorization: string | undefined, queue: string): Promise<ArmadaVerdict> {
     const code = await this.read(authorization, queue);
-    switch (code) {
-      case status.OK:
-        return 'yes';
-      case status.PERMISSION_DENIED:
-        return 'no';
-      case status.NOT_FOUND:
-        return 'no-queue';
-      case status.UNAUTHENTICATED:
-        return 'bad-credentials';
-      default:
-        throw this.noVerdict(code);
-    }
+    const verdict = VERDICTS.get(code);
+    if (verdict === undefined) throw this.noVerdict(code);
+    return verdict;
   }
 
   /** The status that a read of the queue ends with. */

@@ -46,8 +46,7 @@ describe('the layers: apps → edge → mapping → domain', () => {
   });
 
   it('forbid an import of an application by a lib', async () => {
-    const text =
-      "import { Following } from '../../../apps/ingester/src/following.js';\nexport const x = Following;";
+    const text = "import '../../../../apps/ingester/src/main.js';";
     expect(await rulesBroken('libs/subscriptions/src/assignment/job-set-worker.ts', text)).toEqual([
       expect.stringContaining(BOUNDARIES),
     ]);
@@ -76,5 +75,43 @@ describe('the pure libs', () => {
     for (const file of [FOLD, 'libs/redis-keys/src/shard.ts', 'libs/wire-mapping/src/to-legacy.ts']) {
       expect(await rulesBroken(file, text)).toEqual([expect.stringContaining(rule)]);
     }
+  });
+});
+
+describe('a switch over a union', () => {
+  const RULE = '@typescript-eslint/switch-exhaustiveness-check';
+  const isOver = (cases: string): string => `import type { RunOutcome } from './job-record.js';
+export function isOver(outcome: RunOutcome): boolean {
+  switch (outcome) {
+    ${cases}
+  }
+  return false;
+}`;
+
+  it('lists every member', async () => {
+    const all = "case 'failed': case 'preempted': case 'returned': case 'expired': return true;";
+    expect(await rulesBroken(FOLD, isOver(all))).toEqual([]);
+  });
+
+  it.each([
+    ['that lacks a member', "case 'failed': case 'preempted': case 'returned': return true;"],
+    ['whose default hides a new member', "case 'failed': return true; default: return false;"],
+    [
+      'whose default is for no member of today',
+      "case 'failed': case 'preempted': case 'returned': case 'expired': return true; default: return false;",
+    ],
+  ])('is refused %s', async (_, cases) => {
+    expect(await rulesBroken(FOLD, isOver(cases))).toEqual([expect.stringContaining(RULE)]);
+  });
+
+  it('needs a default over texts, of which no list is whole', async () => {
+    const text = `export function isA(name: string): boolean {
+  switch (name) {
+    case 'a':
+      return true;
+  }
+  return false;
+}`;
+    expect(await rulesBroken(FOLD, text)).toEqual([expect.stringContaining(RULE)]);
   });
 });

@@ -34,6 +34,7 @@ export function fateOf({ podSpec, podSpecs }: JobSubmitRequestItem, stepMs: numb
       return { kind: 'is-rejected' };
     case 'refused':
       return 'is-refused';
+    case undefined:
     default:
       if (/sleep (forever|infinity)/.test(text)) return { kind: 'runs-on' };
       return exitCode === 0 ? { kind: 'succeeds', runSteps } : { kind: 'fails', exitCode, runSteps };

@@ -115,7 +115,17 @@ export function noteEvent(job: KnownJob, { events }: EventMessage): void {
       // Armada's own api.Jobs has no word for a run that was cancelled.
       changeRun(job, { state: JobRunState.RUN_STATE_UNKNOWN, finishedTs: created });
       break;
-    default:
+    case 'queued':
+    case 'unableToSchedule':
+    case 'duplicateFound':
+    case 'reprioritizing':
+    case 'reprioritized':
+    case 'cancelling':
+    case 'preempting':
+    case 'utilisation':
+    case 'ingressInfo':
+    case 'terminated':
+    case 'updated':
       return;
   }
   job.lastTransitionTs = created;

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import nx from '@nx/eslint-plugin';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 /** Which layer may import which: `apps → edge libs → mapping → domain`, with the wire contracts beside them. */
@@ -10,6 +12,29 @@ const LAYERS = {
   app: ['edge', 'mapping', 'contracts', 'domain'],
   testing: ['testing', 'edge', 'mapping', 'contracts', 'domain'],
   tool: ['tool', 'testing', 'edge', 'mapping', 'contracts', 'domain'],
+};
+
+/** The edge libraries in order: each may import those before it. */
+const EDGE_LIBRARIES = [
+  'platform',
+  'observability',
+  'job-store',
+  'config',
+  'subscriptions',
+  'armada-credentials',
+  'auth',
+  'armada-client',
+  'runtime',
+];
+
+/** The folders of a library and which of the others each may import. `testing` may import all, and is imported by specs alone. */
+const ROOMS = {
+  'libs/subscriptions/src': {
+    interest: [],
+    sync: [],
+    budget: ['interest', 'sync'],
+    assignment: ['interest', 'sync', 'budget'],
+  },
 };
 
 const PURE = ['libs/job-state', 'libs/redis-keys', 'libs/wire-mapping'];
@@ -29,7 +54,17 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     files: ['**/*.ts'],
-    plugins: { '@nx': nx },
+    plugins: { '@nx': nx, 'import-x': importX },
+    settings: {
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      'import-x/resolver-next': [
+        createNodeResolver({
+          extensions: ['.ts', '.js'],
+          extensionAlias: { '.js': ['.ts', '.js'] },
+          tsconfig: { configFile: join(import.meta.dirname, 'tsconfig.base.json') },
+        }),
+      ],
+    },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@nx/enforce-module-boundaries': [
@@ -37,13 +72,22 @@ export default tseslint.config(
         {
           enforceBuildableLibDependency: false,
           allow: [],
-          depConstraints: Object.entries(LAYERS).map(([layer, allowed]) => ({
-            sourceTag: `layer:${layer}`,
-            onlyDependOnLibsWithTags: allowed.map((tag) => `layer:${tag}`),
-            // A pure layer knows no framework and no client of a server.
-            ...(layer === 'domain' && { allowedExternalImports: [] }),
-            ...(layer === 'mapping' && { allowedExternalImports: ['@bufbuild/*'] }),
-          })),
+          depConstraints: [
+            ...Object.entries(LAYERS).map(([layer, allowed]) => ({
+              sourceTag: `layer:${layer}`,
+              onlyDependOnLibsWithTags: allowed.map((tag) => `layer:${tag}`),
+              // A pure layer knows no framework and no client of a server.
+              ...(layer === 'domain' && { allowedExternalImports: [] }),
+              ...(layer === 'mapping' && { allowedExternalImports: ['@bufbuild/*'] }),
+            })),
+            ...EDGE_LIBRARIES.map((library, place) => ({
+              sourceTag: `edge:${library}`,
+              onlyDependOnLibsWithTags: [
+                ...EDGE_LIBRARIES.slice(0, place + 1).map((name) => `edge:${name}`),
+                ...LAYERS.mapping.map((layer) => `layer:${layer}`),
+              ],
+            })),
+          ],
         },
       ],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
@@ -57,6 +101,9 @@ export default tseslint.config(
           requireDefaultForNonUnion: true,
         },
       ],
+      // Whoever reads one file of a cycle has to read all of it.
+      'import-x/no-cycle': 'error',
+      'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones: roomZones() }],
       // Numbers read well in texts, and so does an arrow function that passes on what gives nothing.
       '@typescript-eslint/restrict-template-expressions': [
         'error',
@@ -123,3 +170,16 @@ export default tseslint.config(
     ...tseslint.configs.disableTypeChecked,
   },
 );
+
+/** What no file of a room may import. Specs, and the doubles in `testing`, stand outside of the rooms. */
+function roomZones() {
+  return Object.entries(ROOMS).flatMap(([library, rooms]) =>
+    Object.entries(rooms).map(([room, allowed]) => ({
+      target: `${library}/${room}/!(*.spec).ts`,
+      from: [...Object.keys(rooms).filter((name) => name !== room && !allowed.includes(name)), 'testing'].map(
+        (name) => `${library}/${name}/**`,
+      ),
+      message: `${library}: ${room} may import ${allowed.length === 0 ? 'no other room' : allowed.join(', ')}.`,
+    })),
+  );
+}

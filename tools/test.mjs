@@ -1,5 +1,5 @@
-// npm test: every check there is. Node's own modules only until all is installed. The last line is `N passed, N failed`,
-// counted from the reports that the runners wrote.
+// npm test: runs every check. Uses Node's own modules only until all packages are installed. The last line is `N passed, N failed`,
+// counted from the reports that the test runners wrote.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { ensureInstalled, root, runNx } from './install.mjs';
@@ -7,10 +7,11 @@ import { ensureInstalled, root, runNx } from './install.mjs';
 ensureInstalled();
 rmSync(`${root}reports`, { recursive: true, force: true });
 
+const tool = (...args) => spawnSync(process.execPath, args, { cwd: `${root}tools`, stdio: 'inherit' }).status;
 const bin = (name, ...args) =>
   spawnSync(`${root}node_modules/.bin/${name}`, args, { cwd: root, stdio: 'inherit' }).status;
 const counts = { passed: 0, failed: 0 };
-/** What failed, by name: said again at the end, where the log is read first. */
+/** What failed, by name: repeated at the end, where people look first. */
 const failures = [];
 
 function count(what, passed, failed) {
@@ -19,26 +20,17 @@ function count(what, passed, failed) {
   console.log(`${failed === 0 ? 'ok  ' : 'FAIL'} ${what}: ${passed} passed, ${failed} failed`);
 }
 
-/** A check without a report of its own is one test. */
+/** Counts a check without a report as one test. */
 function check(what, run) {
   const passed = run() === 0;
   count(what, passed ? 1 : 0, passed ? 0 : 1);
 }
 
 check('formatting', () => bin('prettier', '--check', '--log-level', 'warn', '.'));
-check(
-  'generated code is that of proto/',
-  () => spawnSync(process.execPath, [`${root}tools/generate.mjs`, '--check'], { stdio: 'inherit' }).status,
-);
-check(
-  'docs/settings.md lists the settings',
-  () =>
-    spawnSync(process.execPath, [`${root}tools/settings-table.mjs`, '--check'], { stdio: 'inherit' }).status,
-);
-check(
-  'licences are listed, and permissive',
-  () => spawnSync(process.execPath, [`${root}tools/licences.mjs`, '--check'], { stdio: 'inherit' }).status,
-);
+check('every package runs on the Node of engines', () => tool('engines.mjs'));
+check('generated code matches proto/', () => tool('generate.mjs', '--check'));
+check('docs/settings.md lists every setting', () => tool('settings-table.mjs', '--check'));
+check('licences are listed and permissive', () => tool('licences.mjs', '--check'));
 check('protos: lint', () => bin('buf', 'lint', 'proto'));
 check('protos: compatible with the last release', () =>
   bin('buf', 'breaking', 'proto', '--against', 'proto/baseline.binpb'),
@@ -47,14 +39,14 @@ check('lint and layers', () => runNx(['run-many', '-t', 'lint']));
 check('types', () => runNx(['run-many', '-t', 'typecheck']));
 check('build', () => runNx(['run-many', '-t', 'build']));
 
-// End-to-end tests want the machine for themselves.
+// End-to-end tests need the machine for themselves.
 runNx(['run-many', '-t', 'test', '--exclude', 'e2e', '--output-style', 'static'], { verbose: true });
 runNx(['run', 'e2e:test'], { verbose: true });
 
 for (const [project, report] of reports('jest', '.json')) {
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests, testResults } =
     JSON.parse(report);
-  // A test that is skipped is not a test that passed, and here nothing is skipped for good.
+  // A skipped test has not passed: it counts as failed.
   count(`tests of ${project}`, numPassedTests, numFailedTests + numRuntimeErrorTestSuites + numPendingTests);
   for (const { name, message, assertionResults } of testResults) {
     const failed = assertionResults.filter(({ status }) => status === 'failed');
@@ -86,7 +78,7 @@ function reports(folder, extension) {
     .map((name) => [name.slice(0, -extension.length), readFileSync(`${path}/${name}`, 'utf8')]);
 }
 
-/** Every project with a test target: one whose runner died without a report must not go unnoticed. */
+/** The projects with a test target: a runner that died without a report must not go unnoticed. */
 function projectsWithTests() {
   return ['apps', 'libs', 'tools', '.']
     .flatMap((folder) =>

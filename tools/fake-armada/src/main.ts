@@ -1,20 +1,20 @@
-// A fake Armada as a process of its own. It prints one line of JSON when it listens: {"listening":"host:port"}.
+// A fake Armada as a process. It prints one line of JSON when it listens: {"listening":"host:port"}.
 import { parseArgs } from 'node:util';
 import { FakeArmada, readRecordings } from '@ajs/testing';
 
-const HELP = `fake-armada: behaves as Armada does on the wire, and has faults on demand (fakearmada.v1.FaultService)
+const HELP = `fake-armada: behaves like Armada on the wire, and injects faults on request (fakearmada.v1.FaultService)
 
-  --address HOST:PORT   where to listen (default 127.0.0.1:50051; port 0: any free one)
-  --queue NAME          the queue of living job sets and of submitted jobs (default demo)
-  --job-sets N          living job sets (default 0), named demo-1, demo-2, ...
-  --jobs N              jobs of each living job set (default 20)
-  --rate N              steps of jobs a second, all living job sets together (default 10)
-  --step-ms N           time between two steps of a submitted job (default 300)
-  --lookout-lag-ms N    how far api.Jobs is behind the event streams, until SetFaults says otherwise (default 0; Armada: about 400)
-  --seed N              the same seed gives the same jobs with the same fates (default 1)
-  --replay PATH         a recording NAME.jsonl, or a folder of them; may be given again
+  --address HOST:PORT   listen address (default 127.0.0.1:50051; port 0: any free port)
+  --queue NAME          queue of the demo job sets and of submitted jobs (default demo)
+  --job-sets N          demo job sets (default 0), named demo-1, demo-2, ...
+  --jobs N              jobs in each demo job set (default 20)
+  --rate N              state changes per second, over all demo job sets (default 10)
+  --step-ms N           time between two state changes of a submitted job (default 300)
+  --lookout-lag-ms N    delay of api.Jobs behind the event streams (default 0; Armada: about 400)
+  --seed N              the same seed gives the same jobs with the same outcomes (default 1)
+  --replay PATH         a recording NAME.jsonl, or a folder of them; repeatable
 
-A submitted job succeeds, unless its pod spec holds one of these words: "exit N" (fails), "sleep N" (runs N seconds longer),
+A submitted job succeeds unless its pod spec contains one of these words: "exit N" (fails), "sleep N" (runs N seconds longer),
 "sleep forever", "fate=retried", "fate=preempted", "fate=rejected", "fate=refused" (never becomes a job).
 `;
 

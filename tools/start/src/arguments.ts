@@ -1,19 +1,19 @@
 import { parseArgs } from 'node:util';
 
 export interface StartArguments {
-  /** host:port of a running Armada, with the job set to show; without it a fake one is started. */
+  /** A running Armada and the job set to show; without it a fake Armada is started. */
   readonly armada?: { readonly address: string; readonly queue: string; readonly jobSetId: string };
-  /** A running Redis; without it a private one is started. */
+  /** A running Redis; without it a private Redis is started. */
   readonly redisUrl?: string;
 }
 
 const HELP = `npm start -- [--redis URL] [--armada HOST:PORT --queue QUEUE --job-set JOB_SET]
 
-Starts one ingester and one query, and shows how jobs move. Without --armada it starts a fake Armada with living job sets;
-without --redis a private Redis server.
+Starts one ingester and one query, and shows the states of jobs as they change.
+Without --armada it starts a fake Armada that runs demo jobs; without --redis it starts a private Redis server.
 `;
 
-/** Reads the arguments; prints and ends the process for --help and for what makes no sense. */
+/** Reads the arguments. Prints the usage and ends the process for --help and for invalid arguments. */
 export function readArguments(argv: string[]): StartArguments {
   try {
     const { values } = parseArgs({
@@ -33,7 +33,7 @@ export function readArguments(argv: string[]): StartArguments {
     const { armada: address, queue, 'job-set': jobSetId, redis } = values;
     const given = [address, queue, jobSetId].filter((value) => value !== undefined && value !== '');
     if (given.length !== 0 && given.length !== 3) {
-      throw new Error('--armada, --queue and --job-set go together: all three or none');
+      throw new Error('--armada, --queue and --job-set must be given together');
     }
     return {
       ...(address !== undefined && queue && jobSetId && { armada: { address, queue, jobSetId } }),

@@ -14,7 +14,7 @@ const progress = (
 const move: Move = { jobSetId: 's', jobId: 'j', from: 'RUNNING', to: 'FAILED', error: 'exit\ncode 1' };
 
 describe('the board', () => {
-  it('shows a row for each job set, with how far it is', () => {
+  it('shows one row for each job set with its progress', () => {
     const [header, first, second] = boardLines(
       [progress('one', { RUNNING: 5, SUCCEEDED: 4, FAILED: 1 }, 5), progress('two', {}, 0)],
       [],
@@ -25,7 +25,7 @@ describe('the board', () => {
     expect(second).toContain('0/0');
   });
 
-  it('shows the latest moves, a line each', () => {
+  it('shows the latest changes of state, one per line', () => {
     const moves = Array.from({ length: 20 }, (_, i) => ({ ...move, jobId: `j${i}` }));
     const lines = boardLines([], moves, 200);
     expect(lines.filter((line) => line.includes('RUNNING -> FAILED'))).toHaveLength(8);
@@ -33,7 +33,7 @@ describe('the board', () => {
     expect(moveLine(move)).not.toContain('\n');
   });
 
-  it('is no wider than the terminal', () => {
+  it('fits the width of the terminal', () => {
     for (const line of boardLines([progress('x'.repeat(100), {}, 0)], [move], 40)) {
       expect(line.length).toBeLessThanOrEqual(40);
     }

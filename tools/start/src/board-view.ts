@@ -4,13 +4,13 @@ const BAR = 20;
 const RECENT = 8;
 const SHOWN: readonly StateName[] = ['SUBMITTED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'];
 
-/** One line that tells of a move. */
+/** One line that describes a change of state. */
 export function moveLine({ jobSetId, jobId, from, to, error }: Move): string {
   const why = error === '' ? '' : `  (${error.replace(/\s+/g, ' ').trim()})`;
   return `${jobSetId}  ${jobId}  ${from} -> ${to}${why}`;
 }
 
-/** The table of job sets with the latest moves below it, as lines no longer than `width`. */
+/** The table of job sets with the latest changes below it, in lines of at most `width` characters. */
 export function boardLines(
   progress: readonly JobSetProgress[],
   moves: readonly Move[],

@@ -5,10 +5,10 @@ import { createRedisClient } from '@ajs/job-store';
 
 const ANSWER_MS = 3_000;
 
-/** Rejects, with what to do, unless the Redis that the user named answers. */
+/** Rejects with an explanation if the Redis that the user named does not reply. */
 export async function checkRedis(url: string): Promise<void> {
   const { redis: target } = loadSettings({ argv: [], env: { REDIS_URL: url } });
-  let last = `nothing within ${ANSWER_MS / 1000} s`;
+  let last = `no reply within ${ANSWER_MS / 1000} s`;
   const redis = createRedisClient(target, 'work-queue', (error) => (last = error.message || String(error)));
   try {
     if (await completesWithin(ANSWER_MS, redis.exists('armada-job-service'))) return;
@@ -16,15 +16,13 @@ export async function checkRedis(url: string): Promise<void> {
     redis.disconnect();
   }
   throw new Error(
-    `no Redis answers at the given --redis: ${last}. Start it, or leave --redis out for a private one`,
+    `cannot reach the Redis given by --redis: ${last}. Start it, or omit --redis to use a private one`,
   );
 }
 
-/** A word of warning where the Armada that the user named does not answer; it may yet. */
+/** Prints a warning if the Armada that the user named does not reply; it may do so later. */
 export async function warnIfAway(armada: ArmadaClient, address: string): Promise<void> {
   await armada.health().catch((error: unknown) => {
-    console.log(
-      `Armada does not answer at ${address} yet (${(error as Error).message}); trying again until it does.`,
-    );
+    console.log(`Cannot reach Armada at ${address} yet (${(error as Error).message}); retrying.`);
   });
 }

@@ -33,8 +33,8 @@ const MOST_JOBS = 2_000;
 const REOPEN_MS = 1_000;
 
 /**
- * Jobs as a caller of the service sees them: it learns from Armada which jobs there are, and asks the service alone what
- * state they are in, again and again until they have ended.
+ * Jobs as a caller of the service sees them: Armada's event streams say which jobs exist, and only polls of the service say which state
+ * they are in. A job is polled until it has ended.
  */
 export class JobBoard {
   private readonly client: JobServiceClient;
@@ -53,7 +53,7 @@ export class JobBoard {
   }
 
   start(): void {
-    for (const set of this.sets) this.learn(set, '');
+    for (const set of this.sets) this.watchForJobs(set, '');
     this.timers.push(setInterval(() => void this.round(), ROUND_MS));
   }
 
@@ -62,7 +62,7 @@ export class JobBoard {
     this.client.close();
   }
 
-  /** Any job that is known, for an example. */
+  /** Any job, for an example. */
   get anyJob(): { key: JobSetKey; jobId: string } | undefined {
     for (const { key, states } of this.sets) {
       const jobId = states.keys().next().value;
@@ -83,7 +83,7 @@ export class JobBoard {
     });
   }
 
-  private learn(set: { key: JobSetKey; states: Map<string, StateName> }, from: string): void {
+  private watchForJobs(set: { key: JobSetKey; states: Map<string, StateName> }, from: string): void {
     let cursor = from;
     this.events.open(
       { key: set.key, from, watch: true },
@@ -94,7 +94,7 @@ export class JobBoard {
           if (set.states.size >= MOST_JOBS) dropEnded(set.states);
           if (set.states.size < MOST_JOBS) set.states.set(event.jobId, '?');
         },
-        end: () => this.timers.push(setTimeout(() => this.learn(set, cursor), REOPEN_MS)),
+        end: () => this.timers.push(setTimeout(() => this.watchForJobs(set, cursor), REOPEN_MS)),
       },
     );
   }
@@ -124,7 +124,7 @@ export class JobBoard {
   }): Promise<void> {
     return new Promise((resolve) => {
       this.client.getJobStatus({ queue: key.queue, jobSetId: key.jobSetId, jobId }, (failure, response) => {
-        // Whatever is wrong shows as a job that does not move; the next round asks again.
+        // A failed poll leaves the job as it is; the next round polls it again.
         const to = failure === null ? (NAMES.get(response.state) ?? '?') : '?';
         const from = states.get(jobId) ?? '?';
         if (to !== '?' && to !== from) {
@@ -137,7 +137,7 @@ export class JobBoard {
   }
 }
 
-/** Makes room: the oldest half of the jobs that have ended. */
+/** Drops the oldest half of the jobs that have ended. */
 function dropEnded(states: Map<string, StateName>): void {
   const ended = Array.from(states).filter(([, state]) => ENDED.has(state));
   for (const [jobId] of ended.slice(0, Math.ceil(ended.length / 2))) states.delete(jobId);

@@ -1,4 +1,4 @@
-// Runs the whole thing on this machine: Redis, a fake Armada (or a real one), one ingester, one query, and a board of jobs.
+// Runs everything on this machine: Redis, a fake Armada (or a real one), one ingester, one query, and a board of jobs.
 import { join } from 'node:path';
 import { createArmadaClient } from '@ajs/armada-client';
 import { armadaAccess } from '@ajs/armada-credentials';
@@ -27,7 +27,7 @@ function end(code: number, why?: string): Promise<void> {
   ending ??= (async () => {
     show.stop();
     if (why !== undefined) console.error(`\n${why}`);
-    console.log('\nstopping ...');
+    console.log('\nStopping ...');
     await processes.stop();
     await redis?.stop();
     process.exit(code);
@@ -56,10 +56,10 @@ async function run(): Promise<void> {
   const [grpc, http, ingesterHttp] = [await portNear(60003), await portNear(8090), await portNear(8091)];
   const env = {
     ARMADA_URL: armadaAddress,
-    // A fake Armada is reached as it is, whatever this shell has set for a real one.
+    // The fake Armada needs no credentials, whatever this shell has set for a real one.
     ...(given.armada === undefined && { ARMADACTL_CONFIG: '' }),
     REDIS_URL: redisUrl,
-    // This machine's callers only, who may read every state there is.
+    // The ports are open to this machine only, so that every caller may read everything.
     AUTH_MODE: 'anonymous',
     QUERY_GRPC_ADDRESS: `${HOST}:${grpc}`,
     QUERY_HTTP_ADDRESS: `${HOST}:${http}`,
@@ -98,7 +98,7 @@ logs      ${LOGS}
     () => undefined,
   );
   if (example === undefined)
-    console.log(`No job yet in ${keys[0]?.queue}/${keys[0]?.jobSetId}; waiting for one.`);
+    console.log(`No job in ${keys[0]?.queue}/${keys[0]?.jobSetId} yet; waiting for the first one.`);
   const request = JSON.stringify({
     queue: keys[0]?.queue,
     job_set_id: example?.key.jobSetId ?? keys[0]?.jobSetId,
@@ -107,7 +107,7 @@ logs      ${LOGS}
   console.log(`Try:
   grpcurl -plaintext -d '${request}' ${HOST}:${grpc} jobservice.JobService/GetJobStatus
   curl http://${HOST}:${http}/readyz
-Ctrl-C ends everything.
+Press Ctrl-C to stop everything.
 `);
   show.start(board);
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { freePort } from '@ajs/testing';
 
-/** The port wished for, or another free one, with a word about it, where somebody listens there already. */
+/** The given port if it is free, else another one, with a line that says so. */
 export async function portNear(wished: number): Promise<number> {
   const isFree = await new Promise<boolean>((resolve) => {
     const server = createServer();
@@ -10,6 +10,6 @@ export async function portNear(wished: number): Promise<number> {
   });
   if (isFree) return wished;
   const other = await freePort();
-  console.log(`port ${wished} is in use; taking ${other}`);
+  console.log(`Port ${wished} is in use; using ${other} instead.`);
   return other;
 }

@@ -11,12 +11,12 @@ interface Running {
   readonly child: ChildProcess;
 }
 
-/** The processes that were started here: each with a log file, all ended together. */
+/** The processes that this tool started: each with a log file, all stopped together. */
 export class Processes {
   private readonly running: Running[] = [];
   private stopping = false;
 
-  /** `died` is called when a process ends that was not asked to, with why and its last output. */
+  /** `died` is called when a process ends by itself, with the reason and its last output. */
   constructor(
     private readonly logFolder: string,
     private readonly died: (why: string) => void,
@@ -24,7 +24,7 @@ export class Processes {
     mkdirSync(logFolder, { recursive: true });
   }
 
-  /** Starts `node script args`; resolves to its first line of output that `ready` takes. */
+  /** Starts `node script args`; resolves to the result of `ready` for the first output line that has one. */
   start<T>(
     name: string,
     script: string,
@@ -32,7 +32,7 @@ export class Processes {
     env: Readonly<Record<string, string>>,
     ready: (line: string) => T | undefined,
   ): Promise<T> {
-    // A group of its own: Ctrl-C is for us alone, who end the others in good order.
+    // A process group of its own: Ctrl-C reaches only this tool, which then stops the others in order.
     const child = spawn(process.execPath, ['--enable-source-maps', script, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,14 +54,14 @@ export class Processes {
       child.stderr.on('data', heard);
       child.once('error', reject);
       child.once('exit', (code, signal) => {
-        const why = `${name} ended with ${code ?? signal}:\n${tail}`;
+        const why = `${name} exited with ${code ?? signal}:\n${tail}`;
         reject(new Error(why));
         if (!this.stopping) this.died(why);
       });
     });
   }
 
-  /** Ends them all, the last one started first. One that does not end in time is killed. */
+  /** Stops them all, the last one started first. A process that does not stop in time is killed. */
   async stop(): Promise<void> {
     this.stopping = true;
     for (const { child } of this.running.splice(0).reverse()) {
@@ -74,7 +74,7 @@ export class Processes {
     }
   }
 
-  /** The last resort, when this process ends at once. */
+  /** The last resort, when this process ends immediately. */
   killNow(): void {
     for (const { child } of this.running) child.kill('SIGKILL');
   }

@@ -4,7 +4,7 @@ import { boardLines, moveLine } from './board-view.js';
 const REDRAW_MS = 250;
 const KEPT_MOVES = 50;
 
-/** Shows the board: a table drawn again in place on a terminal, a line a move elsewhere. */
+/** Shows the board: on a terminal a table that is redrawn in place, elsewhere one line per change of state. */
 export class Show {
   private readonly moves: Move[] = [];
   private drawn = 0;
@@ -32,7 +32,7 @@ export class Show {
 
   private draw(board: JobBoard): void {
     const lines = boardLines(board.progress(), this.moves, this.output.columns || 120);
-    // Back to where the table began, then each line anew, and nothing left of a longer one.
+    // Back to where the table began, then each line again, and clear what is left of a longer table.
     const up = this.drawn > 0 ? `\u001b[${this.drawn}A` : '';
     this.output.write(`${up}${lines.map((line) => `\u001b[2K${line}`).join('\n')}\n\u001b[J`);
     this.drawn = lines.length;

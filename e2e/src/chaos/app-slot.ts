@@ -9,11 +9,11 @@ interface Incarnation {
   readonly name: string;
   readonly process: AppProcess;
   largestRssBytes: number;
-  /** We ended it. */
+  /** The run stopped or killed it. */
   wasEnded: boolean;
 }
 
-/** The place of one replica: a process in it, and after its end another one. */
+/** One replica: a process, and the next one after it has ended. */
 export class AppSlot {
   private readonly all: Incarnation[] = [];
   private current: Incarnation | undefined;
@@ -21,18 +21,18 @@ export class AppSlot {
 
   constructor(
     readonly name: string,
-    /** Its own way to Redis; `undefined` where Redis is of several servers, which it finds by itself. */
+    /** The only way to Redis for this replica; `undefined` behind Sentinel and on a Cluster, whose servers it discovers. */
     readonly redis: TcpGate | undefined,
     private readonly script: string,
     private readonly env: Readonly<Record<string, string>>,
   ) {}
 
-  /** Where it is polled; `undefined` while there is no query. */
+  /** How to poll it; `undefined` while no process runs, and for an ingester. */
   get target(): Target | undefined {
     return this.client && { name: this.current?.name ?? this.name, client: this.client };
   }
 
-  /** Resolves when it has started; for as long as Redis and Armada let it wait, it is not. */
+  /** Resolves once the process has started, which Redis and Armada may delay. */
   async start(withinMs: number): Promise<void> {
     const name = `${this.name}.${this.all.length + 1}`;
     const process = new AppProcess(this.script, this.env);
@@ -50,7 +50,7 @@ export class AppSlot {
     await ended?.process.kill();
   }
 
-  /** Tells it to stop, and waits until it has. */
+  /** Sends SIGTERM and waits for the exit. */
   async stop(withinMs: number): Promise<void> {
     const ended = this.letGo();
     ended?.process.signal('SIGTERM');
@@ -61,7 +61,7 @@ export class AppSlot {
     this.current?.process.signal(signal);
   }
 
-  /** Looks how much memory it takes now. */
+  /** Records the memory it uses now. */
   sample(): void {
     const { current } = this;
     if (current === undefined) return;

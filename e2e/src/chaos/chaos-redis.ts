@@ -8,17 +8,17 @@ import { WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
 import { RedisClusterServers, RedisSentinelServers, RedisServer, eventually } from '@ajs/testing';
 import { Redis } from 'ioredis';
 
-/** One Redis whose disk is at hand; a master, a replica and sentinels; three masters with a replica each. */
+/** One server whose files can be exchanged; a master and a replica with sentinels; three masters with a replica each. */
 export const REDIS_KINDS = ['single', 'sentinel', 'cluster'] as const;
 export type RedisKind = (typeof REDIS_KINDS)[number];
 
 /** Where Redis keeps its append-only files, in its folder. */
 const AOF = 'appendonlydir';
-/** Acknowledged is on disk: only what a fault takes away is lost. */
+/** An acknowledged write is on disk: nothing is lost but what a fault takes away. */
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HEALED_WITHIN_MS = 60_000;
 
-/** One Redis, which can come back with less than it had. */
+/** One Redis that can come back with less than it had. */
 export class SingleRedis {
   private constructor(
     readonly server: RedisServer,
@@ -38,13 +38,13 @@ export class SingleRedis {
     return { kind: 'single', url: this.url };
   }
 
-  /** Keeps what is on the disk now, for {@link bringBack}. */
+  /** Copies what is on disk now, for {@link bringBack}. */
   async keepDisk(): Promise<void> {
     await rm(this.keptDisk, { recursive: true, force: true });
     await cp(join(this.disk, AOF), this.keptDisk, { recursive: true });
   }
 
-  /** After its end: it starts with all that it had acknowledged, with what was kept before, or with nothing. */
+  /** Starts it again with everything it had acknowledged, with the copy made before, or with nothing. */
   async bringBack(having: 'all' | 'kept' | 'nothing'): Promise<void> {
     if (having !== 'all') await rm(join(this.disk, AOF), { recursive: true, force: true });
     if (having === 'kept') await cp(this.keptDisk, join(this.disk, AOF), { recursive: true });
@@ -61,7 +61,7 @@ export class SingleRedis {
   }
 }
 
-/** A Redis of several servers, where a replica becomes the master when a master is lost. */
+/** Several servers: a replica becomes master when a master is lost. */
 export class ReplicatedRedis {
   private constructor(private readonly servers: RedisClusterServers | RedisSentinelServers) {}
 
@@ -90,7 +90,7 @@ export class ReplicatedRedis {
         };
   }
 
-  /** Kills the master that has a job set, or the work queue, and starts it again after a while; resolves when all is whole again. */
+  /** Kills the master that holds a job set, or the work queue, and restarts it later; resolves once every server is in its role again. */
   async failOver(of: JobSetKey | 'work-queue', awayMs: number): Promise<void> {
     const key = of === 'work-queue' ? WORK_QUEUE_PREFIX : metaOf(of);
     const { servers } = this;
@@ -98,7 +98,7 @@ export class ReplicatedRedis {
     await master.kill();
     await sleep(awayMs);
     await master.restart();
-    await eventually('every server has its part again', () => this.isWhole(), HEALED_WITHIN_MS);
+    await eventually('every server is in its role again', () => this.isWhole(), HEALED_WITHIN_MS);
   }
 
   /** Moves the slot of a job set to another master of the cluster. */
@@ -112,12 +112,12 @@ export class ReplicatedRedis {
   }
 
   private async isWhole(): Promise<boolean> {
-    const told = await Promise.all(this.servers.servers.map(replicationOf));
+    const result = await Promise.all(this.servers.servers.map(replicationOf));
     const isPart = (info: string): boolean =>
       info.includes('role:master')
         ? /connected_slaves:[1-9]/.test(info)
         : info.includes('master_link_status:up');
-    return told.every(isPart);
+    return result.every(isPart);
   }
 }
 

@@ -12,13 +12,13 @@ export interface ChaosOptions {
   readonly minutes: number;
   readonly seed: number;
   readonly redis: RedisKind;
-  /** All that are possible with this Redis, where it is left out. */
+  /** Left out: all that this kind of Redis can have. */
   readonly faults?: readonly FaultName[] | undefined;
-  /** Job sets that live at the same time. */
+  /** Job sets alive at the same time. */
   readonly jobSets: number;
-  /** The bundle of the ingester. */
+  /** The ingester's bundle. */
   readonly ingester: string;
-  /** How long an end may take to be told, in calm. */
+  /** How long a terminal state may take to be reported while no fault is active. */
   readonly patienceSeconds: number;
 }
 
@@ -28,19 +28,19 @@ const QUERIES = 2;
 const HISTORIES = 'tmp/chaos';
 const SHOWN = 5;
 
-/** `npm run chaos`: runs, checks, prints what was broken; resolves to whether nothing was. */
+/** `npm run chaos`: runs, checks and prints violations; resolves to whether there were none. */
 export async function chaos(options: ChaosOptions): Promise<boolean> {
-  const tell = (line: string): void => void process.stdout.write(`${line}\n`);
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const { minutes, seed, redis, faults, jobSets, ingester } = options;
-  tell(
-    `seed ${seed}, ${minutes} min; again with: npm run chaos -- --minutes ${minutes} --seed ${seed} --redis ${redis}`,
+  print(
+    `seed ${seed}, ${minutes} min; repeat with: npm run chaos -- --minutes ${minutes} --seed ${seed} --redis ${redis}`,
   );
-  const bounds = { ...BOUNDS, untilTold: options.patienceSeconds * 1_000 };
+  const bounds = { ...BOUNDS, untilReported: options.patienceSeconds * 1_000 };
   const lastsMs = minutes * 60_000;
   const plan = planOf({ seed, lastsMs, redis, jobSets, ...(faults !== undefined && { faults }) });
   const scripts = { ingester, query: QUERY };
   const { watchBudget } = plan;
-  tell(`at most ${watchBudget} watches`);
+  print(`watch budget ${watchBudget}`);
   const history = await run(plan, {
     ingesters: INGESTERS,
     queries: QUERIES,
@@ -48,31 +48,31 @@ export async function chaos(options: ChaosOptions): Promise<boolean> {
     watchBudget,
     scripts,
     bounds,
-    tell,
+    print,
   });
   const violations = check(history, bounds);
-  tell(summary(history));
-  for (const line of inGroups(violations)) tell(line);
+  print(summary(history));
+  for (const line of inGroups(violations)) print(line);
   if (violations.length > 0) {
     mkdirSync(HISTORIES, { recursive: true });
     const file = join(HISTORIES, `${seed}.json`);
     writeFileSync(file, JSON.stringify({ plan, history, violations }, null, 1));
-    tell(`the whole history: ${file}`);
+    print(`complete history: ${file}`);
   }
   return violations.length === 0;
 }
 
-function summary({ truth, answers, writes, troubles }: History): string {
-  const counts = groupBy(answers, ({ told }) => told.kind);
-  const told = Array.from(counts, ([kind, some]) => `${some.length} ${kind}`).join(', ');
-  return `${truth.length} jobs, ${answers.length} answers (${told}), ${writes.length} writes, ${troubles.length} faults`;
+function summary({ truth, answers, writes, disturbances }: History): string {
+  const counts = groupBy(answers, ({ result }) => result.kind);
+  const result = Array.from(counts, ([kind, some]) => `${some.length} ${kind}`).join(', ');
+  return `${truth.length} jobs, ${answers.length} answers (${result}), ${writes.length} writes, ${disturbances.length} faults`;
 }
 
-/** A line for each rule that was broken, and some examples. */
+/** A line for each violated rule, and some examples. */
 function inGroups(violations: readonly Violation[]): string[] {
-  if (violations.length === 0) return ['every promise was kept'];
+  if (violations.length === 0) return ['all invariants held'];
   return Array.from(groupBy(violations, ({ rule }) => rule)).flatMap(([rule, some]) => [
-    `BROKEN ${some.length} times: ${rule}`,
+    `VIOLATED ${some.length} times: ${rule}`,
     ...some.slice(0, SHOWN).map(({ what }) => `  ${what}`),
   ]);
 }

@@ -18,30 +18,30 @@ const change = (before: Meta, after: Meta, rest: Partial<MetaChange> = {}): Meta
 const rulesBroken = (one: MetaChange): string[] => checkWrites([one]).map(({ rule }) => rule);
 
 describe('a write', () => {
-  it('is right where its writer knew what was there', () => {
+  it('is allowed where its writer expected what was there', () => {
     expect(
       rulesBroken(change(meta('1:0:0:1', 4), meta('2:0:0:1', 5), { expected: meta('1:0:0:1', 4) })),
     ).toEqual([]);
   });
 
-  it('by one who did not know what was there is a stale holder’s', () => {
+  it('violates P3 where its writer expected anything else', () => {
     for (const expected of [meta('1:0:0:1', 3), meta('0:0:0:1', 4), meta('1:0:0:1', 4, 'other')]) {
       expect(rulesBroken(change(meta('1:0:0:1', 4), meta('2:0:0:1', 5), { expected }))).toEqual([
-        'a stale holder wrote (P3)',
+        'stale owner wrote (P3)',
       ]);
     }
   });
 
-  it('outside of a script moves a cursor without its states', () => {
+  it('violates P2 where it moves a cursor outside a script', () => {
     expect(rulesBroken(change(meta('1:0:0:1', 4), meta('2:0:0:1', 4), { via: 'command' }))).toEqual([
-      'a cursor moved without its states (P2)',
+      'cursor written without its states (P2)',
     ]);
   });
 
-  it('never takes a cursor back, compared as Armada does, but in another generation', () => {
+  it('violates P2 where it moves a cursor backwards in Armada’s order, unless a new generation begins', () => {
     const back = change(meta('10:0:0:1', 4), meta('9:0:0:1', 5));
-    expect(rulesBroken(back)).toEqual(['a cursor went back (P2)']);
-    expect(rulesBroken(change(meta('9:0:0:1', 4), meta('', 5)))).toEqual(['a cursor went back (P2)']);
+    expect(rulesBroken(back)).toEqual(['cursor moved backwards (P2)']);
+    expect(rulesBroken(change(meta('9:0:0:1', 4), meta('', 5)))).toEqual(['cursor moved backwards (P2)']);
     expect(rulesBroken(change(meta('10:0:0:1', 4), meta('', 1, 'new')))).toEqual([]);
   });
 });

@@ -2,21 +2,21 @@ import { compareMessageIds, parseMessageId } from '@ajs/job-state';
 import type { Meta, MetaChange, Violation } from './history.js';
 
 /**
- * Whether what was written to Redis keeps P2 and P3: each write of a holder is made by one who knew exactly what is there, so no two
- * holders' writes interleave; a cursor moves with its states, in a script, and never back.
+ * The violations of P2 and P3 among writes to Redis. An owner's write must expect exactly what is there, so that no two owners' writes
+ * interleave; a cursor moves together with its states, in a script, and never backwards.
  */
 export function checkWrites(changes: readonly MetaChange[]): Violation[] {
   return changes.flatMap((change) => {
     const { before, after, expected, via } = change;
     if (via === 'command' && after !== undefined) {
-      return [broken('a cursor moved without its states (P2)', change, 'written outside of a script')];
+      return [broken('cursor written without its states (P2)', change, 'written outside a script')];
     }
     if (before === undefined || after === undefined) return [];
     if (expected !== undefined && !isSame(expected, before)) {
-      return [broken('a stale holder wrote (P3)', change, `expected ${show(expected)}`)];
+      return [broken('stale owner wrote (P3)', change, `expected ${show(expected)}`)];
     }
     if (after.generation !== before.generation) return [];
-    return isBehind(after.cursor, before.cursor) ? [broken('a cursor went back (P2)', change, '')] : [];
+    return isBehind(after.cursor, before.cursor) ? [broken('cursor moved backwards (P2)', change, '')] : [];
   });
 }
 

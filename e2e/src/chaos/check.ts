@@ -2,16 +2,16 @@ import { BOUNDS, checkAnswers, type Bounds } from './check-answers.js';
 import { checkWrites } from './check-writes.js';
 import type { History, ProcessHistory, Violation } from './history.js';
 import { isLost } from './lost-jobs.js';
-import { isEnd, wordOf } from './words.js';
+import { isTerminal, apiStateOf } from './api-states.js';
 
-/** More is not bounded. */
+/** No process needs more. */
 const MOST_RSS_BYTES = 400 * 2 ** 20;
-/** A watch that another replica may have is closed by then. */
+/** A watch whose permit went to another replica is closed by then. */
 const HANDED_OVER_WITHIN_MS = 1_000;
-/** What an ingester logs when it would have broken P1, and the script did not let it. */
+/** What an ingester logs when the script refused a write that would have broken P1. */
 const P1_KEPT = 'ended jobs would have changed their state: they were kept as they were';
 
-/** Whether a run kept the promises: everything that it broke, in words. Pure: a history in, violations out. */
+/** The invariants that a run violated. Pure: a history in, violations out. */
 export function check(history: History, bounds: Bounds = BOUNDS): Violation[] {
   return [
     ...checkAnswers(history, bounds),
@@ -23,69 +23,72 @@ export function check(history: History, bounds: Bounds = BOUNDS): Violation[] {
   ];
 }
 
-/** Every end of the truth is the last answer that was given of its job. */
-function checkEnds({ truth, answers, troubles }: History): Violation[] {
+/** The last answer about each job that has ended is its terminal state. */
+function checkEnds({ truth, answers, disturbances }: History): Violation[] {
   const last = new Map<string, string>();
-  for (const { jobId, told, api } of answers) {
-    if (api === 'legacy') last.set(jobId, told.kind === 'state' ? told.word : told.kind);
+  for (const { jobId, result, api } of answers) {
+    if (api === 'legacy') last.set(jobId, result.kind === 'state' ? result.apiState : result.kind);
   }
   return truth.flatMap((job) => {
     const { jobId, key, stages } = job;
     const state = stages.at(-1)?.state;
-    if (isLost(job, troubles)) return [];
-    const told = last.get(jobId) ?? 'no answer';
-    if (state === undefined || !isEnd(state) || told === wordOf(state, 'legacy')) return [];
-    const what = `job ${jobId} in ${key.jobSetId}: ${told}, and it is ${state}`;
-    return [{ rule: 'ends that were never told (P4)', what }];
+    if (isLost(job, disturbances)) return [];
+    const result = last.get(jobId) ?? 'no answer';
+    if (state === undefined || !isTerminal(state) || result === apiStateOf(state, 'legacy')) return [];
+    const what = `job ${jobId} in ${key.jobSetId}: ${result}, and it is ${state}`;
+    return [{ rule: 'terminal state never reported (P4)', what }];
   });
 }
 
-/** What somebody once asked about is followed on, though nobody asks and its turn was lost. */
+/** A job set that was polled once reaches its terminal states in Redis without further polls, even if its assignment was lost. */
 function checkUnpolled({ truth, unpolled }: History): Violation[] {
   const jobs = new Map(truth.map((job) => [job.jobId, job.stages.at(-1)?.state]));
   return unpolled.flatMap(({ key, jobId, state }) => {
     const is = jobs.get(jobId);
-    if (is === undefined || !isEnd(is) || state === is) return [];
+    if (is === undefined || !isTerminal(is) || state === is) return [];
     const what = `job ${jobId} in ${key.jobSetId}: ${state ?? 'nothing'} in Redis, and it is ${is}`;
-    return [{ rule: 'ends that nobody noticed until somebody asked (P4)', what }];
+    return [{ rule: 'terminal state not in Redis without a poll (P4)', what }];
   });
 }
 
-/** Watches that are more than the budget for longer than it takes to hand them over. */
-function checkWatches({ excesses, troubles }: History): Violation[] {
+/** More watches than the budget for longer than a hand-over takes. */
+function checkWatches({ excesses, disturbances }: History): Violation[] {
   return excesses.flatMap(({ from, to, most, allowed }) => {
     if (to - from <= HANDED_OVER_WITHIN_MS) return [];
-    // Armada does not see the end of what is cut off from it, and what Redis has lost is told it anew.
-    const isExcused = troubles.some(
-      (trouble) =>
-        (trouble.of === 'armada' || trouble.of === 'redis') &&
-        trouble.from <= to &&
-        from <= trouble.to + HANDED_OVER_WITHIN_MS,
+    // Armada does not see a watch end that is cut off from it, and permits that Redis lost are given out again.
+    const isExcused = disturbances.some(
+      (disturbance) =>
+        (disturbance.of === 'armada' || disturbance.of === 'redis') &&
+        disturbance.from <= to &&
+        from <= disturbance.to + HANDED_OVER_WITHIN_MS,
     );
     if (isExcused) return [];
     const when = new Date(from).toISOString().slice(11, 23);
     const what = `${when}: ${most} of at most ${allowed}, for ${Math.round(to - from)} ms`;
-    return [{ rule: 'more watches at Armada than the budget', what }];
+    return [{ rule: 'more watches at Armada than the budget allows', what }];
   });
 }
 
 function checkProcess({ name, lines, largestRssBytes, unexpectedExit }: ProcessHistory): Violation[] {
   const violations: Violation[] = [];
-  const turns = new Set<unknown>();
+  const assignments = new Set<unknown>();
   for (const { msg, jobSetId } of lines) {
     if (msg === 'following a job set') {
-      if (turns.has(jobSetId))
-        violations.push({ rule: 'two turns of a job set at once', what: `${name}: ${String(jobSetId)}` });
-      turns.add(jobSetId);
+      if (assignments.has(jobSetId))
+        violations.push({
+          rule: 'two assignments of one job set at once',
+          what: `${name}: ${String(jobSetId)}`,
+        });
+      assignments.add(jobSetId);
     }
-    if (msg === 'stopped following a job set') turns.delete(jobSetId);
-    if (msg === P1_KEPT) violations.push({ rule: 'an ended job would have changed (P1)', what: name });
+    if (msg === 'stopped following a job set') assignments.delete(jobSetId);
+    if (msg === P1_KEPT) violations.push({ rule: 'terminal state would have changed (P1)', what: name });
   }
   if (largestRssBytes > MOST_RSS_BYTES) {
     const what = `${name}: ${Math.round(largestRssBytes / 2 ** 20)} MB`;
-    violations.push({ rule: 'memory that is not bounded', what });
+    violations.push({ rule: 'memory above the limit', what });
   }
   if (unexpectedExit !== undefined)
-    violations.push({ rule: 'a process that ended by itself', what: `${name}: ${unexpectedExit}` });
+    violations.push({ rule: 'process exited unexpectedly', what: `${name}: ${unexpectedExit}` });
   return violations;
 }

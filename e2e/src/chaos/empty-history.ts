@@ -5,7 +5,7 @@ export const EMPTY_HISTORY: History = {
   truth: [],
   answers: [],
   writes: [],
-  troubles: [],
+  disturbances: [],
   processes: [],
   unpolled: [],
   excesses: [],

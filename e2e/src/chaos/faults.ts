@@ -5,22 +5,22 @@ import { WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
 import { status } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { AppSlot } from './app-slot.js';
-import type { Trouble } from './history.js';
+import type { Disturbance } from './history.js';
 import { LOSE_WRITES, QUEUE, type FaultName, type Part, type PlannedFault } from './plan.js';
 import { now } from './pollers.js';
 import { START_MS, type Stage } from './stage.js';
 import type { Truth } from './truth.js';
 
-/** What a fault does, until all is well again. */
-type Act = (stage: Stage, fault: PlannedFault, truth: Truth) => Promise<void>;
+/** Causes a fault; resolves when it is repaired. */
+type Fault = (stage: Stage, fault: PlannedFault, truth: Truth) => Promise<void>;
 
 const MOST_DUPLICATES = 6;
 const WORK_QUEUE_SHARE = 0.3;
 
-/** Does what the plan says; resolves, when all is well again, to the trouble it was. */
-export async function befall(stage: Stage, fault: PlannedFault, truth: Truth): Promise<Trouble> {
+/** Causes a planned fault; resolves, when it is repaired, to how long it lasted. */
+export async function inject(stage: Stage, fault: PlannedFault, truth: Truth): Promise<Disturbance> {
   const from = now();
-  await ACTS[fault.name](stage, fault, truth);
+  await FAULTS[fault.name](stage, fault, truth);
   const of = fault.name.slice(0, fault.name.indexOf(' ')) as Part;
   const lostWrites = LOSE_WRITES.has(fault.name);
   return { kind: fault.name, of, from, to: now(), ...(lostWrites && { lostWrites }) };
@@ -28,12 +28,12 @@ export async function befall(stage: Stage, fault: PlannedFault, truth: Truth): P
 
 const chosen = (slots: readonly AppSlot[], { which }: PlannedFault): AppSlot => {
   const slot = slots[Math.floor(which * slots.length)];
-  if (slot === undefined) throw new Error('there is nothing to befall');
+  if (slot === undefined) throw new Error('there is no process to choose from');
   return slot;
 };
 
 const kill =
-  (slotsOf: (stage: Stage) => readonly AppSlot[]): Act =>
+  (slotsOf: (stage: Stage) => readonly AppSlot[]): Fault =>
   async (stage, fault) => {
     const slot = chosen(slotsOf(stage), fault);
     await slot.kill();
@@ -41,14 +41,14 @@ const kill =
     await slot.start(START_MS);
   };
 
-const killAll: Act = async ({ ingesters }, { lasts }) => {
+const killAll: Fault = async ({ ingesters }, { lasts }) => {
   await Promise.all(ingesters.map((slot) => slot.kill()));
   await sleep(lasts);
   await Promise.all(ingesters.map((slot) => slot.start(START_MS)));
 };
 
 const stop =
-  (slotsOf: (stage: Stage) => readonly AppSlot[]): Act =>
+  (slotsOf: (stage: Stage) => readonly AppSlot[]): Fault =>
   async (stage, fault) => {
     const slot = chosen(slotsOf(stage), fault);
     await slot.stop(START_MS);
@@ -56,7 +56,7 @@ const stop =
   };
 
 const freeze =
-  (slotsOf: (stage: Stage) => readonly AppSlot[]): Act =>
+  (slotsOf: (stage: Stage) => readonly AppSlot[]): Fault =>
   async (stage, fault) => {
     const slot = chosen(slotsOf(stage), fault);
     slot.signal('SIGSTOP');
@@ -69,7 +69,7 @@ const jobSetOf = (truth: Truth, which: number): JobSetKey | undefined => {
   return jobSets[Math.floor(which * jobSets.length)];
 };
 
-/** As far as Redis says now; empty where it cannot say. */
+/** The job set's cursor in Redis; empty while Redis does not answer. */
 async function cursorOf(stage: Stage, jobSet: JobSetKey): Promise<string> {
   const client = createRedisClient(stage.redis.target, 'writer', () => undefined);
   try {
@@ -85,7 +85,7 @@ const ingesters = (stage: Stage): readonly AppSlot[] => stage.ingesters;
 const queries = (stage: Stage): readonly AppSlot[] => stage.queries;
 
 const faulty =
-  (faults: Parameters<Stage['armada']['faults']['set']>[0], endsStreams = false): Act =>
+  (faults: Parameters<Stage['armada']['faults']['set']>[0], endsStreams = false): Fault =>
   async ({ armada }, { lasts }) => {
     armada.faults.set(faults);
     if (endsStreams) armada.events.endStreams(status.UNAVAILABLE);
@@ -93,7 +93,7 @@ const faulty =
     armada.faults.set({});
   };
 
-const ACTS: Readonly<Record<FaultName, Act>> = {
+const FAULTS: Readonly<Record<FaultName, Fault>> = {
   'ingester kill': kill(ingesters),
   'ingester kill-all': killAll,
   'ingester stop': stop(ingesters),
@@ -128,7 +128,7 @@ const ACTS: Readonly<Record<FaultName, Act>> = {
     await sleep(fault.lasts);
     await redis?.reopen();
   },
-  'redis lost-hints': async ({ singleRedis }) => {
+  'redis lost-work-queue': async ({ singleRedis }) => {
     const client = new Redis(singleRedis.server.url);
     try {
       const keys = await client.keys(`${WORK_QUEUE_PREFIX}:*`);
@@ -139,7 +139,7 @@ const ACTS: Readonly<Record<FaultName, Act>> = {
   },
 
   'redis fail-over': async ({ replicatedRedis }, { which, lasts }, truth) => {
-    // The work queue's master is as likely as any other: all turns hang on it.
+    // Often the master of the work queue, which every assignment depends on.
     const of = which < WORK_QUEUE_SHARE ? undefined : jobSetOf(truth, which);
     await replicatedRedis.failOver(of ?? 'work-queue', lasts);
   },
@@ -182,7 +182,7 @@ const ACTS: Readonly<Record<FaultName, Act>> = {
   'armada retention': async (stage, { which }, truth) => {
     const key = jobSetOf(truth, which);
     if (key === undefined) return;
-    // Events that were not applied yet live for days: no run is so long.
+    // Armada keeps events for days: by then they have been applied.
     const cursor = parseMessageId(await cursorOf(stage, key));
     if (cursor === undefined) return;
     const log = stage.armada.state.openLog(key.queue, key.jobSetId);

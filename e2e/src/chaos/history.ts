@@ -1,45 +1,45 @@
 import type { JobSetKey, JobState } from '@ajs/job-state';
 
-/** All that happened in a run, as far as the checker wants to know. Times are milliseconds since the epoch, of one clock. */
+/** What the checker needs to know of a run. Times are milliseconds since the epoch, by one clock. */
 export interface History {
   readonly truth: readonly TrueJob[];
   readonly answers: readonly Answer[];
   readonly writes: readonly MetaChange[];
-  readonly troubles: readonly Trouble[];
+  readonly disturbances: readonly Disturbance[];
   readonly processes: readonly ProcessHistory[];
-  /** States in Redis at the end, of job sets that nobody had polled for a while. */
+  /** States in Redis at the end, for job sets that were not polled for a while. */
   readonly unpolled: readonly Unpolled[];
-  /** When more watches were open at Armada than the ingesters may have. */
+  /** When more watches were open at Armada than the budget. */
   readonly excesses: readonly Excess[];
 }
 
-/** What really became of a job. */
+/** What really happened to a job. */
 export interface TrueJob {
   readonly key: JobSetKey;
   readonly jobId: string;
-  /** In their order; none where the job was never submitted. */
+  /** In order; empty where the job was never submitted. */
   readonly stages: readonly Stage[];
-  /** Since when Armada has no longer all messages of it, all of which Redis had applied then. */
+  /** When Armada forgot some of its messages, which Redis had applied by then. */
   readonly forgottenAt?: number;
 }
 
-/** A time in a job's life. */
+/** A period in a job's life. */
 export interface Stage {
   readonly state: JobState;
   /** When Armada had the message that began it. */
   readonly at: number;
-  /** How many messages of the job set that message was: what a cursor must have reached to tell of it. */
+  /** Which message of its job set that was: a cursor must have reached it to know the state. */
   readonly position: number;
 }
 
-/** What a caller was told: a state in the words of the API, or one of these. */
-export type Told =
-  | { readonly kind: 'state'; readonly word: string }
+/** What a caller got: a state by the API's name, or one of these. */
+export type Result =
+  | { readonly kind: 'state'; readonly apiState: string }
   /** JOB_ID_NOT_FOUND, or UNKNOWN. */
   | { readonly kind: 'not-found' }
-  /** CONNECTION_ERR, UNAVAILABLE and the like, said by the query itself. */
-  | { readonly kind: 'trouble'; readonly reason: string }
-  /** The query was not there, or did not answer in time. */
+  /** CONNECTION_ERR, UNAVAILABLE and the like, from the query itself. */
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  /** The query was not running, or did not answer in time. */
   | { readonly kind: 'no-answer'; readonly reason: string };
 
 export type Api = 'legacy' | 'jobs';
@@ -49,22 +49,22 @@ export interface Answer {
   readonly query: string;
   readonly key: JobSetKey;
   readonly jobId: string;
-  readonly askedAt: number;
+  readonly requestedAt: number;
   readonly answeredAt: number;
-  readonly told: Told;
+  readonly result: Result;
   /** Trailing metadata of the legacy API. */
   readonly subscription?: string;
-  readonly levelAt?: number;
+  readonly syncedAt?: number;
 }
 
-/** Where a job set stands in Redis. */
+/** What an owner's write compares before it is accepted. */
 export interface Meta {
   readonly generation: string;
   readonly cursor: string;
   readonly revision: string;
 }
 
-/** A change of a job set's meta, as Redis saw it. */
+/** A change of a job set's meta, as MONITOR shows it. */
 export interface MetaChange {
   readonly at: number;
   /** The key of its meta. */
@@ -72,21 +72,21 @@ export interface MetaChange {
   /** Whose connection it came by. */
   readonly by: string;
   readonly via: 'script' | 'command';
-  /** Left out where it is not known (Redis has just come back), or there was none. */
+  /** Left out where it is unknown (Redis has just restarted), or there was none. */
   readonly before?: Meta;
-  /** Left out where the meta is gone. */
+  /** Left out where the meta was deleted. */
   readonly after?: Meta;
-  /** What the writer said it had read last: of a script that moved the cursor. */
+  /** What the writer had read last, by the script's arguments: only of scripts that write the cursor. */
   readonly expected?: Meta;
 }
 
-/** A fault, from its beginning until it was made good; or the machine had no time for us. */
-export interface Trouble {
+/** The time of a fault until it was repaired, or one in which the machine stalled. */
+export interface Disturbance {
   readonly kind: string;
   readonly of: 'armada' | 'redis' | 'ingester' | 'query' | 'machine';
   readonly from: number;
   readonly to: number;
-  /** Redis lost writes that it had acknowledged. */
+  /** Redis lost acknowledged writes. */
   readonly lostWrites?: true;
 }
 
@@ -94,18 +94,18 @@ export interface ProcessHistory {
   readonly name: string;
   readonly lines: readonly { readonly msg: string; readonly jobSetId?: unknown; readonly level: string }[];
   readonly largestRssBytes: number;
-  /** How it ended by itself; left out where it was ended, or ran to the end. */
+  /** How it exited; left out where the run ended it. */
   readonly unexpectedExit?: string;
 }
 
-/** What Redis had to tell of a job whose job set nobody polled, when it was level or time was up. */
+/** What Redis holds of a job whose job set was not polled, once it was right or time was up. */
 export interface Unpolled {
   readonly key: JobSetKey;
   readonly jobId: string;
   readonly state: JobState | undefined;
 }
 
-/** A time during which more watches were open than may be. */
+/** A time during which more watches were open than allowed. */
 export interface Excess {
   readonly from: number;
   readonly to: number;
@@ -113,7 +113,7 @@ export interface Excess {
   readonly allowed: number;
 }
 
-/** A promise that was broken, in words for people. */
+/** A violated invariant, for people. */
 export interface Violation {
   readonly rule: string;
   readonly what: string;

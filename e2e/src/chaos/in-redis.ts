@@ -1,21 +1,21 @@
-import type { Answer, Trouble } from './history.js';
+import type { Answer, Disturbance } from './history.js';
 
-/** Of which jobs Redis has a state, as far as answers show: it had one when it was asked, and has lost nothing since. */
+/** The jobs that Redis has a state of, as far as answers show: an answer came from there, and Redis has lost nothing since. */
 export class InRedis {
   private readonly shownAt = new Map<string, number>();
   private readonly inMemory = new Set<string>();
-  private readonly losses: readonly Trouble[];
+  private readonly losses: readonly Disturbance[];
 
-  constructor(troubles: readonly Trouble[]) {
-    this.losses = troubles.filter(({ lostWrites }) => lostWrites === true);
+  constructor(disturbances: readonly Disturbance[]) {
+    this.losses = disturbances.filter(({ lostWrites }) => lostWrites === true);
   }
 
-  /** A state was told. Once a query has told an end, it has that in its own memory, and does not need Redis for it. */
-  add({ api, query, jobId, askedAt }: Answer, isEnd: boolean): void {
+  /** A state was reported. A query that has reported a terminal state keeps it in memory and does not read Redis for it again. */
+  add({ api, query, jobId, requestedAt }: Answer, isTerminal: boolean): void {
     const byQuery = `${query} ${jobId}`;
-    // What api.Jobs tells may be Armada's own word.
-    if (api === 'legacy' && !this.inMemory.has(byQuery)) this.shownAt.set(jobId, askedAt);
-    if (isEnd) this.inMemory.add(byQuery);
+    // An answer of api.Jobs may be Armada's own.
+    if (api === 'legacy' && !this.inMemory.has(byQuery)) this.shownAt.set(jobId, requestedAt);
+    if (isTerminal) this.inMemory.add(byQuery);
   }
 
   has({ jobId, answeredAt }: Answer): boolean {

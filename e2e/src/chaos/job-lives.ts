@@ -12,13 +12,13 @@ export function oneOf<T>(random: Random, choices: readonly [T, ...T[]]): T {
   return choices[Math.floor(random() * choices.length)] ?? choices[0];
 }
 
-/** Messages that Armada keeps together. */
+/** Messages that Armada stores together. */
 export type Step = readonly EventMessage[];
 
 const JOB = { namespace: 'chaos', annotations: {} };
 const MOST_RETRIES = 2;
 
-/** What happens to a job, step by step: every kind of end, runs that are tried again, and noise after the end as real streams have it. */
+/** A job's life, step by step: every terminal state, retried runs, and events after the end as real streams have them. */
 export function lifeOf(ref: JobRef, random: Random): Step[] {
   const steps: Step[] = [jobEvents.submitted(ref, JOB)];
   if (random() < 0.1)
@@ -44,7 +44,7 @@ function end(ref: JobRef, random: Random): Step {
   ])();
 }
 
-/** The first end counts, whatever comes after it. */
+/** Events after the first terminal state, which change nothing. */
 function noise(ref: JobRef, random: Random): Step[] {
   if (random() < 0.5) return [];
   const step = oneOf<() => Step>(random, [

@@ -1,10 +1,16 @@
-import type { Trouble, TrueJob } from './history.js';
+import type { Disturbance, TrueJob } from './history.js';
 
 /**
- * Whether nothing can be said of a job any more, as far as was known at a time: Armada has forgotten messages of it, and Redis has lost
- * writes since. Nobody else knows what became of it.
+ * Whether a job's state cannot be known any more at a time: Armada has forgotten messages of it, and Redis has lost writes since. No
+ * other copy exists.
  */
-export function isLost({ forgottenAt }: TrueJob, troubles: readonly Trouble[], at = Infinity): boolean {
+export function isLost(
+  { forgottenAt }: TrueJob,
+  disturbances: readonly Disturbance[],
+  at = Infinity,
+): boolean {
   if (forgottenAt === undefined) return false;
-  return troubles.some(({ lostWrites, from, to }) => lostWrites === true && to >= forgottenAt && from <= at);
+  return disturbances.some(
+    ({ lostWrites, from, to }) => lostWrites === true && to >= forgottenAt && from <= at,
+  );
 }

@@ -4,13 +4,13 @@ import { jobIdFor } from '../job-ids.js';
 import type { RedisKind } from './chaos-redis.js';
 import { between, lifeOf, oneOf, type Random, type Step } from './job-lives.js';
 
-/** How a job set is polled: all the time, now and then, or when it begins and then only at the very end. */
+/** How a job set is polled: all the time, now and then, or only at its beginning and at the very end. */
 export type Polled = 'often' | 'seldom' | 'at-both-ends';
 
 export interface PlannedJobSet {
   readonly key: JobSetKey;
   readonly polled: Polled;
-  /** From when on it is polled. Milliseconds after the beginning, as all times of a plan. */
+  /** When polling begins. Milliseconds after the start of the run, like all times of a plan. */
   readonly from: number;
   readonly jobIds: readonly string[];
 }
@@ -25,7 +25,7 @@ export interface PlannedStep {
 export const FAULTS = {
   ingester: ['kill', 'kill-all', 'stop', 'freeze'],
   query: ['kill', 'stop', 'freeze'],
-  redis: ['restart', 'pause', 'older', 'empty', 'cut', 'lost-hints', 'fail-over', 'slots-moved'],
+  redis: ['restart', 'pause', 'older', 'empty', 'cut', 'lost-work-queue', 'fail-over', 'slots-moved'],
   armada: [
     'refusing',
     'reset',
@@ -48,14 +48,21 @@ export const ALL_FAULTS = (Object.keys(FAULTS) as Part[]).flatMap((part) =>
   FAULTS[part].map((kind) => `${part} ${kind}` as FaultName),
 );
 
-/** Which faults of Redis are possible where. */
+/** The faults that each kind of Redis can have. */
 const REDIS_FAULTS: Readonly<Record<RedisKind, readonly FaultName[]>> = {
-  single: ['redis restart', 'redis pause', 'redis older', 'redis empty', 'redis cut', 'redis lost-hints'],
+  single: [
+    'redis restart',
+    'redis pause',
+    'redis older',
+    'redis empty',
+    'redis cut',
+    'redis lost-work-queue',
+  ],
   sentinel: ['redis fail-over'],
   cluster: ['redis fail-over', 'redis slots-moved'],
 };
 
-/** Whether such a Redis can have this fault; the faults of all else do not depend on it. */
+/** Whether a fault can happen with this kind of Redis. */
 export function isPossible(fault: FaultName, redis: RedisKind): boolean {
   return !fault.startsWith('redis ') || REDIS_FAULTS[redis].includes(fault);
 }
@@ -63,9 +70,9 @@ export function isPossible(fault: FaultName, redis: RedisKind): boolean {
 export interface PlannedFault {
   readonly name: FaultName;
   readonly at: number;
-  /** How long it lasts. */
+  /** Milliseconds. */
   readonly lasts: number;
-  /** Which of several it befalls: from 0 (included) to 1 (excluded). */
+  /** Which of several it hits: from 0 (included) to 1 (excluded). */
   readonly which: number;
 }
 
@@ -74,9 +81,9 @@ export interface Plan {
   readonly lasts: number;
   readonly jobSets: readonly PlannedJobSet[];
   readonly steps: readonly PlannedStep[];
-  /** One after the other for each part: what befalls one thing never overlaps. */
+  /** Faults of one part never overlap. */
   readonly faults: readonly PlannedFault[];
-  /** Watches that all ingesters together may have open. */
+  /** Of all ingesters together. */
   readonly watchBudget: number;
 }
 
@@ -84,9 +91,9 @@ export interface PlanOptions {
   readonly seed: number;
   readonly lastsMs: number;
   readonly redis?: RedisKind;
-  /** All that are possible with this Redis, unless it says otherwise. */
+  /** Left out: all that this kind of Redis can have. */
   readonly faults?: readonly FaultName[];
-  /** Job sets that live at the same time, about. */
+  /** Job sets alive at the same time, approximately. */
   readonly jobSets?: number;
 }
 
@@ -95,14 +102,14 @@ const JOB_SET_LIVES = [8_000, 30_000] as const;
 const JOBS = [4, 12] as const;
 const FIRST_FAULT_MS = 2_500;
 const GAPS = [500, 6_000] as const;
-/** A replica that becomes the master may lack what the old one had acknowledged last. */
+/** After a fail-over the new master may lack the last acknowledged writes. */
 export const LOSE_WRITES: ReadonlySet<FaultName> = new Set(['redis older', 'redis empty', 'redis fail-over']);
-/** But for the first, in this part of a run: what comes after is there to see whether demand is kept that nobody renews. */
+/** The part of a run in which Redis may lose writes, but for the first fault: the rest shows whether interest lasts without renewal. */
 const LOSSES_UNTIL = 0.6;
-/** Few enough that most job sets are read on a schedule, and more than there are. */
+/** So few that most job sets are read on a schedule, or more than there are job sets. */
 const WATCH_BUDGETS = [4, 500] as const;
 
-/** Milliseconds; from longer than anything notices to shorter. */
+/** Milliseconds: from too short to be noticed to longer than every time-out. */
 const LASTS: Readonly<Partial<Record<FaultName, readonly [number, number]>>> = {
   'ingester kill': [0, 2_000],
   'ingester kill-all': [0, 2_000],
@@ -123,7 +130,7 @@ const LASTS: Readonly<Partial<Record<FaultName, readonly [number, number]>>> = {
   'armada denied': [500, 5_000],
 };
 
-/** Everything that a run does, from the seed alone. */
+/** Everything that a run does, derived from the seed alone. */
 export function planOf(options: PlanOptions): Plan {
   const { seed, lastsMs, redis = 'single', jobSets = 12 } = options;
   const faults = options.faults ?? ALL_FAULTS.filter((fault) => isPossible(fault, redis));
@@ -131,7 +138,7 @@ export function planOf(options: PlanOptions): Plan {
   const planned: PlannedJobSet[] = [];
   const steps: PlannedStep[] = [];
   for (let n = 0; n < jobSets; n++) {
-    // One job set after the other in each of so many places, until time is over.
+    // In each of so many places one job set follows the other until the time is over.
     let from = between(random, 0, 1_500);
     for (let life = 0; from < lastsMs * 0.7; life++) {
       const lasts = Math.min(between(random, ...JOB_SET_LIVES), lastsMs - from);

@@ -1,11 +1,11 @@
 import type { Patch } from '../patched-build.js';
 import type { FaultName } from './plan.js';
 
-/** A defect that the suite must find, and what brings it to light. */
+/** A defect of the ingester that a run must find, and the plan that exposes it. */
 export interface PlantedBug {
   readonly patches: readonly Patch[];
   readonly faults: readonly FaultName[];
-  /** Its plan is one in which the faults come when much is about to happen. */
+  /** Of a plan in which the faults hit at a busy moment. */
   readonly seed: number;
   readonly minutes: number;
 }
@@ -33,20 +33,20 @@ export const PLANTED_BUGS = {
       {
         file: SINK,
         from: 'const [now, revision, unfinished, kept = 0] =',
-        // For so long that a kill falls into it, whenever it comes.
+        // Long enough for a kill to fall into it.
         to: `await this.shared.redis.hset(this.meta, 'cursor', cursor);
           await new Promise((resolve) => setTimeout(resolve, 400));
           this.cursor = cursor;
           const [now, revision, unfinished, kept = 0] =`,
       },
     ],
-    // One of several might hold no job set at that moment.
+    // A single one might own no job set at that moment.
     faults: ['ingester kill-all'],
-    // Many jobs end in the moment before: what is lost of others, later events make good.
+    // Many jobs end just before the kill: later events would repair what is lost of jobs that go on.
     seed: 10,
     minutes: 0.08,
   },
-  // The fold and the script that writes each keep P1 alone: one without the other harms nobody.
+  // The fold and the script each keep P1 on their own: both must be broken.
   'the last event wins': {
     patches: [
       { file: FOLD, from: 'if (isTerminal(record.state)) return record;', to: '' },
@@ -60,7 +60,7 @@ export const PLANTED_BUGS = {
     seed: 1,
     minutes: 0.12,
   },
-  'a lost hint without a sweep': {
+  'a lost work queue without a sweep': {
     patches: [
       {
         file: SWEEPER,
@@ -68,7 +68,7 @@ export const PLANTED_BUGS = {
         to: '',
       },
     ],
-    faults: ['redis lost-hints'],
+    faults: ['redis lost-work-queue'],
     seed: 1,
     minutes: 0.12,
   },

@@ -5,7 +5,7 @@ import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobs
 import type { JobSetKey } from '@ajs/job-state';
 import { unary } from '@ajs/testing';
 import { status, type Client, type ServiceError } from '@grpc/grpc-js';
-import type { Answer, Api, Told } from './history.js';
+import type { Answer, Api, Result } from './history.js';
 import type { Random } from './job-lives.js';
 
 const DEADLINE_MS = 15_000;
@@ -23,24 +23,24 @@ export interface Target {
   readonly client: Client;
 }
 
-/** Now: milliseconds since the epoch, and fractions. */
+/** Milliseconds since the epoch, with fractions. */
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Callers that poll one job after the other, by both APIs, at any query, and keep every answer. */
+/** Poll one job after the other by both APIs at any query, and record every answer. */
 export class Pollers {
   readonly answers: Answer[] = [];
   private polling = true;
   private readonly loops: Promise<void>[] = [];
 
-  /** @param targets the queries there are now */
+  /** @param targets the queries that run now */
   constructor(
     private readonly targets: () => readonly Target[],
     private readonly random: Random,
   ) {}
 
-  /** @param next what to poll next; nothing: a pause, and it is asked again */
+  /** @param next what to poll next; `undefined` pauses and tries again */
   start(pollers: number, next: () => PolledJob | undefined): void {
     for (let n = 0; n < pollers; n++) this.loops.push(this.loop(next));
   }
@@ -50,7 +50,7 @@ export class Pollers {
     await Promise.all(this.loops);
   }
 
-  /** Polls a job once; `undefined` while there is no query. */
+  /** Polls a job once; `undefined` while no query runs. */
   async poll(
     { key, jobId }: PolledJob,
     api: Api = this.random() < API_JOBS_SHARE ? 'jobs' : 'legacy',
@@ -58,9 +58,9 @@ export class Pollers {
     const targets = this.targets();
     const target = targets[Math.floor(this.random() * targets.length)];
     if (target === undefined) return undefined;
-    const askedAt = now();
-    const told = await ask(target.client, api, key, jobId);
-    const answer = { api, query: target.name, key, jobId, askedAt, answeredAt: now(), ...told };
+    const requestedAt = now();
+    const result = await request(target.client, api, key, jobId);
+    const answer = { api, query: target.name, key, jobId, requestedAt, answeredAt: now(), ...result };
     this.answers.push(answer);
     return answer;
   }
@@ -74,50 +74,55 @@ export class Pollers {
   }
 }
 
-type Heard = Pick<Answer, 'told' | 'subscription' | 'levelAt'>;
+type Received = Pick<Answer, 'result' | 'subscription' | 'syncedAt'>;
 
-async function ask(client: Client, api: Api, key: JobSetKey, jobId: string): Promise<Heard> {
+async function request(client: Client, api: Api, key: JobSetKey, jobId: string): Promise<Received> {
   const deadline = Date.now() + DEADLINE_MS;
   try {
     return api === 'legacy'
-      ? await askLegacy(client, key, jobId, deadline)
-      : await askJobs(client, jobId, deadline);
+      ? await requestLegacy(client, key, jobId, deadline)
+      : await requestJobs(client, jobId, deadline);
   } catch (error) {
     const { code, details } = error as ServiceError;
     const reason = `${status[code]}: ${details}`;
-    // A connection that failed and a query that says UNAVAILABLE look alike; a query tells why.
+    // A failed connection and a query that answers UNAVAILABLE have the same code; only the query gives a reason of its own.
     const isOurs =
       code === status.UNAVAILABLE &&
       !/^(No connection|Connection dropped|Channel closed|read E|14 )/.test(details);
-    return { told: { kind: isOurs ? 'trouble' : 'no-answer', reason } };
+    return { result: { kind: isOurs ? 'unavailable' : 'no-answer', reason } };
   }
 }
 
-async function askLegacy(client: Client, key: JobSetKey, jobId: string, deadline: number): Promise<Heard> {
+async function requestLegacy(
+  client: Client,
+  key: JobSetKey,
+  jobId: string,
+  deadline: number,
+): Promise<Received> {
   const request = { ...key, jobId };
   const { answer, trailers } = await unary(client, JobServiceService.getJobStatus, request, { deadline });
   const [subscription] = trailers.get('armada-job-set-subscription').map(String);
-  const [levelAt] = trailers.get('armada-job-set-synced-at').map(String);
+  const [syncedAt] = trailers.get('armada-job-set-synced-at').map(String);
   return {
-    told: toldByLegacy(answer.state, answer.error),
+    result: legacyResult(answer.state, answer.error),
     ...(subscription !== undefined && { subscription }),
-    ...(levelAt !== undefined && { levelAt: Date.parse(levelAt) }),
+    ...(syncedAt !== undefined && { syncedAt: Date.parse(syncedAt) }),
   };
 }
 
-async function askJobs(client: Client, jobId: string, deadline: number): Promise<Heard> {
+async function requestJobs(client: Client, jobId: string, deadline: number): Promise<Received> {
   const { answer } = await unary(client, JobsService.getJobStatus, { jobIds: [jobId] }, { deadline });
   const state = answer.jobStates[jobId];
-  if (state === ApiState.UNKNOWN) return { told: { kind: 'not-found' } };
-  const word = Object.keys(ApiState).find((name) => ApiState[name as keyof typeof ApiState] === state);
-  return { told: { kind: 'state', word: word ?? 'left out' } };
+  if (state === ApiState.UNKNOWN) return { result: { kind: 'not-found' } };
+  const apiState = Object.keys(ApiState).find((name) => ApiState[name as keyof typeof ApiState] === state);
+  return { result: { kind: 'state', apiState: apiState ?? 'left out' } };
 }
 
-function toldByLegacy(state: JobServiceResponse_State, error: string): Told {
+function legacyResult(state: JobServiceResponse_State, error: string): Result {
   if (state === JobServiceResponse_State.JOB_ID_NOT_FOUND) return { kind: 'not-found' };
-  if (state === JobServiceResponse_State.CONNECTION_ERR) return { kind: 'trouble', reason: error };
-  const word = Object.keys(JobServiceResponse_State).find(
+  if (state === JobServiceResponse_State.CONNECTION_ERR) return { kind: 'unavailable', reason: error };
+  const apiState = Object.keys(JobServiceResponse_State).find(
     (name) => JobServiceResponse_State[name as keyof typeof JobServiceResponse_State] === state,
   );
-  return { kind: 'state', word: word ?? `${state}` };
+  return { kind: 'state', apiState: apiState ?? `${state}` };
 }

@@ -17,7 +17,7 @@ beforeAll(async () => {
   server = await RedisServer.start();
   gate = await TcpGate.to(server.port);
   redis = createRedisClient({ kind: 'single', url: `redis://${gate.address}` }, 'writer', () => undefined);
-  watch = new RedisWatch(server.port, (port) => (gate.ports.has(port) ? 'the holder' : undefined));
+  watch = new RedisWatch(server.port, (port) => (gate.ports.has(port) ? 'the owner' : undefined));
   await watch.start();
 });
 afterAll(async () => {
@@ -27,15 +27,15 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** A change is told when the next one begins. */
+/** A change is complete when the next command arrives. */
 const changes = (count: number) =>
   eventually(`${count} changes`, async () => {
     await redis.hget(META, 'x');
     return watch.changes.length === count && watch.changes;
   });
 
-describe('what Redis is seen to be written', () => {
-  it('is who wrote, what was there, and what the writer expected', async () => {
+describe('a change of a meta', () => {
+  it('shows who wrote, what was there, and what the writer expected', async () => {
     const sink = new RedisJobSink(redis, {
       ttlSeconds: 60,
       onLost: () => undefined,
@@ -44,10 +44,10 @@ describe('what Redis is seen to be written', () => {
     const writer = await sink.open(KEY);
     await writer.write({ cursor: CURSOR, records: new Map(), subscription: { state: 'live', reason: '' } });
     const [begun, written] = await changes(2);
-    expect(begun).toMatchObject({ jobSet: META, by: 'the holder', via: 'script', after: { cursor: '' } });
+    expect(begun).toMatchObject({ jobSet: META, by: 'the owner', via: 'script', after: { cursor: '' } });
     const generation = begun?.after?.generation ?? '';
     expect(written).toMatchObject({
-      by: 'the holder',
+      by: 'the owner',
       via: 'script',
       before: { generation, cursor: '', revision: '1' },
       after: { generation, cursor: CURSOR, revision: '2' },
@@ -56,7 +56,7 @@ describe('what Redis is seen to be written', () => {
     expect(checkWrites(watch.changes)).toEqual([]);
   });
 
-  it('tells a command from a script, and that a meta is gone', async () => {
+  it('shows whether a command or a script wrote, and that a meta was deleted', async () => {
     await redis.hset(META, 'cursor', '6:0:0:1');
     await redis.del(META);
     const [, , moved, gone] = await changes(4);

@@ -8,21 +8,21 @@ const LINE = /^\+(\d+\.\d+) \[\d+ ([^\]]+)\] (.*)$/;
 const FIELDS = ['generation', 'cursor', 'revision'] as const;
 const META_END = ':meta';
 
-/** A command, or a script with all that it does: one change. */
+/** A command, or a script with all its effects: one change. */
 interface Running {
   readonly at: number;
   readonly by: string;
   readonly via: MetaChange['via'];
-  /** What a script was given behind its key. */
+  /** A script's arguments after its key. */
   readonly given: readonly string[];
   jobSet: string | undefined;
-  /** `undefined`: the whole meta is gone. */
+  /** `undefined`: the whole meta was deleted. */
   written: Map<string, string> | undefined;
 }
 
 /**
- * What is written to the metas of job sets, in Redis' own order, as its MONITOR tells: of a script first the call, then what it
- * does, one line each. Where Redis goes away, what is known of the metas ends.
+ * Every write to the meta of a job set, in Redis' own order, by MONITOR: it shows a script's call first, then each of its commands, a
+ * line each. After a connection to Redis was lost, metas are unknown until they are written again.
  */
 export class RedisWatch {
   readonly changes: MetaChange[] = [];
@@ -37,7 +37,7 @@ export class RedisWatch {
     private readonly nameOf: (port: number) => string | undefined,
   ) {}
 
-  /** Resolves when Redis tells; goes on by itself whenever Redis comes back. */
+  /** Resolves once MONITOR runs; reconnects by itself. */
   async start(): Promise<void> {
     await new Promise<void>((resolve) => this.attach(resolve));
   }
@@ -58,16 +58,16 @@ export class RedisWatch {
     socket.once('close', () => setTimeout(() => this.attach(() => undefined), AGAIN_MS).unref());
     socket.once('connect', () => socket.write('MONITOR\r\n'));
     const lines = createInterface({ input: socket });
-    // It tells the socket's errors once more.
+    // It repeats the socket's errors.
     lines.on('error', () => undefined);
     lines.on('line', (line) => {
       if (line === '+OK') attached();
-      else this.heard(line);
+      else this.received(line);
     });
   }
 
-  private heard(line: string): void {
-    // Nearly all lines are of something else. What ends a script is the next command, whenever it comes.
+  private received(line: string): void {
+    // Nearly all lines concern other keys. A script ends with the next command, whenever that comes.
     if (!line.includes(META_END)) return;
     const [, seconds, from = '', rest = ''] = LINE.exec(line) ?? [];
     const [command = '', ...args] = Array.from(rest.matchAll(TEXT), ([, text = '']) => text);
@@ -98,7 +98,7 @@ export class RedisWatch {
     }
   }
 
-  /** The command, or the script, is over. */
+  /** The command or script has ended. */
   private finish(): void {
     const { running } = this;
     this.running = undefined;
@@ -115,12 +115,12 @@ export class RedisWatch {
     const after = this.after(before, written);
     if (after === undefined) return;
     this.metas.set(jobSet, after);
-    // A batch or a sign of life: what a holder writes.
-    const isOfHolder = via === 'script' && written.has('cursor') && !written.has('generation');
-    this.changes.push({ ...change, after, ...(isOfHolder && { expected: metaOf(given) }) });
+    // A batch or a heartbeat: only an owner writes these.
+    const isByOwner = via === 'script' && written.has('cursor') && !written.has('generation');
+    this.changes.push({ ...change, after, ...(isByOwner && { expected: metaOf(given) }) });
   }
 
-  /** `undefined` as long as not all of it has been seen. */
+  /** `undefined` until every field has been seen. */
   private after(before: Meta | undefined, written: ReadonlyMap<string, string>): Meta | undefined {
     const [generation, cursor, revision] = FIELDS.map((field) => written.get(field) ?? before?.[field]);
     if (generation === undefined || cursor === undefined || revision === undefined) return undefined;

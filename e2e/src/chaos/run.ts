@@ -3,39 +3,39 @@ import { JobState as ApiState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, createRedisClient } from '@ajs/job-store';
 import { eventually, knownJob, seededRandom, type KnownJob } from '@ajs/testing';
 import { BOUNDS, type Bounds } from './check-answers.js';
-import { befall } from './faults.js';
+import { inject } from './faults.js';
 import { groupBy } from './group-by.js';
-import type { History, Trouble, Unpolled } from './history.js';
+import type { History, Disturbance, Unpolled } from './history.js';
 import { isLost } from './lost-jobs.js';
 import { LOSE_WRITES, type Plan, type PlannedJobSet } from './plan.js';
 import { Pollers, now, type PolledJob } from './pollers.js';
 import { Stage, type StageOptions } from './stage.js';
 import { Truth } from './truth.js';
-import { isEnd, wordOf } from './words.js';
+import { isTerminal, apiStateOf } from './api-states.js';
 
 const TICK_MS = 10;
-/** A timer that comes so much too late says that the machine has no time: it may be the same for everybody. */
+/** A timer that is so late shows that the machine stalls, probably for every process. */
 const STALL_MS = 300;
 const LOOK_FOR_STALLS_EVERY_MS = 50;
 const POLLERS = 6;
 const POLLERS_AT_THE_END = 4;
-/** A job set that is polled seldom is polled for a second of so many. */
+/** A job set that is polled seldom is polled for one second in so many. */
 const SELDOM_SECONDS = 12;
 /**
- * One polled at both ends is polled until this long after its beginning, for the first time; and once more after Redis has lost writes
- * for the last time, since its demand may have been among them.
+ * A job set polled at both ends is polled for this long from its beginning, and once more after Redis has lost writes for the last time,
+ * since its interest may have been among them.
  */
 const FIRST_POLLS_MS = 2_500;
-/** Jobs that the plan has, Armada does not have yet, and somebody polls: one poll of so many. */
+/** The share of polls for jobs that Armada does not have yet. */
 const TOO_EARLY_SHARE = 0.02;
 
 export interface RunOptions extends StageOptions {
   readonly bounds?: Bounds;
-  /** Hears what happens, a line each. */
-  readonly tell?: (line: string) => void;
+  /** Called with a line for each thing that happens. */
+  readonly print?: (line: string) => void;
 }
 
-/** Does everything that a plan says, polls all the while, lets all be well again, and tells what happened. */
+/** Carries out a plan, polls all the while, repairs every fault, and resolves to what happened. */
 export async function run(plan: Plan, options: RunOptions): Promise<History> {
   const stage = await Stage.start(options);
   const running = new Run(plan, stage, options);
@@ -49,7 +49,7 @@ export async function run(plan: Plan, options: RunOptions): Promise<History> {
 class Run {
   private readonly truth = new Truth();
   private readonly jobs = new Map<string, KnownJob>();
-  private readonly troubles: Trouble[] = [];
+  private readonly disturbances: Disturbance[] = [];
   private readonly random;
   private readonly pollers: Pollers;
   private readonly bounds: Bounds;
@@ -62,7 +62,7 @@ class Run {
     private readonly stage: Stage,
     private readonly options: RunOptions,
   ) {
-    // What is polled when is no part of the plan: it follows the answers, and so the speed of the machine.
+    // The order of polls depends on the answers, and so on the machine's speed: it cannot be part of the plan.
     this.random = seededRandom(plan.seed + 1);
     this.pollers = new Pollers(() => stage.targets(), this.random);
     this.bounds = options.bounds ?? BOUNDS;
@@ -73,8 +73,8 @@ class Run {
     this.beganAt = now();
     const stalls = this.lookForStalls();
     this.pollers.start(POLLERS, () => this.nextPoll());
-    await Promise.all([this.live(), this.befall()]);
-    this.tell('all is well again: what is still to be told?');
+    await Promise.all([this.live(), this.inject()]);
+    this.print('all faults are repaired; waiting for what is still to be reported');
     const unpolled = await this.lookWithoutPolling();
     await this.pollers.stop();
     await this.pollToTheEnd();
@@ -83,7 +83,7 @@ class Run {
       truth: this.truth.jobs(),
       answers: this.pollers.answers,
       writes: this.stage.writes,
-      troubles: this.troubles,
+      disturbances: this.disturbances,
       processes: this.stage.processes(),
       unpolled,
       excesses: this.stage.excesses,
@@ -100,23 +100,23 @@ class Run {
       const job = this.jobs.get(jobId) ?? knownJob({ ...key, jobId });
       this.jobs.set(jobId, job);
       this.truth.append(key, messages, now());
-      const word = wordOf(this.truth.state(jobId) ?? 'SUBMITTED', 'jobs');
-      this.stage.armada.state.move(job, ApiState[word as keyof typeof ApiState], messages);
+      const apiState = apiStateOf(this.truth.state(jobId) ?? 'SUBMITTED', 'jobs');
+      this.stage.armada.state.move(job, ApiState[apiState as keyof typeof ApiState], messages);
     }
   }
 
-  /** What befalls one part comes one after the other: making good may take longer than the plan thinks. */
-  private async befall(): Promise<void> {
+  /** Faults of one part come one after the other: a repair may take longer than planned. */
+  private async inject(): Promise<void> {
     const parts = groupBy(this.plan.faults, ({ name }) => name.slice(0, name.indexOf(' ')));
     await Promise.all(
       Array.from(parts.values(), async (faults) => {
         for (const fault of faults) {
           await sleep(Math.max(0, fault.at - this.ran));
           if (this.ran > this.plan.lasts) return;
-          this.tell(`${fault.name} for ${fault.lasts} ms`);
-          const trouble = await befall(this.stage, fault, this.truth);
-          this.troubles.push(trouble);
-          if (trouble.lostWrites && --this.lossesLeft === 0) this.lastLossAt = this.ran;
+          this.print(`${fault.name} for ${fault.lasts} ms`);
+          const disturbance = await inject(this.stage, fault, this.truth);
+          this.disturbances.push(disturbance);
+          if (disturbance.lostWrites && --this.lossesLeft === 0) this.lastLossAt = this.ran;
         }
       }),
     );
@@ -126,7 +126,8 @@ class Run {
     let due = now() + LOOK_FOR_STALLS_EVERY_MS;
     return setInterval(() => {
       const to = now();
-      if (to - due > STALL_MS) this.troubles.push({ kind: 'machine stall', of: 'machine', from: due, to });
+      if (to - due > STALL_MS)
+        this.disturbances.push({ kind: 'machine stall', of: 'machine', from: due, to });
       due = to + LOOK_FOR_STALLS_EVERY_MS;
     }, LOOK_FOR_STALLS_EVERY_MS);
   }
@@ -142,12 +143,15 @@ class Run {
     return isTooEarly && this.random() > TOO_EARLY_SHARE ? undefined : { key: jobSet.key, jobId };
   }
 
-  /** Whether ends reach Redis though nobody polls. Redis has the demand of job sets that were polled since it lost something. */
+  /** Waits for terminal states to reach Redis without polls, in job sets polled since Redis last lost writes: it has their interest. */
   private async lookWithoutPolling(): Promise<Unpolled[]> {
-    const lostAt = Math.max(0, ...this.troubles.filter(({ lostWrites }) => lostWrites).map(({ to }) => to));
+    const lostAt = Math.max(
+      0,
+      ...this.disturbances.filter(({ lostWrites }) => lostWrites).map(({ to }) => to),
+    );
     const known = new Set(
-      this.pollers.answers.flatMap(({ told, api, askedAt, key }) =>
-        told.kind === 'state' && api === 'legacy' && askedAt > lostAt ? [key.jobSetId] : [],
+      this.pollers.answers.flatMap(({ result, api, requestedAt, key }) =>
+        result.kind === 'state' && api === 'legacy' && requestedAt > lostAt ? [key.jobSetId] : [],
       ),
     );
     const unpolled = this.plan.jobSets.filter(
@@ -166,29 +170,30 @@ class Run {
     const isRight = ({ jobId, state }: Unpolled): boolean => state === this.truth.state(jobId);
     try {
       return await eventually(
-        'ends reach Redis though nobody polls',
+        'terminal states reach Redis without polls',
         async () => {
           const found = await look();
           return found.every(isRight) && found;
         },
-        this.bounds.untilTold,
+        this.bounds.untilReported,
       ).catch(look);
     } finally {
       redis.disconnect();
     }
   }
 
-  /** Polls every job until the answer is right, or time is up. */
+  /** Polls every job until its answer is right or time is up. */
   private async pollToTheEnd(): Promise<void> {
     const left = this.truth.jobs();
-    const until = now() + this.bounds.untilTold;
+    const until = now() + this.bounds.untilReported;
     const poll = async (): Promise<void> => {
       for (let job = left.pop(); job !== undefined; job = left.pop()) {
         const state = job.stages.at(-1)?.state;
-        if (state === undefined || !isEnd(state) || isLost(job, this.troubles)) continue;
+        if (state === undefined || !isTerminal(state) || isLost(job, this.disturbances)) continue;
         for (;;) {
-          const told = (await this.pollers.poll(job, 'legacy'))?.told;
-          if ((told?.kind === 'state' && told.word === wordOf(state, 'legacy')) || now() > until) break;
+          const result = (await this.pollers.poll(job, 'legacy'))?.result;
+          if ((result?.kind === 'state' && result.apiState === apiStateOf(state, 'legacy')) || now() > until)
+            break;
           await sleep(TICK_MS);
         }
       }
@@ -196,8 +201,8 @@ class Run {
     await Promise.all(Array.from({ length: POLLERS_AT_THE_END }, poll));
   }
 
-  private tell(what: string): void {
-    this.options.tell?.(`${(this.ran / 1_000).toFixed(1).padStart(6)} s  ${what}`);
+  private print(what: string): void {
+    this.options.print?.(`${(this.ran / 1_000).toFixed(1).padStart(6)} s  ${what}`);
   }
 }
 

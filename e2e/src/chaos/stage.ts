@@ -9,9 +9,9 @@ import { TcpGate } from './tcp-gate.js';
 
 const SAMPLE_EVERY_MS = 500;
 const COUNT_WATCHES_EVERY_MS = 50;
-/** What a read that is on a schedule waits for, so that there are many in a short run. */
+/** Short, so that a short run has many scheduled reads. */
 const SHORT_READ_INTERVALS = { MIN_READ_INTERVAL: '500ms', MAX_READ_INTERVAL: '2s' };
-/** A busy machine takes long to start a process, longer while Redis or Armada are away. */
+/** A busy machine starts processes slowly, and more slowly while Redis or Armada are unavailable. */
 export const START_MS = 60_000;
 
 export interface StageOptions {
@@ -19,13 +19,13 @@ export interface StageOptions {
   readonly queries: number;
   readonly redis: RedisKind;
   readonly watchBudget: number;
-  /** Built applications. */
+  /** Bundles. */
   readonly scripts: { readonly ingester: string; readonly query: string };
 }
 
-/** Where a run takes place: real processes, a real Redis, and a fake Armada in this process, behind gates. */
+/** The processes of a run, a real Redis, and a fake Armada in this process, all behind gates. */
 export class Stage {
-  /** When more watches were open at Armada than may be. */
+  /** When more watches were open at Armada than the budget. */
   readonly excesses: Excess[] = [];
   private readonly timers: readonly NodeJS.Timeout[];
 
@@ -80,19 +80,19 @@ export class Stage {
     return stage;
   }
 
-  /** The one Redis, for faults that are planned for one only. */
+  /** The single Redis, for faults that only it can have. */
   get singleRedis(): SingleRedis {
     if (this.redis instanceof SingleRedis) return this.redis;
-    throw new Error('Redis is of several servers');
+    throw new Error('Redis consists of several servers');
   }
 
-  /** Redis of several servers, for faults that are planned for such. */
+  /** The servers of a replicated Redis, for faults that only they can have. */
   get replicatedRedis(): ReplicatedRedis {
     if (this.redis instanceof ReplicatedRedis) return this.redis;
-    throw new Error('Redis is one server');
+    throw new Error('Redis is a single server');
   }
 
-  /** What was written to the metas of job sets; nothing is known of it where Redis is of several servers. */
+  /** Writes to the metas of job sets; empty where Redis consists of several servers. */
   get writes(): readonly MetaChange[] {
     return this.watch?.changes ?? [];
   }
@@ -101,7 +101,7 @@ export class Stage {
     return [...this.ingesters, ...this.queries];
   }
 
-  /** The queries there are now. */
+  /** The queries that run now. */
   targets(): Target[] {
     return this.queries.flatMap(({ target }) => target ?? []);
   }

@@ -7,7 +7,7 @@ let gate: TcpGate;
 const callers: Caller[] = [];
 
 class Caller {
-  heard = '';
+  received = '';
   closed = false;
   private readonly socket: Socket;
 
@@ -15,7 +15,7 @@ class Caller {
     callers.push(this);
     const [host, port] = gate.address.split(':');
     this.socket = connect(Number(port), host);
-    this.socket.on('data', (bytes: Buffer) => (this.heard += bytes.toString()));
+    this.socket.on('data', (bytes: Buffer) => (this.received += bytes.toString()));
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => (this.closed = true));
   }
@@ -25,7 +25,7 @@ class Caller {
   }
 
   hears(text: string): Promise<true> {
-    return eventually(`"${text}" is heard`, () => this.heard === text);
+    return eventually(`"${text}" is received`, () => this.received === text);
   }
 
   isClosed(): Promise<true> {
@@ -54,14 +54,14 @@ afterEach(async () => {
 afterAll(() => echo.close());
 
 describe('a gate', () => {
-  it('lets through, and knows how the server sees who came', async () => {
+  it('forwards bytes and knows the ports that the server sees', async () => {
     const caller = new Caller();
     caller.say('hello');
     await caller.hears('hello');
     expect(gate.ports.size).toBe(1);
   });
 
-  it('that is closed resets and refuses, until it is open again at the same place', async () => {
+  it('resets and refuses connections while it is closed, and reopens on the same port', async () => {
     const before = new Caller();
     before.say('a');
     await before.hears('a');
@@ -75,7 +75,7 @@ describe('a gate', () => {
     await after.hears('b');
   });
 
-  it('that is silent accepts and keeps connections; what was said comes through afterwards', async () => {
+  it('accepts and keeps connections while it is silent, and delivers their bytes afterwards', async () => {
     const before = new Caller();
     before.say('a');
     await before.hears('a');
@@ -85,14 +85,14 @@ describe('a gate', () => {
     during.say('c');
     const other = new Caller();
     other.say('d');
-    // All that could come has come: nothing did.
+    // Whatever could have arrived has arrived by now.
     await new Promise((resolve) => setImmediate(resolve));
-    expect([before.heard, during.heard, before.closed, during.closed]).toEqual(['a', '', false, false]);
+    expect([before.received, during.received, before.closed, during.closed]).toEqual(['a', '', false, false]);
     gate.setSilent(false);
     await Promise.all([before.hears('ab'), during.hears('c'), other.hears('d')]);
   });
 
-  it('that is reset stays open for new connections', async () => {
+  it('stays open for new connections after a reset', async () => {
     const before = new Caller();
     before.say('a');
     await before.hears('a');

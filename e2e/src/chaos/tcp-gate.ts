@@ -2,14 +2,14 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 interface Pair {
   readonly near: Socket;
-  /** `undefined` until it is known that the connection may go on. */
+  /** `undefined` until the connection may go on. */
   far: Socket | undefined;
 }
 
-/** A way to a server on this machine that can be closed, cut, or fall silent. */
+/** A TCP proxy to a local server that can refuse, reset and fall silent. */
 export class TcpGate {
   private readonly pairs = new Set<Pair>();
-  /** Ports of this side's connections to the server, of all time: how the server sees who came this way. */
+  /** Local ports of all connections to the server so far, by which the server sees who came this way. */
   readonly ports = new Set<number>();
   private silent = false;
 
@@ -30,7 +30,7 @@ export class TcpGate {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Ends every connection at once, as a server does that crashes. */
+  /** Resets every connection, as a crash of the server does. */
   reset(): void {
     for (const { near, far } of this.pairs) {
       near.resetAndDestroy();
@@ -38,7 +38,7 @@ export class TcpGate {
     }
   }
 
-  /** Refuses connections, and resets those there are. */
+  /** Resets every connection and refuses new ones. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
     this.reset();
@@ -51,7 +51,7 @@ export class TcpGate {
     this.server.on('connection', (near) => this.let(near));
   }
 
-  /** While it is silent, connections stay open, new ones are accepted, and nothing comes through. */
+  /** While silent, it keeps connections, accepts new ones and forwards nothing. */
   setSilent(silent: boolean): void {
     this.silent = silent;
     for (const pair of this.pairs) {

@@ -9,7 +9,7 @@ const REF = { ...KEY, jobId: '01m85vrgp7whz55kx8f0000001' };
 const JOB = { namespace: 'ns', annotations: {} };
 
 describe('the truth', () => {
-  it('knows when each state began, and with which message', () => {
+  it('knows when and with which message each state began', () => {
     const truth = new Truth();
     truth.append(KEY, jobEvents.submitted(REF, JOB), 10);
     truth.append(KEY, jobEvents.reprioritized(REF, 3), 15);
@@ -30,7 +30,7 @@ describe('the truth', () => {
     ]);
   });
 
-  it('takes duplicates of the newest messages as they come', () => {
+  it('applies duplicates of the newest messages like any others', () => {
     const truth = new Truth();
     truth.append(KEY, jobEvents.pending(REF, JOB), 1);
     truth.append(KEY, jobEvents.running(REF, JOB), 2);
@@ -43,7 +43,7 @@ describe('the truth', () => {
     ]);
   });
 
-  it('knows of which jobs Armada has forgotten something, and since when', () => {
+  it('knows which jobs Armada has forgotten part of, and since when', () => {
     const truth = new Truth();
     const other = { ...REF, jobId: '01m85vrgp7whz55kx8f0000002' };
     truth.append(KEY, jobEvents.running(REF, JOB), 1);
@@ -56,7 +56,7 @@ describe('the truth', () => {
     ]);
   });
 
-  it('is what the fold makes of the same lives', () => {
+  it('agrees with the fold on random lives', () => {
     const random = seededRandom(7);
     for (let n = 0; n < 300; n++) {
       const truth = new Truth();
@@ -66,7 +66,7 @@ describe('the truth', () => {
         for (const message of messages) {
           truth.append(KEY, [message], n);
           const mapped = toStreamMessage({ id: `1:${sequence++}:0:1`, message });
-          if (mapped.kind !== 'message') throw new Error(`${mapped.kind} is no message`);
+          if (mapped.kind !== 'message') throw new Error(`${mapped.kind} is not a message`);
           const { event, id } = mapped.message;
           if (event !== undefined) record = fold(record, event, id);
           expect(truth.state(REF.jobId)).toBe(record?.state);

@@ -1,24 +1,24 @@
 import { Cause, type EventMessage } from '@ajs/contracts/api/event';
 import type { JobSetKey, JobState } from '@ajs/job-state';
 import type { Stage, TrueJob } from './history.js';
-import { isEnd } from './words.js';
+import { isTerminal } from './api-states.js';
 
 interface Life {
   readonly stages: Stage[];
-  /** The current run was told to make room. */
+  /** The current run was preempted. */
   preempted: boolean;
 }
 
 /**
- * A model of the truth: what state each job is in, after each message that Armada has. A second, small reading of the table of
- * events in the design; it shares no code with the fold that it is to check.
+ * The model that answers are compared with: each job's state after each message that Armada has. It implements the table of events a
+ * second time and shares no code with the fold.
  */
 export class Truth {
   private readonly lives = new Map<string, Life & { readonly key: JobSetKey }>();
   private readonly messages = new Map<string, EventMessage[]>();
   private readonly forgotten = new Map<string, number>();
 
-  /** Armada has these messages now, the newest of the job set. */
+  /** Armada appends these messages to the job set. */
   append(key: JobSetKey, messages: readonly EventMessage[], at: number): void {
     const log = this.logOf(key);
     for (const message of messages) {
@@ -27,12 +27,12 @@ export class Truth {
     }
   }
 
-  /** Armada has the newest messages of a job set once more, under new ids. */
+  /** Armada repeats the newest messages of a job set under new ids. */
   duplicateNewest(key: JobSetKey, count: number, at: number): void {
     this.append(key, this.logOf(key).slice(-count), at);
   }
 
-  /** Armada has the oldest messages of a job set, up to a position, no more. */
+  /** Armada forgets the oldest messages of a job set, up to a position. */
   forget(key: JobSetKey, position: number, at: number): void {
     const { queue, jobSetId } = key;
     for (const [jobId, life] of this.lives) {
@@ -76,7 +76,7 @@ export class Truth {
     const life = this.lives.get(jobId) ?? { key, stages: [], preempted: false };
     this.lives.set(jobId, life);
     const before = life.stages.at(-1)?.state;
-    if (before !== undefined && isEnd(before)) return;
+    if (before !== undefined && isTerminal(before)) return;
     const after = stateAfter(events, before, life);
     if (after !== undefined && after !== before) life.stages.push({ state: after, at, position });
   }

@@ -1,0 +1,30 @@
+import type { JobState } from '@ajs/job-state';
+import type { Api } from './history.js';
+
+/** Job states as both APIs name them. Written out again: the checker takes nothing from the code that it checks. */
+const API_STATES: Readonly<Record<JobState, Readonly<Record<Api, string> & { terminal: boolean }>>> = {
+  SUBMITTED: { legacy: 'SUBMITTED', jobs: 'QUEUED', terminal: false },
+  QUEUED: { legacy: 'SUBMITTED', jobs: 'QUEUED', terminal: false },
+  LEASED: { legacy: 'SUBMITTED', jobs: 'LEASED', terminal: false },
+  PENDING: { legacy: 'SUBMITTED', jobs: 'PENDING', terminal: false },
+  RUNNING: { legacy: 'RUNNING', jobs: 'RUNNING', terminal: false },
+  SUCCEEDED: { legacy: 'SUCCEEDED', jobs: 'SUCCEEDED', terminal: true },
+  FAILED: { legacy: 'FAILED', jobs: 'FAILED', terminal: true },
+  CANCELLED: { legacy: 'CANCELLED', jobs: 'CANCELLED', terminal: true },
+  PREEMPTED: { legacy: 'FAILED', jobs: 'PREEMPTED', terminal: true },
+  REJECTED: { legacy: 'FAILED', jobs: 'REJECTED', terminal: true },
+  DUPLICATE_FOUND: { legacy: 'DUPLICATE_FOUND', jobs: 'CANCELLED', terminal: true },
+};
+
+export function apiStateOf(state: JobState, api: Api): string {
+  return API_STATES[state][api];
+}
+
+/** Whether an API gives this name to a terminal state. */
+export function isTerminalApiState(apiState: string, api: Api): boolean {
+  return Object.values(API_STATES).some((words) => words.terminal && words[api] === apiState);
+}
+
+export function isTerminal(state: JobState): boolean {
+  return API_STATES[state].terminal;
+}

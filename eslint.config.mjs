@@ -152,6 +152,23 @@ export default tseslint.config(
     },
   },
   {
+    files: ['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts'],
+    ignores: [SPECS, '**/testing/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(?!@ajs/testing$).*/testing(/|$)',
+              message: 'Test doubles are for specs, not for what ships.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: [SPECS, '**/testing/**/*.ts', 'libs/testing/**/*.ts'],
     rules: {
       // Specs may use any layer's test servers; the production code above may not.

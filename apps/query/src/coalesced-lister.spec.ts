@@ -1,4 +1,4 @@
-import { MemoryJobStore } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
 import type { JobSetKey } from '@ajs/job-state';
 import { CoalescedLister } from './coalesced-lister.js';
 

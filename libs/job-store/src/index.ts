@@ -1,4 +1,3 @@
-export { MemoryJobStore } from './testing/memory-store.js';
 export { NewerLayoutError, StaleWriterError, UnreadableRecordError } from './errors.js';
 export {
   STALLED_AFTER_MS,

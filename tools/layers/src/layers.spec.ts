@@ -52,6 +52,16 @@ describe('the layers: apps → edge → mapping → domain', () => {
     );
   });
 
+  it.each(['@ajs/job-store/testing', '../../../libs/job-store/src/testing/memory-store.js'])(
+    'forbid production code to import test doubles from %s',
+    async (from) => {
+      const text = `import { MemoryJobStore } from '${from}';\nexport const x = MemoryJobStore;`;
+      const rule = expect.stringContaining('no-restricted-imports');
+      expect(await rulesBroken('apps/query/src/answering.ts', text)).toContainEqual(rule);
+      expect(await rulesBroken('apps/query/src/coalesced-lister.spec.ts', text)).not.toContainEqual(rule);
+    },
+  );
+
   it('allow what points down', async () => {
     const text = "import { fold } from '@ajs/job-state';\nexport const x = fold;";
     const broken = await rulesBroken('libs/job-store/src/redis/redis-life.ts', text);

@@ -3,12 +3,8 @@ import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobRunState, type JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobRecord, JobSetKey } from '@ajs/job-state';
-import {
-  MemoryJobStore,
-  type JobSetWriter,
-  type ProvisionalJob,
-  type SubscriptionReport,
-} from '@ajs/job-store';
+import type { JobSetWriter, ProvisionalJob, SubscriptionReport } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
 import { toTimestamp } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import { setTimeout as sleep } from 'node:timers/promises';

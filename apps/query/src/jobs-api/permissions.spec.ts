@@ -4,7 +4,7 @@ import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobDetails, JobRunDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobSetKey } from '@ajs/job-state';
-import { MemoryJobStore } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
 import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../access/access.js';

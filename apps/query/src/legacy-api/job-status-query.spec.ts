@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { MemoryJobStore, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
+import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
 import type { JobRecord } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';

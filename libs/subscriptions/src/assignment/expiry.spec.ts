@@ -1,4 +1,4 @@
-import { MemoryJobStore } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
 import type { JobRecord, JobSetKey } from '@ajs/job-state';
 import type { InterestEntry } from '../interest/interest-store.js';
 import { Sweeper } from './sweeper.js';

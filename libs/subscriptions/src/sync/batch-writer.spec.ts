@@ -1,4 +1,5 @@
-import { MemoryJobStore, StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
+import { StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
 import type { ReflectorObserver } from './reflector-observer.js';
 import { BatchWriter } from './batch-writer.js';

@@ -1,4 +1,5 @@
-import { MemoryJobStore, type Batch, type JobSink } from '@ajs/job-store';
+import type { Batch, JobSink } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
 import type { StreamEnd } from './event-source.js';
 import { REFLECTOR_TIMING, JobSetReflector, type ReflectorTiming } from './job-set-reflector.js';

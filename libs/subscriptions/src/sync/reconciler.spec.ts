@@ -1,12 +1,12 @@
 import type { JobRecord, JobSetKey, JobState } from '@ajs/job-state';
 import {
-  MemoryJobStore,
   RedisJobLister,
   RedisJobSink,
   createRedisClient,
   type JobLister,
   type JobSink,
 } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
 import { RedisServer, eventually } from '@ajs/testing';
 import { BatchWriter } from './batch-writer.js';
 import { NoJobEndsError } from './job-ends.js';

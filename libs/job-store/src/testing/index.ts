@@ -1,0 +1,1 @@
+export { MemoryJobStore } from './memory-store.js';

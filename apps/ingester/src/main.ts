@@ -1,48 +1,19 @@
-import { bootstrap } from '@ajs/runtime';
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
-import { createArmadaClient } from '@ajs/armada-client';
-import { loggedAccess } from '@ajs/armada-credentials';
-import { Following } from './following.js';
+import type { ArmadaAccess } from '@ajs/armada-credentials';
+import { ARMADA_ACCESS, REPLICA_ID, RedisConnections, bootstrap } from '@ajs/runtime';
+import { IngesterModule } from './ingester.module.js';
 
 /** Health and metrics have few callers. */
-const MOST_CONNECTIONS = 1_000;
+const MAX_CONNECTIONS = 1_000;
 
-await bootstrap('ingester', ({ settings, log, metrics }) => {
-  const { transport, identity, told } = loggedAccess({ settings, log, metrics });
-  const armada = createArmadaClient({
-    transport,
-    identity,
-    largestMessageBytes: settings.maxMessageBytes,
-    callsPerSecond: settings.upstreamCallsPerSecond,
-    counter: {
-      unknownKind: () => metrics.skippedMessages.inc({ kind: 'unknown' }),
-      malformed: () => metrics.skippedMessages.inc({ kind: 'malformed' }),
-    },
-  });
-  const replicaId = `${hostname()}-${randomUUID().slice(0, 8)}`;
-  const following = new Following({ settings, armada, replicaId, log, metrics });
-  return {
-    http: {
-      ...settings.ingesterHttpAddress,
-      setting: 'INGESTER_HTTP_ADDRESS',
-      mostConnections: MOST_CONNECTIONS,
-    },
-    service: {
-      start: async () => {
-        await following.start();
-        return { replicaId, ...told };
-      },
-      stop: async () => {
-        await following.stop();
-        armada.close();
-        identity.close();
-      },
-      checks: {
-        redis: () => following.checkRedis(),
-        redisMemory: () => following.checkRedisMemory(),
-        workQueue: () => following.checkWorkQueue(),
-      },
-    },
-  };
-});
+await bootstrap('ingester', ({ settings }) => ({
+  module: IngesterModule,
+  http: {
+    ...settings.ingesterHttpAddress,
+    setting: 'INGESTER_HTTP_ADDRESS',
+    maxConnections: MAX_CONNECTIONS,
+  },
+  serve: async (app) => {
+    await app.get(RedisConnections).firstContact();
+    return { replicaId: app.get<string>(REPLICA_ID), ...app.get<ArmadaAccess>(ARMADA_ACCESS).told };
+  },
+}));

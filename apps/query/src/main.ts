@@ -1,42 +1,24 @@
-import { bootstrap } from '@ajs/runtime';
-import { createArmadaClient } from '@ajs/armada-client';
-import { loggedAccess } from '@ajs/armada-credentials';
-import { Answering } from './answering.js';
-import { HttpApiModule } from './http-api/http-api.module.js';
+import type { ArmadaAccess } from '@ajs/armada-credentials';
+import { ARMADA_ACCESS, RedisConnections, bootstrap } from '@ajs/runtime';
+import { GrpcServer } from './grpc/grpc-server.js';
+import { QueryModule } from './query.module.js';
 import { ServerTls } from './server-tls/server-tls.js';
 
-await bootstrap('query', ({ settings, log, metrics }) => {
+await bootstrap('query', ({ settings }) => {
   const tls = ServerTls.read(settings);
-  const { transport, identity, told } = loggedAccess({ settings, log, metrics });
-  const armada = createArmadaClient({
-    transport,
-    identity,
-    largestMessageBytes: settings.maxMessageBytes,
-    callsPerSecond: settings.upstreamCallsPerSecond,
-    // The query opens no event streams.
-    counter: { unknownKind: () => undefined, malformed: () => undefined },
-  });
-  const answering = new Answering({ settings, env: process.env, armada, transport, tls, log, metrics });
   return {
+    module: QueryModule.of(tls),
     http: {
       ...settings.queryHttpAddress,
       setting: 'QUERY_HTTP_ADDRESS',
-      mostConnections: settings.queryMaxConnections,
+      maxConnections: settings.queryMaxConnections,
       tls,
-      modules: [HttpApiModule.register(answering.http, { maxJobIds: settings.maxJobIds })],
     },
-    service: {
-      start: async () => {
-        tls?.watch(log);
-        return { grpcPort: await answering.start(), ...told };
-      },
-      stop: async () => {
-        tls?.stop();
-        await answering.stop();
-        armada.close();
-        identity.close();
-      },
-      checks: { redis: () => answering.checkRedis() },
+    serve: async (app) => {
+      // Else the first callers would hear that Redis is unavailable.
+      await app.get(RedisConnections).firstContact();
+      const grpcPort = await app.get(GrpcServer).listen(settings.queryGrpcAddress);
+      return { grpcPort, ...app.get<ArmadaAccess>(ARMADA_ACCESS).told };
     },
   };
 });

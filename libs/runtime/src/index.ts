@@ -1,5 +1,12 @@
-export type { ServedTls } from './bounded-http.js';
-export { bootstrap, type ProcessContext } from './bootstrap.js';
-export type { Check } from './readiness.js';
-export { rejectedConnections } from './rejected-connections.js';
-export type { AppOptions, Service } from './run-app.js';
+export { ARMADA, ARMADA_ACCESS, ArmadaModule } from './armada/armada.module.js';
+export { Readiness } from './health/readiness.js';
+export type { ServedTls } from './http/bounded-http.js';
+export { rejectedConnections } from './http/rejected-connections.js';
+export { bootstrap } from './process/bootstrap.js';
+export { ProcessModule, type ProcessContext } from './process/process.module.js';
+export type { AppOptions } from './process/run-app.js';
+export { LOG, REPLICA_ID, SETTINGS } from './process/tokens.js';
+export { RedisConnections } from './redis/redis-connections.js';
+export { RedisErrorLog } from './redis/redis-error-log.js';
+export { RedisModule } from './redis/redis.module.js';
+export { WorkQueueModule } from './redis/work-queue.module.js';

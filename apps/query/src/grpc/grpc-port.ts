@@ -10,7 +10,7 @@ export interface GrpcPortOptions {
   /** `undefined`: plaintext. */
   readonly tls: ServerTls | undefined;
   /** More are closed as they come. */
-  readonly mostConnections: number;
+  readonly maxConnections: number;
   /** Told of each of those. */
   readonly refused: () => void;
 }
@@ -25,7 +25,7 @@ export class GrpcPort {
   private readonly ended = new WeakSet<Socket>();
   private readonly sweep: NodeJS.Timeout;
 
-  constructor(server: Server, { tls, mostConnections, refused }: GrpcPortOptions) {
+  constructor(server: Server, { tls, maxConnections, refused }: GrpcPortOptions) {
     // What comes to it is what was in the TLS, if there is any.
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     const serve = (socket: Socket): void => {
@@ -33,7 +33,7 @@ export class GrpcPort {
       injector.injectConnection(socket);
     };
     this.listener = tls === undefined ? createServer(serve) : tlsListener(tls, serve);
-    this.listener.maxConnections = mostConnections;
+    this.listener.maxConnections = maxConnections;
     this.listener.on('drop', refused);
     this.sweep = setInterval(() => this.destroyEnded(), LINGER_MS).unref();
   }

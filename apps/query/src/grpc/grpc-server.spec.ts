@@ -156,7 +156,7 @@ describe('headers', () => {
 describe('connections', () => {
   it('above their number are closed as they come, and told of', async () => {
     let refused = 0;
-    await serve({ mostConnections: 2, refused: () => refused++ });
+    await serve({ maxConnections: 2, refused: () => refused++ });
     const [first] = [await tcp(), await tcp()];
     const third = await tcp();
     await eventually('the third is closed', () => third.closed);
@@ -178,7 +178,7 @@ describe('connections', () => {
   });
 
   it('that were ended are over, whatever their peer does', async () => {
-    await serve({ idleMs: 100, mostConnections: 1 });
+    await serve({ idleMs: 100, maxConnections: 1 });
     // It never reads, and so never notices.
     await tcp();
     await eventually('another is taken', async () => (await ask(client())) !== '');

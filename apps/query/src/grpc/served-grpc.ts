@@ -7,7 +7,7 @@ export const ANY_PORT: ListenAddress = { host: '127.0.0.1', port: 0, text: '127.
 /** For tests: plaintext. */
 export const PLAIN: GrpcServing = {
   tls: undefined,
-  mostConnections: 100,
+  maxConnections: 100,
   refused: () => undefined,
   maxAgeMs: 60_000,
 };

@@ -1,6 +1,21 @@
 import type { ServerResponse } from 'node:http';
-import { All, Controller, Inject, Module, Post, Req, Res, type DynamicModule } from '@nestjs/common';
+import {
+  All,
+  Controller,
+  Inject,
+  Module,
+  Post,
+  Req,
+  Res,
+  type BeforeApplicationShutdown,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import type { Settings } from '@ajs/config';
+import { SETTINGS } from '@ajs/runtime';
 import { status } from '@grpc/grpc-js';
+import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
+import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
+import { JOBS_CALLS } from '../tokens.js';
 import { DocsController, OPEN_API } from './docs.controller.js';
 import { HttpCalls, refuse, type HttpRequest } from './http-calls.js';
 import { HttpError } from './http-error.js';
@@ -29,16 +44,33 @@ export class JobsController {
 }
 
 /** `api.Jobs` by HTTP on Armada's own paths, `/openapi.json`, and `/docs`. The process must leave bodies unparsed. */
-@Module({})
-export class HttpApiModule {
-  static register(calls: HttpCalls, limits: { readonly maxJobIds: number }): DynamicModule {
-    return {
-      module: HttpApiModule,
-      controllers: [JobsController, DocsController],
-      providers: [
-        { provide: HttpCalls, useValue: calls },
-        { provide: OPEN_API, useValue: openApi(limits) },
-      ],
-    };
+@Module({
+  imports: [JobsApiModule],
+  controllers: [JobsController, DocsController],
+  providers: [
+    {
+      provide: HttpCalls,
+      inject: [JOBS_CALLS],
+      useFactory: (calls: JobsServiceOptions) => new HttpCalls(calls),
+    },
+    {
+      provide: OPEN_API,
+      inject: [SETTINGS],
+      useFactory: ({ maxJobIds }: Settings) => openApi({ maxJobIds }),
+    },
+  ],
+})
+export class HttpApiModule implements OnModuleDestroy, BeforeApplicationShutdown {
+  private stopped: Promise<void> | undefined;
+
+  constructor(@Inject(HttpCalls) private readonly calls: HttpCalls) {}
+
+  /** From now on no call is taken; the port stays open for health. */
+  onModuleDestroy(): void {
+    this.stopped = this.calls.stop();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.stopped;
   }
 }

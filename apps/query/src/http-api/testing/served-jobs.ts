@@ -8,12 +8,18 @@ import {
   type JobStatusResponse,
 } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { NestFactory } from '@nestjs/core';
+import { loadSettings } from '@ajs/config';
+import { Metrics, createLog } from '@ajs/observability';
+import { ProcessModule } from '@ajs/runtime';
+import { Test } from '@nestjs/testing';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { status } from '@grpc/grpc-js';
 import type { JobsApi } from '../../jobs-api/jobs-api.js';
 import { RpcError } from '../../rpc-error.js';
 import { Admission } from '../../load/admission.js';
+import { JobsApiModule } from '../../jobs-api/jobs-api.module.js';
+import type { JobsServiceOptions } from '../../jobs-api/jobs-service.js';
+import { JOBS_CALLS } from '../../tokens.js';
 import { HttpApiModule } from '../http-api.module.js';
 import { HttpCalls } from '../http-calls.js';
 
@@ -82,6 +88,8 @@ export class JobsInMemory implements JobsApi {
   }
 }
 
+class OverriddenJobsApi {}
+
 /** The HTTP API over `api.Jobs`, on a port of its own. */
 export class ServedJobs {
   private constructor(
@@ -96,18 +104,32 @@ export class ServedJobs {
   static async start(jobs: JobsApi): Promise<ServedJobs> {
     const failures: Error[] = [];
     const answers: string[] = [];
-    const calls = new HttpCalls({
+    const calls: JobsServiceOptions = {
       jobs,
       admission: new Admission({ working: 100, waiting: 100 }, () => undefined),
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
       failed: (error) => failures.push(error),
+    };
+    const context = {
+      settings: loadSettings({ argv: [], env: {} }),
+      log: createLog('query', 'silent'),
+      metrics: new Metrics(),
+    };
+    const module = await Test.createTestingModule({ imports: [ProcessModule.of(context), HttpApiModule] })
+      .overrideModule(JobsApiModule)
+      .useModule({
+        module: OverriddenJobsApi,
+        providers: [{ provide: JOBS_CALLS, useValue: calls }],
+        exports: [JOBS_CALLS],
+      })
+      .compile();
+    const app = module.createNestApplication<NestExpressApplication>({
+      logger: false,
+      bodyParser: false,
+      forceCloseConnections: true,
     });
-    const app = await NestFactory.create<NestExpressApplication>(
-      HttpApiModule.register(calls, { maxJobIds: 1000 }),
-      { logger: false, bodyParser: false, forceCloseConnections: true },
-    );
     await app.listen(0, '127.0.0.1');
-    return new ServedJobs(calls, app, failures, answers);
+    return new ServedJobs(app.get(HttpCalls), app, failures, answers);
   }
 
   get port(): number {

@@ -4,7 +4,7 @@ import { NoJobEndsError, type JobEnds } from '@ajs/subscriptions';
 import { toJobEnd } from '@ajs/wire-mapping';
 
 /** How jobs have ended, by Armada's own `api.Jobs`: with the text of `GetJobErrors` where they did not end well. */
-export function jobEnds(armada: Pick<ArmadaJobs, 'details' | 'errors'>): JobEnds {
+export function armadaJobEnds(armada: Pick<ArmadaJobs, 'details' | 'errors'>): JobEnds {
   async function endsOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
     const details = await armada.details(jobIds, { spec: false, runs: false });
     const ends = new Map<string, JobEnd>();

@@ -15,7 +15,7 @@ export interface ServedTls {
 
 export interface HttpBounds {
   /** More are closed as they come. */
-  readonly mostConnections: number;
+  readonly maxConnections: number;
   /** Told of each of those. */
   readonly refused: () => void;
   /** `undefined`: plaintext. */
@@ -47,10 +47,10 @@ export class BoundedHttp extends ExpressAdapter {
   }
 
   override initHttpServer(): void {
-    const { mostConnections, refused, tls } = this.bounds;
+    const { maxConnections, refused, tls } = this.bounds;
     if (tls?.asksForCertificates === true) this.use(requireCertificate);
     const server = this.created(tls);
-    server.maxConnections = mostConnections;
+    server.maxConnections = maxConnections;
     server.setTimeout((this.bounds.patience ?? PATIENCE).silence);
     server.on('drop', refused);
     server.on('connection', (socket: Socket) => {

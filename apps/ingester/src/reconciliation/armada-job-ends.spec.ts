@@ -4,7 +4,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
 import { REFLECTOR_TIMING, JobSetReflector, NoJobEndsError, Reconciler } from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, jobEvents, knownJob } from '@ajs/testing';
-import { jobEnds } from './job-ends.js';
+import { armadaJobEnds } from './armada-job-ends.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const LOST = '01m85vnck01jqpr3vd00000001';
@@ -58,7 +58,7 @@ describe('how jobs have ended, by Armada itself', () => {
     aJob('running', JobState.RUNNING, 'first run');
     const ids = ['failed', 'refused', 'preempted', 'done', 'cancelled', 'running', 'unknown'];
     const at: unknown = expect.any(Number);
-    expect(Object.fromEntries(await jobEnds(armada.jobs).endsOf(ids))).toEqual({
+    expect(Object.fromEntries(await armadaJobEnds(armada.jobs).endsOf(ids))).toEqual({
       failed: { state: 'FAILED', at, failure: { reason: 'exit 7' } },
       refused: { state: 'REJECTED', at, failure: { reason: 'does not fit' } },
       preempted: { state: 'PREEMPTED', at },
@@ -69,9 +69,9 @@ describe('how jobs have ended, by Armada itself', () => {
 
   it('is not told by an Armada without api.Jobs, and may be later by one that is in trouble', async () => {
     fake.faults.set({ jobsUnimplemented: true });
-    await expect(jobEnds(armada.jobs).endsOf(['job'])).rejects.toThrow(NoJobEndsError);
+    await expect(armadaJobEnds(armada.jobs).endsOf(['job'])).rejects.toThrow(NoJobEndsError);
     fake.faults.set({ jobsUnavailable: true });
-    await expect(jobEnds(armada.jobs).endsOf(['job'])).rejects.not.toThrow(NoJobEndsError);
+    await expect(armadaJobEnds(armada.jobs).endsOf(['job'])).rejects.not.toThrow(NoJobEndsError);
   });
 
   it('is what a holder gives those whose end their stream does not show', async () => {
@@ -100,7 +100,7 @@ describe('how jobs have ended, by Armada itself', () => {
         writeFailed: ignore,
       },
       reconciler: new Reconciler({
-        armada: jobEnds(armada.jobs),
+        armada: armadaJobEnds(armada.jobs),
         observer: {
           repaired: (_, jobIds) => repaired.push(...jobIds),
           roundEnded: ignore,

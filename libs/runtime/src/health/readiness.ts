@@ -1,3 +1,4 @@
+import { Injectable } from '@nestjs/common';
 import { completesWithin } from '@ajs/platform';
 
 /** Rejects, with a reason for people, while the part does not work. */
@@ -9,23 +10,27 @@ export interface ReadinessReport {
   readonly checks: Readonly<Record<string, string>>;
 }
 
-/** A part that says nothing for this long does not work. Milliseconds. */
-const CHECK_MS = 1_000;
+/** A part that does not answer in this time does not work. Milliseconds. */
+const CHECK_TIMEOUT_MS = 1_000;
 
-/** Whether this process can do its work now. */
+/** Whether this process can do its work now. The module that owns a part adds the check of it. */
+@Injectable()
 export class Readiness {
+  private readonly checks = new Map<string, Check>();
   private stopping = false;
 
-  constructor(private readonly parts: Readonly<Record<string, Check>>) {}
+  add(part: string, check: Check): void {
+    this.checks.set(part, check);
+  }
 
-  /** From now on it is not ready: it is going away. */
+  /** From now on the process is not ready, whatever its parts say. */
   stop(): void {
     this.stopping = true;
   }
 
   async report(): Promise<ReadinessReport> {
     const entries = await Promise.all(
-      Object.entries(this.parts).map(async ([name, check]) => [name, await outcomeOf(check)] as const),
+      Array.from(this.checks, async ([part, check]) => [part, await outcomeOf(check)] as const),
     );
     if (this.stopping) entries.push(['process', 'is stopping']);
     return { ready: entries.every(([, outcome]) => outcome === 'ok'), checks: Object.fromEntries(entries) };
@@ -34,7 +39,9 @@ export class Readiness {
 
 async function outcomeOf(check: Check): Promise<string> {
   try {
-    return (await completesWithin(CHECK_MS, check())) ? 'ok' : `no answer within ${CHECK_MS} ms`;
+    return (await completesWithin(CHECK_TIMEOUT_MS, check()))
+      ? 'ok'
+      : `no answer within ${CHECK_TIMEOUT_MS} ms`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -3,7 +3,7 @@ import { throttledLog, type Log, type Metrics } from '@ajs/observability';
 import type { ReflectorObserver } from '@ajs/subscriptions';
 
 /** Following as logs and metrics tell it: a line where something begins, ends or fails, a number for the rest. */
-export function observeFollowing(log: Log, metrics: Metrics): ReflectorObserver {
+export function reflectorObserver(log: Log, metrics: Metrics): ReflectorObserver {
   const isToBeTold = throttledLog();
   return {
     watchStarted: (key) => log.info({ ...key }, 'following a job set'),

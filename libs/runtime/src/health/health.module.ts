@@ -1,8 +1,8 @@
-import { Controller, Get, Header, Inject, Module, Res, type DynamicModule } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Module, Res } from '@nestjs/common';
 import { Metrics } from '@ajs/observability';
 import { Readiness } from './readiness.js';
 
-/** As much of an HTTP answer as is needed here. */
+/** The part of an HTTP response that is used here. */
 interface HttpResponse {
   status(code: number): unknown;
 }
@@ -20,7 +20,7 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** 200 while it can do its work, else 503; the body says which part cannot. */
+  /** 200 while the process can do its work, else 503; the body says which part cannot. */
   @Get('readyz')
   async readyz(@Res({ passthrough: true }) response: HttpResponse): Promise<object> {
     const report = await this.readiness.report();
@@ -36,16 +36,5 @@ export class HealthController {
 }
 
 /** `/healthz`, `/readyz` and `/metrics`. */
-@Module({})
-export class HealthModule {
-  static register(readiness: Readiness, metrics: Metrics): DynamicModule {
-    return {
-      module: HealthModule,
-      controllers: [HealthController],
-      providers: [
-        { provide: Readiness, useValue: readiness },
-        { provide: Metrics, useValue: metrics },
-      ],
-    };
-  }
-}
+@Module({ controllers: [HealthController] })
+export class HealthModule {}

@@ -2,7 +2,7 @@ import { throttledLog, type Log, type Metrics } from '@ajs/observability';
 import type { ReconcileObserver } from '@ajs/subscriptions';
 
 /** Reconciling as logs and metrics tell it: a line a job set and round that repaired something, and now and then one for trouble. */
-export function observeReconciling(log: Log, metrics: Metrics): ReconcileObserver {
+export function reconcileObserver(log: Log, metrics: Metrics): ReconcileObserver {
   const isToBeTold = throttledLog();
   return {
     repaired: (key, jobIds) => {

@@ -20,7 +20,7 @@ let refused: number;
 
 async function serve(bounds: Partial<HttpBounds> = {}): Promise<void> {
   refused = 0;
-  served = new BoundedHttp({ mostConnections: 100, refused: () => refused++, ...bounds });
+  served = new BoundedHttp({ maxConnections: 100, refused: () => refused++, ...bounds });
   served.initHttpServer();
   served.post('/length', async (request: IncomingMessage, response: ServerResponse) => {
     let bytes = 0;
@@ -117,7 +117,7 @@ describe('headers', () => {
 });
 
 it('connections above their number are closed as they come, and told of', async () => {
-  await serve({ mostConnections: 2 });
+  await serve({ maxConnections: 2 });
   const first = await connected();
   await connected();
   const third = await connected();

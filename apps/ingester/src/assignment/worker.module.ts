@@ -1,0 +1,105 @@
+import { Inject, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import type { ArmadaClient } from '@ajs/armada-client';
+import type { Settings } from '@ajs/config';
+import type { JobSink, RedisClient } from '@ajs/job-store';
+import { Metrics, type Log } from '@ajs/observability';
+import { completesWithin } from '@ajs/platform';
+import {
+  ARMADA,
+  ArmadaModule,
+  LOG,
+  RedisConnections,
+  RedisErrorLog,
+  RedisModule,
+  SETTINGS,
+} from '@ajs/runtime';
+import {
+  JobSetWorker,
+  REFLECTOR_TIMING,
+  Reconciler,
+  UpstreamQuota,
+  WatchBudget,
+  listenForReadRequests,
+} from '@ajs/subscriptions';
+import { BudgetModule } from '../budget/budget.module.js';
+import { ReconciliationModule } from '../reconciliation/reconciliation.module.js';
+import { JobStoreModule } from '../store/job-store.module.js';
+import { JOB_SINK, REDIS_WRITER } from '../tokens.js';
+import { reflectorObserver } from './reflector-observer.js';
+
+/** Handing everything over takes much less, if Redis answers. Milliseconds. */
+const HAND_OVER_TIMEOUT_MS = 3_000;
+
+/** The worker: takes assignments while the process runs, and hands every one of them over when it stops. */
+@Module({
+  imports: [RedisModule, ArmadaModule, JobStoreModule, BudgetModule, ReconciliationModule],
+  providers: [
+    {
+      provide: JobSetWorker,
+      inject: [
+        RedisConnections,
+        JOB_SINK,
+        ARMADA,
+        WatchBudget,
+        UpstreamQuota,
+        Reconciler,
+        SETTINGS,
+        LOG,
+        Metrics,
+        RedisErrorLog,
+      ],
+      useFactory: (
+        redis: RedisConnections,
+        sink: JobSink,
+        armada: ArmadaClient,
+        watches: WatchBudget,
+        quota: UpstreamQuota,
+        reconciler: Reconciler,
+        settings: Settings,
+        log: Log,
+        metrics: Metrics,
+        errors: RedisErrorLog,
+      ) =>
+        new JobSetWorker({
+          connection: redis.open('work-queue'),
+          sink,
+          source: armada.events,
+          watches,
+          watchBudget: settings.watchBudget,
+          quota,
+          observer: reflectorObserver(log, metrics),
+          reconciler,
+          timing: REFLECTOR_TIMING,
+          rebalanceIntervalMs: settings.rebalanceIntervalMs,
+          onError: errors.report,
+        }),
+    },
+  ],
+  exports: [JobSetWorker],
+})
+export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    @Inject(JobSetWorker) private readonly worker: JobSetWorker,
+    @Inject(REDIS_WRITER) private readonly writer: RedisClient,
+    @Inject(RedisConnections) private readonly redis: RedisConnections,
+    @Inject(RedisErrorLog) private readonly errors: RedisErrorLog,
+    @Inject(LOG) private readonly log: Log,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    // Redis may be back with less than it had.
+    this.writer.on('ready', () => this.worker.heartbeat());
+    // Not awaited: without Redis it takes as long as it takes, while HTTP says so.
+    listenForReadRequests(this.redis.open('work-queue'), (key) => this.worker.requestRead(key)).catch(
+      this.errors.report,
+    );
+    this.worker.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    if (await completesWithin(HAND_OVER_TIMEOUT_MS, this.worker.stop())) return;
+    this.log.warn(
+      'could not hand over all assignments: Redis does not answer; other replicas take over when the leases end',
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import { Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Settings } from '@ajs/config';
+import { RedisJobSetLife, RedisJobSink, keyTtlSeconds, type RedisClient } from '@ajs/job-store';
+import type { Log } from '@ajs/observability';
+import { LOG, Readiness, RedisConnections, RedisModule, SETTINGS } from '@ajs/runtime';
+import { JOB_SET_LIFE, JOB_SINK, REDIS_WRITER } from '../tokens.js';
+import { RedisMemoryCheck } from './redis-memory-check.js';
+
+/** The job states in Redis, as the ingester writes them. */
+@Module({
+  imports: [RedisModule],
+  providers: [
+    {
+      provide: REDIS_WRITER,
+      inject: [RedisConnections],
+      useFactory: (redis: RedisConnections) => redis.openMain('writer'),
+    },
+    {
+      provide: JOB_SINK,
+      inject: [REDIS_WRITER, SETTINGS, LOG],
+      useFactory: (redis: RedisClient, settings: Settings, log: Log) =>
+        new RedisJobSink(redis, {
+          ttlSeconds: keyTtlSeconds(settings.deleteAfterPollMs),
+          onLost: (key, keysLost) =>
+            log.error(
+              { ...key, keysLost },
+              'Redis lost keys of a job set; reading it again from the beginning',
+            ),
+          onKept: (key, jobs) =>
+            log.error({ ...key, jobs }, 'refused to change the state of terminal jobs; kept the first state'),
+        }),
+    },
+    {
+      provide: JOB_SET_LIFE,
+      inject: [REDIS_WRITER, SETTINGS],
+      useFactory: (redis: RedisClient, settings: Settings) =>
+        new RedisJobSetLife(redis, keyTtlSeconds(settings.deleteAfterPollMs)),
+    },
+    RedisMemoryCheck,
+  ],
+  exports: [REDIS_WRITER, JOB_SINK, JOB_SET_LIFE],
+})
+export class JobStoreModule implements OnApplicationBootstrap {
+  constructor(
+    @Inject(RedisMemoryCheck) private readonly memory: RedisMemoryCheck,
+    @Inject(Readiness) readiness: Readiness,
+  ) {
+    readiness.add('redisMemory', () => memory.check());
+  }
+
+  onApplicationBootstrap(): void {
+    void this.memory.warnOfEviction();
+  }
+}

@@ -1,0 +1,70 @@
+import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { Settings } from '@ajs/config';
+import type { JobSetLife, RedisClient } from '@ajs/job-store';
+import { Metrics } from '@ajs/observability';
+import { completesWithin } from '@ajs/platform';
+import { RedisErrorLog, RedisModule, SETTINGS, WorkQueueModule } from '@ajs/runtime';
+import { InterestRecorder, InterestStore, ReadRequestSender, WorkQueue } from '@ajs/subscriptions';
+import { callerId } from '../caller.js';
+import { JobStoreModule } from '../store/job-store.module.js';
+import { JOB_SET_LIFE, NOTE_INTEREST, REDIS_READER } from '../tokens.js';
+import type { NoteInterest } from './note-interest.js';
+
+/** While Redis is unavailable the last notes cannot be written; the next poll notes the same. Milliseconds. */
+const LAST_NOTES_TIMEOUT_MS = 500;
+
+/** What polls have the ingesters do: follow a job set, or read it now. */
+@Module({
+  imports: [RedisModule, JobStoreModule, WorkQueueModule],
+  providers: [
+    {
+      provide: InterestRecorder,
+      inject: [REDIS_READER, JOB_SET_LIFE, WorkQueue, SETTINGS, Metrics, RedisErrorLog],
+      useFactory: (
+        redis: RedisClient,
+        life: JobSetLife,
+        workQueue: WorkQueue,
+        settings: Settings,
+        metrics: Metrics,
+        errors: RedisErrorLog,
+      ) =>
+        new InterestRecorder({
+          interest: new InterestStore(redis),
+          life,
+          workQueue,
+          maxJobSets: settings.maxJobSets,
+          maxNewJobSetsPerCaller: settings.maxNewJobSetsPerCaller,
+          onRefused: () => metrics.rejectedJobSets.inc(),
+          onError: errors.report,
+        }),
+    },
+    {
+      provide: ReadRequestSender,
+      inject: [REDIS_READER, WorkQueue],
+      useFactory: (redis: RedisClient, workQueue: WorkQueue) => new ReadRequestSender(redis, workQueue),
+    },
+    {
+      provide: NOTE_INTEREST,
+      inject: [InterestRecorder, SETTINGS],
+      useFactory: (interest: InterestRecorder, { authMode }: Settings): NoteInterest => {
+        const byCredential = authMode !== 'anonymous';
+        return (key, tag, caller) =>
+          interest.record(key, tag, caller && (() => callerId(caller, byCredential)));
+      },
+    },
+  ],
+  exports: [InterestRecorder, ReadRequestSender, NOTE_INTEREST],
+})
+export class InterestModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(InterestRecorder) private readonly interest: InterestRecorder,
+    @Inject(REDIS_READER) redis: RedisClient,
+  ) {
+    // Redis may be back with less than it had.
+    redis.on('ready', () => interest.invalidate());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await completesWithin(LAST_NOTES_TIMEOUT_MS, this.interest.flushed());
+  }
+}

@@ -1,0 +1,82 @@
+import { Module } from '@nestjs/common';
+import type { ArmadaClient } from '@ajs/armada-client';
+import type { Settings } from '@ajs/config';
+import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
+import { Metrics, type Log } from '@ajs/observability';
+import { LRUCache } from 'lru-cache';
+import { ARMADA, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
+import { status } from '@grpc/grpc-js';
+import { Access } from '../access/access.js';
+import { AuthModule } from '../access/auth.module.js';
+import { InterestModule } from '../interest/interest.module.js';
+import type { NoteInterest } from '../interest/note-interest.js';
+import { Admission } from '../load/admission.js';
+import { AdmissionModule } from '../load/admission.module.js';
+import { JobStoreModule } from '../store/job-store.module.js';
+import { JOBS_CALLS, JOB_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS } from '../tokens.js';
+import { CachedJobsApi } from './cached-jobs-api.js';
+import type { JobsServiceOptions } from './jobs-service.js';
+
+/** `api.Jobs`, for gRPC and HTTP. */
+@Module({
+  imports: [RedisModule, ArmadaModule, JobStoreModule, AdmissionModule, AuthModule, InterestModule],
+  providers: [
+    {
+      provide: CachedJobsApi,
+      inject: [
+        Access,
+        JOB_LISTER,
+        PROVISIONAL_JOBS,
+        ARMADA,
+        NOTE_INTEREST,
+        Admission,
+        SETTINGS,
+        RedisErrorLog,
+      ],
+      useFactory: (
+        access: Access,
+        lister: JobLister & JobDetailsLister,
+        provisionalJobs: ProvisionalJobSink,
+        armada: ArmadaClient,
+        noteInterest: NoteInterest,
+        admission: Admission,
+        settings: Settings,
+        errors: RedisErrorLog,
+      ) =>
+        new CachedJobsApi({
+          access,
+          lister,
+          provisionalJobs,
+          armada: armada.jobs,
+          noteInterest,
+          terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
+          redisFailed: errors.report,
+          maxJobIds: settings.maxJobIds,
+          redisHoldMs: settings.redisRetryTimeoutMs,
+          pause: (ms) => admission.pause(ms),
+          provisionalGraceMs: settings.provisionalJobGraceMs,
+        }),
+    },
+    {
+      provide: JOBS_CALLS,
+      inject: [CachedJobsApi, Admission, Metrics, LOG],
+      useFactory: (
+        jobs: CachedJobsApi,
+        admission: Admission,
+        metrics: Metrics,
+        log: Log,
+      ): JobsServiceOptions => ({
+        jobs,
+        admission,
+        answered: (method, code, seconds) => {
+          metrics.jobsApiCalls.inc({ method, code: status[code] });
+          metrics.pollSeconds.observe(seconds);
+        },
+        failed: (error) =>
+          log.error({ err: error }, 'a call of api.Jobs failed; this is a defect of this service'),
+      }),
+    },
+  ],
+  exports: [CachedJobsApi, JOBS_CALLS],
+})
+export class JobsApiModule {}

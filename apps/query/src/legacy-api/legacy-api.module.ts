@@ -1,0 +1,97 @@
+import { Module } from '@nestjs/common';
+import type { ArmadaClient } from '@ajs/armada-client';
+import type { Settings } from '@ajs/config';
+import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
+import type { JobLister } from '@ajs/job-store';
+import { Metrics } from '@ajs/observability';
+import { LRUCache } from 'lru-cache';
+import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
+import { InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
+import { status } from '@grpc/grpc-js';
+import { Access } from '../access/access.js';
+import { AuthModule } from '../access/auth.module.js';
+import { InterestModule } from '../interest/interest.module.js';
+import type { NoteInterest } from '../interest/note-interest.js';
+import { Admission } from '../load/admission.js';
+import { AdmissionModule } from '../load/admission.module.js';
+import { JobStoreModule } from '../store/job-store.module.js';
+import { JOB_LISTER, LEGACY_SERVICE, NOTE_INTEREST } from '../tokens.js';
+import { ArmadaHealth } from './armada-health.js';
+import { JobStatusQuery } from './job-status-query.js';
+import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
+
+/** `jobservice.JobService`, for Armada's older Airflow operator. */
+@Module({
+  imports: [RedisModule, ArmadaModule, JobStoreModule, AdmissionModule, AuthModule, InterestModule],
+  providers: [
+    {
+      provide: JobStatusQuery,
+      inject: [
+        JOB_LISTER,
+        NOTE_INTEREST,
+        InterestRecorder,
+        ReadRequestSender,
+        Admission,
+        SETTINGS,
+        RedisErrorLog,
+      ],
+      useFactory: (
+        lister: JobLister,
+        noteInterest: NoteInterest,
+        interest: InterestRecorder,
+        readRequests: ReadRequestSender,
+        admission: Admission,
+        settings: Settings,
+        errors: RedisErrorLog,
+      ) =>
+        new JobStatusQuery({
+          lister,
+          noteInterest,
+          refusalOf: (tag) => interest.refusal(tag),
+          requestRead: (key) => void readRequests.send(key).catch(errors.report),
+          terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
+          waitMs: settings.firstPollWaitMs,
+          pause: (ms) => admission.pause(ms),
+        }),
+    },
+    {
+      provide: LEGACY_SERVICE,
+      inject: [Access, Admission, JobStatusQuery, ARMADA, Metrics, RedisErrorLog],
+      useFactory: (
+        access: Access,
+        admission: Admission,
+        query: JobStatusQuery,
+        armada: ArmadaClient,
+        metrics: Metrics,
+        errors: RedisErrorLog,
+      ) => {
+        const armadaHealth = new ArmadaHealth(() => armada.health());
+        return legacyJobService({
+          access,
+          admission,
+          query,
+          armadaIsHealthy: () => armadaHealth.isHealthy(),
+          answered: countAnswers(metrics),
+          refused: (code) => metrics.polls.inc({ api: 'legacy', answer: status[code] }),
+          redisFailed: errors.report,
+        });
+      },
+    },
+  ],
+  exports: [LEGACY_SERVICE],
+})
+export class LegacyApiModule {}
+
+function countAnswers(metrics: Metrics): LegacyOptions['answered'] {
+  // To look a label up for every poll would be felt.
+  const counters = Object.fromEntries(
+    Object.entries(JobServiceResponse_State).map(([name, state]) => [
+      state,
+      metrics.polls.labels('legacy', name),
+    ]),
+  ) as Record<JobServiceResponse_State, ReturnType<typeof metrics.polls.labels>>;
+  return (state, seconds) => {
+    counters[state].inc();
+    metrics.pollSeconds.observe(seconds);
+  };
+}

@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import type { Settings } from '@ajs/config';
+import { Metrics } from '@ajs/observability';
+import { SETTINGS } from '@ajs/runtime';
+import { Admission } from './admission.js';
+
+/** One {@link Admission} for the calls of all APIs together. */
+@Module({
+  providers: [
+    {
+      provide: Admission,
+      inject: [SETTINGS, Metrics],
+      useFactory: (settings: Settings, metrics: Metrics) =>
+        new Admission({ working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls }, () =>
+          metrics.shedCalls.inc(),
+        ),
+    },
+  ],
+  exports: [Admission],
+})
+export class AdmissionModule {}

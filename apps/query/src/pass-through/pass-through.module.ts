@@ -1,0 +1,81 @@
+import { Inject, Module, type BeforeApplicationShutdown } from '@nestjs/common';
+import { PermissionProbe } from '@ajs/armada-client';
+import type { ArmadaAccess } from '@ajs/armada-credentials';
+import type { Settings } from '@ajs/config';
+import type { ProvisionalJobSink } from '@ajs/job-store';
+import { Metrics, type Log } from '@ajs/observability';
+import { ARMADA_ACCESS, ArmadaModule, LOG, SETTINGS } from '@ajs/runtime';
+import { AuthModule } from '../access/auth.module.js';
+import { UNRESTRICTED } from '../access/job-rights.js';
+import { InterestModule } from '../interest/interest.module.js';
+import type { NoteInterest } from '../interest/note-interest.js';
+import { CachedJobsApi } from '../jobs-api/cached-jobs-api.js';
+import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
+import { JobStoreModule } from '../store/job-store.module.js';
+import { SUBMIT_JOBS, recordSubmits } from '../submitted-jobs/submit-recorder.js';
+import { NOTE_INTEREST, PASS_THROUGH, PROVISIONAL_JOBS } from '../tokens.js';
+import type { ExchangeObserver } from './forwarded-call.js';
+import { PassThrough } from './pass-through.js';
+import { WatchRights } from './watch-rights.js';
+
+const SUBMIT_RECORDER = Symbol('SubmitRecorder');
+
+/** Armada's own services, passed through, where PASS_THROUGH is on. */
+@Module({
+  imports: [ArmadaModule, JobStoreModule, AuthModule, InterestModule, JobsApiModule],
+  providers: [
+    {
+      provide: SUBMIT_RECORDER,
+      inject: [PROVISIONAL_JOBS, CachedJobsApi, NOTE_INTEREST, Metrics, LOG],
+      useFactory: (
+        provisionalJobs: ProvisionalJobSink,
+        jobs: CachedJobsApi,
+        noteInterest: NoteInterest,
+        metrics: Metrics,
+        log: Log,
+      ) =>
+        recordSubmits({
+          provisionalJobs,
+          // Armada let the caller submit them, and the answer goes to nobody.
+          resolve: (jobIds) => jobs.resolver.resolve(jobIds, UNRESTRICTED),
+          noteInterest,
+          failed: (error) => {
+            metrics.submitRecordingFailures.inc();
+            log.debug({ err: error }, 'could not record all jobs of a forwarded submit');
+          },
+        }),
+    },
+    {
+      provide: PASS_THROUGH,
+      inject: [ARMADA_ACCESS, PermissionProbe, SUBMIT_RECORDER, SETTINGS, Metrics],
+      useFactory: (
+        { transport }: ArmadaAccess,
+        permissions: PermissionProbe,
+        submitRecorder: ExchangeObserver,
+        settings: Settings,
+        metrics: Metrics,
+      ) =>
+        settings.passThrough
+          ? new PassThrough({
+              transport,
+              services: settings.forwardedServices,
+              largestRequestBytes: settings.maxForwardedRequestBytes,
+              largestAnswerBytes: settings.maxMessageBytes,
+              mostWatches: settings.maxForwardedWatches,
+              mostCalls: settings.maxForwardedCalls,
+              watchRights: new WatchRights(permissions, settings.authVerdictTtlMs),
+              observers: new Map([[SUBMIT_JOBS, submitRecorder]]),
+              metrics,
+            })
+          : undefined,
+    },
+  ],
+  exports: [PASS_THROUGH],
+})
+export class PassThroughModule implements BeforeApplicationShutdown {
+  constructor(@Inject(PASS_THROUGH) private readonly passThrough: PassThrough | undefined) {}
+
+  beforeApplicationShutdown(): void {
+    this.passThrough?.close();
+  }
+}

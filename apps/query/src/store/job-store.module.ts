@@ -1,0 +1,43 @@
+import { Module } from '@nestjs/common';
+import type { Settings } from '@ajs/config';
+import {
+  RedisJobLister,
+  RedisJobSetLife,
+  RedisProvisionalJobSink,
+  keyTtlSeconds,
+  type RedisClient,
+} from '@ajs/job-store';
+import { RedisConnections, RedisModule, SETTINGS } from '@ajs/runtime';
+import { CoalescedLister } from '../coalesced-lister.js';
+import { JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
+
+/** The job states in Redis, as the query reads them. */
+@Module({
+  imports: [RedisModule],
+  providers: [
+    {
+      provide: REDIS_READER,
+      inject: [RedisConnections],
+      useFactory: (redis: RedisConnections) => redis.openMain('reader'),
+    },
+    {
+      provide: JOB_LISTER,
+      inject: [REDIS_READER],
+      useFactory: (redis: RedisClient) => new CoalescedLister(new RedisJobLister(redis)),
+    },
+    {
+      provide: JOB_SET_LIFE,
+      inject: [REDIS_READER, SETTINGS],
+      useFactory: (redis: RedisClient, settings: Settings) =>
+        new RedisJobSetLife(redis, keyTtlSeconds(settings.deleteAfterPollMs)),
+    },
+    {
+      provide: PROVISIONAL_JOBS,
+      inject: [REDIS_READER, SETTINGS],
+      useFactory: (redis: RedisClient, settings: Settings) =>
+        new RedisProvisionalJobSink(redis, keyTtlSeconds(settings.deleteAfterPollMs)),
+    },
+  ],
+  exports: [REDIS_READER, JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS],
+})
+export class JobStoreModule {}

@@ -1,31 +1,8 @@
-import { CallGate, type Clock } from './call-gate.js';
-
-/** A clock that a test moves. */
-function manualClock(): Clock & { pass(ms: number): Promise<void> } {
-  let now = 0;
-  const timers = new Set<{ at: number; act: () => void }>();
-  return {
-    now: () => now,
-    after: (ms, act) => {
-      const timer = { at: now + ms, act };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-    pass: async (ms) => {
-      for (const until = now + ms; now < until; now++) {
-        for (const timer of timers) {
-          if (timer.at > now) continue;
-          timers.delete(timer);
-          timer.act();
-        }
-        await Promise.resolve();
-      }
-    },
-  };
-}
+import { ManualClock } from '@ajs/testing';
+import { CallGate } from './call-gate.js';
 
 function setUp(callsPerSecond: number, mostAtOnce: number) {
-  const clock = manualClock();
+  const clock = new ManualClock();
   const gate = new CallGate(callsPerSecond, mostAtOnce, clock);
   const entered: { name: string; leave: () => void }[] = [];
   const refused: string[] = [];

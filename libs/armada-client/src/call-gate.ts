@@ -1,41 +1,31 @@
-/** The time, and a way to wait for it. */
-export interface Clock {
-  /** Monotonic. Milliseconds. */
-  now(): number;
-  /** Calls `act` after this time, unless what it gives back is called before. Milliseconds. */
-  after(ms: number, act: () => void): () => void;
-}
-
-export const realClock: Clock = {
-  now: () => performance.now(),
-  after: (ms, act) => {
-    const timer = setTimeout(act, ms);
-    return () => clearTimeout(timer);
-  },
-};
+import { TokenBucket, systemClock, type Clock } from '@ajs/platform';
 
 /** After a pause, this part of a second's calls may be made at once. */
 const BURST_SECONDS = 0.25;
 
-/** Lets calls through one after another: so many a second, and so many at a time. */
+interface Waiting {
+  readonly enter: (leave: () => void) => void;
+  readonly refuse: () => void;
+}
+
+/** Lets calls through in the order they came: so many a second, and so many at a time. */
 export class CallGate {
-  private readonly waiting: { readonly enter: (leave: () => void) => void; readonly refuse: () => void }[] =
-    [];
-  private readonly burst: number;
-  private allowed: number;
-  private countedAt: number;
+  private readonly waiting: Waiting[] = [];
+  private readonly bucket: TokenBucket;
   private running = 0;
   private stopWaiting: (() => void) | undefined;
   private closed = false;
 
   constructor(
-    private readonly callsPerSecond: number,
-    private readonly mostAtOnce: number,
-    private readonly clock: Clock = realClock,
+    callsPerSecond: number,
+    private readonly maxConcurrent: number,
+    private readonly clock: Clock = systemClock,
   ) {
-    this.burst = Math.max(1, callsPerSecond * BURST_SECONDS);
-    this.allowed = this.burst;
-    this.countedAt = clock.now();
+    const rate = { perSecond: callsPerSecond, burst: Math.max(1, callsPerSecond * BURST_SECONDS) };
+    this.bucket = new TokenBucket(
+      () => rate,
+      () => clock.monotonic(),
+    );
   }
 
   /** Resolves when a call may be made, to what is called once when it has ended. Rejects when the gate is closed. */
@@ -61,27 +51,16 @@ export class CallGate {
   private letThrough(): void {
     this.stopWaiting?.();
     this.stopWaiting = undefined;
-    this.count();
-    while (this.waiting.length > 0 && this.running < this.mostAtOnce) {
-      if (this.allowed < 1) {
-        // A timer may fire a little early: a whole millisecond more makes sure that the call is allowed then.
-        const ms = Math.ceil(((1 - this.allowed) * 1_000) / this.callsPerSecond) + 1;
-        this.stopWaiting = this.clock.after(ms, () => this.letThrough());
+    while (this.waiting.length > 0 && this.running < this.maxConcurrent) {
+      if (!this.bucket.take()) {
+        this.stopWaiting = this.clock.after(this.bucket.msUntil(), () => this.letThrough());
         return;
       }
-      this.allowed--;
       this.running++;
       this.waiting.shift()?.enter(() => {
         this.running--;
         this.letThrough();
       });
     }
-  }
-
-  private count(): void {
-    const now = this.clock.now();
-    const earned = ((now - this.countedAt) * this.callsPerSecond) / 1_000;
-    this.allowed = Math.min(this.burst, this.allowed + earned);
-    this.countedAt = now;
   }
 }

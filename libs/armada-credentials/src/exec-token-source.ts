@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { authorizationOf, jwtEnd, type TokenSource } from './token.js';
+import { jwtExpiry } from '@ajs/platform';
+import { authorizationOf, type TokenSource } from './token.js';
 
 /** armadactl waits for ever, for a person perhaps; here nobody answers. Milliseconds. */
 const TIME_OUT_MS = 30_000;
@@ -23,7 +24,7 @@ export function execTokens(command: ExecCommand, timeOutMs = TIME_OUT_MS): Token
     fetch: async (signal) => {
       const token = (await outputOf(command, timeOutMs, signal)).trim();
       if (token === '') throw new Error(`${command.cmd} printed nothing: it must print a token`);
-      return { authorization: authorizationOf('Bearer', token), endsAt: jwtEnd(token) };
+      return { authorization: authorizationOf('Bearer', token), endsAt: jwtExpiry(token) };
     },
   };
 }

@@ -14,8 +14,9 @@ import {
   type AuthorizationServer,
   type ClientAuth,
 } from 'oauth4webapi';
+import { jwtExpiry } from '@ajs/platform';
 import { exchange } from './http-exchange.js';
-import { authorizationOf, jwtEnd, type Token, type TokenSource } from './token.js';
+import { authorizationOf, type Token, type TokenSource } from './token.js';
 
 /** A client of an OpenID provider that may ask for tokens without a person. */
 export interface OpenIdClient {
@@ -109,7 +110,9 @@ function openIdTokens(
           authorization: authorizationOf('Bearer', answer.access_token),
           // What it says of itself counts by the provider's clock, this by ours.
           endsAt:
-            answer.expires_in === undefined ? jwtEnd(answer.access_token) : begun + answer.expires_in * 1_000,
+            answer.expires_in === undefined
+              ? jwtExpiry(answer.access_token)
+              : begun + answer.expires_in * 1_000,
         };
       } catch (error) {
         // Without the cause: it holds what the provider wrote.

@@ -1,43 +1,9 @@
-import type { Clock } from './clock.js';
+import { ManualClock } from '@ajs/testing';
 import { CredentialError } from './identity.js';
 import { RenewedIdentity } from './renewed-identity.js';
 import type { Token } from './token.js';
 
 const MINUTE = 60_000;
-
-/** Time that passes when it is told to, and does on its way what was set for it. */
-class ManualClock implements Clock {
-  private time = 1_800_000_000_000;
-  private readonly waiting = new Map<object, { at: number; work: () => void }>();
-
-  now(): number {
-    return this.time;
-  }
-
-  after(ms: number, work: () => void): () => void {
-    const key = {};
-    this.waiting.set(key, { at: this.time + ms, work });
-    return () => void this.waiting.delete(key);
-  }
-
-  /** What the work begins is settled when this resolves. */
-  async pass(ms: number): Promise<void> {
-    const until = this.time + ms;
-    for (;;) {
-      const next = [...this.waiting].filter(([, { at }]) => at <= until).sort((a, b) => a[1].at - b[1].at)[0];
-      if (next === undefined) break;
-      this.waiting.delete(next[0]);
-      this.time = next[1].at;
-      next[1].work();
-      await settled();
-    }
-    this.time = until;
-  }
-
-  get timers(): number {
-    return this.waiting.size;
-  }
-}
 
 /** Everything that does not wait for the world outside has happened. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -60,7 +26,7 @@ function setUp({ renew = 'ahead', random = 0 }: { renew?: 'ahead' | 'on-demand';
           const authorization = `Bearer ${fetches.length + 1}`;
           fetches.push({
             answer: (lifeMs) =>
-              resolve({ authorization, endsAt: lifeMs === undefined ? undefined : clock.now() + lifeMs }),
+              resolve({ authorization, endsAt: lifeMs === undefined ? undefined : clock.wall() + lifeMs }),
             fail: () => reject(new Error('it is away')),
             signal,
           });

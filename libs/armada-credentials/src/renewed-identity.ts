@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from './clock.js';
+import { systemClock, type Clock } from '@ajs/platform';
 import { CredentialError, type ArmadaIdentity } from './identity.js';
 import type { Token, TokenSource } from './token.js';
 
@@ -75,7 +75,7 @@ export class RenewedIdentity implements ArmadaIdentity {
   refused(authorization: string): void {
     const { held } = this;
     if (held?.token.authorization !== authorization) return;
-    held.refused ||= this.clock.now() - held.since >= LEAST_AGE_TO_DROP_MS;
+    held.refused ||= this.clock.wall() - held.since >= LEAST_AGE_TO_DROP_MS;
   }
 
   close(): void {
@@ -85,12 +85,12 @@ export class RenewedIdentity implements ArmadaIdentity {
 
   /** The token that has not ended. */
   private good(): Held | undefined {
-    return this.held !== undefined && this.clock.now() < this.held.endsAt ? this.held : undefined;
+    return this.held !== undefined && this.clock.wall() < this.held.endsAt ? this.held : undefined;
   }
 
   private renew(): Promise<Held> {
     if (this.fetching !== undefined) return this.fetching;
-    if (this.lastError !== undefined && this.clock.now() < this.notBefore)
+    if (this.lastError !== undefined && this.clock.wall() < this.notBefore)
       return Promise.reject(this.lastError);
     this.fetching = this.fetch().finally(() => (this.fetching = undefined));
     return this.fetching;
@@ -100,7 +100,7 @@ export class RenewedIdentity implements ArmadaIdentity {
     const { source, observer } = this.options;
     try {
       const token = await source.fetch(this.closing.signal);
-      const since = this.clock.now();
+      const since = this.clock.wall();
       const endsAt = token.endsAt ?? since + ASSUMED_LIFE_MS;
       if (endsAt <= since) throw new Error('the token had ended when it came: is a clock wrong?');
       this.failures = 0;
@@ -116,7 +116,7 @@ export class RenewedIdentity implements ArmadaIdentity {
         Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.failures) * (1 - this.random() / 2);
       this.failures++;
       this.lastError = error;
-      this.notBefore = this.clock.now() + backoff;
+      this.notBefore = this.clock.wall() + backoff;
       this.renewAfter(backoff);
       observer.failed(error, this.good() !== undefined);
       throw error;

@@ -26,15 +26,3 @@ export function authorizationOf(scheme: 'Bearer' | 'KubernetesAuth', token: stri
   }
   return `${scheme} ${token}`;
 }
-
-/** When a JWT says that it ends, in milliseconds since 1970. Nothing of it is verified. `undefined` where it is no JWT, or does not say. */
-export function jwtEnd(token: string): number | undefined {
-  const [, payload, signature] = token.split('.');
-  if (payload === undefined || signature === undefined) return undefined;
-  try {
-    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { exp?: unknown } | null;
-    return typeof claims?.exp === 'number' && Number.isFinite(claims.exp) ? claims.exp * 1_000 : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -1,39 +1,34 @@
+import { TokenBucket, type Clock } from '@ajs/platform';
 import { AuthError } from './authorizer.js';
-import type { Clock } from './clock.js';
 
 export interface GateLimits {
   readonly perSecond: number;
-  readonly atOnce: number;
+  readonly maxConcurrent: number;
 }
 
 /** Bounds checks that cost somebody else: so many a second (a second's worth may come at once), so many at a time. */
 export class CheckGate {
-  private readonly clock: Clock;
+  private readonly bucket: TokenBucket;
   private running = 0;
-  private allowed: number;
-  private countedAt: number;
 
   constructor(
     private readonly limits: GateLimits,
     clock: Clock,
     /** What there is too much of, for people: a clause. */
-    private readonly tooMany = 'too many credentials are being checked just now',
+    private readonly tooMany = 'too many credentials are being checked right now',
   ) {
-    this.clock = clock;
-    this.allowed = limits.perSecond;
-    this.countedAt = clock.monotonic();
+    const rate = { perSecond: limits.perSecond, burst: limits.perSecond };
+    this.bucket = new TokenBucket(
+      () => rate,
+      () => clock.monotonic(),
+    );
   }
 
   /** Runs a check. Rejects with {@link AuthError} (`unavailable`) at once where there are too many. */
   async run<T>(check: () => Promise<T>): Promise<T> {
-    const { perSecond, atOnce } = this.limits;
-    const now = this.clock.monotonic();
-    this.allowed = Math.min(perSecond, this.allowed + ((now - this.countedAt) / 1000) * perSecond);
-    this.countedAt = now;
-    if (this.running >= atOnce || this.allowed < 1) {
+    if (this.running >= this.limits.maxConcurrent || !this.bucket.take()) {
       throw new AuthError('unavailable', `${this.tooMany}; try again`);
     }
-    this.allowed--;
     this.running++;
     try {
       return await check();

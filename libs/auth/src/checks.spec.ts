@@ -1,9 +1,12 @@
+import { ManualClock } from '@ajs/testing';
 import { AuthError } from './index.js';
 import { Checks } from './checks.js';
 
-let now = 0;
-const clock = { monotonic: () => now, wall: () => 0 };
-const limits = { strangers: { perSecond: 4, atOnce: 2 }, known: { perSecond: 100, atOnce: 100 } };
+let clock: ManualClock;
+const limits = {
+  strangers: { perSecond: 4, maxConcurrent: 2 },
+  known: { perSecond: 100, maxConcurrent: 100 },
+};
 
 /** A check that ends when it is told to. */
 function check() {
@@ -14,7 +17,7 @@ function check() {
 describe('checks', () => {
   let checks: Checks<string>;
   beforeEach(() => {
-    now = 0;
+    clock = new ManualClock();
     checks = new Checks(limits, clock);
   });
 
@@ -53,17 +56,17 @@ describe('checks', () => {
     for (const key of ['a', 'b', 'c', 'd']) await one(key);
     await expect(one('e')).rejects.toMatchObject({ kind: 'unavailable' });
     expect(await one('e', true)).toBe('yes');
-    now = 250;
+    clock.advance(250);
     expect(await one('f')).toBe('yes');
     await expect(one('g')).rejects.toMatchObject({ kind: 'unavailable' });
-    now = 1_000_000;
+    clock.advance(1_000_000);
     for (const key of ['a', 'b', 'c', 'd']) await one(key);
     await expect(one('e')).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
   it('are a share for each of those who are known, and what is beyond it takes none of the others’', async () => {
     checks = new Checks(
-      { ...limits, known: { perSecond: 6, atOnce: 3 }, each: { perSecond: 4, atOnce: 2 } },
+      { ...limits, known: { perSecond: 6, maxConcurrent: 3 }, each: { perSecond: 4, maxConcurrent: 2 } },
       clock,
     );
     const one = (who: string, key: string) =>
@@ -76,7 +79,7 @@ describe('checks', () => {
       });
     }
     for (const key of ['a', 'b']) expect(await one('bob', key)).toBe('yes');
-    now = 1_000;
+    clock.advance(1_000);
     const { begun, run } = check();
     const answers = ['a', 'b', 'c'].map((key) => checks.run(`alice ${key}`, true, run, 'alice'));
     await expect(answers[2]).rejects.toMatchObject({ kind: 'unavailable' });

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { CheckGate, type GateLimits } from './check-gate.js';
-import type { Clock } from './clock.js';
+import type { Clock } from '@ajs/platform';
 
 /** More than are busy at one time; who is pushed out begins its share anew. */
 const SHARES = 10_000;

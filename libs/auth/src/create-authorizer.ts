@@ -2,7 +2,7 @@ import type { Settings } from '@ajs/config';
 import type { RedisClient } from '@ajs/job-store';
 import { AnonymousAuthorizer } from './anonymous-authorizer.js';
 import type { Authorizer } from './authorizer.js';
-import { realClock, type Clock } from './clock.js';
+import { systemClock, type Clock } from '@ajs/platform';
 import type { ArmadaPermissions } from './delegated/armada-permissions.js';
 import { DelegatedAuthorizer } from './delegated/delegated-authorizer.js';
 import { SharedVerdicts } from './delegated/shared-verdicts.js';
@@ -32,7 +32,7 @@ export interface AuthorizerParts {
 }
 
 /** Who may read, by AUTH_MODE. Throws SettingsError where the section `auth` is not right, or a password it names cannot be read. */
-export function createAuthorizer(parts: AuthorizerParts, clock: Clock = realClock): Authorizer {
+export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemClock): Authorizer {
   const { settings, env, armada, grants, redis, redisFailed, warn } = parts;
   const common = {
     verdictTtlMs: settings.authVerdictTtlMs,

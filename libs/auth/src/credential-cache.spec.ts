@@ -1,21 +1,21 @@
+import { ManualClock } from '@ajs/testing';
 import { CredentialCache } from './credential-cache.js';
 
-let now = 0;
-const clock = { monotonic: () => now, wall: () => 0 };
+let clock: ManualClock;
 const MINUTE = 60_000;
 
 describe('what was found out about callers', () => {
   let kept: CredentialCache<string>;
   beforeEach(() => {
-    now = 0;
+    clock = new ManualClock();
     kept = new CredentialCache<string>(clock, 3, 2);
   });
 
   it('is kept for its time', () => {
     kept.keep('a', 'yes', 'good', 100);
-    now = 99;
+    clock.advance(99);
     expect(kept.get('a')).toBe('yes');
-    now = 100;
+    clock.advance(1);
     expect(kept.get('a')).toBeUndefined();
   });
 
@@ -39,7 +39,7 @@ describe('what was found out about callers', () => {
 
   it('is remembered as good after its time, for whoever comes again', () => {
     kept.keep('a', 'yes', 'good', 100);
-    now = MINUTE;
+    clock.advance(MINUTE);
     expect(kept.wasGood('a')).toBe(true);
     expect(kept.wasGood('b')).toBe(false);
   });

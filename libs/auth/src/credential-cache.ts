@@ -1,12 +1,11 @@
+import { addMs, type MonotonicTime } from '@ajs/job-state';
+import type { Clock } from '@ajs/platform';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from './clock.js';
 
 export interface CachedResult<V> {
   readonly value: V;
-  /** When it was found out, by the monotonic clock. Milliseconds. */
-  readonly since: number;
-  /** When its time is over, by the monotonic clock. Milliseconds. */
-  readonly until: number;
+  readonly since: MonotonicTime;
+  readonly until: MonotonicTime;
 }
 
 /**
@@ -45,7 +44,7 @@ export class CredentialCache<V> {
     const [place, other] = quality === 'good' ? [this.good, this.bad] : [this.bad, this.good];
     other.delete(key);
     const since = this.clock.monotonic();
-    place.set(key, { value, since, until: since + forMs });
+    place.set(key, { value, since, until: addMs(since, forMs) });
   }
 
   /** Whether the last finding was a good one, however long ago. */

@@ -1,7 +1,6 @@
 export { acceptAuthorization, expiryOf, tokenIn } from './shown-credential.js';
 export { problemOfAuthorization } from './authorization.js';
 export { AuthError, refusalText, type Authorizer, type Credential, type Verdict } from './authorizer.js';
-export type { Clock } from './clock.js';
 export { createAuthorizer, type AuthorizerParts } from './create-authorizer.js';
 export type { ArmadaPermissions, ArmadaVerdict } from './delegated/armada-permissions.js';
 export { guardGrpc } from './guard-grpc.js';

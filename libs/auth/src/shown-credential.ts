@@ -1,3 +1,4 @@
+import { jwtExpiry } from '@ajs/platform';
 import { AuthError } from './authorizer.js';
 import { problemOfAuthorization } from './authorization.js';
 
@@ -54,9 +55,7 @@ export function kubernetesToken(payload: string): string | undefined {
  */
 export function expiryOf(authorization: string | undefined): number | undefined {
   const token = authorization === undefined ? undefined : tokenIn(authorization);
-  const parts = token?.split('.') ?? [];
-  const exp = parts.length === 3 ? fieldOf(parts[1] ?? '', 'exp') : undefined;
-  return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : undefined;
+  return token === undefined ? undefined : jwtExpiry(token);
 }
 
 /** A field of a JSON object in base64url. */

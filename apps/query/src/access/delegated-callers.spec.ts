@@ -3,7 +3,7 @@ import { PermissionProbe, createForwardingChannels } from '@ajs/armada-client';
 import { withoutTls } from '@ajs/armada-credentials';
 import { createAuthorizer, type AuthError, type Authorizer, type Verdict } from '@ajs/auth';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
-import { FakeArmada, RedisServer, eventually } from '@ajs/testing';
+import { FakeArmada, ManualClock, RedisServer, eventually } from '@ajs/testing';
 
 const SECRET = 'a secret that Redis does not know!';
 const ALICE = 'Bearer token-of-alice';
@@ -19,7 +19,7 @@ let server: RedisServer;
 let redis: RedisClient;
 let armada: FakeArmada;
 let address: string;
-let now: number;
+let clock: ManualClock;
 let redisErrors: Error[];
 const cleanups: (() => unknown)[] = [];
 
@@ -38,7 +38,7 @@ beforeEach(async () => {
   armada.state.queues.letWatch('hers', { users: ['alice'] });
   armada.state.queues.letWatch('his', { users: ['bob'] });
   address = await armada.listen('127.0.0.1:0');
-  now = 1_800_000_000_000;
+  clock = new ManualClock();
   redisErrors = [];
 });
 afterEach(async () => {
@@ -53,7 +53,7 @@ async function connected(to = server): Promise<RedisClient> {
   return client;
 }
 
-/** One replica of the query. Its clocks show {@link now}. */
+/** One replica of the query. Its clock is {@link clock}. */
 function replica(authCacheSecret = '', client = redis): Authorizer {
   const channels = createForwardingChannels(withoutTls(address), 65_536);
   cleanups.push(() => channels.close());
@@ -72,7 +72,7 @@ function replica(authCacheSecret = '', client = redis): Authorizer {
       redisFailed: (error) => redisErrors.push(error),
       warn: () => undefined,
     },
-    { monotonic: () => now - 1_700_000_000_000, wall: () => now },
+    clock,
   );
 }
 
@@ -119,13 +119,13 @@ describe('a verdict', () => {
   ])('%s is believed for its time and then asked for again', async (verdict, queue, forMs, lastMs) => {
     const one = replica();
     expect(await ask(one, ALICE, queue)).toBe(verdict);
-    now += forMs - lastMs;
+    clock.advance(forMs - lastMs);
     expect(await ask(one, ALICE, queue)).toBe(verdict);
     expect(asked()).toBe(1);
     armada.state.queues.letWatch('hers', {});
     armada.state.queues.letWatch('his', { users: ['alice'] });
     armada.state.queues.letWatch('nope', { users: ['alice'] });
-    now += lastMs;
+    clock.advance(lastMs);
     expect(await ask(one, ALICE, queue)).toBe(verdict === 'yes' ? 'no' : 'yes');
   });
 
@@ -148,19 +148,19 @@ describe('a verdict', () => {
       };
       expect(await ask(one, ALICE, 'hers')).toBe('yes');
       await passInRedis();
-      now += TTL_MS - AHEAD_MS + 1;
+      clock.advance(TTL_MS - AHEAD_MS + 1);
       armada.faults.set({ hang: true });
       for (let i = 0; i < 10; i++) expect(await ask(one, ALICE, 'hers')).toBe('yes');
       await eventually('Armada is asked', () => asked() === 2);
       armada.faults.set({});
       // Asked later, answered later.
       expect(await ask(one, BOB, 'his')).toBe('yes');
-      now += AHEAD_MS;
+      clock.advance(AHEAD_MS);
       expect(await ask(one, ALICE, 'hers')).toBe('yes');
       expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 2 });
       armada.state.queues.letWatch('hers', {});
       await passInRedis();
-      now += TTL_MS - 2 * AHEAD_MS + 1;
+      clock.advance(TTL_MS - 2 * AHEAD_MS + 1);
       await eventually(
         'a right that is gone is noticed ahead, too',
         async () => (await ask(one, ALICE, 'hers')) === 'no',
@@ -172,8 +172,8 @@ describe('a verdict', () => {
     const one = replica();
     expect(await ask(one, ALICE, 'hers')).toBe('yes');
     armada.security.hasReadQueues = false;
-    now += TTL_MS - AHEAD_MS + 1;
-    for (let tries = 1; tries <= 3; tries++, now += 4_990) {
+    clock.advance(TTL_MS - AHEAD_MS + 1);
+    for (let tries = 1; tries <= 3; tries++, clock.advance(4_990)) {
       expect(await ask(one, ALICE, 'hers')).toBe('yes');
       await eventually('Armada is asked', () => armada.calls.countsOf(ALICE)[EVENTS] === 1 + tries);
       // The last one is over when another credential has been refused an answer, too.
@@ -181,7 +181,7 @@ describe('a verdict', () => {
       expect(await ask(one, ALICE, 'hers')).toBe('yes');
       expect(await ask(one, BOB, `his ${tries}`)).toMatch(/^unavailable/);
       expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 1 + tries });
-      now += 10;
+      clock.advance(10);
     }
     expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 4 });
     expect(await ask(one, ALICE, 'hers')).toMatch(/^unavailable/);
@@ -193,19 +193,19 @@ describe('a verdict', () => {
     ['no-queue', 'nope'],
   ])('%s does not outlive the token it was given for', async (verdict, queue) => {
     const one = replica();
-    const alice = aliceUntil(now + 1_000);
+    const alice = aliceUntil(clock.wall() + 1_000);
     expect(await ask(one, alice, queue)).toBe(verdict);
-    now += 999;
+    clock.advance(999);
     expect(await ask(one, alice, queue)).toBe(verdict);
     expect(await told(one.authenticate({ authorization: alice }))).toBe('somebody');
     armada.security.rules = { bearerTokens: {} };
-    now += 1;
+    clock.advance(1);
     expect(await ask(one, alice, queue)).toMatch(/^unauthenticated/);
   });
 
   it('is not kept for a token that has ended, even if Armada takes it still', async () => {
     const one = replica(SECRET);
-    const alice = aliceUntil(now - 1_000);
+    const alice = aliceUntil(clock.wall() - 1_000);
     expect(await ask(one, alice, 'hers')).toBe('yes');
     expect(await ask(one, alice, 'hers')).toBe('yes');
     expect(asked()).toBe(2);
@@ -230,7 +230,7 @@ describe('a credential', () => {
     }
     expect(await told(one.authenticate({ authorization: 'Bearer x' }))).toMatch(/^unauthenticated/);
     expect(asked()).toBe(1);
-    now += REFUSAL_MS;
+    clock.advance(REFUSAL_MS);
     armada.security.rules = { bearerTokens: { x: { name: 'alice' } } };
     expect(await ask(one, 'Bearer x', 'hers')).toBe('yes');
   });
@@ -260,7 +260,7 @@ describe('a credential', () => {
     );
     armada.security.rules = { anonymous: true };
     armada.state.queues.letWatch('hers', { groups: ['everyone'] });
-    now += REFUSAL_MS;
+    clock.advance(REFUSAL_MS);
     expect(await ask(one, undefined, 'hers')).toBe('yes');
     expect(await ask(one, undefined, 'his')).toBe('no');
     expect(armada.calls.countsOf(undefined)).toEqual({ [EVENTS]: 3 });
@@ -273,12 +273,12 @@ describe('while Armada does not answer', () => {
     const one = replica();
     expect(await ask(one, ALICE, 'hers')).toBe('yes');
     armada.stop();
-    now += TTL_MS - 1;
+    clock.advance(TTL_MS - 1);
     expect(await ask(one, ALICE, 'hers')).toBe('yes');
     const away =
       'unavailable: Armada does not say what you may watch: the check ended with UNAVAILABLE; try again';
     expect(await ask(one, BOB, 'his')).toBe(away);
-    now += 1;
+    clock.advance(1);
     expect(await ask(one, ALICE, 'hers')).toBe(away);
   });
 
@@ -311,7 +311,7 @@ describe('replicas with one secret', () => {
     expect(await ask(another, ALICE, 'his')).toBe('no');
     expect(await ask(another, 'Bearer x', 'his')).toMatch(/^unauthenticated/);
     expect(asked()).toBe(3);
-    now += 3_000;
+    clock.advance(3_000);
     await redis.flushall();
     expect(await ask(another, ALICE, 'hers')).toBe('yes');
     expect(asked()).toBe(4);
@@ -405,7 +405,7 @@ it('without a secret, nothing is put into Redis or looked for there', async () =
 });
 
 describe('a flood of random credentials', () => {
-  const BUSY = 'unavailable: too many credentials are being checked just now; try again';
+  const BUSY = 'unavailable: too many credentials are being checked right now; try again';
   const flood = (of: Authorizer, size: number): Promise<string[]> =>
     Promise.all(
       Array.from({ length: size }, () => ask(of, `Bearer ${randomBytes(9).toString('base64url')}`, 'hers')),
@@ -418,7 +418,7 @@ describe('a flood of random credentials', () => {
     expect(answers.filter((answer) => answer === BUSY)).toHaveLength(1_900);
     expect(asked()).toBe(100);
     expect(await redis.dbsize()).toBeLessThanOrEqual(100);
-    now += 500;
+    clock.advance(500);
     await flood(one, 40);
     await flood(one, 40);
     expect(asked()).toBe(150);
@@ -442,13 +442,13 @@ describe('a flood of random credentials', () => {
     await flood(one, 50);
     // More refusals than are kept.
     for (let i = 0; i < 21; i++) {
-      now += 1_000;
+      clock.advance(1_000);
       await flood(one, 50);
       await flood(one, 50);
     }
     expect(await ask(one, ALICE, 'hers')).toBe('yes');
     expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 1 });
-    now += TTL_MS - 21_000;
+    clock.advance(TTL_MS - 21_000);
     for (let i = 0; i < 3; i++) await flood(one, 50);
     expect(await ask(one, BOB, 'his')).toBe(BUSY);
     expect(await ask(one, ALICE, 'hers')).toBe('yes');

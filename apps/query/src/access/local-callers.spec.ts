@@ -6,7 +6,7 @@ import { fixedIdentity, withoutTls } from '@ajs/armada-credentials';
 import { createAuthorizer, type AuthError, type Authorizer, type Credential, type Verdict } from '@ajs/auth';
 import { loadSettings } from '@ajs/config';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
-import { FakeArmada } from '@ajs/testing';
+import { FakeArmada, ManualClock } from '@ajs/testing';
 
 const OURS = 'Bearer token-of-ours';
 const GET_QUEUE = '/api.QueueService/GetQueue';
@@ -26,7 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), 'local-callers-'));
 let armada: FakeArmada;
 let client: ArmadaClient;
 let redis: RedisClient;
-let now: number;
+let clock: ManualClock;
 
 beforeAll(() => {
   // Local verdicts need no Redis.
@@ -35,7 +35,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 beforeEach(async () => {
-  now = 0;
+  clock = new ManualClock();
   armada = new FakeArmada();
   armada.security.rules = { bearerTokens: { 'token-of-ours': { name: 'ours' } } };
   armada.state.queues.letWatch('hers', { users: ['alice'] });
@@ -71,7 +71,7 @@ function configured(section: string): Authorizer {
       redisFailed: () => undefined,
       warn: () => undefined,
     },
-    { monotonic: () => now, wall: () => now },
+    clock,
   );
 }
 
@@ -204,10 +204,10 @@ describe("the permissions of Armada's queues", () => {
     const authorizer = configured(USERS);
     expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
     armada.state.queues.letWatch('hers', { users: ['bob'] });
-    now += 9_999;
+    clock.advance(9_999);
     expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
     expect(await ask(authorizer, BOB, 'hers')).toBe('no');
-    now += 1;
+    clock.advance(1);
     expect(await ask(authorizer, ALICE, 'hers')).toBe('no');
     expect(await ask(authorizer, BOB, 'hers')).toBe('yes');
     expect(armada.calls.count(GET_QUEUE)).toBe(2);
@@ -217,9 +217,9 @@ describe("the permissions of Armada's queues", () => {
     const authorizer = configured(USERS);
     expect(await ask(authorizer, ALICE, 'new')).toBe('no-queue');
     armada.state.queues.letWatch('new', { users: ['alice'] });
-    now += 1_999;
+    clock.advance(1_999);
     expect(await ask(authorizer, ALICE, 'new')).toBe('no-queue');
-    now += 1;
+    clock.advance(1);
     expect(await ask(authorizer, ALICE, 'new')).toBe('yes');
   });
 
@@ -236,9 +236,9 @@ describe("the permissions of Armada's queues", () => {
 `);
     expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
     armada.faults.set({ unavailable: true });
-    now += 9_999;
+    clock.advance(9_999);
     expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
-    now += 1;
+    clock.advance(1);
     expect(await ask(authorizer, ALICE, 'hers')).toMatch(
       /^unavailable: Armada does not say who may watch the queue: .*try again$/,
     );

@@ -1,5 +1,5 @@
 import { createRedisClient } from '@ajs/job-store';
-import { RedisServer, eventually } from '@ajs/testing';
+import { ManualClock, RedisServer, eventually } from '@ajs/testing';
 import type { AuthError } from '../authorizer.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
 import { DelegatedAuthorizer } from './delegated-authorizer.js';
@@ -33,11 +33,11 @@ class Armada implements ArmadaPermissions {
 }
 
 let armada: Armada;
-let now: number;
+let clock: ManualClock;
 let authorizer: DelegatedAuthorizer;
 beforeEach(() => {
   armada = new Armada();
-  now = 0;
+  clock = new ManualClock();
   authorizer = replica();
 });
 
@@ -50,7 +50,7 @@ function replica(shared?: SharedVerdicts): DelegatedAuthorizer {
     redisFailed: (error) => {
       throw error;
     },
-    clock: { monotonic: () => now, wall: () => now },
+    clock,
   });
 }
 
@@ -67,7 +67,7 @@ describe('that a credential is somebody’s', () => {
       await authorizer.authenticate({ authorization: ALICE });
       armada.verdicts = { other: verdict };
       expect(await ask('other')).toBe(verdict);
-      now += REFUSAL_MS;
+      clock.advance(REFUSAL_MS);
       await authorizer.authenticate({ authorization: ALICE });
       expect(armada.asked).toEqual([ANYTHING, 'other']);
     },
@@ -75,10 +75,10 @@ describe('that a credential is somebody’s', () => {
 
   it('is known for longer after a verdict that ends later', async () => {
     expect(await ask('other')).toBe('no');
-    now += REFUSAL_MS - 1;
+    clock.advance(REFUSAL_MS - 1);
     armada.verdicts = { hers: 'yes' };
     expect(await ask('hers')).toBe('yes');
-    now += REFUSAL_MS;
+    clock.advance(REFUSAL_MS);
     await authorizer.authenticate({ authorization: ALICE });
     expect(armada.asked).toEqual(['other', 'hers']);
   });
@@ -90,10 +90,10 @@ describe('a credential that was found bad', () => {
   it('is not believed through what was said of it before, for another queue', async () => {
     armada.verdicts = { hers: 'yes' };
     expect(await ask('hers')).toBe('yes');
-    now += 10_000;
+    clock.advance(10_000);
     armada.verdicts = { hers: 'bad-credentials', other: 'bad-credentials' };
     expect(await ask('other')).toBe(BAD);
-    now += REFUSAL_MS;
+    clock.advance(REFUSAL_MS);
     expect(await ask('hers')).toBe(BAD);
     expect(armada.timesAsked('hers')).toBe(2);
   });
@@ -101,9 +101,9 @@ describe('a credential that was found bad', () => {
   it('is believed again by what is said of it later, and by nothing else', async () => {
     armada.verdicts = { hers: 'yes', other: 'bad-credentials' };
     expect(await ask('hers')).toBe('yes');
-    now += 1;
+    clock.advance(1);
     expect(await ask('other')).toBe(BAD);
-    now += REFUSAL_MS;
+    clock.advance(REFUSAL_MS);
     armada.verdicts = { hers: 'no', other: 'yes' };
     for (let i = 0; i < 2; i++) expect(await ask('other')).toBe('yes');
     for (let i = 0; i < 2; i++) expect(await ask('hers')).toBe('no');
@@ -113,11 +113,11 @@ describe('a credential that was found bad', () => {
   it('is not believed through the verdict whose asking anew found that out', async () => {
     armada.verdicts = { hers: 'yes' };
     expect(await ask('hers')).toBe('yes');
-    now += TTL_MS - 10_000;
+    clock.advance(TTL_MS - 10_000);
     armada.verdicts = { hers: 'bad-credentials' };
     expect(await ask('hers')).toBe('yes');
     await eventually('it is found out', async () => (await ask('hers')) === BAD);
-    now += REFUSAL_MS;
+    clock.advance(REFUSAL_MS);
     expect(await ask('hers')).toBe(BAD);
     expect(armada.timesAsked('hers')).toBe(3);
   });
@@ -126,7 +126,7 @@ describe('a credential that was found bad', () => {
     let say = (_: ArmadaVerdict): void => undefined;
     armada.verdicts = { hers: new Promise((resolve) => (say = resolve)), other: 'bad-credentials' };
     const slow = ask('hers');
-    now += 1_000;
+    clock.advance(1_000);
     expect(await ask('other')).toBe(BAD);
     say('yes');
     expect(await slow).toBe(BAD);
@@ -144,16 +144,16 @@ describe('a credential that was found bad', () => {
       expect(await ask('hers')).toBe('yes');
       await eventually('it is shared', async () => (await redis.dbsize()) === 1);
       const [key = ''] = await redis.keys('*');
-      now += 20_000;
+      clock.advance(20_000);
       expect(await ask('other')).toBe(BAD);
       await eventually('that is shared, too', async () => (await redis.dbsize()) === 2);
-      now += REFUSAL_MS;
+      clock.advance(REFUSAL_MS);
       // Redis has a clock of its own: as if the times had passed there, too.
       for (const each of await redis.keys('*'))
         await (each === key ? redis.pexpire(key, TTL_MS - 25_000) : redis.del(each));
       armada.verdicts = { hers: 'no' };
       expect(await ask('hers')).toBe('no');
-      now += REFUSAL_MS;
+      clock.advance(REFUSAL_MS);
       // Another replica was told yes, a moment ago.
       await redis.set(key, 'yes', 'PX', TTL_MS - 1_000);
       expect(await ask('hers')).toBe('yes');
@@ -177,14 +177,14 @@ describe('a caller without any right', () => {
     expect(answers.at(-1)).toMatch(/^unavailable: you ask for too much/);
     armada.verdicts = { his: 'yes' };
     expect(await ask('his', BOB)).toBe('yes');
-    now += 1_000;
+    clock.advance(1_000);
     expect(await ask('his')).toBe('yes');
   });
 
   it('nor if it asks about them at once', async () => {
     await authorizer.authenticate({ authorization: ALICE });
     await authorizer.authenticate({ authorization: BOB });
-    now += 1_000;
+    clock.advance(1_000);
     let say = (_: ArmadaVerdict): void => undefined;
     const slow = new Promise<ArmadaVerdict>((resolve) => (say = resolve));
     const queues = Array.from({ length: 250 }, (_, i) => `random ${i}`);

@@ -1,9 +1,10 @@
-import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
+import { MonotonicTime, addMs, msBetween } from '@ajs/job-state';
+import type { Clock } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { expiryOf } from '../shown-credential.js';
 import { Checks } from '../checks.js';
-import { type Clock } from '../clock.js';
 import { CredentialCache, type CachedResult } from '../credential-cache.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
 import type { SharedFinding, SharedVerdicts } from './shared-verdicts.js';
@@ -22,10 +23,12 @@ const REFUSALS_REMEMBERED = 10_000;
  * dozens of queues: one caller's share leaves room for that, and for others.
  */
 const LIMITS = {
-  strangers: { perSecond: 100, atOnce: 50 },
-  known: { perSecond: 500, atOnce: 200 },
-  each: { perSecond: 100, atOnce: 50 },
+  strangers: { perSecond: 100, maxConcurrent: 50 },
+  known: { perSecond: 500, maxConcurrent: 200 },
+  each: { perSecond: 100, maxConcurrent: 50 },
 };
+
+const LONG_AGO = MonotonicTime(-Infinity);
 
 export interface DelegatedOptions {
   readonly armada: ArmadaPermissions;
@@ -46,10 +49,10 @@ export interface DelegatedOptions {
 export class DelegatedAuthorizer implements Authorizer {
   private readonly kept: CredentialCache<ArmadaVerdict>;
   private readonly checks: Checks<ArmadaVerdict>;
-  /** When a verdict was last asked for ahead of its end, by the monotonic clock. */
-  private readonly aheadAt = new LRUCache<string, number>({ max: AHEAD_REMEMBERED });
-  /** When a credential was last found bad, by the monotonic clock: what was said of it until then counts no more. */
-  private readonly badAt = new LRUCache<string, number>({ max: REFUSALS_REMEMBERED });
+  /** When a verdict was last asked for ahead of its end. */
+  private readonly aheadAt = new LRUCache<string, MonotonicTime>({ max: AHEAD_REMEMBERED });
+  /** When a credential was last found bad: what was said of it until then counts no more. */
+  private readonly badAt = new LRUCache<string, MonotonicTime>({ max: REFUSALS_REMEMBERED });
 
   constructor(private readonly options: DelegatedOptions) {
     this.kept = new CredentialCache(options.clock);
@@ -91,9 +94,9 @@ export class DelegatedAuthorizer implements Authorizer {
   ): void {
     const { verdictTtlMs, clock } = this.options;
     const now = clock.monotonic();
-    const left = until - now;
+    const left = msBetween(now, until);
     const aheadMs = verdictTtlMs * AHEAD;
-    if (left >= aheadMs || now - (this.aheadAt.peek(key) ?? -Infinity) < AHEAD_AGAIN_MS) return;
+    if (left >= aheadMs || msBetween(this.aheadAt.peek(key) ?? LONG_AGO, now) < AHEAD_AGAIN_MS) return;
     this.aheadAt.set(key, now);
     // The end of a token is the end of what was said of it.
     if ((expiryOf(credential.authorization) ?? Infinity) - clock.wall() <= left) return;
@@ -154,22 +157,22 @@ export class DelegatedAuthorizer implements Authorizer {
     }
     const known = this.kept.find(credentialKey);
     // A refusal is kept for a shorter time, and takes none from what is known of its credential.
-    if (known?.value !== 'yes' || known.until < this.options.clock.monotonic() + forMs)
+    if (known?.value !== 'yes' || known.until < addMs(this.options.clock.monotonic(), forMs))
       this.kept.keep(credentialKey, 'yes', 'good', forMs);
     if (queue !== undefined)
       this.kept.keep(keyOf(credential, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
   }
 
   /** Whether what was found out then came after the last time that the credential was found bad. */
-  private isNews(credential: Credential, foundAt: number): boolean {
-    return foundAt > (this.badAt.peek(keyOf(credential, undefined)) ?? -Infinity);
+  private isNews(credential: Credential, foundAt: MonotonicTime): boolean {
+    return foundAt > (this.badAt.peek(keyOf(credential, undefined)) ?? LONG_AGO);
   }
 
   /** Redis does not say how old a verdict is. It is no older than what is gone of the longest time that one is kept. */
   private mayBelieve(credential: Credential, { verdict, forMs }: SharedFinding): boolean {
     const { verdictTtlMs, clock } = this.options;
     return (
-      verdict === 'bad-credentials' || this.isNews(credential, clock.monotonic() - (verdictTtlMs - forMs))
+      verdict === 'bad-credentials' || this.isNews(credential, addMs(clock.monotonic(), forMs - verdictTtlMs))
     );
   }
 

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CertificateAuthority } from '@ajs/testing';
+import { CertificateAuthority, ManualClock } from '@ajs/testing';
 import { AuthError } from '../authorizer.js';
 import { parseAuthSection } from './auth-section.js';
 import { KubernetesTokenVerifier } from './kubernetes-token-verifier.js';
@@ -194,10 +194,10 @@ describe('a cluster that does not review', () => {
 });
 
 describe('a caller that was reviewed', () => {
-  let now: number;
+  let clock: ManualClock;
   let authorizer: LocalAuthorizer;
   beforeEach(() => {
-    now = 1_800_000_000_000;
+    clock = new ManualClock();
     authorizer = new LocalAuthorizer({
       auth: parseAuthSection({
         content: { kubernetesAuth: {}, queueRules: [{ queue: 'q', groups: [ACCOUNT] }] },
@@ -207,7 +207,7 @@ describe('a caller that was reviewed', () => {
       grants: undefined,
       verdictTtlMs: 60_000,
       refusalTtlMs: 5_000,
-      clock: { monotonic: () => now, wall: () => now },
+      clock,
     });
   });
 
@@ -219,22 +219,22 @@ describe('a caller that was reviewed', () => {
   it('is believed for its time, for every queue, and then reviewed again', async () => {
     expect(await ask('caller-token')).toBe('yes');
     cluster.says({ authenticated: false });
-    now += 59_999;
+    clock.advance(59_999);
     expect(await ask('caller-token', 'other')).toBe('no');
     expect(await ask('caller-token')).toBe('yes');
     expect(cluster.asked).toHaveLength(1);
-    now += 1;
+    clock.advance(1);
     expect(await ask('caller-token')).toBe('unauthenticated');
   });
 
   it('is not believed beyond the end of its token', async () => {
-    const claims = Buffer.from(JSON.stringify({ exp: now / 1000 + 10 })).toString('base64url');
+    const claims = Buffer.from(JSON.stringify({ exp: clock.wall() / 1000 + 10 })).toString('base64url');
     const token = `e30.${claims}.c2ln`;
     expect(await ask(token)).toBe('yes');
     cluster.says({ authenticated: false });
-    now += 9_999;
+    clock.advance(9_999);
     expect(await ask(token)).toBe('yes');
-    now += 1;
+    clock.advance(1);
     expect(await ask(token)).toBe('unauthenticated');
   });
 
@@ -247,9 +247,9 @@ describe('a caller that was reviewed', () => {
     cluster.says({ authenticated: false });
     expect(await ask('caller-token')).toBe('unauthenticated');
     cluster.says({ authenticated: true, user: { username: ACCOUNT } });
-    now += 4_999;
+    clock.advance(4_999);
     expect(await ask('caller-token')).toBe('unauthenticated');
-    now += 1;
+    clock.advance(1);
     expect(await ask('caller-token')).toBe('yes');
   });
 
@@ -272,7 +272,7 @@ describe('a caller that was reviewed', () => {
     expect(answers.filter((answer) => answer === 'unauthenticated')).toHaveLength(49);
     expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(151);
     expect(cluster.asked).toHaveLength(50);
-    now += 60_000;
+    clock.advance(60_000);
     cluster.says({ authenticated: true, user: { username: ACCOUNT } });
     for (let i = 0; i < 6; i++)
       await Promise.all(Array.from({ length: 10 }, (_, j) => ask(`other-${i}-${j}`)));

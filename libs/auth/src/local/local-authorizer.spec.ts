@@ -1,3 +1,4 @@
+import { ManualClock } from '@ajs/testing';
 import type { AuthError } from '../authorizer.js';
 import { parseAuthSection } from './auth-section.js';
 import type { CallerVerifier } from './caller-verifier.js';
@@ -33,7 +34,7 @@ it.each(Object.keys(KINDS))(
       grants: undefined,
       verdictTtlMs: 60_000,
       refusalTtlMs: 5_000,
-      clock: { monotonic: () => 0, wall: () => 0 },
+      clock: new ManualClock(),
     });
     const ask = (of: string, name: string): Promise<string> =>
       Promise.resolve(authorizer.authenticate({ authorization: KINDS[of]?.(name) })).then(

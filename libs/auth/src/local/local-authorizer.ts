@@ -2,7 +2,7 @@ import type { AuthSection } from './auth-section.js';
 import { partsOf, type ShownCredential } from '../shown-credential.js';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { Checks } from '../checks.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '@ajs/platform';
 import { CredentialCache } from '../credential-cache.js';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
 import { ANONYMOUS, principal, type Principal } from './principal.js';
@@ -13,8 +13,14 @@ import { isGranted, mayWatchAll, type Grantees } from './queue-rights.js';
 const GRANTS_MS = 10_000;
 /** A queue that Armada does not know may be there a moment later. Milliseconds. */
 const NO_QUEUE_MS = 2_000;
-const CALLER_LIMITS = { strangers: { perSecond: 50, atOnce: 20 }, known: { perSecond: 200, atOnce: 100 } };
-const QUEUE_LIMITS = { strangers: { perSecond: 100, atOnce: 50 }, known: { perSecond: 500, atOnce: 200 } };
+const CALLER_LIMITS = {
+  strangers: { perSecond: 50, maxConcurrent: 20 },
+  known: { perSecond: 200, maxConcurrent: 100 },
+};
+const QUEUE_LIMITS = {
+  strangers: { perSecond: 100, maxConcurrent: 50 },
+  known: { perSecond: 500, maxConcurrent: 200 },
+};
 
 /** The ways in which callers can be known; `undefined` where one is not configured. */
 export interface CallerVerifiers {

@@ -12,8 +12,9 @@ import {
 import { jest } from '@jest/globals';
 import Provider from 'oidc-provider';
 import { AuthError } from '../authorizer.js';
-import { realClock } from '../clock.js';
+import { systemClock } from '@ajs/platform';
 import { parseAuthSection } from './auth-section.js';
+import { ManualClock } from '@ajs/testing';
 import { LocalAuthorizer } from './local-authorizer.js';
 import { OpenIdTokenVerifier } from './openid-token-verifier.js';
 import type { Principal } from './principal.js';
@@ -128,9 +129,9 @@ const MAX_AGE_MS = 600_000;
 
 let issuer: Issuer;
 let tokens: OpenIdTokenVerifier;
-let now: number;
+let clock: ManualClock;
 beforeEach(async () => {
-  now = 0;
+  clock = new ManualClock();
   issuer = await Issuer.start(OLD);
   tokens = tokensOf({});
 });
@@ -144,7 +145,7 @@ function tokensOf(config: Partial<ConstructorParameters<typeof OpenIdTokenVerifi
     clockSkewSeconds: 30,
     ...config,
   };
-  return new OpenIdTokenVerifier(whole, { monotonic: () => now, wall: () => Date.now() });
+  return new OpenIdTokenVerifier(whole, clock);
 }
 
 const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1000) + seconds;
@@ -266,7 +267,7 @@ describe('what a token lets its caller watch', () => {
       grants: undefined,
       verdictTtlMs: 60_000,
       refusalTtlMs: 5_000,
-      clock: realClock,
+      clock: systemClock,
     });
   }
 
@@ -322,12 +323,12 @@ describe("the provider's keys", () => {
     const before = await issuer.token();
     await tokens.verify({ token: before });
     issuer.useKeys([NEW, OLD]);
-    now += COOLDOWN_MS;
+    clock.advance(COOLDOWN_MS);
     const after = await issuer.token();
     expect((await tokens.verify({ token: after })).principal.name).toBe('airflow');
     expect((await tokens.verify({ token: before })).principal.name).toBe('airflow');
     issuer.useKeys([NEW]);
-    now += COOLDOWN_MS;
+    clock.advance(COOLDOWN_MS);
     await refusal(tokens, await signed({}, { ...NEW, kid: 'newer' }));
     expect((await refusal(tokens, before)).kind).toBe('unauthenticated');
   });
@@ -336,9 +337,9 @@ describe("the provider's keys", () => {
     const token = await issuer.token();
     await tokens.verify({ token });
     issuer.useKeys([NEW]);
-    now += MAX_AGE_MS - 1;
+    clock.advance(MAX_AGE_MS - 1);
     await tokens.verify({ token });
-    now += 1;
+    clock.advance(1);
     expect((await refusal(tokens, token)).kind).toBe('unauthenticated');
   });
 
@@ -352,7 +353,7 @@ describe("the provider's keys", () => {
     await tokens.verify({ token: await signed({}) });
     issuer.stop();
     for (const laterMs of [0, COOLDOWN_MS, MAX_AGE_MS]) {
-      now += laterMs;
+      clock.advance(laterMs);
       const unknown = await refusal(tokens, await signed({}, NEW));
       expect(unknown.kind).toBe(laterMs === 0 ? 'unauthenticated' : 'unavailable');
       await tokens.verify({ token: await signed({}) });
@@ -397,7 +398,7 @@ describe('a provider that cannot be asked', () => {
     expect(error.kind).toBe('unavailable');
     expect(error.message).toContain(told);
     issuer.instead = undefined;
-    now += COOLDOWN_MS;
+    clock.advance(COOLDOWN_MS);
     await tokens.verify({ token: await signed({}) });
   });
 
@@ -408,14 +409,15 @@ describe('a provider that cannot be asked', () => {
     if (hasGiven) await tokens.verify({ token: await signed({}) });
     issuer.instead = answer(503, '');
     issuer.asked.length = 0;
+    clock.advance(COOLDOWN_MS - 1);
     for (const times of [1, 2]) {
-      now = times * COOLDOWN_MS;
+      clock.advance(1);
       const all = await Promise.all(
         Array.from({ length: 5 }, (_, i) => signed({}, { ...NEW, kid: `k${i}` })),
       );
       for (const refused of await Promise.all(all.map((token) => refusal(tokens, token))))
         expect(refused.kind).toBe('unavailable');
-      now += COOLDOWN_MS - 1;
+      clock.advance(COOLDOWN_MS - 1);
       for (const token of all) expect((await refusal(tokens, token)).message).toContain('HTTP 503');
       expect(issuer.asked).toEqual(Array(times).fill(DISCOVERY));
     }

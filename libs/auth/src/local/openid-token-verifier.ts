@@ -2,7 +2,7 @@ import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { z } from 'zod';
 import type { AuthSection } from './auth-section.js';
 import { AuthError } from '../authorizer.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '@ajs/platform';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
 import { principal } from './principal.js';
 import { ProviderKeys, unavailable } from './provider-keys.js';

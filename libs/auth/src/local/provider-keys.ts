@@ -1,7 +1,8 @@
+import { MonotonicTime, msBetween } from '@ajs/job-state';
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { AuthError } from '../authorizer.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '@ajs/platform';
 import { boundedText } from './bounded-text.js';
 
 /** For discovery and keys together. Milliseconds. */
@@ -15,6 +16,8 @@ const KEYS_COOLDOWN_MS = 5_000;
 /** After this time keys are asked for again, so that one that the provider gave up counts no more. Milliseconds. */
 const KEYS_MAX_AGE_MS = 600_000;
 
+const LONG_AGO = MonotonicTime(-Infinity);
+
 const discovered = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
 /**
@@ -23,10 +26,10 @@ const discovered = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^
  */
 export class ProviderKeys {
   private keys: JWTVerifyGetKey = createLocalJWKSet({ keys: [] });
-  private foundAt = -Infinity;
+  private foundAt = LONG_AGO;
   /** Why the provider could not be asked when that was last tried; `undefined` where it could. */
   private failure: AuthError | undefined;
-  private triedAt = -Infinity;
+  private triedAt = LONG_AGO;
   private trying: Promise<void> | undefined;
 
   constructor(
@@ -40,7 +43,7 @@ export class ProviderKeys {
    * have one and could not be asked.
    */
   readonly keyOf: JWTVerifyGetKey = async (header, token) => {
-    if (this.clock.monotonic() - this.foundAt >= KEYS_MAX_AGE_MS) await this.renew();
+    if (msBetween(this.foundAt, this.clock.monotonic()) >= KEYS_MAX_AGE_MS) await this.renew();
     try {
       return await this.find(header, token);
     } catch {
@@ -60,7 +63,7 @@ export class ProviderKeys {
 
   /** Asks the provider, unless it was asked a moment ago. Never rejects. */
   private async renew(): Promise<void> {
-    if (this.clock.monotonic() - this.triedAt < KEYS_COOLDOWN_MS) return;
+    if (msBetween(this.triedAt, this.clock.monotonic()) < KEYS_COOLDOWN_MS) return;
     this.trying ??= this.tryToRenew().finally(() => (this.trying = undefined));
     await this.trying;
   }

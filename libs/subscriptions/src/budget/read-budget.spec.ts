@@ -1,3 +1,4 @@
+import { MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { ReadBudget, type Urgency } from './read-budget.js';
 
@@ -10,7 +11,7 @@ describe('reads of Armada', () => {
     let now = 0;
     const reads = new ReadBudget(
       () => 10,
-      () => now,
+      () => MonotonicTime(now),
     );
     now = 60_000;
     let begun = 0;
@@ -26,7 +27,7 @@ describe('reads of Armada', () => {
     let now = 0;
     const reads = new ReadBudget(
       () => 100,
-      () => now,
+      () => MonotonicTime(now),
     );
     now = 60_000;
     const begun = { due: 0, asked: 0 };
@@ -41,7 +42,7 @@ describe('reads of Armada', () => {
     let now = 0;
     const reads = new ReadBudget(
       () => 1,
-      () => now,
+      () => MonotonicTime(now),
     );
     const begun: Urgency[] = [];
     for (const urgency of ['due', 'watched', 'asked', 'due'] as const) {
@@ -58,7 +59,7 @@ describe('reads of Armada', () => {
   it('cost nothing when nobody wants them any more', async () => {
     const reads = new ReadBudget(
       () => 1,
-      () => 0,
+      () => MonotonicTime(0),
     );
     const gone = new AbortController();
     const waiting = reads.take('due', gone.signal);

@@ -1,3 +1,6 @@
+import { TokenBucket, monotonicNow } from '@ajs/platform';
+import type { MonotonicTime } from '@ajs/job-state';
+
 /** Which reads come first: those that a poll waits for, those of job sets that are or were watched, those that are due. */
 export const URGENCIES = ['asked', 'watched', 'due'] as const;
 export type Urgency = (typeof URGENCIES)[number];
@@ -15,16 +18,16 @@ const STEADY_PART = 0.95;
  */
 export class ReadBudget {
   private readonly waiting: Record<Urgency, (() => void)[]> = { asked: [], watched: [], due: [] };
-  private tokens = 0;
-  private filledAt: number;
+  private readonly bucket: TokenBucket;
   private timer: NodeJS.Timeout | undefined;
 
   /** @param perSecond As of now: it changes with the number of replicas. */
   constructor(
     readonly perSecond: () => number,
-    private readonly now: () => number = () => performance.now(),
+    now: () => MonotonicTime = monotonicNow,
   ) {
-    this.filledAt = this.now();
+    const rate = () => ({ perSecond: perSecond() * STEADY_PART, burst: this.burst });
+    this.bucket = new TokenBucket(rate, now, 0);
   }
 
   /** How many reads wait. */
@@ -52,27 +55,20 @@ export class ReadBudget {
     });
   }
 
+  private get burst(): number {
+    return Math.max(1, this.perSecond() * BURST_SECONDS);
+  }
+
   private serve(): void {
-    const perMs = (this.perSecond() * STEADY_PART) / 1_000;
-    const burst = Math.max(1, this.perSecond() * BURST_SECONDS);
-    const now = this.now();
-    this.tokens = Math.min(burst, this.tokens + (now - this.filledAt) * perMs);
-    this.filledAt = now;
     for (const urgency of URGENCIES) {
       const queue = this.waiting[urgency];
-      const enough = urgency === 'due' ? Math.max(1, burst * LEFT_BY_DUE) : 1;
-      while (queue.length > 0 && this.tokens >= enough) {
-        this.tokens--;
-        queue.shift()?.();
-      }
+      const enough = urgency === 'due' ? Math.max(1, this.burst * LEFT_BY_DUE) : 1;
+      while (queue.length > 0 && this.bucket.take(enough)) queue.shift()?.();
       if (queue.length === 0) continue;
-      this.timer ??= setTimeout(
-        () => {
-          this.timer = undefined;
-          this.serve();
-        },
-        Math.ceil((enough - this.tokens) / perMs),
-      );
+      this.timer ??= setTimeout(() => {
+        this.timer = undefined;
+        this.serve();
+      }, this.bucket.msUntil(enough));
       return;
     }
   }

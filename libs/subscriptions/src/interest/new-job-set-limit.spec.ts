@@ -1,3 +1,4 @@
+import { MonotonicTime } from '@ajs/job-state';
 import { NewJobSetLimit } from './new-job-set-limit.js';
 
 describe('job sets that nobody asked about before', () => {
@@ -6,7 +7,7 @@ describe('job sets that nobody asked about before', () => {
 
   beforeEach(() => {
     now = 0;
-    newcomers = new NewJobSetLimit(3, () => now);
+    newcomers = new NewJobSetLimit(3, () => MonotonicTime(now));
   });
 
   const taken = (caller: string, times: number): number =>

@@ -187,6 +187,16 @@ describe('settings', () => {
     expect(problemsOf({}, ['--config', fileWith(text)])).toContain(problem);
   });
 
+  it("leave armadactl's own variables to its file, and refuse them without one", () => {
+    const env = { ARMADAURL: 'armada:50051', CURRENTCONTEXT: 'main' };
+    expect(problemsOf(env)).toContain('ARMADAURL (environment) is not a setting; did you mean ARMADA_URL?');
+    expect(() =>
+      loadSettings({ argv: [], env: { ...env, ARMADACTL_CONFIG: 'armadactl.yaml' } }),
+    ).not.toThrow();
+    const file = fileWith('armadactlConfig: armadactl.yaml\n');
+    expect(() => loadSettings({ argv: ['--config', file], env })).not.toThrow();
+  });
+
   it('refuse a missing file and unknown arguments', () => {
     expect(problemsOf({ CONFIG_FILE: '/nowhere/x.yaml' })).toContain('/nowhere/x.yaml cannot be read');
     expect(problemsOf({}, ['--port', '1'])).toContain('--config FILE');

@@ -17,6 +17,9 @@ import { readYamlFile } from './yaml-file.js';
 /** The variable that names the file. */
 const CONFIG_FILE = 'CONFIG_FILE';
 
+/** No settings of ours, but they win over the file that ARMADACTL_CONFIG names, as they do for armadactl. */
+const ARMADACTL_VARIABLES = ['ARMADAURL', 'CURRENTCONTEXT'];
+
 export interface SettingsSource {
   /** Arguments after the script's name. `--config FILE` names the file. */
   readonly argv: readonly string[];
@@ -27,8 +30,11 @@ export interface SettingsSource {
 /** Reads and validates the settings. Throws {@link SettingsError}. */
 export function loadSettings({ argv, env }: SettingsSource): Settings {
   const file = configFileOf(argv) ?? (env[CONFIG_FILE] || undefined);
-  const problems = unknownVariables(env, [CONFIG_FILE, ...settingsList().map((setting) => setting.env)]);
+  const problems: string[] = [];
   const { texts: fromFile, sections } = file === undefined ? NOTHING : readConfigFile(file, problems);
+  const readsArmadactlFile = Boolean(env['ARMADACTL_CONFIG'] || fromFile.get('armadactlConfig'));
+  const known = [CONFIG_FILE, ...settingsList().map((setting) => setting.env)];
+  problems.push(...unknownVariables(env, readsArmadactlFile ? [...known, ...ARMADACTL_VARIABLES] : known));
   const given = settingsList().map((setting) => {
     const fromEnv = env[setting.env] || undefined;
     const fileKey = fileKeyOf(setting);

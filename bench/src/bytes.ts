@@ -1,3 +1,4 @@
+import { monotonicNow } from '@ajs/platform';
 import { foldBatch, type JobEvent, type StreamMessage } from '@ajs/job-state';
 import { RedisJobSink, type RedisClient } from '@ajs/job-store';
 import { thousands, type Figure } from './figure.js';
@@ -46,7 +47,7 @@ async function writeJobSet(sink: RedisJobSink, set: number): Promise<void> {
       await writer.write({
         cursor,
         records,
-        subscription: { state: 'live', reason: '', syncedAt: performance.now() },
+        subscription: { state: 'live', reason: '', syncedAt: monotonicNow() },
       });
     }
   }

@@ -1,3 +1,4 @@
+import { toMs } from '@ajs/job-state';
 import { RedisJobLister } from '@ajs/job-store';
 import { assignmentIdOf } from '@ajs/subscriptions';
 import { FakeArmada, eventually } from '@ajs/testing';
@@ -110,8 +111,8 @@ async function untilTakenOver(store: Store, keys: readonly Key[], began: number)
     async () => {
       const views = await Promise.all(keys.map((key) => lister.read(key, [])));
       keys.forEach((key, i) => {
-        const level = views[i]?.subscription?.syncedAt ?? 0;
-        if (level > since && !readAt.has(assignmentIdOf(key)))
+        const syncedAt = views[i]?.subscription?.syncedAt;
+        if (syncedAt !== undefined && toMs(syncedAt) > since && !readAt.has(assignmentIdOf(key)))
           readAt.set(assignmentIdOf(key), performance.now() - began);
       });
       const now = await turnsByWorker(store);

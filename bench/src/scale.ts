@@ -1,3 +1,4 @@
+import { msBetween } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisJobLister } from '@ajs/job-store';
 import { InterestStore } from '@ajs/subscriptions';
@@ -81,7 +82,7 @@ export async function benchScale(quick: boolean): Promise<Figure[]> {
         const key = keys[busy + Math.floor(Math.random() * (jobSets - busy))];
         const view = key && (await lister.read(key, []));
         if (view?.subscription?.syncedAt !== undefined)
-          seen.idleMs.push(view.now - view.subscription.syncedAt);
+          seen.idleMs.push(msBetween(view.subscription.syncedAt, view.now));
       }
       await sleep(1_000);
     }

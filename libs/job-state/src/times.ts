@@ -2,7 +2,8 @@ declare const clock: unique symbol;
 
 /**
  * A moment by one clock: milliseconds at run time, and no number to the compiler. Moments of one clock are compared with each
- * other, and what lies between them is a number; those of two clocks cannot be mixed by accident.
+ * other, and what lies between them is a number; those of two clocks cannot be mixed by accident. A moment may be 0: whether there
+ * is one is asked by comparing with `undefined`.
  */
 interface Moment<Clock extends string> {
   readonly [clock]: Clock;

@@ -1,4 +1,12 @@
-import type { JobEnrichment, JobRecord, JobSetKey, JobState, TerminalState } from '@ajs/job-state';
+import type {
+  JobEnrichment,
+  JobRecord,
+  JobSetKey,
+  JobState,
+  MonotonicTime,
+  RedisTime,
+  TerminalState,
+} from '@ajs/job-state';
 
 /**
  * How a job set is being followed.
@@ -18,11 +26,11 @@ export interface SubscriptionReport {
   readonly reason: string;
   /**
    * A moment at which Redis, with this write, holds all that Armada had: the begin of a read that came to its end.
-   * Milliseconds by the monotonic clock of this process (`performance.now()`); left out when nothing new is known.
+   * Left out when nothing new is known.
    */
-  readonly syncedAt?: number;
-  /** The job set has no watch, and is read again at this moment (`performance.now()`): until then there is no sign of life. */
-  readonly nextReadAt?: number;
+  readonly syncedAt?: MonotonicTime;
+  /** The job set has no watch, and is read again at this moment: until then there is no sign of life. */
+  readonly nextReadAt?: MonotonicTime;
 }
 
 /** Records with the cursor they stand for: written together, or not at all (P2). */
@@ -47,8 +55,8 @@ export interface JobSetWriter {
   readonly cursor: string;
   /** Jobs that have not ended. */
   readonly unfinished: number;
-  /** When a batch last said that it is reconciled, as of the opening: ms since the epoch by Redis' clock. Left out if none did. */
-  readonly reconciledAt?: number;
+  /** How long before the opening a batch last said that it is reconciled. Left out if none did. */
+  readonly reconciledAgoMs?: number;
   /** The records of these jobs, those that exist. Rejects with {@link UnreadableRecordError} where this version cannot read one. */
   load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>>;
   /**
@@ -88,15 +96,15 @@ export interface JobStatus extends Pick<JobRecord, 'state' | 'changedAt' | 'fail
 export interface SubscriptionView {
   readonly state: SubscriptionState;
   readonly reason: string;
-  /** When the job set was last known to be level with Armada: ms since the epoch by Redis' clock. */
-  readonly syncedAt?: number;
-  /** When it is read again, ms since the epoch by Redis' clock. Left out where it is watched, or read now. */
-  readonly nextReadAt?: number;
+  /** When the job set was last known to be level with Armada. */
+  readonly syncedAt?: RedisTime;
+  /** When it is read again. Left out where it is watched, or read now. */
+  readonly nextReadAt?: RedisTime;
 }
 
 export interface JobSetView {
-  /** When this was read: ms since the epoch by Redis' clock. */
-  readonly now: number;
+  /** When this was read. */
+  readonly now: RedisTime;
   /** Left out where the job set has no keys: nobody has followed it yet, or it expired. */
   readonly subscription?: SubscriptionView;
   /** The jobs asked for, those that exist and can be read. */

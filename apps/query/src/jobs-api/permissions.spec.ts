@@ -3,7 +3,7 @@ import { AuthError, type Authorizer, type Verdict } from '@ajs/auth';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobDetails, JobRunDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import type { JobSetKey } from '@ajs/job-state';
+import { MonotonicTime, type JobSetKey } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
@@ -116,7 +116,7 @@ describe('api.Jobs and the rights of its callers', () => {
       await writer.write({
         cursor: '1:0:0:1',
         records,
-        subscription: { state: 'live', reason: '', syncedAt: 0 },
+        subscription: { state: 'live', reason: '', syncedAt: MonotonicTime(0) },
       });
       for (const jobId of [`in-${queue}`, `only-armada-in-${queue}`]) upstream.jobs.set(jobId, queue);
     }

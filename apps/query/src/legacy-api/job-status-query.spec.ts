@@ -1,7 +1,8 @@
+import { monotonicNow } from '@ajs/platform';
 import { LRUCache } from 'lru-cache';
 import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import type { JobRecord } from '@ajs/job-state';
+import { MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
 import { JobStatusQuery, type TerminalJob } from './job-status-query.js';
@@ -79,21 +80,21 @@ describe('a question for a job', () => {
   });
 
   it('says absent on the word of a live watch that was level a moment ago', async () => {
-    await write({ state: 'live', reason: '', syncedAt: performance.now() });
+    await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
     expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
     expect(asked).toBe(0);
   });
 
   it('asks for a read when the last proof is older than the question, and says absent when it is there', async () => {
-    const before = performance.now() - 3_000;
+    const before = addMs(monotonicNow(), -3_000);
     await write({ state: 'live', reason: '', syncedAt: before });
-    onAsk = () => void write({ state: 'live', reason: '', syncedAt: performance.now() });
+    onAsk = () => void write({ state: 'live', reason: '', syncedAt: monotonicNow() });
     expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
     expect(asked).toBeGreaterThan(0);
   });
 
   it('does not take a read that began before the question for a proof, though it ends after it', async () => {
-    const before = performance.now() - 3_000;
+    const before = addMs(monotonicNow(), -3_000);
     onAsk = () => void write({ state: 'catching-up', reason: '', syncedAt: before });
     expect(await query(100).run(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
   });
@@ -107,7 +108,7 @@ describe('a question for a job', () => {
     await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
     const answer = query().run(KEY, 'j', caller);
     await write({ state: 'catching-up', reason: '' }, { j: record('RUNNING') });
-    await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('SUCCEEDED') });
+    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('SUCCEEDED') });
     expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
     expect(asked).toBe(0);
   });
@@ -116,7 +117,7 @@ describe('a question for a job', () => {
     const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
     await write({ state: 'connecting', reason: '' }, { j: { ...record('QUEUED'), lastEvent } });
     const answer = query().run(KEY, 'j', caller);
-    await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('SUCCEEDED') });
+    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('SUCCEEDED') });
     expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
   });
 
@@ -136,7 +137,7 @@ describe('a question for a job', () => {
   });
 
   it('does not wait for a later catch-up: the state was level once', async () => {
-    await write({ state: 'live', reason: '', syncedAt: 1 }, { j: record('QUEUED') });
+    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('QUEUED') });
     await write({ state: 'catching-up', reason: '' });
     expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
     expect(reads).toBe(1);

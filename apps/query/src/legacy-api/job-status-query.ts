@@ -1,5 +1,5 @@
 import type { LRUCache } from 'lru-cache';
-import type { JobSetKey } from '@ajs/job-state';
+import { msBetween, type JobSetKey, type RedisTime } from '@ajs/job-state';
 import { isTerminal } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
@@ -55,7 +55,7 @@ export class JobStatusQuery {
     if (ended !== undefined) return known(ended.status, ended.subscription);
 
     const until = Math.min(performance.now() + this.options.waitMs, caller.deadline - DEADLINE_MARGIN_MS);
-    let arrivedAt: number | undefined;
+    let arrivedAt: RedisTime | undefined;
     for (let pause = FIRST_LOOK_AGAIN_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_AGAIN_MS)) {
       const view = await this.options.lister.read(key, [jobId]);
       const status = view.jobs.get(jobId);
@@ -85,13 +85,13 @@ export class JobStatusQuery {
 }
 
 function provesAbsence(
-  now: number,
-  { state, syncedAt: levelAt, nextReadAt }: SubscriptionView,
-  arrivedAt: number,
+  now: RedisTime,
+  { state, syncedAt, nextReadAt }: SubscriptionView,
+  arrivedAt: RedisTime,
 ): boolean {
-  if (levelAt === undefined) return false;
+  if (syncedAt === undefined) return false;
   const isWatched = state === 'live' && nextReadAt === undefined;
-  return levelAt >= arrivedAt || (isWatched && now - levelAt < LIVE_PROOF_MS);
+  return syncedAt >= arrivedAt || (isWatched && msBetween(syncedAt, now) < LIVE_PROOF_MS);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { toMs } from '@ajs/job-state';
 import type {
   JobServiceRequest,
   JobServiceResponse,
@@ -132,7 +133,7 @@ function freshness(subscription: SubscriptionView | undefined): Metadata {
   const metadata = new Metadata();
   metadata.set(SUBSCRIPTION_HEADER, subscription.state);
   if (subscription.syncedAt !== undefined) {
-    metadata.set(SYNCED_AT_HEADER, new Date(subscription.syncedAt).toISOString());
+    metadata.set(SYNCED_AT_HEADER, new Date(toMs(subscription.syncedAt)).toISOString());
   }
   metadataOf.set(subscription, metadata);
   return metadata;

@@ -1,8 +1,9 @@
+import type { RedisTime } from '@ajs/job-state';
 import type { JobsReply } from '../scripts/scripts.js';
 
 /** What `lua/readJobs-1.lua` told. */
 export interface ReadJobs {
-  readonly now: number;
+  readonly now: RedisTime;
   /** These two are left out where the job set has no keys. */
   readonly generation?: string;
   readonly subscription?: readonly [

@@ -1,4 +1,4 @@
-import type { JobSetKey } from '@ajs/job-state';
+import { RedisTime, laterOf, msBetween, type JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import { decodeEnrichment } from '../codec/enrichment-codec.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
@@ -134,14 +134,17 @@ function toStatus(record: Buffer, reasons: Buffer | undefined): JobStatus {
 }
 
 function toSubscription(
-  now: number,
+  now: RedisTime,
   [state, reason, level, contact, next]: NonNullable<ReadJobs['subscription']>,
 ): SubscriptionView {
-  const silent = now - Math.max(Number(contact), Number(next)) > STALLED_AFTER_MS;
+  const heartbeatAt = RedisTime(Number(contact));
+  const silent = msBetween(laterOf(heartbeatAt, RedisTime(Number(next))), now) > STALLED_AFTER_MS;
   return {
     state: silent ? 'stalled' : (state as SubscriptionState),
-    reason: silent ? `no ingester has written for ${Math.round((now - Number(contact)) / 1000)} s` : reason,
-    ...(level !== '' && { syncedAt: Number(level) }),
-    ...(next !== '' && { nextReadAt: Number(next) }),
+    reason: silent
+      ? `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`
+      : reason,
+    ...(level !== '' && { syncedAt: RedisTime(Number(level)) }),
+    ...(next !== '' && { nextReadAt: RedisTime(Number(next)) }),
   };
 }

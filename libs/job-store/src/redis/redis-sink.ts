@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { JobRecord, JobSetKey } from '@ajs/job-state';
+import { RedisTime, msBetween, toMs, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
 import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
@@ -16,7 +16,7 @@ import {
   failureDetailsOf,
 } from '../codec/record-codec.js';
 import { readJobsReply } from '../codec/jobs-reply.js';
-import { RedisTime } from '../client/redis-time.js';
+import { RedisClock } from '../client/redis-clock.js';
 import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
 
 /** About a thousand jobs: looked through by one script. */
@@ -67,12 +67,12 @@ export class RedisJobSink implements JobSink {
       await redis.openJobSetBuffer(meta, randomBytes(8).toString('base64url'), options.ttlSeconds);
     if (lost > 0) options.onLost(key, lost);
     return new RedisJobSetWriter(this.shared, key, meta, {
-      time: new RedisTime(now),
+      clock: new RedisClock(now),
       generation: generation.toString(),
       cursor: cursor.toString(),
       revision: Number(revision),
       unfinished: Number(unfinished),
-      reconciledAt: reconciled === null ? undefined : Number(reconciled),
+      reconciledAgoMs: reconciled === null ? undefined : msBetween(RedisTime(Number(reconciled)), now),
       words: words.filter((_, i) => i % 2 === 1).map(String),
       numbers: words.filter((_, i) => i % 2 === 0).map(Number),
     });
@@ -80,12 +80,12 @@ export class RedisJobSink implements JobSink {
 }
 
 interface Position {
-  readonly time: RedisTime;
+  readonly clock: RedisClock;
   readonly generation: string;
   readonly cursor: string;
   readonly revision: number;
   readonly unfinished: number;
-  readonly reconciledAt: number | undefined;
+  readonly reconciledAgoMs: number | undefined;
   readonly words: readonly string[];
   readonly numbers: readonly number[];
 }
@@ -93,9 +93,9 @@ interface Position {
 class RedisJobSetWriter implements JobSetWriter {
   cursor: string;
   unfinished: number;
-  readonly reconciledAt?: number;
+  readonly reconciledAgoMs?: number;
   private revision: number;
-  private readonly time: RedisTime;
+  private readonly clock: RedisClock;
   private readonly generation: string;
   private takenUp: number;
   private readonly words = new Map<number, string>();
@@ -108,12 +108,12 @@ class RedisJobSetWriter implements JobSetWriter {
     position: Position,
   ) {
     this.takenUp = shared.takenUp++;
-    this.time = position.time;
+    this.clock = position.clock;
     this.generation = position.generation;
     this.cursor = position.cursor;
     this.revision = position.revision;
     this.unfinished = position.unfinished;
-    if (position.reconciledAt !== undefined) this.reconciledAt = position.reconciledAt;
+    if (position.reconciledAgoMs !== undefined) this.reconciledAgoMs = position.reconciledAgoMs;
     position.numbers.forEach((number, i) => this.learnWord(number, position.words[i] ?? ''));
   }
 
@@ -174,12 +174,12 @@ class RedisJobSetWriter implements JobSetWriter {
         cursor,
         subscription.state,
         subscription.reason,
-        subscription.syncedAt === undefined ? '' : Math.floor(this.time.at(subscription.syncedAt)),
+        subscription.syncedAt === undefined ? '' : Math.floor(toMs(this.clock.at(subscription.syncedAt))),
         this.shared.options.ttlSeconds,
         CHANGES_TTL_SECONDS,
         CHANGES_KEPT,
         reconciled === true ? 'reconciled' : '',
-        subscription.nextReadAt === undefined ? '' : Math.ceil(this.time.at(subscription.nextReadAt)),
+        subscription.nextReadAt === undefined ? '' : Math.ceil(toMs(this.clock.at(subscription.nextReadAt))),
         records.size,
         ...args,
         newWords.length,
@@ -188,7 +188,7 @@ class RedisJobSetWriter implements JobSetWriter {
         ...uris,
       );
       if (revision === undefined || unfinished === undefined) throw new StaleWriterError(this.key);
-      this.time.learn(now);
+      this.clock.synchronize(now);
       this.cursor = cursor;
       this.revision = revision;
       this.unfinished = unfinished;

@@ -7,7 +7,7 @@ import {
   describeStore,
   type StoreUnderTest,
 } from '../testing/conformance.js';
-import type { JobSetKey } from '@ajs/job-state';
+import { toMs, type JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import {
   RedisProvisionalJobSink,
@@ -210,7 +210,7 @@ describe('Redis keys of a job set', () => {
     await server.kill();
     await expect(away.read(aJobSet(), [aJobId()])).rejects.toThrow();
     await server.restart();
-    await eventually('it heals by itself', async () => (await away.read(aJobSet(), [])).now > 0);
+    await eventually('it heals by itself', async () => toMs((await away.read(aJobSet(), [])).now) > 0);
   });
 
   it('tell what Redis does when its memory is full, and that it is', async () => {

@@ -1,3 +1,4 @@
+import type { RedisTime } from '@ajs/job-state';
 import type { Cluster, Redis } from 'ioredis';
 import buckets from './buckets.lua';
 import learnEnds from './addTerminalStates-1.lua';
@@ -17,13 +18,13 @@ export type ScriptArgument = string | number | Buffer;
 type Script<T> = (meta: string, ...args: ScriptArgument[]) => Promise<T>;
 
 /** As `lua/readJobs-1.lua` describes it. */
-export type JobsReply = [now: number, ...(Buffer | number | null)[]];
+export type JobsReply = [now: RedisTime, ...(Buffer | number | null)[]];
 
 /** The scripts of lua/, each described at its head. Replies that hold bytes are read as buffers. */
 export interface Scripts {
   openJobSetBuffer: Script<
     [
-      now: number,
+      now: RedisTime,
       generation: Buffer,
       cursor: Buffer,
       revision: Buffer,
@@ -33,7 +34,7 @@ export interface Scripts {
       words: Buffer[],
     ]
   >;
-  writeJobSet: Script<[now: number, revision?: number, unfinished?: number, kept?: number]>;
+  writeJobSet: Script<[now: RedisTime, revision?: number, unfinished?: number, kept?: number]>;
   learnJobs: Script<number>;
   learnEnds: Script<number>;
   learnFacts: Script<null>;

@@ -1,8 +1,13 @@
 import {
+  RedisTime,
   isTerminal,
+  laterOf,
+  msBetween,
+  toMs,
   type JobEnrichment,
   type JobRecord,
   type JobSetKey,
+  type MonotonicTime,
   type TerminalState,
 } from '@ajs/job-state';
 import { jobSetTag } from '@ajs/redis-keys';
@@ -28,10 +33,10 @@ import {
 interface JobSet {
   cursor: string;
   revision: number;
-  interestAt: number;
-  contactAt: number;
-  levelAt: number | undefined;
-  reconciledAt: number | undefined;
+  interestAt: RedisTime;
+  contactAt: RedisTime;
+  syncedAt: RedisTime | undefined;
+  reconciledAt: RedisTime | undefined;
   report: SubscriptionReport;
   readonly records: Map<string, JobRecord>;
   readonly facts: Map<string, JobEnrichment>;
@@ -48,8 +53,12 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
   private readonly jobSets = new Map<string, JobSet>();
   private readonly index = new Map<string, JobSetKey>();
 
-  /** @param now The clock: milliseconds, for the store's times and for `levelAt` alike. */
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  private readonly now: () => RedisTime;
+
+  /** @param nowMs The clock, of this process and of the store alike. */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.now = () => RedisTime(nowMs());
+  }
 
   open(key: JobSetKey): Promise<JobSetWriter> {
     const tag = jobSetTag(key);
@@ -60,7 +69,9 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       key,
       cursor: jobSet.cursor,
       unfinished: countUnfinished(jobSet),
-      ...(jobSet.reconciledAt !== undefined && { reconciledAt: jobSet.reconciledAt }),
+      ...(jobSet.reconciledAt !== undefined && {
+        reconciledAgoMs: msBetween(jobSet.reconciledAt, this.now()),
+      }),
       unfinishedJobs: async function* () {
         const unfinished = Array.from(jobSet.records).filter(([, { state }]) => !isTerminal(state));
         const jobs = new Map(unfinished.map(([jobId, { changedAt }]) => [jobId, changedAt]));
@@ -189,7 +200,8 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
 
   remove(key: JobSetKey, idleMs: number): Promise<boolean> {
     const jobSet = this.jobSets.get(jobSetTag(key));
-    if (jobSet === undefined || this.now() - jobSet.interestAt < idleMs) return Promise.resolve(false);
+    if (jobSet === undefined || msBetween(jobSet.interestAt, this.now()) < idleMs)
+      return Promise.resolve(false);
     for (const jobId of jobSet.records.keys()) this.index.delete(jobId);
     return Promise.resolve(this.jobSets.delete(jobSetTag(key)));
   }
@@ -219,7 +231,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       revision: 1,
       interestAt: this.now(),
       contactAt: this.now(),
-      levelAt: undefined,
+      syncedAt: undefined,
       reconciledAt: undefined,
       report: { state: 'connecting' as const, reason: '' },
       records: new Map<string, JobRecord>(),
@@ -241,19 +253,26 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     jobSet.cursor = cursor;
     jobSet.revision++;
     jobSet.report = subscription;
-    jobSet.levelAt = subscription.syncedAt ?? jobSet.levelAt;
+    if (subscription.syncedAt !== undefined) jobSet.syncedAt = sameMoment(subscription.syncedAt);
     if (reconciled === true) jobSet.reconciledAt = this.now();
     jobSet.contactAt = this.now();
   }
 }
 
-function subscriptionOf({ contactAt, report, levelAt }: JobSet, now: number): SubscriptionView {
-  const { nextReadAt } = report;
-  const stalled = now - Math.max(contactAt, nextReadAt ?? 0) > STALLED_AFTER_MS;
+/** The store and the process that writes have one clock here. */
+function sameMoment(time: MonotonicTime): RedisTime {
+  return RedisTime(toMs(time));
+}
+
+function subscriptionOf({ contactAt, report, syncedAt }: JobSet, now: RedisTime): SubscriptionView {
+  const nextReadAt = report.nextReadAt === undefined ? undefined : sameMoment(report.nextReadAt);
+  const stalled = msBetween(laterOf(contactAt, nextReadAt ?? contactAt), now) > STALLED_AFTER_MS;
   return {
     state: stalled ? 'stalled' : report.state,
-    reason: stalled ? `no ingester has written for ${Math.round((now - contactAt) / 1000)} s` : report.reason,
-    ...(levelAt !== undefined && { syncedAt: levelAt }),
+    reason: stalled
+      ? `no ingester has written for ${Math.round(msBetween(contactAt, now) / 1000)} s`
+      : report.reason,
+    ...(syncedAt !== undefined && { syncedAt }),
     ...(nextReadAt !== undefined && { nextReadAt }),
   };
 }

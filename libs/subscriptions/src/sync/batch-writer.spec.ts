@@ -1,3 +1,5 @@
+import { monotonicNow } from '@ajs/platform';
+import { addMs, MonotonicTime } from '@ajs/job-state';
 import { StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
@@ -130,7 +132,7 @@ describe('the intake of a job set', () => {
     const open = gate(writer);
     for (let ms = 1; ms <= 600; ms++) intake.accept(running(ms));
     intake.report('live', '');
-    intake.syncedAt(123);
+    intake.syncedAt(MonotonicTime(123));
     open();
     await eventually('all is written', () => writer.cursor === '600:0:0:1');
     const told = writer.batches.map(({ cursor, subscription: { state, syncedAt: levelAt } }) => [
@@ -147,7 +149,7 @@ describe('the intake of a job set', () => {
   it('takes an event of a live watch for a proof of its own time, and not of that at which it came', async () => {
     const { intake, writer } = await setUp();
     const levels = (): unknown[] => writer.batches.map(({ subscription }) => subscription.syncedAt);
-    const level = performance.now() - 60_000;
+    const level = addMs(monotonicNow(), -60_000);
     intake.report('live', '');
     intake.syncedAt(level);
     await eventually('it is told', () => levels().includes(level));
@@ -161,7 +163,7 @@ describe('the intake of a job set', () => {
 
   it('takes no event for a proof that is older than the last one', async () => {
     const { intake, writer } = await setUp();
-    const level = performance.now();
+    const level = monotonicNow();
     intake.report('live', '');
     intake.syncedAt(level);
     await eventually('it is told', () => writer.batches.length === 1);
@@ -173,9 +175,9 @@ describe('the intake of a job set', () => {
   it('tells a moment that it learned while it wrote another one', async () => {
     const { intake, writer } = await setUp();
     const open = gate(writer);
-    intake.syncedAt(100);
+    intake.syncedAt(MonotonicTime(100));
     await eventually('the write has begun', () => writer.begun > 0);
-    intake.syncedAt(200);
+    intake.syncedAt(MonotonicTime(200));
     open();
     await eventually('both are told', () => writer.batches.length === 2);
     expect(writer.batches.map(({ subscription }) => subscription.syncedAt)).toEqual([100, 200]);

@@ -1,4 +1,8 @@
+import { monotonicNow } from '@ajs/platform';
 import {
+  MonotonicTime,
+  laterOf,
+  addMs,
   compareMessageIds,
   foldBatch,
   parseMessageId,
@@ -21,6 +25,8 @@ const TOO_MANY = 2_000;
 const FEW_ENOUGH = 500;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
+/** Before any moment there was. */
+const NEVER = MonotonicTime(-Infinity);
 
 export interface BatchWriterOptions {
   readonly writer: JobSetWriter;
@@ -43,15 +49,15 @@ export class BatchWriter {
   private tail: MessageId | undefined;
   private accepted = 0;
   private applied = 0;
-  /** By `performance.now()`: when Armada had the last message, as far as its clock and ours agree. */
-  private lastMessageAt = -Infinity;
-  private toldLevel = -Infinity;
+  /** When Armada had the last message, as far as its clock and ours agree. */
+  private lastMessageAt = NEVER;
+  private reportedSyncedAt = NEVER;
   private held = false;
-  private level: { readonly after: number; readonly at: number } | undefined;
+  private level: { readonly after: number; readonly at: MonotonicTime } | undefined;
   private wasLevel = false;
   private state: SubscriptionReport['state'] = 'connecting';
   private reason = '';
-  private nextReadAt: number | undefined;
+  private nextReadAt: MonotonicTime | undefined;
   private due = false;
   private repairs: Repairs | undefined;
   private isReconciled = false;
@@ -81,20 +87,20 @@ export class BatchWriter {
     this.tail = message.id;
     this.tailCursor = message.cursor;
     this.accepted++;
-    this.lastMessageAt = performance.now() - Math.max(0, Date.now() - message.id.ms);
+    this.lastMessageAt = addMs(monotonicNow(), -Math.max(0, Date.now() - message.id.ms));
     this.queue.push(message);
     if (this.queue.length >= TOO_MANY) this.setHeld(true);
     this.pump();
   }
 
-  /** All that Armada had at `at` (`performance.now()`) has been taken: the job set is level once it is written. */
-  syncedAt(at: number): void {
+  /** All that Armada had at `at` has been taken: the job set is level once it is written. */
+  syncedAt(at: MonotonicTime): void {
     this.level = { after: this.accepted, at };
     this.heartbeat();
   }
 
   /** What every write says of the subscription from now on. */
-  report(state: SubscriptionReport['state'], reason: string, nextReadAt?: number): void {
+  report(state: SubscriptionReport['state'], reason: string, nextReadAt?: MonotonicTime): void {
     if (state === this.state && reason === this.reason && nextReadAt === this.nextReadAt) return;
     this.nextReadAt = nextReadAt;
     this.state = state;
@@ -218,7 +224,7 @@ export class BatchWriter {
     this.applied += messages.length;
     if (level !== undefined) {
       this.wasLevel = true;
-      this.toldLevel = level;
+      this.reportedSyncedAt = level;
     }
     // Only what this write told is told: another moment may have been learned meanwhile.
     if (marker !== undefined && marker.after <= this.applied && this.level === marker) this.level = undefined;
@@ -229,15 +235,16 @@ export class BatchWriter {
   }
 
   /** The moment the job set is level with once these messages are written, if it is then. */
-  private levelWith(messages: number): number | undefined {
-    const moments: number[] = [];
+  private levelWith(messages: number): MonotonicTime | undefined {
+    let syncedAt = NEVER;
     // An event of a live watch is a sign that the watch brings what there was until then: it may come late, and others after it.
     if (messages > 0 && messages === this.queue.length && this.state === 'live' && this.wasLevel) {
-      moments.push(this.lastMessageAt);
+      syncedAt = this.lastMessageAt;
     }
-    if (this.level !== undefined && this.level.after <= this.applied + messages) moments.push(this.level.at);
-    const level = Math.max(...moments);
-    return level > this.toldLevel ? level : undefined;
+    if (this.level !== undefined && this.level.after <= this.applied + messages) {
+      syncedAt = laterOf(syncedAt, this.level.at);
+    }
+    return syncedAt > this.reportedSyncedAt ? syncedAt : undefined;
   }
 
   private setHeld(held: boolean): void {

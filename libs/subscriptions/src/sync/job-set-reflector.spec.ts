@@ -1,3 +1,4 @@
+import { toMs, RedisTime } from '@ajs/job-state';
 import type { Batch, JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
@@ -179,13 +180,16 @@ describe('a follower', () => {
   it('reads beside the watch when somebody asks, and proves the job set level as of then', async () => {
     const { source, follower, catchUp, inState, view } = follow({ readRequestSpacingMs: 0 });
     await catchUp(running(1));
-    const before = (await inState('live')).syncedAt ?? 0;
+    const before = toMs((await inState('live')).syncedAt ?? RedisTime(0));
     const askedAt = performance.now();
     follower.requestRead();
     const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
     expect(read.request.from).toBe('1:0:0:1');
     source.end(read, END);
-    await eventually('it is level', async () => ((await view()).subscription?.syncedAt ?? 0) >= askedAt);
+    await eventually(
+      'it is level',
+      async () => toMs((await view()).subscription?.syncedAt ?? RedisTime(0)) >= askedAt,
+    );
     expect(before).toBeLessThan(askedAt);
     expect(source.live).toHaveLength(1);
   });

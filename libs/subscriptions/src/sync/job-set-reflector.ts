@@ -1,4 +1,4 @@
-import type { JobSetKey, StreamMessage } from '@ajs/job-state';
+import { MonotonicTime, type JobSetKey, type StreamMessage } from '@ajs/job-state';
 import { StaleWriterError, type JobSink, type SubscriptionReport } from '@ajs/job-store';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -325,8 +325,8 @@ export class JobSetReflector {
   }
 
   private report(intake: BatchWriter, { state, reason, at }: SyncReport, nextReadAt?: number): void {
-    intake.report(state, reason, nextReadAt);
-    if (at !== undefined) intake.syncedAt(at);
+    intake.report(state, reason, nextReadAt === undefined ? undefined : MonotonicTime(nextReadAt));
+    if (at !== undefined) intake.syncedAt(MonotonicTime(at));
   }
 
   private tick(): void {
@@ -362,7 +362,7 @@ export class JobSetReflector {
     try {
       const tail = intake.tailCursor;
       const { end, beganAt } = await this.read(intake);
-      if (end.kind === 'end') intake.syncedAt(beganAt);
+      if (end.kind === 'end') intake.syncedAt(MonotonicTime(beganAt));
       if (end.kind === 'denied' || end.kind === 'gone') {
         this.refusal = end;
         this.cancelStreams();

@@ -89,7 +89,7 @@ export class Rounds {
   ) {
     const cursorAt = parseMessageId(writer.cursor)?.ms;
     this.hasGap = cursorAt !== undefined && options.now() - cursorAt > options.eventRetentionMs;
-    this.dueAt = writer.reconciledAt === undefined ? -Infinity : writer.reconciledAt + EVERY_MS;
+    this.dueAt = options.now() + EVERY_MS - (writer.reconciledAgoMs ?? Infinity);
   }
 
   /** Begins a round if one is due. Returns at once. */

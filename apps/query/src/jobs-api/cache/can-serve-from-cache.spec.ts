@@ -1,8 +1,8 @@
-import type { JobState } from '@ajs/job-state';
+import { addMs, RedisTime, toMs, type JobState } from '@ajs/job-state';
 import type { SubscriptionView } from '@ajs/job-store';
 import { canServeFromCache } from './can-serve-from-cache.js';
 
-const NOW = 1_000_000;
+const NOW = RedisTime(1_000_000);
 const GRACE = 30_000;
 
 function current(
@@ -13,7 +13,7 @@ function current(
   return canServeFromCache(
     {
       state,
-      changedAt: learnedAgo === undefined ? 1 : NOW - learnedAgo,
+      changedAt: learnedAgo === undefined ? 1 : toMs(NOW) - learnedAgo,
       ...(learnedAgo !== undefined && { provisional: true }),
     },
     {
@@ -22,7 +22,7 @@ function current(
         subscription: {
           state: subscription,
           reason: '',
-          ...(levelAgo !== undefined && { syncedAt: NOW - levelAgo }),
+          ...(levelAgo !== undefined && { syncedAt: addMs(NOW, -levelAgo) }),
         },
       }),
     },

@@ -1,4 +1,4 @@
-import { isTerminal } from '@ajs/job-state';
+import { msBetween, toMs, isTerminal, type RedisTime } from '@ajs/job-state';
 import type { JobSetView, JobStatus } from '@ajs/job-store';
 
 /** How long a job set still counts as synced while its stream is reopened, or until its next scheduled read. Milliseconds. */
@@ -15,7 +15,7 @@ export function canServeFromCache(
   provisionalGraceMs: number,
 ): boolean {
   if (isTerminal(status.state)) return true;
-  const isJustSubmitted = status.state === 'SUBMITTED' && now - status.changedAt < provisionalGraceMs;
+  const isJustSubmitted = status.state === 'SUBMITTED' && toMs(now) - status.changedAt < provisionalGraceMs;
   switch (subscription?.state) {
     case 'stalled':
     case 'denied':
@@ -32,6 +32,6 @@ export function canServeFromCache(
   }
 }
 
-function isSynced(now: number, subscription: JobSetView['subscription']): boolean {
-  return subscription?.syncedAt !== undefined && now - subscription.syncedAt < SYNCED_FOR_MS;
+function isSynced(now: RedisTime, subscription: JobSetView['subscription']): boolean {
+  return subscription?.syncedAt !== undefined && msBetween(subscription.syncedAt, now) < SYNCED_FOR_MS;
 }

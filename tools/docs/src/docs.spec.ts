@@ -24,6 +24,12 @@ describe('the documentation', () => {
     const broken = linksOf(read(page)).filter((link) => !resolves(page, link));
     expect(broken).toEqual([]);
   });
+
+  it.each(pages.filter((page) => !/adr|CHANGELOG/.test(page)))('names no missing file in %s', (page) => {
+    const named = [...read(page).matchAll(/`((?:apps|bench|e2e|libs|proto|tools)\/[\w./-]+)`/g)];
+    const missing = named.map(([, file = '']) => file).filter((file) => !existsSync(join(ROOT, file)));
+    expect(missing).toEqual([]);
+  });
 });
 
 describe('docs/invariants.md', () => {

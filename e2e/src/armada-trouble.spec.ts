@@ -54,7 +54,7 @@ describe('Armada', () => {
     expect(known.state).toBe('RUNNING');
     expect(await ask(2, 1)).toMatchObject({
       state: 'CONNECTION_ERR',
-      error: expect.stringContaining('does not let this service watch the queue') as string,
+      error: expect.stringContaining('denies this service permission to watch the queue') as string,
     });
     stack.armada.faults.set({});
     log(2).append(jobEvents.succeeded(ref(2, 0)));

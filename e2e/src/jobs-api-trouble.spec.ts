@@ -60,7 +60,7 @@ it('where Redis stays away Armada is asked, and without Armada the call is UNAVA
   stack.armada.faults.set({ jobsUnavailable: true });
   await expect(stateOf(JOB.jobId, impatient.client)).rejects.toMatchObject({
     code: status.UNAVAILABLE,
-    details: expect.stringContaining('Redis does not answer, and neither does Armada') as string,
+    details: expect.stringContaining("Redis is unavailable, and Armada's api.Jobs failed") as string,
   });
 });
 

@@ -94,7 +94,7 @@ export class Stack {
 }
 
 /** Whether the query gave up on Redis, which it waits a second for. */
-export const isRedisTooLate = ({ error }: Told): boolean => error.startsWith('Redis does not answer');
+export const isRedisTooLate = ({ error }: Told): boolean => error.startsWith('Redis is unavailable');
 
 /** Polls while Redis is well: where a busy machine kept it, or the query, from answering in time, it is asked again. */
 export const pollCalmly = (client: Client, key: JobSetKey, jobId: string): Promise<Told> =>

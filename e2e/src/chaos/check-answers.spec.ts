@@ -189,7 +189,7 @@ describe('answers', () => {
 
   describe('that hide a known state', () => {
     const hidden = ['outage hid a known state (P5)'];
-    const result = (requestedAt: number, reason = 'Redis does not answer'): Answer =>
+    const result = (requestedAt: number, reason = 'Redis is unavailable'): Answer =>
       answer('a', requestedAt, '', { result: { kind: 'unavailable', reason } });
     const runs = answer('a', 1_200, 'RUNNING');
     const away = (of: Disturbance['of'], rest: Partial<Disturbance> = {}): Disturbance => ({

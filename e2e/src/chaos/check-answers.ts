@@ -207,7 +207,7 @@ const hidden: Rule = (answer, { isInRedis, bounds, disturbances }) => {
 };
 
 /** The one reason that may hide a known state. */
-const REDIS_AWAY = /Redis does not answer/;
+const REDIS_AWAY = /Redis is unavailable/;
 /** Faults during which a query may miss Redis' reply, for which it waits a second. */
 const REDIS_AWAY_FOR: ReadonlySet<Disturbance['of']> = new Set(['redis', 'query', 'machine']);
 

@@ -82,6 +82,14 @@ export class Metrics {
     'method',
     'code',
   ]);
+  readonly internalErrors = this.counter(
+    'internal_errors_total',
+    'Calls that ran into a defect of this service; the log has the errors',
+  );
+  readonly unreadableRecords = this.counter(
+    'unreadable_records_total',
+    'Requests for jobs whose stored record this version cannot read',
+  );
   readonly pollSeconds = new Histogram({
     name: `${PREFIX}poll_duration_seconds`,
     help: 'Time from a poll to its answer. The first poll of a job set waits for its first read',

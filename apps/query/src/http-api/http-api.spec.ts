@@ -5,7 +5,7 @@ import { eventually } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobsApi } from '../jobs-api/jobs-api.js';
-import { RpcError } from '../rpc-error.js';
+import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
 import { DEFAULT_TIMEOUT_MS, LARGEST_BODY_BYTES } from './http-request.js';
 import { JOBS_ROUTES } from './jobs-routes.js';
 import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
@@ -224,7 +224,7 @@ describe('errors', () => {
     expect(response.status).toBe(500);
     expect(await response.json()).toMatchObject({
       code: status.INTERNAL,
-      message: 'an unforeseen error; the log of the query tells it',
+      message: INTERNAL_ERROR_TEXT,
     });
     expect(served.failures).toEqual([mistake]);
   });

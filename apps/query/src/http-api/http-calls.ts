@@ -5,7 +5,7 @@ import type { JsonProfile } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
-import { RpcError } from '../rpc-error.js';
+import { RpcError, toRpcError } from '../rpc-error.js';
 import { certificateNameOfSocket } from '../server-tls/certificate-name.js';
 import { errorBody, httpStatusOf } from './http-error.js';
 import { readBody, timeoutOf } from './http-request.js';
@@ -71,14 +71,11 @@ export class HttpCalls {
   }
 
   private refused(error: unknown, response: ServerResponse): status {
-    if (!(error instanceof RpcError)) this.options.failed(error as Error);
-    const known = error instanceof RpcError ? error : UNFORESEEN;
-    refuse(response, known);
-    return known.code;
+    const rpcError = toRpcError(error, this.options.internalError);
+    refuse(response, rpcError);
+    return rpcError.code;
   }
 }
-
-const UNFORESEEN = new RpcError(status.INTERNAL, 'an unforeseen error; the log of the query tells it');
 
 /** Answers with an error. */
 export function refuse(response: ServerResponse, error: RpcError): void {

@@ -11,7 +11,6 @@ import { RpcError } from '../rpc-error.js';
 import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
 import { EnrichmentRecorder } from './cache/enrichment-recorder.js';
 import { ProvisionalJobRecorder } from './cache/provisional-job-recorder.js';
-import { retryWhileRedisUnavailable } from './cache/retry-while-redis-unavailable.js';
 import { TerminalStateRecorder } from './cache/terminal-state-recorder.js';
 import type { JobsApi } from './jobs-api.js';
 import { JobDetailsQuery } from './methods/job-details-query.js';
@@ -19,6 +18,7 @@ import { JobErrorsQuery } from './methods/job-errors-query.js';
 import { JobStatesQuery } from './methods/job-states-query.js';
 import { JobsByUriQuery } from './methods/jobs-by-uri-query.js';
 import { requestedIds } from './requested-ids.js';
+import { retryWhileRedisUnavailable } from './retry-while-redis-unavailable.js';
 import { fromArmada } from './upstream/upstream-errors.js';
 import { UpstreamJobResolver } from './upstream/upstream-job-resolver.js';
 
@@ -31,6 +31,8 @@ export interface CachedJobsApiOptions {
   readonly noteInterest: (key: JobSetKey, tag?: string, caller?: Caller) => void;
   readonly terminalJobs: LRUCache<string, CachedJob>;
   readonly redisFailed: (error: Error) => void;
+  /** A requested job has a record that this version cannot read. */
+  readonly unreadableRecord: (jobId: string, reason: string) => void;
   /** The most ids in one call. */
   readonly maxJobIds: number;
   /** How long a call is retried while Redis is unavailable, before Armada is asked instead. Milliseconds. */
@@ -51,9 +53,10 @@ export class CachedJobsApi implements JobsApi {
   private readonly byUri: JobsByUriQuery;
 
   constructor(private readonly options: CachedJobsApiOptions) {
-    const { lister, armada, noteInterest, terminalJobs, redisFailed, provisionalGraceMs } = options;
+    const { lister, armada, noteInterest, terminalJobs, redisFailed, unreadableRecord, provisionalGraceMs } =
+      options;
     const sink = options.provisionalJobs;
-    const cachedJobs = new CachedJobs({ lister, noteInterest, terminalJobs });
+    const cachedJobs = new CachedJobs({ lister, noteInterest, terminalJobs, unreadableRecord });
     const enrichment = new EnrichmentRecorder(sink, redisFailed);
     const terminalStates = new TerminalStateRecorder(sink, redisFailed);
     const provisionalJobs = new ProvisionalJobRecorder(sink, noteInterest, redisFailed);
@@ -180,8 +183,8 @@ export class CachedJobsApi implements JobsApi {
 
   private retrying<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
     const { redisHoldMs: holdMs, redisFailed, pause } = this.options;
-    return retryWhileRedisUnavailable(caller, { holdMs, redisFailed, pause }, work, () =>
-      fromArmada(armada(), "Redis is unavailable, and Armada's api.Jobs failed"),
+    return retryWhileRedisUnavailable(caller, { holdMs, redisFailed, pause }, work, ({ message }) =>
+      fromArmada(armada(), `${message}, and Armada's api.Jobs failed`),
     );
   }
 }

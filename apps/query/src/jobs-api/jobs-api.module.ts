@@ -2,12 +2,14 @@ import { Module } from '@nestjs/common';
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
 import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
-import { Metrics, type Log } from '@ajs/observability';
+import { Metrics } from '@ajs/observability';
 import { LRUCache } from 'lru-cache';
-import { ARMADA, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
+import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { status } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
 import { AuthModule } from '../access/auth.module.js';
+import { FailureLog } from '../failures/failure-log.js';
+import { FailureLogModule } from '../failures/failure-log.module.js';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { Admission } from '../load/admission.js';
@@ -19,7 +21,15 @@ import type { JobsServiceOptions } from './jobs-service.js';
 
 /** `api.Jobs`, for gRPC and HTTP. */
 @Module({
-  imports: [RedisModule, ArmadaModule, JobStoreModule, AdmissionModule, AuthModule, InterestModule],
+  imports: [
+    RedisModule,
+    ArmadaModule,
+    JobStoreModule,
+    AdmissionModule,
+    AuthModule,
+    InterestModule,
+    FailureLogModule,
+  ],
   providers: [
     {
       provide: CachedJobsApi,
@@ -32,6 +42,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
         Admission,
         SETTINGS,
         RedisErrorLog,
+        FailureLog,
       ],
       useFactory: (
         access: Access,
@@ -42,6 +53,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
         admission: Admission,
         settings: Settings,
         errors: RedisErrorLog,
+        failures: FailureLog,
       ) =>
         new CachedJobsApi({
           access,
@@ -51,6 +63,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
           noteInterest,
           terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
           redisFailed: errors.report,
+          unreadableRecord: failures.unreadableRecord,
           maxJobIds: settings.maxJobIds,
           redisHoldMs: settings.redisRetryTimeoutMs,
           pause: (ms) => admission.pause(ms),
@@ -59,12 +72,12 @@ import type { JobsServiceOptions } from './jobs-service.js';
     },
     {
       provide: JOBS_CALLS,
-      inject: [CachedJobsApi, Admission, Metrics, LOG],
+      inject: [CachedJobsApi, Admission, Metrics, FailureLog],
       useFactory: (
         jobs: CachedJobsApi,
         admission: Admission,
         metrics: Metrics,
-        log: Log,
+        failures: FailureLog,
       ): JobsServiceOptions => ({
         jobs,
         admission,
@@ -72,8 +85,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
           metrics.jobsApiCalls.inc({ method, code: status[code] });
           metrics.pollSeconds.observe(seconds);
         },
-        failed: (error) =>
-          log.error({ err: error }, 'a call of api.Jobs failed; this is a defect of this service'),
+        internalError: failures.internalError,
       }),
     },
   ],

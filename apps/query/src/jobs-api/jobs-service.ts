@@ -3,19 +3,19 @@ import { status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js'
 import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
 import type { Admission } from '../load/admission.js';
-import { RpcError } from '../rpc-error.js';
+import { toRpcError } from '../rpc-error.js';
 import type { JobsApi } from './jobs-api.js';
 
 export interface JobsServiceOptions {
   readonly jobs: JobsApi;
   readonly admission: Admission;
   readonly answered: (method: keyof JobsApi, code: status, seconds: number) => void;
-  /** Something went wrong that nobody foresaw. */
-  readonly failed: (error: Error) => void;
+  /** A call ran into a defect of this service. */
+  readonly internalError: (error: Error) => void;
 }
 
 /** `api.Jobs` over gRPC. */
-export function jobsService({ jobs, admission, answered, failed }: JobsServiceOptions): JobsServer {
+export function jobsService({ jobs, admission, answered, internalError }: JobsServiceOptions): JobsServer {
   const unary =
     <Request, Response>(
       method: keyof JobsApi,
@@ -33,14 +33,9 @@ export function jobsService({ jobs, admission, answered, failed }: JobsServiceOp
             callback(null, response);
           },
           (error: unknown) => {
-            const known = error instanceof RpcError ? error : undefined;
-            if (known === undefined) failed(error as Error);
-            const code = known?.code ?? status.INTERNAL;
+            const { code, details } = toRpcError(error, internalError);
             done(code);
-            callback({
-              code,
-              details: known?.details ?? 'an unforeseen error; the log of the query tells it',
-            });
+            callback({ code, details });
           },
         );
     };

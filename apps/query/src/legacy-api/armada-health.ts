@@ -1,9 +1,9 @@
-/** An answer of Armada's is good for this long: operators ask for health before every task. Milliseconds. */
+/** How long Armada's answer is reused: operators check the health before every task. Milliseconds. */
 const KEEP_MS = 2_000;
 
-/** Whether Armada answers its own Health: asked when somebody wants to know, once for all who ask at the same time. */
+/** Whether Armada answers its own Health: requested on demand, once for all callers of the same moment. */
 export class ArmadaHealth {
-  private askedAt = -Infinity;
+  private requestedAt = -Infinity;
   private answer = Promise.resolve(false);
 
   constructor(
@@ -12,8 +12,8 @@ export class ArmadaHealth {
   ) {}
 
   isHealthy(): Promise<boolean> {
-    if (this.now() - this.askedAt >= KEEP_MS) {
-      this.askedAt = this.now();
+    if (this.now() - this.requestedAt >= KEEP_MS) {
+      this.requestedAt = this.now();
       this.answer = this.probe().then(
         () => true,
         () => false,

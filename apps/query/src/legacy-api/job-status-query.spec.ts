@@ -1,39 +1,35 @@
-import { monotonicNow } from '@ajs/platform';
-import { LRUCache } from 'lru-cache';
+import { MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
 import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+import { LRUCache } from 'lru-cache';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Caller } from '../caller.js';
+import { testCaller } from '../testing/test-caller.js';
 import { JobStatusQuery, type TerminalJob } from './job-status-query.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const record = (state: JobRecord['state']): JobRecord => ({ state, runNumber: 1, changedAt: 1 });
 
-describe('a question for a job', () => {
+describe('a poll of a job', () => {
   let store: MemoryJobStore;
   let writer: JobSetWriter;
-  let asked: number;
+  let requested: number;
   let noted: number;
-  let endedJobs: LRUCache<string, TerminalJob>;
-  let onAsk: () => void;
+  let terminalJobs: LRUCache<string, TerminalJob>;
+  let onRequest: () => void;
   let reads: number;
   let refusal: string | undefined;
-  const caller: Caller = {
-    deadline: Infinity,
-    isGone: () => false,
-    address: () => '',
-    certificateName: () => undefined,
-    authorization: [],
-  };
+  let unreadable: string[];
+  const caller = testCaller();
 
   beforeEach(async () => {
     store = new MemoryJobStore();
     writer = await store.open(KEY);
-    asked = noted = reads = 0;
-    onAsk = () => {};
+    requested = noted = reads = 0;
+    unreadable = [];
+    onRequest = () => {};
     refusal = undefined;
-    endedJobs = new LRUCache({ max: 10 });
+    terminalJobs = new LRUCache({ max: 10 });
   });
 
   const query = (waitMs = 5_000): JobStatusQuery =>
@@ -49,27 +45,28 @@ describe('a question for a job', () => {
       refusalOf: () => refusal,
       pause: (ms) => sleep(ms),
       requestRead: () => {
-        asked++;
-        onAsk();
+        requested++;
+        onRequest();
       },
-      terminalJobs: endedJobs,
+      unreadableRecord: (jobId) => unreadable.push(jobId),
+      terminalJobs,
       waitMs,
     });
   const write = (report: SubscriptionReport, records: Record<string, JobRecord> = {}): Promise<void> =>
     writer.write({ cursor: '1:0:0:1', records: new Map(Object.entries(records)), subscription: report });
 
-  it('is answered at once when the job is known, and notes interest', async () => {
+  it('is answered at once where the job is cached, and notes interest', async () => {
     await write({ state: 'connecting', reason: 'Armada is away' }, { j: record('RUNNING') });
     const answer = await query().run(KEY, 'j', caller);
     expect(answer).toMatchObject({
-      kind: 'known',
+      kind: 'resolved',
       status: { state: 'RUNNING' },
       subscription: { state: 'connecting' },
     });
-    expect([asked, noted, reads]).toEqual([0, 1, 1]);
+    expect([requested, noted, reads]).toEqual([0, 1, 1]);
   });
 
-  it('is answered from memory once the job has ended, and notes interest all the same', async () => {
+  it('is answered from memory once the job is terminal, and notes interest all the same', async () => {
     await write({ state: 'live', reason: '' }, { j: record('FAILED'), r: record('RUNNING') });
     const q = query();
     for (let i = 0; i < 3; i++)
@@ -79,109 +76,124 @@ describe('a question for a job', () => {
     expect(reads).toBe(4);
   });
 
-  it('says absent on the word of a live watch that was level a moment ago', async () => {
+  it('is answered with absent where a live watch was synced a moment ago', async () => {
     await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
     expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
-    expect(asked).toBe(0);
+    expect(requested).toBe(0);
   });
 
-  it('asks for a read when the last proof is older than the question, and says absent when it is there', async () => {
+  it('requests a read where the last sync is older than the poll, and is answered with absent once it is synced', async () => {
     const before = addMs(monotonicNow(), -3_000);
     await write({ state: 'live', reason: '', syncedAt: before });
-    onAsk = () => void write({ state: 'live', reason: '', syncedAt: monotonicNow() });
+    onRequest = () => void write({ state: 'live', reason: '', syncedAt: monotonicNow() });
     expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'absent' });
-    expect(asked).toBeGreaterThan(0);
+    expect(requested).toBeGreaterThan(0);
   });
 
-  it('does not take a read that began before the question for a proof, though it ends after it', async () => {
+  it('does not take a read that began before the poll for proof of absence, though it ends after it', async () => {
     const before = addMs(monotonicNow(), -3_000);
-    onAsk = () => void write({ state: 'catching-up', reason: '', syncedAt: before });
-    expect(await query(100).run(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
+    onRequest = () => void write({ state: 'catching-up', reason: '', syncedAt: before });
+    expect(await query(100).run(KEY, 'j', caller)).toMatchObject({ kind: 'unresolved' });
   });
 
-  it('finds a job that appears while it waits', async () => {
-    onAsk = () => void write({ state: 'live', reason: '' }, { j: record('QUEUED') });
-    expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'known', status: { state: 'QUEUED' } });
-  });
-
-  it('waits for the first catch-up: until then a state may be one that the job left long ago', async () => {
-    await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
-    const answer = query().run(KEY, 'j', caller);
-    await write({ state: 'catching-up', reason: '' }, { j: record('RUNNING') });
-    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('SUCCEEDED') });
-    expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
-    expect(asked).toBe(0);
-  });
-
-  it('waits for it, too, where its stream is only being opened again, as by who takes over half-way', async () => {
-    const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
-    await write({ state: 'connecting', reason: '' }, { j: { ...record('QUEUED'), lastEvent } });
-    const answer = query().run(KEY, 'j', caller);
-    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('SUCCEEDED') });
-    expect(await answer).toMatchObject({ kind: 'known', status: { state: 'SUCCEEDED' } });
-  });
-
-  it('does not wait where the job was submitted through us, and no stream was read yet', async () => {
-    await write({ state: 'connecting', reason: '' });
-    await store.addProvisionalJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: 1 }]);
-    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
-    expect(reads).toBe(1);
-  });
-
-  it('is answered with the state there is when the first catch-up takes longer than the wait', async () => {
-    await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
-    expect(await query(50).run(KEY, 'j', caller)).toMatchObject({
-      kind: 'known',
+  it('is answered with a job that appears while it waits', async () => {
+    onRequest = () => void write({ state: 'live', reason: '' }, { j: record('QUEUED') });
+    expect(await query().run(KEY, 'j', caller)).toMatchObject({
+      kind: 'resolved',
       status: { state: 'QUEUED' },
     });
   });
 
-  it('does not wait for a later catch-up: the state was level once', async () => {
-    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('QUEUED') });
-    await write({ state: 'catching-up', reason: '' });
-    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
+  it('waits for the first catch-up: until then the state may be one that the job left long ago', async () => {
+    await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
+    const answer = query().run(KEY, 'j', caller);
+    await write({ state: 'catching-up', reason: '' }, { j: record('RUNNING') });
+    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('SUCCEEDED') });
+    expect(await answer).toMatchObject({ kind: 'resolved', status: { state: 'SUCCEEDED' } });
+    expect(requested).toBe(0);
+  });
+
+  it('waits for the first catch-up also where its stream is being reopened, as by a replica that takes over half-way', async () => {
+    const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
+    await write({ state: 'connecting', reason: '' }, { j: { ...record('QUEUED'), lastEvent } });
+    const answer = query().run(KEY, 'j', caller);
+    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('SUCCEEDED') });
+    expect(await answer).toMatchObject({ kind: 'resolved', status: { state: 'SUCCEEDED' } });
+  });
+
+  it('does not wait where the job is provisional, and no stream was read yet', async () => {
+    await write({ state: 'connecting', reason: '' });
+    await store.addProvisionalJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: 1 }]);
+    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'resolved' });
     expect(reads).toBe(1);
   });
 
-  it('says why it is not settled when the wait is over', async () => {
+  it('is answered with the cached state where the first catch-up takes longer than the wait', async () => {
+    await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
+    expect(await query(50).run(KEY, 'j', caller)).toMatchObject({
+      kind: 'resolved',
+      status: { state: 'QUEUED' },
+    });
+  });
+
+  it('does not wait for a later catch-up: the job set was synced once', async () => {
+    await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('QUEUED') });
+    await write({ state: 'catching-up', reason: '' });
+    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'resolved' });
+    expect(reads).toBe(1);
+  });
+
+  it('is answered with the reason where it is unresolved when the wait is over', async () => {
     await write({ state: 'connecting', reason: 'UNAVAILABLE: connection refused' });
     expect(await query(50).run(KEY, 'j', caller)).toMatchObject({
-      kind: 'unsettled',
+      kind: 'unresolved',
       reason: expect.stringContaining('UNAVAILABLE: connection refused') as string,
     });
   });
 
-  it('of a job set that nobody follows is not settled, and says so', async () => {
+  it('is unresolved where nobody follows the job set, and says so', async () => {
     const answer = await query(20).run({ queue: 'q', jobSetId: 'other' }, 'j', caller);
     expect(answer).toMatchObject({
-      kind: 'unsettled',
+      kind: 'unresolved',
       reason: expect.stringContaining('not followed yet') as string,
     });
   });
 
-  it('does not wait where Armada refuses the queue', async () => {
+  it('does not wait where Armada denies the queue', async () => {
     await write({ state: 'denied', reason: 'no watch permission' });
-    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'unsettled' });
+    expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'unresolved' });
     expect(reads).toBe(1);
   });
 
   it('is answered before the caller’s deadline', async () => {
     const deadline = performance.now() + 150;
-    expect(await query(1e9).run(KEY, 'j', { ...caller, deadline })).toMatchObject({ kind: 'unsettled' });
+    expect(await query(1e9).run(KEY, 'j', { ...caller, deadline })).toMatchObject({ kind: 'unresolved' });
   });
 
-  it('is dropped when the caller is gone', async () => {
+  it('is dropped when its caller is gone', async () => {
     let gone = false;
-    onAsk = () => (gone = true);
+    onRequest = () => (gone = true);
     await query(1e9).run(KEY, 'j', { ...caller, isGone: () => gone });
-    expect(asked).toBe(1);
+    expect(requested).toBe(1);
   });
 
-  it('about a job set that will not be followed is not waited for, and says why', async () => {
+  it('does not wait for a job set that will not be followed, and says why', async () => {
     refusal = 'there are too many';
-    expect(await query().run(KEY, 'x', caller)).toMatchObject({ kind: 'unsettled', reason: refusal });
-    expect([asked, reads]).toEqual([0, 1]);
+    expect(await query().run(KEY, 'x', caller)).toMatchObject({ kind: 'unresolved', reason: refusal });
+    expect([requested, reads]).toEqual([0, 1]);
     await write({ state: 'live', reason: '' }, { j: record('RUNNING') });
-    expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'known' });
+    expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'resolved' });
+  });
+
+  it('is unresolved with the reason where its record cannot be read, and its neighbour is answered', async () => {
+    await write({ state: 'live', reason: '', syncedAt: monotonicNow() }, { j: record('RUNNING') });
+    store.makeUnreadable(KEY, 'x', 'a newer version of this service gave it state number 13');
+    expect(await query(1e9).run(KEY, 'x', caller)).toMatchObject({
+      kind: 'unresolved',
+      reason: 'a newer version of this service gave it state number 13; upgrade the query replicas',
+      subscription: { state: 'live' },
+    });
+    expect([unreadable, requested, reads]).toEqual([['x'], 0, 1]);
+    expect(await query().run(KEY, 'j', caller)).toMatchObject({ kind: 'resolved' });
   });
 });

@@ -1,20 +1,20 @@
-import type { LRUCache } from 'lru-cache';
-import { msBetween, type JobSetKey, type RedisTime } from '@ajs/job-state';
-import { isTerminal } from '@ajs/job-state';
+import { isTerminal, msBetween, type JobSetKey, type RedisTime } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
+import type { LRUCache } from 'lru-cache';
 import { jobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
+import { fromRedis } from '../redis-read.js';
 
-/** What there is to say of one job. */
+/** The answer on one job. */
 export type Answer =
   /** Its state; `subscription` is as of when it was read. */
-  | { readonly kind: 'known'; readonly status: JobStatus; readonly subscription?: SubscriptionView }
-  /** Armada has no such job: proven by a read that began after the question came. */
+  | { readonly kind: 'resolved'; readonly status: JobStatus; readonly subscription?: SubscriptionView }
+  /** Armada has no such job: proven by a read that began after the poll arrived. */
   | { readonly kind: 'absent'; readonly subscription: SubscriptionView }
-  /** Not settled in time; asking again later will settle it, unless the reason says otherwise. */
-  | { readonly kind: 'unsettled'; readonly reason: string; readonly subscription?: SubscriptionView };
+  /** Not resolved in time; a later poll will be, unless the reason says otherwise. */
+  | { readonly kind: 'unresolved'; readonly reason: string; readonly subscription?: SubscriptionView };
 
-/** An ended job that was read once is answered from memory: its state never changes. */
+/** A terminal job that was read once is answered from memory: its state never changes. */
 export interface TerminalJob {
   readonly status: JobStatus;
   readonly subscription: SubscriptionView | undefined;
@@ -22,64 +22,71 @@ export interface TerminalJob {
 
 export interface JobStatusQueryOptions {
   readonly lister: JobLister;
-  /** Takes note of the poll, aside. */
+  /** Notes the poll of a job set; never delays the answer. */
   readonly noteInterest: (key: JobSetKey, tag: string, caller: Caller) => void;
   /** Why the job set will not be followed, if it will not. */
   readonly refusalOf: (tag: string) => string | undefined;
-  /** Asks the job set's holder to read at once. */
+  /** Requests a read of the job set from its owner. */
   readonly requestRead: (key: JobSetKey) => void;
+  /** The requested job has a record that this version cannot read. */
+  readonly unreadableRecord: (jobId: string, reason: string) => void;
   readonly terminalJobs: LRUCache<string, TerminalJob>;
-  /** How long a poll of a job that is not there waits for the proof. Milliseconds. */
+  /** How long a poll of a job that has no record waits for proof of its absence. Milliseconds. */
   readonly waitMs: number;
   /** Waits within the work on a call. May reject. */
   readonly pause: (ms: number) => Promise<void>;
 }
 
-/** An event of a live watch that is younger than this proves that the watch brings what there is (P6). Milliseconds. */
+/** An event of a live watch that is younger than this proves that the watch is synced (P6). Milliseconds. */
 const LIVE_PROOF_MS = 2_000;
 /** The answer leaves this long before the caller's deadline. Milliseconds. */
 const DEADLINE_MARGIN_MS = 100;
-const FIRST_LOOK_AGAIN_MS = 15;
-const LONGEST_LOOK_AGAIN_MS = 200;
+const FIRST_RETRY_MS = 15;
+const LONGEST_RETRY_MS = 200;
 
-/** Answers what state a job is in. One round trip to Redis for a job that is known, none for one that is known to have ended. */
+/** Answers what state a job is in: with one round trip to Redis for a cached job, with none for one that it has read as terminal. */
 export class JobStatusQuery {
   constructor(private readonly options: JobStatusQueryOptions) {}
 
-  /** Rejects when Redis does not answer, or too many calls wait. */
+  /** Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
   async run(key: JobSetKey, jobId: string, caller: Caller): Promise<Answer> {
     const tag = jobSetTag(key);
     this.options.noteInterest(key, tag, caller);
     const cacheKey = `${tag} ${jobId}`;
-    const ended = this.options.terminalJobs.get(cacheKey);
-    if (ended !== undefined) return known(ended.status, ended.subscription);
+    const terminal = this.options.terminalJobs.get(cacheKey);
+    if (terminal !== undefined) return resolved(terminal.status, terminal.subscription);
 
     const until = Math.min(performance.now() + this.options.waitMs, caller.deadline - DEADLINE_MARGIN_MS);
     let arrivedAt: RedisTime | undefined;
-    for (let pause = FIRST_LOOK_AGAIN_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_AGAIN_MS)) {
-      const view = await this.options.lister.read(key, [jobId]);
+    for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
+      const view = await fromRedis(this.options.lister.read(key, [jobId]));
       const status = view.jobs.get(jobId);
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
         this.options.terminalJobs.set(cacheKey, { status, subscription });
-        return known(status, subscription);
+        return resolved(status, subscription);
       }
       const left = until - performance.now();
       if (status !== undefined) {
-        if (left <= 0 || !isFirstCatchUp(status, subscription)) return known(status, subscription);
+        if (left <= 0 || !isFirstCatchUp(status, subscription)) return resolved(status, subscription);
       } else {
-        // By Redis' clock, and at or after the poll's arrival: what began later than this began after the poll.
+        const unreadable = view.unreadable.get(jobId);
+        if (unreadable !== undefined) {
+          this.options.unreadableRecord(jobId, unreadable);
+          return { ...unresolved(view), reason: `${unreadable}; upgrade the query replicas` };
+        }
+        // By Redis' clock, and at or after the poll's arrival: a read that began later than this began after the poll.
         arrivedAt ??= view.now;
         if (subscription !== undefined && provesAbsence(view.now, subscription, arrivedAt)) {
           return { kind: 'absent', subscription };
         }
         const refusal = this.options.refusalOf(tag);
-        if (refusal !== undefined) return { ...unsettled(view), reason: refusal };
-        if (left <= 0 || subscription?.state === 'denied') return unsettled(view);
+        if (refusal !== undefined) return { ...unresolved(view), reason: refusal };
+        if (left <= 0 || subscription?.state === 'denied') return unresolved(view);
         this.options.requestRead(key);
       }
       await this.options.pause(Math.min(pause, left));
-      if (caller.isGone()) return unsettled(view);
+      if (caller.isGone()) return unresolved(view);
     }
   }
 }
@@ -95,39 +102,36 @@ function provesAbsence(
 }
 
 /**
- * Until the first catch-up is over a state may be one that the job left long ago, as far as it comes from the stream. Trouble with
- * Armada is not waited for: it may last.
+ * Until the first catch-up is over, a state that comes from the stream may be one that the job left long ago. A connection to Armada
+ * that fails is not waited for: that may last.
  */
-function isFirstCatchUp(
-  { provisional: learned }: JobStatus,
-  subscription: SubscriptionView | undefined,
-): boolean {
+function isFirstCatchUp({ provisional }: JobStatus, subscription: SubscriptionView | undefined): boolean {
   if (subscription === undefined || subscription.syncedAt !== undefined) return false;
   const { state, reason } = subscription;
-  return state === 'catching-up' || (state === 'connecting' && reason === '' && learned !== true);
+  return state === 'catching-up' || (state === 'connecting' && reason === '' && provisional !== true);
 }
 
-function known(status: JobStatus, subscription: SubscriptionView | undefined): Answer {
-  return { kind: 'known', status, ...(subscription !== undefined && { subscription }) };
+function resolved(status: JobStatus, subscription: SubscriptionView | undefined): Answer {
+  return { kind: 'resolved', status, ...(subscription !== undefined && { subscription }) };
 }
 
-function unsettled({ subscription }: JobSetView): Extract<Answer, { kind: 'unsettled' }> {
+function unresolved({ subscription }: JobSetView): Extract<Answer, { kind: 'unresolved' }> {
   if (subscription === undefined) {
-    return { kind: 'unsettled', reason: 'the job set is not followed yet; an ingester has not taken it up' };
+    return { kind: 'unresolved', reason: 'the job set is not followed yet: no ingester has taken it up' };
   }
   const { state, reason } = subscription;
   return {
-    kind: 'unsettled',
+    kind: 'unresolved',
     reason: `${EXPLANATION[state]}${reason === '' ? '' : `: ${reason}`}`,
     subscription,
   };
 }
 
 const EXPLANATION: Record<SubscriptionView['state'], string> = {
-  connecting: 'there is no event stream of this job set from Armada yet',
-  'catching-up': 'the job set is not caught up yet',
-  live: 'the job set is followed, but Armada has not confirmed in time that it has no such job',
+  connecting: 'the job set is not synced yet: its event stream from Armada is being opened',
+  'catching-up': 'the job set is not synced yet: its event stream is being read',
+  live: 'the job set is synced, but Armada did not confirm in time that it has no such job',
   stalled: 'the job set is not followed at the moment',
-  denied: 'Armada does not let this service watch the queue',
-  gone: 'Armada does not know the queue',
+  denied: 'Armada denies this service permission to watch the queue',
+  gone: 'the queue does not exist in Armada',
 };

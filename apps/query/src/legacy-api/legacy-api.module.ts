@@ -10,6 +10,8 @@ import { InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
 import { AuthModule } from '../access/auth.module.js';
+import { FailureLog } from '../failures/failure-log.js';
+import { FailureLogModule } from '../failures/failure-log.module.js';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { Admission } from '../load/admission.js';
@@ -22,7 +24,15 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
 
 /** `jobservice.JobService`, for Armada's older Airflow operator. */
 @Module({
-  imports: [RedisModule, ArmadaModule, JobStoreModule, AdmissionModule, AuthModule, InterestModule],
+  imports: [
+    RedisModule,
+    ArmadaModule,
+    JobStoreModule,
+    AdmissionModule,
+    AuthModule,
+    InterestModule,
+    FailureLogModule,
+  ],
   providers: [
     {
       provide: JobStatusQuery,
@@ -34,6 +44,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         Admission,
         SETTINGS,
         RedisErrorLog,
+        FailureLog,
       ],
       useFactory: (
         lister: JobLister,
@@ -43,12 +54,14 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         admission: Admission,
         settings: Settings,
         errors: RedisErrorLog,
+        failures: FailureLog,
       ) =>
         new JobStatusQuery({
           lister,
           noteInterest,
           refusalOf: (tag) => interest.refusal(tag),
           requestRead: (key) => void readRequests.send(key).catch(errors.report),
+          unreadableRecord: failures.unreadableRecord,
           terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
           waitMs: settings.firstPollWaitMs,
           pause: (ms) => admission.pause(ms),
@@ -56,7 +69,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
     },
     {
       provide: LEGACY_SERVICE,
-      inject: [Access, Admission, JobStatusQuery, ARMADA, Metrics, RedisErrorLog],
+      inject: [Access, Admission, JobStatusQuery, ARMADA, Metrics, RedisErrorLog, FailureLog],
       useFactory: (
         access: Access,
         admission: Admission,
@@ -64,6 +77,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         armada: ArmadaClient,
         metrics: Metrics,
         errors: RedisErrorLog,
+        failures: FailureLog,
       ) => {
         const armadaHealth = new ArmadaHealth(() => armada.health());
         return legacyJobService({
@@ -74,6 +88,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
           answered: countAnswers(metrics),
           refused: (code) => metrics.polls.inc({ api: 'legacy', answer: status[code] }),
           redisFailed: errors.report,
+          internalError: failures.internalError,
         });
       },
     },

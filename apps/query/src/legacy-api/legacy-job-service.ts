@@ -16,13 +16,14 @@ import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
 import type { Admission } from '../load/admission.js';
 import { nameProblem } from '../name-problem.js';
-import { RpcError } from '../rpc-error.js';
+import { RedisReadError } from '../redis-read.js';
+import { toRpcError } from '../rpc-error.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { UnknownQueues } from './unknown-queues.js';
 
 /** Trailing metadata: the state of the job set's subscription. */
 export const SUBSCRIPTION_HEADER = 'armada-job-set-subscription';
-/** Trailing metadata: when the job set was last known to be level with Armada (RFC 3339, UTC, by Redis' clock). */
+/** Trailing metadata: when the job set was last synced with Armada (RFC 3339, UTC, by Redis' clock). */
 export const SYNCED_AT_HEADER = 'armada-job-set-synced-at';
 
 export interface LegacyOptions {
@@ -32,16 +33,18 @@ export interface LegacyOptions {
   /** Whether Armada answers its own Health. */
   readonly armadaIsHealthy: () => Promise<boolean>;
   readonly answered: (state: JobServiceResponse['state'], seconds: number) => void;
-  /** The caller may not have an answer. */
+  /** The call was answered with an error of gRPC. */
   readonly refused: (code: status) => void;
   readonly redisFailed: (error: Error) => void;
+  /** A call ran into a defect of this service. */
+  readonly internalError: (error: Error) => void;
 }
 
 /**
- * `jobservice.JobService`, as Armada's older Airflow operator polls it. That operator fails its task on the fifth
- * UNAVAILABLE in 1.5 s and at once on other codes, but polls on after CONNECTION_ERR: so trouble of ours is CONNECTION_ERR
- * with the reason, and JOB_ID_NOT_FOUND means only that Armada has no such job (P5). Whether the caller may watch the queue is
- * settled before anything is looked up.
+ * `jobservice.JobService`, as Armada's older Airflow operator polls it. That operator fails its task on the fifth UNAVAILABLE in 1.5 s
+ * and at once on other codes, but polls on after CONNECTION_ERR: so a failure that is not the caller's is CONNECTION_ERR with its
+ * cause, and JOB_ID_NOT_FOUND means only that Armada has no such job (P5). The caller's permission to watch the queue is checked before
+ * anything is read.
  */
 export function legacyJobService(options: LegacyOptions): JobServiceServer {
   const unknownQueues = new UnknownQueues();
@@ -68,14 +71,16 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
       options.admission
         .run(caller, () => answer(call.request, caller))
         .then(reply, (error: unknown) => {
-          if (!(error instanceof RpcError)) {
-            options.redisFailed(error as Error);
-            reply(connectionError('Redis does not answer; known states are back as soon as it does'));
-          } else if (error.code === status.UNAVAILABLE || error.code === status.RESOURCE_EXHAUSTED) {
-            reply(connectionError(error.details));
-          } else {
-            options.refused(error.code);
-            callback(error);
+          if (error instanceof RedisReadError) {
+            options.redisFailed(error.cause);
+            reply(connectionError(`${error.message}; poll again`));
+            return;
+          }
+          const { code, details } = toRpcError(error, options.internalError);
+          if (POLL_AGAIN.has(code)) reply(connectionError(details));
+          else {
+            options.refused(code);
+            callback({ code, details });
           }
         });
     },
@@ -88,6 +93,13 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
   };
 }
 
+/** What the operator must not fail its task for. */
+const POLL_AGAIN: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.RESOURCE_EXHAUSTED,
+  status.INTERNAL,
+]);
+
 interface Reply {
   readonly message: JobServiceResponse;
   readonly subscription: SubscriptionView | undefined;
@@ -95,22 +107,24 @@ interface Reply {
 
 function toReply(answer: Answer): Reply {
   switch (answer.kind) {
-    case 'known':
+    case 'resolved':
       return { message: toLegacyResponse(answer.status), subscription: answer.subscription };
     case 'absent':
       return {
         message: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
         subscription: answer.subscription,
       };
-    case 'unsettled':
+    case 'unresolved':
       return { ...connectionError(answer.reason), subscription: answer.subscription };
   }
 }
 
-/** As every job of a queue that Armada does not know, whether it was known before or not. */
+/** The same for every job of a queue that does not exist, whether or not it is cached. */
 function ofNoQueue(request: JobServiceRequest, unknownQueues: UnknownQueues): Reply {
   if (!unknownQueues.isGone(request)) {
-    return connectionError(`Armada does not know queue ${JSON.stringify(request.queue)}, yet or any more`);
+    return connectionError(
+      `queue ${JSON.stringify(request.queue)} does not exist in Armada; a new one is visible after up to 10 s`,
+    );
   }
   return {
     message: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
@@ -122,14 +136,14 @@ function connectionError(error: string): Reply {
   return { message: { state: JobServiceResponse_State.CONNECTION_ERR, error }, subscription: undefined };
 }
 
-/** Answers of one read share what it told of the subscription, and so the metadata made of it. */
+/** Answers from one read share its subscription, and so the metadata made of it. */
 const metadataOf = new WeakMap<SubscriptionView, Metadata>();
 const NO_METADATA = new Metadata();
 
 function freshness(subscription: SubscriptionView | undefined): Metadata {
   if (subscription === undefined) return NO_METADATA;
-  const known = metadataOf.get(subscription);
-  if (known !== undefined) return known;
+  const cached = metadataOf.get(subscription);
+  if (cached !== undefined) return cached;
   const metadata = new Metadata();
   metadata.set(SUBSCRIPTION_HEADER, subscription.state);
   if (subscription.syncedAt !== undefined) {
@@ -139,7 +153,7 @@ function freshness(subscription: SubscriptionView | undefined): Metadata {
   return metadata;
 }
 
-/** What is wrong with the request, naming the field; `undefined` if nothing is. */
+/** The problem of the request, with the name of the field; `undefined` where there is none. */
 function problemOf({ jobId, jobSetId, queue }: JobServiceRequest): string | undefined {
   for (const [field, value] of [
     ['job_id', jobId],

@@ -1,12 +1,12 @@
 import { UnknownQueues } from './unknown-queues.js';
 
-describe('a queue that Armada does not know', () => {
+describe('a queue that does not exist in Armada', () => {
   let now = 0;
   const queues = (): UnknownQueues => new UnknownQueues(() => now);
 
   const job = (jobId: string, queue = 'q') => ({ queue, jobSetId: 's', jobId });
 
-  it('is gone once it has not been there for 15 s, each for itself', () => {
+  it('is gone once it has not existed for 15 s, each queue by itself', () => {
     const unknown = queues();
     expect(unknown.isGone(job('j'))).toBe(false);
     now += 14_999;
@@ -17,21 +17,21 @@ describe('a queue that Armada does not know', () => {
     expect(unknown.isGone(job('j', 'other'))).toBe(false);
   });
 
-  it('starts anew where nobody asked for a minute: it may have been there meanwhile', () => {
+  it('is not gone where the job was not polled for a minute: the queue may have existed meanwhile', () => {
     const unknown = queues();
     unknown.isGone(job('j'));
     now += 60_000;
     expect(unknown.isGone(job('j'))).toBe(false);
   });
 
-  it('is not gone for a job that was submitted when it was there at last, though one server does not know it yet', () => {
+  it('is not gone for a job submitted after it was created, though one server does not know it yet', () => {
     const unknown = queues();
-    for (; now < 200_000; now += 5_000) unknown.isGone(job('asked for too early'));
+    for (; now < 200_000; now += 5_000) unknown.isGone(job('polled too early'));
     for (const other of [{ jobId: 'j' }, { jobSetId: 'another' }]) {
-      expect(unknown.isGone({ ...job('asked for too early'), ...other })).toBe(false);
+      expect(unknown.isGone({ ...job('polled too early'), ...other })).toBe(false);
     }
     now += 9_999;
     expect(unknown.isGone(job('j'))).toBe(false);
-    expect(unknown.isGone(job('asked for too early'))).toBe(true);
+    expect(unknown.isGone(job('polled too early'))).toBe(true);
   });
 });

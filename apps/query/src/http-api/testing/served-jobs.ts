@@ -108,7 +108,7 @@ export class ServedJobs {
       jobs,
       admission: new Admission({ working: 100, waiting: 100 }, () => undefined),
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
-      failed: (error) => failures.push(error),
+      internalError: (error) => failures.push(error),
     };
     const context = {
       settings: loadSettings({ argv: [], env: {} }),

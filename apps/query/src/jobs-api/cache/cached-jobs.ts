@@ -3,8 +3,8 @@ import type { DetailedJob, JobDetailsLister, JobLister, JobSetView, JobStatus } 
 import type { LRUCache } from 'lru-cache';
 import { jobSetTag } from '@ajs/redis-keys';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
+import { fromRedis } from '../../redis-read.js';
 import { groupByJobSet } from './group-by-job-set.js';
-import { fromRedis } from './retry-while-redis-unavailable.js';
 
 /** How the job set stood when the job was read. */
 type Moment = Pick<JobSetView, 'now' | 'subscription'>;
@@ -21,71 +21,90 @@ export interface CachedDetails {
   readonly moment: Moment;
 }
 
+/** What the cache holds of the requested jobs. */
+export interface CachedJobSelection<Job> {
+  readonly jobs: ReadonlyMap<string, Job>;
+  /** Jobs with a record that this version cannot read, with the reason; not among {@link jobs}. */
+  readonly unreadable: ReadonlyMap<string, string>;
+}
+
 export interface CachedJobsOptions {
   readonly lister: JobLister & JobDetailsLister;
   /** Notes the poll of a job set; never delays the answer. */
   readonly noteInterest: (key: JobSetKey, tag: string) => void;
+  readonly unreadableRecord: (jobId: string, reason: string) => void;
   /** Terminal jobs by id: their state never changes. */
   readonly terminalJobs: LRUCache<string, CachedJob>;
 }
 
 /**
  * Reads cached jobs by id alone: each is located first, then read in its job set, all job sets at the same time. Each job set that the
- * caller may see counts as polled. Rejects with RedisUnavailableError, and with PERMISSION_DENIED before anything is read of a job that
+ * caller may see counts as polled. Rejects with RedisReadError, and with PERMISSION_DENIED before anything is read of a job that
  * the caller may not see.
  */
 export class CachedJobs {
   constructor(private readonly options: CachedJobsOptions) {}
 
   /** The jobs that have a record. */
-  async states(jobIds: readonly string[], rights: JobRights): Promise<Map<string, CachedJob>> {
+  async states(jobIds: readonly string[], rights: JobRights): Promise<CachedJobSelection<CachedJob>> {
     const { lister, terminalJobs, noteInterest } = this.options;
-    const cached = new Map<string, CachedJob>();
+    const jobs = new Map<string, CachedJob>();
     const toRead: string[] = [];
     for (const jobId of jobIds) {
       const job = terminalJobs.get(jobId);
       if (job === undefined) toRead.push(jobId);
-      else cached.set(jobId, job);
+      else jobs.set(jobId, job);
     }
-    await requireRights(rights, cached, ({ key }) => key.queue);
-    for (const { key } of cached.values()) noteInterest(key, jobSetTag(key));
-    await this.inEachJobSet(toRead, rights, async (key, ids) => {
+    await requireRights(rights, jobs, ({ key }) => key.queue);
+    for (const { key } of jobs.values()) noteInterest(key, jobSetTag(key));
+    const unreadable = await this.inEachJobSet(toRead, rights, async (key, ids) => {
       const view = await fromRedis(lister.read(key, ids));
       for (const jobId of ids) {
         const status = view.jobs.get(jobId);
         if (status === undefined) continue;
-        cached.set(jobId, { key, status, moment: view });
+        jobs.set(jobId, { key, status, moment: view });
         if (isTerminal(status.state)) terminalJobs.set(jobId, { key, status, moment: { now: view.now } });
       }
+      return view.unreadable;
     });
-    return cached;
+    return { jobs, unreadable };
   }
 
   /** As {@link states}, with their whole records and enrichment. */
-  async details(jobIds: readonly string[], rights: JobRights): Promise<Map<string, CachedDetails>> {
-    const cached = new Map<string, CachedDetails>();
-    await this.inEachJobSet(jobIds, rights, async (key, ids) => {
+  async details(jobIds: readonly string[], rights: JobRights): Promise<CachedJobSelection<CachedDetails>> {
+    const jobs = new Map<string, CachedDetails>();
+    const unreadable = await this.inEachJobSet(jobIds, rights, async (key, ids) => {
       const view = await fromRedis(this.options.lister.readDetails(key, ids));
-      for (const [jobId, job] of view.jobs) cached.set(jobId, { key, job, moment: view });
+      for (const [jobId, job] of view.jobs) jobs.set(jobId, { key, job, moment: view });
+      return view.unreadable;
     });
-    return cached;
+    return { jobs, unreadable };
   }
 
+  /** Resolves to the unreadable ones among the jobs. */
   private async inEachJobSet(
     jobIds: readonly string[],
     rights: JobRights,
-    read: (key: JobSetKey, ids: readonly string[]) => Promise<void>,
-  ): Promise<void> {
-    if (jobIds.length === 0) return;
-    const { lister, noteInterest } = this.options;
+    read: (key: JobSetKey, ids: readonly string[]) => Promise<JobSetView['unreadable']>,
+  ): Promise<Map<string, string>> {
+    const unreadable = new Map<string, string>();
+    if (jobIds.length === 0) return unreadable;
+    const { lister, noteInterest, unreadableRecord } = this.options;
     const located = await fromRedis(lister.locate(jobIds));
     await requireRights(rights, located, ({ queue }) => queue);
     const jobSets = groupByJobSet(Array.from(located, ([jobId, key]) => [key, jobId] as const));
     await Promise.all(
-      jobSets.map(({ key, tag, items }) => {
+      jobSets.map(async ({ key, tag, items }) => {
         noteInterest(key, tag);
-        return read(key, items);
+        const reasons = await read(key, items);
+        for (const jobId of items) {
+          const reason = reasons.get(jobId);
+          if (reason === undefined) continue;
+          unreadable.set(jobId, reason);
+          unreadableRecord(jobId, reason);
+        }
       }),
     );
+    return unreadable;
   }
 }

@@ -1,20 +1,20 @@
-import { addMs, RedisTime, toMs, type JobState } from '@ajs/job-state';
+import { RedisTime, addMs, toMs, type JobState } from '@ajs/job-state';
 import type { SubscriptionView } from '@ajs/job-store';
 import { canServeFromCache } from './can-serve-from-cache.js';
 
 const NOW = RedisTime(1_000_000);
 const GRACE = 30_000;
 
-function current(
+function served(
   subscription: SubscriptionView['state'] | undefined,
-  more: { levelAgo?: number; learnedAgo?: number; state?: JobState } = {},
+  more: { syncedAgo?: number; provisionalAgo?: number; state?: JobState } = {},
 ): boolean {
-  const { levelAgo, learnedAgo, state = learnedAgo === undefined ? 'RUNNING' : 'SUBMITTED' } = more;
+  const { syncedAgo, provisionalAgo, state = provisionalAgo === undefined ? 'RUNNING' : 'SUBMITTED' } = more;
   return canServeFromCache(
     {
       state,
-      changedAt: learnedAgo === undefined ? 1 : toMs(NOW) - learnedAgo,
-      ...(learnedAgo !== undefined && { provisional: true }),
+      changedAt: provisionalAgo === undefined ? 1 : toMs(NOW) - provisionalAgo,
+      ...(provisionalAgo !== undefined && { provisional: true }),
     },
     {
       now: NOW,
@@ -22,7 +22,7 @@ function current(
         subscription: {
           state: subscription,
           reason: '',
-          ...(levelAgo !== undefined && { syncedAt: addMs(NOW, -levelAgo) }),
+          ...(syncedAgo !== undefined && { syncedAt: addMs(NOW, -syncedAgo) }),
         },
       }),
     },
@@ -30,40 +30,40 @@ function current(
   );
 }
 
-describe('the cache’s word on a job', () => {
-  it('is the whole answer where the job has ended, whatever became of the subscription', () => {
+describe('the cached state of a job', () => {
+  it('is the whole answer where it is terminal, whatever the state of the subscription', () => {
     for (const subscription of ['denied', 'gone', 'stalled', 'connecting', undefined] as const) {
-      expect(current(subscription, { state: 'FAILED' })).toBe(true);
+      expect(served(subscription, { state: 'FAILED' })).toBe(true);
     }
   });
 
   it('is the whole answer while the job set is followed', () => {
-    expect(current('live')).toBe(true);
+    expect(served('live')).toBe(true);
   });
 
-  it('is not where the job set is refused, gone or stalled', () => {
+  it('is not the whole answer where the job set is denied, gone or stalled', () => {
     for (const subscription of ['denied', 'gone', 'stalled'] as const) {
-      expect(current(subscription, { levelAgo: 1 })).toBe(false);
-      expect(current(subscription, { learnedAgo: 1 })).toBe(false);
+      expect(served(subscription, { syncedAgo: 1 })).toBe(false);
+      expect(served(subscription, { provisionalAgo: 1 })).toBe(false);
     }
   });
 
-  it('is not before the first catch-up, and goes on to be while a stream is made again', () => {
+  it('is not the whole answer before the first catch-up, but stays it while a stream is reopened', () => {
     for (const subscription of ['connecting', 'catching-up'] as const) {
-      expect(current(subscription)).toBe(false);
-      expect(current(subscription, { levelAgo: 14_000 })).toBe(true);
-      expect(current(subscription, { levelAgo: 16_000 })).toBe(false);
+      expect(served(subscription)).toBe(false);
+      expect(served(subscription, { syncedAgo: 14_000 })).toBe(true);
+      expect(served(subscription, { syncedAgo: 16_000 })).toBe(false);
     }
   });
 
-  it('on a job that was looked up is not, until its stream has shown it', () => {
-    expect(current('live', { state: 'RUNNING', learnedAgo: 1, levelAgo: 1 })).toBe(false);
+  it('is not the whole answer for a job resolved from Armada until its stream has shown it', () => {
+    expect(served('live', { state: 'RUNNING', provisionalAgo: 1, syncedAgo: 1 })).toBe(false);
   });
 
-  it('on a job that was submitted through us is, until its stream should have shown it', () => {
+  it('is the whole answer for a job submitted through this service until its stream should have shown it', () => {
     for (const subscription of ['live', 'connecting', 'catching-up', undefined] as const) {
-      expect(current(subscription, { learnedAgo: GRACE - 1, levelAgo: 1 })).toBe(true);
-      expect(current(subscription, { learnedAgo: GRACE, levelAgo: 1 })).toBe(false);
+      expect(served(subscription, { provisionalAgo: GRACE - 1, syncedAgo: 1 })).toBe(true);
+      expect(served(subscription, { provisionalAgo: GRACE, syncedAgo: 1 })).toBe(false);
     }
   });
 });

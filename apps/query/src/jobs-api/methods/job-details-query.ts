@@ -10,7 +10,7 @@ import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-
 import type { ProvisionalJobRecorder } from '../cache/provisional-job-recorder.js';
 import type { TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
 import { RecentAnswers } from '../upstream/recent-answers.js';
-import { unresolvedError } from '../upstream/upstream-errors.js';
+import { requireAnswers, unresolvedError } from '../upstream/upstream-errors.js';
 
 /** What Armada does not show yet (a run that has just begun) is requested again no sooner. Milliseconds. */
 const REQUEST_AGAIN_MS = 3_000;
@@ -50,15 +50,16 @@ export class JobDetailsQuery {
     expand: JobDetailsExpansion,
     rights: JobRights,
   ): Promise<Map<string, JobDetails>> {
-    const cached = await this.options.cachedJobs.details(jobIds, rights);
+    const { jobs: cached, unreadable } = await this.options.cachedJobs.details(jobIds, rights);
     const behind = new Set(jobIds.filter((jobId) => this.isBehind(cached.get(jobId))));
     const toFetch = jobIds.filter(
       (jobId) => expand.spec || behind.has(jobId) || this.lacksEnrichment(jobId, cached.get(jobId)?.job),
     );
     const uncached = jobIds.filter((jobId) => !cached.has(jobId));
-    const fetched = await this.fetch(toFetch, expand, uncached);
+    const fetched = await this.fetch(toFetch, expand, uncached, unreadable);
     await requireRights(rights, fetched, ({ queue }) => queue);
-    this.record(cached, fetched);
+    requireAnswers(unreadable, fetched);
+    this.record(cached, unreadable, fetched);
     await this.options.terminalStates.record(
       [...behind].flatMap((jobId) => {
         const [job, reported] = [cached.get(jobId), fetched.get(jobId)];
@@ -100,27 +101,31 @@ export class JobDetailsQuery {
     jobIds: readonly string[],
     { spec }: JobDetailsExpansion,
     uncached: readonly string[],
+    unreadable: ReadonlyMap<string, string>,
   ): Promise<ReadonlyMap<string, JobDetails>> {
     if (jobIds.length === 0) return new Map();
     try {
       return await this.options.armada.details(jobIds, { spec, runs: true });
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
-      if (uncached.length > 0) throw unresolvedError(uncached, error);
+      if (uncached.length > 0) throw unresolvedError(uncached, unreadable, error);
       return new Map();
     }
   }
 
-  private record(cached: ReadonlyMap<string, CachedDetails>, fetched: ReadonlyMap<string, JobDetails>): void {
+  private record(
+    cached: ReadonlyMap<string, CachedDetails>,
+    unreadable: ReadonlyMap<string, string>,
+    fetched: ReadonlyMap<string, JobDetails>,
+  ): void {
     const enrichments: FetchedEnrichment[] = [];
     const uncached: JobDetails[] = [];
     for (const [jobId, reported] of fetched) {
       const job = cached.get(jobId);
-      if (job === undefined) uncached.push(reported);
-      else {
+      if (job !== undefined) {
         const enrichment = enrichmentOf(reported, job.job.record);
         if (Object.keys(enrichment).length > 0) enrichments.push([job.key, [jobId, enrichment]]);
-      }
+      } else if (!unreadable.has(jobId)) uncached.push(reported);
     }
     this.options.enrichment.record(enrichments);
     this.options.provisionalJobs.record(uncached);

@@ -4,7 +4,7 @@ import { LONGEST_REASON } from '@ajs/wire-mapping';
 import type { JobRights } from '../../access/job-rights.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
 import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
-import { unresolvedError } from '../upstream/upstream-errors.js';
+import { requireAnswers, unresolvedError } from '../upstream/upstream-errors.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 
 /** A longer text is answered but not stored: the next call fetches it again. */
@@ -30,25 +30,25 @@ export class JobErrorsQuery {
    */
   async run(jobIds: readonly string[], rights: JobRights): Promise<Map<string, string>> {
     const { cachedJobs, armada, enrichment } = this.options;
-    const cached = await cachedJobs.details(jobIds, rights);
+    const { jobs, unreadable } = await cachedJobs.details(jobIds, rights);
     const errors = new Map<string, string>();
     const requested: string[] = [];
     const uncached: string[] = [];
     for (const jobId of jobIds) {
-      const job = cached.get(jobId)?.job;
+      const job = jobs.get(jobId)?.job;
       if (job === undefined) uncached.push(jobId);
       else {
         errors.set(jobId, errorOf(job));
         if (needsArmada(job)) requested.push(jobId);
       }
     }
-    requested.push(...(await this.permitted(uncached, rights)));
+    requested.push(...(await this.permitted(uncached, rights, unreadable)));
     if (requested.length === 0) return errors;
     try {
       const fetched = await armada.errors(requested);
       const toStore: FetchedEnrichment[] = [];
       for (const [jobId, error] of fetched) {
-        const job = cached.get(jobId);
+        const job = jobs.get(jobId);
         // Armada's own database may be behind the stream, and not have the error yet.
         if (job !== undefined && error === '' && errorOf(job.job) !== '') continue;
         errors.set(jobId, error);
@@ -57,15 +57,20 @@ export class JobErrorsQuery {
       enrichment.record(toStore);
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
-      if (uncached.length > 0) throw unresolvedError(uncached, error);
+      if (uncached.length > 0) throw unresolvedError(uncached, unreadable, error);
     }
+    requireAnswers(unreadable, errors);
     return errors;
   }
 
   /** Those of the jobs, none of them cached, that exist and that the caller may see: Armada's errors do not name a job's queue. */
-  private async permitted(jobIds: readonly string[], rights: JobRights): Promise<Iterable<string>> {
+  private async permitted(
+    jobIds: readonly string[],
+    rights: JobRights,
+    unreadable: ReadonlyMap<string, string>,
+  ): Promise<Iterable<string>> {
     if (!rights.isRestricted || jobIds.length === 0) return jobIds;
-    return (await this.options.resolver.resolve(jobIds, rights)).keys();
+    return (await this.options.resolver.resolve(jobIds, rights, unreadable)).keys();
   }
 }
 

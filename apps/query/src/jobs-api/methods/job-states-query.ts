@@ -38,9 +38,9 @@ export class JobStatesQuery {
     const states = new Map<string, JobState>();
     const uncached: string[] = [];
     const behind = new Map<string, CachedJob>();
-    const cached = await cachedJobs.states(jobIds, rights);
+    const { jobs, unreadable } = await cachedJobs.states(jobIds, rights);
     for (const jobId of jobIds) {
-      const job = cached.get(jobId);
+      const job = jobs.get(jobId);
       if (job === undefined) uncached.push(jobId);
       else {
         states.set(jobId, toApiJobState(job.status));
@@ -48,7 +48,7 @@ export class JobStatesQuery {
       }
     }
     const [resolved, newer] = await Promise.all([
-      resolver.resolve(uncached, rights),
+      resolver.resolve(uncached, rights, unreadable),
       this.newerStates(behind),
     ]);
     for (const jobId of uncached) states.set(jobId, resolved.get(jobId)?.state ?? JobState.UNKNOWN);

@@ -7,11 +7,12 @@ import { toApiJobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import { UNRESTRICTED } from '../../access/job-rights.js';
 import type { Caller } from '../../caller.js';
+import { fromRedis } from '../../redis-read.js';
 import { RpcError } from '../../rpc-error.js';
 import { canServeFromCache } from '../cache/can-serve-from-cache.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
-import { fromRedis } from '../cache/retry-while-redis-unavailable.js';
 import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
+import { requireAnswers } from '../upstream/upstream-errors.js';
 
 /** Armada's Lookout cuts a URI to this many characters. */
 const LONGEST_URI = 1_024;
@@ -50,11 +51,11 @@ export class JobsByUriQuery {
     // An item's own URI overrides its annotation, so that the annotation counts only where Armada lacks the method.
     const jobIds = new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted]);
     // All of them are in the queue that the request names, and that the caller may watch.
-    const cached = await cachedJobs.states([...jobIds], UNRESTRICTED);
+    const { jobs, unreadable } = await cachedJobs.states([...jobIds], UNRESTRICTED);
     const states = new Map<string, JobState>();
     const behind: ReportedState[] = [];
     for (const jobId of jobIds) {
-      const job = cached.get(jobId);
+      const job = jobs.get(jobId);
       const isServedFromCache =
         job !== undefined && canServeFromCache(job.status, job.moment, provisionalGraceMs);
       const state = isServedFromCache ? undefined : reported?.get(jobId);
@@ -62,6 +63,7 @@ export class JobsByUriQuery {
       else if (job !== undefined) states.set(jobId, toApiJobState(job.status));
       if (state !== undefined && job !== undefined) behind.push([jobId, job, state]);
     }
+    requireAnswers(unreadable, states);
     await this.options.terminalStates.record(behind);
     return states;
   }

@@ -22,12 +22,42 @@ export async function fromArmada<T>(
   }
 }
 
-/** For jobs that are not cached and that Armada does not resolve. Always UNAVAILABLE: a retry may succeed. */
-export function unresolvedError(jobIds: readonly string[], { reason }: ArmadaJobsError): RpcError {
-  const [example] = jobIds;
+/**
+ * For jobs that the cache cannot answer for, and that Armada does not resolve. Always UNAVAILABLE: a retry may succeed.
+ *
+ * @param unreadable why the records of some of the jobs cannot be read; the others are not cached
+ */
+export function unresolvedError(
+  jobIds: readonly string[],
+  unreadable: ReadonlyMap<string, string>,
+  { reason }: ArmadaJobsError,
+): RpcError {
+  const example = jobIds.find((jobId) => unreadable.has(jobId)) ?? jobIds[0] ?? '';
   const others = jobIds.length > 1 ? ` and ${jobIds.length - 1} more` : '';
+  const why = unreadable.get(example);
   return new RpcError(
     status.UNAVAILABLE,
-    `cannot resolve job ${JSON.stringify(example)}${others}: not cached, and Armada's api.Jobs failed: ${reason}`,
+    `cannot resolve job ${JSON.stringify(example)}${others}: ${why ?? 'not cached'}, and Armada's api.Jobs failed: ` +
+      `${reason}${why === undefined ? '' : UPGRADE}`,
   );
+}
+
+/** Only a newer version can read the record. */
+const UPGRADE = '; upgrade the query replicas';
+
+/**
+ * Throws where Armada, which answered, has left out a job whose record cannot be read: the job exists, so that neither UNKNOWN nor its
+ * absence would be true.
+ */
+export function requireAnswers(
+  unreadable: ReadonlyMap<string, string>,
+  answers: ReadonlyMap<string, unknown>,
+): void {
+  for (const [jobId, reason] of unreadable) {
+    if (answers.has(jobId)) continue;
+    throw new RpcError(
+      status.UNAVAILABLE,
+      `cannot resolve job ${JSON.stringify(jobId)}: ${reason}, and Armada's api.Jobs does not know the job${UPGRADE}`,
+    );
+  }
 }

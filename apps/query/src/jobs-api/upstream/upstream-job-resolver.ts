@@ -2,10 +2,12 @@ import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
 import { RecentAnswers } from './recent-answers.js';
-import { unresolvedError } from './upstream-errors.js';
+import { requireAnswers, unresolvedError } from './upstream-errors.js';
 
 /** How long Armada's answer on a job is reused, also the one that there is no such job. Milliseconds. */
 const KEEP_MS = 1_000;
+
+const NONE: ReadonlyMap<string, string> = new Map();
 
 export interface UpstreamJobResolverOptions {
   readonly armada: Pick<ArmadaJobs, 'details'>;
@@ -27,11 +29,20 @@ export class UpstreamJobResolver {
   /**
    * The jobs that exist; of those left out Armada has just said that they do not. Rejects with UNAVAILABLE if it cannot say, and
    * with PERMISSION_DENIED where the caller may not see one of them.
+   *
+   * @param unreadable why the records of some of the jobs cannot be read: these keep their records, and are never left out
    */
-  async resolve(jobIds: readonly string[], rights: JobRights): Promise<Map<string, JobDetails>> {
-    const resolved = await this.find(jobIds);
+  async resolve(
+    jobIds: readonly string[],
+    rights: JobRights,
+    unreadable: ReadonlyMap<string, string> = NONE,
+  ): Promise<Map<string, JobDetails>> {
+    const resolved = await this.find(jobIds, unreadable);
     await requireRights(rights, resolved, ({ details }) => details.queue);
-    const unrecorded = [...resolved.values()].filter(({ isRecorded }) => !isRecorded);
+    requireAnswers(unreadable, resolved);
+    const unrecorded = [...resolved.values()].filter(
+      ({ details: { jobId }, isRecorded }) => !isRecorded && !unreadable.has(jobId),
+    );
     for (const job of unrecorded) job.isRecorded = true;
     this.options.record(unrecorded.map(({ details }) => details));
     return new Map(Array.from(resolved, ([jobId, { details }]) => [jobId, details]));
@@ -39,11 +50,14 @@ export class UpstreamJobResolver {
 
   /** The queues of jobs, for permission checks alone: nothing is recorded, and no job set followed. */
   async queuesOf(jobIds: readonly string[]): Promise<Map<string, string>> {
-    const resolved = await this.find(jobIds);
+    const resolved = await this.find(jobIds, NONE);
     return new Map(Array.from(resolved, ([jobId, { details }]) => [jobId, details.queue]));
   }
 
-  private async find(jobIds: readonly string[]): Promise<Map<string, ResolvedJob>> {
+  private async find(
+    jobIds: readonly string[],
+    unreadable: ReadonlyMap<string, string>,
+  ): Promise<Map<string, ResolvedJob>> {
     const resolved = new Map<string, ResolvedJob>();
     const requested: string[] = [];
     for (const jobId of jobIds) {
@@ -52,7 +66,7 @@ export class UpstreamJobResolver {
       else if (recent !== 'absent') resolved.set(jobId, recent);
     }
     if (requested.length === 0) return resolved;
-    const answered = await this.request(requested);
+    const answered = await this.request(requested, unreadable);
     for (const jobId of requested) {
       const details = answered.get(jobId);
       const result = details === undefined ? 'absent' : { details, isRecorded: false };
@@ -62,12 +76,15 @@ export class UpstreamJobResolver {
     return resolved;
   }
 
-  private async request(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobDetails>> {
+  private async request(
+    jobIds: readonly string[],
+    unreadable: ReadonlyMap<string, string>,
+  ): Promise<ReadonlyMap<string, JobDetails>> {
     try {
       return await this.options.armada.details(jobIds, { spec: false, runs: false });
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
-      throw unresolvedError(jobIds, error);
+      throw unresolvedError(jobIds, unreadable, error);
     }
   }
 }

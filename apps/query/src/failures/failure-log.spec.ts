@@ -1,0 +1,44 @@
+import { Metrics, createLog } from '@ajs/observability';
+import { FailureLog } from './failure-log.js';
+
+describe('the failure log', () => {
+  let now: number;
+  let lines: { level: string; msg: string }[];
+  let metrics: Metrics;
+  let failures: FailureLog;
+
+  beforeEach(() => {
+    now = 0;
+    lines = [];
+    metrics = new Metrics();
+    const log = createLog('query', 'info', {
+      write: (line) => lines.push(JSON.parse(line) as (typeof lines)[0]),
+    });
+    failures = new FailureLog(log, metrics, () => now);
+  });
+
+  const countOf = async (name: 'internalErrors' | 'unreadableRecords'): Promise<number | undefined> =>
+    (await metrics[name].get()).values[0]?.value;
+
+  it('counts every internal error, and logs the same one once a minute', async () => {
+    for (const at of [0, 1, 59_999]) {
+      now = at;
+      failures.internalError(new TypeError('x is not a function'));
+    }
+    expect(lines).toMatchObject([{ level: 'error', err: { message: 'x is not a function' } }]);
+    now = 60_000;
+    failures.internalError(new TypeError('x is not a function'));
+    failures.internalError(new TypeError('y is not a function'));
+    expect(lines).toHaveLength(3);
+    expect(await countOf('internalErrors')).toBe(5);
+  });
+
+  it('counts every request for an unreadable record, and logs a reason once a minute, whatever the job', async () => {
+    failures.unreadableRecord('a', 'state number 13');
+    failures.unreadableRecord('b', 'state number 13');
+    expect(lines).toMatchObject([{ level: 'warn', jobId: 'a', reason: 'state number 13' }]);
+    failures.unreadableRecord('c', 'state number 14');
+    expect(lines).toHaveLength(2);
+    expect(await countOf('unreadableRecords')).toBe(3);
+  });
+});

@@ -1,0 +1,39 @@
+import { status } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import { RedisReadError } from '../redis-read.js';
+import { RpcError } from '../rpc-error.js';
+
+const RETRY_AFTER_MS = 100;
+
+export interface RedisRetryOptions {
+  /** How long a call is retried while Redis is unavailable. Milliseconds. */
+  readonly holdMs: number;
+  readonly redisFailed: (error: Error) => void;
+  /** Waits within the work on a call. May reject. */
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+/**
+ * Does work that reads Redis, and retries it while Redis is unavailable; after `holdMs`, or at once where no retry can help since Redis
+ * denies access, does the work `without` Redis. Callers of `api.Jobs` survive a few seconds of silence better than an error (P5). Any
+ * other error is not retried.
+ */
+export async function retryWhileRedisUnavailable<T>(
+  caller: Caller,
+  { holdMs, redisFailed, pause }: RedisRetryOptions,
+  work: () => Promise<T>,
+  without: (why: RedisReadError) => Promise<T>,
+): Promise<T> {
+  const until = Math.min(performance.now() + holdMs, caller.deadline - RETRY_AFTER_MS * 2);
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RedisReadError)) throw error;
+      redisFailed(error.cause);
+      if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
+      if (error.kind !== 'unavailable' || performance.now() >= until) return without(error);
+      await pause(RETRY_AFTER_MS);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import type { JobDetails } from '@ajs/contracts/api/job';
+import type { JobState } from '@ajs/contracts/api/submit';
+import type { JobRecord, JobSetKey } from '@ajs/job-state';
+import type { JobSetWriter, ProvisionalJob, SubscriptionReport } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
+import { LRUCache } from 'lru-cache';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Access } from '../../access/access.js';
+import { testCaller } from '../../testing/test-caller.js';
+import { CachedJobsApi, type CachedJobsApiOptions } from '../cached-jobs-api.js';
+import { FakeArmadaJobs } from './fake-armada-jobs.js';
+
+/** The job set of the harness' writer. */
+export const KEY = { queue: 'q', jobSetId: 's' };
+/** When the harness' clock starts, and the records of {@link jobRecord} changed. Milliseconds since the epoch. */
+export const START = 1_795_493_148_000;
+
+const ANYONE = new Access({
+  authorizer: { authenticate: () => undefined, mayWatch: () => 'yes' },
+  jobsNeedWatch: false,
+  queueNamesNeedWatch: false,
+  waiting: (found) => found(),
+});
+
+/** As the stream shows a job. */
+export function jobRecord(state: JobRecord['state'], more: Partial<JobRecord> = {}): JobRecord {
+  const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
+  return { state, runNumber: 1, changedAt: START, lastEvent, ...more };
+}
+
+/** {@link CachedJobsApi} over a store in memory and a fake Armada. Redis and Armada can be made to fail. */
+export class JobsApiHarness {
+  now = START;
+  readonly store = new MemoryJobStore(() => this.now);
+  readonly armada = new FakeArmadaJobs();
+  /** The job sets that were noted as polled. */
+  readonly interest: JobSetKey[] = [];
+  readonly redisFailures: Error[] = [];
+  /** The ids of the jobs whose records were reported as unreadable. */
+  readonly unreadable: string[] = [];
+  /** What every read of Redis rejects with. */
+  redisFailure: Error | undefined;
+  redisReads = 0;
+  readonly api: CachedJobsApi;
+  private writer: JobSetWriter | undefined;
+
+  constructor(overrides: Partial<CachedJobsApiOptions> = {}) {
+    const read = <T>(work: () => Promise<T>): Promise<T> => {
+      this.redisReads++;
+      return this.redisFailure === undefined ? work() : Promise.reject(this.redisFailure);
+    };
+    const { store } = this;
+    this.api = new CachedJobsApi({
+      access: ANYONE,
+      lister: {
+        read: (key, ids) => read(() => store.read(key, ids)),
+        locate: (ids) => read(() => store.locate(ids)),
+        readDetails: (key, ids) => read(() => store.readDetails(key, ids)),
+        readUri: (key, uri) => read(() => store.readUri(key, uri)),
+      },
+      provisionalJobs: store,
+      armada: this.armada,
+      noteInterest: (key) => this.interest.push(key),
+      terminalJobs: new LRUCache({ max: 10 }),
+      redisFailed: (error) => this.redisFailures.push(error),
+      unreadableRecord: (jobId) => this.unreadable.push(jobId),
+      maxJobIds: 3,
+      redisHoldMs: 0,
+      pause: (ms) => sleep(ms),
+      provisionalGraceMs: 30_000,
+      ...overrides,
+    });
+  }
+
+  /** Writes records of {@link KEY} as its stream would. */
+  async write(
+    records: Record<string, JobRecord>,
+    subscription: SubscriptionReport = { state: 'live', reason: '' },
+  ): Promise<void> {
+    this.writer ??= await this.store.open(KEY);
+    await this.writer.write({ cursor: '1:0:0:1', records: new Map(Object.entries(records)), subscription });
+  }
+
+  /** Records job `j` as submitted through this service, unless told otherwise. */
+  async addProvisional(job: Partial<ProvisionalJob> = {}): Promise<void> {
+    await this.store.addProvisionalJobs(KEY, [
+      { jobId: 'j', state: 'SUBMITTED', changedAt: this.now, ...job },
+    ]);
+    await this.writer?.reload();
+  }
+
+  async states(...jobIds: string[]): Promise<Record<string, JobState>> {
+    return (await this.api.getJobStatus({ jobIds }, testCaller())).jobStates;
+  }
+
+  async errors(...jobIds: string[]): Promise<Record<string, string>> {
+    return (await this.api.getJobErrors({ jobIds }, testCaller())).jobErrors;
+  }
+
+  async details(
+    jobId: string,
+    { spec = false, runs = true }: { readonly spec?: boolean; readonly runs?: boolean } = {},
+  ): Promise<JobDetails | undefined> {
+    const request = { jobIds: [jobId], expandJobSpec: spec, expandJobRun: runs };
+    return (await this.api.getJobDetails(request, testCaller())).jobDetails[jobId];
+  }
+
+  async byUri(externalJobUri: string): Promise<Record<string, JobState>> {
+    const request = { queue: KEY.queue, jobset: KEY.jobSetId, externalJobUri };
+    return (await this.api.getJobStatusUsingExternalJobUri(request, testCaller())).jobStates;
+  }
+}

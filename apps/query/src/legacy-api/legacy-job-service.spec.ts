@@ -1,0 +1,94 @@
+import {
+  JobServiceResponse_State as State,
+  type JobServiceRequest,
+  type JobServiceResponse,
+} from '@ajs/contracts/jobservice/jobservice';
+import { Metadata, status, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import { Access } from '../access/access.js';
+import { Admission } from '../load/admission.js';
+import { RedisReadError } from '../redis-read.js';
+import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
+import type { JobStatusQuery } from './job-status-query.js';
+import { legacyJobService } from './legacy-job-service.js';
+
+const access = new Access({
+  authorizer: { authenticate: () => undefined, mayWatch: () => 'yes' },
+  jobsNeedWatch: false,
+  queueNamesNeedWatch: false,
+  waiting: (found) => found(),
+});
+
+describe('GetJobStatus of jobservice.JobService, where the query of the state fails', () => {
+  let redisFailures: Error[];
+  let internalErrors: Error[];
+  let refused: status[];
+
+  beforeEach(() => {
+    redisFailures = [];
+    internalErrors = [];
+    refused = [];
+  });
+
+  /** What a caller gets where the query rejects with `failure`. */
+  const answerTo = (failure: Error): Promise<JobServiceResponse> => {
+    const service = legacyJobService({
+      access,
+      admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
+      query: { run: () => Promise.reject(failure) } as unknown as JobStatusQuery,
+      armadaIsHealthy: () => Promise.resolve(true),
+      answered: () => undefined,
+      refused: (code) => refused.push(code),
+      redisFailed: (error) => redisFailures.push(error),
+      internalError: (error) => internalErrors.push(error),
+    });
+    const call = {
+      request: { queue: 'q', jobSetId: 's', jobId: 'j' },
+      cancelled: false,
+      metadata: new Metadata(),
+      getDeadline: () => Infinity,
+      getAuthContext: () => ({}),
+      getPeer: () => '127.0.0.1:1',
+    } as unknown as ServerUnaryCall<JobServiceRequest, JobServiceResponse>;
+    return new Promise((resolve, reject) => {
+      service.getJobStatus(call, (error, response) => {
+        if (response) resolve(response);
+        else reject(error as ServiceError);
+      });
+    });
+  };
+
+  it('answers CONNECTION_ERR with the cause where Redis cannot serve the read', async () => {
+    const cause = new Error('Connection is closed.');
+    expect(await answerTo(new RedisReadError('unavailable', cause))).toEqual({
+      state: State.CONNECTION_ERR,
+      error: 'Redis is unavailable; poll again',
+    });
+    const denied = await answerTo(new RedisReadError('denied', cause));
+    expect(denied.error).toMatch(/^Redis denies access to this service/);
+    expect(redisFailures).toEqual([cause, cause]);
+    expect(internalErrors).toEqual([]);
+  });
+
+  it('answers CONNECTION_ERR for a defect, names it as one and not as Redis’, and reports it', async () => {
+    const defect = new TypeError('secret of the inside');
+    expect(await answerTo(defect)).toEqual({ state: State.CONNECTION_ERR, error: INTERNAL_ERROR_TEXT });
+    expect(internalErrors).toEqual([defect]);
+    expect(redisFailures).toEqual([]);
+  });
+
+  it.each([status.UNAVAILABLE, status.RESOURCE_EXHAUSTED])(
+    'answers CONNECTION_ERR with the reason for code %s, on which the operator would fail its task',
+    async (code) => {
+      expect(await answerTo(new RpcError(code, 'the reason'))).toEqual({
+        state: State.CONNECTION_ERR,
+        error: 'the reason',
+      });
+    },
+  );
+
+  it('answers an error of the caller as it is', async () => {
+    const error = new RpcError(status.PERMISSION_DENIED, 'permission denied for queue "q"');
+    await expect(answerTo(error)).rejects.toMatchObject({ code: error.code, details: error.details });
+    expect(refused).toEqual([status.PERMISSION_DENIED]);
+  });
+});

@@ -1,0 +1,13 @@
+import type { Caller } from '../caller.js';
+
+/** A caller that waits for its answer without a deadline and shows no credentials, but for what is given. */
+export function testCaller(overrides: Partial<Caller> = {}): Caller {
+  return {
+    deadline: Infinity,
+    isGone: () => false,
+    address: () => '',
+    certificateName: () => undefined,
+    authorization: [],
+    ...overrides,
+  };
+}

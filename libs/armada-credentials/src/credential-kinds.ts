@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { KubernetesApi, SERVICE_ACCOUNT_FOLDER } from '@ajs/platform';
 import type { Context } from './context.js';
 import { execTokens } from './exec-token-source.js';
 import { placeOf, type Findings, type KeyPlace } from './findings.js';
 import { basicAuthorization, fixedIdentity, type ArmadaIdentity } from './identity.js';
-import { KubernetesApi, SERVICE_ACCOUNT_FOLDER } from './kubernetes-api.js';
 import { kubernetesNativeTokens } from './kubernetes-token-source.js';
 import {
   clientCredentialsTokens,

@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KubernetesApi } from '@ajs/platform';
 import { CertificateAuthority } from '@ajs/testing';
-import { KubernetesApi } from './kubernetes-api.js';
 import { kubernetesNativeTokens } from './kubernetes-token-source.js';
 
 const never = new AbortController().signal;
@@ -131,15 +131,5 @@ describe("a service account's token", () => {
     stranger.remove();
     await expect(kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow('certificate');
     expect(cluster.asked).toEqual([]);
-  });
-});
-
-describe('outside of a cluster', () => {
-  it.each([
-    {},
-    { KUBERNETES_SERVICE_HOST: 'h' },
-    { KUBERNETES_SERVICE_HOST: 'h', KUBERNETES_SERVICE_PORT: 'x' },
-  ])('there is no API: %j', (env) => {
-    expect(KubernetesApi.inCluster(env)).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { KubernetesApi } from './kubernetes-api.js';
+import type { KubernetesApi } from '@ajs/platform';
 import { authorizationOf, type TokenSource } from './token.js';
 
 export interface ServiceAccount {
@@ -28,7 +28,7 @@ export function kubernetesNativeTokens(
   return {
     where,
     fetch: async (signal) => {
-      const answer = tokenRequest.safeParse(await api.create(path, body, signal));
+      const answer = tokenRequest.safeParse(await api.create(path, body, { signal }));
       if (!answer.success)
         throw new Error('the Kubernetes API answered something that is not a TokenRequest');
       const { token, expirationTimestamp } = answer.data.status;

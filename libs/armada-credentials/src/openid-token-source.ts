@@ -14,8 +14,7 @@ import {
   type AuthorizationServer,
   type ClientAuth,
 } from 'oauth4webapi';
-import { jwtExpiry } from '@ajs/platform';
-import { exchange } from './http-exchange.js';
+import { boundedFetch, jwtExpiry } from '@ajs/platform';
 import { authorizationOf, type Token, type TokenSource } from './token.js';
 
 /** A client of an OpenID provider that may ask for tokens without a person. */
@@ -138,7 +137,7 @@ function httpOf(roots: Buffer | undefined, signal: AbortSignal) {
       url: string,
       init: { method: string; headers: Record<string, string>; body?: URLSearchParams | undefined },
     ): Promise<Response> => {
-      const { status, headers, body } = await exchange(new URL(url), {
+      const { status, headers, body } = await boundedFetch(new URL(url), {
         method: init.method === 'POST' ? 'POST' : 'GET',
         headers: init.headers,
         ...(init.body && { body: init.body.toString() }),

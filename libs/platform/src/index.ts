@@ -1,5 +1,7 @@
+export { boundedFetch, type BoundedRequest, type BoundedResponse } from './bounded-fetch.js';
 export { systemClock, type Clock } from './clock.js';
 export { completesWithin } from './completes-within.js';
 export { jwtExpiry } from './jwt-expiry.js';
+export { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from './kubernetes-api.js';
 export { monotonicNow } from './monotonic-now.js';
 export { TokenBucket, type TokenRate } from './token-bucket.js';

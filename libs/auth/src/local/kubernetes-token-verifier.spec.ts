@@ -166,7 +166,7 @@ describe('a cluster that does not review', () => {
     ['it is in trouble', 500, '', 'HTTP 500'],
     ['it says something else', 201, '{"spec":{"token":"caller-token"}}', 'not a TokenReview'],
     ['it says no JSON', 201, 'caller-token', 'not a TokenReview'],
-    ['it says too much', 201, 'x'.repeat(300_000), 'longer than 262144 bytes'],
+    ['it says too much', 201, 'x'.repeat(300_000), 'answered with more than 262144 bytes'],
   ])('refuses nobody: %s', async (_, status, body, told) => {
     cluster.answer = { status, body };
     const error = await refusal(cluster.tokens());

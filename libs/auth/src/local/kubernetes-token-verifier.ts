@@ -1,18 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { request as requestHttp, type IncomingMessage } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from '@ajs/platform';
 import { z } from 'zod';
 import type { AuthSection } from './auth-section.js';
 import { expiryOf, kubernetesToken } from '../shown-credential.js';
 import { AuthError } from '../authorizer.js';
-import { boundedText } from './bounded-text.js';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
 import { principal } from './principal.js';
 
-/** Where a pod finds its cluster, and what it shows there. */
-const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Where a pod finds the API of its cluster. */
 const IN_CLUSTER_URL = 'https://kubernetes.default.svc';
-const TIMEOUT_MS = 5_000;
+const REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews';
+const TIME_OUT_MS = 5_000;
 
 const review = z.object({
   status: z.object({
@@ -24,23 +21,27 @@ const review = z.object({
 
 /** Tokens of service accounts, which the Kubernetes API reviews (TokenReview). */
 export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
-  constructor(private readonly config: NonNullable<AuthSection['kubernetesAuth']>) {}
+  private readonly api: KubernetesApi;
+  private readonly audiences: readonly string[];
+
+  constructor({
+    apiUrl = IN_CLUSTER_URL,
+    tokenFile = `${SERVICE_ACCOUNT_FOLDER}/token`,
+    caFile = `${SERVICE_ACCOUNT_FOLDER}/ca.crt`,
+    audiences,
+  }: NonNullable<AuthSection['kubernetesAuth']>) {
+    this.api = new KubernetesApi({ url: new URL(apiUrl), tokenFile, caFile });
+    this.audiences = audiences;
+  }
 
   async verify({ payload }: { payload: string }): Promise<VerifiedCaller> {
     const token = kubernetesToken(payload);
     if (token === undefined) throw refused('it is not base64url of a JSON object with a token');
-    const { status } = await this.review(token).catch((error: unknown) => {
-      throw new AuthError(
-        'unavailable',
-        `the Kubernetes API cannot be asked about your token: ${(error as Error).message}; try again`,
-      );
-    });
-    const { authenticated, user, audiences = [] } = status;
+    const { authenticated, user, audiences = [] } = await this.review(token);
     if (!authenticated || user === undefined) throw refused('the Kubernetes API does not know it');
     // A server that knows nothing of audiences gives none back: the token may then be meant for somebody else.
-    const wanted = this.config.audiences;
-    if (wanted.length > 0 && !audiences.some((one) => wanted.includes(one)))
-      throw refused('it is meant for others');
+    if (this.audiences.length > 0 && !audiences.some((one) => this.audiences.includes(one)))
+      throw refused('it is meant for another audience');
     // Armada takes the user's name for its group, too.
     return {
       principal: principal(user.username, [user.username]),
@@ -48,45 +49,28 @@ export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
     };
   }
 
-  private async review(token: string): Promise<z.output<typeof review>> {
-    const {
-      apiUrl = IN_CLUSTER_URL,
-      tokenFile = `${SERVICE_ACCOUNT}/token`,
-      caFile = `${SERVICE_ACCOUNT}/ca.crt`,
-      audiences,
-    } = this.config;
-    const url = new URL('/apis/authentication.k8s.io/v1/tokenreviews', apiUrl);
-    // Read each time: Kubernetes renews them, and answers are kept.
-    const ourToken = (await readFile(tokenFile, 'utf8')).trim();
-    const secure = url.protocol === 'https:' && { ca: await readFile(caFile) };
-    const body = JSON.stringify({
+  private async review(token: string): Promise<z.output<typeof review>['status']> {
+    const request = {
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenReview',
-      spec: { token, ...(audiences.length > 0 && { audiences }) },
-    });
-    const headers = { authorization: `Bearer ${ourToken}`, 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const send = secure === false ? requestHttp : requestHttps;
-      send(url, { method: 'POST', headers, signal, ...secure }, resolve)
-        .on('error', reject)
-        .end(body);
-    });
-    const text = await boundedText(response as AsyncIterable<Buffer>);
-    if (response.statusCode !== 200 && response.statusCode !== 201) {
-      throw new Error(`it answers with HTTP ${response.statusCode}`);
-    }
-    return parseReview(text);
+      spec: { token, ...(this.audiences.length > 0 && { audiences: this.audiences }) },
+    };
+    const answer = await this.api
+      .create(REVIEWS, request, { timeOutMs: TIME_OUT_MS })
+      .catch((error: Error) => {
+        // What the API said may repeat the token.
+        throw unavailable(
+          error instanceof KubernetesApiError ? `it answered with HTTP ${error.status}` : error.message,
+        );
+      });
+    const parsed = review.safeParse(answer);
+    if (!parsed.success) throw unavailable('its answer is not a TokenReview');
+    return parsed.data.status;
   }
 }
 
-/** What went wrong must not be told in more detail: the answer repeats the token. */
-function parseReview(text: string): z.output<typeof review> {
-  try {
-    return review.parse(JSON.parse(text));
-  } catch (error) {
-    throw new Error('its answer is not a TokenReview', { cause: error });
-  }
+function unavailable(reason: string): AuthError {
+  return new AuthError('unavailable', `the Kubernetes API cannot review your token: ${reason}; try again`);
 }
 
 function refused(why: string): AuthError {

@@ -369,13 +369,17 @@ describe('a provider that cannot be asked', () => {
 
   it.each<[string, () => Handler, string]>([
     ['is in trouble', () => answer(503, 'no'), 'HTTP 503'],
-    ['says nothing of use', () => answer(200, '<html>'), 'is not that of an OpenID provider'],
+    [
+      'says nothing of use',
+      () => answer(200, '<html>'),
+      'did not answer with the configuration of an OpenID provider',
+    ],
     [
       'is another',
       () => answer(200, JSON.stringify({ issuer: 'https://a', jwks_uri: 'https://a/jwks' })),
       'its issuer is https://a',
     ],
-    ['says too much', () => answer(200, 'x'.repeat(300_000)), 'longer than 262144 bytes'],
+    ['says too much', () => answer(200, 'x'.repeat(300_000)), 'answered with more than 262144 bytes'],
     [
       'sends us elsewhere',
       () => (_, response) => void response.writeHead(302, { location: '/jwks' }).end(),

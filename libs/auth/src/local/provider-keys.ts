@@ -2,8 +2,7 @@ import { MonotonicTime, msBetween } from '@ajs/job-state';
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { AuthError } from '../authorizer.js';
-import type { Clock } from '@ajs/platform';
-import { boundedText } from './bounded-text.js';
+import { boundedFetch, type Clock } from '@ajs/platform';
 
 /** For discovery and keys together. Milliseconds. */
 const TIMEOUT_MS = 5_000;
@@ -91,7 +90,12 @@ export function unavailable(reason: string): AuthError {
 async function keysOf(issuer: string): Promise<JWTVerifyGetKey> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const document = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const found = await read(document, 'that of an OpenID provider', (json) => discovered.parse(json), signal);
+  const found = await read(
+    document,
+    'the configuration of an OpenID provider',
+    (json) => discovered.parse(json),
+    signal,
+  );
   if (found.issuer !== issuer) throw new Error(`${document}: its issuer is ${found.issuer}`);
   return read(found.jwks_uri, 'a set of keys', (json) => createLocalJWKSet(json as JSONWebKeySet), signal);
 }
@@ -103,16 +107,11 @@ async function read<T>(
   parse: (json: unknown) => T,
   signal: AbortSignal,
 ): Promise<T> {
+  const { status, body } = await boundedFetch(new URL(url), { method: 'GET', signal });
+  if (status !== 200) throw new Error(`${url} answered with HTTP ${status}`);
   try {
-    const response = await fetch(url, { signal, redirect: 'error' });
-    if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    const text = await boundedText(response.body ?? []);
-    try {
-      return parse(JSON.parse(text));
-    } catch (error) {
-      throw new Error(`its answer is not ${what}`, { cause: error });
-    }
+    return parse(JSON.parse(body));
   } catch (error) {
-    throw new Error(`${url}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${url} did not answer with ${what}`, { cause: error });
   }
 }

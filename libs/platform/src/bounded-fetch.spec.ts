@@ -1,0 +1,106 @@
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { CertificateAuthority } from '@ajs/testing';
+import { boundedFetch } from './bounded-fetch.js';
+
+const servers: Server[] = [];
+const sockets: Socket[] = [];
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const server of servers.splice(0)) server.close();
+});
+
+async function listen(server: Server, scheme = 'http'): Promise<URL> {
+  servers.push(server);
+  server.on('connection', (socket: Socket) => sockets.push(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return new URL(`${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/path`);
+}
+
+const serve = (handle: RequestListener): Promise<URL> => listen(createServer(handle));
+
+describe('a bounded fetch', () => {
+  it('sends method, headers and body, and resolves to whatever the server answers', async () => {
+    const url = await serve((request, response) => {
+      let body = '';
+      request.on('data', (chunk) => (body += String(chunk)));
+      request.on('end', () => {
+        response.writeHead(418, { 'content-type': 'text/plain' });
+        response.end(`${request.method} ${request.url} ${request.headers['x-word']} ${body}`);
+      });
+    });
+    url.search = '?q=1';
+    const response = await boundedFetch(url, { method: 'POST', headers: { 'x-word': 'word' }, body: 'text' });
+    expect(response).toMatchObject({ status: 418, body: 'POST /path?q=1 word text' });
+    expect(response.headers['content-type']).toBe('text/plain');
+  });
+
+  it('follows no redirect', async () => {
+    const url = await serve((_, response) => void response.writeHead(302, { location: '/else' }).end());
+    expect(await boundedFetch(url, { method: 'GET' })).toMatchObject({
+      status: 302,
+      headers: { location: '/else' },
+    });
+  });
+
+  it('reads 256 KiB, and rejects an answer that is longer', async () => {
+    const url = await serve((request, response) => {
+      response.end('x'.repeat(256 * 1024 + (request.url === '/more' ? 1 : 0)));
+    });
+    expect((await boundedFetch(url, { method: 'GET' })).body).toHaveLength(262_144);
+    const more = new URL('/more', url);
+    await expect(boundedFetch(more, { method: 'GET' })).rejects.toThrow(
+      `${more.href} answered with more than 262144 bytes`,
+    );
+  });
+
+  it.each([
+    ['connecting', () => listen(createTcpServer(), 'https')],
+    ['answering', () => serve(() => undefined)],
+    ['ending its answer', () => serve((_, response) => void response.write('x'))],
+  ])('gives up on a server that takes too long %s', async (_, start) => {
+    const url = await start();
+    await expect(boundedFetch(url, { method: 'GET', timeOutMs: 50 })).rejects.toThrow(
+      `${url.href} did not answer within 0.05 s`,
+    );
+  });
+
+  it('ends when its caller aborts it, also while it connects', async () => {
+    const url = await listen(createTcpServer(), 'https');
+    const caller = new AbortController();
+    const response = boundedFetch(url, { method: 'GET', signal: caller.signal });
+    caller.abort(new Error('this process stops'));
+    await expect(response).rejects.toThrow(`${url.href}: this process stops`);
+    await expect(boundedFetch(url, { method: 'GET', signal: caller.signal })).rejects.toThrow(
+      'this process stops',
+    );
+  });
+
+  it('names a server that is not there without login and query', async () => {
+    const url = await serve(() => undefined);
+    servers.splice(0).forEach((server) => server.close());
+    const where = url.href;
+    Object.assign(url, { username: 'us', password: 'secret', search: '?token=secret' });
+    const failure = boundedFetch(url, { method: 'GET' });
+    await expect(failure).rejects.toThrow(`${where}: connect ECONNREFUSED`);
+    await expect(failure).rejects.not.toThrow('secret');
+  });
+
+  it('trusts the roots that it is given and no others, and keeps connections for each set of roots', async () => {
+    const [ours, stranger] = [await CertificateAuthority.create(), await CertificateAuthority.create()];
+    const server = createTlsServer(await ours.sign(['127.0.0.1']), (_, response) => void response.end('yes'));
+    let connections = 0;
+    server.on('secureConnection', () => connections++);
+    const url = await listen(server, 'https');
+    const fetchWith = (ca: string | undefined) =>
+      boundedFetch(url, { method: 'GET', ca: ca === undefined ? undefined : Buffer.from(ca) });
+    for (let i = 0; i < 10; i++) expect((await fetchWith(ours.cert)).body).toBe('yes');
+    // The next request may come a moment before the connection of the last one is free.
+    expect(connections).toBeLessThanOrEqual(2);
+    await expect(fetchWith(stranger.cert)).rejects.toThrow('certificate');
+    await expect(fetchWith(undefined)).rejects.toThrow('certificate');
+    ours.remove();
+    stranger.remove();
+  });
+});

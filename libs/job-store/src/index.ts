@@ -19,9 +19,14 @@ export {
 } from './ports.js';
 export { redisErrorKind, type RedisErrorKind } from './client/redis-errors.js';
 export { isFull, memoryOf, type RedisMemory } from './client/redis-memory.js';
-export { createRedisClient, isReady, type ClientRole, type RedisTarget } from './client/redis-client.js';
+export {
+  createRedisClient,
+  isReady,
+  type ClientRole,
+  type RedisClient,
+  type RedisTarget,
+} from './client/redis-client.js';
 export { RedisJobSetLife, keyTtlSeconds } from './redis/redis-life.js';
 export { RedisProvisionalJobSink } from './redis/redis-provisional-sink.js';
 export { RedisJobLister } from './redis/redis-lister.js';
 export { RedisJobSink, type RedisSinkOptions } from './redis/redis-sink.js';
-export type { RedisClient } from './scripts/scripts.js';

@@ -91,6 +91,8 @@ export interface JobSink {
 export interface JobStatus extends Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'cancellation'> {
   /** The stream has not shown the job yet: see {@link ProvisionalJob}. Left out where it has. */
   readonly provisional?: true;
+  /** The revision of the job set at which the job changed last. Left out where a version that kept none wrote it. */
+  readonly revision?: number;
 }
 
 export interface SubscriptionView {

@@ -17,7 +17,7 @@ const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
   fc.record({ kind: fc.constant('meta' as const), jobSet }),
   fc.record({ kind: fc.constant('bucket' as const), jobSet, generation, bucket: fc.nat() }),
   fc.record({
-    kind: fc.constantFrom('reasons', 'words', 'uris', 'submitted-uris', 'facts', 'changes'),
+    kind: fc.constantFrom('failure-details', 'strings', 'uris', 'submitted-uris', 'enrichment'),
     jobSet,
     generation,
   }),

@@ -29,17 +29,15 @@ export type RedisKey =
       readonly bucket: number;
     }
   /** Hash: job id → why it failed or was cancelled. */
-  | { readonly kind: 'reasons'; readonly jobSet: JobSetKey; readonly generation: string }
-  /** Hash: number → a word (cluster, node, pool, …) that records refer to by its number. */
-  | { readonly kind: 'words'; readonly jobSet: JobSetKey; readonly generation: string }
+  | { readonly kind: 'failure-details'; readonly jobSet: JobSetKey; readonly generation: string }
+  /** Hash: number → a string (cluster, node, pool, …) that records refer to by its number. */
+  | { readonly kind: 'strings'; readonly jobSet: JobSetKey; readonly generation: string }
   /** Hash: external URI → the job ids that carry it as their annotation. */
   | { readonly kind: 'uris'; readonly jobSet: JobSetKey; readonly generation: string }
   /** Hash: external URI → the job ids that were submitted with it, as far as a submit told it. */
   | { readonly kind: 'submitted-uris'; readonly jobSet: JobSetKey; readonly generation: string }
   /** Hash: job id → what only Armada's own `api.Jobs` tells of it. */
-  | { readonly kind: 'facts'; readonly jobSet: JobSetKey; readonly generation: string }
-  /** Stream: changes of state, capped. */
-  | { readonly kind: 'changes'; readonly jobSet: JobSetKey; readonly generation: string }
+  | { readonly kind: 'enrichment'; readonly jobSet: JobSetKey; readonly generation: string }
   /** Hash: hash of a job id → reference of its job set. */
   | { readonly kind: 'job-index'; readonly shard: number }
   /** String: the tag of the job set that a reference stands for. */
@@ -57,12 +55,11 @@ export type RedisKey =
 
 /** What the keys of a generation begin with; the scripts add `r0`, `r1`, … (buckets) or one of these. */
 const PARTS = {
-  reasons: 'f',
-  words: 'd',
+  'failure-details': 'f',
+  strings: 'd',
   uris: 'u',
   'submitted-uris': 's',
-  facts: 'a',
-  changes: 'c',
+  enrichment: 'a',
 } as const;
 
 /** Writes a key. All keys are built here and nowhere else, but for the parts that the scripts add to a meta key. */
@@ -72,12 +69,11 @@ export function formatKey(key: RedisKey): string {
       return `ajs:{${jobSetTag(key.jobSet)}}:meta`;
     case 'bucket':
       return `${generationPrefix(key.jobSet, key.generation)}r${key.bucket}`;
-    case 'reasons':
-    case 'words':
+    case 'failure-details':
+    case 'strings':
     case 'uris':
     case 'submitted-uris':
-    case 'facts':
-    case 'changes':
+    case 'enrichment':
       return `${generationPrefix(key.jobSet, key.generation)}${PARTS[key.kind]}`;
     case 'job-index':
       return `ajs:jobs:${key.shard}`;
@@ -99,7 +95,7 @@ function generationPrefix(jobSet: JobSetKey, generation: string): string {
   return `ajs:{${jobSetTag(jobSet)}}:${generation}:`;
 }
 
-const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fdusac])|r(0|[1-9]\d*)))$/;
+const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fdusa])|r(0|[1-9]\d*)))$/;
 const ACROSS = /^ajs:(?:(jobs|interest|rollback):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
 
 /** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */

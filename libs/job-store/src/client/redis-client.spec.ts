@@ -2,8 +2,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { CertificateAuthority, RedisServer, eventually } from '@ajs/testing';
 import { Redis } from 'ioredis';
-import { createRedisClient } from './redis-client.js';
-import type { RedisClient } from '../scripts/scripts.js';
+import { createRedisClient, type RedisClient } from './redis-client.js';
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { Redis } from 'ioredis';
+import { Redis, type Cluster } from 'ioredis';
 import { ClusterClient } from './cluster-client.js';
-import type { RedisClient } from '../scripts/scripts.js';
+
+/** A client of Redis, single or Cluster. */
+export type RedisClient = Redis | Cluster;
 
 /** One server's address. */
 export interface RedisNode {

@@ -3,10 +3,9 @@ import { formatKey } from '@ajs/redis-keys';
 import { RedisClusterServers, RedisSentinelServers, eventually } from '@ajs/testing';
 import { aBatch, aRecord } from '../testing/conformance.js';
 import { StaleWriterError } from '../errors.js';
-import { createRedisClient, type RedisNode, type RedisTarget } from './redis-client.js';
+import { createRedisClient, type RedisClient, type RedisNode, type RedisTarget } from './redis-client.js';
 import { RedisJobLister } from '../redis/redis-lister.js';
 import { RedisJobSink } from '../redis/redis-sink.js';
-import type { RedisClient } from '../scripts/scripts.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const META = formatKey({ kind: 'meta', jobSet: KEY });

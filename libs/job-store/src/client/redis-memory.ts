@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis';
-import type { RedisClient } from '../scripts/scripts.js';
+import type { RedisClient } from './redis-client.js';
 
 /** The memory of one master. */
 export interface RedisMemory {

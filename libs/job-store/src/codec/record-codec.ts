@@ -8,85 +8,76 @@ import {
   type RunOutcome,
 } from '@ajs/job-state';
 import { UnreadableRecordError } from '../errors.js';
-import { ByteReader, ByteWriter } from './byte-writer.js';
+import { failureDetailsOf, type FailureDetails } from './failure-details.js';
+import {
+  FIELD,
+  HAS_FAILURE_DETAILS,
+  HAS_REVISION,
+  IS_TERMINAL,
+  STATE_BITS,
+  type Field,
+} from './record-layout.js';
+import { ByteReader, ByteWriter } from './varints.js';
 
 /*
- * A job record as Redis keeps it, about 40 bytes: below the 64 that Redis' compact form of a hash allows. Names that many
- * jobs share (cluster, node, …) are numbers of words kept once a job set; reasons are kept apart. The scripts in lua/ read
- * the first byte and nothing else of it: state in the low four bits, REASONS, TERMINAL.
+ * A job record as Redis keeps it, about 45 bytes: below the 64 that Redis' compact form of a hash allows.
+ *
+ *   first byte   state and flags
+ *   revision     of the write that changed the record last; not in layout 1
+ *   mask         which fields there are
+ *   run number, changedAt, and the fields of the mask, in the order in which encodeRecord writes them
+ *
+ * Names that many jobs share (cluster, node, …) are numbers in the job set's string dictionary; failure details and the external
+ * URI are kept apart. A new field takes the next number and goes behind all others: readers ignore what follows the last field
+ * that they know.
  */
 
-const STATE_MASK = 0x0f;
-const REASONS = 0x40;
-const TERMINAL = 0x80;
-
-/** Stored in Redis: append only, never reorder. */
 const TIMES = ['leasedAt', 'pendingAt', 'runningAt', 'endedAt'] as const;
-const WORDS = ['cluster', 'pool', 'node', 'podNamespace'] as const;
-const OUTCOMES: readonly RunOutcome[] = ['failed', 'preempted', 'returned', 'expired'];
-const LAST_EVENT = 1 << 0;
-const SUBMITTED_AT = 1 << 1;
-const RUN = 1 << 2;
-const NAMESPACE = 1 << 3;
-const POD_NUMBER = 1 << 4;
-const POD_NAME = 1 << 5;
-const PREEMPTED = 1 << 6;
-const FIRST_TIME = 7;
-const FIRST_WORD = FIRST_TIME + TIMES.length;
-const OUTCOME = 1 << (FIRST_WORD + WORDS.length);
+const STRINGS = ['cluster', 'pool', 'node', 'podNamespace'] as const;
+/** Fixed for ever, as the fields are. */
+const OUTCOMES = { failed: 0, preempted: 1, returned: 2, expired: 3 } as const satisfies Record<
+  RunOutcome,
+  number
+>;
 
-/** What is kept apart from the record, since most jobs have none of it and reads of states need none of it. */
-export interface FailureDetails {
-  readonly failure?: JobRecord['failure'];
-  readonly cancellation?: JobRecord['cancellation'];
-  readonly preempted?: string;
-}
+/** Gives the number of a string in the job set's dictionary, a new one where the string is new. */
+export type NumberOfString = (text: string) => number;
+/** Gives the string of a number; `undefined` where it is not known. */
+export type StringOfNumber = (number: number) => string | undefined;
 
-/** Gives the number of a word, a new one where the word is new. */
-export type StringNumber = (word: string) => number;
-/** Gives the word of a number. */
-export type StringOf = (number: number) => string | undefined;
-
-/** Armada names pods so; then the number alone is kept. */
-function podNumber(jobId: string, podName: string | undefined): number | undefined {
-  const prefix = `armada-${jobId}-`;
-  if (podName === undefined || !podName.startsWith(prefix)) return undefined;
-  const number = podName.slice(prefix.length);
-  return /^(0|[1-9]\d{0,5})$/.test(number) ? Number(number) : undefined;
-}
-
-/** Why the job failed, was cancelled or lost its run, as kept apart; `undefined` where there is nothing to keep. */
-export function failureDetailsOf(record: JobRecord): FailureDetails | undefined {
-  const { failure, cancellation, run } = record;
-  if (failure === undefined && cancellation === undefined && run?.preempted === undefined) return undefined;
-  return {
-    ...(failure !== undefined && { failure }),
-    ...(cancellation !== undefined && { cancellation }),
-    ...(run?.preempted !== undefined && { preempted: run.preempted }),
-  };
+/** What a read of states needs of a record. */
+export interface RecordStatus {
+  readonly state: JobState;
+  readonly changedAt: number;
+  /** Left out where a version that kept no revisions changed the record last. */
+  readonly revision?: number;
+  /** No event of the stream has shown the job yet. */
+  readonly isProvisional: boolean;
 }
 
 const writer = new ByteWriter();
 
-/** The record's bytes. Reasons and external URI are not in them. */
-export function encodeRecord(jobId: string, record: JobRecord, wordNumber: StringNumber): Buffer {
+/** The record's bytes as the scripts take them: they add the revision. */
+export function encodeRecord(jobId: string, record: JobRecord, numberOf: NumberOfString): Buffer {
   const { run, lastEvent } = record;
   const pod = podNumber(jobId, run?.podName);
   let mask = 0;
-  if (lastEvent !== undefined) mask |= LAST_EVENT;
-  if (record.submittedAt !== undefined) mask |= SUBMITTED_AT;
-  if (record.namespace !== undefined) mask |= NAMESPACE;
-  if (run !== undefined) mask |= RUN;
-  if (pod !== undefined) mask |= POD_NUMBER;
-  else if (run?.podName !== undefined) mask |= POD_NAME;
-  if (run?.preempted !== undefined) mask |= PREEMPTED;
-  TIMES.forEach((name, i) => (mask |= run?.[name] === undefined ? 0 : 1 << (FIRST_TIME + i)));
-  WORDS.forEach((name, i) => (mask |= run?.[name] === undefined ? 0 : 1 << (FIRST_WORD + i)));
+  const mark = (field: Field, value: unknown): void => {
+    if (value !== undefined) mask |= 1 << FIELD[field];
+  };
+  mark('lastEvent', lastEvent);
+  mark('submittedAt', record.submittedAt);
+  mark('run', run);
+  mark('namespace', record.namespace);
+  mark('podNumber', pod);
+  mark('podName', pod === undefined ? run?.podName : undefined);
+  mark('preempted', run?.preempted);
+  for (const name of TIMES) mark(name, run?.[name]);
+  for (const name of STRINGS) mark(name, run?.[name]);
+  mark('outcome', run?.outcome);
 
-  if (run?.outcome !== undefined) mask |= OUTCOME;
-
-  const reasons = failureDetailsOf(record) === undefined ? 0 : REASONS;
-  writer.byte(JOB_STATES[record.state].number | reasons | (isTerminal(record.state) ? TERMINAL : 0));
+  const details = failureDetailsOf(record) === undefined ? 0 : HAS_FAILURE_DETAILS;
+  writer.byte(numberOfState(record.state) | details | (isTerminal(record.state) ? IS_TERMINAL : 0));
   writer.unsigned(mask);
   writer.unsigned(record.runNumber);
   // Times lie close together: each is kept as what it adds to the one before.
@@ -102,18 +93,100 @@ export function encodeRecord(jobId: string, record: JobRecord, wordNumber: Strin
     writer.unsigned(lastEvent.index * 2 + (lastEvent.last ? 1 : 0));
   }
   if (record.submittedAt !== undefined) time(record.submittedAt);
-  if (record.namespace !== undefined) writer.unsigned(wordNumber(record.namespace));
+  if (record.namespace !== undefined) writer.unsigned(numberOf(record.namespace));
   for (const name of TIMES) if (run?.[name] !== undefined) time(run[name]);
-  for (const name of WORDS) if (run?.[name] !== undefined) writer.unsigned(wordNumber(run[name]));
+  for (const name of STRINGS) if (run?.[name] !== undefined) writer.unsigned(numberOf(run[name]));
   if (pod !== undefined) writer.unsigned(pod);
-  else if (run?.podName !== undefined) writer.unsigned(wordNumber(run.podName));
-  if (run?.outcome !== undefined) writer.byte(OUTCOMES.indexOf(run.outcome));
+  else if (run?.podName !== undefined) writer.unsigned(numberOf(run.podName));
+  if (run?.outcome !== undefined) writer.byte(OUTCOMES[run.outcome]);
   return writer.take();
 }
 
-/** The state alone: the first byte. */
-export function decodeState(bytes: Buffer): JobState {
-  const number = new ByteReader(bytes).byte() & STATE_MASK;
+/** The number that a state is stored as. */
+export function numberOfState(state: JobState): number {
+  const traits = JOB_STATES[state] as { readonly number: number } | undefined;
+  if (traits === undefined) throw new RangeError(`no number is known to store the job state ${state} as`);
+  return traits.number;
+}
+
+/** The state of a job, and since when, without the rest of its record. Throws {@link UnreadableRecordError}. */
+export function decodeStatus(bytes: Buffer): RecordStatus {
+  const { state, revision, mask, changedAt } = readHead(new ByteReader(bytes));
+  return {
+    state: toState(state),
+    changedAt,
+    ...(revision !== undefined && { revision }),
+    isProvisional: !has(mask, 'lastEvent'),
+  };
+}
+
+/** The inverse of {@link encodeRecord}, with the failure details put back. Throws {@link UnreadableRecordError}. */
+export function decodeRecord(
+  jobId: string,
+  bytes: Buffer,
+  details: FailureDetails | undefined,
+  stringOf: StringOfNumber,
+): JobRecord {
+  const reader = new ByteReader(bytes);
+  const { state, hasFailureDetails, mask, runNumber, changedAt } = readHead(reader);
+  const kept = hasFailureDetails ? details : undefined;
+  let previous = changedAt;
+  const time = (): number => (previous += reader.signed());
+  const string = (): string => stringOf(reader.unsigned()) ?? '';
+
+  const lastEvent = has(mask, 'lastEvent') && {
+    ms: time(),
+    sequence: reader.unsigned(),
+    ...indexAndLast(reader.unsigned()),
+  };
+  const submittedAt = has(mask, 'submittedAt') && time();
+  const namespace = has(mask, 'namespace') && string();
+  const run: { -readonly [K in keyof Run]: Run[K] } = {};
+  for (const name of TIMES) if (has(mask, name)) run[name] = time();
+  for (const name of STRINGS) if (has(mask, name)) run[name] = string();
+  if (has(mask, 'podNumber')) run.podName = `armada-${jobId}-${reader.unsigned()}`;
+  if (has(mask, 'podName')) run.podName = string();
+  if (has(mask, 'outcome')) Object.assign(run, outcomeOf(reader.byte()));
+  if (has(mask, 'preempted')) run.preempted = kept?.preempted ?? '';
+  return {
+    state: toState(state),
+    runNumber,
+    changedAt,
+    ...(lastEvent !== false && { lastEvent }),
+    ...(submittedAt !== false && { submittedAt }),
+    ...(namespace !== false && { namespace }),
+    ...(has(mask, 'run') && { run }),
+    ...(kept?.failure !== undefined && { failure: kept.failure }),
+    ...(kept?.cancellation !== undefined && { cancellation: kept.cancellation }),
+  };
+}
+
+interface Head {
+  readonly state: number;
+  readonly hasFailureDetails: boolean;
+  readonly revision: number | undefined;
+  readonly mask: number;
+  readonly runNumber: number;
+  readonly changedAt: number;
+}
+
+function readHead(reader: ByteReader): Head {
+  const first = reader.byte();
+  return {
+    state: first & STATE_BITS,
+    hasFailureDetails: (first & HAS_FAILURE_DETAILS) !== 0,
+    revision: (first & HAS_REVISION) === 0 ? undefined : reader.unsigned(),
+    mask: reader.unsigned(),
+    runNumber: reader.unsigned(),
+    changedAt: reader.signed(),
+  };
+}
+
+function has(mask: number, field: Field): boolean {
+  return (mask & (1 << FIELD[field])) !== 0;
+}
+
+function toState(number: number): JobState {
   const state = stateOfNumber(number);
   if (state === undefined) {
     throw new UnreadableRecordError(`a newer version of this service gave it state number ${number}`);
@@ -121,73 +194,9 @@ export function decodeState(bytes: Buffer): JobState {
   return state;
 }
 
-/** When the job's state changed last, read without the rest. */
-export function decodeChangedAt(bytes: Buffer): number {
-  const reader = new ByteReader(bytes);
-  reader.byte();
-  reader.unsigned();
-  reader.unsigned();
-  return reader.signed();
-}
-
-/** Whether the stream has not shown the job yet, read without the rest. */
-export function isProvisional(bytes: Buffer): boolean {
-  const reader = new ByteReader(bytes);
-  reader.byte();
-  return (reader.unsigned() & LAST_EVENT) === 0;
-}
-
-/** The inverse of {@link encodeRecord}, with the reasons put back. */
-export function decodeRecord(
-  jobId: string,
-  bytes: Buffer,
-  reasons: FailureDetails | undefined,
-  wordOf: StringOf,
-): JobRecord {
-  const reader = new ByteReader(bytes);
-  const told = (reader.byte() & REASONS) === 0 ? undefined : reasons;
-  const mask = reader.unsigned();
-  const has = (bit: number): boolean => (mask & bit) !== 0;
-  const runNumber = reader.unsigned();
-  let previous = 0;
-  const time = (): number => (previous += reader.signed());
-  const word = (): string => wordOf(reader.unsigned()) ?? '';
-
-  const changedAt = time();
-  const lastEvent = has(LAST_EVENT) && {
-    ms: time(),
-    sequence: reader.unsigned(),
-    ...indexAndLast(reader.unsigned()),
-  };
-  const submittedAt = has(SUBMITTED_AT) && time();
-  const namespace = has(NAMESPACE) && word();
-  const run: { -readonly [K in keyof Run]: Run[K] } = {};
-  TIMES.forEach((name, i) => {
-    if (has(1 << (FIRST_TIME + i))) run[name] = time();
-  });
-  WORDS.forEach((name, i) => {
-    if (has(1 << (FIRST_WORD + i))) run[name] = word();
-  });
-  if (has(POD_NUMBER)) run.podName = `armada-${jobId}-${reader.unsigned()}`;
-  if (has(POD_NAME)) run.podName = word();
-  if (has(OUTCOME)) Object.assign(run, outcomeOf(reader.byte()));
-  if (has(PREEMPTED)) run.preempted = told?.preempted ?? '';
-  return {
-    state: decodeState(bytes),
-    runNumber,
-    changedAt,
-    ...(lastEvent !== false && { lastEvent }),
-    ...(submittedAt !== false && { submittedAt }),
-    ...(namespace !== false && { namespace }),
-    ...(has(RUN) && { run }),
-    ...(told?.failure !== undefined && { failure: told.failure }),
-    ...(told?.cancellation !== undefined && { cancellation: told.cancellation }),
-  };
-}
-
 /** An outcome of a newer version is left out: the run has ended, that much is known. */
 function outcomeOf(number: number): Pick<Run, 'outcome'> {
-  const outcome = OUTCOMES[number];
+  const outcome = (Object.keys(OUTCOMES) as RunOutcome[]).find((name) => OUTCOMES[name] === number);
   return outcome === undefined ? {} : { outcome };
 }
 
@@ -195,16 +204,10 @@ function indexAndLast(value: number): { index: number; last: boolean } {
   return { index: Math.floor(value / 2), last: value % 2 === 1 };
 }
 
-/** Reasons as Redis keeps them. */
-export function encodeFailureDetails(reasons: FailureDetails): string {
-  return JSON.stringify(reasons);
-}
-
-/** The inverse of {@link encodeFailureDetails}. */
-export function decodeFailureDetails(text: string): FailureDetails {
-  try {
-    return JSON.parse(text) as FailureDetails;
-  } catch (error) {
-    throw new UnreadableRecordError(`its failure details are not JSON: ${String(error)}`);
-  }
+/** Armada names pods so; then the number alone is kept. */
+function podNumber(jobId: string, podName: string | undefined): number | undefined {
+  const prefix = `armada-${jobId}-`;
+  if (podName?.startsWith(prefix) !== true) return undefined;
+  const number = podName.slice(prefix.length);
+  return /^(0|[1-9]\d{0,5})$/.test(number) ? Number(number) : undefined;
 }

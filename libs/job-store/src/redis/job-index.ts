@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { JobSetKey } from '@ajs/job-state';
 import { JOB_INDEX_SHARDS, formatKey, jobSetTag, parseJobSetTag, shardOf } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
-import type { RedisClient } from '../scripts/scripts.js';
+import type { RedisClient } from '../client/redis-client.js';
 
 const HASH_BYTES = 8;
 const NAMES_CACHED = 50_000;

@@ -1,9 +1,11 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
+import type { RedisClient } from '../client/redis-client.js';
 import { unpackJobId } from '../codec/job-id-codec.js';
-import { JobIndex } from './job-index.js';
+import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
 import type { JobSetLife } from '../ports.js';
-import { withScripts, type RedisClient, type Scripts } from '../scripts/scripts.js';
+import { withScripts, type Scripts } from '../scripts/scripts.js';
+import { JobIndex } from './job-index.js';
 
 /** The time to live under every key of a job set: what it removes, every replica has failed to. Seconds. */
 export function keyTtlSeconds(deleteAfterPollMs: number): number {
@@ -32,8 +34,10 @@ export class RedisJobSetLife implements JobSetLife {
 
   async unfinished(key: JobSetKey): Promise<number | undefined> {
     const meta = formatKey({ kind: 'meta', jobSet: key });
-    const [unfinished, jobs] = await this.redis.hmget(meta, 'unfinished', 'jobs');
-    return Number(jobs) === 0 ? undefined : Number(unfinished);
+    const [text, ofLayout1] = await this.redis.hmget(meta, 'counts', 'unfinished');
+    if (typeof ofLayout1 === 'string') return Number(ofLayout1);
+    const counts = parseStateCounts(text ?? '');
+    return counts.size === 0 ? undefined : unfinishedIn(counts);
   }
 
   async remove(key: JobSetKey, idleMs: number): Promise<boolean> {
@@ -49,7 +53,7 @@ export class RedisJobSetLife implements JobSetLife {
       await this.index.remove(jobIds.map(unpackJobId));
       await this.redis.unlink(bucketKey);
     }
-    for (const kind of ['reasons', 'words', 'uris', 'submitted-uris', 'facts', 'changes'] as const) {
+    for (const kind of ['failure-details', 'strings', 'uris', 'submitted-uris', 'enrichment'] as const) {
       await this.redis.unlink(formatKey({ kind, jobSet: key, generation }));
     }
     return true;

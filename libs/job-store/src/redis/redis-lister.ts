@@ -1,9 +1,11 @@
 import { RedisTime, laterOf, msBetween, type JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
+import type { RedisClient } from '../client/redis-client.js';
 import { decodeEnrichment } from '../codec/enrichment-codec.js';
+import { decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
+import { decodeRecord, decodeStatus, type StringOfNumber } from '../codec/record-codec.js';
 import { UnreadableRecordError } from '../errors.js';
-import { JobIndex } from './job-index.js';
 import {
   STALLED_AFTER_MS,
   type DetailedJob,
@@ -15,23 +17,16 @@ import {
   type SubscriptionState,
   type SubscriptionView,
 } from '../ports.js';
-import {
-  decodeChangedAt,
-  decodeFailureDetails,
-  decodeRecord,
-  decodeState,
-  isProvisional,
-  type StringOf,
-} from '../codec/record-codec.js';
-import { readJobsReply, type ReadJobs } from '../codec/jobs-reply.js';
-import { withScripts, type RedisClient, type Scripts } from '../scripts/scripts.js';
+import { readJobsReply, type ReadJobs, type StoredSubscription } from '../scripts/jobs-reply.js';
+import { withScripts, type Scripts } from '../scripts/scripts.js';
+import { JobIndex } from './job-index.js';
 import { StringDictionary } from './string-dictionary.js';
 
 /** The lister over Redis 7.0 or later, single or Cluster. */
 export class RedisJobLister implements JobLister, JobDetailsLister {
   private readonly redis: RedisClient & Scripts;
   private readonly index: JobIndex;
-  private readonly words = new StringDictionary();
+  private readonly strings = new StringDictionary();
 
   /** @param now The clock for what is kept in memory: milliseconds. */
   constructor(redis: RedisClient, now?: () => number) {
@@ -46,13 +41,15 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     );
     const { now, subscription } = reply;
     if (subscription === undefined) return { now, jobs: new Map(), unreadable: new Map() };
-    const decoded = decodeEach(jobIds, reply, (_, record, i) => toStatus(record, reply.reasons.get(i)));
+    const decoded = decodeEach(jobIds, reply, (_, record, i) =>
+      toStatus(record, reply.failureDetails.get(i)),
+    );
     return { now, subscription: toSubscription(now, subscription), ...decoded };
   }
 
   async readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
     const reply = readJobsReply(
-      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds), 'facts'),
+      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds), 'enrichment'),
       jobIds.length,
       true,
     );
@@ -60,11 +57,12 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     if (generation === undefined || subscription === undefined) {
       return { now, jobs: new Map(), unreadable: new Map() };
     }
-    const words = formatKey({ kind: 'words', jobSet: key, generation });
-    const decoded = await this.words.decode(
+    const dictionary = formatKey({ kind: 'strings', jobSet: key, generation });
+    const decoded = await this.strings.decode(
       generation,
-      (wordOf) => decodeEach(jobIds, reply, (jobId, record, i) => toDetails(jobId, record, reply, i, wordOf)),
-      (numbers) => this.redis.hmget(words, ...numbers.map(String)),
+      (stringOf) =>
+        decodeEach(jobIds, reply, (jobId, record, i) => toDetails(jobId, record, reply, i, stringOf)),
+      (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
     return { now, subscription: toSubscription(now, subscription), ...decoded };
   }
@@ -110,41 +108,38 @@ function decodeEach<T>(
 function toDetails(
   jobId: string,
   record: Buffer,
-  { facts, reasons }: ReadJobs,
+  { enrichment, failureDetails }: ReadJobs,
   i: number,
-  wordOf: StringOf,
+  stringOf: StringOfNumber,
 ): DetailedJob {
-  const told = reasons.get(i);
-  const known = facts[i];
+  const [details, enriched] = [failureDetails.get(i), enrichment[i]];
   return {
-    record: decodeRecord(jobId, record, told && decodeFailureDetails(told.toString()), wordOf),
-    enrichment: known === undefined ? {} : decodeEnrichment(known.toString()),
+    record: decodeRecord(jobId, record, details && decodeFailureDetails(details.toString()), stringOf),
+    enrichment: enriched === undefined ? {} : decodeEnrichment(enriched.toString()),
   };
 }
 
-function toStatus(record: Buffer, reasons: Buffer | undefined): JobStatus {
-  const { failure, cancellation } = reasons === undefined ? {} : decodeFailureDetails(reasons.toString());
+function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
+  const { isProvisional, ...status } = decodeStatus(record);
+  const { failure, cancellation } = details === undefined ? {} : decodeFailureDetails(details.toString());
   return {
-    state: decodeState(record),
-    changedAt: decodeChangedAt(record),
-    ...(isProvisional(record) && { provisional: true as const }),
+    ...status,
+    ...(isProvisional && { provisional: true as const }),
     ...(failure !== undefined && { failure }),
     ...(cancellation !== undefined && { cancellation }),
   };
 }
 
-function toSubscription(
-  now: RedisTime,
-  [state, reason, level, contact, next]: NonNullable<ReadJobs['subscription']>,
-): SubscriptionView {
-  const heartbeatAt = RedisTime(Number(contact));
-  const silent = msBetween(laterOf(heartbeatAt, RedisTime(Number(next))), now) > STALLED_AFTER_MS;
+function toSubscription(now: RedisTime, stored: StoredSubscription): SubscriptionView {
+  const heartbeatAt = RedisTime(Number(stored.heartbeat));
+  const isStalled =
+    msBetween(laterOf(heartbeatAt, RedisTime(Number(stored.nextRead))), now) > STALLED_AFTER_MS;
   return {
-    state: silent ? 'stalled' : (state as SubscriptionState),
-    reason: silent
+    state: isStalled ? 'stalled' : (stored.state as SubscriptionState),
+    reason: isStalled
       ? `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`
-      : reason,
-    ...(level !== '' && { syncedAt: RedisTime(Number(level)) }),
-    ...(next !== '' && { nextReadAt: RedisTime(Number(next)) }),
+      : stored.reason,
+    ...(stored.synced !== '' && { syncedAt: RedisTime(Number(stored.synced)) }),
+    ...(stored.nextRead !== '' && { nextReadAt: RedisTime(Number(stored.nextRead)) }),
   };
 }

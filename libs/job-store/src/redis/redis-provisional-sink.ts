@@ -1,19 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { JOB_STATES, type JobEnrichment, type JobSetKey, type TerminalState } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
-import { CHANGES_KEPT, CHANGES_TTL_SECONDS } from './changes.js';
+import type { RedisClient } from '../client/redis-client.js';
 import { encodeEnrichment } from '../codec/enrichment-codec.js';
+import { encodeFailureDetails, failureDetailsOf } from '../codec/failure-details.js';
 import { packJobId, packJobIds } from '../codec/job-id-codec.js';
-import { JobIndex } from './job-index.js';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import type { ProvisionalJobSink, ProvisionalJob } from '../ports.js';
-import { encodeFailureDetails, encodeRecord, failureDetailsOf } from '../codec/record-codec.js';
-import { withScripts, type RedisClient, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
+import { encodeRecord, numberOfState } from '../codec/record-codec.js';
+import { withScripts, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
+import { JobIndex } from './job-index.js';
 
-/** Learned by one script at the most: more would hold Redis for too long. */
-const LEARNED_AT_ONCE = 500;
+/** Added by one script at the most: more would hold Redis for too long. */
+const ADDED_AT_ONCE = 500;
 
-/** The learner over Redis 7.0 or later, single or Cluster. */
+/** The sink of provisional jobs over Redis 7.0 or later, single or Cluster. */
 export class RedisProvisionalJobSink implements ProvisionalJobSink {
   private readonly redis: RedisClient & Scripts;
   private readonly index: JobIndex;
@@ -41,12 +42,10 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
       const uris = some.flatMap(({ jobId, externalUri }) =>
         externalUri === undefined ? [] : [externalUri, packJobIds([jobId])],
       );
-      await this.redis.learnJobs(
+      await this.redis.addProvisionalJobs(
         formatKey({ kind: 'meta', jobSet: key }),
         randomBytes(8).toString('base64url'),
         this.ttlSeconds,
-        CHANGES_TTL_SECONDS,
-        CHANGES_KEPT,
         some.length,
         ...some.flatMap(toArguments),
         uris.length / 2,
@@ -57,10 +56,8 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
 
   async addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void> {
     for (const some of inParts(Array.from(ends))) {
-      await this.redis.learnEnds(
+      await this.redis.addTerminalStates(
         formatKey({ kind: 'meta', jobSet: key }),
-        CHANGES_TTL_SECONDS,
-        CHANGES_KEPT,
         ...some.flatMap(([jobId, state]) => [packJobId(jobId), JOB_STATES[state].number]),
       );
     }
@@ -68,7 +65,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
 
   async addEnrichment(key: JobSetKey, facts: ReadonlyMap<string, JobEnrichment>): Promise<void> {
     for (const some of inParts(Array.from(facts))) {
-      await this.redis.learnFacts(
+      await this.redis.addEnrichment(
         formatKey({ kind: 'meta', jobSet: key }),
         this.ttlSeconds,
         ...some.flatMap(([jobId, known]) => [packJobId(jobId), encodeEnrichment(known)]),
@@ -93,6 +90,6 @@ function hasNoWords(): never {
 
 function inParts<T>(all: readonly T[]): T[][] {
   const parts: T[][] = [];
-  for (let at = 0; at < all.length; at += LEARNED_AT_ONCE) parts.push(all.slice(at, at + LEARNED_AT_ONCE));
+  for (let at = 0; at < all.length; at += ADDED_AT_ONCE) parts.push(all.slice(at, at + ADDED_AT_ONCE));
   return parts;
 }

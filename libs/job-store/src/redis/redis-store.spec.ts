@@ -7,7 +7,9 @@ import {
   describeStore,
   type StoreUnderTest,
 } from '../testing/conformance.js';
-import { toMs, type JobSetKey } from '@ajs/job-state';
+import { stateOfNumber, toMs, type JobSetKey } from '@ajs/job-state';
+import { STATE_BITS } from '../codec/record-layout.js';
+import { parseStateCounts } from '../codec/state-counts.js';
 import { formatKey } from '@ajs/redis-keys';
 import {
   RedisProvisionalJobSink,
@@ -55,6 +57,11 @@ async function storeAt(target: RedisTarget): Promise<StoreUnderTest> {
     lister: new RedisJobLister(reader),
     learner: new RedisProvisionalJobSink(reader, TTL_SECONDS),
     life: new RedisJobSetLife(writer, TTL_SECONDS),
+    counts: async (key) => {
+      const text = await writer.hget(formatKey({ kind: 'meta', jobSet: key }), 'counts');
+      const kinds = Array.from(parseStateCounts(text ?? ''));
+      return Object.fromEntries(kinds.map(([kind, jobs]) => [stateOfNumber(kind & STATE_BITS), jobs]));
+    },
     pass: async (ms) => {
       const until = (await time()) + ms;
       await eventually('time passes for Redis', async () => (await time()) > until);

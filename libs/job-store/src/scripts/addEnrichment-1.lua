@@ -1,10 +1,10 @@
 --[[
-  Keeps facts of jobs that have a record, in the place of those of their kind kept before.
+  Keeps enrichment of jobs that have a record, in the place of what was kept before of the same line.
 
   Input:
     KEYS[1]  meta
-    ARGV[1]  time to live of the facts, in seconds
-    then for each job: job id, its facts: a line each for its run, its cancellation and its error, empty where there is none
+    ARGV[1]  time to live of the enrichment, in seconds
+    then for each job: job id, its enrichment: a line each for its run, its cancellation and its error, empty where there is none
   Output:
     none
 ]]
@@ -14,20 +14,21 @@ if not m[1] then return end
 local prefix = prefixOf(meta, m[1])
 local buckets = tonumber(m[2])
 local level = levelOf(buckets)
-local LINES = '^([^\n]*)\n([^\n]*)\n([^\n]*)$'
+-- What a newer version keeps behind the three lines stays.
+local LINES = '^([^\n]*)\n([^\n]*)\n([^\n]*)(.*)$'
 for i = 2, #ARGV, 2 do
-  local id, facts = ARGV[i], ARGV[i + 1]
+  local id, enrichment = ARGV[i], ARGV[i + 1]
   if redis.call('HEXISTS', prefix .. 'r' .. bucketOf(id, buckets, level), id) == 1 then
     local before = redis.call('HGET', prefix .. 'a', id)
     if before then
       local old = { string.match(before, LINES) }
-      local lines = { string.match(facts, LINES) }
-      for line = 1, 3 do
+      local lines = { string.match(enrichment, LINES) }
+      for line = 1, 4 do
         if lines[line] == '' then lines[line] = old[line] end
       end
-      facts = table.concat(lines, '\n')
+      enrichment = table.concat(lines, '\n', 1, 3) .. lines[4]
     end
-    redis.call('HSET', prefix .. 'a', id, facts)
+    redis.call('HSET', prefix .. 'a', id, enrichment)
   end
 end
 redis.call('EXPIRE', prefix .. 'a', ARGV[1])

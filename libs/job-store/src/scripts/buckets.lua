@@ -1,13 +1,17 @@
 --[[
-  Included before the scripts that address job records.
+  Included before the scripts that address job records, behind the constants that scripts.ts gives.
 
   The records of a job set lie in hashes ("buckets") that stay small enough for Redis' compact form, and their number
   grows with the job set by linear hashing: one more bucket at a time, filled from the one that it splits.
+
+  Of a record the scripts read its first byte and, behind it, the revision. Both are the same in every layout (ADR 17), so that
+  scripts of one version may meet records of another.
 ]]
 local JOBS_PER_BUCKET = 40
-local TERMINAL = 128 -- bit of a record's first byte
-local REASONS = 64 -- bit: the job has an entry in the hash of reasons
-local STATE = 16 -- the low bits of the first byte, modulo this
+local STATE = 32 -- the first byte modulo this: the number of the state
+local REVISION = 32 -- bit: the revision follows, which it does not in layout 1
+local FAILURE_DETAILS = 64 -- bit: the job has an entry in the hash of failure details
+local TERMINAL = 128 -- bit
 
 -- The greatest power of two that is not greater: worth computing once for many job ids.
 local function levelOf(buckets)
@@ -39,24 +43,24 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Pushes the time to live of a generation's keys ahead; says how many of those that the meta counts are there. Learned URIs
--- and facts are not counted: what is lost of them is asked of Armada again.
+-- Pushes the time to live of a generation's keys ahead; returns how many of those that the meta counts exist. Submitted URIs
+-- and enrichment are not counted: Armada is asked again for what is lost of them.
 local function renewKeys(prefix, buckets, seconds)
-  local found = 0
+  local existing = 0
   for bucket = 0, buckets - 1 do
-    found = found + redis.call('EXPIRE', prefix .. 'r' .. bucket, seconds)
+    existing = existing + redis.call('EXPIRE', prefix .. 'r' .. bucket, seconds)
   end
   for _, part in ipairs({ 'f', 'd', 'u' }) do
-    found = found + redis.call('EXPIRE', prefix .. part, seconds)
+    existing = existing + redis.call('EXPIRE', prefix .. part, seconds)
   end
   for _, part in ipairs({ 's', 'a' }) do redis.call('EXPIRE', prefix .. part, seconds) end
-  return found
+  return existing
 end
 
 local RENEW_AFTER = 100 -- a tenth of the time to live, in ms
 
--- Pushes the time to live of meta ahead, and from time to time that of all keys: a job set can be asked about for longer
--- than that without being opened or written anew. Says whether of all.
+-- Pushes the time to live of meta ahead, and from time to time that of all keys: a job set can be polled for longer than that
+-- without being opened or written anew. Returns whether it was that of all.
 local function keepAlive(meta, generation, buckets, renewed, time, seconds)
   redis.call('EXPIRE', meta, seconds)
   if time - (tonumber(renewed) or 0) < seconds * RENEW_AFTER then return false end

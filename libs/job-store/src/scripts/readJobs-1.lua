@@ -4,33 +4,34 @@
   Input:
     KEYS[1]  meta
     ARGV[1]  job ids, each behind its length in two bytes: one argument costs a client less than many
-    ARGV[2]  'facts' if they are wanted too
+    ARGV[2]  'enrichment' if it is wanted too
   Output:
-    { now (ms), generation, subscription's state, reason, level (ms or ''), contact (ms), next read (ms or ''),
-      the record of each job or nil, then the facts of each or nil where they are wanted,
-      then for each job that has reasons: which one (0 is the first), its reasons }; { now (ms) } where the job set has no keys
+    { now (ms), generation, subscription's state, reason, synced (ms or ''), heartbeat (ms), next read (ms or ''),
+      the record of each job or nil, then the enrichment of each or nil where it is wanted,
+      then for each job that has failure details: which one (0 is the first), its failure details };
+    { now (ms) } where the job set has no keys
 ]]
-local m = redis.call('HMGET', KEYS[1], 'generation', 'state', 'reason', 'level', 'contact', 'next', 'buckets')
+local m = redis.call('HMGET', KEYS[1], 'generation', 'state', 'reason', 'synced', 'heartbeat', 'next', 'buckets')
 if not m[1] then return { now() } end
 local prefix = prefixOf(KEYS[1], m[1])
 local reply = { now(), m[1], m[2], m[3], m[4], m[5], m[6] }
 local buckets = tonumber(m[7])
 local level = levelOf(buckets)
 local ids, at, number = ARGV[1], 1, 0
-local reasons, facts = {}, {}
+local details, enrichment = {}, {}
 while at <= #ids do
   local high, low = string.byte(ids, at, at + 1)
   local id = string.sub(ids, at + 2, at + 1 + high * 256 + low)
   at = at + 2 + #id
   local record = redis.call('HGET', prefix .. 'r' .. bucketOf(id, buckets, level), id)
   reply[8 + number] = record
-  if record and string.byte(record) % TERMINAL >= REASONS then
-    reasons[#reasons + 1] = number
-    reasons[#reasons + 1] = redis.call('HGET', prefix .. 'f', id)
+  if record and string.byte(record) % TERMINAL >= FAILURE_DETAILS then
+    details[#details + 1] = number
+    details[#details + 1] = redis.call('HGET', prefix .. 'f', id)
   end
-  if ARGV[2] == 'facts' then facts[number + 1] = record and redis.call('HGET', prefix .. 'a', id) end
+  if ARGV[2] == 'enrichment' then enrichment[number + 1] = record and redis.call('HGET', prefix .. 'a', id) end
   number = number + 1
 end
-for i = 1, #facts do reply[#reply + 1] = facts[i] end
-for _, told in ipairs(reasons) do reply[#reply + 1] = told end
+for i = 1, #enrichment do reply[#reply + 1] = enrichment[i] end
+for _, value in ipairs(details) do reply[#reply + 1] = value end
 return reply

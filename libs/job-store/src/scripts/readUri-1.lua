@@ -5,7 +5,7 @@
     KEYS[1]  meta
     ARGV[1]  external URI
   Output:
-    { job ids as learned when they were submitted, job ids as their annotation says }, each id behind its length in two
+    { job ids that were submitted with it, job ids that carry it as their annotation }, each id behind its length in two
     bytes; '' for none
 ]]
 local generation = redis.call('HGET', KEYS[1], 'generation')

@@ -1,9 +1,11 @@
-import type { RedisTime } from '@ajs/job-state';
-import type { Cluster, Redis } from 'ioredis';
+import { JOB_STATES, type RedisTime } from '@ajs/job-state';
+import type { RedisClient } from '../client/redis-client.js';
+import { LAYOUT } from '../codec/record-layout.js';
+import { STALLED_AFTER_MS } from '../ports.js';
+import addEnrichment from './addEnrichment-1.lua';
+import addProvisionalJobs from './addProvisionalJobs-1.lua';
+import addTerminalStates from './addTerminalStates-1.lua';
 import buckets from './buckets.lua';
-import learnEnds from './addTerminalStates-1.lua';
-import learnFacts from './addEnrichment-1.lua';
-import learnJobs from './addProvisionalJobs-1.lua';
 import openJobSet from './openJobSet-1.lua';
 import readJobs from './readJobs-1.lua';
 import readUri from './readUri-1.lua';
@@ -13,31 +15,33 @@ import unfinishedJobs from './unfinishedJobs-1.lua';
 import writeJobSet from './writeJobSet-1.lua';
 import writing from './writing.lua';
 
-export type RedisClient = Redis | Cluster;
 export type ScriptArgument = string | number | Buffer;
 type Script<T> = (meta: string, ...args: ScriptArgument[]) => Promise<T>;
 
-/** As `lua/readJobs-1.lua` describes it. */
+/** As `readJobs-1.lua` describes it. */
 export type JobsReply = [now: RedisTime, ...(Buffer | number | null)[]];
 
-/** The scripts of lua/, each described at its head. Replies that hold bytes are read as buffers. */
-export interface Scripts {
-  openJobSetBuffer: Script<
-    [
+/** As `openJobSet-1.lua` describes it. */
+export type OpenReply =
+  | [now: RedisTime, generation: null, layout: number]
+  | [
       now: RedisTime,
       generation: Buffer,
       cursor: Buffer,
       revision: Buffer,
-      unfinished: Buffer,
+      unfinished: number,
       reconciled: Buffer | null,
       lost: number,
-      words: Buffer[],
-    ]
-  >;
+      strings: Buffer[],
+    ];
+
+/** The scripts of this folder, each described at its head. Replies that hold bytes are read as buffers. */
+export interface Scripts {
+  openJobSetBuffer: Script<OpenReply>;
   writeJobSet: Script<[now: RedisTime, revision?: number, unfinished?: number, kept?: number]>;
-  learnJobs: Script<number>;
-  learnEnds: Script<number>;
-  learnFacts: Script<null>;
+  addProvisionalJobs: Script<number>;
+  addTerminalStates: Script<number>;
+  addEnrichment: Script<null>;
   readJobsBuffer: Script<JobsReply>;
   unfinishedJobsBuffer: Script<[next?: number, ...Buffer[]]>;
   readUriBuffer: Script<[submitted: Buffer, annotated: Buffer]>;
@@ -45,13 +49,22 @@ export interface Scripts {
   removeJobSet: Script<[generation?: string, buckets?: string]>;
 }
 
+/** What the scripts and the code around them must agree on. */
+const CONSTANTS = [
+  `local LAYOUT = ${LAYOUT}`,
+  `local STALLED_AFTER = ${STALLED_AFTER_MS}`,
+  `local STATES = {${Object.values(JOB_STATES)
+    .map(({ number }) => `[${number}]=true`)
+    .join(',')}}`,
+].join('\n');
+
 /** The client with the scripts on it. May be called again for the same client. */
 export function withScripts<T extends RedisClient>(client: T): T & Scripts {
-  const reading = { readJobs, readUri, unfinishedJobs, touchJobSet, removeJobSet, learnFacts };
-  const ofRecords = { openJobSet, writeJobSet, learnJobs, learnEnds };
+  const ofBuckets = { readJobs, readUri, unfinishedJobs, touchJobSet, removeJobSet, addEnrichment };
+  const ofRecords = { openJobSet, writeJobSet, addProvisionalJobs, addTerminalStates };
   const define = (name: string, ...parts: string[]): void =>
     client.defineCommand(name, { numberOfKeys: 1, lua: parts.join('\n') });
-  for (const [name, lua] of Object.entries(reading)) define(name, buckets, lua);
-  for (const [name, lua] of Object.entries(ofRecords)) define(name, buckets, writing, lua);
+  for (const [name, lua] of Object.entries(ofBuckets)) define(name, buckets, lua);
+  for (const [name, lua] of Object.entries(ofRecords)) define(name, CONSTANTS, buckets, writing, lua);
   return client as T & Scripts;
 }

@@ -1,7 +1,7 @@
 --[[
-  The one way a holder writes: a batch of records with the cursor that they stand for, or only its contact. Nothing is
-  written unless generation, cursor and revision are those the holder read last, so a stale holder cannot write; and a
-  record that has ended is never replaced by one in another state.
+  The one way an owner writes: a batch of records with the cursor that they stand for, or only its heartbeat. Nothing is
+  written unless generation, cursor and revision are those the owner read last, so a stale owner cannot write; and a
+  terminal record is never replaced by one in another state.
 
   Input:
     KEYS[1]  meta
@@ -11,14 +11,12 @@
     ARGV[4]  cursor after this batch
     ARGV[5]  state of the subscription
     ARGV[6]  its reason, for people
-    ARGV[7]  when the job set was last known to be level with Armada (ms by Redis' clock), '' if not since the turn began
+    ARGV[7]  when the job set was last known to be synced with Armada (ms by Redis' clock), '' where nothing new is known
     ARGV[8]  time to live of new keys, in seconds
-    ARGV[9]  time to live of the changes, in seconds
-    ARGV[10] how many changes are kept, about
-    ARGV[11] 'reconciled' where it has just been compared with Armada's api.Jobs, else ''
-    ARGV[12] when it is read again (ms by Redis' clock), '' while it is watched or read
-    ARGV[13] number of records, then for each: job id, record, reasons ('' unless they changed)
-             number of words, then for each: number, word
+    ARGV[9]  'reconciled' where it has just been compared with Armada's api.Jobs, else ''
+    ARGV[10] when it is read again (ms by Redis' clock), '' while it is watched or read
+    ARGV[11] number of records, then for each: job id, record, failure details ('' unless they changed)
+             number of strings, then for each: number, string
              number of external URIs, then for each: URI, job id behind its length
   Output:
     { now (ms), revision, unfinished jobs, terminal records that were kept }, or { now (ms) } where it was refused
@@ -27,23 +25,23 @@ local meta = KEYS[1]
 local time = now()
 local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision')
 if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return { time } end
-local g = open(meta, m[1], m[3], ARGV[8])
+local g = open(meta, m[1], ARGV[8])
 local kept = 0
 
-local at = 13
+local at = 11
 local function take()
   at = at + 1
   return ARGV[at]
 end
 
 for _ = 1, tonumber(ARGV[at]) do
-  local id, record, reasons = take(), take(), take()
+  local id, record, details = take(), take(), take()
   local old = recordOf(g, id)
-  local is, was = string.byte(record), old and string.byte(old)
-  if was and was >= TERMINAL and was % STATE ~= is % STATE then
+  local was = old and string.byte(old)
+  if was and was >= TERMINAL and was % STATE ~= string.byte(record) % STATE then
     kept = kept + 1
   else
-    putRecord(g, id, record, reasons, old, ARGV[10])
+    putRecord(g, id, record, details, old)
   end
 end
 
@@ -57,8 +55,8 @@ for _ = 1, tonumber(ARGV[at]) do
   if ids then put(g, 'u', uri, ids) end
 end
 
-close(g, ARGV[9])
-redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'contact', time, 'next', ARGV[12])
-if ARGV[11] ~= '' then redis.call('HSET', meta, 'reconciled', time) end
-if ARGV[7] ~= '' then redis.call('HSET', meta, 'level', ARGV[7]) end
+close(g)
+redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'heartbeat', time, 'next', ARGV[10])
+if ARGV[9] ~= '' then redis.call('HSET', meta, 'reconciled', time) end
+if ARGV[7] ~= '' then redis.call('HSET', meta, 'synced', ARGV[7]) end
 return { time, g.revision, g.unfinished, kept }

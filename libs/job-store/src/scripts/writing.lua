@@ -1,5 +1,21 @@
 --[[
   Included before the scripts that write job records, behind buckets.lua.
+
+  Fields of meta:
+    generation  one life of the job set's keys (random)
+    layout      the newest layout that was written here; none in layout 1
+    cursor      the last message whose event is in the records ('': none)
+    revision    how many times records, cursor or heartbeat were written
+    counts      how many jobs are in each state (see countsOf)
+    buckets     number of buckets
+    keys        how many keys of this generation there must be
+    state       of the subscription, and `reason` for it
+    heartbeat   when an owner wrote last (ms)
+    next        when the job set is read again (ms), '' while it is watched or read
+    synced      when the job set was last known to be synced with Armada (ms), '' if never
+    reconciled  when it was last compared with Armada's api.Jobs (ms)
+    interest    when somebody last asked about it (ms)
+    renewed     when the time to live of all keys was last pushed ahead (ms)
 ]]
 
 -- Redis Cluster moves a slot key by key, and until it is done any use of a key that is not there is an error. In the midst of a
@@ -11,20 +27,65 @@ local LONGEST_IDS = 180000
 
 -- Begins a generation: a job set without a cursor and without jobs.
 local function begin(meta, generation, time)
-  redis.call('HSET', meta, 'generation', generation, 'cursor', '', 'revision', 1, 'unfinished', 0, 'jobs', 0,
-    'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'level', '', 'contact', time, 'next', '')
+  redis.call('HSET', meta, 'generation', generation, 'layout', LAYOUT, 'cursor', '', 'revision', 1, 'counts', '',
+    'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'heartbeat', time, 'next', '', 'synced', '')
+  redis.call('HDEL', meta, 'reconciled')
   redis.call('HSETNX', meta, 'interest', time)
   redis.call('HSET', meta, 'renewed', time)
 end
 
--- A generation while a script writes it: what meta counts, to be put back by close().
-local function open(meta, generation, revision, seconds)
-  local m = redis.call('HMGET', meta, 'buckets', 'jobs', 'unfinished', 'keys')
-  local buckets = tonumber(m[1])
-  return {
-    meta = meta, prefix = prefixOf(meta, generation), revision = revision + 1, seconds = seconds, changes = 0,
-    buckets = buckets, level = levelOf(buckets), jobs = tonumber(m[2]), unfinished = tonumber(m[3]), keys = tonumber(m[4]),
+-- Jobs are counted by what the first byte of a record says of the state: its number, and whether it is terminal. So nobody
+-- needs a table of the states, which a newer version may have more of, to know what has ended.
+local function kindOf(first)
+  return first % STATE + (first >= TERMINAL and TERMINAL or 0)
+end
+
+-- A number in as few bytes as it needs (LEB128).
+local function varint(number)
+  local bytes = ''
+  while number >= 128 do
+    bytes = bytes .. string.char(number % 128 + 128)
+    number = math.floor(number / 128)
+  end
+  return bytes .. string.char(number)
+end
+
+-- A generation while a script writes it: what meta says of it, to be put back by close().
+local function open(meta, generation, seconds)
+  local m = redis.call('HMGET', meta, 'layout', 'revision', 'counts', 'buckets', 'keys')
+  local revision, buckets = m[2] + 1, tonumber(m[4])
+  local g = {
+    meta = meta, prefix = prefixOf(meta, generation), layout = tonumber(m[1]), revision = revision,
+    stamp = varint(revision), counts = {}, jobs = 0, unfinished = 0, buckets = buckets, level = levelOf(buckets),
+    keys = tonumber(m[5]), seconds = seconds,
   }
+  for kind, jobs in string.gmatch(m[3], '(%d+)=(%d+)') do
+    kind, jobs = tonumber(kind), tonumber(jobs)
+    g.counts[kind] = jobs
+    g.jobs = g.jobs + jobs
+    if kind < TERMINAL then g.unfinished = g.unfinished + jobs end
+  end
+  return g
+end
+
+local function count(g, first, jobs)
+  local kind = kindOf(first)
+  g.counts[kind] = (g.counts[kind] or 0) + jobs
+  g.jobs = g.jobs + jobs
+  if first < TERMINAL then g.unfinished = g.unfinished + jobs end
+end
+
+local function countsOf(g)
+  local counts = {}
+  for kind, jobs in pairs(g.counts) do
+    if jobs > 0 then counts[#counts + 1] = kind .. '=' .. jobs end
+  end
+  return table.concat(counts, ',')
+end
+
+local function close(g)
+  redis.call('HSET', g.meta, 'layout', math.max(g.layout, LAYOUT), 'revision', g.revision, 'counts', countsOf(g),
+    'buckets', g.buckets, 'keys', g.keys)
 end
 
 local function put(g, part, field, value)
@@ -59,23 +120,23 @@ local function grow(g)
   if #entries > 0 and redis.call('EXISTS', from) == 0 then g.keys = g.keys - 1 end
 end
 
--- Puts a record in the place of `old` (false: the job is new). Reasons are '' where they did not change.
-local function putRecord(g, id, record, reasons, old, changesKept)
-  local is, was = string.byte(record), old and string.byte(old)
-  if not old then
-    g.jobs = g.jobs + 1
-    if is < TERMINAL then g.unfinished = g.unfinished + 1 end
-    if g.jobs > g.buckets * JOBS_PER_BUCKET then grow(g) end
-  elseif was < TERMINAL and is >= TERMINAL then
-    g.unfinished = g.unfinished - 1
-  end
-  put(g, bucketKey(g, id), id, record)
-  if reasons ~= '' then put(g, 'f', id, reasons) end
-  if not old or was % STATE ~= is % STATE then
-    redis.call('XADD', g.prefix .. 'c', 'MAXLEN', '~', changesKept, g.revision .. '-' .. g.changes, 'j',
-      string.char(is) .. id)
-    g.changes = g.changes + 1
-  end
+-- A stored record as it was before it was given a revision.
+local function withoutRevision(record)
+  local first = string.byte(record)
+  if first % FAILURE_DETAILS < REVISION then return record end
+  local last = string.find(record, '[%z\1-\127]', 2)
+  return string.char(first - REVISION) .. string.sub(record, last + 1)
+end
+
+-- Puts a record, which has no revision yet, in the place of `old` (false: the job is new). Failure details are '' where they
+-- did not change.
+local function putRecord(g, id, record, details, old)
+  local first = string.byte(record)
+  if old then count(g, string.byte(old), -1) end
+  count(g, first, 1)
+  if g.jobs > g.buckets * JOBS_PER_BUCKET then grow(g) end
+  put(g, bucketKey(g, id), id, string.char(first + REVISION) .. g.stamp .. string.sub(record, 2))
+  if details ~= '' then put(g, 'f', id, details) end
 end
 
 -- A URI's job ids with one more at their end, each behind its length in two bytes; nil where it is among them already.
@@ -89,8 +150,20 @@ local function idsWith(ids, id)
   return ids
 end
 
-local function close(g, changesSeconds)
-  if g.changes > 0 then redis.call('EXPIRE', g.prefix .. 'c', changesSeconds) end
-  redis.call('HSET', g.meta, 'revision', g.revision, 'buckets', g.buckets, 'jobs', g.jobs, 'unfinished', g.unfinished,
-    'keys', g.keys)
+-- Calls `visit(part, id, record)` for every record.
+local function eachRecord(prefix, buckets, visit)
+  for bucket = 0, buckets - 1 do
+    local part = 'r' .. bucket
+    local entries = redis.call('HGETALL', prefix .. part)
+    for i = 1, #entries, 2 do visit(part, entries[i], entries[i + 1]) end
+  end
+end
+
+-- Turns the meta of layout 1, which had other names and no counts by state, into that of layout 2. Its records stay.
+local function migrate(meta, generation)
+  local m = redis.call('HMGET', meta, 'buckets', 'contact', 'level')
+  local g = { counts = {}, jobs = 0, unfinished = 0 }
+  eachRecord(prefixOf(meta, generation), tonumber(m[1]), function(_, _, record) count(g, string.byte(record), 1) end)
+  redis.call('HSET', meta, 'layout', 2, 'counts', countsOf(g), 'heartbeat', m[2], 'synced', m[3])
+  redis.call('HDEL', meta, 'contact', 'level', 'unfinished', 'jobs')
 end

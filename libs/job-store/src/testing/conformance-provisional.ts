@@ -28,8 +28,8 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const [a, b] = [aJobId(), `not a ULID ${aJobId()}`];
       await store.learner.addProvisionalJobs(key, [queued(a, { submittedAt: AT - 5 }), queued(b)]);
       const { jobs, subscription } = await store.lister.read(key, [a, b]);
-      expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, provisional: true });
-      expect(jobs.get(b)).toEqual({ state: 'QUEUED', changedAt: AT, provisional: true });
+      expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
+      expect(jobs.get(b)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
       expect(subscription).toEqual({ state: 'connecting', reason: '' });
       expect(Object.fromEntries(await store.lister.locate([a, b]))).toEqual({ [a]: key, [b]: key });
       const writer = await store.sink.open(key);
@@ -53,7 +53,13 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const jobId = aJobId();
       const failure = { reason: 'exit 7' };
       await store.learner.addProvisionalJobs(key, [{ jobId, state: 'FAILED', changedAt: AT, failure }]);
-      expect(await statusOf(jobId)).toEqual({ state: 'FAILED', changedAt: AT, failure, provisional: true });
+      expect(await statusOf(jobId)).toEqual({
+        state: 'FAILED',
+        changedAt: AT,
+        revision: 2,
+        failure,
+        provisional: true,
+      });
       expect(await store.life.unfinished(key)).toBe(0);
     });
 
@@ -85,7 +91,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       await store.learner.addProvisionalJobs(key, [
         queued(jobId, { state: 'FAILED', externalUri: 'airflow://x' }),
       ]);
-      expect(await statusOf(jobId)).toEqual({ state: 'RUNNING', changedAt: AT });
+      expect(await statusOf(jobId)).toEqual({ state: 'RUNNING', changedAt: AT, revision: 2 });
       // The holder is not disturbed, and what only the submit told is kept.
       await writer.write(aBatch('2:0:0:1', {}));
       expect((await store.lister.readUri(key, 'airflow://x')).submitted).toEqual([jobId]);
@@ -114,7 +120,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const writer = await store.sink.open(key);
       const shown = aRecord('QUEUED', { lastEvent: LAST_EVENT });
       await writer.write(aBatch('1:0:0:1', { [jobId]: shown }));
-      expect(await statusOf(jobId)).toEqual({ state: 'QUEUED', changedAt: AT });
+      expect(await statusOf(jobId)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 3 });
     });
 
     it('break on no text, however odd', async () => {

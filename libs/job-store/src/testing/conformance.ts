@@ -1,5 +1,12 @@
 import { monotonicNow } from '@ajs/platform';
-import { toMs, formatMessageId, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import {
+  formatMessageId,
+  isTerminal,
+  toMs,
+  type JobRecord,
+  type JobSetKey,
+  type JobState,
+} from '@ajs/job-state';
 import { describeProvisionalJobs } from './conformance-provisional.js';
 import { StaleWriterError } from '../errors.js';
 import type {
@@ -17,6 +24,8 @@ export interface StoreUnderTest {
   readonly lister: JobLister & JobDetailsLister;
   readonly learner: ProvisionalJobSink;
   readonly life: JobSetLife;
+  /** How many jobs of a job set are in each state, as the store counts them; states without jobs are left out. */
+  readonly counts: (key: JobSetKey) => Promise<Partial<Record<JobState, number>>>;
   /** How many ended jobs would have been replaced so far; left out by a store that does not tell. */
   readonly kept?: () => number;
   /** Lets this much time pass for the store; a store on a real clock waits for it by asking its clock. */
@@ -129,10 +138,16 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect(jobs.get(failed)).toEqual({
         state: 'PREEMPTED',
         changedAt: FULL.changedAt,
+        revision: 2,
         failure: FULL.failure,
         cancellation: FULL.cancellation,
       });
-      expect(jobs.get(fine)).toEqual({ state: 'SUCCEEDED', changedAt: 1_795_493_217_053, provisional: true });
+      expect(jobs.get(fine)).toEqual({
+        state: 'SUCCEEDED',
+        changedAt: 1_795_493_217_053,
+        revision: 2,
+        provisional: true,
+      });
     });
 
     it('forgets a reason that no longer holds, and keeps one that still does', async () => {
@@ -214,6 +229,75 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect(writer.unfinished).toBe(0);
       expect(await store.life.unfinished(key)).toBe(0);
       expect((await store.sink.open(key)).unfinished).toBe(0);
+    });
+
+    it('counts the jobs in each state, whatever writes them and however many they are', async () => {
+      const jobs = Array.from({ length: 300 }, aJobId);
+      const expectTrueCounts = async (): Promise<void> => {
+        const { jobs: all } = await store.lister.read(key, jobs);
+        const counts: Partial<Record<JobState, number>> = {};
+        for (const { state } of all.values()) counts[state] = (counts[state] ?? 0) + 1;
+        expect(await store.counts(key)).toEqual(counts);
+        const unfinished = Array.from(all.values()).filter(({ state }) => !isTerminal(state)).length;
+        expect(await store.life.unfinished(key)).toBe(all.size === 0 ? undefined : unfinished);
+      };
+      const inState = (from: number, to: number, state: JobState): Record<string, JobRecord> =>
+        Object.fromEntries(jobs.slice(from, to).map((jobId) => [jobId, aRecord(state)]));
+      await expectTrueCounts();
+      await writer.write(aBatch('1:0:0:1', { ...inState(0, 90, 'QUEUED'), ...inState(90, 100, 'FAILED') }));
+      await expectTrueCounts();
+      // Of those that have ended none goes on.
+      await writer.write(
+        aBatch('2:0:0:1', { ...inState(0, 50, 'RUNNING'), ...inState(80, 100, 'SUCCEEDED') }),
+      );
+      await expectTrueCounts();
+      expect(await store.counts(key)).toEqual({ QUEUED: 30, RUNNING: 50, SUCCEEDED: 10, FAILED: 10 });
+      await store.learner.addProvisionalJobs(
+        key,
+        jobs.slice(40).map((jobId, i) => ({
+          jobId,
+          state: i % 2 === 0 ? ('LEASED' as const) : ('CANCELLED' as const),
+          changedAt: 1,
+        })),
+      );
+      await expectTrueCounts();
+      await store.learner.addTerminalStates(
+        key,
+        new Map(jobs.slice(20, 200).map((id) => [id, 'PREEMPTED' as const])),
+      );
+      await expectTrueCounts();
+      expect(await writer.reload()).toBe(true);
+      expect(writer.unfinished).toBe(await store.life.unfinished(key));
+      await writer.write(aBatch('3:0:0:1', {}));
+      await expectTrueCounts();
+      expect((await store.sink.open(key)).unfinished).toBe(writer.unfinished);
+      await store.life.remove(key, 0);
+      await store.sink.open(key);
+      expect(await store.counts(key)).toEqual({});
+    });
+
+    it('gives each record the revision of the write that changed it last, and of no later one', async () => {
+      const [a, b, c, d] = [aJobId(), aJobId(), aJobId(), aJobId()];
+      const revisions = async (): Promise<(number | undefined)[]> => {
+        const { jobs } = await store.lister.read(key, [a, b, c, d]);
+        return [a, b, c, d].map((jobId) => jobs.get(jobId)?.revision);
+      };
+      await writer.write(aBatch('1:0:0:1', { [a]: aRecord('QUEUED'), [b]: aRecord('QUEUED') }));
+      await writer.write(aBatch('1:0:0:1', {}));
+      await writer.write(aBatch('2:0:0:1', { [b]: aRecord('RUNNING'), [c]: aRecord('RUNNING') }));
+      expect(await revisions()).toEqual([2, 4, 4, undefined]);
+      await store.learner.addProvisionalJobs(key, [{ jobId: d, state: 'QUEUED', changedAt: 1 }]);
+      await store.learner.addTerminalStates(key, new Map([[c, 'FAILED']]));
+      expect(await revisions()).toEqual([2, 4, 6, 5]);
+      expect(await writer.reload()).toBe(true);
+      // The record of a job that ended so can be read, and written, as any other.
+      expect((await writer.load([c])).get(c)).toEqual({ ...aRecord('RUNNING'), state: 'FAILED' });
+      await writer.write(aBatch('3:0:0:1', { [c]: aRecord('FAILED', { failure: { reason: 'exit 7' } }) }));
+      expect(await revisions()).toEqual([2, 4, 7, 5]);
+      for (let n = 0; n < 150; n++) await writer.write(aBatch('3:0:0:1', {}));
+      await writer.write(aBatch('4:0:0:1', { [a]: aRecord('SUCCEEDED') }));
+      await store.learner.addTerminalStates(key, new Map([[b, 'FAILED']]));
+      expect(await revisions()).toEqual([158, 159, 7, 5]);
     });
 
     it('says when the job set was synced, never later than it was, and keeps that while nothing newer is known', async () => {

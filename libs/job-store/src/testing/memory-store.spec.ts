@@ -9,6 +9,7 @@ describeStore('in memory', () => {
     lister: store,
     learner: store,
     life: store,
+    counts: (key) => Promise.resolve(store.counts(key)),
     pass: (ms: number) => {
       passed += ms;
       return Promise.resolve();

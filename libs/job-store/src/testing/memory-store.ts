@@ -7,6 +7,7 @@ import {
   type JobEnrichment,
   type JobRecord,
   type JobSetKey,
+  type JobState,
   type MonotonicTime,
   type TerminalState,
 } from '@ajs/job-state';
@@ -39,6 +40,8 @@ interface JobSet {
   reconciledAt: RedisTime | undefined;
   report: SubscriptionReport;
   readonly records: Map<string, JobRecord>;
+  /** At which revision each record changed last. */
+  readonly revisions: Map<string, number>;
   readonly facts: Map<string, JobEnrichment>;
   readonly unreadable: Map<string, string>;
   /** Pairs of an external URI and a job that was submitted with it. */
@@ -112,7 +115,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     const before = jobSet.records.size;
     for (const job of jobs) {
       this.index.set(job.jobId, key);
-      if (!jobSet.records.has(job.jobId)) jobSet.records.set(job.jobId, toProvisionalRecord(job));
+      if (!jobSet.records.has(job.jobId)) put(jobSet, job.jobId, toProvisionalRecord(job));
       if (job.externalUri !== undefined) jobSet.submitted.push([job.externalUri, job.jobId]);
     }
     if (jobSet.records.size > before) jobSet.revision++;
@@ -121,12 +124,14 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
 
   addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void> {
     const jobSet = this.jobSets.get(jobSetTag(key));
+    let ended = 0;
     for (const [jobId, state] of ends) {
       const record = jobSet?.records.get(jobId);
       if (jobSet === undefined || record === undefined || isTerminal(record.state)) continue;
-      jobSet.records.set(jobId, { ...record, state });
-      jobSet.revision++;
+      put(jobSet, jobId, { ...record, state });
+      ended++;
     }
+    if (jobSet !== undefined && ended > 0) jobSet.revision++;
     return Promise.resolve();
   }
 
@@ -160,13 +165,18 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
 
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
     return Promise.resolve(
-      this.view(key, jobIds, ({ state, changedAt, failure, cancellation, lastEvent }) => ({
-        state,
-        changedAt,
-        ...(lastEvent === undefined && { provisional: true as const }),
-        ...(failure !== undefined && { failure }),
-        ...(cancellation !== undefined && { cancellation }),
-      })),
+      this.view(
+        key,
+        jobIds,
+        ({ state, changedAt, failure, cancellation, lastEvent }, jobId, { revisions }) => ({
+          state,
+          changedAt,
+          revision: revisions.get(jobId) ?? 0,
+          ...(lastEvent === undefined && { provisional: true as const }),
+          ...(failure !== undefined && { failure }),
+          ...(cancellation !== undefined && { cancellation }),
+        }),
+      ),
     );
   }
 
@@ -196,6 +206,15 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     const jobSet = this.jobSets.get(jobSetTag(key));
     const isEmpty = jobSet === undefined || jobSet.records.size === 0;
     return Promise.resolve(isEmpty ? undefined : countUnfinished(jobSet));
+  }
+
+  /** How many jobs are in each state. */
+  counts(key: JobSetKey): Partial<Record<JobState, number>> {
+    const counts: Partial<Record<JobState, number>> = {};
+    for (const { state } of this.jobSets.get(jobSetTag(key))?.records.values() ?? []) {
+      counts[state] = (counts[state] ?? 0) + 1;
+    }
+    return counts;
   }
 
   remove(key: JobSetKey, idleMs: number): Promise<boolean> {
@@ -235,6 +254,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       reconciledAt: undefined,
       report: { state: 'connecting' as const, reason: '' },
       records: new Map<string, JobRecord>(),
+      revisions: new Map<string, number>(),
       facts: new Map<string, JobEnrichment>(),
       unreadable: new Map<string, string>(),
       submitted: [],
@@ -248,7 +268,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       this.index.set(jobId, key);
       const old = jobSet.records.get(jobId);
       if (old !== undefined && isTerminal(old.state) && old.state !== record.state) continue;
-      jobSet.records.set(jobId, record);
+      put(jobSet, jobId, record);
     }
     jobSet.cursor = cursor;
     jobSet.revision++;
@@ -275,6 +295,12 @@ function subscriptionOf({ contactAt, report, syncedAt }: JobSet, now: RedisTime)
     ...(syncedAt !== undefined && { syncedAt }),
     ...(nextReadAt !== undefined && { nextReadAt }),
   };
+}
+
+/** Puts a record as part of the next revision. */
+function put(jobSet: JobSet, jobId: string, record: JobRecord): void {
+  jobSet.records.set(jobId, record);
+  jobSet.revisions.set(jobId, jobSet.revision + 1);
 }
 
 function countUnfinished(jobSet: JobSet): number {

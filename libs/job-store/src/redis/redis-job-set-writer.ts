@@ -1,0 +1,210 @@
+import type { LRUCache } from 'lru-cache';
+import { toMs, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { formatKey } from '@ajs/redis-keys';
+import type { RedisClock } from '../client/redis-clock.js';
+import type { RedisClient } from '../client/redis-client.js';
+import { decodeFailureDetails, encodeFailureDetails, failureDetailsOf } from '../codec/failure-details.js';
+import { packJobId, packJobIds, unpackJobId } from '../codec/job-id-codec.js';
+import { decodeRecord, decodeStatus, encodeRecord } from '../codec/record-codec.js';
+import { LAYOUT } from '../codec/record-layout.js';
+import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
+import { NewerLayoutError, StaleWriterError, UnreadableRecordError } from '../errors.js';
+import type { Batch, JobSetWriter } from '../ports.js';
+import { readJobsReply } from '../scripts/jobs-reply.js';
+import type { ScriptArgument, Scripts } from '../scripts/scripts.js';
+import type { JobIndex } from './job-index.js';
+import { StringNumbers } from './string-numbers.js';
+
+/** About a thousand jobs: looked through by one script. */
+const BUCKETS_AT_ONCE = 25;
+
+/** What all writers of a process share. */
+export interface WriterContext {
+  readonly redis: RedisClient & Scripts;
+  readonly index: JobIndex;
+  readonly records: LRUCache<string, JobRecord>;
+  readonly ttlSeconds: number;
+  readonly onKept: (key: JobSetKey, jobs: number) => void;
+  /** How many times writers took a job set up: each time what was read before may be old. */
+  takenUp: number;
+}
+
+/** Where a job set stands. */
+export interface Position {
+  readonly clock: RedisClock;
+  readonly generation: string;
+  readonly cursor: string;
+  readonly revision: number;
+  readonly unfinished: number;
+  readonly reconciledAgoMs: number | undefined;
+  /** The string dictionary. */
+  readonly strings: readonly (readonly [number: number, text: string])[];
+}
+
+/** The writer of one job set over Redis 7.0 or later. */
+export class RedisJobSetWriter implements JobSetWriter {
+  cursor: string;
+  unfinished: number;
+  readonly reconciledAgoMs?: number;
+  private revision: number;
+  private takenUp: number;
+  private readonly clock: RedisClock;
+  private readonly generation: string;
+  private readonly strings = new StringNumbers();
+
+  constructor(
+    private readonly context: WriterContext,
+    readonly key: JobSetKey,
+    private readonly meta: string,
+    position: Position,
+  ) {
+    this.takenUp = context.takenUp++;
+    this.clock = position.clock;
+    this.generation = position.generation;
+    this.cursor = position.cursor;
+    this.revision = position.revision;
+    this.unfinished = position.unfinished;
+    if (position.reconciledAgoMs !== undefined) this.reconciledAgoMs = position.reconciledAgoMs;
+    for (const [number, text] of position.strings) this.strings.set(number, text);
+  }
+
+  async load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>> {
+    const loaded = new Map<string, JobRecord>();
+    const missing: string[] = [];
+    for (const jobId of new Set(jobIds)) {
+      const cached = this.context.records.get(this.cacheKey(jobId));
+      if (cached === undefined) missing.push(jobId);
+      else loaded.set(jobId, cached);
+    }
+    if (missing.length === 0) return loaded;
+    const reply = readJobsReply(
+      await this.context.redis.readJobsBuffer(this.meta, packJobIds(missing)),
+      missing.length,
+    );
+    if (reply.generation !== this.generation) throw new StaleWriterError(this.key);
+    missing.forEach((jobId, i) => {
+      const bytes = reply.records[i];
+      if (bytes === undefined) return;
+      const record = this.decode(jobId, bytes, reply.failureDetails.get(i));
+      this.context.records.set(this.cacheKey(jobId), record);
+      loaded.set(jobId, record);
+    });
+    return loaded;
+  }
+
+  async write({ cursor, records, subscription, reconciled }: Batch): Promise<void> {
+    const args: ScriptArgument[] = [];
+    const uris: ScriptArgument[] = [];
+    const newJobs: string[] = [];
+    try {
+      for (const [jobId, record] of records) {
+        const before = this.context.records.get(this.cacheKey(jobId));
+        const bytes = encodeRecord(jobId, record, (text) => this.strings.numberOf(text));
+        args.push(packJobId(jobId), bytes, changedFailureDetails(before, record));
+        if (before === undefined) newJobs.push(jobId);
+        if (record.externalUri !== undefined && before?.externalUri === undefined) {
+          uris.push(record.externalUri, packJobIds([jobId]));
+        }
+      }
+      if (newJobs.length > 0) await this.context.index.add(this.key, newJobs, this.context.ttlSeconds);
+      const strings = this.strings.uncommitted;
+      const [now, revision, unfinished, kept = 0] = await this.context.redis.writeJobSet(
+        this.meta,
+        this.generation,
+        this.cursor,
+        this.revision,
+        cursor,
+        subscription.state,
+        subscription.reason,
+        subscription.syncedAt === undefined ? '' : Math.floor(toMs(this.clock.at(subscription.syncedAt))),
+        this.context.ttlSeconds,
+        reconciled === true ? 'reconciled' : '',
+        subscription.nextReadAt === undefined ? '' : Math.ceil(toMs(this.clock.at(subscription.nextReadAt))),
+        records.size,
+        ...args,
+        strings.length,
+        ...strings.flat(),
+        uris.length / 2,
+        ...uris,
+      );
+      if (revision === undefined || unfinished === undefined) throw new StaleWriterError(this.key);
+      this.strings.commit();
+      this.clock.synchronize(now);
+      this.cursor = cursor;
+      this.revision = revision;
+      this.unfinished = unfinished;
+      if (kept > 0) this.context.onKept(this.key, kept);
+      for (const [jobId, record] of records) {
+        if (kept === 0) this.context.records.set(this.cacheKey(jobId), record);
+        else this.context.records.delete(this.cacheKey(jobId));
+      }
+    } catch (error) {
+      this.strings.rollBack();
+      throw error;
+    }
+  }
+
+  async reload(): Promise<boolean> {
+    const { redis } = this.context;
+    const dictionary = formatKey({ kind: 'strings', jobSet: this.key, generation: this.generation });
+    const [[generation, layout, cursor, revision, counts], strings] = await Promise.all([
+      redis.hmget(this.meta, 'generation', 'layout', 'cursor', 'revision', 'counts'),
+      redis.hgetall(dictionary),
+    ]);
+    if (Number(layout) > LAYOUT) throw new NewerLayoutError(this.key, Number(layout), LAYOUT);
+    if (generation !== this.generation || cursor !== this.cursor) return false;
+    for (const [number, text] of Object.entries(strings)) this.strings.set(Number(number), text);
+    this.revision = Number(revision);
+    this.unfinished = unfinishedIn(parseStateCounts(counts ?? ''));
+    this.takenUp = this.context.takenUp++;
+    return true;
+  }
+
+  async *unfinishedJobs(): AsyncGenerator<ReadonlyMap<string, number>> {
+    let bucket = 0;
+    do {
+      const [next = 0, ...entries] = await this.context.redis.unfinishedJobsBuffer(
+        this.meta,
+        this.generation,
+        bucket,
+        BUCKETS_AT_ONCE,
+      );
+      const jobs = new Map<string, number>();
+      for (let i = 0; i + 1 < entries.length; i += 2) {
+        const [id, record] = [entries[i], entries[i + 1]];
+        if (id !== undefined && record !== undefined)
+          jobs.set(unpackJobId(id), decodeStatus(record).changedAt);
+      }
+      if (jobs.size > 0) yield jobs;
+      bucket = next;
+    } while (bucket > 0);
+  }
+
+  private decode(jobId: string, bytes: Buffer, details: Buffer | undefined): JobRecord {
+    try {
+      const failureDetails = details === undefined ? undefined : decodeFailureDetails(details.toString());
+      return decodeRecord(jobId, bytes, failureDetails, (number) => this.strings.stringOf(number));
+    } catch (error) {
+      throw error instanceof UnreadableRecordError ? new UnreadableRecordError(error.reason, jobId) : error;
+    }
+  }
+
+  /** What was read is good for this writer alone, until it takes the job set up again: another one may have written since. */
+  private cacheKey(jobId: string): string {
+    return `${this.takenUp}:${jobId}`;
+  }
+}
+
+function changedFailureDetails(before: JobRecord | undefined, after: JobRecord): string {
+  const details = failureDetailsOf(after);
+  if (
+    details === undefined ||
+    (before !== undefined &&
+      before.failure === after.failure &&
+      before.cancellation === after.cancellation &&
+      before.run?.preempted === after.run?.preempted)
+  ) {
+    return '';
+  }
+  return encodeFailureDetails(details);
+}

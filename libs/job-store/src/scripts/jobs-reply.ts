@@ -1,0 +1,71 @@
+import type { RedisTime } from '@ajs/job-state';
+import type { JobsReply } from './scripts.js';
+
+/** What `readJobs-1.lua` replied. */
+export interface ReadJobs {
+  readonly now: RedisTime;
+  /** These two are left out where the job set has no keys. */
+  readonly generation?: string;
+  readonly subscription?: StoredSubscription;
+  /** In the order of the question; `undefined` for a job that is not there. */
+  readonly records: readonly (Buffer | undefined)[];
+  /** As {@link records}; empty where it was not asked for. */
+  readonly enrichment: readonly (Buffer | undefined)[];
+  /** By the place of their job in the question. */
+  readonly failureDetails: ReadonlyMap<number, Buffer>;
+}
+
+/** A subscription as meta has it; '' for a moment that is not known. */
+export interface StoredSubscription {
+  readonly state: string;
+  readonly reason: string;
+  readonly synced: string;
+  readonly heartbeat: string;
+  readonly nextRead: string;
+}
+
+const FIXED = 7;
+const NONE: ReadonlyMap<number, Buffer> = new Map();
+
+/** Takes the reply apart, for a question about so many jobs. */
+export function readJobsReply(reply: JobsReply, jobs: number, withEnrichment = false): ReadJobs {
+  const [now, generation, state, reason, synced, heartbeat, nextRead] = reply;
+  if (generation === undefined) return { now, records: [], enrichment: [], failureDetails: NONE };
+  const detailsFrom = FIXED + jobs * (withEnrichment ? 2 : 1);
+  return {
+    now,
+    generation: text(generation),
+    subscription: {
+      state: text(state),
+      reason: text(reason),
+      synced: text(synced),
+      heartbeat: text(heartbeat),
+      nextRead: text(nextRead),
+    },
+    records: buffers(reply, FIXED, FIXED + jobs),
+    enrichment: buffers(reply, FIXED + jobs, detailsFrom),
+    failureDetails: reply.length > detailsFrom ? failureDetailsOf(reply, detailsFrom) : NONE,
+  };
+}
+
+function text(value: Buffer | number | null | undefined): string {
+  return value === null || value === undefined ? '' : String(value);
+}
+
+function buffers(reply: JobsReply, from: number, to: number): (Buffer | undefined)[] {
+  const values: (Buffer | undefined)[] = [];
+  for (let i = from; i < to; i++) {
+    const value = reply[i];
+    values.push(Buffer.isBuffer(value) ? value : undefined);
+  }
+  return values;
+}
+
+function failureDetailsOf(reply: JobsReply, from: number): Map<number, Buffer> {
+  const details = new Map<number, Buffer>();
+  for (let i = from; i < reply.length; i += 2) {
+    const value = reply[i + 1];
+    if (Buffer.isBuffer(value)) details.set(Number(reply[i]), value);
+  }
+  return details;
+}

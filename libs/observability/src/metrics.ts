@@ -38,6 +38,11 @@ export class Metrics {
     'reopened_job_sets_total',
     'Job sets reopened because another replica had taken ownership, or Redis had lost writes',
   );
+  readonly failedAssignments = this.counter(
+    'failed_assignments_total',
+    'Job sets given back because a newer version had written them (newer-layout), or because of a defect (failed)',
+    ['cause'],
+  );
   readonly repairedJobs = this.counter(
     'repaired_jobs_total',
     "Jobs whose terminal state was taken from Armada's api.Jobs because their event stream lacked it",

@@ -9,13 +9,10 @@ export type {
   StreamRequest,
 } from './sync/event-source.js';
 export type { ReflectorObserver } from './sync/reflector-observer.js';
-export {
-  REFLECTOR_TIMING,
-  JobSetReflector,
-  type ReflectorTiming,
-  type JobSetReflectorOptions,
-  type ReflectorOutcome,
-} from './sync/job-set-reflector.js';
+export { JobSetReflector, type JobSetReflectorOptions } from './sync/job-set-reflector.js';
+export { REFLECTOR_TIMING, type ReflectorTiming } from './sync/reflector-timing.js';
+export type { ReflectorOutcome } from './sync/reflector-state.js';
+export type { AssignmentObserver } from './assignment/assignment-observer.js';
 export { InterestRecorder } from './interest/interest-recorder.js';
 export { NoJobEndsError, type JobEnds } from './sync/job-ends.js';
 export { LeaseLostError, type Lease } from './sync/lease.js';

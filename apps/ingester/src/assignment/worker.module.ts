@@ -25,7 +25,7 @@ import { BudgetModule } from '../budget/budget.module.js';
 import { ReconciliationModule } from '../reconciliation/reconciliation.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOB_SINK, REDIS_WRITER } from '../tokens.js';
-import { reflectorObserver } from './reflector-observer.js';
+import { assignmentObserver } from './assignment-observer.js';
 
 /** Handing everything over takes much less, if Redis answers. Milliseconds. */
 const HAND_OVER_TIMEOUT_MS = 3_000;
@@ -67,7 +67,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
           watches,
           watchBudget: settings.watchBudget,
           quota,
-          observer: reflectorObserver(log, metrics),
+          observer: assignmentObserver(log, metrics),
           reconciler,
           timing: REFLECTOR_TIMING,
           rebalanceIntervalMs: settings.rebalanceIntervalMs,

@@ -91,10 +91,8 @@ describe('how jobs have ended, by Armada itself', () => {
         scheduleRead: (ms) => ms,
       },
       observer: {
-        watchStarted: ignore,
-        watchEnded: ignore,
         streamEnded: ignore,
-        applied: ignore,
+        batchWritten: ignore,
         reloading: ignore,
         staleWriter: ignore,
         writeFailed: ignore,

@@ -11,8 +11,9 @@ import { READ_REQUESTS_CHANNEL } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
 import { InterestStore } from '../interest/interest-store.js';
-import type { ReflectorObserver } from '../sync/reflector-observer.js';
-import { REFLECTOR_TIMING } from '../sync/job-set-reflector.js';
+import type { AssignmentObserver } from './assignment-observer.js';
+import { SILENT_OBSERVER } from '../testing/silent-observer.js';
+import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { jobSetTag } from '@ajs/redis-keys';
 import { InterestRecorder } from '../interest/interest-recorder.js';
 import type { Lifetime } from '../interest/lifetime.js';
@@ -76,14 +77,10 @@ function replica(
   source.endsReads = endsReads;
   const started: string[] = [];
   const ended: string[] = [];
-  const observer: ReflectorObserver = {
+  const observer: AssignmentObserver = {
+    ...SILENT_OBSERVER,
     watchStarted: ({ jobSetId }) => started.push(jobSetId),
     watchEnded: ({ jobSetId }, why) => ended.push(`${jobSetId} ${why}`),
-    streamEnded: ignore,
-    applied: ignore,
-    staleWriter: ignore,
-    reloading: ignore,
-    writeFailed: ignore,
   };
   const budgets = scriptedBudgets(redis, id, lifetime, numbers);
   const turns = new JobSetWorker({

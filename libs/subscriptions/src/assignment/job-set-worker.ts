@@ -1,84 +1,57 @@
 import { LRUCache } from 'lru-cache';
-import type { JobSetKey } from '@ajs/job-state';
-import type { JobSink, RedisClient } from '@ajs/job-store';
+import { monotonicNow } from '@ajs/platform';
+import { msBetween, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
+import type { RedisClient } from '@ajs/job-store';
 import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
 import { DelayedError, Worker, type Job } from 'bullmq';
-import type { EventSource } from '../sync/event-source.js';
-import type { ReflectorObserver } from '../sync/reflector-observer.js';
-import { JobSetReflector, type ReflectorTiming, type ReflectorOutcome } from '../sync/job-set-reflector.js';
-import { LeaseLostError } from '../sync/lease.js';
-import { AssignmentLease } from './assignment-lease.js';
-import { LEASE_MS, Leases } from './leases.js';
-import type { UpstreamQuota, AssignmentQuota } from '../budget/upstream-quota.js';
-import type { Reconciler } from '../sync/reconciler.js';
-import { SuspendedAssignments } from './suspended-assignments.js';
-import { StreamFailures } from '../sync/stream-failures.js';
 import type { WatchBudget } from '../budget/watch-budget.js';
+import { StreamFailures } from '../sync/stream-failures.js';
+import { Assignment, type AssignmentEnd, type AssignmentOptions } from './assignment.js';
+import { FailedAssignments } from './failed-assignments.js';
+import { LEASE_MS, Leases } from './leases.js';
+import { SuspendedAssignments } from './suspended-assignments.js';
 import { WorkerPause } from './worker-pause.js';
 import { WORK_QUEUE, assignmentIdOf, type AssignmentData } from './work-queue.js';
 
-/** With 0 a worker would take its own turn again before it has let go of it. */
+/** With 0 a worker would take its own assignment again before it has let go of it. */
 const HAND_OVER_MS = 100;
-/** A turn that a replica with its full share fetched goes back for so long, and as much again at the most. */
+/** A replica with its full share puts an assignment back for this long, and as much again at most. */
 const PUT_BACK_MS = 200;
 const STALLED_CHECK_MS = 500;
 /** After an error of Redis or of its connection; BullMQ's own default would sleep for 15 s. */
 const RETRY_MS = 500;
-/** Turns at once, beside those that watch: they read, or wait a moment for their place. A worker that is full takes over nothing. */
-const MOST_READING = 1_000;
-/** A poll that asked so long ago does not wait any more. */
-const ASKED_FOR_MS = 5_000;
-/** Job sets whose failures, and asks, are remembered. */
+/** Assignments at once beside those that watch: they read, or wait for their place. A worker that is full takes over nothing. */
+const MAX_READING = 1_000;
+/** A poll that requested a read this long ago does not wait any more. */
+const READ_REQUEST_TTL_MS = 5_000;
+/** Job sets whose stream failures, and read requests, are remembered. */
 const REMEMBERED = 20_000;
 
-export interface JobSetWorkerOptions {
+export interface JobSetWorkerOptions extends AssignmentOptions {
   /** A client of its own with role `work-queue`. */
   readonly connection: RedisClient;
-  readonly sink: JobSink;
-  readonly source: EventSource;
   readonly watches: WatchBudget;
   /** Watches at once, over all replicas. */
   readonly watchBudget: number;
-  readonly quota: UpstreamQuota;
-  readonly observer: ReflectorObserver;
-  readonly reconciler: Reconciler;
-  readonly timing: ReflectorTiming;
-  /** A watch is looked at again after this time: does it go on here, go elsewhere, or end? Milliseconds. */
+  /** How often a watch is looked at again: does it go on here, go elsewhere, or end? Milliseconds. */
   readonly rebalanceIntervalMs: number;
-  readonly onError: (error: Error) => void;
 }
-
-interface Assignment {
-  readonly follower: JobSetReflector;
-  readonly plan: AssignmentQuota;
-  readonly lease: AssignmentLease;
-  /** It was told that the job set is watched, and not yet that it is not any more. */
-  isTold: boolean;
-  /** Resolves when nothing of it runs any more. */
-  readonly run: Promise<void>;
-  /** Ends the turn here: all of it, or with `lost` its lease only. */
-  end: (why: Ending) => void;
-  giveUp: () => void;
-}
-
-/** What {@link ReflectorOutcome} says; or `hand-over`: another replica is to go on; or `lost`: the lease ran out. */
-type Ending = Exclude<ReflectorOutcome, 'stopped'> | 'hand-over' | 'lost';
 
 /**
- * The turns of this replica: takes them from the work queue, follows their job sets for as long as they may be watched or for one
+ * The assignments of this replica: takes them from the work queue, follows their job sets for as long as they may be watched or for one
  * read, and gives them back.
  */
 export class JobSetWorker {
-  private readonly running = new Map<string, Assignment>();
+  /** From before the lease of each is taken until nothing of it runs any more. */
+  private readonly assignments = new Map<string, Assignment>();
   private readonly suspended = new SuspendedAssignments<Assignment>();
-  private readonly troubles = new LRUCache<string, StreamFailures>({ max: REMEMBERED });
-  private readonly askedAt = new LRUCache<string, number>({ max: REMEMBERED });
+  private readonly failed = new FailedAssignments();
+  private readonly streamFailures = new LRUCache<string, StreamFailures>({ max: REMEMBERED });
+  private readonly readRequestedAt = new LRUCache<string, MonotonicTime>({ max: REMEMBERED });
   private readonly leases: Leases;
   private readonly worker: Worker<AssignmentData, void>;
-  private readonly rest: WorkerPause;
-  /** Turns that have begun and not ended, from before their lease is taken. */
-  private readonly taken = new Set<string>();
-  private stopping = false;
+  private readonly pause: WorkerPause;
+  private isStopping = false;
 
   constructor(private readonly options: JobSetWorkerOptions) {
     this.worker = new Worker<AssignmentData, void>(
@@ -88,11 +61,11 @@ export class JobSetWorker {
         connection: options.connection,
         prefix: WORK_QUEUE_PREFIX,
         // Fixed, since a worker does not notice when it grows: one replica can hold all watches.
-        concurrency: options.watchBudget + MOST_READING,
+        concurrency: options.watchBudget + MAX_READING,
         lockDuration: LEASE_MS,
         skipLockRenewal: true,
         stalledInterval: STALLED_CHECK_MS,
-        // A crash of its holder, however often, must not lose a job set its turn.
+        // A crash of its owner, however often, must not lose a job set its assignment.
         maxStalledCount: Number.MAX_SAFE_INTEGER,
         runRetryDelay: RETRY_MS,
         // By the worker, since a job of which Redis lost all but its place has no options of its own.
@@ -103,16 +76,16 @@ export class JobSetWorker {
       },
     );
     this.worker.on('error', options.onError);
-    this.rest = new WorkerPause(this.worker, RETRY_MS);
+    this.pause = new WorkerPause(this.worker, RETRY_MS);
     this.leases = new Leases(
-      (turnIds, tokens, durationMs) => this.worker.extendJobLocks(turnIds, tokens, durationMs),
+      (ids, tokens, durationMs) => this.worker.extendJobLocks(ids, tokens, durationMs),
       options.onError,
     );
   }
 
-  /** How many turns run here now. */
+  /** How many job sets are assigned to this replica now. */
   get size(): number {
-    return this.running.size;
+    return this.assignments.size;
   }
 
   start(): void {
@@ -122,189 +95,151 @@ export class JobSetWorker {
 
   /** A poll waits to know whether a job of this job set exists. */
   requestRead(key: JobSetKey): void {
-    const turnId = assignmentIdOf(key);
-    this.askedAt.set(turnId, performance.now());
-    this.running.get(turnId)?.follower.requestRead();
+    const id = assignmentIdOf(key);
+    this.readRequestedAt.set(id, monotonicNow());
+    this.assignments.get(id)?.reflector.requestRead();
   }
 
-  /** Redis was away and is back, perhaps with less than it had: every holder finds out now. */
+  /** Redis was unavailable and is back, perhaps with less than it had: every owner finds out now. */
   heartbeat(): void {
-    for (const { follower } of this.running.values()) follower.heartbeat();
+    for (const { reflector } of this.assignments.values()) reflector.heartbeat();
   }
 
   /** Writes what was read, hands every job set over, and takes no more. */
   async stop(): Promise<void> {
-    this.stopping = true;
-    this.rest.stop();
+    this.isStopping = true;
+    this.pause.stop();
     await Promise.all([this.options.watches.startLeaving(), this.worker.pause(true)]);
-    for (const turn of this.running.values()) turn.end('hand-over');
-    this.suspended.giveUpAll();
+    for (const assignment of this.assignments.values()) assignment.end({ kind: 'hand-over' });
+    this.suspended.abandonAll();
     await this.worker.close();
     this.leases.close();
     await this.options.watches.leave();
   }
 
   private async process(job: Job<AssignmentData, void>, token: string): Promise<void> {
-    const turnId = job.id ?? '';
-    // Redis lost what it held, and not its place: nobody can tell whose turn it was. The sweep makes it anew.
+    const id = job.id ?? '';
+    // Redis lost what the job held, and not its place: nobody can tell its job set. The sweep adds it again.
     if ((job.data as Partial<AssignmentData>).queue === undefined) return;
-    const postponedBy = await this.postponedBy(turnId, job);
-    if (postponedBy !== undefined || this.taken.has(turnId)) {
-      return this.giveBack(job, token, postponedBy ?? HAND_OVER_MS);
+    const delayMs = await this.admissionDelay(id, job);
+    if (delayMs !== undefined || this.assignments.has(id)) {
+      return this.requeue(job, token, delayMs ?? HAND_OVER_MS);
     }
-    this.taken.add(turnId);
-    const ending = await this.follow(turnId, job, token).finally(() => this.taken.delete(turnId));
-    if (ending === 'done') return;
-    // Without its lease the job is no longer ours to move: BullMQ gives it to whoever finds that it has stalled.
-    if (ending === 'lost') throw new DelayedError();
-    return this.giveBack(job, token, ending === 'hand-over' ? HAND_OVER_MS : ending.readInMs);
+    const assignment = this.resume(id) ?? this.create(id, job);
+    this.assignments.set(id, assignment);
+    const end = await this.serve(id, assignment, job, token).finally(() => this.assignments.delete(id));
+    return this.giveBack(id, end, job, token);
   }
 
-  /** After how many milliseconds a turn is to begin that does not begin here and now. */
-  private async postponedBy(
-    turnId: string,
+  /** After how many milliseconds an assignment is to be tried again that is not served here and now. */
+  private async admissionDelay(
+    id: string,
     { data, attemptsStarted }: Job<AssignmentData>,
   ): Promise<number | undefined> {
-    if (this.stopping) return HAND_OVER_MS;
-    if (this.isAsked(turnId)) return undefined;
-    const { watches, quota: planner } = this.options;
+    if (this.isStopping) return HAND_OVER_MS;
+    const retryInMs = this.failed.retryIn(id);
+    if (retryInMs !== undefined) return retryInMs;
+    if (this.isReadRequested(id)) return undefined;
+    const { watches, quota } = this.options;
     if (await watches.confirmAboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
     if (data.watched === true) return undefined;
-    return planner.admissionDelay(this.taken.size - watches.size, attemptsStarted <= 1);
+    return quota.admissionDelay(this.size - watches.size, attemptsStarted <= 1);
   }
 
-  private async follow(turnId: string, job: Job<AssignmentData, void>, token: string): Promise<Ending> {
-    let end: (why: Ending) => void = () => {};
-    const ended = new Promise<Ending>((resolve) => (end = resolve));
-    let lost = (): void => end('lost');
-    const term = await this.leases
-      .take(turnId, token, () => lost())
-      .catch((error: unknown) => {
-        this.options.onError(error as Error);
-        return undefined;
-      });
-    if (term === undefined) return 'lost';
-    if (await this.options.quota.isForgotten(keyOf(job)).catch(() => false)) {
-      this.leases.giveBack(turnId);
-      return 'done';
-    }
-    const suspended = this.suspended.take(turnId);
-    const turn = suspended ?? this.begin(turnId, job);
-    if (suspended?.plan.isWatched === true) this.tellWatched(turn, keyOf(job));
-    turn.end = end;
-    turn.lease.begin(term);
-    this.running.set(turnId, turn);
-    if (this.stopping) end('hand-over');
-    if (this.isAsked(turnId)) turn.follower.requestRead();
-    this.askedAt.delete(turnId);
-    const slices = setInterval(() => void this.nextSlice(turn), this.options.rebalanceIntervalMs);
-    try {
-      const why = await ended;
-      if (why === 'lost' && turn.plan.isWatched && !turn.lease.isOver && !this.stopping) {
-        this.suspended.keep(turnId, turn);
-      } else {
-        turn.follower.stop();
-        // What could not be written by then is read again by whoever is next.
-        lost = () => turn.lease.end();
-        if (!turn.lease.isHeld()) lost();
-        await turn.run;
-      }
-      this.tellEnded(turn, keyOf(job), typeof why === 'string' ? why : 'it is read on a schedule');
-      return why;
-    } finally {
-      clearInterval(slices);
-      this.running.delete(turnId);
-      this.leases.giveBack(turnId);
-    }
+  /** The assignment whose lease ran out here, if its streams are still open. */
+  private resume(id: string): Assignment | undefined {
+    const assignment = this.suspended.take(id);
+    if (assignment === undefined || assignment.canResume) return assignment;
+    assignment.abandon();
+    return undefined;
   }
 
-  private begin(turnId: string, job: Job<AssignmentData, void>): Assignment {
+  private create(id: string, job: Job<AssignmentData, void>): Assignment {
+    const failures = this.streamFailures.get(id) ?? new StreamFailures(this.options.timing);
+    this.streamFailures.set(id, failures);
+    return new Assignment(id, job, failures, this.options);
+  }
+
+  private async serve(
+    id: string,
+    assignment: Assignment,
+    job: Job<AssignmentData, void>,
+    token: string,
+  ): Promise<AssignmentEnd> {
+    const { quota, rebalanceIntervalMs, onError } = this.options;
     const key = keyOf(job);
-    const { sink, source, observer, reconciler, timing, quota: planner, onError } = this.options;
-    const lease = new AssignmentLease();
-    const trouble = this.troubles.get(turnId) ?? new StreamFailures(timing);
-    const plan = planner.quotaOf({
-      assignmentId: turnId,
-      key,
-      wasWatched: job.data.watched === true,
-      // Whoever takes the turn over knows whether it hurries.
-      onWatchGranted: () => {
-        void job.updateData({ ...key, watched: true }).catch(onError);
-        this.tellWatched(turn, key);
-      },
-      onWatchRevoked: (why) => {
-        follower.closeWatch();
-        void job.updateData({ ...key, watched: false }).catch(onError);
-        this.tellEnded(turn, key, why);
-      },
+    const term = await this.leases.take(id, token, assignment).catch((error: unknown) => {
+      onError(error as Error);
+      return undefined;
     });
-    const follower = new JobSetReflector({
-      key,
-      sink,
-      source,
-      lease,
-      observer,
-      reconciler,
-      timing,
-      quota: plan,
-      failures: trouble,
-    });
-    const run = follower
-      .run()
-      .then(
-        (outcome) => outcome !== 'stopped' && turn.end(outcome),
-        (error: unknown) => {
-          if (!(error instanceof LeaseLostError)) onError(error as Error);
-          lease.end();
-          turn.end('lost');
-        },
-      )
-      .finally(() => {
-        this.suspended.take(turnId);
-        plan.release();
-        if (trouble.isOver) this.troubles.delete(turnId);
-        else this.troubles.set(turnId, trouble);
-      })
-      .then(() => undefined);
-    const giveUp = (): void => {
-      follower.stop();
-      lease.end();
-    };
-    const turn: Assignment = { follower, plan, lease, isTold: false, run, giveUp, end: () => {} };
-    return turn;
+    if (term === undefined) {
+      assignment.abandon();
+      return { kind: 'lease-lost' };
+    }
+    const rebalancing = setInterval(() => void this.rebalance(assignment), rebalanceIntervalMs);
+    try {
+      if (await quota.isForgotten(key).catch(() => false)) {
+        assignment.abandon();
+        return { kind: 'done' };
+      }
+      const ended = assignment.serve(job, term);
+      if (this.isStopping) assignment.end({ kind: 'hand-over' });
+      if (this.isReadRequested(id)) assignment.reflector.requestRead();
+      this.readRequestedAt.delete(id);
+      const end = await ended;
+      if (end.kind === 'lease-lost' && assignment.canResume && !this.isStopping) {
+        this.suspended.keep(id, assignment);
+      } else await assignment.stop();
+      assignment.announceEnd(end.kind);
+      return end;
+    } finally {
+      clearInterval(rebalancing);
+      this.leases.giveBack(id);
+      if (this.streamFailures.get(id)?.isOver === true) this.streamFailures.delete(id);
+    }
   }
 
-  /** Each beginning that is told has its end, also where the watch is given to a turn that is over already. */
-  private tellWatched(turn: Assignment, key: JobSetKey): void {
-    if (turn.isTold) return;
-    turn.isTold = true;
-    this.options.observer.watchStarted(key);
-  }
-
-  private tellEnded(turn: Assignment, key: JobSetKey, why: string): void {
-    if (turn.isTold || why === 'done') this.options.observer.watchEnded(key, why);
-    turn.isTold = false;
-  }
-
-  /** A slice of a watch is over: it goes on in place unless nobody asks any more, or another replica has fewer. */
-  private async nextSlice({ plan, follower, end }: Assignment): Promise<void> {
-    if (!plan.isWatched) return;
+  /** A rebalance interval is over: the watch goes on in place unless nobody asks any more, or another replica has fewer. */
+  private async rebalance(assignment: Assignment): Promise<void> {
+    const { quota, reflector } = assignment;
+    if (!quota.isWatched) return;
     if (this.options.watches.isAboveShare()) {
-      end('hand-over');
+      assignment.end({ kind: 'hand-over' });
       return;
     }
     try {
-      if (!(await plan.isWanted(follower.unfinished))) end('done');
+      if (!(await quota.isWanted(reflector.unfinished))) assignment.end({ kind: 'done' });
     } catch (error) {
       this.options.onError(error as Error);
     }
   }
 
-  private isAsked(turnId: string): boolean {
-    return performance.now() - (this.askedAt.get(turnId) ?? -Infinity) < ASKED_FOR_MS;
+  private isReadRequested(id: string): boolean {
+    const requestedAt = this.readRequestedAt.get(id);
+    return requestedAt !== undefined && msBetween(requestedAt, monotonicNow()) < READ_REQUEST_TTL_MS;
   }
 
-  private async giveBack(job: Job<AssignmentData, void>, token: string, delayMs: number): Promise<never> {
+  private async giveBack(
+    id: string,
+    end: AssignmentEnd,
+    job: Job<AssignmentData, void>,
+    token: string,
+  ): Promise<void> {
+    if (end.kind === 'newer-layout' || end.kind === 'failed') {
+      const { retryInMs, inARow } = this.failed.add(id, end.kind);
+      const { observer } = this.options;
+      if (end.kind === 'failed') observer.assignmentFailed(keyOf(job), end.error, retryInMs, inARow);
+      else observer.newerLayout(keyOf(job), end.error, retryInMs, inARow);
+      return this.requeue(job, token, retryInMs);
+    }
+    // Without its lease the BullMQ job is no longer ours to move: BullMQ gives it to whoever finds that it has stalled.
+    if (end.kind === 'lease-lost') throw new DelayedError();
+    this.failed.delete(id);
+    if (end.kind === 'done') return;
+    return this.requeue(job, token, end.kind === 'read-later' ? end.inMs : HAND_OVER_MS);
+  }
+
+  private async requeue(job: Job<AssignmentData, void>, token: string, delayMs: number): Promise<never> {
     const inMs = Math.max(HAND_OVER_MS, Math.round(delayMs));
     await job.moveToDelayed(Date.now() + inMs, token).catch(this.options.onError);
     throw new DelayedError();

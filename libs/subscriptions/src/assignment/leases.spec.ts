@@ -1,3 +1,4 @@
+import { MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { LEASE_MS, Leases } from './leases.js';
 
@@ -9,12 +10,12 @@ function setUp() {
   const errors: Error[] = [];
   const renewals: string[][] = [];
   const leases = new Leases(
-    (turnIds) => {
-      renewals.push(turnIds);
+    (ids) => {
+      renewals.push(ids);
       return away ? Promise.reject(new Error('Redis is away')) : Promise.resolve(refuse);
     },
     (error) => errors.push(error),
-    () => now,
+    () => MonotonicTime(now),
   );
   cleanups.push(() => leases.close());
   return {
@@ -22,19 +23,19 @@ function setUp() {
     errors,
     renewals,
     pass: (ms: number) => (now += ms),
-    refuse: (...turnIds: string[]) => (refuse = turnIds),
+    refuse: (...ids: string[]) => (refuse = ids),
     setAway: (value: boolean) => (away = value),
   };
 }
 
 const cleanups: (() => void)[] = [];
 afterEach(() => cleanups.splice(0).forEach((cleanUp) => cleanUp()));
-const ignore = (): void => undefined;
+const HOLDER = { leaseExpired: (): void => undefined };
 
 describe('leases', () => {
   it('hold until they were not renewed for their time, less a margin', async () => {
     const { leases, pass, setAway } = setUp();
-    const lease = await leases.take('turn', 'token', ignore);
+    const lease = await leases.take('a', 'token', HOLDER);
     setAway(true);
     pass(LEASE_MS - 201);
     expect(lease?.isHeld()).toBe(true);
@@ -44,16 +45,16 @@ describe('leases', () => {
 
   it('are not taken where the turn is somebody else’s already', async () => {
     const { leases, refuse } = setUp();
-    refuse('turn');
-    expect(await leases.take('turn', 'token', ignore)).toBeUndefined();
+    refuse('a');
+    expect(await leases.take('a', 'token', HOLDER)).toBeUndefined();
     expect(leases.size).toBe(0);
   });
 
   it('are renewed together', async () => {
     const { leases, renewals, pass } = setUp();
-    const held = await Promise.all(['a', 'b'].map((turn) => leases.take(turn, 'token', ignore)));
+    const held = await Promise.all(['a', 'b'].map((id) => leases.take(id, 'token', HOLDER)));
     pass(2_000);
-    await eventually('renewed', () => renewals.some((turnIds) => turnIds.length === 2));
+    await eventually('renewed', () => renewals.some((ids) => ids.length === 2));
     pass(2_000);
     expect(held.map((lease) => lease?.isHeld())).toEqual([true, true]);
   });
@@ -61,8 +62,8 @@ describe('leases', () => {
   it('end at once when a renewal is refused, once', async () => {
     const { leases, refuse } = setUp();
     const lost: string[] = [];
-    const one = await leases.take('a', 'token', () => lost.push('a'));
-    await leases.take('b', 'token', () => lost.push('b'));
+    const one = await leases.take('a', 'token', { leaseExpired: () => lost.push('a') });
+    await leases.take('b', 'token', { leaseExpired: () => lost.push('b') });
     refuse('a');
     await eventually('it is lost', () => lost.length > 0);
     expect(lost).toEqual(['a']);
@@ -73,7 +74,7 @@ describe('leases', () => {
   it('end by our own clock while Redis says nothing', async () => {
     const { leases, errors, pass, setAway } = setUp();
     let lost = 0;
-    await leases.take('a', 'token', () => lost++);
+    await leases.take('a', 'token', { leaseExpired: () => lost++ });
     setAway(true);
     await eventually('a renewal fails', () => errors.length > 0);
     expect(lost).toBe(0);
@@ -84,7 +85,7 @@ describe('leases', () => {
   it('given back are nobody’s loss', async () => {
     const { leases, pass } = setUp();
     let lost = 0;
-    const lease = await leases.take('a', 'token', () => lost++);
+    const lease = await leases.take('a', 'token', { leaseExpired: () => lost++ });
     leases.giveBack('a');
     pass(LEASE_MS);
     expect([lease?.isHeld(), lost, leases.size]).toEqual([false, 0, 0]);

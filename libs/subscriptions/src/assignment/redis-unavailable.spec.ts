@@ -7,8 +7,9 @@ import {
 } from '@ajs/job-store';
 import { RedisServer, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
-import type { ReflectorObserver } from '../sync/reflector-observer.js';
-import { REFLECTOR_TIMING } from '../sync/job-set-reflector.js';
+import type { AssignmentObserver } from './assignment-observer.js';
+import { SILENT_OBSERVER } from '../testing/silent-observer.js';
+import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
 import { scriptedReconciler } from '../testing/scripted-ends.js';
 import { ScriptedSource, aMessage, running } from '../testing/scripted-source.js';
@@ -44,14 +45,9 @@ function connect(role: ClientRole): RedisClient {
 function replica() {
   const source = new ScriptedSource();
   const ended: string[] = [];
-  const observer: ReflectorObserver = {
-    watchStarted: ignore,
+  const observer: AssignmentObserver = {
+    ...SILENT_OBSERVER,
     watchEnded: (_, why) => ended.push(why),
-    streamEnded: ignore,
-    applied: ignore,
-    staleWriter: ignore,
-    reloading: ignore,
-    writeFailed: ignore,
   };
   const turns = new JobSetWorker({
     connection: connect('work-queue'),
@@ -110,6 +106,6 @@ describe('turns while Redis is away for longer than their leases', () => {
     expect(source.opened).toHaveLength(opened);
     expect(source.live).toEqual(watches);
     await eventually('they are read again', () => watches.every(({ paused }) => !paused));
-    expect(new Set(ended)).toEqual(new Set(['lost']));
+    expect(new Set(ended)).toEqual(new Set(['lease-lost']));
   }, 40_000);
 });

@@ -4,34 +4,34 @@ import { SUSPENDED_FOR_MS, SuspendedAssignments } from './suspended-assignments.
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-function suspended(...turnIds: string[]) {
-  const turns = new SuspendedAssignments<{ giveUp(): void; readonly id: string }>();
-  const givenUp: string[] = [];
-  for (const id of turnIds) turns.keep(id, { id, giveUp: () => givenUp.push(id) });
-  return { turns, givenUp };
+function suspended(...ids: string[]) {
+  const assignments = new SuspendedAssignments<{ abandon(): void; readonly id: string }>();
+  const abandoned: string[] = [];
+  for (const id of ids) assignments.keep(id, { id, abandon: () => abandoned.push(id) });
+  return { assignments, abandoned };
 }
 
-describe('a suspended turn', () => {
-  it('is given up after its time', () => {
-    const { turns, givenUp } = suspended('a');
+describe('a suspended assignment', () => {
+  it('is abandoned after its time', () => {
+    const { assignments, abandoned } = suspended('a');
     jest.advanceTimersByTime(SUSPENDED_FOR_MS - 1);
-    expect(givenUp).toEqual([]);
+    expect(abandoned).toEqual([]);
     jest.advanceTimersByTime(1);
-    expect(givenUp).toEqual(['a']);
-    expect(turns.take('a')).toBeUndefined();
+    expect(abandoned).toEqual(['a']);
+    expect(assignments.take('a')).toBeUndefined();
   });
 
-  it('that goes on is not given up any more', () => {
-    const { turns, givenUp } = suspended('a', 'b');
-    expect(turns.take('a')?.id).toBe('a');
-    expect(turns.take('a')).toBeUndefined();
+  it('is not abandoned once it goes on', () => {
+    const { assignments, abandoned } = suspended('a', 'b');
+    expect(assignments.take('a')?.id).toBe('a');
+    expect(assignments.take('a')).toBeUndefined();
     jest.advanceTimersByTime(2 * SUSPENDED_FOR_MS);
-    expect(givenUp).toEqual(['b']);
+    expect(abandoned).toEqual(['b']);
   });
 
-  it('is given up at once when the replica stops', () => {
-    const { turns, givenUp } = suspended('a', 'b');
-    turns.giveUpAll();
-    expect(givenUp).toEqual(['a', 'b']);
+  it('is abandoned at once when the replica stops', () => {
+    const { assignments, abandoned } = suspended('a', 'b');
+    assignments.abandonAll();
+    expect(abandoned).toEqual(['a', 'b']);
   });
 });

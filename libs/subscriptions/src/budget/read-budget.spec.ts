@@ -30,12 +30,12 @@ describe('reads of Armada', () => {
       () => MonotonicTime(now),
     );
     now = 60_000;
-    const begun = { due: 0, asked: 0 };
-    for (const urgency of ['due', 'asked'] as const) {
+    const begun = { due: 0, requested: 0 };
+    for (const urgency of ['due', 'requested'] as const) {
       for (let n = 0; n < 60; n++) void reads.take(urgency, enough.signal).then(() => begun[urgency]++);
       await eventually(`some are ${urgency}`, () => begun[urgency] > 0);
     }
-    expect(begun).toEqual({ due: 11, asked: 39 });
+    expect(begun).toEqual({ due: 11, requested: 39 });
   });
 
   it('begin in the order of their urgency', async () => {
@@ -45,7 +45,7 @@ describe('reads of Armada', () => {
       () => MonotonicTime(now),
     );
     const begun: Urgency[] = [];
-    for (const urgency of ['due', 'watched', 'asked', 'due'] as const) {
+    for (const urgency of ['due', 'watched', 'requested', 'due'] as const) {
       void reads.take(urgency, enough.signal).then(() => begun.push(urgency));
     }
     for (let n = 1; n <= 4; n++) {
@@ -53,7 +53,7 @@ describe('reads of Armada', () => {
       void reads.take('due', AbortSignal.abort());
       await eventually(`read ${n}`, () => begun.length === n, 5_000);
     }
-    expect(begun).toEqual(['asked', 'watched', 'due', 'due']);
+    expect(begun).toEqual(['requested', 'watched', 'due', 'due']);
   });
 
   it('cost nothing when nobody wants them any more', async () => {

@@ -2,7 +2,7 @@ import { TokenBucket, monotonicNow } from '@ajs/platform';
 import type { MonotonicTime } from '@ajs/job-state';
 
 /** Which reads come first: those that a poll waits for, those of job sets that are or were watched, those that are due. */
-export const URGENCIES = ['asked', 'watched', 'due'] as const;
+export const URGENCIES = ['requested', 'watched', 'due'] as const;
 export type Urgency = (typeof URGENCIES)[number];
 
 /** After a quiet time so many seconds' worth of reads may begin at once: what a killed replica leaves is read without delay. */
@@ -17,7 +17,7 @@ const STEADY_PART = 0.95;
  * urgency.
  */
 export class ReadBudget {
-  private readonly waiting: Record<Urgency, (() => void)[]> = { asked: [], watched: [], due: [] };
+  private readonly waiting: Record<Urgency, (() => void)[]> = { requested: [], watched: [], due: [] };
   private readonly bucket: TokenBucket;
   private timer: NodeJS.Timeout | undefined;
 

@@ -40,7 +40,7 @@ describe('the next read of a job set', () => {
           const planned = new Map<number, number>();
           for (const [waitMs, passed, heat] of wishes) {
             now += passed;
-            const wait = one.place(waitMs, heat);
+            const wait = one.reserve(waitMs, heat);
             expect(wait).toBeGreaterThanOrEqual(waitMs);
             const second = Math.floor((now + wait) / 1_000);
             planned.set(second, (planned.get(second) ?? 0) + 1);

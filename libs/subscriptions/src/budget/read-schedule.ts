@@ -28,11 +28,11 @@ export class ReadSchedule {
   /** Milliseconds until a job set is read again in which nothing has happened, and nobody has asked, for `quietMs`. */
   next(quietMs: number, heat: Heat): number {
     const { shortestMs, longestMs } = this.options;
-    return this.place(Math.min(Math.max(quietMs * PART_OF_QUIET, shortestMs), longestMs), heat);
+    return this.reserve(Math.min(Math.max(quietMs * PART_OF_QUIET, shortestMs), longestMs), heat);
   }
 
   /** The first time after `waitMs` milliseconds at which there is place for a read; it is taken. */
-  place(waitMs: number, heat: Heat): number {
+  reserve(waitMs: number, heat: Heat): number {
     const now = this.options.now?.() ?? performance.now();
     this.forgetBefore(Math.floor(now / 1_000));
     const most = Math.max(1, Math.floor(this.options.perSecond() * FILLED[heat]));

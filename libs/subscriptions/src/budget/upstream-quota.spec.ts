@@ -37,8 +37,7 @@ describe('the plan of a turn', () => {
       assignmentId: TURN_ID,
       key: { queue: 'q', jobSetId: 's' },
       wasWatched: false,
-      onWatchGranted: () => void told.push(true),
-      onWatchRevoked: () => void told.push(false),
+      holder: { watchGranted: () => void told.push(true), watchRevoked: () => void told.push(false) },
     });
   };
 

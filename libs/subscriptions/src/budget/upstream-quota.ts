@@ -1,16 +1,16 @@
 import { parseMessageId, type JobSetKey } from '@ajs/job-state';
 import type { InterestStore } from '../interest/interest-store.js';
-import { heatOf, type Activity } from './heat.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
-import type { JobSetQuota, NextStep, ReadReason, JobSetPosition } from '../sync/job-set-quota.js';
+import type { JobSetPosition, JobSetQuota, NextStep, ReadReason } from '../sync/job-set-quota.js';
+import { heatOf, type Activity, type Heat } from './heat.js';
 import type { ReadBudget } from './read-budget.js';
 import type { ReadSchedule } from './read-schedule.js';
-import type { WatchBudget } from './watch-budget.js';
+import type { WatchBudget, WatchClaimant } from './watch-budget.js';
 
-/** Turns that may read or wait for it here at once, each with its lease. */
+/** Assignments that may read or wait for it here at once, each with its lease. */
 const MAX_READING = 500;
-/** New ones, that have no time of their own yet, are taken up while less than so many seconds' worth of reads wait. */
-const NEW_WAIT_SECONDS = 1;
+/** New ones, that have no time of their own yet, are admitted while less than so many seconds' worth of reads wait. */
+const MAX_NEW_BACKLOG_SECONDS = 1;
 
 export interface UpstreamQuotaOptions {
   readonly interest: Pick<InterestStore, 'age'>;
@@ -24,26 +24,31 @@ export interface UpstreamQuotaOptions {
   readonly now: () => number;
 }
 
+/** Whoever watches a job set. */
+export interface WatchHolder {
+  /** The job set is watched from now on. */
+  watchGranted(): void;
+  /** The watch is to be closed before this returns: it is released then. */
+  watchRevoked(reason: string): void;
+}
+
 export interface QuotaRequest {
   readonly assignmentId: string;
   readonly key: JobSetKey;
-  /** Whoever had the turn before watched the job set: its reads come before those that are due. */
+  /** The owner before watched the job set: its reads come before those that are due. */
   readonly wasWatched: boolean;
-  /** The job set is watched from now on. */
-  readonly onWatchGranted: () => void;
-  /** Its watch is to be closed, and the job set is not watched any more; then it is released. */
-  readonly onWatchRevoked: (why: string) => void;
+  readonly holder: WatchHolder;
 }
 
-/** Decides for every turn of this replica what may be asked of Armada: watches, reads, and when. */
+/** Decides for every assignment of this replica what may be asked of Armada: watches, reads, and when. */
 export class UpstreamQuota {
   constructor(private readonly options: UpstreamQuotaOptions) {}
 
-  /** Milliseconds after which a turn is to be taken up instead of now, where so many read here, or wait for it. */
+  /** Milliseconds after which an assignment is to be admitted instead of now, where `reading` read here, or wait for it. */
   admissionDelay(reading: number, isNew: boolean): number | undefined {
     const { reads, schedule } = this.options;
-    const most = isNew ? Math.min(MAX_READING, reads.perSecond() * NEW_WAIT_SECONDS) : MAX_READING;
-    return reading < most ? undefined : schedule.place(0, 'cold');
+    const max = isNew ? Math.min(MAX_READING, reads.perSecond() * MAX_NEW_BACKLOG_SECONDS) : MAX_READING;
+    return reading < max ? undefined : schedule.reserve(0, 'cold');
   }
 
   /** Whether nobody asks about the job set, and it may be deleted by now: opened, it would begin anew. */
@@ -51,14 +56,15 @@ export class UpstreamQuota {
     return (await this.options.interest.age(key)) === undefined;
   }
 
-  quotaOf(turn: QuotaRequest): AssignmentQuota {
-    return new AssignmentQuota(this.options, turn);
+  quotaOf(request: QuotaRequest): AssignmentQuota {
+    return new AssignmentQuota(this.options, request);
   }
 }
 
-/** What may be asked of Armada for one job set during one turn. */
+/** What may be asked of Armada for one job set during one assignment. */
 export class AssignmentQuota implements JobSetQuota {
   private lastPoll = { age: Infinity, at: -Infinity };
+  private position: () => JobSetPosition = () => ({ cursor: '', unfinished: 0 });
   private isUrgent: boolean;
   private isOver = false;
 
@@ -73,65 +79,70 @@ export class AssignmentQuota implements JobSetQuota {
     return this.options.watches.holds(this.request.assignmentId);
   }
 
-  async admitRead(why: ReadReason, signal: AbortSignal): Promise<void> {
-    const hurries = why === 'catch-up' && this.isUrgent;
-    await this.options.reads.take(why === 'asked' ? why : hurries ? 'watched' : 'due', signal);
+  async admitRead(reason: ReadReason, signal: AbortSignal): Promise<void> {
+    const isUrgent = reason === 'catch-up' && this.isUrgent;
+    await this.options.reads.take(reason === 'requested' ? reason : isUrgent ? 'watched' : 'due', signal);
     if (!signal.aborted) this.options.onRead();
   }
 
-  async nextStep(standing: () => JobSetPosition): Promise<NextStep> {
-    if (!(await this.isWanted(standing().unfinished))) return 'done';
-    if (await this.claimWatch(standing)) {
-      this.isUrgent = true;
-      return 'watch';
-    }
-    this.isUrgent = false;
-    const activity = this.signs(standing());
-    return {
-      readInMs: this.options.schedule.next(Math.min(activity.pollAge, activity.eventAge), heatOf(activity)),
-    };
+  async nextStep(position: () => JobSetPosition): Promise<NextStep> {
+    this.position = position;
+    if (!(await this.isWanted(position().unfinished))) return 'done';
+    this.isUrgent = await this.claimWatch();
+    if (this.isUrgent) return 'watch';
+    const activity = this.activity();
+    const quietMs = Math.min(activity.pollAge, activity.eventAge);
+    return { readInMs: this.options.schedule.next(quietMs, heatOf(activity)) };
   }
 
-  scheduleRead(ms: number): number {
-    return this.options.schedule.place(ms, 'cold');
+  scheduleRead(afterMs: number): number {
+    return this.options.schedule.reserve(afterMs, 'cold');
   }
 
   /** Whether somebody still asks about the job set. */
   async isWanted(unfinished: number): Promise<boolean> {
-    const { interest: demand, lifetime, now } = this.options;
-    const age = await demand.age(this.request.key);
+    const { interest, lifetime, now } = this.options;
+    const age = await interest.age(this.request.key);
     this.lastPoll = { age: age ?? Infinity, at: now() };
     return isWanted(lifetime, age, unfinished);
   }
 
-  /** The turn is over; its watch, if it had one, is closed, and one that it still waits for goes back at once. */
+  /** The assignment is over; its watch, if it had one, is closed, and one that it still waits for goes back at once. */
   release(): void {
     this.isOver = true;
     this.options.watches.release(this.request.assignmentId);
   }
 
-  releaseWatch(why: string): void {
+  releaseWatch(reason: string): void {
     if (!this.isWatched) return;
-    this.request.onWatchRevoked(why);
+    this.request.holder.watchRevoked(reason);
     this.options.watches.release(this.request.assignmentId);
   }
 
-  private async claimWatch(standing: () => JobSetPosition): Promise<boolean> {
+  private async claimWatch(): Promise<boolean> {
     const { watches } = this.options;
-    const { assignmentId: turnId } = this.request;
+    const { assignmentId, holder } = this.request;
     if (this.isWatched) return true;
     if (await watches.confirmAboveShare()) return false;
-    const giveUp = (): void => this.releaseWatch('its watch is for another');
-    const isGiven = await watches.claim(turnId, () => heatOf(this.signs(standing())), giveUp);
-    if (isGiven && this.isOver) {
-      watches.release(turnId);
+    const claimant: WatchClaimant = {
+      heat: () => this.heat(),
+      revoke: () => this.releaseWatch('a hotter job set needs its watch'),
+    };
+    const isGranted = await watches.claim(assignmentId, claimant);
+    if (isGranted && this.isOver) {
+      watches.release(assignmentId);
       return false;
     }
-    if (isGiven) this.request.onWatchGranted();
-    return isGiven;
+    if (isGranted) holder.watchGranted();
+    return isGranted;
   }
 
-  private signs({ cursor, unfinished }: JobSetPosition): Activity {
+  private heat(): Heat {
+    return heatOf(this.activity());
+  }
+
+  private activity(): Activity {
+    const { cursor, unfinished } = this.position();
     const now = this.options.now();
     const eventAt = parseMessageId(cursor)?.ms ?? -Infinity;
     return { pollAge: this.lastPoll.age + (now - this.lastPoll.at), eventAge: now - eventAt, unfinished };

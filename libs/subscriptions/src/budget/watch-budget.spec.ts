@@ -1,8 +1,9 @@
+import { MonotonicTime } from '@ajs/job-state';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { formatKey } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
-import type { Heat } from './heat.js';
-import { WatchBudget } from './watch-budget.js';
+import { HEATS, type Heat } from './heat.js';
+import { WatchBudget, type WatchClaimant } from './watch-budget.js';
 
 const KEY = formatKey({ kind: 'replicas' });
 const ignore = (): void => undefined;
@@ -26,7 +27,7 @@ afterAll(async () => {
 function replica(
   replicaId: string,
   budget: number,
-  { now, onError = ignore }: { readonly now?: () => number; readonly onError?: () => void } = {},
+  { now, onError = ignore }: { readonly now?: () => MonotonicTime; readonly onError?: () => void } = {},
 ): WatchBudget {
   const one = new WatchBudget({ redis, replicaId, budget, onError, ...(now && { now }) });
   one.start();
@@ -34,10 +35,15 @@ function replica(
   return one;
 }
 
+/** For a job set that stays as hot as it is. */
+function claimant(heat: Heat, revoke: () => void = ignore): WatchClaimant {
+  return { heat: () => heat, revoke };
+}
+
 /** Claims so many watches; says how many were given. */
 async function claim(of: WatchBudget, prefix: string, count: number, heat: Heat = 'cold'): Promise<number> {
   const given = await Promise.all(
-    Array.from({ length: count }, (_, n) => of.claim(`${prefix}${n}`, () => heat, ignore)),
+    Array.from({ length: count }, (_, n) => of.claim(`${prefix}${n}`, claimant(heat))),
   );
   return given.filter(Boolean).length;
 }
@@ -55,9 +61,9 @@ describe('the watch budget', () => {
     let most = 0;
     const churn = async (one: WatchBudget, name: string): Promise<void> => {
       for (let round = 0; round < 60; round++) {
-        const turnId = `${name}${round}`;
-        if (await one.claim(turnId, () => (['hot', 'warm', 'cold'] as const)[round % 3] ?? 'cold', ignore)) {
-          held.set(turnId, one);
+        const id = `${name}${round}`;
+        if (await one.claim(id, claimant(HEATS[round % 3] ?? 'cold'))) {
+          held.set(id, one);
           most = Math.max(most, held.size);
         }
         if (round % 4 === 3) {
@@ -80,7 +86,7 @@ describe('the watch budget', () => {
     await claim(b, 'b', 5);
     await eventually('they know of each other', () => a.replicas === 2 && b.replicas === 2);
     await a.startLeaving();
-    expect(await a.claim('more', () => 'hot', ignore)).toBe(false);
+    expect(await a.claim('more', claimant('hot'))).toBe(false);
     expect(await b.confirmAboveShare()).toBe(false);
     expect(await claim(b, 'more', 1)).toBe(0);
     expect(b.replicas).toBe(1);
@@ -115,12 +121,11 @@ describe('the watch budget', () => {
   it('has whoever cannot reach Redis close its watches before others may have them', async () => {
     let now = 0;
     let failed = 0;
-    const a = replica('a', 10, { now: () => now, onError: () => failed++ });
+    const a = replica('a', 10, { now: () => MonotonicTime(now), onError: () => failed++ });
     let closed = 0;
     await a.claim(
       't',
-      () => 'hot',
-      () => closed++,
+      claimant('hot', () => closed++),
     );
     redis.disconnect();
     now = 14_900;
@@ -139,11 +144,10 @@ describe('the watch budget', () => {
     for (const id of ['a1', 'a2', 'a3']) {
       await a.claim(
         id,
-        () => 'cold',
-        () => {
+        claimant('cold', () => {
           cold.push(id);
           a.release(id);
-        },
+        }),
       );
     }
     expect(await claim(a, 'hot', 1, 'hot')).toBe(1);
@@ -156,18 +160,17 @@ describe('the watch budget', () => {
 
   it('leaves the holder of a hot one alone, however many wait', async () => {
     const a = replica('a', 2);
-    let asked = 0;
+    let revoked = 0;
     for (const id of ['1', '2'])
       await a.claim(
         id,
-        () => 'hot',
-        () => asked++,
+        claimant('hot', () => revoked++),
       );
     const told = async (): Promise<string> => (await redis.hget(KEY, 'a')) ?? '';
     expect(await claim(a, 'more', 5, 'hot')).toBe(0);
     const before = await told();
     await eventually('it is told again', async () => (await told()) !== before);
-    expect(asked).toBe(0);
+    expect(revoked).toBe(0);
   });
 });
 

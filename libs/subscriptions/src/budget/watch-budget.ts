@@ -1,16 +1,18 @@
+import { addMs, MonotonicTime } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
+import { monotonicNow } from '@ajs/platform';
 import { formatKey } from '@ajs/redis-keys';
-import { isHotter, type Heat } from './heat.js';
+import { HEATS, isHotter, type Heat } from './heat.js';
 import holdWatches from './lua/holdWatches-1.lua';
 
 const ANNOUNCE_EVERY_MS = 1_000;
-/** A replica that has not announced itself for so long has no share any more: others read in its place before its leases end. */
+/** A replica that has not announced itself for this long has no share any more: others read in its place before its leases expire. */
 const GONE_AFTER_MS = 2_500;
-/** What a silent replica held is given out again after so long: a frozen process keeps its sockets for a while. */
+/** What a silent replica held is granted again after this long: a frozen process keeps its sockets for a while. */
 const FREE_AFTER_MS = 18_000;
 /** By our own clock, from when the last good announcement was sent, so that we have closed everything well before. */
-const HELD_FOR_MS = 15_000;
-/** A job set that got no watch asks again by then, at its next read, or is no longer counted as waiting. */
+const VALID_FOR_MS = 15_000;
+/** A job set that was granted no watch claims one again by then, at its next read, or no longer counts as waiting. */
 const WAITS_FOR_MS = 10_000;
 const KEY = formatKey({ kind: 'replicas' });
 
@@ -36,48 +38,56 @@ export interface WatchBudgetOptions {
   /** Watches open at Armada at once, over all replicas. */
   readonly budget: number;
   readonly onError: (error: Error) => void;
-  /** The monotonic clock, in milliseconds. */
-  readonly now?: () => number;
+  readonly now?: () => MonotonicTime;
+}
+
+/** Whoever claims a watch. */
+export interface WatchClaimant {
+  /** How hot its job set is now. */
+  heat(): Heat;
+  /** Called once when the watch must be closed and released: a hotter job set waits, or the watch may not be held any longer. */
+  revoke(): void;
 }
 
 interface Held {
-  readonly heat: () => Heat;
-  readonly revoke: () => void;
-  /** Whether it was asked to give up. */
+  readonly claimant: WatchClaimant;
   isRevoked: boolean;
 }
 
-interface Claim extends Held {
+interface Claim {
   readonly assignmentId: string;
-  readonly at: Heat;
-  readonly done: (given: boolean) => void;
+  readonly claimant: WatchClaimant;
+  readonly heat: Heat;
+  readonly settle: (granted: boolean) => void;
 }
 
 /**
- * This replica's part of the watches that all replicas together may have open at Armada. Each says every second, and when something
- * changes, what it holds; one script adds that up and gives out what is left, so that there are never more than the budget. Who
- * cannot say so closes its watches by its own clock before others may have them.
+ * This replica's part of the watches that all replicas together may have open at Armada. Each announces every second, and when something
+ * changes, what it holds; one script adds that up and grants what is left, so that there are never more than the budget. A replica that
+ * cannot announce closes its watches by its own clock before others may have them.
  */
 export class WatchBudget {
   private readonly redis: RedisClient & { holdWatches: HoldWatches };
+  private readonly now: () => MonotonicTime;
   private timer: NodeJS.Timeout | undefined;
   private readonly held = new Map<string, Held>();
-  private readonly waiting = new Map<string, { readonly heat: Heat; readonly until: number }>();
-  private claims: Claim[] = [];
+  private readonly waiting = new Map<string, { readonly heat: Heat; readonly until: MonotonicTime }>();
+  private readonly claims: Claim[] = [];
   private announcing: Promise<void> | undefined;
   private hasNews = false;
   private isRevocationDue = false;
   private isLeaving = false;
-  private isGone = false;
-  private validUntil = -Infinity;
+  private hasLeft = false;
+  private validUntil = MonotonicTime(-Infinity);
   private others = { replicas: 0, held: 0 };
 
   constructor(private readonly options: WatchBudgetOptions) {
     options.redis.defineCommand('holdWatches', { numberOfKeys: 1, lua: holdWatches });
     this.redis = options.redis as RedisClient & { holdWatches: HoldWatches };
+    this.now = options.now ?? monotonicNow;
   }
 
-  /** Tells the others that this replica is there. */
+  /** Announces this replica to the others. */
   start(): void {
     this.timer = setInterval(() => this.tick(), ANNOUNCE_EVERY_MS);
     this.announce();
@@ -101,36 +111,33 @@ export class WatchBudget {
     return this.isAboveShare();
   }
 
-  /** Whether this replica holds more than its share, by more than a few: its next turn that can should go elsewhere. */
+  /** Whether this replica holds more than its share, by more than a few: its next assignment that can should go elsewhere. */
   isAboveShare(): boolean {
     const share = (this.others.held + this.size) / this.replicas;
     return this.size > share + Math.max(2, share * 0.05);
   }
 
-  holds(turnId: string): boolean {
-    return this.held.has(turnId);
+  holds(assignmentId: string): boolean {
+    return this.held.has(assignmentId);
   }
 
-  /**
-   * Asks for a watch; says whether there is one. While it is held, `heat` tells how hot the job set is then; `giveUp` is called once
-   * when the watch must be closed and released: somebody hotter waits, or it may not be held any longer.
-   */
-  claim(turnId: string, heat: () => Heat, giveUp: () => void): Promise<boolean> {
-    if (this.held.has(turnId)) return Promise.resolve(true);
+  /** Claims a watch; resolves to whether it is granted. */
+  claim(assignmentId: string, claimant: WatchClaimant): Promise<boolean> {
+    if (this.held.has(assignmentId)) return Promise.resolve(true);
     if (this.isLeaving) return Promise.resolve(false);
-    this.waiting.delete(turnId);
-    return new Promise((done) => {
-      this.claims.push({ assignmentId: turnId, heat, revoke: giveUp, isRevoked: false, at: heat(), done });
+    this.waiting.delete(assignmentId);
+    return new Promise((settle) => {
+      this.claims.push({ assignmentId, claimant, heat: claimant.heat(), settle });
       this.announce();
     });
   }
 
   /** The watch is closed. */
-  release(turnId: string): void {
-    if (this.held.delete(turnId)) this.announce();
+  release(assignmentId: string): void {
+    if (this.held.delete(assignmentId)) this.announce();
   }
 
-  /** This replica takes no more, and gives up what it has: from now on the others share the work. */
+  /** This replica claims no more, and is about to release what it has: from now on the others share the work. */
   async startLeaving(): Promise<void> {
     this.isLeaving = true;
     this.announce();
@@ -140,18 +147,14 @@ export class WatchBudget {
   /** Every watch is closed: others may have them at once. */
   async leave(): Promise<void> {
     this.isLeaving = true;
-    this.isGone = true;
+    this.hasLeft = true;
     clearInterval(this.timer);
     await this.announcing;
     await this.redis.hdel(KEY, this.options.replicaId);
   }
 
-  private get now(): number {
-    return this.options.now?.() ?? performance.now();
-  }
-
   private tick(): void {
-    if (this.now >= this.validUntil) this.revoke(Array.from(this.held.values()));
+    if (this.now() >= this.validUntil) this.revoke(Array.from(this.held.values()));
     this.isRevocationDue = true;
     this.announce();
   }
@@ -163,20 +166,18 @@ export class WatchBudget {
   }
 
   private async exchangeAll(): Promise<void> {
-    while (this.hasNews && !this.isGone) {
+    while (this.hasNews && !this.hasLeft) {
       this.hasNews = false;
       await this.exchange(this.claims.splice(0));
     }
-    for (const { done } of this.claims.splice(0)) done(false);
+    for (const { settle } of this.claims.splice(0)) settle(false);
   }
 
   private async exchange(claims: readonly Claim[]): Promise<void> {
-    const sentAt = this.now;
-    for (const [turnId, { until }] of this.waiting) if (sentAt >= until) this.waiting.delete(turnId);
+    const sentAt = this.now();
+    for (const [id, { until }] of this.waiting) if (sentAt >= until) this.waiting.delete(id);
     const { replicaId, budget, onError } = this.options;
-    const [hot, warm, cold] = (['hot', 'warm', 'cold'] as const).map((heat) =>
-      claims.filter(({ at }) => at === heat),
-    ) as [Claim[], Claim[], Claim[]];
+    const of = (heat: Heat): readonly Claim[] => claims.filter((claim) => claim.heat === heat);
     try {
       const [toHot, toWarm, toCold, free, replicas, held, othersHot, othersWarm] =
         await this.redis.holdWatches(
@@ -184,20 +185,20 @@ export class WatchBudget {
           replicaId,
           this.size,
           budget,
-          hot.length,
-          warm.length,
-          cold.length,
+          of('hot').length,
+          of('warm').length,
+          of('cold').length,
           this.waitingWith('hot'),
           this.waitingWith('warm'),
           FREE_AFTER_MS,
           GONE_AFTER_MS,
           this.isLeaving ? 'leaving' : '',
         );
-      this.validUntil = sentAt + HELD_FOR_MS;
+      this.validUntil = addMs(sentAt, VALID_FOR_MS);
       this.others = { replicas, held };
-      this.settle(hot, toHot);
-      this.settle(warm, toWarm);
-      this.settle(cold, toCold);
+      this.settle(of('hot'), toHot);
+      this.settle(of('warm'), toWarm);
+      this.settle(of('cold'), toCold);
       if (this.isRevocationDue) {
         this.isRevocationDue = false;
         const waitingHot = othersHot + this.waitingWith('hot');
@@ -205,40 +206,43 @@ export class WatchBudget {
       }
     } catch (error) {
       onError(error as Error);
-      for (const { done } of claims) done(false);
+      for (const { settle } of claims) settle(false);
     }
   }
 
-  private settle(claims: readonly Claim[], given: number): void {
-    claims.forEach((claim, i) => {
-      if (i < given) this.held.set(claim.assignmentId, claim);
-      else if (claim.at !== 'cold') {
-        this.waiting.set(claim.assignmentId, { heat: claim.at, until: this.now + WAITS_FOR_MS });
+  private settle(claims: readonly Claim[], granted: number): void {
+    for (const [i, { assignmentId, claimant, heat, settle }] of claims.entries()) {
+      if (i < granted) this.held.set(assignmentId, { claimant, isRevoked: false });
+      else if (heat !== 'cold') {
+        this.waiting.set(assignmentId, { heat, until: addMs(this.now(), WAITS_FOR_MS) });
       }
-      claim.done(i < given);
-    });
+      settle(i < granted);
+    }
   }
 
-  /** Has colder job sets give their watches up to hotter ones that wait, each replica its part of them. */
+  /** Revokes watches of colder job sets for hotter ones that wait, each replica its part of them. */
   private revokeForHotter(free: number, waitingHot: number, waitingAtLeastWarm: number): void {
-    const coldestFirst = Array.from(this.held.values(), (held) => ({ held, heat: held.heat() })).sort(
-      (a, b) => (isHotter(a.heat, b.heat) ? 1 : isHotter(b.heat, a.heat) ? -1 : 0),
-    );
-    const giveUp = (wanted: number, isColder: (heat: Heat) => boolean): void => {
+    const coldestFirst = Array.from(this.held.values(), (held) => ({
+      held,
+      heat: held.claimant.heat(),
+    })).sort((a, b) => HEATS.indexOf(a.heat) - HEATS.indexOf(b.heat));
+    const revoke = (wanted: number, heat: Heat | undefined): void => {
       const part = Math.ceil(Math.max(0, wanted - free) / this.replicas);
-      this.revoke(coldestFirst.slice(0, part).flatMap(({ held, heat }) => (isColder(heat) ? [held] : [])));
+      const coldest = coldestFirst.slice(0, part);
+      const colder = coldest.filter((one) => heat === undefined || isHotter(heat, one.heat));
+      this.revoke(colder.map(({ held }) => held));
     };
-    giveUp(waitingHot, (heat) => heat !== 'hot');
-    giveUp(waitingAtLeastWarm, (heat) => heat === 'cold');
-    // More than the budget: others were given what was ours.
-    if (free < 0) giveUp(0, () => true);
+    revoke(waitingHot, 'hot');
+    revoke(waitingAtLeastWarm, 'warm');
+    // More than the budget: others were granted what was ours.
+    if (free < 0) revoke(0, undefined);
   }
 
   private revoke(held: readonly Held[]): void {
     for (const one of held) {
       if (one.isRevoked) continue;
       one.isRevoked = true;
-      one.revoke();
+      one.claimant.revoke();
     }
   }
 

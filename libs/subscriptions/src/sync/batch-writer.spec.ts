@@ -1,11 +1,10 @@
-import { monotonicNow } from '@ajs/platform';
-import { addMs, MonotonicTime } from '@ajs/job-state';
 import { StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
+import { MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
-import type { ReflectorObserver } from './reflector-observer.js';
 import { BatchWriter } from './batch-writer.js';
 import { LeaseLostError } from './lease.js';
+import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { ScriptedLease } from '../testing/scripted-lease.js';
 import { aMessage, running } from '../testing/scripted-source.js';
 
@@ -53,27 +52,20 @@ class WatchedWriter implements JobSetWriter {
 async function setUp() {
   const store = new MemoryJobStore();
   const writer = new WatchedWriter(await store.open(KEY));
-  const holds: boolean[] = [];
-  const failures: Error[] = [];
+  const pauses: boolean[] = [];
+  const failures: unknown[] = [];
   const writeFailures: Error[] = [];
   const lease = new ScriptedLease();
-  const observer: ReflectorObserver = {
-    watchStarted: ignore,
-    watchEnded: ignore,
-    streamEnded: ignore,
-    applied: ignore,
-    staleWriter: ignore,
-    reloading: ignore,
-    writeFailed: (_, error) => writeFailures.push(error),
+  const observer = {
+    ...SILENT_OBSERVER,
+    writeFailed: (_: unknown, error: Error) => writeFailures.push(error),
   };
-  const intake = new BatchWriter({
-    writer,
-    lease,
-    observer,
-    hold: (held) => holds.push(held),
-    failed: (error) => failures.push(error),
+  const batchWriter = new BatchWriter(writer, lease, observer, {
+    pause: () => pauses.push(true),
+    resume: () => pauses.push(false),
+    fail: (error) => failures.push(error),
   });
-  return { store, writer, intake, holds, failures, writeFailures, lease };
+  return { store, writer, batchWriter, pauses, failures, writeFailures, lease };
 }
 
 /** Holds every write until it is called. */
@@ -84,55 +76,59 @@ function gate(writer: WatchedWriter): () => void {
   return open;
 }
 
-describe('the intake of a job set', () => {
+describe('a batch writer', () => {
   it('writes what it takes, with the cursor of the last message', async () => {
-    const { store, intake, writer } = await setUp();
-    intake.accept(running(1, 'a'));
-    intake.accept(aMessage(2));
+    const { store, batchWriter, writer } = await setUp();
+    batchWriter.accept(running(1, 'a'));
+    batchWriter.accept(aMessage(2));
     await eventually('it is written', () => writer.cursor === '2:0:0:1');
     expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('RUNNING');
     expect(writer.batches).toHaveLength(1);
   });
 
   it('takes messages once and in one order, however streams overlap', async () => {
-    const { intake, writer } = await setUp();
-    for (const ms of [1, 2, 3, 2, 3, 4, 1]) intake.accept(running(ms, `job-${ms}`));
+    const { batchWriter, writer } = await setUp();
+    for (const ms of [1, 2, 3, 2, 3, 4, 1]) batchWriter.accept(running(ms, `job-${ms}`));
     await eventually('it is written', () => writer.cursor === '4:0:0:1');
     const jobs = writer.batches.flatMap(({ records }) => [...records.keys()]);
     expect(jobs).toEqual(['job-1', 'job-2', 'job-3', 'job-4']);
   });
 
   it('asks the streams to wait while Redis is slow, and to go on afterwards', async () => {
-    const { intake, writer, holds } = await setUp();
+    const { batchWriter, writer, pauses } = await setUp();
     const open = gate(writer);
-    for (let ms = 1; ms < 2_000; ms++) intake.accept(running(ms));
-    expect(holds).toEqual([]);
-    intake.accept(running(2_000));
-    expect(holds).toEqual([true]);
+    for (let ms = 1; ms < 2_000; ms++) batchWriter.accept(running(ms));
+    expect(pauses).toEqual([]);
+    batchWriter.accept(running(2_000));
+    expect(pauses).toEqual([true]);
     open();
     await eventually('all is written', () => writer.cursor === '2000:0:0:1');
-    expect(holds).toEqual([true, false]);
+    expect(pauses).toEqual([true, false]);
     for (const { records } of writer.batches) expect(records.size).toBeLessThanOrEqual(500);
   });
 
   it('tries the same batch again, before anything newer', async () => {
-    const { intake, writer, writeFailures } = await setUp();
+    const { batchWriter, writer, writeFailures } = await setUp();
     let left = 2;
-    writer.before = () => (left-- > 0 ? Promise.reject(new Error('Redis is away')) : Promise.resolve());
-    intake.accept(running(1, 'a'));
+    writer.before = () =>
+      left-- > 0 ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve();
+    batchWriter.accept(running(1, 'a'));
     await eventually('a write failed', () => writeFailures.length === 1);
-    intake.accept(running(2, 'b'));
+    batchWriter.accept(running(2, 'b'));
     await eventually('all is written', () => writer.cursor === '2:0:0:1');
-    expect(writeFailures.map(({ message }) => message)).toEqual(['Redis is away', 'Redis is away']);
+    expect(writeFailures.map(({ message }) => message)).toEqual([
+      'Connection is closed.',
+      'Connection is closed.',
+    ]);
     expect(writer.batches.map(({ cursor }) => cursor)).toEqual(['1:0:0:1', '2:0:0:1']);
   });
 
   it('says that the job set is level only with the write that makes it so', async () => {
-    const { intake, writer } = await setUp();
+    const { batchWriter, writer } = await setUp();
     const open = gate(writer);
-    for (let ms = 1; ms <= 600; ms++) intake.accept(running(ms));
-    intake.report('live', '');
-    intake.syncedAt(MonotonicTime(123));
+    for (let ms = 1; ms <= 600; ms++) batchWriter.accept(running(ms));
+    batchWriter.report('live', '');
+    batchWriter.markSynced(MonotonicTime(123));
     open();
     await eventually('all is written', () => writer.cursor === '600:0:0:1');
     const told = writer.batches.map(({ cursor, subscription: { state, syncedAt: levelAt } }) => [
@@ -147,14 +143,14 @@ describe('the intake of a job set', () => {
   });
 
   it('takes an event of a live watch for a proof of its own time, and not of that at which it came', async () => {
-    const { intake, writer } = await setUp();
+    const { batchWriter, writer } = await setUp();
     const levels = (): unknown[] => writer.batches.map(({ subscription }) => subscription.syncedAt);
-    const level = addMs(monotonicNow(), -60_000);
-    intake.report('live', '');
-    intake.syncedAt(level);
+    const level = performance.now() - 60_000;
+    batchWriter.report('live', '');
+    batchWriter.markSynced(MonotonicTime(level));
     await eventually('it is told', () => levels().includes(level));
     const late = Date.now() - 30_000;
-    intake.accept(running(late));
+    batchWriter.accept(running(late));
     await eventually('it is written', () => writer.cursor === `${late}:0:0:1`);
     const ago = performance.now() - Number(levels().at(-1));
     expect(ago).toBeGreaterThanOrEqual(30_000);
@@ -162,63 +158,63 @@ describe('the intake of a job set', () => {
   });
 
   it('takes no event for a proof that is older than the last one', async () => {
-    const { intake, writer } = await setUp();
-    const level = monotonicNow();
-    intake.report('live', '');
-    intake.syncedAt(level);
+    const { batchWriter, writer } = await setUp();
+    const level = performance.now();
+    batchWriter.report('live', '');
+    batchWriter.markSynced(MonotonicTime(level));
     await eventually('it is told', () => writer.batches.length === 1);
-    intake.accept(running(Date.now() - 30_000));
+    batchWriter.accept(running(Date.now() - 30_000));
     await eventually('it is written', () => writer.batches.length === 2);
     expect(writer.batches.map(({ subscription }) => subscription.syncedAt)).toEqual([level, undefined]);
   });
 
   it('tells a moment that it learned while it wrote another one', async () => {
-    const { intake, writer } = await setUp();
+    const { batchWriter, writer } = await setUp();
     const open = gate(writer);
-    intake.syncedAt(MonotonicTime(100));
+    batchWriter.markSynced(MonotonicTime(100));
     await eventually('the write has begun', () => writer.begun > 0);
-    intake.syncedAt(MonotonicTime(200));
+    batchWriter.markSynced(MonotonicTime(200));
     open();
     await eventually('both are told', () => writer.batches.length === 2);
     expect(writer.batches.map(({ subscription }) => subscription.syncedAt)).toEqual([100, 200]);
   });
 
   it('writes a sign of life without any message', async () => {
-    const { intake, writer } = await setUp();
-    intake.heartbeat();
+    const { batchWriter, writer } = await setUp();
+    batchWriter.heartbeat();
     await eventually('it is written', () => writer.batches.length === 1);
     expect(writer.batches[0]).toMatchObject({ cursor: '', subscription: { state: 'connecting' } });
   });
 
   it('lets the streams wait from the first write that fails until one is done', async () => {
-    const { intake, writer, holds, writeFailures } = await setUp();
+    const { batchWriter, writer, pauses, writeFailures } = await setUp();
     let away = true;
-    writer.before = () => (away ? Promise.reject(new Error('Redis is away')) : Promise.resolve());
-    intake.accept(running(1));
+    writer.before = () => (away ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve());
+    batchWriter.accept(running(1));
     await eventually('it fails', () => writeFailures.length > 0);
-    expect(holds).toEqual([true]);
+    expect(pauses).toEqual([true]);
     away = false;
     await eventually('it is written', () => writer.batches.length > 0);
-    await eventually('they go on', () => holds.length === 2);
-    expect(holds).toEqual([true, false]);
+    await eventually('they go on', () => pauses.length === 2);
+    expect(pauses).toEqual([true, false]);
   });
 
   it('writes nothing without the lease', async () => {
-    const { intake, writer, failures, lease } = await setUp();
+    const { batchWriter, writer, failures, lease } = await setUp();
     lease.held = false;
-    intake.accept(running(1));
+    batchWriter.accept(running(1));
     await eventually('it fails', () => failures[0] instanceof LeaseLostError);
     expect(writer.batches).toEqual([]);
   });
 
   it('goes on with the same batch where something was learned, folded over that', async () => {
-    const { store, intake, writer, failures } = await setUp();
+    const { store, batchWriter, writer, failures } = await setUp();
     await store.addProvisionalJobs(KEY, [
       { jobId: 'a', state: 'QUEUED', changedAt: 1, submittedAt: 7 },
       { jobId: 'b', state: 'FAILED', changedAt: 1 },
     ]);
-    intake.accept(running(1, 'a'));
-    intake.accept(running(2, 'b'));
+    batchWriter.accept(running(1, 'a'));
+    batchWriter.accept(running(2, 'b'));
     await eventually('it is written', () => writer.cursor === '2:0:0:1');
     const { jobs } = await store.readDetails(KEY, ['a', 'b']);
     expect(jobs.get('a')?.record).toMatchObject({ state: 'RUNNING', submittedAt: 7 });
@@ -227,44 +223,44 @@ describe('the intake of a job set', () => {
   });
 
   it('tries to take the job set up again while Redis is away', async () => {
-    const { store, intake, writer, writeFailures } = await setUp();
+    const { store, batchWriter, writer, writeFailures } = await setUp();
     await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
     const reload = writer.reload.bind(writer);
     let left = 2;
-    writer.reload = () => (left-- > 0 ? Promise.reject(new Error('Redis is away')) : reload());
-    intake.accept(running(1, 'a'));
+    writer.reload = () => (left-- > 0 ? Promise.reject(new Error('Connection is closed.')) : reload());
+    batchWriter.accept(running(1, 'a'));
     await eventually('it is written', () => writer.cursor === '1:0:0:1');
     expect(writeFailures).toHaveLength(2);
   });
 
   it('does not take the job set up again without the lease', async () => {
-    const { store, intake, writer, failures, lease } = await setUp();
+    const { store, batchWriter, writer, failures, lease } = await setUp();
     await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
     writer.before = () => {
       lease.held = false;
       return Promise.resolve();
     };
-    intake.accept(running(1, 'a'));
+    batchWriter.accept(running(1, 'a'));
     await eventually('it fails', () => failures[0] instanceof LeaseLostError);
     expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('QUEUED');
   });
 
   it('ends when somebody else follows the job set', async () => {
-    const { store, intake, failures } = await setUp();
+    const { store, batchWriter, failures } = await setUp();
     const other = await store.open(KEY);
     await other.write({ cursor: '9:0:0:1', records: new Map(), subscription: { state: 'live', reason: '' } });
-    intake.accept(running(1));
+    batchWriter.accept(running(1));
     await eventually('it fails', () => failures[0] instanceof StaleWriterError);
-    intake.accept(running(2));
+    batchWriter.accept(running(2));
     expect(failures).toHaveLength(1);
   });
 
   it('gives jobs the ends that Armada told, behind what the stream showed, and with its cursor', async () => {
-    const { store, intake, writer } = await setUp();
+    const { store, batchWriter, writer } = await setUp();
     const open = gate(writer);
-    intake.accept(running(1, 'a'));
-    intake.accept(aMessage(2, { kind: 'succeeded', jobId: 'b', at: 2, placement: {} }));
-    const repaired = intake.repair(
+    batchWriter.accept(running(1, 'a'));
+    batchWriter.accept(aMessage(2, { kind: 'succeeded', jobId: 'b', at: 2, placement: {} }));
+    const repaired = batchWriter.repair(
       new Map(['a', 'b', 'unknown'].map((jobId) => [jobId, { state: 'FAILED', at: 3 }] as const)),
     );
     open();
@@ -278,42 +274,43 @@ describe('the intake of a job set', () => {
   });
 
   it('gives them again where the write failed, or somebody learned something meanwhile', async () => {
-    const { store, intake, writer, writeFailures } = await setUp();
+    const { store, batchWriter, writer, writeFailures } = await setUp();
     await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
     let left = 1;
-    writer.before = () => (left-- > 0 ? Promise.reject(new Error('Redis is away')) : Promise.resolve());
-    expect(await intake.repair(new Map([['a', { state: 'FAILED', at: 3 }]]))).toEqual(['a']);
+    writer.before = () =>
+      left-- > 0 ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve();
+    expect(await batchWriter.repair(new Map([['a', { state: 'FAILED', at: 3 }]]))).toEqual(['a']);
     expect(writeFailures).toHaveLength(1);
     expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('FAILED');
   });
 
   it('repairs nothing once it writes nothing any more, also not what it was given before', async () => {
-    const { store, intake, writer } = await setUp();
+    const { store, batchWriter, writer } = await setUp();
     gate(writer);
-    intake.accept(running(1, 'a'));
-    const given = intake.repair(new Map([['a', { state: 'FAILED', at: 3 }]]));
-    intake.abort();
+    batchWriter.accept(running(1, 'a'));
+    const given = batchWriter.repair(new Map([['a', { state: 'FAILED', at: 3 }]]));
+    batchWriter.abort();
     expect(await given).toEqual([]);
-    expect(await intake.repair(new Map([['a', { state: 'FAILED', at: 3 }]]))).toEqual([]);
+    expect(await batchWriter.repair(new Map([['a', { state: 'FAILED', at: 3 }]]))).toEqual([]);
     expect((await store.read(KEY, ['a'])).jobs.size).toBe(0);
   });
 
   it('says once that the job set is reconciled', async () => {
-    const { intake, writer } = await setUp();
-    intake.reconciled();
+    const { batchWriter, writer } = await setUp();
+    batchWriter.markReconciled();
     await eventually('it is written', () => writer.batches.length === 1);
-    intake.heartbeat();
+    batchWriter.heartbeat();
     await eventually('a sign of life too', () => writer.batches.length === 2);
     expect(writer.batches.map(({ reconciled }) => reconciled)).toEqual([true, undefined]);
   });
 
   it('closed, has written what it took and writes no more', async () => {
-    const { intake, writer } = await setUp();
-    intake.accept(running(1));
-    await intake.close();
+    const { batchWriter, writer } = await setUp();
+    batchWriter.accept(running(1));
+    await batchWriter.close();
     expect(writer.cursor).toBe('1:0:0:1');
-    intake.accept(running(2));
-    await intake.close();
+    batchWriter.accept(running(2));
+    await batchWriter.close();
     expect(writer.cursor).toBe('1:0:0:1');
   });
 });

@@ -1,84 +1,80 @@
-import { monotonicNow } from '@ajs/platform';
 import {
-  MonotonicTime,
-  laterOf,
-  addMs,
   compareMessageIds,
   foldBatch,
   parseMessageId,
-  repair,
   type JobEnd,
-  type JobRecord,
   type MessageId,
+  type MonotonicTime,
   type StreamMessage,
 } from '@ajs/job-state';
 import { StaleWriterError, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
-import type { ReflectorObserver } from './reflector-observer.js';
 import type { Lease } from './lease.js';
+import type { ReflectorObserver } from './reflector-observer.js';
+import { repairJobs } from './repair-jobs.js';
+import { isRetryable } from './store-failure.js';
+import { SyncProgress } from './sync-progress.js';
 
-/** Messages written at once. Larger batches are not faster, and hold Redis for longer. */
-const BATCH = 500;
-/** Reading stops when so many messages wait to be written, and goes on when fewer than the second wait. */
-const TOO_MANY = 2_000;
-const FEW_ENOUGH = 500;
+/** Messages written at once. Larger batches are not faster, and block Redis for longer. */
+const BATCH_SIZE = 500;
+/** The feed is paused when this many messages wait to be written, and resumed when no more than the second number do. */
+const PAUSE_ABOVE = 2_000;
+const RESUME_BELOW = 500;
 const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 1_000;
-/** Before any moment there was. */
-const NEVER = MonotonicTime(-Infinity);
+const MAX_RETRY_MS = 1_000;
 
-export interface BatchWriterOptions {
-  readonly writer: JobSetWriter;
-  readonly lease: Lease;
-  readonly observer: ReflectorObserver;
-  /** Asks the streams to stop (`true`) or go on delivering. */
-  readonly hold: (held: boolean) => void;
-  /** Called once when nothing more can be written: somebody else follows the job set, or the lease is lost. */
-  readonly failed: (error: Error) => void;
+const NO_ENDS: ReadonlyMap<string, JobEnd> = new Map();
+
+/** Whoever gives a batch writer its messages. */
+export interface BatchFeed {
+  /** Stops delivering, as far as it can; a few more messages may come. */
+  pause(): void;
+  resume(): void;
+  /** Called once when nothing more can be written: open the job set again, if the error says that this may help. */
+  fail(error: unknown): void;
+}
+
+/** Ends that Armada's own `api.Jobs` told, and who waits until they are written. */
+interface Repairs {
+  readonly ends: ReadonlyMap<string, JobEnd>;
+  readonly done: (repaired: readonly string[]) => void;
 }
 
 /**
- * What stands between the streams of one job set and its writer: takes messages in any overlap, keeps one order, writes
- * them in batches as fast as Redis takes them and no faster, not at all while the lease is not held, and says the job set is level only once that is in Redis.
+ * Writes what the streams of one job set deliver: takes messages in any overlap, keeps them in one order, folds them and writes batches as
+ * fast as Redis takes them and no faster, not at all while the lease is not held, and claims that the job set is synced only with the write
+ * that makes it so. A batch that Redis does not take is tried again before anything newer.
  */
 export class BatchWriter {
-  private readonly backoff = new Backoff(FIRST_RETRY_MS, LONGEST_RETRY_MS);
+  private readonly backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   private readonly stopping = new AbortController();
-  private queue: StreamMessage[] = [];
+  private readonly progress = new SyncProgress();
+  private readonly queue: StreamMessage[] = [];
   private tail: MessageId | undefined;
-  private accepted = 0;
-  private applied = 0;
-  /** When Armada had the last message, as far as its clock and ours agree. */
-  private lastMessageAt = NEVER;
-  private reportedSyncedAt = NEVER;
-  private held = false;
-  private level: { readonly after: number; readonly at: MonotonicTime } | undefined;
-  private wasLevel = false;
-  private state: SubscriptionReport['state'] = 'connecting';
-  private reason = '';
-  private nextReadAt: MonotonicTime | undefined;
-  private due = false;
-  private repairs: Repairs | undefined;
+  private subscription: SubscriptionReport = { state: 'connecting', reason: '' };
+  private isPaused = false;
+  private isHeartbeatDue = false;
   private isReconciled = false;
-  private draining = false;
+  private repairs: Repairs | undefined;
+  private isDraining = false;
   private drained = Promise.resolve();
 
-  constructor(private readonly options: BatchWriterOptions) {
-    this.tailCursor = options.writer.cursor;
-    this.tail = parseMessageId(options.writer.cursor);
+  constructor(
+    private readonly writer: JobSetWriter,
+    private readonly lease: Lease,
+    private readonly observer: ReflectorObserver,
+    private readonly feed: BatchFeed,
+  ) {
+    this.tailCursor = writer.cursor;
+    this.tail = parseMessageId(writer.cursor);
   }
 
-  /** The last message taken, written or not: where the next stream starts. */
+  /** The last message accepted, written or not: where the next stream starts. */
   tailCursor: string;
 
   get unfinished(): number {
-    return this.options.writer.unfinished;
-  }
-
-  /** Whether it writes nothing more. */
-  get isOver(): boolean {
-    return this.stopping.signal.aborted;
+    return this.writer.unfinished;
   }
 
   /** Takes a message, unless it was taken before. */
@@ -86,32 +82,30 @@ export class BatchWriter {
     if (this.tail !== undefined && compareMessageIds(message.id, this.tail) <= 0) return;
     this.tail = message.id;
     this.tailCursor = message.cursor;
-    this.accepted++;
-    this.lastMessageAt = addMs(monotonicNow(), -Math.max(0, Date.now() - message.id.ms));
+    this.progress.accept(message);
     this.queue.push(message);
-    if (this.queue.length >= TOO_MANY) this.setHeld(true);
-    this.pump();
+    if (this.queue.length >= PAUSE_ABOVE) this.pauseFeed();
+    this.startDraining();
   }
 
-  /** All that Armada had at `at` has been taken: the job set is level once it is written. */
-  syncedAt(at: MonotonicTime): void {
-    this.level = { after: this.accepted, at };
+  /** All that Armada had at this moment has been accepted: the job set is synced as of then once that is written. */
+  markSynced(at: MonotonicTime): void {
+    this.progress.markSynced(at);
     this.heartbeat();
   }
 
   /** What every write says of the subscription from now on. */
   report(state: SubscriptionReport['state'], reason: string, nextReadAt?: MonotonicTime): void {
-    if (state === this.state && reason === this.reason && nextReadAt === this.nextReadAt) return;
-    this.nextReadAt = nextReadAt;
-    this.state = state;
-    this.reason = reason;
+    const { subscription: before } = this;
+    if (state === before.state && reason === before.reason && nextReadAt === before.nextReadAt) return;
+    this.subscription = { state, reason, ...(nextReadAt !== undefined && { nextReadAt }) };
     this.heartbeat();
   }
 
-  /** Writes a sign of life, with the next batch or without one. */
+  /** Writes a heartbeat, with the next batch or without one. */
   heartbeat(): void {
-    this.due = true;
-    this.pump();
+    this.isHeartbeatDue = true;
+    this.startDraining();
   }
 
   /**
@@ -132,12 +126,17 @@ export class BatchWriter {
   }
 
   /** The next write says that the job set has just been compared with Armada's own `api.Jobs`. */
-  reconciled(): void {
+  markReconciled(): void {
     this.isReconciled = true;
     this.heartbeat();
   }
 
-  /** Writes what was taken, and then nothing more. */
+  /** Resolves when what was accepted is written, or nothing is any more. */
+  flushed(): Promise<void> {
+    return this.drained;
+  }
+
+  /** Writes what was accepted, and then nothing more. */
   async close(): Promise<void> {
     await this.drained;
     this.stopping.abort();
@@ -148,12 +147,14 @@ export class BatchWriter {
     this.stopping.abort();
   }
 
-  private pump(): void {
-    if (this.draining || this.stopping.signal.aborted) return;
-    this.draining = true;
+  private startDraining(): void {
+    if (this.isDraining || this.stopping.signal.aborted) return;
+    this.isDraining = true;
     this.drained = this.drain().catch((error: unknown) => {
+      // Being stopped is no failure.
+      if (this.stopping.signal.aborted) return;
       this.stopping.abort();
-      this.options.failed(error instanceof Error ? error : new Error(String(error)));
+      this.feed.fail(error);
     });
   }
 
@@ -161,123 +162,101 @@ export class BatchWriter {
     // What arrives within one turn of the event loop is written together.
     await Promise.resolve();
     try {
-      while (!this.stopping.signal.aborted && (this.queue.length > 0 || this.due)) {
-        const messages = this.queue.slice(0, BATCH);
-        this.due = false;
+      while (!this.stopping.signal.aborted && (this.queue.length > 0 || this.isHeartbeatDue)) {
+        const messages = this.queue.slice(0, BATCH_SIZE);
+        this.isHeartbeatDue = false;
         await this.write(messages);
         this.queue.splice(0, messages.length);
-        if (this.queue.length <= FEW_ENOUGH) this.setHeld(false);
+        if (this.queue.length <= RESUME_BELOW) this.resumeFeed();
       }
     } finally {
-      // In one step with the last look at the queue: what comes later pumps again.
-      this.draining = false;
+      // In one step with the last look at the queue: what comes later starts another drain.
+      this.isDraining = false;
     }
   }
 
+  /** Writes these messages, with what is due besides. */
   private async write(messages: readonly StreamMessage[]): Promise<void> {
-    const { writer, lease, observer } = this.options;
-    const marker = this.level;
-    const level = this.levelWith(messages.length);
-    const { repairs, isReconciled } = this;
-    const jobIds = jobIdsOf(messages, repairs?.ends);
-    let repaired: string[] = [];
+    const { repairs, isReconciled, progress } = this;
+    const isLive = this.subscription.state === 'live';
+    const claim = progress.claim(messages.length, isLive && messages.length === this.queue.length);
+    const repaired = await this.untilWritten(() =>
+      this.tryWrite(messages, claim.syncedAt, repairs?.ends ?? NO_ENDS, isReconciled),
+    );
+    progress.commit(claim);
+    // What came due during the write is in the next one.
+    if (isReconciled) this.isReconciled = false;
+    if (repairs !== undefined && this.repairs === repairs) this.repairs = undefined;
+    repairs?.done(repaired);
+    if (messages.length > 0) this.observer.batchWritten(messages.length);
+  }
+
+  /** Tries until Redis has taken the batch; rejects with what trying again does not heal. */
+  private async untilWritten<T>(attempt: () => Promise<T>): Promise<T> {
+    const { writer, lease, observer } = this;
     let stale: StaleWriterError | undefined;
     for (;;) {
       if (!lease.isHeld()) {
-        this.setHeld(true);
+        this.pauseFeed();
         await lease.whenHeld();
       }
       try {
-        // Somebody else wrote: something learned leaves the job set where it stood, and the same batch is folded again.
+        // Provisional jobs leave the job set where it stood: the same batch is folded again over them.
         if (stale !== undefined && !(await writer.reload())) throw stale;
         stale = undefined;
-        const known = await writer.load(jobIds);
-        const records = foldBatch(known, messages);
-        repaired = repairAll(known, records, repairs?.ends);
-        await writer.write({
-          cursor: messages.at(-1)?.cursor ?? writer.cursor,
-          records,
-          subscription: {
-            state:
-              this.state === 'live' && !this.wasLevel && level === undefined ? 'catching-up' : this.state,
-            reason: this.reason,
-            ...(level !== undefined && { syncedAt: level }),
-            ...(this.nextReadAt !== undefined && { nextReadAt: this.nextReadAt }),
-          },
-          ...(isReconciled && { reconciled: true }),
-        });
-        break;
+        const result = await attempt();
+        this.backoff.reset();
+        return result;
       } catch (error) {
-        if (error instanceof StaleWriterError) {
-          if (error === stale) throw error;
+        if (error instanceof StaleWriterError && error !== stale) {
           stale = error;
           observer.reloading(writer.key);
           continue;
         }
+        if (error === stale || !isRetryable(error)) throw error;
         observer.writeFailed(writer.key, error as Error);
         // What waits in memory while nothing can be written is what has been read already.
-        this.setHeld(true);
+        this.pauseFeed();
         await sleep(this.backoff.next(), undefined, { signal: this.stopping.signal });
       }
     }
-    this.backoff.reset();
-    this.applied += messages.length;
-    if (level !== undefined) {
-      this.wasLevel = true;
-      this.reportedSyncedAt = level;
-    }
-    // Only what this write told is told: another moment may have been learned meanwhile.
-    if (marker !== undefined && marker.after <= this.applied && this.level === marker) this.level = undefined;
-    if (isReconciled) this.isReconciled = false;
-    if (repairs !== undefined && this.repairs === repairs) this.repairs = undefined;
-    repairs?.done(repaired);
-    if (messages.length > 0) observer.applied(messages.length);
   }
 
-  /** The moment the job set is level with once these messages are written, if it is then. */
-  private levelWith(messages: number): MonotonicTime | undefined {
-    let syncedAt = NEVER;
-    // An event of a live watch is a sign that the watch brings what there was until then: it may come late, and others after it.
-    if (messages > 0 && messages === this.queue.length && this.state === 'live' && this.wasLevel) {
-      syncedAt = this.lastMessageAt;
-    }
-    if (this.level !== undefined && this.level.after <= this.applied + messages) {
-      syncedAt = laterOf(syncedAt, this.level.at);
-    }
-    return syncedAt > this.reportedSyncedAt ? syncedAt : undefined;
+  private async tryWrite(
+    messages: readonly StreamMessage[],
+    syncedAt: MonotonicTime | undefined,
+    ends: ReadonlyMap<string, JobEnd>,
+    isReconciled: boolean,
+  ): Promise<readonly string[]> {
+    const { writer, subscription } = this;
+    const jobIds = new Set(ends.keys());
+    for (const { event } of messages) if (event !== undefined) jobIds.add(event.jobId);
+    const known = await writer.load(jobIds);
+    const records = foldBatch(known, messages);
+    const repaired = repairJobs(known, records, ends);
+    const isSynced = this.progress.isSynced || syncedAt !== undefined;
+    await writer.write({
+      cursor: messages.at(-1)?.cursor ?? writer.cursor,
+      records,
+      subscription: {
+        ...subscription,
+        ...(subscription.state === 'live' && !isSynced && { state: 'catching-up' }),
+        ...(syncedAt !== undefined && { syncedAt }),
+      },
+      ...(isReconciled && { reconciled: true }),
+    });
+    return repaired;
   }
 
-  private setHeld(held: boolean): void {
-    if (held === this.held) return;
-    this.held = held;
-    this.options.hold(held);
+  private pauseFeed(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.feed.pause();
   }
-}
 
-interface Repairs {
-  readonly ends: ReadonlyMap<string, JobEnd>;
-  readonly done: (repaired: readonly string[]) => void;
-}
-
-/** Adds the records that these ends change to those that have changed already, and gives their jobs. */
-function repairAll(
-  known: ReadonlyMap<string, JobRecord>,
-  changed: Map<string, JobRecord>,
-  ends: Repairs['ends'] = new Map(),
-): string[] {
-  const repaired: string[] = [];
-  for (const [jobId, end] of ends) {
-    const before = changed.get(jobId) ?? known.get(jobId);
-    const after = before && repair(before, end);
-    if (after === undefined || after === before) continue;
-    changed.set(jobId, after);
-    repaired.push(jobId);
+  private resumeFeed(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.feed.resume();
   }
-  return repaired;
-}
-
-function jobIdsOf(messages: readonly StreamMessage[], ends: Repairs['ends'] = new Map()): Set<string> {
-  const jobIds = new Set(ends.keys());
-  for (const { event } of messages) if (event !== undefined) jobIds.add(event.jobId);
-  return jobIds;
 }

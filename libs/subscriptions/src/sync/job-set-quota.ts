@@ -9,19 +9,19 @@ export interface JobSetPosition {
 /** What comes after a read: a watch, another read after so many milliseconds, or nothing, since nobody asks any more. */
 export type NextStep = 'watch' | 'done' | { readonly readInMs: number };
 
-/** Why Armada is read: a poll waits for it, to begin or go on with following, or to look whether a watch brings all. */
-export type ReadReason = 'asked' | 'catch-up' | 'check';
+/** Why Armada is read: a poll waits for it, to begin or go on with following, or to check that a watch delivers everything. */
+export type ReadReason = 'requested' | 'catch-up' | 'check';
 
 /** What may be asked of Armada for one job set, so that all of them together are not too much. */
 export interface JobSetQuota {
   /** Whether it has a watch of the budget now. */
   readonly isWatched: boolean;
-  /** Resolves when a read may begin; at once if `signal` ends the wish for it. */
-  admitRead(why: ReadReason, signal: AbortSignal): Promise<void>;
-  /** The job set is level with Armada; `standing` tells where it stands, now and later. */
-  nextStep(standing: () => JobSetPosition): Promise<NextStep>;
+  /** Resolves when a read may begin; at once if `signal` withdraws the read. */
+  admitRead(reason: ReadReason, signal: AbortSignal): Promise<void>;
+  /** What comes after a read that came to its end; `position` returns where the job set stands, now and later. */
+  nextStep(position: () => JobSetPosition): Promise<NextStep>;
   /** The watch that it has, if any, is closed, and goes back to the budget. */
-  releaseWatch(why: string): void;
+  releaseWatch(reason: string): void;
   /** Milliseconds until a read that is to be made after so many, or later if more are due than may be made. */
-  scheduleRead(ms: number): number;
+  scheduleRead(afterMs: number): number;
 }

@@ -3,8 +3,9 @@ import type { Batch, JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
 import type { StreamEnd } from './event-source.js';
-import { REFLECTOR_TIMING, JobSetReflector, type ReflectorTiming } from './job-set-reflector.js';
-import { LeaseLostError } from './lease.js';
+import { JobSetReflector } from './job-set-reflector.js';
+import { REFLECTOR_TIMING, type ReflectorTiming } from './reflector-timing.js';
+import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { ScriptedLease } from '../testing/scripted-lease.js';
 import { ScriptedQuota } from '../testing/scripted-quota.js';
 import { scriptedReconciler } from '../testing/scripted-ends.js';
@@ -32,13 +33,9 @@ function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
     source,
     lease,
     observer: {
-      watchStarted: ignore,
-      watchEnded: ignore,
+      ...SILENT_OBSERVER,
       streamEnded: (_, { kind }, __, inARow) => ends.push([kind, inARow]),
-      applied: ignore,
       staleWriter: (key) => stale.push(key),
-      reloading: ignore,
-      writeFailed: ignore,
     },
     reconciler,
     quota: plan,
@@ -46,7 +43,6 @@ function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
   });
   running_.push(follower);
   const done = follower.run();
-  done.catch(ignore);
   const stream = (n: number): Promise<OpenedStream> => eventually(`stream ${n}`, () => source.opened[n]);
   const view = () => store.read(KEY, ['job']);
   const inState = (state: string) =>
@@ -102,7 +98,9 @@ describe('a follower', () => {
     const sink: JobSink = {
       // As while Redis fails over: the job set can be opened again only after a while.
       open: (key) =>
-        opened++ === 0 || refusals-- === 0 ? store.open(key) : Promise.reject(new Error('Redis is away')),
+        opened++ === 0 || refusals-- === 0
+          ? store.open(key)
+          : Promise.reject(new Error('Connection is closed.')),
     };
     const { source, follower, stale, catchUp } = follow(SOON, sink);
     await catchUp(running(1));
@@ -155,7 +153,7 @@ describe('a follower', () => {
     const told = await inState('denied');
     expect(told.reason).toBe('PERMISSION_DENIED: no');
     expect(told.nextReadAt).toEqual(expect.any(Number));
-    expect(await done).toEqual({ readInMs: expect.any(Number) as number });
+    expect(await done).toEqual({ kind: 'read-later', inMs: expect.any(Number) as number });
     expect(plan.isWatched).toBe(false);
   });
 
@@ -293,7 +291,7 @@ describe('a follower', () => {
     read.listener.message(running(1));
     const endedAt = performance.now();
     source.end(read, END);
-    expect(await done).toEqual({ readInMs: expect.closeTo(30_000, -3) as number });
+    expect(await done).toEqual({ kind: 'read-later', inMs: expect.closeTo(30_000, -3) as number });
     const { subscription, jobs } = await view();
     expect(jobs.get('job')?.state).toBe('RUNNING');
     expect(subscription?.state).toBe('live');
@@ -309,7 +307,7 @@ describe('a follower', () => {
     const read = await stream(0);
     follower.requestRead();
     source.end(read, END);
-    expect(await done).toEqual({ readInMs: 0 });
+    expect(await done).toEqual({ kind: 'read-later', inMs: 0 });
   });
 
   it('without a watch is level, reads for a poll and stops while a reconciling round takes long', async () => {
@@ -326,7 +324,7 @@ describe('a follower', () => {
     follower.requestRead();
     source.end(await stream(1), END);
     follower.stop();
-    expect(await done).toBe('stopped');
+    expect(await done).toEqual({ kind: 'stopped' });
     expect(armada.asked).toHaveLength(1);
   });
 
@@ -334,7 +332,7 @@ describe('a follower', () => {
     const { plan, source, stream, done, view } = follow();
     plan.comes = 'done';
     source.end(await stream(0), END);
-    expect(await done).toBe('done');
+    expect(await done).toEqual({ kind: 'done' });
     expect((await view()).subscription).toMatchObject({
       state: 'live',
       nextReadAt: expect.any(Number) as number,
@@ -345,7 +343,7 @@ describe('a follower', () => {
     const { plan, source, stream, done, view, ends } = follow(SOON);
     plan.isWatched = false;
     source.end(await stream(0), { kind: 'retry', reason: 'UNAVAILABLE: bye' });
-    expect(await done).toEqual({ readInMs: expect.any(Number) as number });
+    expect(await done).toEqual({ kind: 'read-later', inMs: expect.any(Number) as number });
     expect((await view()).subscription).toMatchObject({ state: 'connecting', reason: 'UNAVAILABLE: bye' });
     expect(ends).toEqual([['retry', 1]]);
   });
@@ -355,7 +353,7 @@ describe('a follower', () => {
     plan.isWatched = false;
     plan.comes = 'done';
     source.end(await stream(0), END);
-    expect(await done).toBe('done');
+    expect(await done).toEqual({ kind: 'done' });
   });
 
   it('that has to close its watch reads once more, from where it was, and then on a schedule', async () => {
@@ -369,7 +367,7 @@ describe('a follower', () => {
     const read = await stream(2);
     expect(read.request).toMatchObject({ from: '2:0:0:1', watch: false });
     source.end(read, END);
-    expect(await done).toEqual({ readInMs: expect.closeTo(30_000, -3) as number });
+    expect(await done).toEqual({ kind: 'read-later', inMs: expect.closeTo(30_000, -3) as number });
   });
 
   it('opens no watch that was taken back before it was open', async () => {
@@ -380,7 +378,7 @@ describe('a follower', () => {
     await stream(2);
     expect(source.opened.every(({ request }) => !request.watch)).toBe(true);
     follower.stop();
-    expect(await done).toBe('stopped');
+    expect(await done).toEqual({ kind: 'stopped' });
   });
 
   it('writes signs of life while nothing comes', async () => {
@@ -401,7 +399,7 @@ describe('a follower', () => {
     await inState('live');
     lease.held = false;
     watch.listener.message(running(1));
-    await expect(done).rejects.toThrow(LeaseLostError);
+    expect(await done).toEqual({ kind: 'lease-lost' });
     expect((await view()).jobs.size).toBe(0);
     expect(source.live).toEqual([]);
   });

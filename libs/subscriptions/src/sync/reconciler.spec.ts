@@ -12,6 +12,7 @@ import { BatchWriter } from './batch-writer.js';
 import { NoJobEndsError } from './job-ends.js';
 import type { Reconciler } from './reconciler.js';
 import { HOUR, scriptedReconciler } from '../testing/scripted-ends.js';
+import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { ScriptedLease } from '../testing/scripted-lease.js';
 
 const ignore = (): void => undefined;
@@ -79,22 +80,12 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
   /** Takes the job set up as a holder does. */
   async function hold(reconciler: Reconciler) {
     const writer = await store.open(key);
-    const intake = new BatchWriter({
-      writer,
-      lease: new ScriptedLease(),
-      observer: {
-        watchStarted: ignore,
-        watchEnded: ignore,
-        streamEnded: ignore,
-        applied: ignore,
-        reloading: ignore,
-        staleWriter: ignore,
-        writeFailed: ignore,
-      },
-      hold: ignore,
-      failed: ignore,
+    const batchWriter = new BatchWriter(writer, new ScriptedLease(), SILENT_OBSERVER, {
+      pause: ignore,
+      resume: ignore,
+      fail: ignore,
     });
-    return { intake, rounds: reconciler.roundsOf(writer, intake) };
+    return { batchWriter, rounds: reconciler.roundsOf(writer, batchWriter) };
   }
 
   /** Waits until what this reconciler had to do before is done: one job set comes after the other. */
@@ -143,11 +134,11 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
   it('is done once an hour, whoever holds the job set', async () => {
     await jobs({ job: 7 });
     const first = scriptedReconciler(clock);
-    const { rounds, intake } = await hold(first.reconciler);
+    const { rounds, batchWriter } = await hold(first.reconciler);
     for (let i = 0; i < 3; i++) rounds.tick();
     await eventually('the round ends', () => first.rounds.length > 0);
     rounds.tick();
-    await intake.close();
+    await batchWriter.close();
     const other = scriptedReconciler(clock);
     const { rounds: others } = await hold(other.reconciler);
     others.tick();

@@ -45,10 +45,10 @@ export class Reconciler {
   constructor(private readonly options: ReconcilerOptions) {}
 
   /** The rounds of one job set while one writer writes it. */
-  roundsOf(writer: JobSetWriter, intake: Pick<BatchWriter, 'repair' | 'reconciled'>): Rounds {
+  roundsOf(writer: JobSetWriter, batchWriter: Pick<BatchWriter, 'repair' | 'markReconciled'>): Rounds {
     return new Rounds(
       writer,
-      intake,
+      batchWriter,
       this.options,
       (round) => this.inTurn(round),
       () => this.waiting < FEW_ROUNDS,
@@ -82,7 +82,7 @@ export class Rounds {
 
   constructor(
     private readonly writer: JobSetWriter,
-    private readonly intake: Pick<BatchWriter, 'repair' | 'reconciled'>,
+    private readonly batchWriter: Pick<BatchWriter, 'repair' | 'markReconciled'>,
     private readonly options: ReconcilerOptions,
     private readonly inTurn: (round: () => Promise<void>) => Promise<void>,
     private readonly fewWait: () => boolean,
@@ -112,7 +112,7 @@ export class Rounds {
   }
 
   private async round(): Promise<void> {
-    const { writer, intake, options } = this;
+    const { writer, batchWriter, options } = this;
     let repaired = 0;
     let complete = false;
     try {
@@ -121,12 +121,12 @@ export class Rounds {
           const ends = await options.armada.endsOf(jobIds);
           if (this.stopped) return;
           if (ends.size === 0) continue;
-          const given = await intake.repair(ends);
+          const given = await batchWriter.repair(ends);
           repaired += given.length;
           if (given.length > 0) options.observer.repaired(writer.key, given);
         }
         if (this.stopped) return;
-        intake.reconciled();
+        batchWriter.markReconciled();
         complete = true;
       });
       this.dueAt = options.now() + EVERY_MS;

@@ -1,9 +1,9 @@
 import { redisErrorKind } from '@ajs/job-store';
 import { throttledLog, type Log, type Metrics } from '@ajs/observability';
-import type { ReflectorObserver } from '@ajs/subscriptions';
+import type { AssignmentObserver } from '@ajs/subscriptions';
 
 /** Following as logs and metrics tell it: a line where something begins, ends or fails, a number for the rest. */
-export function reflectorObserver(log: Log, metrics: Metrics): ReflectorObserver {
+export function assignmentObserver(log: Log, metrics: Metrics): AssignmentObserver {
   const isToBeTold = throttledLog();
   return {
     watchStarted: (key) => log.info({ ...key }, 'following a job set'),
@@ -17,7 +17,7 @@ export function reflectorObserver(log: Log, metrics: Metrics): ReflectorObserver
         'an event stream ended; trying again',
       );
     },
-    applied: (messages) => {
+    batchWritten: (messages) => {
       metrics.eventsApplied.inc(messages);
       metrics.batchesWritten.inc();
     },
@@ -34,6 +34,19 @@ export function reflectorObserver(log: Log, metrics: Metrics): ReflectorObserver
       const level = isToBeTold(full ? 'full' : error.message) ? 'warn' : 'debug';
       const why = full ? 'Redis has reached its maxmemory' : 'a batch could not be written';
       log[level]({ ...key, err: error }, `${why}; it is tried again`);
+    },
+    newerLayout: (key, error, retryInMs, inARow) => {
+      metrics.failedAssignments.inc({ cause: 'newer-layout' });
+      const level = inARow === 1 && isToBeTold('newer layout') ? 'warn' : 'debug';
+      log[level](
+        { ...key, err: error, retryInMs },
+        'a newer version of this service wrote the job set; it is left to replicas of that version',
+      );
+    },
+    assignmentFailed: (key, error, retryInMs, inARow) => {
+      metrics.failedAssignments.inc({ cause: 'failed' });
+      const level = inARow === 1 ? 'error' : 'debug';
+      log[level]({ ...key, err: error, retryInMs }, 'following a job set failed; it is tried again later');
     },
   };
 }

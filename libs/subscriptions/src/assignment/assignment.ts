@@ -1,0 +1,146 @@
+import type { JobSetKey } from '@ajs/job-state';
+import type { JobSink } from '@ajs/job-store';
+import type { Job } from 'bullmq';
+import type { AssignmentQuota, UpstreamQuota, WatchHolder } from '../budget/upstream-quota.js';
+import type { EventSource } from '../sync/event-source.js';
+import { JobSetReflector } from '../sync/job-set-reflector.js';
+import type { Reconciler } from '../sync/reconciler.js';
+import type { ReflectorOutcome } from '../sync/reflector-state.js';
+import type { ReflectorTiming } from '../sync/reflector-timing.js';
+import type { StreamFailures } from '../sync/stream-failures.js';
+import { AssignmentLease } from './assignment-lease.js';
+import type { AssignmentObserver } from './assignment-observer.js';
+import type { LeaseHolder, LeaseTerm } from './leases.js';
+import type { Suspendable } from './suspended-assignments.js';
+import type { AssignmentData } from './work-queue.js';
+
+export interface AssignmentOptions {
+  readonly sink: JobSink;
+  readonly source: EventSource;
+  readonly quota: UpstreamQuota;
+  readonly observer: AssignmentObserver;
+  readonly reconciler: Reconciler;
+  readonly timing: ReflectorTiming;
+  readonly onError: (error: Error) => void;
+}
+
+/** Why an assignment ended here: as its reflector says, or since another replica is to go on. */
+export type AssignmentEnd = ReflectorOutcome | { readonly kind: 'hand-over' };
+
+/** One job set given to this replica: its reflector, its lease and its part of the quota. */
+export class Assignment implements WatchHolder, LeaseHolder, Suspendable {
+  readonly quota: AssignmentQuota;
+  readonly reflector: JobSetReflector;
+  private readonly key: JobSetKey;
+  private readonly lease = new AssignmentLease();
+  private running: Promise<void> | undefined;
+  private finish: (end: AssignmentEnd) => void = () => {};
+  private isStopping = false;
+  /** The observer was told that the job set is watched, and not yet that it is not any more. */
+  private isWatchAnnounced = false;
+
+  constructor(
+    id: string,
+    private job: Job<AssignmentData, void>,
+    failures: StreamFailures,
+    private readonly options: AssignmentOptions,
+  ) {
+    const { queue, jobSetId, watched } = job.data;
+    this.key = { queue, jobSetId };
+    this.quota = options.quota.quotaOf({
+      assignmentId: id,
+      key: this.key,
+      wasWatched: watched === true,
+      holder: this,
+    });
+    const { sink, source, observer, reconciler, timing } = options;
+    const { key, lease, quota } = this;
+    this.reflector = new JobSetReflector({
+      key,
+      sink,
+      source,
+      lease,
+      observer,
+      reconciler,
+      timing,
+      quota,
+      failures,
+    });
+  }
+
+  /** Whether it goes on if its lease is given to this replica again. */
+  get canResume(): boolean {
+    return this.quota.isWatched && !this.lease.isOver;
+  }
+
+  /** Follows the job set, or goes on with it, while this term of the lease lasts; resolves when it has to end here. */
+  async serve(job: Job<AssignmentData, void>, term: LeaseTerm): Promise<AssignmentEnd> {
+    const end = new Promise<AssignmentEnd>((resolve) => (this.finish = resolve));
+    this.job = job;
+    this.lease.begin(term);
+    // A watch that was suspended.
+    if (this.quota.isWatched) this.announceWatch();
+    this.running ??= this.run();
+    return end;
+  }
+
+  /** Another replica is to go on, or nobody asks any more. */
+  end(end: AssignmentEnd): void {
+    this.finish(end);
+  }
+
+  /** Writes what was read while the lease lasts; what could not be written is read again by the next owner. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    this.reflector.stop();
+    if (!this.lease.isHeld()) this.lease.end();
+    await this.running;
+    this.lease.end();
+  }
+
+  /** Closes its streams, and writes nothing any more. */
+  abandon(): void {
+    this.reflector.stop();
+    this.lease.end();
+  }
+
+  leaseExpired(): void {
+    if (this.isStopping) this.lease.end();
+    else this.finish({ kind: 'lease-lost' });
+  }
+
+  watchGranted(): void {
+    this.rememberWatch(true);
+    this.announceWatch();
+  }
+
+  watchRevoked(reason: string): void {
+    this.reflector.closeWatch();
+    this.rememberWatch(false);
+    this.announceEnd(reason);
+  }
+
+  /** Each start that was announced is followed by one end, also where the watch is granted when the assignment has ended already. */
+  announceEnd(reason: string): void {
+    if (this.isWatchAnnounced || reason === 'done') this.options.observer.watchEnded(this.key, reason);
+    this.isWatchAnnounced = false;
+  }
+
+  private announceWatch(): void {
+    if (this.isWatchAnnounced) return;
+    this.isWatchAnnounced = true;
+    this.options.observer.watchStarted(this.key);
+  }
+
+  /** Whoever takes the job set over knows whether it is urgent. */
+  private rememberWatch(watched: boolean): void {
+    this.job.updateData({ ...this.key, watched }).catch(this.options.onError);
+  }
+
+  private async run(): Promise<void> {
+    const outcome = await this.reflector.run();
+    if (outcome.kind !== 'stopped') this.finish(outcome);
+    this.lease.end();
+    this.quota.release();
+  }
+}

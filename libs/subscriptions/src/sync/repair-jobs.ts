@@ -1,0 +1,18 @@
+import { repair, type JobEnd, type JobRecord } from '@ajs/job-state';
+
+/** Adds the records that these ends change to those that have changed already; returns the ids of their jobs. */
+export function repairJobs(
+  known: ReadonlyMap<string, JobRecord>,
+  changed: Map<string, JobRecord>,
+  ends: ReadonlyMap<string, JobEnd>,
+): readonly string[] {
+  const repaired: string[] = [];
+  for (const [jobId, end] of ends) {
+    const before = changed.get(jobId) ?? known.get(jobId);
+    const after = before && repair(before, end);
+    if (after === undefined || after === before) continue;
+    changed.set(jobId, after);
+    repaired.push(jobId);
+  }
+  return repaired;
+}

@@ -1,0 +1,16 @@
+import type { AssignmentObserver } from '../assignment/assignment-observer.js';
+
+const ignore = (): void => undefined;
+
+/** For specs: an observer that a test takes over as far as it looks. */
+export const SILENT_OBSERVER: AssignmentObserver = {
+  watchStarted: ignore,
+  watchEnded: ignore,
+  newerLayout: ignore,
+  assignmentFailed: ignore,
+  streamEnded: ignore,
+  batchWritten: ignore,
+  reloading: ignore,
+  staleWriter: ignore,
+  writeFailed: ignore,
+};

@@ -17,27 +17,27 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 describe('the first poll of a job set', () => {
-  it.each(allRecordings())('is answered with the final state: $name', async (recording) => {
+  it.each(allRecordings())('is answered with the final state of the recording $name', async (recording) => {
     stack.armada.replay(recording);
     for (const [jobId, state] of Object.entries(recording.states)) {
-      const told = await poll(query.client, recording, jobId);
-      expect(told.state).toBe(LEGACY[state] ?? state);
-      if (told.state === 'FAILED') expect(told.error).toContain(recording.errors[jobId]);
-      else expect(told.error).toBe('');
+      const answer = await poll(query.client, recording, jobId);
+      expect(answer.state).toBe(LEGACY[state] ?? state);
+      if (answer.state === 'FAILED') expect(answer.error).toContain(recording.errors[jobId]);
+      else expect(answer.error).toBe('');
     }
   });
 
-  it('of a job that Armada does not have is JOB_ID_NOT_FOUND, proven by a read', async () => {
-    const askedAt = Date.now();
-    const told = await poll(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody');
-    expect(told).toMatchObject({ state: 'JOB_ID_NOT_FOUND', error: '' });
-    expect(told.trailers.get('armada-job-set-subscription')).toEqual(['live']);
-    expect(Date.parse(String(told.trailers.get('armada-job-set-synced-at')[0]))).toBeGreaterThanOrEqual(
-      askedAt,
+  it('is JOB_ID_NOT_FOUND for a job that Armada does not have, proven by a read', async () => {
+    const requestedAt = Date.now();
+    const answer = await poll(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody');
+    expect(answer).toMatchObject({ state: 'JOB_ID_NOT_FOUND', error: '' });
+    expect(answer.trailers.get('armada-job-set-subscription')).toEqual(['live']);
+    expect(Date.parse(String(answer.trailers.get('armada-job-set-synced-at')[0]))).toBeGreaterThanOrEqual(
+      requestedAt,
     );
   });
 
-  it('of a job submitted a moment after the job set was seen empty finds it', async () => {
+  it('finds a job submitted a moment after the job set was empty', async () => {
     const key = { ...KEY, jobSetId: 'fresh' };
     expect((await poll(query.client, key, JOB.jobId)).state).toBe('JOB_ID_NOT_FOUND');
     stack.armada.state
@@ -49,30 +49,30 @@ describe('the first poll of a job set', () => {
     );
   });
 
-  it('of a queue that we may not watch is CONNECTION_ERR with the reason, at once', async () => {
+  it('is CONNECTION_ERR with the reason, at once, for a queue that this service may not watch', async () => {
     stack.armada.state.queues.add('secret');
     stack.armada.faults.set({ deniedQueues: ['secret'] });
-    const told = await poll(query.client, { queue: 'secret', jobSetId: 's' }, 'x');
+    const answer = await poll(query.client, { queue: 'secret', jobSetId: 's' }, 'x');
     stack.armada.faults.set({});
-    expect(told).toMatchObject({
+    expect(answer).toMatchObject({
       state: 'CONNECTION_ERR',
       error: expect.stringContaining('PERMISSION_DENIED') as string,
     });
-    expect(told.trailers.get('armada-job-set-subscription')).toEqual(['denied']);
+    expect(answer.trailers.get('armada-job-set-subscription')).toEqual(['denied']);
   });
 
-  it('of a queue that Armada does not know (yet) is CONNECTION_ERR with the reason', async () => {
-    const told = await poll(query.client, { queue: 'no-such-queue', jobSetId: 's' }, 'x');
-    expect(told).toMatchObject({
+  it('is CONNECTION_ERR with the reason for a queue that Armada does not know yet', async () => {
+    const answer = await poll(query.client, { queue: 'no-such-queue', jobSetId: 's' }, 'x');
+    expect(answer).toMatchObject({
       state: 'CONNECTION_ERR',
       error: expect.stringContaining('does not exist') as string,
     });
   });
 
-  it('answers within the caller’s deadline, whatever it waits for', async () => {
-    // The answer leaves a moment before the deadline, and the machine may stall in that very moment: once it does not. The wait
-    // itself is longer than the deadline, so that a query that waits on is late each time.
-    const told = await eventually(
+  it('is answered within the caller’s deadline, whatever it waits for', async () => {
+    // The answer leaves a moment before the deadline, when the machine may stall: one answer in time is enough. A query that
+    // ignored the deadline would be late each time, since the wait itself is longer.
+    const answer = await eventually(
       'an answer comes in time',
       () =>
         poll(query.client, { queue: 'no-such-queue-2', jobSetId: 's' }, 'x', {
@@ -80,36 +80,36 @@ describe('the first poll of a job set', () => {
         }),
       30_000,
     );
-    expect(told.state).toBe('CONNECTION_ERR');
+    expect(answer.state).toBe('CONNECTION_ERR');
   });
 });
 
-describe('a job that moves', () => {
-  it('is told as it moves', async () => {
+describe('a poll of a job that moves', () => {
+  it('follows it from state to state, and stays at the first terminal state', async () => {
     const log = stack.armada.state.openLog(JOB.queue, JOB.jobSetId);
     const job = { namespace: 'ns', annotations: {} };
-    const told = (state: string) =>
+    const isIn = (state: string) =>
       eventually(state, async () => (await poll(query.client, KEY, JOB.jobId)).state === state);
     log.append(jobEvents.submitted(JOB, job));
-    await told('SUBMITTED');
+    await isIn('SUBMITTED');
     log.append([...jobEvents.leased(JOB), ...jobEvents.pending(JOB, job), ...jobEvents.running(JOB, job)]);
-    await told('RUNNING');
+    await isIn('RUNNING');
     log.append(jobEvents.failed(JOB, 3, true));
-    await told('SUBMITTED');
+    await isIn('SUBMITTED');
     log.append([
       ...jobEvents.leased(JOB),
       ...jobEvents.running(JOB, job),
       ...jobEvents.failed(JOB, 4, false),
     ]);
-    await told('FAILED');
+    await isIn('FAILED');
     expect((await poll(query.client, KEY, JOB.jobId)).error).toContain('exit code 4');
-    // What comes after the end changes nothing.
+    // Later events change nothing.
     log.append(jobEvents.running(JOB, job));
     log.duplicateNewest(5);
     const other = { ...JOB, jobId: '01m85vrgp7whz55kx8f0630nxm' };
     log.append(jobEvents.succeeded(other));
     await eventually(
-      'a later event is told',
+      'a later event of the job set is answered',
       async () => (await poll(query.client, KEY, other.jobId)).state === 'SUCCEEDED',
     );
     const fresh = await stack.query();
@@ -132,7 +132,7 @@ describe('bad requests', () => {
     });
   });
 
-  it('larger than any real one are refused, and the next one is answered', async () => {
+  it('larger than any real one are rejected, and the next one is answered', async () => {
     const huge = 'x'.repeat(2 * 1024 * 1024);
     await expect(poll(query.client, KEY, huge)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
     expect((await poll(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody')).state).toBe(
@@ -142,7 +142,7 @@ describe('bad requests', () => {
 });
 
 describe('over a Redis Cluster', () => {
-  it('polls are answered as over one server', async () => {
+  it('polls are answered as over a single server', async () => {
     const other = await Stack.start({}, await RedisClusterServers.start());
     try {
       const [{ client }] = await Promise.all([other.query(), other.ingester()]);

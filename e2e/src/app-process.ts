@@ -16,10 +16,10 @@ export interface LogLine {
 /** How a process ended: its exit code, or the signal that ended it. */
 export type Exit = number | NodeJS.Signals;
 
-/** A built application, run as a user would: a process of its own. */
+/** A built application in a process of its own, as a user would run it. */
 export class AppProcess {
   readonly logs: LogLine[] = [];
-  /** What it printed that is no log line. */
+  /** Printed lines that are not log lines. */
   output = '';
   exit: Exit | undefined;
   private readonly child: ChildProcess;
@@ -38,9 +38,9 @@ export class AppProcess {
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       if (stream === null) continue;
-      createInterface({ input: stream }).on('line', (line) => this.heard(line));
+      createInterface({ input: stream }).on('line', (line) => this.onLine(line));
     }
-    // It must not outlive those who use it, however they end.
+    // It must not outlive this process, however that ends.
     const lastResort = (): boolean => this.child.kill('SIGKILL');
     process.once('exit', lastResort);
     this.child.once('exit', (code, signal) => {
@@ -70,27 +70,27 @@ export class AppProcess {
       withinMs,
     );
     const line = found();
-    if (line === undefined) throw new Error(`ended with ${this.exit} before "${msg}":\n${this.told()}`);
+    if (line === undefined) throw new Error(`ended with ${this.exit} before "${msg}":\n${this.printed()}`);
     return line;
   }
 
   async ended(withinMs = 10_000): Promise<Exit> {
     return eventually('the process ends', () => this.exit, withinMs).catch((error: unknown) => {
-      throw new Error(`${(error as Error).message}\n${this.told()}`);
+      throw new Error(`${(error as Error).message}\n${this.printed()}`);
     });
   }
 
-  /** Ends it at once, whatever it does. */
+  /** SIGKILL. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.ended();
   }
 
-  private told(): string {
+  private printed(): string {
     return `${this.logs.map((line) => JSON.stringify(line)).join('\n')}\n${this.output}`;
   }
 
-  private heard(line: string): void {
+  private onLine(line: string): void {
     if (line.startsWith('{')) this.logs.push(JSON.parse(line) as LogLine);
     else this.output += `${line}\n`;
   }

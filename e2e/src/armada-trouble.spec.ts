@@ -1,7 +1,7 @@
 import { JobRunningEvent } from '@ajs/contracts/api/event';
 import { eventually, jobEvents } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
-import { Stack, poll, type Told, type RunningQuery } from './stack.js';
+import { Stack, poll, type LegacyAnswer, type RunningQuery } from './stack.js';
 import { JOB, QUEUE, key, ref } from './traffic.js';
 
 let stack: Stack;
@@ -23,28 +23,30 @@ const inState = (set: number, state: string, withinMs = 20_000, job = 0) =>
 const subscriptionOf = async (set: number): Promise<unknown> =>
   (await ask(set)).trailers.get('armada-job-set-subscription')[0];
 
-describe('Armada', () => {
-  it('that does not know a queue made a moment ago yet: no job of it is said not to exist', async () => {
+describe('while Armada fails', () => {
+  it('no job of a queue that Armada does not know yet is reported as not found', async () => {
     log(1).append(jobEvents.running(ref(1, 0), JOB));
     stack.armada.faults.set({ missingQueues: [QUEUE] });
-    const told: Told[] = [];
-    const isTold = (what: string, isSo: (one: Told) => boolean) =>
+    const answers: LegacyAnswer[] = [];
+    const isAnswered = (what: string, isSo: (one: LegacyAnswer) => boolean) =>
       eventually(
         what,
         async () => {
           const one = await ask(1);
-          told.push(one);
+          answers.push(one);
           return isSo(one);
         },
         20_000,
       );
-    await isTold('the reason is told', ({ error }) => error.includes(QUEUE));
+    await isAnswered('the reason is given', ({ error }) => error.includes(QUEUE));
     stack.armada.faults.set({});
-    await isTold('it is known', ({ state }) => state === 'RUNNING');
-    expect(told.map(({ state }) => state).filter((state) => state !== 'CONNECTION_ERR')).toEqual(['RUNNING']);
+    await isAnswered('the job is running', ({ state }) => state === 'RUNNING');
+    expect(answers.map(({ state }) => state).filter((state) => state !== 'CONNECTION_ERR')).toEqual([
+      'RUNNING',
+    ]);
   }, 60_000);
 
-  it('that takes a right away while a watch is open: it is noticed, and what is known stays', async () => {
+  it('a permission revoked under an open watch is noticed, and known states stay', async () => {
     log(2).append(jobEvents.running(ref(2, 0), JOB));
     await inState(2, 'RUNNING');
     await eventually('it is watched', async () => (await subscriptionOf(2)) === 'live');
@@ -61,7 +63,7 @@ describe('Armada', () => {
     await inState(2, 'SUCCEEDED', 70_000);
   }, 120_000);
 
-  it('that was restarted after a crash and says some things twice', async () => {
+  it('events that Armada repeats after a crash change nothing', async () => {
     log(3).append(jobEvents.submitted(ref(3, 0), JOB));
     log(3).append(jobEvents.running(ref(3, 0), JOB));
     await inState(3, 'RUNNING');
@@ -75,7 +77,7 @@ describe('Armada', () => {
     expect((await ask(3)).state).toBe('SUCCEEDED');
   }, 60_000);
 
-  it('that has forgotten the older events begins in the midst of a job’s life', async () => {
+  it('a stream whose oldest events have expired begins in the middle of a job’s life', async () => {
     for (let job = 0; job < 10; job++) log(4).append(jobEvents.submitted(ref(4, job), JOB));
     log(4).append(jobEvents.running(ref(4, 9), JOB));
     log(4).forgetOldest(20);
@@ -83,7 +85,7 @@ describe('Armada', () => {
     expect((await ask(4, 0)).state).toBe('JOB_ID_NOT_FOUND');
   }, 30_000);
 
-  it('that sends a message of 4 MiB is read on', async () => {
+  it('a message of 4 MiB is read like any other', async () => {
     const value = {
       ...JobRunningEvent.decode(new Uint8Array()),
       ...ref(5, 0),
@@ -95,7 +97,7 @@ describe('Armada', () => {
     await inState(5, 'SUCCEEDED', 20_000, 1);
   }, 60_000);
 
-  it('that is slow, then resets every stream, loses nothing', async () => {
+  it('slow streams that are then reset lose nothing', async () => {
     log(6).append(jobEvents.running(ref(6, 0), JOB));
     stack.armada.faults.set({ delayMs: 1_500 });
     await inState(6, 'RUNNING');

@@ -14,11 +14,11 @@ const JOB_SET = { queue: 'q', jobSetId: 's' };
 const HIDDEN = { queue: 'hidden', jobSetId: 's' };
 const JOB_ID = '01m85vnck01jqpr3vd00000001';
 const HIDDEN_ID = '01m85vnck01jqpr3vd00000002';
-/** One that only Armada knows. */
+/** A job that only Armada has. */
 const UNSEEN_ID = '01m85vnck01jqpr3vd00000003';
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
-/** As it is sent by this service itself. */
+/** The authorization of this service itself. */
 const OURS = `basic ${Buffer.from('us:our-secret').toString('base64')}`;
 const ALICE = basic('alice:secret-of-alice');
 const BOB = 'Bearer token-of-bob';
@@ -56,8 +56,8 @@ async function start(env: Record<string, string>, redis?: RedisServer): Promise<
   return stack;
 }
 
-/** The state, or why there is none. */
-async function told(
+/** The legacy state, or the call's error. */
+async function stateOrError(
   query: RunningQuery,
   key: typeof JOB_SET,
   jobId: string,
@@ -88,7 +88,7 @@ const overHttp = (query: RunningQuery, jobId: string, authorization?: string): P
     headers: { 'Content-Type': 'application/json', ...(authorization !== undefined && { authorization }) },
   });
 
-/** A poll by a client that sends any bytes as a header. Resolves to the gRPC status. */
+/** A poll whose authorization header may hold any bytes; resolves to the gRPC status. */
 function rawPoll({ grpc }: RunningQuery, authorization: string): Promise<number> {
   const message = Buffer.from(JobServiceService.getJobStatus.requestSerialize({ ...JOB_SET, jobId: JOB_ID }));
   const prefix = Buffer.alloc(5);
@@ -113,7 +113,7 @@ function rawPoll({ grpc }: RunningQuery, authorization: string): Promise<number>
   });
 }
 
-describe('callers whom Armada knows', () => {
+describe('with AUTH_MODE delegated', () => {
   let stack: Stack;
   let query: RunningQuery;
 
@@ -123,26 +123,26 @@ describe('callers whom Armada knows', () => {
   }, 30_000);
   afterEach(() => stack.stop());
 
-  it('are told of the jobs in the queues that they may watch, and of no others', async () => {
+  it('callers see the jobs of queues that they may watch, and of no others', async () => {
     await stack.ingester();
-    expect(await told(query, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
+    expect(await stateOrError(query, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
     expect(await jobStates(query, [JOB_ID], ALICE)).toBe('QUEUED');
     expect((await overHttp(query, JOB_ID, ALICE)).status).toBe(200);
 
-    const refusal = await told(query, HIDDEN, HIDDEN_ID, ALICE);
+    const refusal = await stateOrError(query, HIDDEN, HIDDEN_ID, ALICE);
     expect(refusal).toMatch(/^PERMISSION_DENIED: you may not watch queue "hidden"/);
-    expect(await told(query, HIDDEN, UNSEEN_ID, ALICE)).toBe(refusal);
+    expect(await stateOrError(query, HIDDEN, UNSEEN_ID, ALICE)).toBe(refusal);
     expect(await jobStates(query, [JOB_ID, HIDDEN_ID], ALICE)).toMatch(
       new RegExp(`^PERMISSION_DENIED: .*"${HIDDEN_ID}"(?!.*queue "?hidden)`),
     );
     for (const who of [BOB, CAROL]) {
-      expect(await told(query, JOB_SET, JOB_ID, who)).toMatch(/^PERMISSION_DENIED/);
+      expect(await stateOrError(query, JOB_SET, JOB_ID, who)).toMatch(/^PERMISSION_DENIED/);
       expect((await overHttp(query, JOB_ID, who)).status).toBe(403);
     }
     expect(query.app.logs.filter(({ msg }) => msg.includes('AUTH_MODE'))).toEqual([]);
   }, 60_000);
 
-  it('are asked who they are, and who does not say it causes no call under our identity', async () => {
+  it('a caller without a valid credential is UNAUTHENTICATED and causes no call under this service’s identity', async () => {
     const { calls, security } = stack.armada;
     const malformed = [
       basic('no colon'),
@@ -153,7 +153,7 @@ describe('callers whom Armada knows', () => {
       'Bearer',
     ];
     for (const authorization of [undefined, 'Bearer of-nobody', ...malformed]) {
-      expect(await told(query, JOB_SET, JOB_ID, authorization)).toMatch(/^UNAUTHENTICATED/);
+      expect(await stateOrError(query, JOB_SET, JOB_ID, authorization)).toMatch(/^UNAUTHENTICATED/);
       expect(await jobStates(query, [JOB_ID, UNSEEN_ID], authorization)).toMatch(/^UNAUTHENTICATED/);
       expect((await overHttp(query, UNSEEN_ID, authorization)).status).toBe(401);
     }
@@ -166,26 +166,26 @@ describe('callers whom Armada knows', () => {
     expect(query.app.output + JSON.stringify(query.app.logs)).not.toMatch(/cret-of-someone/);
   }, 60_000);
 
-  it('lose a right within its time, and get one within that of a refusal', async () => {
+  it('a revoked permission ends with AUTH_VERDICT_TTL, a new one begins with AUTH_REFUSAL_TTL', async () => {
     await stack.stop();
     stack = await start({ AUTH_MODE: 'delegated', AUTH_VERDICT_TTL: '1s', AUTH_REFUSAL_TTL: '200ms' });
     [query] = await Promise.all([stack.query(), stack.ingester()]);
-    expect(await told(query, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
+    expect(await stateOrError(query, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
     stack.armada.state.queues.letWatch('q', { users: ['bob'] });
     const isRefused = async (): Promise<boolean> =>
-      (await told(query, JOB_SET, JOB_ID, ALICE)).startsWith('PERMISSION_DENIED');
-    await eventually('she may not any more', isRefused);
-    expect(await told(query, JOB_SET, JOB_ID, BOB)).toBe('SUBMITTED');
+      (await stateOrError(query, JOB_SET, JOB_ID, ALICE)).startsWith('PERMISSION_DENIED');
+    await eventually('alice is refused', isRefused);
+    expect(await stateOrError(query, JOB_SET, JOB_ID, BOB)).toBe('SUBMITTED');
     stack.armada.state.queues.letWatch('q', { users: ['alice'] });
-    await eventually('she may again', async () => !(await isRefused()));
+    await eventually('alice is admitted again', async () => !(await isRefused()));
   }, 60_000);
 
-  it('are answered by kept verdicts while Armada is away; others see trouble that kills no task', async () => {
+  it('cached verdicts admit callers while Armada is unavailable, and others get an error that fails no task', async () => {
     await stack.ingester();
-    expect(await told(query, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
+    expect(await stateOrError(query, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
     expect(await jobStates(query, [JOB_ID], ALICE)).toBe('QUEUED');
     stack.armada.faults.set({ unavailable: true });
-    expect(await told(query, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
+    expect(await stateOrError(query, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
     expect(await jobStates(query, [JOB_ID], ALICE)).toBe('QUEUED');
     const other = await poll(query.client, JOB_SET, JOB_ID, { authorization: CAROL });
     expect(other).toMatchObject({
@@ -195,33 +195,35 @@ describe('callers whom Armada knows', () => {
     expect(await jobStates(query, [JOB_ID], CAROL)).toMatch(/^UNAVAILABLE/);
   }, 60_000);
 
-  it('see in a queue that is not there what they see of an unknown job, and are not refused', async () => {
+  it('a queue that does not exist is CONNECTION_ERR, not PERMISSION_DENIED', async () => {
     for (const who of [ALICE, CAROL]) {
-      expect(await told(query, { queue: 'nowhere', jobSetId: 's' }, JOB_ID, who)).toBe('CONNECTION_ERR');
+      expect(await stateOrError(query, { queue: 'nowhere', jobSetId: 's' }, JOB_ID, who)).toBe(
+        'CONNECTION_ERR',
+      );
     }
   }, 30_000);
 
-  it('who may call `api.Jobs` are all of them, where that is said', async () => {
+  it('JOBS_API_PERMISSION authenticated opens `api.Jobs` to every authenticated caller', async () => {
     const other = await stack.query({ JOBS_API_PERMISSION: 'authenticated' });
     expect(await jobStates(other, [HIDDEN_ID], CAROL)).toBe('QUEUED');
     expect(await jobStates(other, [HIDDEN_ID])).toMatch(/^UNAUTHENTICATED/);
-    expect(await told(other, HIDDEN, HIDDEN_ID, CAROL)).toMatch(/^PERMISSION_DENIED/);
+    expect(await stateOrError(other, HIDDEN, HIDDEN_ID, CAROL)).toMatch(/^PERMISSION_DENIED/);
   }, 60_000);
 });
 
-it('replicas share verdicts, and Redis holds nothing of the credentials', async () => {
+it('replicas share verdicts, and no credential is in Redis', async () => {
   const server = await RedisServer.start();
   const stack = await start({ AUTH_MODE: 'delegated', AUTH_CACHE_SECRET: 'x'.repeat(32) }, server);
   const redis = new Redis(server.url);
   try {
     const [one, other] = [await stack.query(), await stack.query()];
     await stack.ingester();
-    expect(await told(one, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
-    const asked = stack.armada.calls.countsOf(ALICE);
-    expect(asked).toEqual({ '/api.Event/GetJobSetEvents': 1 });
-    await eventually('it is shared', async () => (await redis.keys('ajs:verdict:*')).length > 0);
-    expect(await told(other, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
-    expect(stack.armada.calls.countsOf(ALICE)).toEqual(asked);
+    expect(await stateOrError(one, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
+    const requests = stack.armada.calls.countsOf(ALICE);
+    expect(requests).toEqual({ '/api.Event/GetJobSetEvents': 1 });
+    await eventually('the verdict is in Redis', async () => (await redis.keys('ajs:verdict:*')).length > 0);
+    expect(await stateOrError(other, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
+    expect(stack.armada.calls.countsOf(ALICE)).toEqual(requests);
     for (const key of await redis.keys('ajs:verdict:*')) {
       expect(key).toMatch(/^ajs:verdict:[0-9a-f]{64}$/);
       expect(await redis.get(key)).toBe('yes');
@@ -232,7 +234,7 @@ it('replicas share verdicts, and Redis holds nothing of the credentials', async 
   }
 }, 60_000);
 
-it('callers whom we know ourselves are told of the queues that our rules, and Armada, let them watch', async () => {
+it('with AUTH_MODE local, callers see the queues that the rules of the configuration let them watch', async () => {
   const config = join(folder, 'config.yaml');
   writeFileSync(
     config,
@@ -258,12 +260,12 @@ it('callers whom we know ourselves are told of the queues that our rules, and Ar
     const query = await stack.query();
     await stack.ingester();
     stack.armada.state.queues.add('public');
-    expect(await told(query, JOB_SET, JOB_ID, basic('alice:a'))).toBe('SUBMITTED');
-    expect(await told(query, HIDDEN, HIDDEN_ID, basic('alice:a'))).toMatch(/^PERMISSION_DENIED/);
-    expect(await told(query, HIDDEN, HIDDEN_ID, basic('boss:b'))).toBe('SUBMITTED');
-    expect(await told(query, JOB_SET, JOB_ID, basic('alice:wrong'))).toMatch(/^UNAUTHENTICATED/);
-    expect(await told(query, JOB_SET, JOB_ID)).toMatch(/^PERMISSION_DENIED/);
-    expect(await told(query, { queue: 'public', jobSetId: 's' }, JOB_ID)).toBe('JOB_ID_NOT_FOUND');
+    expect(await stateOrError(query, JOB_SET, JOB_ID, basic('alice:a'))).toBe('SUBMITTED');
+    expect(await stateOrError(query, HIDDEN, HIDDEN_ID, basic('alice:a'))).toMatch(/^PERMISSION_DENIED/);
+    expect(await stateOrError(query, HIDDEN, HIDDEN_ID, basic('boss:b'))).toBe('SUBMITTED');
+    expect(await stateOrError(query, JOB_SET, JOB_ID, basic('alice:wrong'))).toMatch(/^UNAUTHENTICATED/);
+    expect(await stateOrError(query, JOB_SET, JOB_ID)).toMatch(/^PERMISSION_DENIED/);
+    expect(await stateOrError(query, { queue: 'public', jobSetId: 's' }, JOB_ID)).toBe('JOB_ID_NOT_FOUND');
     expect(stack.armada.calls.countsOf(basic('alice:a'))).toEqual({});
   } finally {
     await stack.stop();

@@ -9,11 +9,11 @@ import { Attacker } from './fuzz/attacker.js';
 import { attacks } from './fuzz/attacks.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 
-/** The same seed sends the same, which a failure can be sought with; more calls find more. */
+/** The same seed sends the same bytes, to reproduce a failure; more calls find more. */
 const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
 const CALLS = Number(process.env['FUZZ_CALLS'] ?? 1_500);
 const ATTACKERS = 8;
-/** What the process may have grown by. Its caches are bounded, its heap is not yet full when it starts. */
+/** How much the process may grow: its heap is not full when it starts, and its caches are bounded. */
 const MOST_GROWTH_BYTES = 200 * 1024 * 1024;
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -58,7 +58,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-it(`whatever is sent to every method, a neighbour gets the right answers all the time (FUZZ_SEED=${SEED})`, async () => {
+it(`another caller gets right answers whatever is sent to every method (FUZZ_SEED=${SEED})`, async () => {
   await poll(query.client, KEY, JOB_ID, { authorization: ALICE });
   const before = await residentBytes();
   const target = { grpc: query.grpc, http: query.http.replace('http://', '') };
@@ -80,14 +80,14 @@ it(`whatever is sent to every method, a neighbour gets the right answers all the
   expect([...answers]).toEqual(['SUBMITTED QUEUED 200']);
   expect(query.app.exit).toBeUndefined();
   expect(await residentBytes()).toBeLessThan(before + MOST_GROWTH_BYTES);
-  // None of the credentials that a server of Armada ends on reached it.
+  // No credential reached Armada that would crash its servers.
   expect(stack.armada.security.crashes).toBe(0);
-  // Each line is a JSON object, whatever names it tells of; and nothing happened that nobody foresaw.
+  // Every line is a JSON object, whatever names it holds, and no error was unexpected.
   expect(query.app.output).toBe('');
   expect(query.app.logs.filter(({ level }) => ['error', 'fatal'].includes(level))).toEqual([]);
 }, 300_000);
 
-/** What alice, who may watch the queue, is told by each API. */
+/** What alice, who may watch the queue, gets from each API. */
 async function neighbour(): Promise<string> {
   const authorization = ALICE;
   const [{ state }, { answer }, overHttp] = await Promise.all([

@@ -5,7 +5,7 @@ import { jobEvents, knownJob, unary } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import { Stack, poll } from './stack.js';
 
-/** Pairs that would be one and the same where names are put together carelessly, and names that break out of what they stand in. */
+/** Names that collide when they are joined carelessly, and names that break out of a key, a log line or a metric. */
 const KEYS: readonly JobSetKey[] = [
   { queue: 'a/b', jobSetId: 'c' },
   { queue: 'a', jobSetId: 'b/c' },
@@ -41,7 +41,7 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop());
 
-it('names of any content find their own job set, break no line of a log, and are in no metric', async () => {
+it('names of any content find their own job set, break no log line, and appear in no metric', async () => {
   const apps = [await stack.ingester()];
   const { app, client, http } = await stack.query();
   apps.push(app);
@@ -60,7 +60,7 @@ it('names of any content find their own job set, break no line of a log, and are
   expect(await answer.json()).toEqual({ jobStates: states });
 
   for (const each of apps) {
-    // What is no JSON object, alone on its line, would be there.
+    // A line that is not a JSON object would be there.
     expect(each.output).toBe('');
     expect(each.logs.filter(({ msg }) => msg === 'made up')).toEqual([]);
     const { http: address } = await each.logged('health and metrics are served');
@@ -92,7 +92,7 @@ it.each([
   expect(answer.status).toBe(400);
 });
 
-it('a name by HTTP that is no Unicode is refused, and not taken for another such name', async () => {
+it('a name by HTTP that is not Unicode is rejected, not confused with another such name', async () => {
   const { http } = await stack.query();
   const answer = await fetch(`${http}/v1/job/status`, { method: 'POST', body: '{"jobIds":["\\ud800"]}' });
   expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('list item #1')]);

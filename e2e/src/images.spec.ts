@@ -10,7 +10,7 @@ import { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
 
 const ROOT = join(import.meta.dirname, '../..');
-/** For Node: a file that is opened for writing, wherever it is, is an error. */
+/** Makes Node fail wherever a file is opened for writing. */
 const READING_ONLY = ['--allow-fs-read=*', 'main.js'];
 const APPS = ['ingester', 'query'] as const;
 const bare = mkdtempSync(join(tmpdir(), 'armada-job-service-images-'));
@@ -33,7 +33,7 @@ afterAll(async () => {
   rmSync(bare, { recursive: true });
 });
 
-describe('what the images hold', () => {
+describe('the content of an image', () => {
   it.each(APPS)('%s: the bundle with production dependencies, and nothing that builds or tests', (app) => {
     expect(readdirSync(join(bare, app)).sort()).toEqual([
       'main.js',
@@ -47,7 +47,7 @@ describe('what the images hold', () => {
       expect(packages).not.toContain(builder);
   });
 
-  it('runs, without writing a file: a poll is answered, and both end with 0 when told', async () => {
+  it('runs without writing a file: a poll is answered, and both applications exit with 0 on SIGTERM', async () => {
     for (const app of APPS) {
       const env = { ...stack.envOf(), NODE_ENV: 'production' };
       apps.push(new AppProcess('--experimental-permission', env, READING_ONLY, join(bare, app)));

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** The id of a job that has this name, the same in every process: a ULID in Armada's form, with chance in its last 80 bits. */
+/** A job id derived from a name, the same in every process: a ULID in Armada's form whose last 80 bits are a hash. */
 export function jobIdFor(name: string): string {
-  const chance = createHash('sha1').update(name).digest();
-  return `01m85vrgp7${Array.from(chance.subarray(0, 16), (byte) => DIGITS[byte & 31]).join('')}`;
+  const hash = createHash('sha1').update(name).digest();
+  return `01m85vrgp7${Array.from(hash.subarray(0, 16), (byte) => DIGITS[byte & 31]).join('')}`;
 }

@@ -14,7 +14,7 @@ let stack: Stack;
 let ingester: AppProcess;
 let query: { app: AppProcess; client: Client };
 
-/** A running job that is known and followed, over a Redis that keeps what it acknowledged. */
+/** A running job that is followed, over a Redis that keeps every acknowledged write. */
 beforeEach(async () => {
   redis = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always']);
   stack = await Stack.start({}, redis);
@@ -30,11 +30,11 @@ afterEach(() => stack.stop());
 
 const stateOf = async (jobId: string, client = query.client) =>
   (await unary(client, JobsService.getJobStatus, { jobIds: [jobId] })).answer.jobStates[jobId];
-const askedOfArmada = (): number =>
+const requestsToArmada = (): number =>
   STATUS_CALLS.reduce((sum, path) => sum + stack.armada.calls.count(path), 0);
 
-it('a known job is known by its id after both applications and Redis were started anew, and Armada is not asked', async () => {
-  // Nothing new is read: what is answered is what Redis kept.
+it('a job is found by its id after a restart of both applications and Redis, without a request to Armada', async () => {
+  // Nothing can be read from Armada: the answer is what Redis kept.
   stack.armada.faults.set({ unavailable: true, jobsUnimplemented: true });
   await Promise.all([ingester.kill(), query.app.kill()]);
   await redis.kill();
@@ -43,20 +43,20 @@ it('a known job is known by its id after both applications and Redis were starte
   expect(await stateOf(JOB.jobId, again.client)).toBe(JobState.RUNNING);
 });
 
-it('a call is held while Redis is away, and answered when it is back', async () => {
+it('a call waits while Redis is unavailable, and is answered when it is back', async () => {
   await redis.kill();
   const held = stateOf(JOB.jobId);
   await redis.restart();
   expect(await held).toBe(JobState.RUNNING);
-  expect(askedOfArmada()).toBe(0);
+  expect(requestsToArmada()).toBe(0);
 });
 
-it('where Redis stays away Armada is asked, and without Armada the call is UNAVAILABLE', async () => {
+it('a call is answered by Armada if Redis stays unavailable, and is UNAVAILABLE without Armada', async () => {
   const impatient = await stack.query({ REDIS_RETRY_TIMEOUT: '0ms' });
   await redis.kill();
-  // Armada's own api.Jobs knows of no such job: its word counts, whatever the cache held.
+  // Armada's own api.Jobs has no such job: its answer counts, whatever the cache held.
   expect(await stateOf(JOB.jobId, impatient.client)).toBe(JobState.UNKNOWN);
-  expect(askedOfArmada()).toBe(1);
+  expect(requestsToArmada()).toBe(1);
   stack.armada.faults.set({ jobsUnavailable: true });
   await expect(stateOf(JOB.jobId, impatient.client)).rejects.toMatchObject({
     code: status.UNAVAILABLE,
@@ -64,24 +64,24 @@ it('where Redis stays away Armada is asked, and without Armada the call is UNAVA
   });
 });
 
-it('a job set that is refused is answered by Armada’s api.Jobs, with the last known state where it is silent', async () => {
+it('a job set whose stream is denied is answered by Armada’s api.Jobs, or with the last known state while that fails', async () => {
   const armada = new Client(stack.armadaAddress, credentials.createInsecure());
   const item = { ...JobSubmitRequestItem.decode(new Uint8Array()), podSpecs: [Buffer.from('sleep forever')] };
   const submitted = await unary(armada, SubmitService.submitJobs, { ...KEY, jobRequestItems: [item] });
   const jobId = submitted.answer.jobResponseItems[0]?.jobId ?? '';
-  await eventually('it runs', async () => (await stateOf(jobId)) === JobState.RUNNING);
+  await eventually('the job is running', async () => (await stateOf(jobId)) === JobState.RUNNING);
 
   stack.armada.faults.set({ deniedQueues: [KEY.queue], jobsUnavailable: true });
   stack.armada.events.endStreams(status.UNAVAILABLE);
-  await eventually('it is refused', async () => {
+  await eventually('the stream is denied', async () => {
     const { trailers } = await poll(query.client, KEY, jobId);
     return trailers.get('armada-job-set-subscription')[0] === 'denied';
   });
   expect(await stateOf(jobId)).toBe(JobState.RUNNING);
 
-  // What happens from here on only api.Jobs tells.
+  // From here on only api.Jobs shows what happens.
   await unary(armada, SubmitService.cancelJobs, { ...KEY, jobId, jobIds: [], reason: '' });
   armada.close();
   stack.armada.faults.set({ deniedQueues: [KEY.queue] });
-  await eventually('Armada’s word is told', async () => (await stateOf(jobId)) === JobState.CANCELLED);
+  await eventually('Armada’s answer is passed on', async () => (await stateOf(jobId)) === JobState.CANCELLED);
 });

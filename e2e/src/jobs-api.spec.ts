@@ -28,16 +28,16 @@ describe.each(allRecordings())('the recording $name', (recording) => {
 
   beforeAll(async () => {
     stack.armada.replay(recording);
-    // Followed and caught up: what is answered from now on is the stream's.
+    // Synced: from here on answers come from the stream.
     for (const jobId of jobIds) {
-      await eventually('it is caught up', async () => {
+      await eventually('the job set is synced', async () => {
         const { state, trailers } = await poll(client, recording, jobId);
         return state !== 'CONNECTION_ERR' && trailers.get('armada-job-set-subscription')[0] === 'live';
       });
     }
   });
 
-  it('has the states that Armada gave', async () => {
+  it('has the states that Armada answered', async () => {
     const expected = Object.entries(recording.states).map(([jobId, name]) => [
       jobId,
       JobState[name as keyof typeof JobState],
@@ -45,12 +45,12 @@ describe.each(allRecordings())('the recording $name', (recording) => {
     expect(await statesOf(jobIds)).toEqual(Object.fromEntries(expected));
   });
 
-  it('has the errors that Armada gave', async () => {
+  it('has the errors that Armada answered', async () => {
     const { jobErrors } = (await unary(client, JobsService.getJobErrors, { jobIds })).answer;
     expect(jobErrors).toEqual(recording.errors);
   });
 
-  it('has the details that Armada gives, of the latest run', async () => {
+  it('has the details that Armada answers, for the latest run', async () => {
     const request = { jobIds, expandJobSpec: false, expandJobRun: true };
     const ours = (await unary(client, JobsService.getJobDetails, request)).answer.jobDetails;
     const theirs = (await unary(armada, JobsService.getJobDetails, request)).answer.jobDetails;
@@ -66,7 +66,7 @@ describe.each(allRecordings())('the recording $name', (recording) => {
   });
 });
 
-/** Times are kept in milliseconds. */
+/** Times are stored in milliseconds. */
 function toMilliseconds<T>(value: T): T {
   return JSON.parse(
     JSON.stringify(value, (key, part: unknown) =>

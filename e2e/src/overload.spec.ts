@@ -3,12 +3,12 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { RedisServer, eventually, jobEvents, knownJob, unary } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
-import { Stack, isRedisTooLate, poll, pollCalmly, type Told, type RunningQuery } from './stack.js';
+import { Stack, isRedisTooLate, poll, pollCalmly, type LegacyAnswer, type RunningQuery } from './stack.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const JOB_ID = '01m85vnck01jqpr3vd00000001';
 
-describe('a query with more calls than it can work on', () => {
+describe('a query with more calls than MAX_CALLS_AT_ONCE', () => {
   let stack: Stack;
   let query: RunningQuery;
 
@@ -16,7 +16,7 @@ describe('a query with more calls than it can work on', () => {
     stack = await Stack.start({
       MAX_CONCURRENT_CALLS: '20',
       MAX_WAITING_CALLS: '30',
-      // What waits does so for longer than any of the tests.
+      // Calls that wait do so for longer than a test takes.
       FIRST_POLL_WAIT: '120s',
     });
     const job = knownJob({ jobId: JOB_ID, ...KEY }, {});
@@ -33,13 +33,13 @@ describe('a query with more calls than it can work on', () => {
   }, 60_000);
   afterEach(() => stack.stop());
 
-  it('answers at once what it cannot take, stays healthy, and recovers', async () => {
+  it('sheds calls at once, stays healthy, and recovers', async () => {
     const { client, http } = query;
     const burst = await eventually(
       'a burst while the machine does not stall',
       async () => {
-        const told = await Promise.all(Array.from({ length: 2_000 }, () => poll(client, KEY, JOB_ID)));
-        return !told.some(isRedisTooLate) && told;
+        const answers = await Promise.all(Array.from({ length: 2_000 }, () => poll(client, KEY, JOB_ID)));
+        return !answers.some(isRedisTooLate) && answers;
       },
       30_000,
     );
@@ -49,10 +49,10 @@ describe('a query with more calls than it can work on', () => {
     expect(burst.length - shed.length).toBe(burst.filter(({ state }) => state === 'SUBMITTED').length);
     expect(burst.length - shed.length).toBeGreaterThan(0);
 
-    const asked = { jobIds: [JOB_ID] };
+    const request = { jobIds: [JOB_ID] };
     const answers = await Promise.all(
       Array.from({ length: 2_000 }, () =>
-        unary(client, JobsService.getJobStatus, asked).then(
+        unary(client, JobsService.getJobStatus, request).then(
           () => status.OK,
           (error: unknown) => (error as { code: status }).code,
         ),
@@ -64,22 +64,22 @@ describe('a query with more calls than it can work on', () => {
     for (let i = 0; i < 50; i++) expect((await pollCalmly(client, KEY, JOB_ID)).state).toBe('SUBMITTED');
   }, 60_000);
 
-  it('goes on for others while calls wait, of which there is a limit, too', async () => {
-    // Nobody can say whether these are there.
+  it('answers others while calls wait, and sheds calls above MAX_WAITING_CALLS', async () => {
+    // Whether these jobs exist cannot be decided.
     stack.armada.faults.set({ hang: true });
     let waits = 0;
-    const refused: Told[] = [];
-    const others: Told[] = [];
+    const shed: LegacyAnswer[] = [];
+    const others: LegacyAnswer[] = [];
     await eventually(
-      'there is no place to wait any more',
+      'a call is shed at the limit of waiting calls',
       async () => {
         void poll(query.client, { ...KEY, jobSetId: `new-${waits++}` }, 'x').then(
-          (told) => told.error.includes('MAX_WAITING_CALLS') && refused.push(told),
+          (answer) => answer.error.includes('MAX_WAITING_CALLS') && shed.push(answer),
           () => undefined,
         );
-        // Which is answered after that one has begun to wait.
+        // This is answered after that one has begun to wait.
         others.push(await pollCalmly(query.client, KEY, JOB_ID));
-        return refused.length > 0;
+        return shed.length > 0;
       },
       40_000,
     );
@@ -88,7 +88,7 @@ describe('a query with more calls than it can work on', () => {
   }, 60_000);
 });
 
-it('a careless client fills neither Redis nor the work queue', async () => {
+it('a client that polls random job sets fills neither Redis nor the work queue', async () => {
   const server = await RedisServer.start();
   const stack = await Stack.start({ MAX_NEW_JOB_SETS_PER_CALLER: '500', FIRST_POLL_WAIT: '100ms' }, server);
   const redis = new Redis(server.url);
@@ -96,18 +96,18 @@ it('a careless client fills neither Redis nor the work queue', async () => {
     const { client, http } = await stack.query();
     let refused = 0;
     for (let from = 0; from < 10_000; from += 500) {
-      const told = await Promise.all(
+      const answers = await Promise.all(
         Array.from({ length: 500 }, (_, i) => poll(client, { queue: 'q', jobSetId: `no-${from + i}` }, 'x')),
       );
-      for (const { state, error } of told) {
+      for (const { state, error } of answers) {
         expect(state).toBe('CONNECTION_ERR');
         if (error.includes('MAX_NEW_JOB_SETS_PER_CALLER')) refused++;
       }
     }
     expect(refused).toBeGreaterThan(9_000);
-    // A BullMQ job each, the demand in shards, and what BullMQ has for itself.
+    // A BullMQ job each, the interest in shards, and BullMQ's own keys.
     expect(await redis.dbsize()).toBeLessThan(600);
-    await eventually('they are counted', async () =>
+    await eventually('rejected job sets are counted', async () =>
       /rejected_job_sets_total 9\d{3}/.test(await (await fetch(`${http}/metrics`)).text()),
     );
   } finally {

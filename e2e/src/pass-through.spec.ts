@@ -19,7 +19,7 @@ import {
 import type { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
 
-/** Whoever submits and polls knows the query's address only. */
+/** Callers submit and poll at the query's address only. */
 let stack: Stack;
 let query: AppProcess;
 let client: Client;
@@ -55,57 +55,57 @@ async function submit(
 const stateOf = async (jobId: string): Promise<JobState | undefined> =>
   (await unary(client, JobsService.getJobStatus, { jobIds: [jobId] })).answer.jobStates[jobId];
 
-const askedArmada = (): number =>
+const requestsToArmada = (): number =>
   Object.entries(stack.armada.calls.all()).reduce(
     (sum, [path, count]) => sum + (path.startsWith('/api.Jobs/') ? count : 0),
     0,
   );
 
-describe('a job that was just submitted through the query', () => {
-  // No stream is followed, and Armada's own api.Jobs is far behind: only the submit can tell of the job.
+describe('a job submitted through the query a moment ago', () => {
+  // No ingester runs, and Armada's own api.Jobs is far behind: only the forwarded submit knows the job.
   beforeAll(() => stack.armada.faults.set({ lookoutLagMs: 3_600_000 }));
   afterAll(() => stack.armada.faults.set({ lookoutLagMs: 0 }));
 
-  it('is known', async () => {
+  it('is answered as queued', async () => {
     const { jobId, error } = await submit(sleeps('forever'));
     expect(error).toBe('');
-    // Looked at again for a machine so busy that Redis takes longer than the answer waits for it.
-    await eventually('it is known', async () => (await stateOf(jobId)) === JobState.QUEUED);
+    // Repeated for a machine so busy that Redis' reply takes longer than a query waits.
+    await eventually('the job is queued', async () => (await stateOf(jobId)) === JobState.QUEUED);
     expect(await poll(client, { queue, jobSetId }, jobId)).toMatchObject({ state: 'SUBMITTED' });
   });
 
-  it('is found by the URI of its item', async () => {
+  it('is found by the external URI of its item', async () => {
     const externalJobUri = 'airflow://dag/task/1';
     const { jobId } = await submit({ ...sleeps('forever'), externalJobUri });
     const request = { queue, jobset: jobSetId, externalJobUri };
-    await eventually('it is found', async () => {
+    await eventually('the job is found', async () => {
       const { answer } = await unary(client, JobsService.getJobStatusUsingExternalJobUri, request);
       return Object.keys(answer.jobStates).join() === jobId;
     });
   });
 });
 
-describe('a job that is submitted through the query', () => {
+describe('a job submitted through the query', () => {
   beforeAll(() => stack.ingester());
 
-  it('is followed to its end, and Armada is not asked once its job set is caught up with', async () => {
+  it('is followed to its end, without requests to Armada once its job set is synced', async () => {
     const { jobId } = await submit(sleeps('1'));
     const key = { queue, jobSetId };
-    await eventually('it is caught up with', async () => {
+    await eventually('the job set is synced', async () => {
       const { trailers } = await poll(client, key, jobId);
       return trailers.get('armada-job-set-subscription')[0] === 'live';
     });
-    const before = askedArmada();
-    await eventually('it has succeeded', async () => (await stateOf(jobId)) === JobState.SUCCEEDED);
-    expect(askedArmada()).toBe(before);
+    const before = requestsToArmada();
+    await eventually('the job has succeeded', async () => (await stateOf(jobId)) === JobState.SUCCEEDED);
+    expect(requestsToArmada()).toBe(before);
   });
 
-  it('with a client id that was used before is the older job, with the state that this has', async () => {
+  it('is the older job, with that job’s state, if its client id was used before', async () => {
     const armada = new Client(stack.armadaAddress, credentials.createInsecure());
     const older = await submit({ clientId: 'once' }, armada, 'elsewhere');
     armada.close();
     await eventually(
-      'it has ended',
+      'the older job has ended',
       () => stack.armada.state.jobs.get(older.jobId)?.state === JobState.SUCCEEDED,
     );
     const again = await submit({ clientId: 'once' });
@@ -113,14 +113,14 @@ describe('a job that is submitted through the query', () => {
     expect(await stateOf(again.jobId)).toBe(JobState.SUCCEEDED);
   });
 
-  it('and refused is an error in its answer, and no job', async () => {
+  it('is an error in the answer, and no job, if Armada rejects it', async () => {
     expect(await submit({ podSpec: Buffer.from('fate=refused') })).toMatchObject({
       jobId: '',
       error: expect.stringContaining('refused') as string,
     });
   });
 
-  it('while Redis is away is submitted all the same', async () => {
+  it('is submitted even while Redis is unavailable', async () => {
     const alone = await stack.query({ REDIS_URL: 'redis://127.0.0.1:1' });
     const { jobId } = await submit({}, alone.client);
     expect(stack.armada.state.jobs.has(jobId)).toBe(true);
@@ -128,7 +128,7 @@ describe('a job that is submitted through the query', () => {
 });
 
 describe('other methods', () => {
-  it('are Armada’s: what is there, what is not, and what this version does not know', async () => {
+  it('are answered by Armada, errors and methods unknown to this version included', async () => {
     const { answer } = await unary(client, QueueServiceService.getQueue, { name: queue });
     expect(answer.name).toBe(queue);
     await expect(unary(client, QueueServiceService.getQueue, { name: 'nope' })).rejects.toMatchObject({
@@ -143,7 +143,7 @@ describe('other methods', () => {
     expect(stack.armada.calls.count(NEW_METHOD)).toBe(1);
   });
 
-  it('come as armadactl sends them: compressed, with its own credentials', async () => {
+  it('reach Armada compressed and with the caller’s credentials, as armadactl sends them', async () => {
     const armadactl = new Client(address, credentials.createInsecure(), {
       'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
     });
@@ -160,8 +160,8 @@ describe('other methods', () => {
     });
     armadactl.close();
     expect(stack.armada.calls.metadata(path).at(-1)?.get('authorization')).toEqual([authorization]);
-    await eventually('it is cancelled', async () => (await stateOf(jobId)) === JobState.CANCELLED);
-    // Our own calls carry none of it.
+    await eventually('the job is cancelled', async () => (await stateOf(jobId)) === JobState.CANCELLED);
+    // This service's own calls carry none of them.
     for (const own of Object.values(EventService)) {
       for (const sent of stack.armada.calls.metadata(own.path)) expect(sent.get('authorization')).toEqual([]);
     }
@@ -169,7 +169,7 @@ describe('other methods', () => {
 });
 
 describe('a watch through the query', () => {
-  it('brings events, and ends when the query stops, which says how many it forwarded', async () => {
+  it('delivers events, is counted, and ends with UNAVAILABLE when the query stops', async () => {
     const { jobId } = await submit(sleeps('forever'));
     const { path, requestSerialize, responseDeserialize } = EventService.getJobSetEvents;
     const request = { queue, id: jobSetId, watch: true, fromMessageId: '', errorIfMissing: false };

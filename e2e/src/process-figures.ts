@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 const PAGE_BYTES = 4_096;
 const TICKS_PER_SECOND = 100;
 
-/** What Linux tells of a process. */
+/** Figures of a process, from /proc. */
 export interface ProcessFigures {
   readonly rssBytes: number;
   readonly handles: number;
@@ -11,11 +11,11 @@ export interface ProcessFigures {
   readonly cpuSeconds: number;
 }
 
-/** `undefined` where there is no such process (any more), or no /proc. */
+/** `undefined` where there is no such process, or no /proc. */
 export function processFigures(pid: number): ProcessFigures | undefined {
   try {
     const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
-    // The name of the program stands in brackets, and may hold anything.
+    // The program's name is in brackets and may hold any character.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');

@@ -26,7 +26,7 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => stack.stop());
 
-/** A dynamic client, as tools that know no stubs use it. */
+/** A dynamic client, as tools without generated stubs use it. */
 function serviceOf(proto: string, name: string): ServiceClientConstructor {
   const loaded = loadPackageDefinition(loadSync(proto, { keepCase: true, enums: String, defaults: true }));
   return name
@@ -61,7 +61,7 @@ function reflect(address: string, request: object): Promise<ReflectionAnswer> {
 }
 
 describe('the query', () => {
-  it('tells tools about its services, with everything they refer to', async () => {
+  it('describes its services by reflection, with every type they refer to', async () => {
     const { grpc } = await stack.query();
     const { list_services_response: list } = await reflect(grpc, { list_services: '' });
     expect(list?.service.map(({ name }) => name).sort()).toEqual([
@@ -72,56 +72,56 @@ describe('the query', () => {
     for (const symbol of ['jobservice.JobService', 'api.Jobs', 'grpc.health.v1.Health']) {
       const { file_descriptor_response: files } = await reflect(grpc, { file_containing_symbol: symbol });
       const bytes = files?.file_descriptor_proto ?? [];
-      // A set of files that can be loaded by itself is one that grpcurl can use.
+      // grpcurl can use a set of files that loads on its own.
       const set = Buffer.concat(bytes.flatMap((file) => [Buffer.of(10), varint(file.length), file]));
       expect(Object.keys(loadFileDescriptorSetFromBuffer(set))).toContain(symbol);
     }
   }, 30_000);
 
-  it('is healthy while Armada is, in the words of the legacy API', async () => {
+  it('answers the legacy Health as SERVING while Armada is healthy', async () => {
     const { client } = await stack.query();
     const health = () => unary(client, JobServiceService.health, {});
     expect((await health()).answer.status).toBe(HealthCheckResponse_ServingStatus.SERVING);
     stack.armada.faults.set({ unavailable: true });
     await eventually(
-      'it is told',
+      'Health is NOT_SERVING',
       async () => (await health()).answer.status === HealthCheckResponse_ServingStatus.NOT_SERVING,
     );
     stack.armada.faults.set({});
     await eventually(
-      'and back',
+      'Health is SERVING again',
       async () => (await health()).answer.status === HealthCheckResponse_ServingStatus.SERVING,
     );
   }, 30_000);
 
-  it('told to stop says NOT_SERVING first, finishes what runs, and ends with 0', async () => {
+  it('reports NOT_SERVING on SIGTERM, finishes running calls, and exits with 0', async () => {
     const { app, client, grpc } = await stack.query({ FIRST_POLL_WAIT: '2s' });
     const health = new Health(grpc, credentials.createInsecure());
-    const heard: string[] = [];
+    const statuses: string[] = [];
     const watch = (health as unknown as { watch(request: object): NodeJS.ReadableStream }).watch({
       service: '',
     });
-    watch.on('data', ({ status: told }: { status: string }) => heard.push(told));
+    watch.on('data', ({ status: next }: { status: string }) => statuses.push(next));
     watch.on('error', () => undefined);
-    await eventually('it serves', () => heard.includes('SERVING'));
-    // Waits for a queue that is not there; its interest, noted aside, shows that it has arrived.
+    await eventually('it reports SERVING', () => statuses.includes('SERVING'));
+    // It waits, since the queue does not exist; the interest that it leaves in Redis shows that it has arrived.
     const key = { queue: 'nope', jobSetId: 'while-stopping' };
     const answer = poll(client, key, 'x');
     const redis = new Redis(stack.redis.url);
     await eventually(
-      'the poll is there',
+      'the poll has arrived',
       async () => (await new InterestStore(redis).age(key)) !== undefined,
     );
     redis.disconnect();
     app.signal('SIGTERM');
-    await eventually('it says so', () => heard.includes('NOT_SERVING'));
+    await eventually('it reports NOT_SERVING', () => statuses.includes('NOT_SERVING'));
     expect((await answer).state).toBe('CONNECTION_ERR');
     expect(await app.ended(5_000)).toBe(0);
     expect(app.logs.map(({ msg }) => msg).slice(-2)).toEqual(['stopping', 'stopped']);
     health.close();
   }, 30_000);
 
-  it('logs a line for each step of its life, as JSON with a level, and none for a poll', async () => {
+  it('logs each step of its life as JSON with a level, and no poll', async () => {
     const { app, client } = await stack.query({ FIRST_POLL_WAIT: '0ms' });
     for (let i = 0; i < 50; i++) await poll(client, { queue: 'nope', jobSetId: 's' }, 'x');
     expect(app.logs.map(({ level, msg }) => `${level} ${msg}`).sort()).toEqual([
@@ -135,7 +135,7 @@ describe('the query', () => {
 });
 
 describe('a query that starts before Redis answers', () => {
-  it('takes calls when it has Redis, so that its first callers are not told that Redis is away', async () => {
+  it('accepts calls only once it is connected, so that its first callers get no error', async () => {
     const redis = await RedisServer.start();
     try {
       process.kill(redis.pid, 'SIGSTOP');
@@ -153,7 +153,7 @@ describe('a query that starts before Redis answers', () => {
 describe.each(['query', 'ingester'])('the %s', (name) => {
   const script = `dist/apps/${name}/main.js`;
 
-  it('names every setting that is not right, and does not start', async () => {
+  it('names every invalid setting and does not start', async () => {
     const app = run(script, stack.envOf({ REDIS_URL: 'http://x', LOG_LEVEL: 'loud' }));
     expect(await app.ended()).toBe(2);
     expect(app.output).toContain('REDIS_URL (environment) is "http://x", but must be redis://');
@@ -166,7 +166,7 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
     expect(app.output).toContain('ARMADA_URL (default localhost:50051)');
   }, 30_000);
 
-  it('says which address is in use', async () => {
+  it('names the address that is in use', async () => {
     const taken = createServer();
     const port = await new Promise<number>((resolve) => {
       taken.listen(0, '127.0.0.1', () => resolve((taken.address() as { port: number }).port));
@@ -178,7 +178,7 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
     taken.close();
   }, 30_000);
 
-  it('starts without Redis and Armada, not ready, and ends with 0 when told', async () => {
+  it('starts without Redis and Armada, is not ready, and exits with 0 on SIGTERM', async () => {
     const app = run(script, stack.envOf({ REDIS_URL: 'redis://127.0.0.1:1', ARMADA_URL: '127.0.0.1:1' }));
     const http = await eventually('HTTP answers', async () => {
       const address = httpOf(app);
@@ -194,7 +194,7 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
 });
 
 describe('npm start', () => {
-  it('shows how jobs move, tells how to ask, and ends every process it started with Ctrl-C', async () => {
+  it('shows how jobs move and how to call the query, and ends all its processes on Ctrl-C', async () => {
     const start = run('dist/tools/start/main.js', {});
     await eventually('jobs move', () => start.output.includes('RUNNING -> SUCCEEDED'), 40_000);
     expect(start.output).toMatch(
@@ -208,7 +208,7 @@ describe('npm start', () => {
     expect(children.filter(isAlive)).toEqual([]);
   }, 70_000);
 
-  it('refuses arguments that make no sense', async () => {
+  it('rejects arguments that contradict each other', async () => {
     const start = run('dist/tools/start/main.js', {}, ['--armada', 'x:1']);
     expect(await start.ended()).toBe(2);
     expect(start.output).toContain('--armada, --queue and --job-set go together');
@@ -237,7 +237,7 @@ function childrenOf(pid: number): number[] {
 
 function parentOf(pid: string): number | undefined {
   try {
-    // The name of the program stands in brackets, and may hold anything.
+    // The program's name is in brackets and may hold any character.
     return Number(
       readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\) \S /s, '')

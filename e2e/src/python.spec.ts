@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 it(
-  'the older Python clients are served (their own report tells more)',
+  'the older Python clients are served (reports/junit has each test)',
   async () => {
     for (const recording of allRecordings()) stack.armada.replay(recording);
     const { grpc } = await stack.query();
@@ -30,7 +30,7 @@ it(
 );
 
 it(
-  'the newer Python client is served by one target (its own report tells more)',
+  'the newer Python client is served with the query as its only target (reports/junit has each test)',
   async () => {
     const { grpc } = await stack.query({ PASS_THROUGH: 'on' });
     await runPython('newer', { QUERY_ADDRESS: grpc });

@@ -1,6 +1,6 @@
 import { RedisClusterServers, RedisSentinelServers, RedisServer, eventually, jobEvents } from '@ajs/testing';
 import { Redis } from 'ioredis';
-import { Stack, poll, type Told } from './stack.js';
+import { Stack, poll, type LegacyAnswer } from './stack.js';
 import { JOB, QUEUE, Traffic, key, ref } from './traffic.js';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
@@ -17,18 +17,18 @@ async function start(redis: { readonly url: string; stop(): Promise<void> }) {
 }
 
 const log = (set: number) => stack.armada.state.openLog(QUEUE, key(set).jobSetId);
-const header = ({ trailers }: Told, name: string): string => String(trailers.get(name)[0] ?? '');
-const freshness = (told: Told) => ({
-  subscription: header(told, 'armada-job-set-subscription'),
-  levelAt: Date.parse(header(told, 'armada-job-set-synced-at')),
+const header = ({ trailers }: LegacyAnswer, name: string): string => String(trailers.get(name)[0] ?? '');
+const freshness = (answer: LegacyAnswer) => ({
+  subscription: header(answer, 'armada-job-set-subscription'),
+  syncedAt: Date.parse(header(answer, 'armada-job-set-synced-at')),
 });
 
-describe('Redis that fails over while jobs move', () => {
+describe('when Redis fails over while jobs move', () => {
   it.each([
-    ['a cluster of which a master is killed', () => RedisClusterServers.start({ replicas: 1 })],
-    ['a master behind Sentinel', () => RedisSentinelServers.start()],
+    ['a cluster whose master is killed', () => RedisClusterServers.start({ replicas: 1 })],
+    ['a master behind Sentinel that is killed', () => RedisSentinelServers.start()],
   ] as const)(
-    '%s: nothing is lost, and nothing goes back',
+    '%s loses nothing and takes no state back',
     async (_, startRedis) => {
       const servers = await startRedis();
       const { query } = await start(servers);
@@ -39,7 +39,7 @@ describe('Redis that fails over while jobs move', () => {
       await traffic.look();
       const master =
         servers instanceof RedisClusterServers ? await servers.masterOf('{ajs}') : await servers.master();
-      traffic.redisMayBeAway = true;
+      traffic.redisMayBeUnavailable = true;
       await master.kill();
       await traffic.toTheEnd(40_000);
     },
@@ -47,8 +47,8 @@ describe('Redis that fails over while jobs move', () => {
   );
 });
 
-describe('Redis that is away for 10 s', () => {
-  it('costs no stream: each goes on as it is', async () => {
+describe('when Redis is unavailable for 10 s', () => {
+  it('open streams are kept', async () => {
     const redis = await RedisServer.start(DURABLE);
     const { ingester, query } = await start(redis);
     for (let set = 0; set < 10; set++) log(set).append(jobEvents.running(ref(set, 0), JOB));
@@ -64,7 +64,7 @@ describe('Redis that is away for 10 s', () => {
     await redis.restart();
     for (let set = 0; set < 10; set++) {
       await eventually(
-        'what happened meanwhile is told',
+        'the event in the meantime is answered',
         async () => (await poll(query.client, key(set), ref(set, 0).jobId)).state === 'SUCCEEDED',
         20_000,
       );
@@ -73,8 +73,8 @@ describe('Redis that is away for 10 s', () => {
   }, 60_000);
 });
 
-describe('Redis that comes back', () => {
-  it('empty is filled again from Armada at once, idle job sets too', async () => {
+describe('when Redis comes back with less than it had', () => {
+  it('job sets are read again from Armada at once, idle ones too', async () => {
     const redis = await RedisServer.start(DURABLE);
     const { query } = await start(redis);
     for (let set = 0; set < 5; set++) {
@@ -82,20 +82,20 @@ describe('Redis that comes back', () => {
       expect((await poll(query.client, key(set), ref(set, 0).jobId)).state).toBe('RUNNING');
     }
     await redis.restore();
-    const told = new Set<string>();
+    const states = new Set<string>();
     for (let set = 0; set < 5; set++) {
-      await eventually('it is known again', async () => {
+      await eventually('the job is running again', async () => {
         const { state } = await poll(query.client, key(set), ref(set, 0).jobId);
-        told.add(state);
+        states.add(state);
         return state === 'RUNNING';
       });
     }
-    // Until then nobody is told that there is no such job.
-    told.delete('CONNECTION_ERR');
-    expect(told).toEqual(new Set(['RUNNING']));
+    // Until then no job is reported as not found.
+    states.delete('CONNECTION_ERR');
+    expect(states).toEqual(new Set(['RUNNING']));
   }, 60_000);
 
-  it('older than it was says how old its answers are, until it has caught up', async () => {
+  it('answers show how old they are until Redis has caught up', async () => {
     const redis = await RedisServer.start(DURABLE);
     const { query } = await start(redis);
     const { jobId } = ref(0, 0);
@@ -106,30 +106,30 @@ describe('Redis that comes back', () => {
     log(0).append(jobEvents.succeeded(ref(0, 0)));
     log(1).append(jobEvents.running(ref(1, 0), JOB));
     await eventually(
-      'it has ended',
+      'the job has succeeded',
       async () => (await poll(query.client, key(0), jobId)).state === 'SUCCEEDED',
     );
     expect((await poll(query.client, key(1), ref(1, 0).jobId)).state).toBe('RUNNING');
     await redis.restore();
-    // One that has nothing in memory.
+    // A query with nothing in memory.
     const another = await stack.query();
-    const before: Told[] = [];
+    const before: LegacyAnswer[] = [];
     await eventually(
-      'it has ended again',
+      'the job has succeeded again',
       async () => {
-        const told = await poll(another.client, key(0), jobId);
-        if (told.state === 'SUCCEEDED') return true;
-        before.push(told);
+        const answer = await poll(another.client, key(0), jobId);
+        if (answer.state === 'SUCCEEDED') return true;
+        before.push(answer);
         return false;
       },
       20_000,
     );
-    for (const told of before.filter(({ state }) => state !== 'CONNECTION_ERR')) {
-      expect(told.state).toBe('RUNNING');
-      expect(freshness(told).levelAt).toBeLessThanOrEqual(backedUpAt);
+    for (const answer of before.filter(({ state }) => state !== 'CONNECTION_ERR')) {
+      expect(answer.state).toBe('RUNNING');
+      expect(freshness(answer).syncedAt).toBeLessThanOrEqual(backedUpAt);
     }
     await eventually(
-      'the job set that it knows nothing of is followed again',
+      'the job set that Redis lost is followed again',
       async () => (await poll(another.client, key(1), ref(1, 0).jobId)).state === 'RUNNING',
     );
     const now = freshness(await poll(another.client, key(1), ref(1, 0).jobId));
@@ -137,8 +137,8 @@ describe('Redis that comes back', () => {
   }, 60_000);
 });
 
-describe('Redis that is full', () => {
-  it('is read on; the ingester says why nothing is written, and goes on when there is room', async () => {
+describe('when Redis is full', () => {
+  it('states are still answered; the ingester logs why it cannot write, and resumes once there is room', async () => {
     const redis = await RedisServer.start();
     const { ingester, query } = await start(redis);
     const ready = async (http: unknown) => fetch(`http://${String(http)}/readyz`);
@@ -149,9 +149,9 @@ describe('Redis that is full', () => {
     await admin.call('CONFIG', 'SET', 'maxmemory', '1mb');
     log(0).append(jobEvents.succeeded(ref(0, 0)));
     await ingester.logged('Redis has reached its maxmemory; it is tried again');
-    const told = await ready(http);
-    expect(told.status).toBe(503);
-    expect(await told.json()).toMatchObject({
+    const response = await ready(http);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({
       checks: { redis: 'ok', redisMemory: expect.stringContaining('refuses writes') as string },
     });
     expect(await (await fetch(`http://${String(http)}/metrics`)).text()).toMatch(
@@ -162,14 +162,14 @@ describe('Redis that is full', () => {
     await admin.call('CONFIG', 'SET', 'maxmemory', '0');
     admin.disconnect();
     await eventually(
-      'it is written',
+      'the event is written',
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
       20_000,
     );
     expect((await ready(http)).status).toBe(200);
   }, 60_000);
 
-  it('and would evict keys then is warned of at the start', async () => {
+  it('an eviction policy that would remove keys is warned of at the start', async () => {
     const { ingester } = await start(await RedisServer.start(['--maxmemory-policy', 'allkeys-lru']));
     const { policies } = await ingester.logged(
       'Redis may evict keys when its memory is full; set maxmemory-policy noeviction',

@@ -21,7 +21,7 @@ import { Redis } from 'ioredis';
 import { AppProcess } from './app-process.js';
 import { Stack } from './stack.js';
 
-/** What nobody may read anywhere. */
+/** Must not be readable anywhere. */
 const SECRETS = {
   ours: 'planted-armada-password',
   exec: 'planted-exec-token',
@@ -56,7 +56,7 @@ const JOB_ID = '01m85vnck01jqpr3vd00000001';
 let folder: string;
 let authority: CertificateAuthority;
 let served: Certified;
-/** All that anybody could read, and where. */
+/** Every text that can be read, and where. */
 let seen: { readonly where: string; readonly text: string }[];
 
 beforeAll(async () => {
@@ -86,7 +86,7 @@ function seeProcess(where: string, app: AppProcess): void {
   for (const line of app.logs) see(where, line);
 }
 
-/** As they are, and as they travel. */
+/** A secret in clear and in the encodings it is sent in. */
 function forms(secret: string): string[] {
   const asBasic = ['us', 'alice', 'stranger'].map((name) => basic(name, secret).slice('Basic '.length));
   const encoded = [...asBasic, Buffer.from(secret).toString('base64')].map((each) => each.replace(/=+$/, ''));
@@ -101,13 +101,13 @@ function expectNoSecret(): void {
   expect(found).toEqual([]);
 }
 
-it('a secret that a running service was given is in no log, answer, metric, report of its health or key of Redis', async () => {
+it('no secret of a running service is in a log, answer, metric, health report or Redis key', async () => {
   const redis = await RedisServer.start(['--requirepass', SECRETS.redis]);
   const withPassword = { url: `redis://:${SECRETS.redis}@127.0.0.1:${redis.port}`, stop: () => redis.stop() };
   const stack = await Stack.start(
     {
       LOG_LEVEL: 'trace',
-      // Everything that grpc-js has to say, headers included.
+      // grpc-js logs all it can, headers included.
       GRPC_TRACE: 'all',
       GRPC_VERBOSITY: 'DEBUG',
       AUTH_MODE: 'delegated',
@@ -156,34 +156,34 @@ it('a secret that a running service was given is in no log, answer, metric, repo
     );
     return answer.error === '';
   });
-  const askAll = async (when: string): Promise<void> => {
+  const callAll = async (when: string): Promise<void> => {
     for (const authorization of CREDENTIALS) {
-      await askEverything(when, client, https, query.grpc, authorization);
+      await callEverything(when, client, https, query.grpc, authorization);
     }
     for (const path of ['/metrics', '/readyz', '/healthz', '/openapi.json'])
       see(when + path, await get(https + path));
   };
-  await askAll('all is well');
+  await callAll('all healthy');
   const peek = new Redis(withPassword.url);
   for (const key of await peek.keys('*'))
     see('Redis', `${key} ${(await peek.dumpBuffer(key)).toString('latin1')}`);
   peek.disconnect();
   stack.armada.faults.set({ unavailable: true });
-  await askAll('Armada is away');
+  await callAll('Armada unavailable');
   stack.armada.faults.set({});
   await redis.kill();
-  await askAll('Redis is away');
+  await callAll('Redis unavailable');
 
   client.close();
   await stack.stop();
   seeProcess('the ingester', ingester);
   seeProcess('the query', query.app);
-  // The traces were there to be searched.
+  // The traces were among the searched texts.
   expect(query.app.logs.some(({ msg }) => msg.includes('received headers'))).toBe(true);
   expectNoSecret();
 }, 180_000);
 
-it('a secret in a setting that is not right is in no message about it', async () => {
+it('no error message about an invalid setting shows a secret in it', async () => {
   const secret = SECRETS.setting;
   const redis = await RedisServer.start(['--requirepass', SECRETS.redis]);
   const armadactl = (content: string) => ({
@@ -222,13 +222,13 @@ it('a secret in a setting that is not right is in no message about it', async ()
     redis,
   );
   const all = Object.entries(starts);
-  // A few at a time: each is a process.
+  // A few at a time, since each is a process.
   while (all.length > 0) {
     await Promise.all(
       all.splice(0, 4).map(async ([what, env]) => {
         const app = new AppProcess('dist/apps/query/main.js', stack.envOf(env));
         await eventually(
-          `it tells of ${what}`,
+          `it reports ${what}`,
           () => app.exit ?? app.logs.find(({ level }) => level === 'warn' || level === 'error'),
           30_000,
         );
@@ -245,15 +245,15 @@ it('a secret in a setting that is not right is in no message about it', async ()
   expectNoSecret();
 }, 180_000);
 
-/** By every API; what it is told is seen. */
-async function askEverything(
+/** Calls every API and records what comes back. */
+async function callEverything(
   when: string,
   client: Client,
   https: string,
   grpc: string,
   authorization: string | undefined,
 ): Promise<void> {
-  // A client of grpc-js would not send it.
+  // grpc-js would not send it.
   if (authorization?.includes('\u00e4') !== true) {
     const options = { authorization, deadline: Date.now() + 3_000 };
     const calls = [
@@ -286,12 +286,12 @@ function rawCall(grpc: string, authorization = ''): Promise<string> {
       te: 'trailers',
       authorization,
     });
-    let heard = '';
+    let received = '';
     for (const event of ['response', 'trailers'])
-      stream.on(event, (headers) => (heard += JSON.stringify(headers)));
+      stream.on(event, (headers) => (received += JSON.stringify(headers)));
     stream.on('close', () => {
       session.destroy();
-      resolve(heard);
+      resolve(received);
     });
     stream.on('error', reject).resume();
     stream.end(Buffer.alloc(5));
@@ -300,16 +300,16 @@ function rawCall(grpc: string, authorization = ''): Promise<string> {
 
 function get(url: string, authorization?: string, body?: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asked = request(url, {
+    const call = request(url, {
       method: body === undefined ? 'GET' : 'POST',
       ca: authority.cert,
       agent: false,
       headers: authorization === undefined ? {} : { authorization },
     });
-    asked.on('error', reject);
-    asked.on('response', (response) => {
-      text(response).then((heard) => resolve(JSON.stringify(response.rawHeaders) + heard), reject);
+    call.on('error', reject);
+    call.on('response', (response) => {
+      text(response).then((content) => resolve(JSON.stringify(response.rawHeaders) + content), reject);
     });
-    asked.end(body);
+    call.end(body);
   });
 }

@@ -27,7 +27,7 @@ afterAll(async () => {
   authority.remove();
 });
 
-it('gRPC and HTTP are served with TLS to who shows a certificate', async () => {
+it('gRPC and HTTP are served with TLS to callers with a certificate', async () => {
   const { grpc, http } = await stack.query();
   const recording = allRecordings().find(({ name }) => name === 'success');
   if (recording === undefined) throw new Error('the recording is not there');
@@ -55,7 +55,7 @@ it.each([
     { QUERY_TLS_CLIENT_CA_FILE: '/dev/null' },
     'QUERY_TLS_CLIENT_CA_FILE is "/dev/null", which holds no certificate',
   ],
-])('a start with %j tells what is wrong with it', async (env, problem) => {
+])('a start with %j fails and names the problem', async (env, problem) => {
   const app = new AppProcess('dist/apps/query/main.js', stack.envOf(env));
   expect(await app.ended()).toBe(2);
   expect(app.output).toContain(problem);
@@ -64,11 +64,11 @@ it.each([
 function statusOf(url: string, shown?: Certified): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const options = { method: url.includes('/v1/') ? 'POST' : 'GET', ca: authority.cert, agent: false };
-    const asked = request(url, { ...options, ...(shown && { cert: shown.cert, key: shown.key }) });
-    asked.on('error', reject);
-    asked.on('response', (response: IncomingMessage) => {
+    const call = request(url, { ...options, ...(shown && { cert: shown.cert, key: shown.key }) });
+    call.on('error', reject);
+    call.on('response', (response: IncomingMessage) => {
       void text(response).then(() => resolve(response.statusCode), reject);
     });
-    asked.end();
+    call.end();
   });
 }

@@ -5,7 +5,7 @@ import { Client, credentials, type Metadata } from '@grpc/grpc-js';
 import { AppProcess } from './app-process.js';
 import type { App } from './patched-build.js';
 
-export interface Told {
+export interface LegacyAnswer {
   readonly state: keyof typeof JobServiceResponse_State;
   readonly error: string;
   readonly trailers: Metadata;
@@ -23,7 +23,7 @@ export interface RunningQuery {
 
 type Env = Readonly<Record<string, string>>;
 
-/** The whole thing: Redis, a fake Armada in this process, and built applications as processes of their own. */
+/** Redis, a fake Armada in this process, and built applications as processes of their own. */
 export class Stack {
   readonly armada = new FakeArmada({ stepMs: 100 });
   armadaAddress = '';
@@ -35,7 +35,7 @@ export class Stack {
     private readonly env: Env,
   ) {}
 
-  /** `redis` is stopped with the stack; a private server where it is left out. */
+  /** @param redis is stopped with the stack; a private server where it is left out */
   static async start(env: Env = {}, redis?: { readonly url: string; stop(): Promise<void> }): Promise<Stack> {
     const stack = new Stack(redis ?? (await RedisServer.start()), env);
     stack.armadaAddress = await stack.armada.listen('127.0.0.1:0');
@@ -62,7 +62,7 @@ export class Stack {
     return { app, client, http: `http://${String(http)}`, grpc };
   }
 
-  /** The environment of an application that has not been started. */
+  /** The environment that an application is started with. */
   envOf(env: Env = {}): Env {
     return {
       ARMADA_URL: this.armadaAddress,
@@ -71,7 +71,7 @@ export class Stack {
       QUERY_GRPC_ADDRESS: '127.0.0.1:0',
       QUERY_HTTP_ADDRESS: '127.0.0.1:0',
       INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
-      // A machine that others use as well may be slower than the default allows for.
+      // A shared machine may be slower than the default allows for.
       FIRST_POLL_WAIT: '5s',
       ...this.env,
       ...env,
@@ -93,21 +93,21 @@ export class Stack {
   }
 }
 
-/** Whether the query gave up on Redis, which it waits a second for. */
-export const isRedisTooLate = ({ error }: Told): boolean => error.startsWith('Redis is unavailable');
+/** Whether Redis did not answer the query within a second. */
+export const isRedisTooLate = ({ error }: LegacyAnswer): boolean => error.startsWith('Redis is unavailable');
 
-/** Polls while Redis is well: where a busy machine kept it, or the query, from answering in time, it is asked again. */
-export const pollCalmly = (client: Client, key: JobSetKey, jobId: string): Promise<Told> =>
+/** Polls again where a busy machine kept Redis from answering the query in time. */
+export const pollCalmly = (client: Client, key: JobSetKey, jobId: string): Promise<LegacyAnswer> =>
   eventually(
     'Redis answers in time',
     async () => {
-      const told = await poll(client, key, jobId);
-      return !isRedisTooLate(told) && told;
+      const answer = await poll(client, key, jobId);
+      return !isRedisTooLate(answer) && answer;
     },
     20_000,
   );
 
-const STATES = Object.keys(JobServiceResponse_State) as Told['state'][];
+const STATES = Object.keys(JobServiceResponse_State) as LegacyAnswer['state'][];
 
 /** Polls as the older operator does. */
 export async function poll(
@@ -115,7 +115,7 @@ export async function poll(
   { queue, jobSetId }: JobSetKey,
   jobId: string,
   options: UnaryOptions = {},
-): Promise<Told> {
+): Promise<LegacyAnswer> {
   const { answer, trailers } = await unary(
     client,
     JobServiceService.getJobStatus,
@@ -123,6 +123,6 @@ export async function poll(
     options,
   );
   const state = STATES.find((name) => JobServiceResponse_State[name] === answer.state);
-  if (state === undefined) throw new Error(`${answer.state} is no state`);
+  if (state === undefined) throw new Error(`${answer.state} is not a state`);
   return { state, error: answer.error, trailers };
 }

@@ -4,7 +4,7 @@ import { poll, pollCalmly, type Stack } from './stack.js';
 
 export const QUEUE = 'lab';
 export const JOB = { namespace: 'ns', annotations: {} };
-/** How far a job is, in the legacy API's words: nothing may go back. */
+/** The order of legacy states: none may go back. */
 const RANK: Readonly<Record<string, number>> = { SUBMITTED: 0, RUNNING: 1, SUCCEEDED: 2 };
 
 export const key = (n: number) => ({ queue: QUEUE, jobSetId: `set-${n}` });
@@ -13,11 +13,11 @@ export const ref = (set: number, job: number) => ({
   jobId: `01m85vrgp7whz55kx8f0${String(set * 1000 + job).padStart(6, '0')}`,
 });
 
-/** Job sets whose jobs move while they are watched by polls; tells of every job that went back. */
+/** Job sets whose jobs move while they are polled; records every job that went back. */
 export class Traffic {
   readonly wentBack: string[] = [];
-  /** While Redis is away a poll may be told so. */
-  redisMayBeAway = false;
+  /** Redis may be unavailable: a poll may be answered so. */
+  redisMayBeUnavailable = false;
   private readonly seen = new Map<string, number>();
   private next = 0;
 
@@ -35,7 +35,7 @@ export class Traffic {
     }
   }
 
-  /** Moves a share of the jobs on: the first half of its calls lets them run, the second half ends them. */
+  /** Moves one job of each set: the first half of the calls lets jobs run, the second half ends them. */
   move(): void {
     const step = this.next++;
     for (let set = 0; set < this.sets; set++) {
@@ -49,17 +49,17 @@ export class Traffic {
     return this.next >= 2 * this.jobs;
   }
 
-  /** Polls every job once; says how many have ended. */
+  /** Polls every job once; resolves to how many have ended. */
   async look(): Promise<number> {
     let ended = 0;
     for (let set = 0; set < this.sets; set++) {
       for (let job = 0; job < this.jobs; job++) {
         const { jobId } = ref(set, job);
-        const ask = this.redisMayBeAway ? poll : pollCalmly;
-        const { state } = await ask(this.client, key(set), jobId);
+        const pollOnce = this.redisMayBeUnavailable ? poll : pollCalmly;
+        const { state } = await pollOnce(this.client, key(set), jobId);
         const rank = RANK[state];
         const before = this.seen.get(jobId) ?? -1;
-        const isHidden = state === 'CONNECTION_ERR' && this.redisMayBeAway;
+        const isHidden = state === 'CONNECTION_ERR' && this.redisMayBeUnavailable;
         if (!isHidden && (rank ?? -1) < before) this.wentBack.push(`${jobId}: ${before} ${state}`);
         if (rank !== undefined) this.seen.set(jobId, Math.max(rank, before));
         if (rank === 2) ended++;
@@ -68,7 +68,7 @@ export class Traffic {
     return ended;
   }
 
-  /** Moves and looks until all jobs have ended in what is told. */
+  /** Moves and polls until every job is answered as ended. */
   async toTheEnd(withinMs: number): Promise<void> {
     await eventually(
       'all jobs have ended',

@@ -16,35 +16,35 @@ beforeEach(async () => {
 }, 30_000);
 afterEach(() => stack.stop());
 
-const followed = async (app: AppProcess): Promise<string[]> => {
+const followedJobSets = async (app: AppProcess): Promise<string[]> => {
   await app.logged('following a job set');
   return app.logs.filter(({ msg }) => msg === 'following a job set').map(({ jobSetId }) => String(jobSetId));
 };
 
-describe('an ingester', () => {
-  it('killed with -9 is taken over; nothing is lost and nothing goes back', async () => {
+describe('when an ingester ends', () => {
+  it('another takes over after kill -9: nothing is lost and no state goes back', async () => {
     const a = await stack.ingester();
     const traffic = new Traffic(stack, query.client, 3, 10);
     traffic.begin();
     await traffic.look();
-    const held = await followed(a);
+    const owned = await followedJobSets(a);
     const b = await stack.ingester();
     for (let i = 0; i < 8; i++) traffic.move();
     await traffic.look();
     await a.kill();
-    await b.logged('following a job set', ({ jobSetId }) => held.includes(String(jobSetId)), 20_000);
+    await b.logged('following a job set', ({ jobSetId }) => owned.includes(String(jobSetId)), 20_000);
     await traffic.toTheEnd(20_000);
   }, 60_000);
 
-  it('stopped past its lease and continued cannot write', async () => {
+  it('one that was suspended past its lease cannot write when it resumes', async () => {
     const a = await stack.ingester();
     const traffic = new Traffic(stack, query.client, 2, 10);
     traffic.begin();
     await traffic.look();
-    await followed(a);
+    await followedJobSets(a);
     const b = await stack.ingester();
     a.signal('SIGSTOP');
-    // These reach the sockets of the one that sleeps, and the other by its own streams.
+    // These wait in the sockets of the suspended one; the other reads them by its own streams.
     for (let i = 0; i < 5; i++) traffic.move();
     await b.logged('following a job set', () => true, 10_000);
     for (let i = 0; i < 10; i++) traffic.move();
@@ -54,12 +54,12 @@ describe('an ingester', () => {
     await traffic.toTheEnd(20_000);
   }, 60_000);
 
-  it('told to stop hands over and ends with 0; another goes on', async () => {
+  it('SIGTERM hands its job sets over, and it exits with 0', async () => {
     const a = await stack.ingester();
     const traffic = new Traffic(stack, query.client, 3, 5);
     traffic.begin();
     await traffic.look();
-    await followed(a);
+    await followedJobSets(a);
     const b = await stack.ingester();
     traffic.move();
     a.signal('SIGTERM');
@@ -70,58 +70,58 @@ describe('an ingester', () => {
   }, 60_000);
 });
 
-describe('trouble with Armada', () => {
-  it('hides no state that is known; what is not known is CONNECTION_ERR with the reason; then all heals', async () => {
+describe('while Armada is unavailable', () => {
+  it('known states are answered, unknown jobs are CONNECTION_ERR with the reason, and both recover', async () => {
     await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({ unavailable: true });
     stack.armada.events.endStreams(14);
-    const told = await eventually('the trouble is told', async () => {
-      const answer = await poll(query.client, key(0), 'unknown-job');
-      return answer.error.includes('UNAVAILABLE') && answer;
+    const answer = await eventually('the reason is given', async () => {
+      const unknown = await poll(query.client, key(0), 'unknown-job');
+      return unknown.error.includes('UNAVAILABLE') && unknown;
     });
-    expect(told.state).toBe('CONNECTION_ERR');
+    expect(answer.state).toBe('CONNECTION_ERR');
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     expect((await poll(query.client, key(7), 'x')).state).toBe('CONNECTION_ERR');
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.succeeded(ref(0, 0)));
     stack.armada.faults.set({});
     await eventually(
-      'what happened meanwhile is told',
+      'the event in the meantime is answered',
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
       20_000,
     );
     expect((await poll(query.client, key(0), 'unknown-job')).state).toBe('JOB_ID_NOT_FOUND');
   }, 60_000);
 
-  it('that hangs half-open is found: absence is not claimed, and known states stay', async () => {
+  it('half-open connections are detected: no job is reported as not found, and known states are answered', async () => {
     await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({ hang: true });
-    // A watch that brought something a moment ago still proves; then nothing does.
+    // A watch counts as proof for a moment after it last delivered something.
     await eventually(
-      'absence is no longer claimed',
+      'not found is no longer reported',
       async () => (await poll(query.client, key(0), 'x')).state === 'CONNECTION_ERR',
     );
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({});
     await eventually(
-      'it heals',
+      'not found is reported again',
       async () => (await poll(query.client, key(0), 'x')).state === 'JOB_ID_NOT_FOUND',
       20_000,
     );
   }, 60_000);
 });
 
-describe('trouble with Redis', () => {
-  it('is CONNECTION_ERR for everyone, at once, and heals by itself', async () => {
+describe('while Redis is unavailable', () => {
+  it('every poll is CONNECTION_ERR at once, and recovers by itself', async () => {
     const ingester = await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     await redis.kill();
-    const told = await poll(query.client, key(0), ref(0, 0).jobId, { deadline: Date.now() + 5_000 });
-    expect(told).toMatchObject({
+    const answer = await poll(query.client, key(0), ref(0, 0).jobId, { deadline: Date.now() + 5_000 });
+    expect(answer).toMatchObject({
       state: 'CONNECTION_ERR',
       error: expect.stringContaining('Redis') as string,
     });
@@ -130,23 +130,23 @@ describe('trouble with Redis', () => {
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.succeeded(ref(0, 0)));
     await redis.restart();
     await eventually(
-      'what happened meanwhile is told',
+      'the event in the meantime is answered',
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
       20_000,
     );
     expect((await fetch(`${query.http}/readyz`)).status).toBe(200);
-    // One line when it went, one when it came: none for each try.
+    // One line when the connection is lost and one when it is back, none for each attempt.
     for (const app of [query.app, ingester]) {
       expect(app.logs.filter(({ msg }) => msg.startsWith('Redis is away'))).toHaveLength(1);
       expect(app.logs.filter(({ msg }) => msg === 'connected to Redis')).toHaveLength(2);
-      const troubles = app.logs
+      const warnings = app.logs
         .filter(({ level }) => level === 'warn')
         .map(({ msg, err }) => `${msg}: ${(err as Error | undefined)?.message}`);
-      expect(troubles).toEqual([...new Set(troubles)]);
+      expect(warnings).toEqual([...new Set(warnings)]);
     }
   }, 60_000);
 
-  it('that lost everything is read again from Armada', async () => {
+  it('what it lost is read again from Armada', async () => {
     await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
@@ -154,34 +154,34 @@ describe('trouble with Redis', () => {
     await client.flushall();
     client.disconnect();
     await eventually(
-      'it is known again',
+      'the job is running again',
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'RUNNING',
       30_000,
     );
   }, 60_000);
 });
 
-describe('interest', () => {
-  it('that ends ends the following, and then the job set; a poll brings it back', async () => {
+describe('when interest in a job set ends', () => {
+  it('following ends, then the job set is deleted, and a poll brings it back', async () => {
     const short = {
       FOLLOW_AFTER_POLL: '5s',
       FOLLOW_UNFINISHED_AFTER_POLL: '5s',
       DELETE_AFTER_POLL: '10s',
       REBALANCE_INTERVAL: '1s',
     };
-    const isTold = ({ client }: typeof query) =>
+    const isAnswered = ({ client }: typeof query) =>
       eventually(
-        'it is told',
+        'the job is running',
         async () => (await poll(client, key(0), ref(0, 0).jobId)).state === 'RUNNING',
         20_000,
       );
     const ingester = await stack.ingester(short);
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
-    await isTold(query);
+    await isAnswered(query);
     await ingester.logged('stopped following a job set', ({ why }) => why === 'done');
     const client = new Redis(redis.url);
     await eventually('its keys are gone', async () => (await client.keys('*set-0*')).length === 0, 30_000);
     client.disconnect();
-    await isTold(await stack.query());
+    await isAnswered(await stack.query());
   }, 90_000);
 });

@@ -4,7 +4,7 @@ import { connect, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import type { Attack, BytesAttack, GrpcAttack, HttpAttack } from './attacks.js';
 
-/** What is not over by then is left by the attacker: watches, and what waits for more of a request. Milliseconds. */
+/** Attacks that last longer are abandoned: watches, and incomplete requests. Milliseconds. */
 const PATIENCE_MS = 300;
 
 export interface Target {
@@ -14,20 +14,20 @@ export interface Target {
   readonly http: string;
 }
 
-/** Sends attacks, one after the other, and takes whatever comes of them. */
+/** Sends attacks one after the other and ignores what comes back. */
 export class Attacker {
   private session: ClientHttp2Session | undefined;
 
   constructor(private readonly target: Target) {}
 
-  /** Resolves when it is over, however it ended. */
+  /** Resolves when the attack is over, however it ended. */
   async run(attack: Attack): Promise<void> {
     try {
       if (attack.kind === 'grpc') await this.call(attack);
-      else if (attack.kind === 'http') await this.ask(attack);
+      else if (attack.kind === 'http') await this.request(attack);
       else await this.throwBytes(attack);
     } catch {
-      // Node does not send everything that is made up here.
+      // Node refuses to send some of them.
     }
   }
 
@@ -54,13 +54,13 @@ export class Attacker {
     clearTimeout(timer);
   }
 
-  private async ask({ method, path, headers, body }: HttpAttack): Promise<void> {
+  private async request({ method, path, headers, body }: HttpAttack): Promise<void> {
     const [host, port] = this.target.http.split(':');
-    const asked = httpRequest({ host, port, method, path, headers, agent: false, timeout: PATIENCE_MS });
-    asked.on('error', () => undefined).on('timeout', () => asked.destroy());
-    asked.on('response', (response) => response.resume());
-    asked.end(body);
-    await once(asked, 'close');
+    const sent = httpRequest({ host, port, method, path, headers, agent: false, timeout: PATIENCE_MS });
+    sent.on('error', () => undefined).on('timeout', () => sent.destroy());
+    sent.on('response', (response) => response.resume());
+    sent.end(body);
+    await once(sent, 'close');
   }
 
   private async throwBytes({ port, bytes }: BytesAttack): Promise<void> {

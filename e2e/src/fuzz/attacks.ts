@@ -3,15 +3,15 @@ import { METHODS, anyBytes } from './messages.js';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** A stream of HTTP/2 to the gRPC port. */
+/** An HTTP/2 stream to the gRPC port. */
 export interface GrpcAttack {
   readonly kind: 'grpc';
   readonly path: string;
   readonly headers: Headers;
   readonly body: Buffer;
-  /** Whether the body is made a message, by gRPC's framing. */
+  /** Whether the body is framed as a gRPC message. */
   readonly framed: boolean;
-  /** Whether the client says that nothing more comes. */
+  /** Whether the client half-closes the stream. */
   readonly ended: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface HttpAttack {
   readonly body: Buffer;
 }
 
-/** What is no request at all. */
+/** Bytes that need not be a request at all. */
 export interface BytesAttack {
   readonly kind: 'bytes';
   readonly port: 'grpc' | 'http';
@@ -32,7 +32,7 @@ export interface BytesAttack {
 
 export type Attack = GrpcAttack | HttpAttack | BytesAttack;
 
-/** Those that the query answers itself and our protos do not have. */
+/** Methods of the query that are not in our protos. */
 const OTHER_PATHS = [
   '/grpc.health.v1.Health/Check',
   '/grpc.health.v1.Health/Watch',
@@ -40,7 +40,7 @@ const OTHER_PATHS = [
   '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
 ];
 
-/** What HTTP lets a header hold. */
+/** Any text that HTTP allows in a header. */
 const headerText = fc
   .array(fc.integer({ min: 0x20, max: 0xff }), { maxLength: 60 })
   .map((codes) => String.fromCharCode(...codes.filter((code) => code !== 0x7f)).trim());
@@ -53,7 +53,7 @@ const authorization = fc.oneof(
       fc.base64String(),
     )
     .map(([scheme, credential]) => `${scheme.replace('\u017f', '\xff')} ${credential}`),
-  // Credentials that nobody has, well-formed.
+  // Well-formed credentials of unknown users.
   fc.string({ maxLength: 20 }).map((text) => `Basic ${Buffer.from(`${text}:`).toString('base64')}`),
 );
 

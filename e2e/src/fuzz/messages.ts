@@ -35,13 +35,13 @@ const anyText = fc.oneof(
   ),
 );
 
-/** A method, and what its requests may be: any content of the right type. */
+/** A method, and requests of the right type with any content. */
 export interface FuzzedMethod {
   readonly path: string;
   readonly request: Arbitrary<Buffer>;
 }
 
-/** The methods of our protos; those by which tests rule the fake Armada are nobody's to call. */
+/** The methods of our protos, without those by which tests control the fake Armada. */
 export const METHODS: readonly FuzzedMethod[] = Array.from(registry)
   .filter((type) => type.kind === 'service')
   .filter(({ typeName }) => !typeName.startsWith('fakearmada.'))
@@ -56,7 +56,7 @@ function messageOf(message: DescMessage): Arbitrary<Buffer> {
 function contentOf(message: DescMessage, depth: number): Arbitrary<Record<string, unknown>> {
   const fields = message.fields.filter((field) => field.message === undefined || depth < DEEPEST);
   const values = fields.map((field) => [field.localName, fieldOf(field, depth)] as const);
-  // Of a oneof no more than its last can be set: they are left out.
+  // Members of a oneof exclude each other: they are left out.
   const plain = values.filter((_, i) => fields[i]?.oneof === undefined);
   return fc.record(Object.fromEntries(plain), { requiredKeys: [] });
 }
@@ -114,7 +114,7 @@ function scalarOf(scalar: ScalarType): Arbitrary<unknown> {
   }
 }
 
-/** Anything that can be read as some message: fields of any number and kind, nested. */
+/** Any valid encoding: nested fields of any number and type. */
 export const anyMessage: Arbitrary<Buffer> = fc
   .letrec<{ fields: Uint8Array }>((tie) => ({
     fields: fc
@@ -143,13 +143,13 @@ export const anyMessage: Arbitrary<Buffer> = fc
   }))
   .fields.map((bytes) => Buffer.from(bytes));
 
-/** What is known to be hard: groups that nest for ever, lengths that are not there, numbers that never end. */
+/** Known hard cases: deeply nested groups, lengths beyond the end, endless numbers. */
 export const hardBytes: Arbitrary<Buffer> = fc.constantFrom(
   Buffer.alloc(200_000, 0x0b),
   Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]),
   Buffer.alloc(100, 0xff),
   Buffer.from([0x0c, 0x00, 0x07]),
-  // Names that are no UTF-8.
+  // Names that are not UTF-8.
   Buffer.from([0x0a, 0x02, 0xc3, 0x28, 0x12, 0x01, 0xff, 0x1a, 0x01, 0xfe]),
 );
 

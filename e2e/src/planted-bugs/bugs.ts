@@ -35,7 +35,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     patches: [
       {
         file: 'libs/subscriptions/src/assignment/read-requests.ts',
-        from: 'await this.workQueue.wake(key);',
+        from: 'await this.workQueue.promote(key);',
         to: '',
       },
     ],

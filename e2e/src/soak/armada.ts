@@ -4,14 +4,14 @@ import { ENDS_AFTER_MS, QUEUE, RUNS_AFTER_MS, type Schedule, jobOf, jobSetOf } f
 const TICK_MS = 10;
 const JOB = { namespace: 'default', annotations: {} };
 
-/** Jobs of a job set that are past each step. */
+/** How many jobs of a job set are past each step. */
 interface Progress {
   submitted: number;
   running: number;
   ended: number;
 }
 
-/** A fake Armada in which jobs live by the schedule. Prints where it listens, and how many events there were so far. */
+/** A fake Armada whose jobs follow the schedule. Prints where it listens, and the number of events so far. */
 export async function runArmada(schedule: Schedule): Promise<void> {
   const armada = new FakeArmada();
   armada.state.queues.add(QUEUE);
@@ -55,11 +55,11 @@ export async function runArmada(schedule: Schedule): Promise<void> {
   };
   const listening = await armada.listen('127.0.0.1:0');
   setInterval(live, TICK_MS);
-  setInterval(() => tell('events', { events, streams: armada.events.streams }), 1_000);
-  tell('listening', { listening });
+  setInterval(() => print('events', { events, streams: armada.events.streams }), 1_000);
+  print('listening', { listening });
 }
 
-/** A line as an application logs it. */
-export function tell(msg: string, what: object): void {
+/** Prints a line as an application logs it. */
+export function print(msg: string, what: object): void {
   process.stdout.write(`${JSON.stringify({ level: 'info', msg, ...what })}\n`);
 }

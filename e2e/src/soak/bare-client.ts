@@ -6,8 +6,8 @@ import type { UnaryMethod } from '@ajs/testing';
 const FRAME_HEAD = 5;
 
 /**
- * Unary calls over HTTP/2 with no more than gRPC asks for: about half of what a call by grpc-js costs (measured), since
- * the load shares its machine with what it looks at. Connects anew when the server has said that it wants that.
+ * Unary calls over HTTP/2 with the minimum that gRPC requires: about half the cost of a call by grpc-js (measured), since the load
+ * generator shares the machine with what it measures. Reconnects after the server's GOAWAY.
  */
 export class BareClient {
   private session: ClientHttp2Session | undefined;
@@ -15,7 +15,7 @@ export class BareClient {
   /** @param target host:port */
   constructor(private readonly target: string) {}
 
-  /** Rejects with what is wrong, the status of gRPC or of the connection. */
+  /** Rejects with the gRPC status, or with the connection's error. */
   call<Q, A>(method: UnaryMethod<Q, A>, request: Q, timeoutMs: number): Promise<A> {
     const message = method.requestSerialize(request);
     const framed = Buffer.alloc(FRAME_HEAD + message.length);
@@ -32,8 +32,8 @@ export class BareClient {
       const chunks: Buffer[] = [];
       let code: string | undefined;
       let details = '';
-      const ended = ({ 'grpc-status': told, 'grpc-message': why }: IncomingHttpHeaders): void => {
-        code ??= told?.toString();
+      const ended = ({ 'grpc-status': grpcStatus, 'grpc-message': why }: IncomingHttpHeaders): void => {
+        code ??= grpcStatus?.toString();
         details = why?.toString() ?? '';
       };
       stream.on('response', ended);
@@ -53,7 +53,7 @@ export class BareClient {
     const { session } = this;
     if (session !== undefined && !session.closed && !session.destroyed) return session;
     const fresh = connect(`http://${this.target}`, { settings: { enablePush: false } });
-    // Calls hear of it.
+    // Its calls get the error.
     fresh.on('error', () => undefined);
     this.session = fresh;
     return fresh;

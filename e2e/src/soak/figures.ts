@@ -8,9 +8,9 @@ export interface Column {
   readonly name: string;
   readonly unit: string;
   readonly summary: Summary;
-  /** Left out: shown, and not judged. A rise by less, over the whole judged time, is no rise. */
+  /** The rise that is allowed over the whole judged time, if it is more than a tenth of the mean. Left out: shown, not judged. */
   readonly mayRise?: number;
-  /** What each row must be, within a tenth: a load that was not there proves nothing. */
+  /** The target of each row, within a tenth: a run without its load proves nothing. */
   readonly mustBe?: number;
 }
 
@@ -23,11 +23,11 @@ export interface Judged {
   readonly isFlat: boolean;
 }
 
-/** Whether a load was there all the time. */
+/** Whether a load was kept up all the time. */
 export interface Kept {
   readonly column: Column;
   readonly mustBe: number;
-  /** The row that is furthest from it. */
+  /** The value of the row that is furthest from it. */
   readonly furthest: number;
   readonly isKept: boolean;
 }
@@ -35,18 +35,18 @@ export interface Kept {
 /** Polls of a whole run. */
 export interface PollCounts {
   readonly polls: number;
-  /** Brought no state. */
+  /** Without a state. */
   readonly errors: number;
-  /** Told that a job had not ended long after it had. */
+  /** Without a terminal state long after the job had ended. */
   readonly late: number;
 }
 
-/** A load may be off by such a part of what it must be. */
+/** The share by which a load may miss its target. */
 const OFF = 0.1;
-/** Of so many polls, one may bring no state. */
+/** One poll in so many may be without a state. */
 const POLLS_PER_ERROR = 1_000;
 
-/** A rise by a smaller part of the mean is no rise. */
+/** A rise by a smaller share of the mean is ignored. */
 const RISE_OF_MEAN = 0.1;
 
 const SUMMARIES: Readonly<Record<Summary, (values: readonly number[]) => number>> = {
@@ -55,13 +55,13 @@ const SUMMARIES: Readonly<Record<Summary, (values: readonly number[]) => number>
   most: (values) => Math.max(...values),
 };
 
-/** How far a job set is behind: since the newest event that Redis has of it, or since it began where Redis has none. Milliseconds. */
+/** How far a job set is behind: milliseconds since its newest event in Redis, or since it began where Redis has none. */
 export function ageOf(cursor: string | null, beganAt: number, now: number): number {
   const [ms = ''] = (cursor ?? '').split(':');
   return now - (ms === '' ? beganAt : Number(ms));
 }
 
-/** Sums samples up in rows of so many; what is left at the end makes no row. */
+/** Combines samples into rows of so many; an incomplete last row is dropped. */
 export function rowsOf(
   samples: readonly Sample[],
   perRow: number,
@@ -80,7 +80,7 @@ export function rowsOf(
   return rows;
 }
 
-/** Whether what must be flat is, in these rows: a rise counts, a fall does not. */
+/** Whether each column with a limit is flat in these rows: only a rise counts. */
 export function judge(rows: readonly (readonly number[])[], columns: readonly Column[]): Judged[] {
   return columns.flatMap((column, i) => {
     if (column.mayRise === undefined) return [];
@@ -92,7 +92,7 @@ export function judge(rows: readonly (readonly number[])[], columns: readonly Co
   });
 }
 
-/** Whether each row has the load that it must have. */
+/** Whether each row has its target load. */
 export function judgeLoad(rows: readonly (readonly number[])[], columns: readonly Column[]): Kept[] {
   return columns.flatMap((column, i) => {
     const { mustBe } = column;
@@ -104,12 +104,12 @@ export function judgeLoad(rows: readonly (readonly number[])[], columns: readonl
   });
 }
 
-/** Whether polls were answered, but for very few, and none with a state that was long over. */
+/** Whether all but very few polls were answered, and none late. */
 export function areAnswered({ polls, errors, late }: PollCounts): boolean {
   return polls > 0 && errors * POLLS_PER_ERROR <= polls && late === 0;
 }
 
-/** Of the line of least squares, a row. */
+/** The slope per row of the line of least squares. */
 function slopeOf(values: readonly number[]): number {
   const middle = (values.length - 1) / 2;
   let above = 0;

@@ -1,34 +1,34 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
-import { tell } from './armada.js';
+import { print } from './armada.js';
 import { BareClient } from './bare-client.js';
 import { ENDS_AFTER_MS, type Schedule, jobOf, jobSetOf } from './schedule.js';
 
 const TICK_MS = 5;
-/** Younger jobs are not polled: whoever polls has submitted them, and that took a moment. */
+/** Younger jobs are not polled: a real caller has just submitted them, which takes a moment. */
 const LEAST_AGE_MS = 500;
-/** An end that is older must be in the answer. */
+/** A terminal state that is older must be in the answer. */
 const MOST_LAG_MS = 5_000;
-/** One of so many polls is of `api.Jobs`. */
+/** One poll in so many is of `api.Jobs`. */
 const API_JOBS_EVERY = 5;
 const DEADLINE_MS = 10_000;
-/** Polls in flight at once, at most: what does not fit is not sent, and shows in the rate. */
+/** Polls in flight at once, at most: more are not sent, which shows in the rate. */
 const MOST_IN_FLIGHT = 5_000;
 
-/** Polls since the process began. */
-interface Told {
+/** Since the process started. */
+interface Counts {
   polls: number;
   errors: number;
-  /** The answer should have been that the job has ended. */
+  /** The answer lacked a terminal state that it should have had. */
   late: number;
   lastError: string;
 }
 
-/** Polls jobs of the schedule at a steady rate, whatever the answers do. Prints what became of them every second. */
+/** Polls jobs of the schedule at a steady rate, however slow the answers are. Prints the counts every second. */
 export function runPollers(schedule: Schedule, pollsPerSecond: number, targets: readonly string[]): void {
   const clients = targets.map((target) => new BareClient(target));
-  const told: Told = { polls: 0, errors: 0, late: 0, lastError: '' };
+  const counts: Counts = { polls: 0, errors: 0, late: 0, lastError: '' };
   let latencies: number[] = [];
   let inFlight = 0;
 
@@ -56,13 +56,13 @@ export function runPollers(schedule: Schedule, pollsPerSecond: number, targets: 
         ended = answer.state === JobServiceResponse_State.SUCCEEDED;
       }
       latencies.push(performance.now() - began);
-      if (mustHaveEnded && !ended) told.late++;
+      if (mustHaveEnded && !ended) counts.late++;
     } catch (error) {
-      told.errors++;
-      told.lastError = (error as Error).message;
+      counts.errors++;
+      counts.lastError = (error as Error).message;
     } finally {
       inFlight--;
-      told.polls++;
+      counts.polls++;
     }
   };
 
@@ -75,7 +75,7 @@ export function runPollers(schedule: Schedule, pollsPerSecond: number, targets: 
   setInterval(() => {
     latencies.sort((a, b) => a - b);
     const at = (share: number): number => latencies[Math.floor(share * latencies.length)] ?? 0;
-    tell('polls', { ...told, p50: at(0.5), p99: at(0.99), inFlight });
+    print('polls', { ...counts, p50: at(0.5), p99: at(0.99), inFlight });
     latencies = [];
   }, 1_000);
 }

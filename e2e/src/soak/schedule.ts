@@ -2,24 +2,24 @@ import type { JobSetKey } from '@ajs/job-state';
 import { jobIdFor } from '../job-ids.js';
 
 export const QUEUE = 'soak';
-/** Job sets in which something happens, at any moment. */
+/** Busy job sets at any moment. */
 const ALIVE = 100;
-/** How long something happens in a job set. Milliseconds. */
+/** How long a job set is busy. Milliseconds. */
 const LIFE_MS = 120_000;
-/** Jobs are submitted in the first part of that. */
+/** Jobs are submitted in the first part of this time. */
 const SUBMITS_MS = LIFE_MS * 0.8;
 const EVENTS_PER_JOB = 6;
 
-/** When something happens to a job after it was submitted. Milliseconds. */
+/** Milliseconds after a job was submitted. */
 export const RUNS_AFTER_MS = 1_000;
 export const ENDS_AFTER_MS = 10_000;
 
-/** A job set begins so often, and another one ends: the churn. Milliseconds. */
+/** The churn: in this interval one job set begins and another ends. Milliseconds. */
 const BEGINS_EVERY_MS = LIFE_MS / ALIVE;
-/** A job set is polled on for so long after its last event. */
+/** How long a job set is still polled after its last event. */
 const POLLED_ON_MS = 10_000;
 
-/** What happens when, the same in every process that knows when it began: so that pollers know what to expect. */
+/** What happens when. The same in every process that knows the beginning, so that pollers know what to expect. */
 export class Schedule {
   private readonly jobsPerSet: number;
   private readonly submitsEveryMs: number;
@@ -33,7 +33,7 @@ export class Schedule {
     this.submitsEveryMs = SUBMITS_MS / this.jobsPerSet;
   }
 
-  /** Job sets in which something happens at `now`, or that are polled still: the first and one past the last. */
+  /** The job sets that are busy or still polled at `now`: the first, and one past the last. */
   jobSets(now: number): readonly [first: number, end: number] {
     const ran = now - this.beganAt;
     return [
@@ -48,13 +48,13 @@ export class Schedule {
     return ran < 0 ? 0 : Math.min(this.jobsPerSet, Math.floor(ran / this.submitsEveryMs) + 1);
   }
 
-  /** Whether jobs of a job set are still submitted, and have been for a while: its newest event is a moment old. */
+  /** Whether a job set has had frequent events for a while, so that its newest is a moment old. */
   isBusy(set: number, now: number): boolean {
     const ran = now - this.beginOf(set);
     return ran > 5_000 && ran < SUBMITS_MS;
   }
 
-  /** Once as many job sets end as begin. */
+  /** The rate once as many job sets end as begin. */
   get eventsPerSecond(): number {
     return (this.jobsPerSet * EVENTS_PER_JOB * 1_000) / BEGINS_EVERY_MS;
   }

@@ -21,15 +21,15 @@ const SECONDS_PER_SAMPLE = 10;
 const MB = 2 ** 20;
 const APPS = ['ingester 1', 'ingester 2', 'query 1', 'query 2'] as const;
 
-/** So that what is deleted keeps pace with what comes, soon. */
+/** Short, so that deletions soon keep pace with new job sets. */
 const SHORT_INTEREST = {
   FOLLOW_AFTER_POLL: '30s',
   FOLLOW_UNFINISHED_AFTER_POLL: '30s',
   DELETE_AFTER_POLL: '120s',
 };
 
-/** Memory that is judged may rise by so much without being a leak: the collector's and the allocator's own play. */
-const PLAY_BYTES = 8 * MB;
+/** A rise of memory that garbage collection and the allocator cause without a leak. */
+const MEMORY_NOISE_BYTES = 8 * MB;
 
 const columnsFor = (eventsPerSecond: number, pollsPerSecond: number): readonly Column[] => [
   { name: 'events/s', unit: '', summary: 'mean', mustBe: eventsPerSecond },
@@ -38,15 +38,15 @@ const columnsFor = (eventsPerSecond: number, pollsPerSecond: number): readonly C
   { name: 'poll p99', unit: 'ms', summary: 'mean', mayRise: 50 },
   { name: 'age of states', unit: 'ms', summary: 'most', mayRise: 500 },
   ...APPS.flatMap((app): Column[] => [
-    { name: `${app} RSS`, unit: 'bytes', summary: 'mean', mayRise: PLAY_BYTES },
-    { name: `${app} heap`, unit: 'bytes', summary: 'least', mayRise: PLAY_BYTES },
+    { name: `${app} RSS`, unit: 'bytes', summary: 'mean', mayRise: MEMORY_NOISE_BYTES },
+    { name: `${app} heap`, unit: 'bytes', summary: 'least', mayRise: MEMORY_NOISE_BYTES },
     { name: `${app} handles`, unit: '', summary: 'mean', mayRise: 5 },
     { name: `${app} CPU`, unit: '%', summary: 'mean' },
   ]),
-  { name: 'Redis memory', unit: 'bytes', summary: 'mean', mayRise: PLAY_BYTES },
+  { name: 'Redis memory', unit: 'bytes', summary: 'mean', mayRise: MEMORY_NOISE_BYTES },
   { name: 'Redis keys', unit: '', summary: 'mean', mayRise: 100 },
   { name: 'Redis clients', unit: '', summary: 'mean', mayRise: 2 },
-  { name: 'turns', unit: '', summary: 'mean', mayRise: 10 },
+  { name: 'assignments', unit: '', summary: 'mean', mayRise: 10 },
   { name: 'watches at Armada', unit: '', summary: 'mean', mayRise: 10 },
 ];
 
@@ -56,7 +56,7 @@ interface App {
   readonly http: string;
 }
 
-/** Runs the soak; resolves to whether all was flat, with the report written. */
+/** Runs the soak and writes its report; resolves to whether all was flat. */
 export async function soak(options: SoakOptions): Promise<boolean> {
   const { minutes, eventsPerSecond, pollsPerSecond } = options;
   const redisServer = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'everysec']);
@@ -101,7 +101,7 @@ export async function soak(options: SoakOptions): Promise<boolean> {
     for (let n = 1; performance.now() < until; n++) {
       await sleep(SECONDS_PER_SAMPLE * 1_000);
       const ended = processes.find(({ exit }) => exit !== undefined);
-      if (ended !== undefined) throw new Error(`a process ended with ${ended.exit}: ${ended.output}`);
+      if (ended !== undefined) throw new Error(`a process exited with ${ended.exit}: ${ended.output}`);
       samples.push(await sampler.sample());
       const { text, isFlat } = report(
         {
@@ -115,7 +115,7 @@ export async function soak(options: SoakOptions): Promise<boolean> {
         },
         columns,
       );
-      // Each time: what was seen so far is there should the run be ended.
+      // After each sample: a run that is cut short leaves a report.
       writeFileSync(options.reportFile, text);
       if (performance.now() >= until) return isFlat;
     }
@@ -127,7 +127,7 @@ export async function soak(options: SoakOptions): Promise<boolean> {
   }
 }
 
-/** Looks at everything from time to time. */
+/** Measures everything from time to time. */
 class Sampler {
   private before = new Map<string, number>();
 
@@ -140,22 +140,22 @@ class Sampler {
   ) {}
 
   totals() {
-    const { polls = 0, errors = 0, late = 0 } = lastTold(this.pollers, 'polls');
-    const { events = 0 } = lastTold(this.armada, 'events');
+    const { polls = 0, errors = 0, late = 0 } = lastLine(this.pollers, 'polls');
+    const { events = 0 } = lastLine(this.armada, 'events');
     return { polls: { polls, errors, late }, events, jobSets: this.schedule.jobSets(Date.now())[1] };
   }
 
   async sample(): Promise<Sample> {
     const sample = new Map<string, number>();
-    const { polls = 0, p50 = 0, p99 = 0 } = lastTold(this.pollers, 'polls');
-    const { events = 0, streams = 0 } = lastTold(this.armada, 'events');
+    const { polls = 0, p50 = 0, p99 = 0 } = lastLine(this.pollers, 'polls');
+    const { events = 0, streams = 0 } = lastLine(this.armada, 'events');
     sample.set('events/s', this.rate('events', events));
     sample.set('polls/s', this.rate('polls', polls));
     sample.set('poll p50', p50);
     sample.set('poll p99', p99);
     sample.set('watches at Armada', streams);
     sample.set('age of states', await this.age());
-    let turns = 0;
+    let assignments = 0;
     for (const { name, process, http } of this.apps) {
       const figures = processFigures(process.pid);
       const metrics = await (await fetch(`http://${http}/metrics`)).text();
@@ -166,9 +166,9 @@ class Sampler {
       sample.set(`${name} heap`, metric('nodejs_heap_size_used_bytes'));
       sample.set(`${name} handles`, figures.handles);
       sample.set(`${name} CPU`, this.rate(name, figures.cpuSeconds) * 100);
-      turns += metric('armada_job_service_assignments');
+      assignments += metric('armada_job_service_assignments');
     }
-    sample.set('turns', turns);
+    sample.set('assignments', assignments);
     const info = await this.redis.info();
     const of = (what: string): number => Number(new RegExp(`^${what}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
     sample.set('Redis memory', of('used_memory'));
@@ -177,7 +177,7 @@ class Sampler {
     return sample;
   }
 
-  /** Of the busy job set that is furthest behind. Milliseconds. */
+  /** The age of the busy job set that is furthest behind. Milliseconds. */
   private async age(): Promise<number> {
     const now = Date.now();
     const [first, end] = this.schedule.jobSets(now);
@@ -193,7 +193,7 @@ class Sampler {
     return Math.max(0, ...ages);
   }
 
-  /** A second, since it was looked at last. */
+  /** The increase per second since the last sample. */
   private rate(name: string, total: number): number {
     const now = performance.now();
     const [beforeAt = now, before = total] = [this.before.get(`${name} at`), this.before.get(name)];
@@ -202,7 +202,7 @@ class Sampler {
   }
 }
 
-/** The numbers of the last line of this kind that a process of ours told. */
-function lastTold(process: AppProcess, msg: string): Partial<Record<string, number>> {
+/** The numbers in the last line of this kind that a process printed. */
+function lastLine(process: AppProcess, msg: string): Partial<Record<string, number>> {
   return (process.logs.findLast((line) => line.msg === msg) ?? {}) as Partial<Record<string, number>>;
 }

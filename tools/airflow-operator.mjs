@@ -1,7 +1,7 @@
 // node tools/airflow-operator.mjs [--operator older|newer]: Armada's real Airflow operators against the built applications and a
 // fake Armada. Outside of npm test, since it installs Airflow: some minutes the first time. Needs Python 3.11.
 //   older (default): armada-airflow 0.5.6 on Airflow 2.9.2, which submits to Armada and polls the query's jobservice.JobService
-//   newer: armada-airflow 1.1.3 on Airflow 2.11.2, which knows the query alone (PASS_THROUGH=on) and polls its api.Jobs
+//   newer: armada-airflow 1.1.3 on Airflow 2.11.2, which uses the query only (PASS_THROUGH=on) and polls its api.Jobs
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
@@ -17,13 +17,13 @@ const OPERATORS = {
     airflow: {
       AIRFLOW__CORE__DAGS_FOLDER: `${root}e2e/airflow/newer/dags`,
       AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION: 'False',
-      // So often a running task looks whether it was marked failed. Seconds.
+      // How often a running task checks whether it was marked failed. Seconds.
       AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC: '1',
-      // The DAGs do not change: they need not be read all the time.
+      // The DAGs do not change, so they need not be parsed again.
       AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL: '3600',
-      // Silences a warning about metrics that nobody reads here.
+      // Silences a warning about metrics that are not used here.
       AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY: 'True',
-      // Where the protos of the fake Armada are found.
+      // The path of the protos of the fake Armada.
       PYTHONPATH: `${root}proto`,
     },
     apps: { PASS_THROUGH: 'on' },
@@ -62,7 +62,7 @@ if (
     stdio: ['ignore', 'ignore', 'inherit'],
   }).status !== 0
 ) {
-  console.error("Airflow's database could not be made, see above");
+  console.error("could not create Airflow's database, see above");
   process.exit(1);
 }
 
@@ -70,7 +70,7 @@ const running = [];
 process.once('exit', () => running.forEach((child) => child.kill('SIGINT')));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-// Jobs submitted to a fake Armada run by themselves; nothing else happens in this one, so that its calls can be counted.
+// Jobs submitted to a fake Armada run by themselves; nothing else happens there, so that its calls can be counted.
 const [, armadaAddress] = await start(
   'fake-armada',
   ['--address', '127.0.0.1:0'],
@@ -83,7 +83,7 @@ const [, query, http] = await start(
   operator.apps,
   /^query +gRPC (\S+), HTTP (\S+)/,
 );
-// Not spawnSync: the stack prints on meanwhile, and stops where nobody reads.
+// Not spawnSync: the stack keeps printing, and blocks if its output is not read.
 const dags = spawn(python, [`${folder}/run_dags.py`], {
   env: { ...airflow, ARMADA_ADDRESS: armadaAddress, QUERY_ADDRESS: query, QUERY_HTTP: http },
   stdio: 'inherit',

@@ -1,4 +1,4 @@
-// npm run bench: installs what is missing, builds, and measures. Arguments: --only polls|jobs-api|security|pass-through|throughput|latency|scale|hands|bytes, --quick.
+// npm run bench: installs packages, builds, and measures. Arguments: --only polls|jobs-api|security|pass-through|throughput|latency|scale|hands|bytes, --quick.
 import { ensureInstalled, root, runNx } from './install.mjs';
 
 ensureInstalled();

@@ -1,4 +1,4 @@
-// Bundles one application: PROJECT/src/main.ts and our own libs into dist/PROJECT/main.js. Packages stay outside.
+// Bundles one application: PROJECT/src/main.ts and our own libs into dist/PROJECT/main.js. Packages are not bundled.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';

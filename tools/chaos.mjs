@@ -1,4 +1,4 @@
-// npm run chaos: installs what is missing, builds, and runs the chaos suite. Arguments: --minutes, --seed.
+// npm run chaos: installs packages, builds, and runs the chaos suite. Arguments: --minutes, --seed.
 import { ensureInstalled, root, runNx } from './install.mjs';
 
 ensureInstalled();

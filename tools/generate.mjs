@@ -1,4 +1,4 @@
-// Generates libs/contracts/src/generated from proto/. With --check it only compares, and fails where they differ.
+// Generates libs/contracts/src/generated from proto/. With --check it only compares, and fails if they differ.
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -34,7 +34,7 @@ const options = [
   'useExactTypes=false',
 ];
 
-/** Every file below a folder, as paths relative to it, in one order. */
+/** Every file below a folder, as sorted paths relative to it. */
 function files(folder, extension = '') {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -56,7 +56,7 @@ try {
     '-Iproto',
     ...ours,
   );
-  // The health service comes with its package; reflection tells of it too.
+  // The protos of the health service come with its package; reflection lists it too.
   const healthProtos = 'node_modules/grpc-health-check/proto';
   const descriptors = join(out, 'descriptors.binpb');
   protoc(
@@ -67,7 +67,7 @@ try {
     ...ours,
     ...files(join(root, healthProtos), '.proto').map((file) => join(healthProtos, file)),
   );
-  // As text, so that bundlers and Jest need no rule of their own for a binary file.
+  // As text, so that bundlers and Jest need no rule for a binary file.
   writeFileSync(
     join(out, 'descriptors.ts'),
     `/* eslint-disable */\n/** The FileDescriptorSet of proto/ and of grpc.health.v1, for server reflection. */\n` +

@@ -1,7 +1,7 @@
 // Installs the packages of the lock file before anything needs them. Uses Node's own modules only: nothing else may be there yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -9,6 +9,8 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 /** Ends the process if this Node is too old or the packages cannot be installed. */
 export function ensureInstalled() {
   requireNode();
+  // A worktree may link to the packages of another checkout, which npm ci would delete.
+  if (lstatSync(`${root}node_modules`, { throwIfNoEntry: false })?.isSymbolicLink()) return;
   const lock = createHash('sha256')
     .update(readFileSync(`${root}package-lock.json`))
     .digest('hex');

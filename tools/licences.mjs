@@ -1,10 +1,18 @@
 // node tools/licences.mjs [--check]: writes docs/licences.md, the licence of every package that runs in production, or checks that it
-// is up to date. Fails where one is not known to be permissive.
+// is up to date. Fails if a licence is not known to be permissive.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Each allows use, change and distribution for no more than its text and the names of the authors. */
-const PERMISSIVE = new Set(['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT']);
+/** Each allows use, modification and distribution if its text and the names of the authors are kept. */
+const PERMISSIVE = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'ISC',
+  'MIT',
+]);
 
 const root = join(import.meta.dirname, '..');
 const file = join(root, 'docs/licences.md');
@@ -31,24 +39,24 @@ const sections = [...byLicence]
   .map(([licence, names]) => `## ${licence}\n\n${[...names].sort().join('\n')}\n`);
 const text = [
   '# Licences\n',
-  'What runs in production beside our own code (Apache-2.0), by licence. `npm run licences` makes this page from `package-lock.json`; a',
-  "test compares. The images hold each package whole, with its licence's text.\n",
+  'The packages that run in production with our own code (Apache-2.0), by licence. `npm run licences` writes this page from',
+  '`package-lock.json`, and `npm test` checks it. The images contain each package with the text of its licence.\n',
   ...sections,
 ].join('\n');
 
 if (!process.argv.includes('--check')) writeFileSync(file, text);
 else if (readFileSync(file, 'utf8') !== text) {
-  console.error('docs/licences.md is not what package-lock.json says: npm run licences');
+  console.error('docs/licences.md does not match package-lock.json. Run: npm run licences');
   process.exit(1);
 }
 
-/** Old packages say it in a way that the lock file does not take. */
+/** Old packages declare their licence in a form that the lock file lacks. */
 function licenceInside(path) {
   const { license, licenses } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'));
   return license ?? licenses?.map(({ type }) => type).join(' AND ') ?? 'none';
 }
 
-/** `(A AND B)`: both count. Of `A OR B` it would have to be said which was chosen: it counts as one that is not known. */
+/** `(A AND B)`: both apply. `A OR B` would need a choice, so it counts as an unknown licence. */
 function partsOf(licence) {
   return licence.replace(/^\((.*)\)$/, '$1').split(' AND ');
 }

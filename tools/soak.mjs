@@ -1,4 +1,4 @@
-// npm run soak: installs what is missing, builds, and runs the soak. Arguments: --minutes, --events, --polls (a second), --report FILE.
+// npm run soak: installs packages, builds, and runs the soak. Arguments: --minutes, --events, --polls (per second), --report FILE.
 import { ensureInstalled, root, runNx } from './install.mjs';
 
 ensureInstalled();

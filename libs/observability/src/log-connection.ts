@@ -1,22 +1,22 @@
 import type { Log } from './log.js';
 
-/** As much of a client as tells whether it has its server. */
+/** The events of a Redis client that show whether it is connected. */
 interface Connection {
   on(event: 'ready' | 'close', listener: () => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** Logs one line when Redis is there, and one when it is away, however often connecting fails meanwhile. */
+/** Logs one line when Redis becomes available and one when it becomes unavailable, however many attempts to connect fail in between. */
 export function logConnection(connection: Connection, log: Log): void {
-  let state: 'unknown' | 'there' | 'away' = 'unknown';
-  const away = (error?: Error): void => {
-    if (state !== 'away') log.warn({ err: error }, 'Redis is away; connecting again until it is back');
-    state = 'away';
+  let state: 'unknown' | 'available' | 'unavailable' = 'unknown';
+  const unavailable = (error?: Error): void => {
+    if (state !== 'unavailable') log.warn({ err: error }, 'Redis is unavailable; reconnecting');
+    state = 'unavailable';
   };
-  connection.on('error', away);
-  connection.on('close', () => away());
+  connection.on('error', unavailable);
+  connection.on('close', () => unavailable());
   connection.on('ready', () => {
-    if (state !== 'there') log.info('connected to Redis');
-    state = 'there';
+    if (state !== 'available') log.info('connected to Redis');
+    state = 'available';
   });
 }

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 
-/** One JSON object a line, on standard output: `level`, `time`, `app`, `msg`, and what the line is about. */
+/** Writes one JSON object per line to standard output: `level`, `time`, `app`, `msg`, and fields with details. */
 export type Log = Logger;
 
 export function createLog(app: string, level: string, destination?: DestinationStream): Log {
@@ -18,8 +18,8 @@ export function createLog(app: string, level: string, destination?: DestinationS
 }
 
 /**
- * What a line tells of an error, its causes included. Nothing else that hangs on it: errors of the Redis client carry the command
- * that failed with its arguments, among them the password, or a whole batch.
+ * The part of an error that is logged: type, message and stack, with its causes. Other properties are left out: errors of the Redis
+ * client carry the failed command with its arguments, which may be a password or a whole batch.
  */
 function toPlainError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
@@ -27,7 +27,7 @@ function toPlainError(error: unknown): unknown {
   return { type, message, stack };
 }
 
-/** Nest's own lines: what it says of its modules and routes is for debugging. */
+/** Nest's own log lines. What it logs about modules and routes is at level debug. */
 export class NestLog implements LoggerService {
   constructor(private readonly target: Log) {}
 

@@ -1,21 +1,21 @@
 import { throttledLog } from './throttled-log.js';
 
-describe('what goes on', () => {
-  it('is told at once, then once a minute, each thing for itself', () => {
+describe('a recurring message', () => {
+  it('is logged at once, then once per minute, independently of others', () => {
     let now = 5;
-    const tell = throttledLog(() => now);
-    expect(['a', 'a', 'b', 'a', 'b'].map(tell)).toEqual([true, false, true, false, false]);
+    const isToBeLogged = throttledLog(() => now);
+    expect(['a', 'a', 'b', 'a', 'b'].map(isToBeLogged)).toEqual([true, false, true, false, false]);
     now += 59_999;
-    expect(tell('a')).toBe(false);
+    expect(isToBeLogged('a')).toBe(false);
     now += 1;
-    expect(['a', 'a', 'b'].map(tell)).toEqual([true, false, true]);
+    expect(['a', 'a', 'b'].map(isToBeLogged)).toEqual([true, false, true]);
   });
 
-  it('is forgotten rather than remembered without an end', () => {
-    const tell = throttledLog(() => 0);
-    for (let i = 0; i < 100; i++) tell(`${i}`);
-    expect(tell('99')).toBe(false);
-    expect(tell('one more')).toBe(true);
-    expect(tell('99')).toBe(true);
+  it('is forgotten rather than kept without a limit', () => {
+    const isToBeLogged = throttledLog(() => 0);
+    for (let i = 0; i < 100; i++) isToBeLogged(`${i}`);
+    expect(isToBeLogged('99')).toBe(false);
+    expect(isToBeLogged('one more')).toBe(true);
+    expect(isToBeLogged('99')).toBe(true);
   });
 });

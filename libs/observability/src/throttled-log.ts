@@ -1,17 +1,17 @@
-const EVERY_MS = 60_000;
-/** So many different things are remembered at the most: those that fail alike say the same. */
-const REMEMBERED = 100;
+const INTERVAL_MS = 60_000;
+/** How many different messages are remembered: failures of the same kind have the same message. */
+const MAX_MESSAGES = 100;
 
 /**
- * Says whether something is to be told now: true the first time, then once a minute at most while it goes on. What fails is tried
- * again and again, for many job sets at once, and a log must not grow with the tries.
+ * Says whether a recurring message is to be logged now: true the first time, then at most once per minute. A failed call is retried
+ * again and again, for many job sets at once, and the log must not grow with the retries.
  */
-export function throttledLog(now: () => number = () => performance.now()): (what: string) => boolean {
-  const toldAt = new Map<string, number>();
-  return (what) => {
-    if (now() - (toldAt.get(what) ?? -Infinity) < EVERY_MS) return false;
-    if (toldAt.size >= REMEMBERED) toldAt.clear();
-    toldAt.set(what, now());
+export function throttledLog(now: () => number = () => performance.now()): (message: string) => boolean {
+  const loggedAt = new Map<string, number>();
+  return (message) => {
+    if (now() - (loggedAt.get(message) ?? -Infinity) < INTERVAL_MS) return false;
+    if (loggedAt.size >= MAX_MESSAGES) loggedAt.clear();
+    loggedAt.set(message, now());
     return true;
   };
 }

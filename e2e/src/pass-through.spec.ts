@@ -185,7 +185,10 @@ describe('a watch through the query', () => {
     expect(metrics).toContain('armada_job_service_forwarded_watches 1');
     expect(metrics).toMatch(/forwarded_calls_total\{service="api.Submit",code="OK"\} \d/);
     query.signal('SIGTERM');
-    expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'the server is stopping' });
+    expect(await ended).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: 'this replica is shutting down; retry',
+    });
     expect(await query.ended()).toBe(0);
   });
 });

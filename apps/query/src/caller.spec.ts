@@ -8,16 +8,16 @@ describe('a caller', () => {
     certificateName: () => undefined,
   };
 
-  it('is known by its credential, which its name does not tell, and else by where it comes from', () => {
-    const names = [['Bearer a'], ['Bearer b'], []].map((authorization) =>
+  it('is identified by its credential, which its id does not reveal, else by its address', () => {
+    const ids = [['Bearer a'], ['Bearer b'], []].map((authorization) =>
       callerId({ ...caller, authorization }, true),
     );
-    expect(new Set(names).size).toBe(3);
-    expect(names.join()).not.toContain('Bearer');
-    expect(names[2]).toBe('10.0.0.1');
+    expect(new Set(ids).size).toBe(3);
+    expect(ids.join()).not.toContain('Bearer');
+    expect(ids[2]).toBe('10.0.0.1');
   });
 
-  const namesOf = (authorizations: string[], byCredential = true) =>
+  const idsOf = (authorizations: string[], byCredential = true) =>
     new Set(authorizations.map((value) => callerId({ ...caller, authorization: [value] }, byCredential)));
   const kubernetes = (json: string): string => `KubernetesAuth ${Buffer.from(json).toString('base64url')}`;
 
@@ -30,16 +30,16 @@ describe('a caller', () => {
         kubernetes,
       ),
     ],
-  ])('is one, however its credential is spelled: %s', (_, spellings) => {
-    expect(namesOf(spellings).size).toBe(1);
+  ])('is the same however its credential is spelled: %s', (_, spellings) => {
+    expect(idsOf(spellings).size).toBe(1);
   });
 
   it('is another with another credential', () => {
     const tokens = [kubernetes('{"token":"t","ca":"c"}'), kubernetes('{"token":"u","ca":"c"}')];
-    expect(namesOf(['Basic YTpi', 'Basic YTpj', 'Bearer a.b.c', 'Bearer a.d.c', ...tokens]).size).toBe(6);
+    expect(idsOf(['Basic YTpi', 'Basic YTpj', 'Bearer a.b.c', 'Bearer a.d.c', ...tokens]).size).toBe(6);
   });
 
-  it('is known by where it comes from alone where nobody looks at credentials', () => {
-    expect(namesOf(['Bearer a', 'Basic YTpi', 'nonsense'], false)).toEqual(new Set(['10.0.0.1']));
+  it('is identified by its address alone where credentials are not checked', () => {
+    expect(idsOf(['Bearer a', 'Basic YTpi', 'nonsense'], false)).toEqual(new Set(['10.0.0.1']));
   });
 });

@@ -5,7 +5,7 @@ import { tokenIn } from '@ajs/auth';
 export interface Caller {
   /** When the caller wants an answer at the latest, by `performance.now()`; Infinity where it did not say. */
   readonly deadline: number;
-  /** Whether nobody waits for the answer any more. */
+  /** Whether the caller has stopped waiting for the answer. */
   readonly isGone: () => boolean;
   /** Where the connection comes from, without a port: perhaps a proxy. */
   readonly address: () => string;
@@ -16,22 +16,22 @@ export interface Caller {
 }
 
 /**
- * Tells callers apart. Holds no secret.
+ * Identifies a caller among others, without its secret.
  *
- * @param byCredential whether it counts what they sent, once it was accepted: who spells it in another way is the same. Where nothing is
- *   checked anybody may send anything, and only the address tells.
+ * @param byCredential whether callers are told apart by their accepted credentials, whatever their spelling. Where credentials are not
+ *   checked anybody may send anything, and only the address counts.
  */
 export function callerId({ authorization: [value], address }: Caller, byCredential: boolean): string {
   if (!byCredential || value === undefined) return address();
   return createHash('sha256')
-    .update(whatCounts(String(value)))
+    .update(canonicalCredential(String(value)))
     .digest('base64');
 }
 
-/** What of an accepted `authorization` is the same in all its spellings. */
-function whatCounts(authorization: string): string {
+/** The part of an accepted `authorization` that is the same in all its spellings. */
+function canonicalCredential(authorization: string): string {
   const token = tokenIn(authorization);
   if (token === undefined) return authorization.slice(authorization.indexOf(' ') + 1);
-  // The last part of a JWT, its signature, is base64 that can be written in several ways; what it signs cannot.
+  // The signature of a JWT is base64 that can be spelled in several ways; the parts that it signs cannot.
   return token.split('.', 2).join('.');
 }

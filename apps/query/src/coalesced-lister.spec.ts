@@ -29,8 +29,8 @@ async function setUp() {
   return { lister, reads };
 }
 
-describe('questions of one moment', () => {
-  it('are one read for a job set, and each is answered', async () => {
+describe('reads of one moment', () => {
+  it('are one read of a job set, and each is answered', async () => {
     const { lister, reads } = await setUp();
     const views = await Promise.all(['a', 'b', 'a', 'absent'].map((jobId) => lister.read(KEY, [jobId])));
     expect(reads).toEqual([['s', 'a', 'b', 'absent']]);
@@ -42,7 +42,7 @@ describe('questions of one moment', () => {
     ]);
   });
 
-  it('are read apart for each job set, and when they come later', async () => {
+  it('are not coalesced for different job sets, nor with a later read', async () => {
     const { lister, reads } = await setUp();
     await Promise.all([lister.read(KEY, ['a']), lister.read({ ...KEY, jobSetId: 't' }, ['a'])]);
     await lister.read(KEY, ['a']);
@@ -53,16 +53,16 @@ describe('questions of one moment', () => {
     ]);
   });
 
-  it('are cut into reads of a bounded size', async () => {
+  it('are split into reads of a bounded size', async () => {
     const { lister, reads } = await setUp();
     await Promise.all(Array.from({ length: 450 }, (_, i) => lister.read(KEY, [`j${i}`])));
     expect(reads.map((read) => read.length - 1)).toEqual([200, 200, 50]);
   });
 
-  it('fail together, and the next ones are read anew', async () => {
+  it('fail together, and the next read is a new one', async () => {
     const { lister } = await setUp();
-    const asked = [lister.read(KEY, ['broken']), lister.read(KEY, ['a'])];
-    for (const view of asked) await expect(view).rejects.toThrow('Redis is away');
+    const views = [lister.read(KEY, ['broken']), lister.read(KEY, ['a'])];
+    for (const view of views) await expect(view).rejects.toThrow('Redis is away');
     expect((await lister.read(KEY, ['a'])).jobs.has('a')).toBe(true);
   });
 });

@@ -2,7 +2,7 @@ import type { JobSetKey } from '@ajs/job-state';
 import type { JobDetailsLister, JobLister, JobSetView } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 
-/** More jobs than this are asked for in several reads: a script that takes long holds Redis for everyone. */
+/** More jobs than this are read by several commands: a long script blocks Redis for everyone. */
 const MOST_JOBS = 200;
 
 interface Pending {
@@ -12,9 +12,8 @@ interface Pending {
 }
 
 /**
- * Reads together what is asked of one job set within one turn of the event loop: under load a poll then costs Redis a fraction of a
- * command. A view may tell of more jobs than were asked for, and was read after the question, as without. What is read seldom is read
- * as without.
+ * Coalesces the reads of one job set within one turn of the event loop: under load a poll then costs Redis a fraction of a command. A
+ * view may hold more jobs than were requested, and is never older than the request. Only {@link read} is coalesced: the others are rare.
  */
 export class CoalescedLister implements JobLister, JobDetailsLister {
   private readonly pending = new Map<string, Pending>();
@@ -25,8 +24,8 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
     const tag = jobSetTag(key);
     let pending = this.pending.get(tag);
     if (pending === undefined || pending.jobIds.size + jobIds.length > MOST_JOBS) {
-      const begun: Set<string> = new Set();
-      pending = { key, jobIds: begun, view: this.readSoon(tag, key, begun) };
+      const requested = new Set<string>();
+      pending = { key, jobIds: requested, view: this.readSoon(tag, key, requested) };
       this.pending.set(tag, pending);
     }
     for (const jobId of jobIds) pending.jobIds.add(jobId);

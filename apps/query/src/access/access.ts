@@ -12,68 +12,70 @@ import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
 import { UNRESTRICTED, type JobRights } from './job-rights.js';
 
-/** Credentials that were found well-formed and are recognised at once, as they came. */
-const RECOGNISED = 1_000;
-/** A call over many queues asks about so many at a time: those who check bound what one credential may have checked at once. */
+/** How many well-formed credentials are recognised at once when they come again. */
+const MOST_RECOGNISED = 1_000;
+/** A call over many queues has this many checked at a time: the authorizer limits the concurrent checks of one credential. */
 const CHECKS_AT_ONCE = 10;
 
 export interface AccessOptions {
   readonly authorizer: Authorizer;
-  /** Whether `api.Jobs` asks for the right to watch a job's queue, or is content with somebody who is known. */
+  /** Whether `api.Jobs` requires permission to watch a job's queue; if not, being authenticated is enough. */
   readonly jobsNeedWatch: boolean;
-  /** Whether names of queues are for those who may watch them: Armada tells everyone whom it knows, and callers of ours may be nobody there. */
+  /**
+   * Whether the names of queues are shown only to callers who may watch them. Armada shows them to everyone it authenticates, but
+   * callers whom this service authenticates itself may be unknown there.
+   */
   readonly queueNamesNeedWatch: boolean;
-  /** Waits within the work on a call for what has to be found out. May reject without a look at it. */
-  readonly waiting: <T>(found: () => Promise<T>) => Promise<T>;
+  /** Waits for a verdict within the work on a call. May reject at once. */
+  readonly waiting: <T>(verdict: () => Promise<T>) => Promise<T>;
 }
 
-type Who = Pick<Caller, 'authorization' | 'certificateName'>;
+type Identity = Pick<Caller, 'authorization' | 'certificateName'>;
 
 /**
- * What callers may see, put as calls are refused. Verdicts are for a call, never for a connection: proxies share connections
- * among users. Every method rejects with an RpcError: UNAUTHENTICATED where the credentials are malformed or bad, UNAVAILABLE where there
- * is no verdict.
+ * What callers may see. Verdicts are for a call, never for a connection: proxies share connections among users. Every method rejects
+ * with an RpcError: UNAUTHENTICATED where the credentials are malformed or invalid, UNAVAILABLE where there is no verdict.
  */
 export class Access {
-  /** A credential comes with each poll, thousands of times a second, and is a kilobyte long: it is looked at once. */
-  private readonly recognised = new LRUCache<string, Credential>({ max: RECOGNISED });
+  /** A credential comes with each poll, thousands of times a second, and is a kilobyte long: it is parsed once. */
+  private readonly recognised = new LRUCache<string, Credential>({ max: MOST_RECOGNISED });
   private last: Credential | undefined;
 
   constructor(private readonly options: AccessOptions) {}
 
-  /** Rejects with PERMISSION_DENIED, too. `no-queue`: nobody knows the queue, so that there is nothing to refuse. */
-  async toQueue(who: Who, queue: string): Promise<Exclude<Verdict, 'no'>> {
-    const found = this.options.authorizer.mayWatch(this.credentialOf(who), queue);
-    const verdict = found instanceof Promise ? await this.told(found) : found;
+  /** Rejects with PERMISSION_DENIED, too. `no-queue`: the queue does not exist, so that there is nothing to deny. */
+  async toQueue(who: Identity, queue: string): Promise<Exclude<Verdict, 'no'>> {
+    const pending = this.options.authorizer.mayWatch(this.credentialOf(who), queue);
+    const verdict = pending instanceof Promise ? await this.waitFor(pending) : pending;
     if (verdict === 'no') throw new RpcError(status.PERMISSION_DENIED, refusalText(queue));
     return verdict;
   }
 
-  /** As {@link toQueue}, for `api.Jobs`: where that is content with somebody who is known, it is so of jobs of this queue, too. */
-  async toJobsOf(who: Who, queue: string): Promise<Exclude<Verdict, 'no'>> {
+  /** As {@link toQueue}, for the jobs of a queue by `api.Jobs`: where being authenticated is enough there, so it is here. */
+  async toJobsOf(who: Identity, queue: string): Promise<Exclude<Verdict, 'no'>> {
     if (this.options.jobsNeedWatch) return this.toQueue(who, queue);
-    await this.known(who);
+    await this.authenticate(who);
     return 'yes';
   }
 
-  /** What the caller may be told of jobs that it asks for by id alone; it is authenticated already. */
-  async toJobs(who: Who): Promise<JobRights> {
-    const credential = await this.known(who);
+  /** Authenticates the caller. Resolves to the jobs that it may see of those that it requests by id alone. */
+  async toJobs(who: Identity): Promise<JobRights> {
+    const credential = await this.authenticate(who);
     if (!this.options.jobsNeedWatch) return UNRESTRICTED;
     return {
       isRestricted: true,
       allowedQueues: async (queues) => {
         const verdicts = await this.verdictsOn(credential, [...queues]);
-        // It may be there a moment later: no answer that somebody may act on.
+        // It may exist a moment later, and an operator would act on a denial.
         if ([...verdicts.values()].includes('no-queue')) throw unknownQueue();
         return allowedBy(verdicts);
       },
     };
   }
 
-  /** Which queues the caller, who is authenticated already, may be told of; none that nobody knows. */
-  async toQueueNames(who: Who): Promise<JobRights> {
-    const credential = await this.known(who);
+  /** Authenticates the caller. Resolves to the queues whose names it may see: none that do not exist. */
+  async toQueueNames(who: Identity): Promise<JobRights> {
+    const credential = await this.authenticate(who);
     if (!this.options.queueNamesNeedWatch) return UNRESTRICTED;
     return {
       isRestricted: true,
@@ -81,10 +83,10 @@ export class Access {
     };
   }
 
-  private async known(who: Who): Promise<Credential> {
+  private async authenticate(who: Identity): Promise<Credential> {
     const credential = this.credentialOf(who);
-    const found = this.options.authorizer.authenticate(credential);
-    if (found instanceof Promise) await this.told(found);
+    const pending = this.options.authorizer.authenticate(credential);
+    if (pending instanceof Promise) await this.waitFor(pending);
     return credential;
   }
 
@@ -93,41 +95,41 @@ export class Access {
     for (let begin = 0; begin < queues.length; begin += CHECKS_AT_ONCE) {
       const checks: Promise<unknown>[] = [];
       for (const queue of queues.slice(begin, begin + CHECKS_AT_ONCE)) {
-        const found = this.options.authorizer.mayWatch(credential, queue);
-        if (found instanceof Promise) checks.push(found.then((verdict) => verdicts.set(queue, verdict)));
-        else verdicts.set(queue, found);
+        const pending = this.options.authorizer.mayWatch(credential, queue);
+        if (pending instanceof Promise) checks.push(pending.then((verdict) => verdicts.set(queue, verdict)));
+        else verdicts.set(queue, pending);
       }
-      if (checks.length > 0) await this.told(Promise.all(checks));
+      if (checks.length > 0) await this.waitFor(Promise.all(checks));
     }
     return verdicts;
   }
 
-  private async told<T>(found: Promise<T>): Promise<T> {
-    // Where too many wait already, nobody hears what comes of it.
-    found.catch(() => undefined);
+  private async waitFor<T>(verdict: Promise<T>): Promise<T> {
+    // At the limit of waiting calls the verdict is awaited by nobody, and may reject all the same.
+    verdict.catch(() => undefined);
     try {
-      return await this.options.waiting(() => found);
+      return await this.options.waiting(() => verdict);
     } catch (error) {
-      throw toRpcError(error);
+      throw fromAuthError(error);
     }
   }
 
   /** The same object for the same authorization, while it is recognised. */
-  private credentialOf({ authorization: values, certificateName }: Who): Credential {
+  private credentialOf({ authorization: values, certificateName }: Identity): Credential {
     const [value] = values;
-    // Who sends credentials is to be known by them.
+    // Credentials in the call win over the connection's certificate.
     if (value === undefined) return { authorization: undefined, certificateName: certificateName() };
     const isAlone = values.length === 1;
-    // Most calls carry what the call before them did; to compare is faster than to look up.
+    // Most calls carry the credential of the call before them, and comparing is faster than a lookup.
     if (isAlone && value === this.last?.authorization) return this.last;
-    const known = isAlone ? this.recognised.peek(value as string) : undefined;
-    if (known !== undefined) return (this.last = known);
+    const recognised = isAlone ? this.recognised.peek(value as string) : undefined;
+    if (recognised !== undefined) return (this.last = recognised);
     try {
       const credential = { authorization: acceptAuthorization(values) };
       this.recognised.set(value as string, credential);
       return credential;
     } catch (error) {
-      throw toRpcError(error);
+      throw fromAuthError(error);
     }
   }
 }
@@ -141,11 +143,11 @@ function allowedBy(verdicts: ReadonlyMap<string, Verdict>): Set<string> {
 function unknownQueue(): RpcError {
   return new RpcError(
     status.UNAVAILABLE,
-    'Armada does not know the queue of a job that you ask about, and so not who may watch it; try again',
+    'cannot check permissions: the queue of a requested job does not exist in Armada; if it was created a moment ago, retry',
   );
 }
 
-function toRpcError(error: unknown): unknown {
+function fromAuthError(error: unknown): unknown {
   if (!(error instanceof AuthError)) return error;
   return new RpcError(
     error.kind === 'unauthenticated' ? status.UNAUTHENTICATED : status.UNAVAILABLE,

@@ -1,23 +1,23 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
 
-/** What one caller, for one call, may be told of jobs that it asks for by id alone. */
+/** Which jobs one caller, for one call, may see of those that it requests by id alone. */
 export interface JobRights {
-  /** Whether it depends on a job's queue: if not, nobody has to find the queue out. */
+  /** Whether it depends on a job's queue: if not, the queue need not be resolved. */
   readonly isRestricted: boolean;
-  /** Those of the queues that count as the caller's. Rejects with UNAVAILABLE where that cannot be said now of one of them. */
+  /** Those of the queues that the caller may watch. Rejects with UNAVAILABLE where one of them cannot be checked now. */
   allowedQueues(queues: Iterable<string>): Promise<ReadonlySet<string>>;
 }
 
-/** Nothing is refused. */
+/** Nothing is denied. */
 export const UNRESTRICTED: JobRights = {
   isRestricted: false,
   allowedQueues: (queues) => Promise.resolve(new Set(queues)),
 };
 
 /**
- * Rejects with PERMISSION_DENIED where the caller may not be told of one of these jobs: it names the id, and not the queue. A job that is
- * left out, or UNKNOWN, would look like one that does not exist, and an operator acts on that.
+ * Rejects with PERMISSION_DENIED where the caller may not see one of these jobs: it names the id, and not the queue. A job that is left
+ * out, or UNKNOWN, would look like one that does not exist, and an operator acts on that.
  */
 export async function requireRights<Job>(
   rights: JobRights,
@@ -35,8 +35,7 @@ export async function requireRights<Job>(
     if (allowed.has(queue)) continue;
     throw new RpcError(
       status.PERMISSION_DENIED,
-      `you may not be told of job ${JSON.stringify(jobId)}: it takes the permission watch_all_events, ` +
-        'or the verb watch in the permissions of its queue',
+      `permission denied for job ${JSON.stringify(jobId)}: requires permission watch_all_events or the queue's watch verb`,
     );
   }
 }

@@ -2,24 +2,20 @@ import type { Authorizer, Verdict } from '@ajs/auth';
 import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
+import { testCaller } from '../testing/test-caller.js';
 import { Admission } from '../load/admission.js';
 import { Access } from './access.js';
 
-const KNOWN = 'Bearer known';
-/** Known, and not what it may watch. */
-const NEW = 'Bearer new';
+/** Its verdict is cached. */
+const CACHED = 'Bearer cached';
+/** Authenticated, without a verdict on the queue. */
+const AUTHENTICATED = 'Bearer authenticated';
 const UNKNOWN = 'Bearer unknown';
 const LIMITS = { working: 3, waiting: 12 };
 
-const as = (authorization: string): Caller => ({
-  deadline: Infinity,
-  isGone: () => false,
-  address: () => '',
-  certificateName: () => undefined,
-  authorization: [authorization],
-});
+const as = (authorization: string): Caller => testCaller({ authorization: [authorization] });
 
-describe('while Armada does not say what some may watch', () => {
+describe('while Armada does not answer permission checks', () => {
   let admission: Admission;
   let access: Access;
   let answer: (verdict: Verdict) => void;
@@ -31,13 +27,13 @@ describe('while Armada does not say what some may watch', () => {
       authenticate: ({ authorization }) => {
         if (authorization === UNKNOWN) return hanging.then(() => undefined);
       },
-      mayWatch: ({ authorization }) => (authorization === KNOWN ? 'yes' : hanging),
+      mayWatch: ({ authorization }) => (authorization === CACHED ? 'yes' : hanging),
     };
     access = new Access({
       authorizer,
       jobsNeedWatch: true,
       queueNamesNeedWatch: true,
-      waiting: (found) => admission.waiting(found),
+      waiting: (verdict) => admission.waiting(verdict),
     });
   });
 
@@ -45,34 +41,34 @@ describe('while Armada does not say what some may watch', () => {
   const byId = (who: string, queues = ['q']) =>
     admission.run(as(who), async () => (await access.toJobs(as(who))).allowedQueues(queues));
 
-  it('calls whose verdict is kept go on, however many wait for one', async () => {
+  it('calls with a cached verdict go on, however many wait for one', async () => {
     const waiting: Promise<unknown>[] = [];
     while (waiting.length < LIMITS.waiting) {
-      waiting.push(...[byQueue(UNKNOWN), byId(UNKNOWN), byId(NEW)]);
+      waiting.push(...[byQueue(UNKNOWN), byId(UNKNOWN), byId(AUTHENTICATED)]);
       // The next call comes later.
       await nextTurn();
-      expect(await byQueue(KNOWN)).toBe('yes');
-      expect(await byId(KNOWN)).toEqual(new Set(['q']));
+      expect(await byQueue(CACHED)).toBe('yes');
+      expect(await byId(CACHED)).toEqual(new Set(['q']));
     }
     await expect(byQueue(UNKNOWN)).rejects.toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
       details: expect.stringContaining('MAX_WAITING_CALLS') as string,
     });
-    expect(await byQueue(KNOWN)).toBe('yes');
+    expect(await byQueue(CACHED)).toBe('yes');
     answer('yes');
     await Promise.all(waiting);
   });
 
-  it('a call over many queues waits as one', async () => {
+  it('a call over many queues counts as one that waits', async () => {
     const many = Array.from({ length: 50 }, (_, i) => `q${i}`);
-    const waiting = byId(NEW, many);
+    const waiting = byId(AUTHENTICATED, many);
     await nextTurn();
-    const kept = [byId(KNOWN, many), byId(KNOWN, many), byQueue(KNOWN)];
-    await expect(byQueue(KNOWN)).rejects.toMatchObject({
+    const answered = [byId(CACHED, many), byId(CACHED, many), byQueue(CACHED)];
+    await expect(byQueue(CACHED)).rejects.toMatchObject({
       details: expect.stringContaining('MAX_CONCURRENT_CALLS') as string,
     });
     answer('yes');
     expect(await waiting).toEqual(new Set(many));
-    await Promise.all(kept);
+    await Promise.all(answered);
   });
 });

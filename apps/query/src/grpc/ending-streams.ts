@@ -33,7 +33,7 @@ export class EndingStreams {
   /** Ends them all: their clients are to look for another server. */
   end(): void {
     for (const stream of this.open) {
-      stream.emit('error', { code: status.UNAVAILABLE, details: 'the server is stopping' });
+      stream.emit('error', { code: status.UNAVAILABLE, details: 'this replica is shutting down; retry' });
     }
   }
 

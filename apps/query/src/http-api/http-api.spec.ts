@@ -329,7 +329,7 @@ describe('a process that stops', () => {
     });
     const refused = await stopping.post('/v1/job/status', {});
     expect(refused.status).toBe(503);
-    expect(await refused.json()).toMatchObject({ message: 'this replica is stopping; ask again' });
+    expect(await refused.json()).toMatchObject({ message: 'this replica is shutting down; retry' });
     expect(hasStopped).toBe(false);
     finishIt();
     await stopped;

@@ -55,7 +55,7 @@ export class HttpCalls {
   }
 
   private async ask(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<status> {
-    if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is stopping; ask again');
+    if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is shutting down; retry');
     const caller = callerOf(request, response);
     const profile = profileOf(request);
     const { jobs, admission } = this.options;

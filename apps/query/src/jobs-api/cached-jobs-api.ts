@@ -1,11 +1,11 @@
 import type { ArmadaJobs } from '@ajs/armada-client';
-import type { JobSetKey } from '@ajs/job-state';
 import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { JobRights } from '../access/job-rights.js';
 import type { Caller } from '../caller.js';
+import type { NoteInterest } from '../interest/note-interest.js';
 import { nameProblem } from '../name-problem.js';
 import { RpcError } from '../rpc-error.js';
 import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
@@ -27,8 +27,7 @@ export interface CachedJobsApiOptions {
   readonly lister: JobLister & JobDetailsLister;
   readonly provisionalJobs: ProvisionalJobSink;
   readonly armada: ArmadaJobs;
-  /** Notes the poll of a job set; never delays the answer. */
-  readonly noteInterest: (key: JobSetKey, tag?: string, caller?: Caller) => void;
+  readonly noteInterest: NoteInterest;
   readonly terminalJobs: LRUCache<string, CachedJob>;
   readonly redisFailed: (error: Error) => void;
   /** A requested job has a record that this version cannot read. */

@@ -3,6 +3,7 @@ import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/jo
 import type { LRUCache } from 'lru-cache';
 import { jobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
+import type { NoteInterest } from '../interest/note-interest.js';
 import { fromRedis } from '../redis-read.js';
 
 /** The answer on one job. */
@@ -22,8 +23,7 @@ export interface TerminalJob {
 
 export interface JobStatusQueryOptions {
   readonly lister: JobLister;
-  /** Notes the poll of a job set; never delays the answer. */
-  readonly noteInterest: (key: JobSetKey, tag: string, caller: Caller) => void;
+  readonly noteInterest: NoteInterest;
   /** Why the job set will not be followed, if it will not. */
   readonly refusalOf: (tag: string) => string | undefined;
   /** Requests a read of the job set from its owner. */

@@ -4,7 +4,7 @@ import { Admission } from './admission.js';
 
 const caller = { deadline: Infinity, isGone: () => false };
 
-describe('calls in hand', () => {
+describe('concurrent calls', () => {
   let shed: number;
   let release: (() => void)[];
   let admission: Admission;
@@ -21,7 +21,7 @@ describe('calls in hand', () => {
   const work = (): Promise<string> =>
     admission.run(caller, () => new Promise((resolve) => release.push(() => resolve('done'))));
 
-  it('are worked on up to the limit, and refused before any work above it', async () => {
+  it('are processed up to the limit, and rejected before any work above it', async () => {
     const [first] = [work(), work()];
     await expect(work()).rejects.toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
@@ -34,7 +34,7 @@ describe('calls in hand', () => {
     expect(release).toHaveLength(3);
   });
 
-  it('leave their place when they fail', async () => {
+  it('no longer count when they have failed', async () => {
     for (let i = 0; i < 3; i++) {
       await expect(admission.run(caller, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     }
@@ -42,23 +42,26 @@ describe('calls in hand', () => {
 
   it.each([
     ['for a time', () => admission.pause(50)],
-    ['for what somebody has to find out', () => admission.waiting(() => wanted)],
-  ] as const)('leave their place while they wait %s, of which there is a limit, too', async (_, wait) => {
-    const waits = [1, 2].map(() => admission.run(caller, wait));
-    await expect(waits[1]).rejects.toMatchObject({
-      code: status.RESOURCE_EXHAUSTED,
-      details: expect.stringContaining('MAX_WAITING_CALLS') as string,
-    });
-    void work();
-    void work();
-    expect(release).toHaveLength(2);
-    await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    settle();
-    await waits[0];
-    await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-  });
+    ['for a result', () => admission.waiting(() => wanted)],
+  ] as const)(
+    'do not count as processed while they wait %s, which has a limit of its own',
+    async (_, wait) => {
+      const waits = [1, 2].map(() => admission.run(caller, wait));
+      await expect(waits[1]).rejects.toMatchObject({
+        code: status.RESOURCE_EXHAUSTED,
+        details: expect.stringContaining('MAX_WAITING_CALLS') as string,
+      });
+      void work();
+      void work();
+      expect(release).toHaveLength(2);
+      await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+      settle();
+      await waits[0];
+      await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    },
+  );
 
-  it('wait no more for what could not be found out', async () => {
+  it('no longer count as waiting when what they waited for has failed', async () => {
     for (let i = 0; i < 3; i++) {
       const failing = (): Promise<never> => nextTurn().then(() => Promise.reject(new Error('no')));
       await expect(admission.run(caller, () => admission.waiting(failing))).rejects.toThrow('no');
@@ -68,7 +71,7 @@ describe('calls in hand', () => {
     await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
   });
 
-  it('have their place again when they have waited', async () => {
+  it('count again when they have waited', async () => {
     const waited = admission.run(caller, async () => {
       await admission.pause(1);
       return admission.run(caller, () => Promise.resolve('two places'));
@@ -79,7 +82,7 @@ describe('calls in hand', () => {
     });
   });
 
-  it('are dropped where their caller is gone, or its deadline over', async () => {
+  it('are rejected where the caller has cancelled, or the deadline has expired', async () => {
     const work = (): Promise<never> => Promise.reject(new Error('worked on'));
     const gone = { ...caller, isGone: () => true };
     await expect(admission.run(gone, work)).rejects.toMatchObject({ code: status.CANCELLED });

@@ -4,15 +4,15 @@ import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
 
 export interface AdmissionLimits {
-  /** Calls that are worked on at once. */
+  /** Calls that are processed at once. */
   readonly working: number;
-  /** Calls at once that wait for something to become known, which costs nothing but memory. */
+  /** Calls that wait at once for a verdict or a sync, which costs nothing but memory. */
   readonly waiting: number;
 }
 
 /**
- * Bounds the calls in hand. What is above the limit is answered at once and not queued: a queue would make everyone wait ever longer, and
- * work for callers that have given up.
+ * Limits concurrent calls. Calls above the limit are rejected at once and not queued: a queue would make every caller wait ever longer,
+ * and be worked off for callers that have given up.
  */
 export class Admission {
   private working = 0;
@@ -24,16 +24,17 @@ export class Admission {
   ) {}
 
   /**
-   * Works on a call. Rejects before any work: with RESOURCE_EXHAUSTED where there are too many, with CANCELLED or DEADLINE_EXCEEDED
-   * where the caller gave up while its call was on its way.
+   * Works on a call. Rejects before any work: with RESOURCE_EXHAUSTED at the limit, with CANCELLED or DEADLINE_EXCEEDED where the caller
+   * gave up while its call was on its way.
    */
   async run<T>(caller: Pick<Caller, 'deadline' | 'isGone'>, work: () => Promise<T>): Promise<T> {
     const { working } = this.limits;
-    if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller is gone');
+    if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
     if (performance.now() >= caller.deadline) {
-      throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline was over before there was any work');
+      throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline expired before the call was processed');
     }
-    if (this.working >= working) throw this.tooMany(`works on ${working} calls`, 'MAX_CONCURRENT_CALLS');
+    if (this.working >= working)
+      throw this.limitReached(`is processing ${working} calls`, 'MAX_CONCURRENT_CALLS');
     this.working++;
     try {
       return await work();
@@ -42,30 +43,31 @@ export class Admission {
     }
   }
 
-  /** Waits within the work on a call. Rejects with RESOURCE_EXHAUSTED where too many wait. */
+  /** Waits within the work on a call. Rejects with RESOURCE_EXHAUSTED at the limit of waiting calls. */
   pause(ms: number): Promise<void> {
     return this.waiting(() => sleep(ms));
   }
 
-  /** As {@link pause}, for what somebody has to find out. */
-  async waiting<T>(found: () => Promise<T>): Promise<T> {
+  /** As {@link pause}, until `work` has its result. */
+  async waiting<T>(work: () => Promise<T>): Promise<T> {
     const { waiting } = this.limits;
-    if (this.waitingCalls >= waiting) throw this.tooMany(`has ${waiting} calls waiting`, 'MAX_WAITING_CALLS');
+    if (this.waitingCalls >= waiting)
+      throw this.limitReached(`has ${waiting} calls waiting`, 'MAX_WAITING_CALLS');
     this.waitingCalls++;
     this.working--;
     try {
-      return await found();
+      return await work();
     } finally {
       this.waitingCalls--;
       this.working++;
     }
   }
 
-  private tooMany(what: string, setting: string): RpcError {
+  private limitReached(what: string, setting: string): RpcError {
     this.shed();
     return new RpcError(
       status.RESOURCE_EXHAUSTED,
-      `this replica already ${what} (${setting}); ask again, or have more replicas`,
+      `concurrency limit reached: this replica ${what} (${setting}); retry, or add replicas`,
     );
   }
 }

@@ -14,30 +14,30 @@ import type { WatchRights } from './watch-rights.js';
 import { isWatch, queueOfWatch } from './watches.js';
 
 /**
- * Answers that a slow caller has not taken yet are read on up to this many bytes. Not one message at a time: grpc-js drops what
- * is unread when Armada ends a stream with an error.
+ * Messages are read ahead of a slow caller up to this many bytes. Not one at a time: grpc-js drops unread messages when Armada ends a
+ * stream with an error.
  */
 const READ_AHEAD_BYTES = 256 * 1024;
-/** What a message costs beside its bytes: empty ones are bounded, too. */
+/** Counted for each message beside its bytes, so that empty ones are bounded, too. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
-/** What grpc-js says, with no word on where, of a connection that it lost in the middle of a call. */
+/** The text of grpc-js for a connection lost during a call. It does not name the server. */
 const CONNECTION_LOST = 'Connection dropped';
 
-/** Sees the one message and its answer of a unary call, before the caller does; the answer waits for it. Never rejects. */
+/** Sees the request and the response of a unary call; the response is held back until it resolves. Never rejects. */
 export type ExchangeObserver = (request: Buffer, response: Buffer) => Promise<void>;
 
 export interface ForwardedCallOptions {
   /** Without any credential of ours. */
   readonly channels: ChannelPool;
-  /** Where they lead, for people. */
+  /** Armada's address, for texts. */
   readonly armada: string;
   readonly watches: OpenCalls;
-  /** All that are no watches. */
+  /** All calls but watches. */
   readonly calls: OpenCalls;
   readonly watchRights: WatchRights;
   readonly observer?: ExchangeObserver | undefined;
-  /** Told once how the call ended. */
+  /** Called once, when the call has ended. */
   readonly ended: (code: status) => void;
 }
 
@@ -45,8 +45,8 @@ type Upstream = ReturnType<ChannelInterface['createCall']>;
 type End = Pick<StatusObject, 'code' | 'details'> & { readonly metadata?: Metadata };
 
 /**
- * One call on its way through: what the caller sends goes to Armada and what Armada sends to the caller, message bytes
- * untouched, with metadata, half-close, deadline, cancellation and status. Each side is read as fast as the other one takes.
+ * A call that is forwarded to Armada, and its answer to the caller: message bytes untouched, with metadata, half-close, deadline,
+ * cancellation and status. Each side is read only as fast as the other one takes.
  */
 export class ForwardedCall extends ServerInterceptingCall {
   private metadata: Metadata | undefined;
@@ -69,7 +69,7 @@ export class ForwardedCall extends ServerInterceptingCall {
     super(caller);
   }
 
-  /** The handler's listener, which is no one's, hears nothing: everything happens here. */
+  /** Replaces the listener of the handler, which has nothing to do: everything happens here. */
   override start(): void {
     this.caller.start({
       onReceiveMetadata: (metadata) => this.begin(metadata),
@@ -89,14 +89,14 @@ export class ForwardedCall extends ServerInterceptingCall {
       return;
     }
     this.metadata = metadata;
-    // Who sends nothing more gets nothing of Armada.
+    // A caller that sends no message costs Armada nothing.
     this.caller.startRead();
   }
 
   /** @param request the first message, if there is one */
   private open(request?: Buffer): void {
     const watches = isWatch(this.path, request);
-    this.place = this.placeOf(watches);
+    this.place = this.admit(watches);
     if (this.place === undefined) return;
     if (watches && request !== undefined) this.keepRight(request);
     const { client, release } = this.options.channels.acquire();
@@ -110,21 +110,23 @@ export class ForwardedCall extends ServerInterceptingCall {
       onReceiveStatus: (end) => {
         this.upstreamEnded = true;
         release();
-        this.inTurn(() => this.end(this.told(end)));
+        this.inTurn(() => this.end(this.withAddress(end)));
       },
     });
     this.readArmada();
   }
 
-  /** `undefined` where there is none, and the call is over. */
-  private placeOf(watches: boolean): { readonly leave: () => void } | undefined {
+  /** `undefined` at the limit: then the call has ended. */
+  private admit(watches: boolean): { readonly leave: () => void } | undefined {
     const open = watches ? this.options.watches : this.options.calls;
-    const place = open.enter(() => this.end({ code: status.UNAVAILABLE, details: 'the server is stopping' }));
+    const place = open.enter(() =>
+      this.end({ code: status.UNAVAILABLE, details: 'this replica is shutting down; retry' }),
+    );
     if (place !== undefined) return place;
     const [what, setting] = watches ? ['watches', 'MAX_FORWARDED_WATCHES'] : ['calls', 'MAX_FORWARDED_CALLS'];
     this.end({
       code: status.RESOURCE_EXHAUSTED,
-      details: `all ${open.most} ${what} that this replica forwards at once are taken (${setting}); try again later, or have more replicas`,
+      details: `limit of forwarded ${what} reached: this replica forwards ${open.most} at once (${setting}); retry later, or add replicas`,
     });
     return undefined;
   }
@@ -188,11 +190,11 @@ export class ForwardedCall extends ServerInterceptingCall {
     else void this.observing.then(step);
   }
 
-  /** Armada's status as the caller is to see it. */
-  private told({ code, details, metadata }: StatusObject): End {
+  /** Armada's status, with its address where grpc-js could not reach it. */
+  private withAddress({ code, details, metadata }: StatusObject): End {
     const trailers = towardsCaller(metadata);
     const { armada } = this.options;
-    // What a server answers carries headers at least; what grpc-js makes up where there is no server to answer, nothing.
+    // A server's answer has headers at least; a status that grpc-js makes up, since no server answered, has no metadata.
     const isMadeUp = code === status.UNAVAILABLE && Object.keys(metadata.getMap()).length === 0;
     if (isMadeUp && !this.answered) {
       return { code, details: `Armada at ${armada} cannot be reached: ${details}`, metadata: trailers };
@@ -219,7 +221,8 @@ export class ForwardedCall extends ServerInterceptingCall {
     this.ended = true;
     this.place?.leave();
     this.right?.stop();
-    if (!this.upstreamEnded) this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller is gone');
+    if (!this.upstreamEnded)
+      this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller cancelled the call');
     this.options.ended(code);
   }
 }

@@ -1,6 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
 
-/** Headers that belong to one connection, or that each hop makes for itself. */
+/** Headers of one connection, or that each hop sets itself. */
 const HOP_BY_HOP = new Set([
   'accept-encoding',
   'connection',
@@ -16,15 +16,15 @@ const HOP_BY_HOP = new Set([
   'user-agent',
 ]);
 
-/** gRPC's own, that say how this hop's messages are encoded and how this hop's call ended. */
+/** gRPC's own headers of one hop: how its messages are encoded, and how its call ended. */
 const GRPC_OF_ANSWERS = new Set(['grpc-accept-encoding', 'grpc-encoding', 'grpc-message', 'grpc-status']);
 
-/** The caller's metadata as Armada is to see it. */
+/** The caller's metadata, for Armada. */
 export function towardsArmada(metadata: Metadata): Metadata {
   return without(metadata, (key) => isHopByHop(key) || key.startsWith('grpc-'));
 }
 
-/** Armada's initial or trailing metadata as the caller is to see it: `grpc-status-details-bin` is part of a status. */
+/** Armada's initial or trailing metadata, for the caller: `grpc-status-details-bin` is part of the status. */
 export function towardsCaller(metadata: Metadata): Metadata {
   return without(metadata, (key) => isHopByHop(key) || GRPC_OF_ANSWERS.has(key));
 }
@@ -36,7 +36,7 @@ function isHopByHop(key: string): boolean {
 function without(metadata: Metadata, isDropped: (key: string) => boolean): Metadata {
   const kept = metadata.clone();
   for (const key of Object.keys(metadata.getMap())) if (isDropped(key)) kept.remove(key);
-  // Whether a call waits for a connection is between each hop and its server.
+  // Options such as waitForReady are each hop's own.
   kept.setOptions({});
   return kept;
 }

@@ -1,4 +1,4 @@
-/** Forwarded calls that are open at Armada: no more of them, on this replica, than Armada is to bear. */
+/** The forwarded calls of this replica that are open at Armada, up to a limit. */
 export class OpenCalls {
   private readonly open = new Set<() => void>();
 
@@ -7,7 +7,7 @@ export class OpenCalls {
     private readonly changed?: (open: number) => void,
   ) {}
 
-  /** Takes a place, which the call has until it calls `leave`; `undefined` where there is none. `end` ends the call. */
+  /** Counts a call until it calls `leave`; `undefined` at the limit. `end` ends the call. */
   enter(end: () => void): { readonly leave: () => void } | undefined {
     if (this.open.size >= this.most) return undefined;
     this.open.add(end);

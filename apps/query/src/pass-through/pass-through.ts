@@ -9,20 +9,20 @@ import type { WatchRights } from './watch-rights.js';
 
 export interface PassThroughOptions {
   readonly transport: ArmadaTransport;
-  /** Full names of the services whose methods are forwarded, all of them, also those that this version does not know. */
+  /** Full names of the services whose methods are forwarded, including methods that this version does not know. */
   readonly services: readonly string[];
   readonly largestRequestBytes: number;
   readonly largestAnswerBytes: number;
   readonly mostWatches: number;
-  /** That are no watches. */
+  /** All calls but watches. */
   readonly mostCalls: number;
   readonly watchRights: WatchRights;
-  /** Who sees the exchanges of unary methods, by path. */
+  /** Observers of unary methods, by path. */
   readonly observers: ReadonlyMap<string, ExchangeObserver>;
   readonly metrics: Pick<Metrics, 'forwardedCalls' | 'forwardedWatches'>;
 }
 
-/** Armada's own services, passed through: nothing is decoded, nothing is added, and no credential of ours is near. */
+/** Armada's own services, passed through: nothing is decoded or added, and no credential of this service is involved. */
 export class PassThrough {
   private readonly services: ReadonlySet<string>;
   private readonly channels: ChannelPool;
@@ -38,15 +38,15 @@ export class PassThrough {
     this.calls = new OpenCalls(options.mostCalls);
   }
 
-  /** The largest message a caller may send. Bytes. */
+  /** The largest message that a caller may send. Bytes. */
   get largestRequestBytes(): number {
     return this.options.largestRequestBytes;
   }
 
-  /** Forwards the calls that {@link attach} lets in; to be among the server's interceptors. */
+  /** Forwards the calls that {@link attach} accepts; install it as an interceptor of the server. */
   readonly interceptor: ServerInterceptor = ({ path }, call) => {
     const service = this.serviceOf(path);
-    // As it is: grpc-js asks no more of it than the interface, and a wrapper would cost each poll.
+    // grpc-js needs no more than the interface, and a wrapper would cost each poll.
     if (service === undefined) return call as ServerInterceptingCall;
     const { transport, observers, metrics, watchRights } = this.options;
     return new ForwardedCall(path, call, {
@@ -56,7 +56,7 @@ export class PassThrough {
       calls: this.calls,
       watchRights,
       observer: observers.get(path),
-      // A server may answer with a number that is no status.
+      // A server may answer with a number that is not a gRPC code.
       ended: (code) =>
         metrics.forwardedCalls.labels(service, code in status ? status[code] : 'UNKNOWN').inc(),
     });
@@ -66,12 +66,12 @@ export class PassThrough {
     catchAll(server, (path) => this.serviceOf(path) !== undefined);
   }
 
-  /** Ends the watches, which never end by themselves: their callers are to look for another server. */
+  /** Ends the watches, which never end by themselves, so that their callers connect to another replica. */
   endWatches(): void {
     this.watches.endAll();
   }
 
-  /** Closes the connections to Armada; no call may be left. */
+  /** Closes the connections to Armada; call it when no call is open. */
   close(): void {
     this.channels.close();
   }

@@ -1,15 +1,15 @@
 import { expiryOf, refusalText, type ArmadaPermissions } from '@ajs/auth';
 import { status } from '@grpc/grpc-js';
 
-/** Why a watch ends before its time. */
+/** The status that a watch ends with when its caller has lost the permission. */
 export interface LostRight {
   readonly code: status;
   readonly details: string;
 }
 
 /**
- * Looks again and again whether those who watch may still do so: Armada checks a watch when it begins, and never after. It is asked with
- * the caller's own credential, which stays in memory while the watch is open and goes nowhere else.
+ * Rechecks the permission of callers while their watches are open: Armada checks a watch when it begins, and never after. Armada is asked
+ * with the caller's own credential, which stays in memory while the watch is open and goes nowhere else.
  */
 export class WatchRights {
   constructor(
@@ -18,8 +18,8 @@ export class WatchRights {
   ) {}
 
   /**
-   * `lost` is called at most once: when Armada refuses the right, or the credential, or the credential's own time is over. No answer is no
-   * refusal: the watch goes on. Returns what ends the looking.
+   * `lost` is called at most once: when Armada denies the permission, rejects the credential, or the credential has expired. No answer is no
+   * denial: the watch goes on. `stop` of the result ends the checks.
    */
   keep(
     authorization: string | undefined,
@@ -34,10 +34,13 @@ export class WatchRights {
       stopped = true;
       lost(why);
     };
-    const lookAgain = (): void => {
-      timer = setTimeout(() => void look(), Math.min(this.checkEveryMs, Math.max(0, expiresAt - Date.now())));
+    const scheduleCheck = (): void => {
+      timer = setTimeout(
+        () => void check(),
+        Math.min(this.checkEveryMs, Math.max(0, expiresAt - Date.now())),
+      );
     };
-    const look = async (): Promise<void> => {
+    const check = async (): Promise<void> => {
       if (Date.now() >= expiresAt) {
         end(EXPIRED);
         return;
@@ -45,9 +48,9 @@ export class WatchRights {
       const verdict = await this.permissions.mayWatch(authorization, queue).catch(() => 'none' as const);
       if (verdict === 'no') end({ code: status.PERMISSION_DENIED, details: refusalText(queue) });
       else if (verdict === 'bad-credentials') end(NOT_ACCEPTED);
-      else if (!stopped) lookAgain();
+      else if (!stopped) scheduleCheck();
     };
-    lookAgain();
+    scheduleCheck();
     return {
       stop: () => {
         stopped = true;
@@ -57,12 +60,12 @@ export class WatchRights {
   }
 }
 
-const GO_ON = 'open a new watch, from the id of the last message, with new ones';
+const REOPEN = 'open a new watch from the id of the last message, with new credentials';
 const EXPIRED: LostRight = {
   code: status.UNAUTHENTICATED,
-  details: `the time of your credentials (authorization) is over; ${GO_ON}`,
+  details: `the credentials (authorization) have expired; ${REOPEN}`,
 };
 const NOT_ACCEPTED: LostRight = {
   code: status.UNAUTHENTICATED,
-  details: `Armada does not accept your credentials (authorization) any more; ${GO_ON}`,
+  details: `Armada no longer accepts the credentials (authorization); ${REOPEN}`,
 };

@@ -5,7 +5,7 @@ const JOB_SET_EVENTS = '/api.Event/GetJobSetEvents';
 
 /**
  * Whether a call is a watch, which stays open and costs an Armada server one connection to its Redis. `request` is its first message, if
- * there was one: what cannot be read counts as asking for a watch, for Armada may read it yet.
+ * there was one. One that cannot be decoded here counts as a watch: Armada may decode it.
  */
 export function isWatch(path: string, request: Buffer | undefined): boolean {
   if (path !== JOB_SET_EVENTS) return path === WATCH;
@@ -16,7 +16,7 @@ export function isWatch(path: string, request: Buffer | undefined): boolean {
   }
 }
 
-/** The queue that a watch, by its first message, is of; `undefined` where that cannot be read. */
+/** The queue in the first message of a watch; `undefined` where the message cannot be decoded. */
 export function queueOfWatch(path: string, request: Buffer): string | undefined {
   try {
     return (path === WATCH ? WatchRequest : JobSetRequest).decode(request).queue;

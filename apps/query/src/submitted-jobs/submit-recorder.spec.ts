@@ -14,18 +14,18 @@ const KEY = { queue: 'q', jobSetId: 's' };
 const EMPTY = JobSubmitRequestItem.decode(new Uint8Array());
 
 let written: [JobSetKey, ProvisionalJob[]][];
-let settled: string[][];
+let resolved: string[][];
 let noted: JobSetKey[];
 let failures: Error[];
 let write: () => Promise<void>;
-let settle: () => Promise<void>;
+let resolveJobs: () => Promise<void>;
 
 beforeEach(() => {
-  [written, settled, noted, failures] = [[], [], [], []];
-  write = settle = () => Promise.resolve();
+  [written, resolved, noted, failures] = [[], [], [], []];
+  write = resolveJobs = () => Promise.resolve();
 });
 
-const learn = recordSubmits({
+const record = recordSubmits({
   provisionalJobs: {
     addProvisionalJobs: (key, jobs) => {
       written.push([key, [...jobs]]);
@@ -33,8 +33,8 @@ const learn = recordSubmits({
     },
   },
   resolve: (jobIds) => {
-    settled.push([...jobIds]);
-    return settle();
+    resolved.push([...jobIds]);
+    return resolveJobs();
   },
   noteInterest: (key) => noted.push(key),
   failed: (error) => failures.push(error),
@@ -65,16 +65,16 @@ const job = (jobId: string, externalUri?: string): ProvisionalJob => ({
 });
 
 describe('a forwarded submit', () => {
-  it('tells of its jobs, by position, and has the job set followed', async () => {
-    await learn(requestOf([{}, {}]), responseOf([{ jobId: 'a' }, { jobId: 'b' }]));
+  it('has its jobs recorded, by position, and its job set followed', async () => {
+    await record(requestOf([{}, {}]), responseOf([{ jobId: 'a' }, { jobId: 'b' }]));
     expect(written).toEqual([[KEY, [job('a'), job('b')]]]);
     expect(noted).toEqual([KEY]);
-    expect([settled, failures]).toEqual([[], []]);
+    expect([resolved, failures]).toEqual([[], []]);
   });
 
-  it('tells of the URI by which Armada finds a job: its own field, else its annotation', async () => {
+  it('has a job recorded with the URI by which Armada finds it: its own field, else its annotation', async () => {
     const annotations = { 'armadaproject.io/externalJobUri': 'annotated' };
-    await learn(
+    await record(
       requestOf([
         { externalJobUri: 'own', annotations },
         { annotations },
@@ -91,8 +91,8 @@ describe('a forwarded submit', () => {
     ]);
   });
 
-  it('tells nothing of items that were refused, or that have no usable id', async () => {
-    await learn(
+  it('has no job recorded for items that were rejected, or that have no usable id', async () => {
+    await record(
       requestOf([{ externalJobUri: 'first' }, {}, {}, { externalJobUri: 'fourth' }, {}]),
       responseOf([
         { error: 'no' },
@@ -105,60 +105,60 @@ describe('a forwarded submit', () => {
     expect(written).toEqual([[KEY, [job('d', 'fourth')]]]);
   });
 
-  it('that was refused as a whole tells nothing, and nobody is interested', async () => {
-    await learn(requestOf([{}]), responseOf([{ error: 'no' }]));
-    await learn(requestOf([]), responseOf([]));
-    await learn(requestOf([]), responseOf([{ jobId: 'more than was asked' }]));
-    await learn(requestOf([{}], { queue: '', jobSetId: 's' }), responseOf([{ jobId: 'a' }]));
-    await learn(requestOf([{}], { queue: 'q', jobSetId: 'x'.repeat(1_025) }), responseOf([{ jobId: 'a' }]));
-    expect([written, noted, settled, failures]).toEqual([[], [], [], []]);
+  it('has nothing recorded and nothing followed where it was rejected as a whole', async () => {
+    await record(requestOf([{}]), responseOf([{ error: 'no' }]));
+    await record(requestOf([]), responseOf([]));
+    await record(requestOf([]), responseOf([{ jobId: 'more than was asked' }]));
+    await record(requestOf([{}], { queue: '', jobSetId: 's' }), responseOf([{ jobId: 'a' }]));
+    await record(requestOf([{}], { queue: 'q', jobSetId: 'x'.repeat(1_025) }), responseOf([{ jobId: 'a' }]));
+    expect([written, noted, resolved, failures]).toEqual([[], [], [], []]);
   });
 
-  it('with client ids may have been answered with older jobs: Armada settles which, once', async () => {
-    await learn(
+  it('has jobs with client ids resolved by Armada, once: it may have answered with older jobs', async () => {
+    await record(
       requestOf([{ clientId: 'mine' }, {}, { clientId: 'too' }]),
       responseOf([{ jobId: 'older' }, { jobId: 'new' }, { jobId: 'other' }]),
     );
-    expect(settled).toEqual([['older', 'other']]);
+    expect(resolved).toEqual([['older', 'other']]);
     expect(written).toEqual([[KEY, [job('new')]]]);
     expect(noted).toEqual([KEY]);
   });
 
-  it('waits for Redis, so that the next poll finds the job', async () => {
+  it('is answered after the write to Redis, so that the next poll finds the job', async () => {
     let isWritten = false;
     write = async () => {
       // Some turns of the queue that goes before all timers: on a busy machine no less than on an idle one.
       for (let turn = 0; turn < 20; turn++) await Promise.resolve();
       isWritten = true;
     };
-    await learn(requestOf([{}]), responseOf([{ jobId: 'a' }]));
+    await record(requestOf([{}]), responseOf([{ jobId: 'a' }]));
     expect(isWritten).toBe(true);
   });
 
-  it('does not wait long: not where Redis does not answer, nor for Armada', async () => {
-    write = settle = () => new Promise(() => undefined);
-    await learn(requestOf([{}, { clientId: 'c' }]), responseOf([{ jobId: 'a' }, { jobId: 'b' }]));
-    expect([written.length, settled.length, failures.length]).toEqual([1, 1, 0]);
+  it('is answered soon also where neither Redis nor Armada answers', async () => {
+    write = resolveJobs = () => new Promise(() => undefined);
+    await record(requestOf([{}, { clientId: 'c' }]), responseOf([{ jobId: 'a' }, { jobId: 'b' }]));
+    expect([written.length, resolved.length, failures.length]).toEqual([1, 1, 0]);
   });
 
   it.each([
     ['Redis fails', () => (write = () => Promise.reject(new Error('away')))],
-    ['Armada fails', () => (settle = () => Promise.reject(new Error('away')))],
-  ])('is not harmed when %s; it is told aside', async (_, fail) => {
+    ['Armada fails', () => (resolveJobs = () => Promise.reject(new Error('away')))],
+  ])('is answered when %s, and the failure is reported', async (_, fail) => {
     fail();
-    await learn(requestOf([{}, { clientId: 'c' }]), responseOf([{ jobId: 'a' }, { jobId: 'b' }]));
-    await eventually('it is told', () => failures.length === 1);
+    await record(requestOf([{}, { clientId: 'c' }]), responseOf([{ jobId: 'a' }, { jobId: 'b' }]));
+    await eventually('it is reported', () => failures.length === 1);
     expect(noted).toEqual([KEY]);
   });
 
-  it('is not harmed when it cannot be read here', async () => {
-    await learn(Buffer.from([0x0a, 0xff]), responseOf([{ jobId: 'a' }]));
+  it('is answered when its messages cannot be decoded, and the failure is reported', async () => {
+    await record(Buffer.from([0x0a, 0xff]), responseOf([{ jobId: 'a' }]));
     expect([written.length, failures.length]).toEqual([0, 1]);
   });
 
-  it('of very many jobs is learned from in parts, up to a bound', async () => {
+  it('has very many jobs recorded in chunks, up to a limit', async () => {
     const ids = Array.from({ length: 10_100 }, (_, i) => ({ jobId: `j${i}` }));
-    await learn(requestOf(ids.map(() => ({}))), responseOf(ids));
+    await record(requestOf(ids.map(() => ({}))), responseOf(ids));
     await eventually('the last part is written', () => written.length === 20);
     expect(Math.max(...written.map(([, jobs]) => jobs.length))).toBe(500);
     expect(written.at(-1)?.[1].at(-1)?.jobId).toBe('j9999');

@@ -3,6 +3,7 @@ import type { DetailedJob, JobDetailsLister, JobLister, JobSetView, JobStatus } 
 import type { LRUCache } from 'lru-cache';
 import { jobSetTag } from '@ajs/redis-keys';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
+import type { NoteInterest } from '../../interest/note-interest.js';
 import { fromRedis } from '../../redis-read.js';
 import { groupByJobSet } from './group-by-job-set.js';
 
@@ -30,8 +31,7 @@ export interface CachedJobSelection<Job> {
 
 export interface CachedJobsOptions {
   readonly lister: JobLister & JobDetailsLister;
-  /** Notes the poll of a job set; never delays the answer. */
-  readonly noteInterest: (key: JobSetKey, tag: string) => void;
+  readonly noteInterest: NoteInterest;
   readonly unreadableRecord: (jobId: string, reason: string) => void;
   /** Terminal jobs by id: their state never changes. */
   readonly terminalJobs: LRUCache<string, CachedJob>;

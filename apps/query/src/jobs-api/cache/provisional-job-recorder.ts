@@ -1,14 +1,14 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
-import type { JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJob, ProvisionalJobSink } from '@ajs/job-store';
 import { fromApiJobState, toMillis } from '@ajs/wire-mapping';
+import type { NoteInterest } from '../../interest/note-interest.js';
 import { groupByJobSet } from './group-by-job-set.js';
 
 /** Stores jobs that only Armada's `api.Jobs` knew as provisional, and has their job sets followed from then on. */
 export class ProvisionalJobRecorder {
   constructor(
     private readonly sink: Pick<ProvisionalJobSink, 'addProvisionalJobs'>,
-    private readonly noteInterest: (key: JobSetKey, tag: string) => void,
+    private readonly noteInterest: NoteInterest,
     private readonly redisFailed: (error: Error) => void,
   ) {}
 

@@ -1,12 +1,12 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobStatusUsingExternalJobUriRequest } from '@ajs/contracts/api/job';
 import type { JobState } from '@ajs/contracts/api/submit';
-import type { JobSetKey } from '@ajs/job-state';
 import type { JobDetailsLister } from '@ajs/job-store';
 import { toApiJobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import { UNRESTRICTED } from '../../access/job-rights.js';
 import type { Caller } from '../../caller.js';
+import type { NoteInterest } from '../../interest/note-interest.js';
 import { fromRedis } from '../../redis-read.js';
 import { RpcError } from '../../rpc-error.js';
 import { canServeFromCache } from '../cache/can-serve-from-cache.js';
@@ -22,7 +22,7 @@ export interface JobsByUriQueryOptions {
   readonly cachedJobs: CachedJobs;
   readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
   readonly terminalStates: TerminalStateRecorder;
-  readonly noteInterest: (key: JobSetKey, tag: undefined, caller: Caller) => void;
+  readonly noteInterest: NoteInterest;
   /** How long the stream may take to show a provisional job. Milliseconds. */
   readonly provisionalGraceMs: number;
 }

@@ -13,9 +13,9 @@ import {
 export type RawServerCall = ServerDuplexStream<Buffer, Buffer>;
 export type RawClientCall = ClientDuplexStream<Buffer, Buffer>;
 
-const asItIs = (bytes: Buffer): Buffer => bytes;
+const identity = (bytes: Buffer): Buffer => bytes;
 
-/** A server of methods whose messages are bytes: it answers each call with what `answer` does, and keeps the calls. */
+/** A server of methods whose messages are bytes: `answer` handles each call, and all calls are kept. */
 export class RawServer {
   readonly calls: RawServerCall[] = [];
   answer: (call: RawServerCall) => void = () => undefined;
@@ -32,12 +32,12 @@ export class RawServer {
         path,
         (call: RawServerCall) => {
           this.calls.push(call);
-          // What a call that is cancelled says has no other listener.
+          // A cancelled call emits an error that has no other listener.
           call.on('error', () => undefined);
           this.answer(call);
         },
-        asItIs,
-        asItIs,
+        identity,
+        identity,
         'bidi',
       );
     }
@@ -56,7 +56,7 @@ export class RawServer {
   }
 }
 
-/** What came of a call. */
+/** All that a call received. */
 export interface Outcome {
   readonly initial: Metadata | undefined;
   readonly messages: Buffer[];
@@ -74,13 +74,13 @@ export class RawClient {
   }
 
   open(path: string, metadata = new Metadata(), deadline = Infinity): RawClientCall {
-    const call = this.client.makeBidiStreamRequest(path, asItIs, asItIs, metadata, { deadline });
-    // The status tells what the error does.
+    const call = this.client.makeBidiStreamRequest(path, identity, identity, metadata, { deadline });
+    // The status says the same.
     call.on('error', () => undefined);
     return call;
   }
 
-  /** One message, as a unary call sends it, and all that comes of it. */
+  /** Sends one message, as a unary call does, and collects all that is received. */
   async call(path: string, message: Buffer, metadata?: Metadata, deadline?: number): Promise<Outcome> {
     const call = this.open(path, metadata, deadline);
     call.end(message);

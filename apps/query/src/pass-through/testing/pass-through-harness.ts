@@ -1,0 +1,179 @@
+import { withoutTls } from '@ajs/armada-credentials';
+import type { ArmadaPermissions } from '@ajs/auth';
+import { JobSetRequest } from '@ajs/contracts/api/event';
+import type { JobsServer } from '@ajs/contracts/api/job';
+import type { JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
+import { Metrics } from '@ajs/observability';
+import { Metadata, status } from '@grpc/grpc-js';
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
+import { GrpcServer } from '../../grpc/grpc-server.js';
+import { ANY_PORT, PLAIN } from '../../grpc/served-grpc.js';
+import type { ExchangeObserver } from '../forwarded-call.js';
+import { PassThrough } from '../pass-through.js';
+import { WatchRights } from '../watch-rights.js';
+import { RawClient, RawServer, type RawServerCall } from './raw-calls.js';
+
+export const SUBMIT = '/api.Submit/SubmitJobs';
+/** Of a forwarded service, and of no version that this repository knows. */
+export const NEW_METHOD = '/api.Submit/ThatNobodyKnows';
+export const LEASE = '/api.Executor/LeaseJobRuns';
+export const EVENTS = '/api.Event/GetJobSetEvents';
+export const WATCH = '/api.Event/Watch';
+export const MEBIBYTE = 1024 * 1024;
+export const MOST_CALLS = 5;
+export const HELLO = Buffer.from('hello');
+
+const CHECK_EVERY_MS = 20;
+
+const legacy: JobServiceServer = {
+  getJobStatus: (call, callback) =>
+    callback({ code: status.NOT_FOUND, details: call.request.jobId.slice(0, 9) }),
+  health: (_call, callback) => callback(null, { status: 1 }),
+};
+
+const unanswered = (): never => {
+  throw new Error('no test calls it');
+};
+const jobs: JobsServer = {
+  getJobStatus: unanswered,
+  getJobStatusUsingExternalJobUri: unanswered,
+  getJobDetails: unanswered,
+  getJobErrors: unanswered,
+  getJobRunDetails: unanswered,
+  getActiveQueues: unanswered,
+};
+
+/** Sends back what comes, and ends when the caller does. */
+export function echo(call: RawServerCall): void {
+  call.on('data', (message: Buffer) => call.write(message));
+  call.on('end', () => call.end());
+}
+
+/** The first message of a read of events, or of a watch. */
+export function readRequest(watch: boolean): Buffer {
+  const request = { queue: 'q', id: 's', watch, fromMessageId: '', errorIfMissing: false };
+  return Buffer.from(JobSetRequest.encode(request).finish());
+}
+
+export function withHeaders(headers: Record<string, string>): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+  return metadata;
+}
+
+/** A query's gRPC port that forwards to an Armada of raw calls, with a client. Armada echoes unless told otherwise. */
+export class PassThroughHarness {
+  mayWatch: ArmadaPermissions['mayWatch'] = () => Promise.resolve('yes');
+  readonly observers = new Map<string, ExchangeObserver>();
+  metrics = new Metrics();
+  client!: RawClient;
+  server!: GrpcServer;
+  private passThrough!: PassThrough;
+  private session: ClientHttp2Session | undefined;
+  private address = '';
+
+  private constructor(
+    readonly armada: RawServer,
+    public armadaAddress: string,
+  ) {}
+
+  static async start(): Promise<PassThroughHarness> {
+    const paths = [SUBMIT, NEW_METHOD, LEASE, EVENTS, WATCH, '/api.Jobs/GetJobStatus', '/api.Node/X'];
+    const armada = new RawServer(paths);
+    armada.answer = echo;
+    const harness = new PassThroughHarness(armada, await armada.listen());
+    await harness.serve();
+    return harness;
+  }
+
+  async stop(): Promise<void> {
+    this.client.close();
+    this.session?.destroy();
+    this.armada.stop();
+    await this.server.stop();
+    this.passThrough.close();
+  }
+
+  /** Starts the query's port anew, with Armada at another address. */
+  async restart(armadaAddress: string): Promise<void> {
+    this.client.close();
+    await this.server.stop();
+    this.passThrough.close();
+    this.armadaAddress = armadaAddress;
+    await this.serve();
+  }
+
+  /** Starts anew with a relay before Armada. Resolves to its connections, to be cut. */
+  async restartBehindRelay(): Promise<ReadonlySet<Socket>> {
+    const [host, port] = this.armadaAddress.split(':');
+    const sockets = new Set<Socket>();
+    const relay = createServer((socket) => {
+      const onward = connectTcp(Number(port), host);
+      for (const end of [socket, onward]) sockets.add(end.on('error', () => undefined));
+      socket.pipe(onward).pipe(socket);
+    });
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+    relay.unref();
+    await this.restart(`127.0.0.1:${(relay.address() as AddressInfo).port}`);
+    return sockets;
+  }
+
+  /** Replaces the client by one that compresses. */
+  compressWith(algorithm: number): void {
+    this.client.close();
+    this.client = new RawClient(this.address, { 'grpc.default_compression_algorithm': algorithm });
+  }
+
+  /** The call that Armada got as its nth. */
+  received(n: number): RawServerCall {
+    const call = this.armada.calls[n];
+    if (call === undefined) throw new Error(`Armada has got no call ${n}`);
+    return call;
+  }
+
+  /** Ended calls by service and code, as the metric counts them. */
+  async endedCalls(): Promise<Record<string, number>> {
+    const { values } = await this.metrics.forwardedCalls.get();
+    return Object.fromEntries(values.map(({ labels, value }) => [`${labels.service} ${labels.code}`, value]));
+  }
+
+  async openWatches(): Promise<number> {
+    return (await this.metrics.forwardedWatches.get()).values[0]?.value ?? 0;
+  }
+
+  /** A call by a client of plain HTTP/2: it sets any header, and reads nothing before it is told to. */
+  http2Call(headers: Record<string, string> = {}): ClientHttp2Stream {
+    this.session = connect(`http://${this.address}`);
+    const stream = this.session.request({
+      ':method': 'POST',
+      ':path': SUBMIT,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    });
+    stream.end(Buffer.from([0, 0, 0, 0, 0]));
+    return stream;
+  }
+
+  private async serve(): Promise<void> {
+    this.metrics = new Metrics();
+    const permissions = {
+      mayWatch: (authorization: string | undefined, queue: string) => this.mayWatch(authorization, queue),
+    };
+    this.passThrough = new PassThrough({
+      transport: withoutTls(this.armadaAddress),
+      services: ['api.Submit', 'api.Executor', 'api.Event'],
+      largestRequestBytes: 4 * MEBIBYTE,
+      largestAnswerBytes: 4 * MEBIBYTE,
+      mostWatches: 2,
+      mostCalls: MOST_CALLS,
+      watchRights: new WatchRights(permissions, CHECK_EVERY_MS),
+      observers: this.observers,
+      metrics: this.metrics,
+    });
+    this.server = new GrpcServer({ legacy, jobs, passThrough: this.passThrough }, PLAIN);
+    this.address = `127.0.0.1:${await this.server.listen(ANY_PORT)}`;
+    this.client = new RawClient(this.address);
+  }
+}

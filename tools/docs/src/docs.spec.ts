@@ -35,7 +35,8 @@ describe('the documentation', () => {
 describe('docs/invariants.md', () => {
   const text = read('docs/invariants.md');
   const defined = [...text.matchAll(/^## (P\d+): /gm)].map(([, number]) => number);
-  const proofs = [...text.matchAll(/^- `([^`]+\.ts)`: (.+)$/gm)].map(([, file = '', title = '']) => ({
+  const unwrapped = text.replace(/\n {2}(?=\S)/g, ' ');
+  const proofs = [...unwrapped.matchAll(/^- `([^`]+\.ts)`: (.+)$/gm)].map(([, file = '', title = '']) => ({
     file,
     title,
   }));

@@ -16,14 +16,14 @@ import { startStore } from './store.js';
 
 const AT_ONCE = 500;
 const NEIGHBOUR_EVERY_MS = 20;
-/** A work-queue job and its meta, and what BullMQ has beside. */
-const AIM_KEYS = 4;
-const AIM_REDIS_MB = 64;
-const AIM_GROWTH = 1.5;
+/** A BullMQ job, the job set's meta, and BullMQ's own keys. */
+const TARGET_KEYS = 4;
+const TARGET_REDIS_MB = 64;
+const TARGET_GROWTH = 1.5;
 
 /**
- * A client polls job sets that do not exist, each once, at the default settings; another one, which counts as the same caller since it
- * comes from the same address, polls a job that runs.
+ * One client polls each of many job sets that do not exist once, with default settings. Another polls a running job; it counts as the
+ * same caller, since it has the same address.
  */
 export async function benchCareless(quick: boolean): Promise<Figure[]> {
   const polls = quick ? 50_000 : 1_000_000;
@@ -37,7 +37,7 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
   const [query, ingester] = await Promise.all([startApp('query', env), startApp('ingester', env)]);
   // Channels with the same options would share a connection.
   const clientOf = (userAgent: string): Client =>
-    new Client(`127.0.0.1:${Number(query.told['grpcPort'])}`, credentials.createInsecure(), {
+    new Client(`127.0.0.1:${Number(query.started['grpcPort'])}`, credentials.createInsecure(), {
       'grpc.primary_user_agent': userAgent,
     });
   const [careless, neighbour] = [clientOf('careless'), clientOf('neighbour')];
@@ -51,22 +51,22 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
     const latencies: number[] = [];
     let wrong = 0;
     let sent = 0;
-    let refused = 0;
+    let rejected = 0;
     let peakEarly = 0;
     const worker = async (): Promise<void> => {
       while (sent < polls) {
         const n = ++sent;
         if (n === polls / 10) peakEarly = peakResidentKib(query.child.pid);
         const { error } = await poll(careless, { queue: QUEUE, jobSetId: `made-up-${n}`, jobId: 'x' });
-        if (error.includes('MAX_NEW_JOB_SETS_PER_CALLER')) refused++;
+        if (error.includes('MAX_NEW_JOB_SETS_PER_CALLER')) rejected++;
       }
     };
     const began = performance.now();
     const workers = Promise.all(Array.from({ length: AT_ONCE }, worker));
     while (sent < polls) {
-      const asked = performance.now();
+      const requestedAt = performance.now();
       if ((await poll(neighbour, known)).state !== JobServiceResponse_State.RUNNING) wrong++;
-      latencies.push(performance.now() - asked);
+      latencies.push(performance.now() - requestedAt);
       await sleep(NEIGHBOUR_EVERY_MS);
     }
     await workers;
@@ -74,37 +74,37 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
     const keys = await store.redis.dbsize();
     const info = await store.redis.info('memory');
     const redisMb = Number(/^used_memory_peak:(\d+)/m.exec(info)?.[1]) / 1e6;
-    const turns = await store.redis.zcard(`${WORK_QUEUE_PREFIX}:follow:delayed`);
-    const letIn = polls - refused;
+    const queued = await store.redis.zcard(`${WORK_QUEUE_PREFIX}:follow:delayed`);
+    const admitted = polls - rejected;
     const growth = peakResidentKib(query.child.pid) / peakEarly;
     return [
       {
-        what: `polls of ${thousands(polls)} job sets that do not exist, by one client: most memory of Redis`,
+        what: `polls of ${thousands(polls)} job sets that do not exist, by one client: peak memory of Redis`,
         measured: `${redisMb.toFixed(1)} MB`,
-        aim: `${AIM_REDIS_MB} MB at most`,
-        met: redisMb <= AIM_REDIS_MB,
+        target: `${TARGET_REDIS_MB} MB at most`,
+        met: redisMb <= TARGET_REDIS_MB,
       },
       {
-        what: 'keys in Redis afterwards, and turns in the work queue, of each job set that was let in',
-        measured: `${(keys / letIn).toFixed(1)}, ${(turns / letIn).toFixed(1)}`,
-        aim: `${AIM_KEYS} keys at most`,
-        met: keys <= AIM_KEYS * letIn,
+        what: 'keys in Redis afterwards, and jobs in the work queue, per admitted job set',
+        measured: `${(keys / admitted).toFixed(1)}, ${(queued / admitted).toFixed(1)}`,
+        target: `${TARGET_KEYS} keys at most`,
+        met: keys <= TARGET_KEYS * admitted,
       },
       {
-        what: 'of these polls: let in; refused with the reason (MAX_NEW_JOB_SETS_PER_CALLER)',
-        measured: `${thousands(letIn)}; ${thousands(refused)}, in ${(took / 1_000).toFixed(0)} s`,
-        aim: '',
+        what: 'of these polls: admitted; rejected by MAX_NEW_JOB_SETS_PER_CALLER',
+        measured: `${thousands(admitted)}; ${thousands(rejected)}, in ${(took / 1_000).toFixed(0)} s`,
+        target: '',
       },
       {
-        what: 'most memory of the query, against a tenth of these polls',
+        what: 'peak memory of the query, relative to a tenth of these polls',
         measured: `${(peakResidentKib(query.child.pid) / 1_024).toFixed(0)} MiB, ${growth.toFixed(2)} times`,
-        aim: `${AIM_GROWTH} times at most`,
-        met: growth <= AIM_GROWTH,
+        target: `${TARGET_GROWTH} times at most`,
+        met: growth <= TARGET_GROWTH,
       },
       {
-        what: 'meanwhile, polls of a job that runs, by another client: wrong or refused',
+        what: 'meanwhile, polls of a running job by another client: wrong or rejected',
         measured: `${wrong} of ${thousands(latencies.length)}; p50 ${quantile(latencies, 0.5).toFixed(0)} ms, p99 ${quantile(latencies, 0.99).toFixed(0)} ms`,
-        aim: 'none',
+        target: 'none',
         met: wrong === 0,
       },
     ];

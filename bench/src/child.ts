@@ -4,24 +4,24 @@ import { createInterface } from 'node:readline';
 
 const START_MS = 20_000;
 
-/** A process beside the benchmark: what is measured must not share its event loop. */
+/** A child process: what is measured must not share the benchmark's event loop. */
 export class Child {
   private constructor(private readonly child: ChildProcess) {}
 
-  /** Starts `node script args`; resolves with what `ready` makes of its output. */
+  /** Starts `node script args`; resolves with the first result of `ready` for a line of its output. */
   static async start<T>(
     script: string,
     args: readonly string[],
     env: Readonly<Record<string, string>>,
     ready: (line: string) => T | undefined,
     withinMs = START_MS,
-  ): Promise<{ child: Child; told: T }> {
+  ): Promise<{ child: Child; started: T }> {
     const child = spawn(process.execPath, [script, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     process.once('exit', () => child.kill('SIGKILL'));
-    const told = await new Promise<T>((resolve, reject) => {
+    const started = await new Promise<T>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`${script} did not start`)), withinMs);
       createInterface({ input: child.stdout }).on('line', (line) => {
         const result = ready(line);
@@ -31,7 +31,7 @@ export class Child {
       });
       child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
     });
-    return { child: new Child(child), told };
+    return { child: new Child(child), started };
   }
 
   get pid(): number {
@@ -46,11 +46,11 @@ export class Child {
   }
 }
 
-/** Starts a built application; resolves to what its `started` line tells. */
+/** Starts a built application; resolves to the fields of its `started` log line. */
 export async function startApp(
   app: 'ingester' | 'query',
   env: Readonly<Record<string, string>>,
-): Promise<{ child: Child; told: Record<string, unknown> }> {
+): Promise<{ child: Child; started: Record<string, unknown> }> {
   const local = {
     AUTH_MODE: 'anonymous',
     QUERY_GRPC_ADDRESS: '127.0.0.1:0',

@@ -3,9 +3,9 @@ import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } f
 const same = (bytes: Buffer): Buffer => bytes;
 
 /**
- * The least that a unary call costs with grpc-js: bytes in, the same bytes out. Prints {"listening": port}.
+ * The baseline for a unary call with grpc-js: it returns the bytes it gets. Prints {"listening": port}.
  *
- * @param method The full name of the method it has.
+ * @param method The full name of its method.
  */
 export async function runEchoServer(method: string): Promise<void> {
   const server = new Server();

@@ -2,15 +2,15 @@ import { FakeArmada, jobEvents } from '@ajs/testing';
 import { jobIdOf } from './jobs.js';
 
 const JOB = { namespace: 'default', annotations: {} };
-/** Of a job that has ended. */
+/** For a job that has ended. */
 export const EVENTS_PER_JOB = 6;
 export const QUEUE = 'bench';
 
 export interface FakeEvents {
   readonly jobSets: number;
-  /** Of each job set. */
+  /** Per job set. */
   readonly jobs: number;
-  /** How many of each job set, the first ones, still run; the others have succeeded. */
+  /** How many jobs of each job set are still running, the first ones; the others have succeeded. */
   readonly running: number;
 }
 
@@ -20,7 +20,7 @@ export const jobSetOf = (set: number): { queue: string; jobSetId: string } => ({
   jobSetId: `set-${set}`,
 });
 
-/** Serves events, encoded beforehand, from a fake Armada. Prints {"listening": "host:port"}. */
+/** Serves pre-encoded events from a fake Armada. Prints {"listening": "host:port"}. */
 export async function runFakeEvents({ jobSets, jobs, running }: FakeEvents): Promise<void> {
   const armada = new FakeArmada();
   for (let set = 0; set < jobSets; set++) {

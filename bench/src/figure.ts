@@ -2,18 +2,18 @@
 export interface Figure {
   readonly what: string;
   readonly measured: string;
-  readonly aim: string;
-  /** Left out where there is no aim. */
+  readonly target: string;
+  /** Left out where there is no target. */
   readonly met?: boolean;
 }
 
 /** The figures as a Markdown table. */
 export function table(figures: readonly Figure[]): string {
-  const rows = figures.map(({ what, measured, aim, met }) => {
+  const rows = figures.map(({ what, measured, target, met }) => {
     const verdict = met === undefined ? '' : met ? 'met' : 'missed';
-    return `| ${what} | ${measured} | ${aim} | ${verdict} |`;
+    return `| ${what} | ${measured} | ${target} | ${verdict} |`;
   });
-  return ['| what | measured | aim | |', '|---|---|---|---|', ...rows].join('\n');
+  return ['| what | measured | target | |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 export function median(values: readonly number[]): number {

@@ -3,15 +3,15 @@ import { RedisJobLister } from '@ajs/job-store';
 import { eventually } from '@ajs/testing';
 import { Child, startApp } from './child.js';
 import { jobSetOf, type FakeEvents } from './fake-events.js';
-import { askFor } from './interest.js';
+import { recordInterest } from './interest.js';
 import { jobIdOf } from './jobs.js';
 import type { Store } from './store.js';
 
 const PATIENCE_MS = 300_000;
 
-/** An ingester that has followed everything, and its Armada. Both run on until they are stopped. */
+/** An ingester that has written every event, and its Armada. Both run until they are stopped. */
 export interface Followed {
-  /** From the demand to the last state readable. Milliseconds. */
+  /** From the first interest until the last state is readable. Milliseconds. */
   readonly took: number;
   /** host:port */
   readonly armada: string;
@@ -19,9 +19,9 @@ export interface Followed {
   readonly stop: () => Promise<void>;
 }
 
-/** Lets an ingester follow all of a fake Armada's events into Redis. */
+/** Has an ingester write all events of a fake Armada to Redis. */
 export async function followAll(store: Store, events: FakeEvents): Promise<Followed> {
-  const { child: fake, told } = await Child.start(
+  const { child: fake, started } = await Child.start(
     'dist/bench/main.js',
     [
       ...['--role', 'fake', '--job-sets', `${events.jobSets}`],
@@ -33,7 +33,7 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
   );
   const ingester = await startApp('ingester', {
     REDIS_URL: store.server.url,
-    ARMADA_URL: told.listening,
+    ARMADA_URL: started.listening,
   });
   const stop = async (): Promise<void> => {
     await ingester.child.stop();
@@ -42,9 +42,9 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
   try {
     const keys = Array.from({ length: events.jobSets }, (_, set) => jobSetOf(set));
     const began = performance.now();
-    await askFor(store, keys);
+    await recordInterest(store, keys);
     const lister = new RedisJobLister(store.redis);
-    // The last event of a job set ends its last job. One job set after the other: looking must not cost what is measured.
+    // The last event of a job set ends its last job. Checked one by one, so that checking does not cost what is measured.
     for (const [set, key] of keys.entries()) {
       const last = jobIdOf((set + 1) * events.jobs - 1);
       await eventually(
@@ -59,11 +59,11 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
     const took = performance.now() - began;
     for (const key of keys) {
       await eventually(
-        `${key.jobSetId} is level with Armada`,
+        `${key.jobSetId} is synced`,
         async () => (await lister.read(key, [])).subscription?.state === 'live',
       );
     }
-    return { took, armada: told.listening, ingesterPid: ingester.child.pid, stop };
+    return { took, armada: started.listening, ingesterPid: ingester.child.pid, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -6,8 +6,8 @@ const BATCHES = [1, 100, 500];
 const METHOD = 'api.Jobs/GetJobStatus';
 
 /**
- * Statuses a second by `api.Jobs`, in batches, against legacy polls and against the least that a call costs. All by turns, so that
- * they meet the same noise.
+ * States per second by `api.Jobs` in batches, relative to legacy polls and to the echo, interleaved so that all meet the same
+ * noise.
  */
 export async function benchJobsApi(quick: boolean): Promise<Figure[]> {
   const [jobs, rounds, seconds] = quick ? [1_000, 2, 1] : [10_000, 5, 3];
@@ -19,7 +19,7 @@ export async function benchJobsApi(quick: boolean): Promise<Figure[]> {
       const { callsPerSecond } = await load({ ...common, port: queryPort, ...options });
       if (keep) (speeds[name] ??= []).push(callsPerSecond);
     };
-    // Once for nothing: code is compiled, connections and caches are warm.
+    // The first round only warms up: compiled code, connections, caches.
     for (let round = 0; round <= rounds; round++) {
       await measure('echo', { port: echoPort }, round > 0);
       await measure('legacy', {}, round > 0);
@@ -27,13 +27,13 @@ export async function benchJobsApi(quick: boolean): Promise<Figure[]> {
     }
     const of = (name: string): number => median(speeds[name] ?? []);
     return BATCHES.map((batch): Figure => {
-      const statuses = of(`${batch}`) * batch;
+      const states = of(`${batch}`) * batch;
       return {
-        what: `\`api.Jobs/GetJobStatus\`, ${batch} running ${batch === 1 ? 'job' : 'jobs'} a call, 64 calls over 4 connections`,
+        what: `\`api.Jobs/GetJobStatus\`, ${batch} running ${batch === 1 ? 'job' : 'jobs'} per call, 64 calls over 4 connections`,
         measured:
-          `${thousands(statuses)} statuses/s, ${(statuses / of('legacy')).toFixed(2)} of legacy polls, ` +
-          `${(of(`${batch}`) / of('echo')).toFixed(2)} of a bare echo's calls`,
-        aim: '',
+          `${thousands(states)} states/s, ${(states / of('legacy')).toFixed(2)} of legacy polls, ` +
+          `${(of(`${batch}`) / of('echo')).toFixed(2)} of the echo's calls`,
+        target: '',
       };
     });
   });

@@ -11,25 +11,25 @@ export interface Load {
 }
 
 export interface LoadOptions {
-  /** What {@link buildLoadGenerator} gave. */
+  /** The path from {@link buildLoadGenerator}. */
   readonly binary: string;
   readonly port: number;
   readonly jobSet: JobSetKey;
   readonly jobIds: readonly string[];
-  /** The full name of the method, `jobservice.JobService/GetJobStatus` where it is left out. */
+  /** The full name of the method; left out: `jobservice.JobService/GetJobStatus`. */
   readonly method?: string;
-  /** Ids in one call, where the method is one of `api.Jobs`; every answer must tell of as many. */
+  /** Ids per call, where the method is one of `api.Jobs`; every answer must hold as many states. */
   readonly batch?: number;
-  /** The number of the state that every answer must have; left out where answers are not looked at. */
+  /** The number of the state that every answer must have; left out: any. */
   readonly state?: number;
   readonly seconds: number;
   /** Sent with every call. */
   readonly authorization?: string;
-  /** A file with the authority of the server's certificate; without it there is no TLS. */
+  /** The CA file for the server's certificate; left out: no TLS. */
   readonly ca?: string;
 }
 
-/** Builds the load generator, which is written in Go so that the client is not the limit; gives its path. */
+/** Builds the load generator, written in Go so that the client is not the bottleneck; returns its path. */
 export function buildLoadGenerator(): string {
   const folder = join(process.cwd(), 'tmp/bench');
   mkdirSync(folder, { recursive: true });
@@ -42,7 +42,7 @@ export function buildLoadGenerator(): string {
   } catch (error) {
     const why =
       (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? 'there is no `go` on the PATH'
+        ? '`go` is not on the PATH'
         : '`go build` failed, see above';
     throw new Error(
       `the load generator in bench/load was not built: ${why}. It needs Go 1.24 or later (https://go.dev/dl); ` +
@@ -53,7 +53,7 @@ export function buildLoadGenerator(): string {
   return binary;
 }
 
-/** Polls jobs as fast as 64 concurrent calls over 4 connections can. Rejects if an answer is an error or not as it must be. */
+/** Polls jobs as fast as 64 concurrent calls over 4 connections allow. Rejects on an error or an unexpected answer. */
 export async function load(options: LoadOptions): Promise<Load> {
   const { binary, port, jobSet, jobIds, method, batch, state, seconds, authorization, ca } = options;
   const args = ['--target', `127.0.0.1:${port}`, '--seconds', `${seconds}`];

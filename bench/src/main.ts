@@ -1,4 +1,4 @@
-// npm run bench: measures on this machine, in one run, and prints a table. Machines differ and are noisy: compare ratios.
+// npm run bench: measures on this machine and prints a table. Machines differ and are noisy: compare ratios.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchBytes } from './bytes.js';
@@ -6,7 +6,7 @@ import { benchCareless } from './careless.js';
 import { runEchoServer } from './echo-server.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
-import { benchHands } from './hands.js';
+import { benchAssignment } from './assignment.js';
 import { benchJobsApi } from './jobs-api.js';
 import { benchLatency } from './latency.js';
 import { benchLarge } from './large.js';
@@ -24,7 +24,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   throughput: benchThroughput,
   latency: benchLatency,
   scale: benchScale,
-  hands: benchHands,
+  assignment: benchAssignment,
   large: benchLarge,
   careless: benchCareless,
   bytes: benchBytes,
@@ -34,7 +34,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
-    // For the processes that the benchmarks start beside themselves.
+    // Only for processes that the benchmarks start.
     role: { type: 'string' },
     method: { type: 'string', default: 'jobservice.JobService/GetJobStatus' },
     'job-sets': { type: 'string', default: '1' },
@@ -60,7 +60,7 @@ async function run(): Promise<void> {
   );
 }
 
-// The processes beside the benchmarks end with this one, by Ctrl-C too.
+// The child processes end with this one, also on Ctrl-C.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 if (values.role === 'echo') await runEchoServer(values.method);

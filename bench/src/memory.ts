@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** Memory that a process has in RAM now, in KiB. Linux only. */
+/** Resident memory of a process, in KiB. Linux only. */
 export function residentKib(pid: number): number {
   return ofStatus(pid, 'VmRSS');
 }
 
-/** The most that it ever had, in KiB. Linux only. */
+/** Its peak resident memory, in KiB. Linux only. */
 export function peakResidentKib(pid: number): number {
   return ofStatus(pid, 'VmHWM');
 }

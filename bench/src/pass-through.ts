@@ -5,10 +5,10 @@ import { jobIdOf } from './jobs.js';
 import { buildLoadGenerator, load } from './load.js';
 import { startStore } from './store.js';
 
-// The echo answers it with the bytes it got, whatever they are.
+// The echo returns any bytes.
 const METHOD = 'api.Submit/GetQueue';
 
-/** What it costs to go through the query instead of to Armada: the same calls to the same server, directly and forwarded. */
+/** The cost of calling Armada through the query: the same calls to the same server, directly and forwarded. */
 export async function benchPassThrough(quick: boolean): Promise<Figure[]> {
   const [rounds, seconds] = quick ? [2, 1] : [5, 3];
   const binary = buildLoadGenerator();
@@ -24,15 +24,15 @@ export async function benchPassThrough(quick: boolean): Promise<Figure[]> {
     started.push(echo.child);
     const query = await startApp('query', {
       REDIS_URL: store.server.url,
-      ARMADA_URL: `127.0.0.1:${echo.told.listening}`,
+      ARMADA_URL: `127.0.0.1:${echo.started.listening}`,
       PASS_THROUGH: 'on',
     });
     started.push(query.child);
     const common = { binary, method: METHOD, jobSet: jobSetOf(0), jobIds: [jobIdOf(0)], seconds };
     const measured = { direct: [] as number[], forwarded: [] as number[], added: [] as number[] };
     for (let round = 0; round <= rounds; round++) {
-      const direct = await load({ ...common, port: echo.told.listening });
-      const forwarded = await load({ ...common, port: Number(query.told['grpcPort']) });
+      const direct = await load({ ...common, port: echo.started.listening });
+      const forwarded = await load({ ...common, port: Number(query.started['grpcPort']) });
       if (round === 0) continue;
       measured.direct.push(direct.callsPerSecond);
       measured.forwarded.push(forwarded.callsPerSecond);
@@ -43,7 +43,7 @@ export async function benchPassThrough(quick: boolean): Promise<Figure[]> {
       {
         what: 'calls forwarded to Armada, 64 calls over 4 connections',
         measured: `${thousands(forwarded)}/s, ${(forwarded / direct).toFixed(2)} of direct calls (${thousands(direct)}/s); p50 ${median(measured.added).toFixed(1)} ms more`,
-        aim: '',
+        target: '',
       },
     ];
   } finally {

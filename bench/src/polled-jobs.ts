@@ -4,19 +4,19 @@ import { followAll } from './following.js';
 import { jobIdOf } from './jobs.js';
 import { startStore } from './store.js';
 
-/** A query whose Redis holds jobs that an ingester wrote, and the least that a call costs beside it. */
+/** A query over jobs that an ingester has written, and an echo server as the baseline. */
 export interface PolledJobs {
   readonly queryPort: number;
   readonly echoPort: number;
   readonly jobSet: ReturnType<typeof jobSetOf>;
-  /** Jobs that run, and as many others that have ended. */
+  /** Running jobs, and as many that have ended. */
   readonly running: readonly string[];
   readonly ended: readonly string[];
-  /** Starts another query on the same jobs; resolves to its port. */
+  /** Starts another query over the same jobs; resolves to its port. */
   readonly startQuery: (env: Readonly<Record<string, string>>) => Promise<number>;
 }
 
-/** Makes so many jobs that run, and as many that have ended, known to a query that is followed by an idle ingester, and measures. */
+/** Measures a query that knows so many running jobs and as many that have ended, beside an idle ingester. */
 export async function withPolledJobs<T>(
   jobs: number,
   measure: (polled: PolledJobs) => Promise<T>,
@@ -30,7 +30,7 @@ export async function withPolledJobs<T>(
     const startQuery: PolledJobs['startQuery'] = async (more) => {
       const query = await startApp('query', { ...env, ...more });
       stops.push(() => query.child.stop());
-      return Number(query.told['grpcPort']);
+      return Number(query.started['grpcPort']);
     };
     const queryPort = await startQuery({});
     const echo = await Child.start(
@@ -44,7 +44,7 @@ export async function withPolledJobs<T>(
     return await measure({
       queryPort,
       startQuery,
-      echoPort: echo.told.listening,
+      echoPort: echo.started.listening,
       jobSet: jobSetOf(0),
       running: ids.slice(0, jobs),
       ended: ids.slice(jobs),

@@ -2,13 +2,13 @@ import { median, thousands, type Figure } from './figure.js';
 import { buildLoadGenerator, load } from './load.js';
 import { withPolledJobs } from './polled-jobs.js';
 
-const AIM = 0.7;
-// Of jobservice.JobServiceResponse.
+const TARGET = 0.7;
+// States of jobservice.JobServiceResponse.
 const RUNNING = 2;
 const SUCCEEDED = 4;
 
 /**
- * Legacy polls of known jobs, against the least that a call costs: rounds by turns, so that both meet the same noise.
+ * Legacy polls of known jobs relative to the echo, in interleaved rounds so that both meet the same noise.
  */
 export async function benchPolls(quick: boolean): Promise<Figure[]> {
   const [jobs, rounds, seconds] = quick ? [1_000, 2, 1] : [10_000, 7, 3];
@@ -16,7 +16,7 @@ export async function benchPolls(quick: boolean): Promise<Figure[]> {
   const measured = { echo: [] as number[], running: [] as number[], ended: [] as number[] };
   await withPolledJobs(jobs, async ({ queryPort, echoPort, jobSet, running, ended }) => {
     const common = { binary: generator, jobSet, seconds };
-    // Once for nothing: code is compiled, connections and caches are warm.
+    // The first round only warms up: compiled code, connections, caches.
     for (let round = 0; round <= rounds; round++) {
       const speeds = {
         echo: await load({ ...common, port: echoPort, jobIds: running }),
@@ -32,12 +32,12 @@ export async function benchPolls(quick: boolean): Promise<Figure[]> {
     median(speeds.map((speed, i) => speed / (measured.echo[i] ?? NaN)));
   const figure = (what: string, speeds: readonly number[]): Figure => ({
     what: `${what}, ${thousands(jobs)} jobs, 64 calls over 4 connections`,
-    measured: `${thousands(median(speeds))}/s, ${ratioTo(speeds).toFixed(2)} of a bare echo (${thousands(median(measured.echo))}/s)`,
-    aim: `${AIM} of a bare echo`,
-    met: ratioTo(speeds) >= AIM,
+    measured: `${thousands(median(speeds))}/s, ${ratioTo(speeds).toFixed(2)} of the echo (${thousands(median(measured.echo))}/s)`,
+    target: `${TARGET} of the echo`,
+    met: ratioTo(speeds) >= TARGET,
   });
   return [
-    figure('polls of jobs that run (read from Redis)', measured.running),
-    figure('polls of jobs that have ended (from memory after the first)', measured.ended),
+    figure('polls of running jobs (read from Redis)', measured.running),
+    figure('polls of terminal jobs (in memory after the first)', measured.ended),
   ];
 }

@@ -6,25 +6,25 @@ import { FakeArmada, eventually, jobEvents } from '@ajs/testing';
 import { startApp } from './child.js';
 import { QUEUE, jobSetOf } from './fake-events.js';
 import { quantile, thousands, type Figure } from './figure.js';
-import { askFor } from './interest.js';
+import { recordInterest } from './interest.js';
 import { jobIdOf } from './jobs.js';
 import { residentKib } from './memory.js';
 import { startStore, type Store } from './store.js';
 
 const READS = '/api.Event/GetJobSetEvents';
 const JOB = { namespace: 'default', annotations: {} };
-/** Events of one busy job set come so far apart. */
+/** The interval between events of one busy job set. */
 const EVENT_EVERY_MS = 2_000;
 const POLL_EVERY_MS = 10_000;
-/** Reads a second are counted over so many seconds. */
+/** Reads per second are averaged over so many seconds. */
 const WINDOW_SECONDS = 10;
-const AIM_BUSY_MS = 1_000;
+const TARGET_BUSY_MS = 1_000;
 
-/** Far more demanded job sets than may be watched, on two ingester replicas; a part of them is busy. */
+/** Far more followed job sets than watches, on two ingester replicas; some of them are busy. */
 export async function benchScale(quick: boolean): Promise<Figure[]> {
   const [jobSets, busy, readsPerSecond, seconds] = quick ? [2_000, 50, 50, 20] : [20_000, 500, 200, 120];
-  // Two idle rounds.
-  const aimIdleMs = (jobSets / readsPerSecond) * 1_000 * 2;
+  // Two rounds of reads of idle job sets.
+  const targetIdleMs = (jobSets / readsPerSecond) * 1_000 * 2;
   const store = await startStore();
   const armada = new FakeArmada();
   armada.state.queues.add(QUEUE);
@@ -64,7 +64,7 @@ export async function benchScale(quick: boolean): Promise<Figure[]> {
   const lister = new RedisJobLister(store.redis);
   try {
     const began = performance.now();
-    await askFor(store, keys);
+    await recordInterest(store, keys);
     for (const key of keys) {
       await eventually(
         `${key.jobSetId} was read once`,
@@ -94,42 +94,42 @@ export async function benchScale(quick: boolean): Promise<Figure[]> {
       {
         what: `watches open at Armada at once: ${of}`,
         measured: `${seen.watches} at most`,
-        aim: `${busy} and 5 % at most`,
+        target: `${busy} and 5 % at most`,
         met: seen.watches <= busy * 1.05,
       },
       {
-        what: `reads of Armada a second, over ${WINDOW_SECONDS} s, once all were read`,
+        what: `reads per second at Armada, over ${WINDOW_SECONDS} s, after the first round`,
         measured: `${reads.toFixed(0)} at most`,
-        aim: `${readsPerSecond} at most`,
+        target: `${readsPerSecond} at most`,
         met: reads <= readsPerSecond,
       },
       {
-        what: 'event sent to state readable, of busy job sets',
+        what: 'event to readable state, busy job sets',
         measured: `p50 ${quantile(seen.busyMs, 0.5).toFixed(0)} ms, p99 ${p99.busy.toFixed(0)} ms`,
-        aim: `p99 under ${AIM_BUSY_MS} ms`,
-        met: p99.busy < AIM_BUSY_MS,
+        target: `p99 under ${TARGET_BUSY_MS} ms`,
+        met: p99.busy < TARGET_BUSY_MS,
       },
       {
-        what: 'age of what a poll sees, of idle job sets',
+        what: 'age of polled states, idle job sets',
         measured: `p50 ${(quantile(seen.idleMs, 0.5) / 1_000).toFixed(0)} s, p99 ${(p99.idle / 1_000).toFixed(0)} s`,
-        aim: `p99 under ${aimIdleMs / 1_000} s`,
-        met: p99.idle < aimIdleMs,
+        target: `p99 under ${targetIdleMs / 1_000} s`,
+        met: p99.idle < targetIdleMs,
       },
       {
         what: 'leases held at once',
         measured: `${seen.leases} at most`,
-        aim: 'under 3,000',
+        target: 'under 3,000',
         met: seen.leases < 3_000,
       },
       {
-        what: 'from the first demand: all read once; the busy ones watched',
+        what: 'from the first interest: all read once; the busy ones watched',
         measured: `${(firstRound / 1_000).toFixed(0)} s; ${(settled / 1_000).toFixed(0)} s`,
-        aim: '',
+        target: '',
       },
       {
-        what: 'memory of both replicas together, a followed job set',
+        what: 'memory of both replicas together, per followed job set',
         measured: `${((grown * 1_024) / jobSets / 1_000).toFixed(1)} kB (${(grown / 1_024).toFixed(0)} MiB in all)`,
-        aim: '',
+        target: '',
       },
     ];
   } finally {
@@ -141,7 +141,7 @@ export async function benchScale(quick: boolean): Promise<Figure[]> {
   }
 }
 
-/** Lets jobs of these job sets begin to run all the time, has them polled, and notes how long each takes to be readable. */
+/** Keeps starting jobs in these job sets, records interest in them, and measures how long their states take to be readable. */
 async function runBusy(
   armada: FakeArmada,
   store: Store,
@@ -151,7 +151,7 @@ async function runBusy(
   signal: AbortSignal,
 ): Promise<void> {
   const lister = new RedisJobLister(store.redis);
-  const demand = new InterestStore(store.redis);
+  const interest = new InterestStore(store.redis);
   let next = firstJob;
   let polledAt = -Infinity;
   const readable = async (key: (typeof keys)[number], jobId: string, sent: number): Promise<void> => {
@@ -162,7 +162,7 @@ async function runBusy(
     const round = performance.now();
     if (round - polledAt >= POLL_EVERY_MS) {
       polledAt = round;
-      await Promise.all(keys.map((key) => demand.record(key)));
+      await Promise.all(keys.map((key) => interest.record(key)));
     }
     for (const [n, key] of keys.entries()) {
       const due = round + (n * EVENT_EVERY_MS) / keys.length;
@@ -170,14 +170,14 @@ async function runBusy(
       if (signal.aborted) return;
       const jobId = jobIdOf(next++);
       armada.state.openLog(key.queue, key.jobSetId).append(jobEvents.running({ ...key, jobId }, JOB));
-      // A part of them, once they are watched: looking must not cost what is measured.
+      // A sample, once they are watched: measuring must not cost what is measured.
       if (n % 10 === 0 && round >= seen.from) void readable(key, jobId, performance.now());
     }
     await sleep(Math.max(0, round + EVENT_EVERY_MS - performance.now()));
   }
 }
 
-/** Notes every second what is open at Armada, what it was asked, and how many turns are held. */
+/** Records every second the open watches and reads at Armada, and the leases held. */
 async function watchArmada(
   armada: FakeArmada,
   store: Store,

@@ -3,11 +3,11 @@ import { median, thousands, type Figure } from './figure.js';
 import { buildLoadGenerator, load } from './load.js';
 import { withPolledJobs } from './polled-jobs.js';
 
-const AIMS = { delegated: 0.9, tls: 0.6 };
-// Of jobservice.JobServiceResponse.
+const TARGETS = { delegated: 0.9, tls: 0.6 };
+// A state of jobservice.JobServiceResponse.
 const RUNNING = 2;
 
-/** As long as a token with some groups in it is. It is not verified here: Armada is asked, once. */
+/** As long as a token with some groups in it. The query does not verify it: it asks Armada once. */
 const TOKEN = [
   'header',
   { sub: 'bench', groups: Array.from({ length: 50 }, (_, i) => `group-${i}`) },
@@ -16,7 +16,7 @@ const TOKEN = [
   .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
   .join('.');
 
-/** What it costs to ask who callers are, and to serve them with TLS: legacy polls of running jobs, by turns. */
+/** The cost of authorization and of TLS: legacy polls of running jobs, interleaved. */
 export async function benchSecurity(quick: boolean): Promise<Figure[]> {
   const [jobs, rounds, seconds] = quick ? [1_000, 2, 1] : [10_000, 7, 3];
   const binary = buildLoadGenerator();
@@ -31,7 +31,7 @@ export async function benchSecurity(quick: boolean): Promise<Figure[]> {
         QUERY_TLS_KEY_FILE: served.keyFile,
       });
       const common = { binary, jobSet, jobIds: running, state: RUNNING, seconds };
-      // Once for nothing: code is compiled, verdicts, connections and caches are warm.
+      // The first round only warms up: compiled code, verdicts, connections, caches.
       for (let round = 0; round <= rounds; round++) {
         const speeds = {
           anonymous: await load({ ...common, port: queryPort }),
@@ -48,13 +48,13 @@ export async function benchSecurity(quick: boolean): Promise<Figure[]> {
       return {
         what,
         measured: `${thousands(median(measured[name]))}/s, ${ratio.toFixed(2)} of anonymous without TLS (${thousands(median(measured.anonymous))}/s)`,
-        aim: `${AIMS[name]} of anonymous`,
-        met: ratio >= AIMS[name],
+        target: `${TARGETS[name]} of anonymous`,
+        met: ratio >= TARGETS[name],
       };
     };
     return [
       figure(
-        `polls whose callers are known by a token of ${thousands(TOKEN.length)} bytes (delegated, verdicts warm)`,
+        `polls with a token of ${thousands(TOKEN.length)} bytes (delegated, verdicts warm)`,
         'delegated',
       ),
       figure('polls with TLS, anonymous', 'tls'),

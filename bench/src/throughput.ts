@@ -3,9 +3,9 @@ import { median, thousands, type Figure } from './figure.js';
 import { followAll } from './following.js';
 import { startStore } from './store.js';
 
-const AIM = 30_000;
+const TARGET = 30_000;
 
-/** From the first demand until the last state is readable: events a second through one ingester. */
+/** Events per second through one ingester, from the first interest until the last state is readable. */
 export async function benchThroughput(quick: boolean): Promise<Figure[]> {
   const one = { jobSets: 1, jobs: quick ? 2_000 : 50_000, running: 0 };
   const hundred = { jobSets: 100, jobs: quick ? 50 : 1_000, running: 0 };
@@ -15,12 +15,12 @@ export async function benchThroughput(quick: boolean): Promise<Figure[]> {
     speeds.hundred.push(await eventsPerSecond(hundred));
   }
   return [
-    { what: `events from 1 job set to Redis${sizeOf(one)}`, measured: told(speeds.one), aim: '' },
+    { what: `events from 1 job set to Redis${sizeOf(one)}`, measured: show(speeds.one), target: '' },
     {
       what: `events from 100 job sets to Redis${sizeOf(hundred)}`,
-      measured: told(speeds.hundred),
-      aim: `${thousands(AIM)}/s`,
-      met: median(speeds.hundred) >= AIM,
+      measured: show(speeds.hundred),
+      target: `${thousands(TARGET)}/s`,
+      met: median(speeds.hundred) >= TARGET,
     },
   ];
 }
@@ -39,7 +39,7 @@ async function eventsPerSecond(events: FakeEvents): Promise<number> {
 const sizeOf = ({ jobSets, jobs }: FakeEvents): string =>
   `, ${thousands(jobSets * jobs * EVENTS_PER_JOB)} events`;
 
-function told(speeds: readonly number[]): string {
+function show(speeds: readonly number[]): string {
   const range = `${thousands(Math.min(...speeds))} to ${thousands(Math.max(...speeds))}`;
   return `${thousands(median(speeds))}/s${speeds.length > 1 ? ` (${range} in ${speeds.length} rounds)` : ''}`;
 }

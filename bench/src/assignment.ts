@@ -5,7 +5,7 @@ import { FakeArmada, eventually } from '@ajs/testing';
 import { startApp, type Child } from './child.js';
 import { QUEUE, jobSetOf } from './fake-events.js';
 import { thousands, type Figure } from './figure.js';
-import { askFor } from './interest.js';
+import { recordInterest } from './interest.js';
 import { startStore, type Store } from './store.js';
 
 const PATIENCE_MS = 120_000;
@@ -15,8 +15,8 @@ const EXIT_MS = 1_000;
 const GAP_MS = 2_000;
 type Key = ReturnType<typeof jobSetOf>;
 
-/** What becomes of job sets when a replica comes, is told to stop, and is killed. */
-export async function benchHands(quick: boolean): Promise<Figure[]> {
+/** How fast job sets are reassigned when a replica starts, is stopped, and is killed. */
+export async function benchAssignment(quick: boolean): Promise<Figure[]> {
   const jobSets = quick ? 200 : 1_000;
   const watches = jobSets / 2;
   const keys = Array.from({ length: jobSets }, (_, set) => jobSetOf(set));
@@ -31,11 +31,11 @@ export async function benchHands(quick: boolean): Promise<Figure[]> {
   const replicas: Child[] = [];
   const start = async (): Promise<void> => void replicas.push((await startApp('ingester', env)).child);
   const allWatched = (): Promise<unknown> =>
-    eventually('as many are watched as may be', () => armada.events.watches === watches, PATIENCE_MS);
+    eventually('the watch budget is used up', () => armada.events.watches === watches, PATIENCE_MS);
   try {
     await start();
     await start();
-    await askFor(store, keys);
+    await recordInterest(store, keys);
     await allWatched();
     await start();
     const balanced = await untilBalanced(store, 3, watches);
@@ -53,27 +53,27 @@ export async function benchHands(quick: boolean): Promise<Figure[]> {
     const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
     return [
       {
-        what: `a third replica has its share ${of}, within 10 %`,
+        what: `a third replica starts: it has its share ${of}, within 10 %`,
         measured: seconds(balanced),
-        aim: `under ${BALANCED_MS / 1_000} s`,
+        target: `under ${BALANCED_MS / 1_000} s`,
         met: balanced < BALANCED_MS,
       },
       {
-        what: 'one is told to stop: it has ended',
+        what: 'a replica gets SIGTERM: it has exited',
         measured: seconds(exit),
-        aim: `under ${EXIT_MS / 1_000} s`,
+        target: `under ${EXIT_MS / 1_000} s`,
         met: exit < EXIT_MS,
       },
       {
-        what: 'one is told to stop: others have read all that it held',
+        what: 'a replica gets SIGTERM: others have read all its job sets',
         measured: seconds(handedOver),
-        aim: `under ${GAP_MS / 1_000} s`,
+        target: `under ${GAP_MS / 1_000} s`,
         met: handedOver < GAP_MS,
       },
       {
-        what: 'one is killed with -9: others have read all that it held',
+        what: 'a replica is killed with -9: others have read all its job sets',
         measured: seconds(takenOver),
-        aim: `under ${TAKEN_OVER_MS / 1_000} s`,
+        target: `under ${TAKEN_OVER_MS / 1_000} s`,
         met: takenOver < TAKEN_OVER_MS,
       },
     ];
@@ -84,24 +84,27 @@ export async function benchHands(quick: boolean): Promise<Figure[]> {
   }
 }
 
-/** Milliseconds until each of so many replicas holds its part, within 10 % or three. */
+/** Milliseconds until each of so many replicas owns its share, within 10 % or three. */
 async function untilBalanced(store: Store, replicas: number, watches: number): Promise<number> {
   const began = performance.now();
   const fair = watches / replicas;
   await eventually(
-    'each has its share',
+    'each replica has its share',
     async () => {
-      const held = Array.from((await turnsByWorker(store)).values(), (turns) => turns.length);
-      return held.length === replicas && held.every((own) => Math.abs(own - fair) <= fair * 0.1 + 3);
+      const owned = Array.from(
+        (await assignmentsByWorker(store)).values(),
+        (assignments) => assignments.length,
+      );
+      return owned.length === replicas && owned.every((own) => Math.abs(own - fair) <= fair * 0.1 + 3);
     },
     PATIENCE_MS,
   );
   return performance.now() - began;
 }
 
-/** Milliseconds from `began` until the turns of the worker that is going have all been read by others. Call it as it goes. */
+/** Milliseconds from `began` until others have read every job set of the worker that is ending. Call it as it ends. */
 async function untilTakenOver(store: Store, keys: readonly Key[], began: number): Promise<number> {
-  const before = await turnsByWorker(store);
+  const before = await assignmentsByWorker(store);
   const [seconds, micros] = (await store.redis.time()).map(Number);
   const since = (seconds ?? 0) * 1_000 + (micros ?? 0) / 1_000;
   const lister = new RedisJobLister(store.redis);
@@ -115,24 +118,24 @@ async function untilTakenOver(store: Store, keys: readonly Key[], began: number)
         if (syncedAt !== undefined && toMs(syncedAt) > since && !readAt.has(assignmentIdOf(key)))
           readAt.set(assignmentIdOf(key), performance.now() - began);
       });
-      const now = await turnsByWorker(store);
+      const now = await assignmentsByWorker(store);
       const gone = Array.from(before).find(([worker]) => !now.has(worker));
-      const times = gone?.[1].map((turnId) => readAt.get(turnId));
+      const times = gone?.[1].map((id) => readAt.get(id));
       return times?.every((time) => time !== undefined) === true && Math.max(...times);
     },
     PATIENCE_MS,
   );
 }
 
-/** The turns that each worker has a lease of. */
-async function turnsByWorker({ redis }: Store): Promise<Map<string, string[]>> {
+/** The assignments that each worker has a lease of. */
+async function assignmentsByWorker({ redis }: Store): Promise<Map<string, string[]>> {
   const locks = await redis.keys('{ajs}:follow:*:lock');
   const tokens = locks.length === 0 ? [] : await redis.mget(...locks);
-  const turns = new Map<string, string[]>();
+  const assignments = new Map<string, string[]>();
   locks.forEach((lock, i) => {
     const worker = tokens[i]?.split(':')[0];
     if (worker === undefined) return;
-    turns.set(worker, [...(turns.get(worker) ?? []), lock.split(':')[2] ?? '']);
+    assignments.set(worker, [...(assignments.get(worker) ?? []), lock.split(':')[2] ?? '']);
   });
-  return turns;
+  return assignments;
 }

@@ -148,7 +148,9 @@ describe('when Redis is full', () => {
     const admin = new Redis(redis.url);
     await admin.call('CONFIG', 'SET', 'maxmemory', '1mb');
     log(0).append(jobEvents.succeeded(ref(0, 0)));
-    await ingester.logged('Redis has reached its maxmemory; it is tried again');
+    await ingester.logged(
+      'Redis command failed: Redis refuses writes (out of memory, cannot persist, or too few replicas)',
+    );
     const response = await ready(http);
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({

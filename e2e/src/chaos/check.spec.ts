@@ -59,7 +59,7 @@ describe('a run', () => {
   it('must keep memory bounded, processes running and terminal states unchanged', () => {
     const kept = {
       level: 'error',
-      msg: 'ended jobs would have changed their state: they were kept as they were',
+      msg: 'refused to change the state of terminal jobs; kept the first state',
     };
     expect(rulesBroken(process({ largestRssBytes: 1e9 }))).toEqual(['memory above the limit']);
     expect(rulesBroken(process({ unexpectedExit: '1' }))).toEqual(['process exited unexpectedly']);

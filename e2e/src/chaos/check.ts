@@ -9,7 +9,7 @@ const MOST_RSS_BYTES = 400 * 2 ** 20;
 /** A watch whose permit went to another replica is closed by then. */
 const HANDED_OVER_WITHIN_MS = 1_000;
 /** What an ingester logs when the script refused a write that would have broken P1. */
-const P1_KEPT = 'ended jobs would have changed their state: they were kept as they were';
+const P1_KEPT = 'refused to change the state of terminal jobs; kept the first state';
 
 /** The invariants that a run violated. Pure: a history in, violations out. */
 export function check(history: History, bounds: Bounds = BOUNDS): Violation[] {

@@ -6,6 +6,7 @@ export { knownJob, type KnownJob } from './fake-armada/known-job.js';
 export { jobEvents, runIdOf, type JobRef } from './fake-armada/job-events.js';
 export { seededRandom } from './fake-armada/ulid.js';
 export { freePort } from './free-port.js';
+export { recordCalls } from './record-calls.js';
 export { ManualClock } from './manual-clock.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
 export { RedisClusterServers } from './redis/redis-cluster.js';

@@ -2,7 +2,7 @@ import { Inject, Module, type BeforeApplicationShutdown, type OnApplicationBoots
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
 import type { JobSink, RedisClient } from '@ajs/job-store';
-import { Metrics, type Log } from '@ajs/observability';
+import type { Log } from '@ajs/observability';
 import { completesWithin } from '@ajs/platform';
 import {
   ARMADA,
@@ -25,7 +25,7 @@ import { BudgetModule } from '../budget/budget.module.js';
 import { ReconciliationModule } from '../reconciliation/reconciliation.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOB_SINK, REDIS_WRITER } from '../tokens.js';
-import { assignmentObserver } from './assignment-observer.js';
+import { AssignmentLog } from './assignment-log.js';
 
 /** Handing everything over takes much less, if Redis answers. Milliseconds. */
 const HAND_OVER_TIMEOUT_MS = 3_000;
@@ -34,6 +34,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
 @Module({
   imports: [RedisModule, ArmadaModule, JobStoreModule, BudgetModule, ReconciliationModule],
   providers: [
+    AssignmentLog,
     {
       provide: JobSetWorker,
       inject: [
@@ -43,9 +44,8 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
         WatchBudget,
         UpstreamQuota,
         Reconciler,
+        AssignmentLog,
         SETTINGS,
-        LOG,
-        Metrics,
         RedisErrorLog,
       ],
       useFactory: (
@@ -55,9 +55,8 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
         watches: WatchBudget,
         quota: UpstreamQuota,
         reconciler: Reconciler,
+        observer: AssignmentLog,
         settings: Settings,
-        log: Log,
-        metrics: Metrics,
         errors: RedisErrorLog,
       ) =>
         new JobSetWorker({
@@ -67,7 +66,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
           watches,
           watchBudget: settings.watchBudget,
           quota,
-          observer: assignmentObserver(log, metrics),
+          observer,
           reconciler,
           timing: REFLECTOR_TIMING,
           rebalanceIntervalMs: settings.rebalanceIntervalMs,

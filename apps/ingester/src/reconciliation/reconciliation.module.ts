@@ -1,23 +1,23 @@
 import { Module } from '@nestjs/common';
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
-import { Metrics, type Log } from '@ajs/observability';
-import { ARMADA, ArmadaModule, LOG, SETTINGS } from '@ajs/runtime';
+import { ARMADA, ArmadaModule, SETTINGS } from '@ajs/runtime';
 import { Reconciler } from '@ajs/subscriptions';
 import { armadaJobEnds } from './armada-job-ends.js';
-import { reconcileObserver } from './reconcile-observer.js';
+import { ReconcileLog } from './reconcile-log.js';
 
 /** Compares unfinished jobs with Armada's `api.Jobs`. */
 @Module({
   imports: [ArmadaModule],
   providers: [
+    ReconcileLog,
     {
       provide: Reconciler,
-      inject: [ARMADA, SETTINGS, LOG, Metrics],
-      useFactory: (armada: ArmadaClient, settings: Settings, log: Log, metrics: Metrics) =>
+      inject: [ARMADA, ReconcileLog, SETTINGS],
+      useFactory: (armada: ArmadaClient, observer: ReconcileLog, settings: Settings) =>
         new Reconciler({
           armada: armadaJobEnds(armada.jobs),
-          observer: reconcileObserver(log, metrics),
+          observer,
           unfinishedAfterMs: settings.reconcileUnfinishedAfterMs,
           eventRetentionMs: settings.eventRetentionMs,
           now: () => Date.now(),

@@ -39,18 +39,17 @@ jobs.add({
 jobs.add({ jobId: 'queued', queue: 'q', jobset: 's' });
 
 let served: ServedJobs;
-/** What the next call of `GetJobStatus` is answered with, if not from memory. */
+const fromMemory = jobs.getJobStatus;
+/** Answers the calls of `GetJobStatus`: from memory, unless a test says otherwise. */
 let getJobStatus: JobsApi['getJobStatus'];
+jobs.getJobStatus = (request, caller) => getJobStatus(request, caller);
 
 beforeAll(async () => {
-  served = await ServedJobs.start({
-    ...jobs,
-    getJobStatus: (request, caller) => getJobStatus(request, caller),
-  });
+  served = await ServedJobs.start(jobs);
 });
 
 beforeEach(() => {
-  getJobStatus = jobs.getJobStatus;
+  getJobStatus = fromMemory;
 });
 
 afterAll(() => served.close());
@@ -312,10 +311,7 @@ describe('the caller', () => {
 
 describe('a process that stops', () => {
   it('finishes the calls that run, and takes no more', async () => {
-    const stopping = await ServedJobs.start({
-      ...jobs,
-      getJobStatus: (request, caller) => getJobStatus(request, caller),
-    });
+    const stopping = await ServedJobs.start(jobs);
     let finish: (() => void) | undefined;
     getJobStatus = () =>
       new Promise((resolve) => {

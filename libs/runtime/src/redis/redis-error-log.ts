@@ -8,13 +8,13 @@ const LINES: Record<RedisErrorKind, readonly [level: 'warn' | 'error', text: str
   unavailable: ['warn', 'Redis command failed: Redis is unavailable'],
   'write-refused': [
     'warn',
-    'Redis command failed: Redis refuses writes; give it more memory, or see what its log says',
+    'Redis command failed: Redis refuses writes (out of memory, cannot persist, or too few replicas)',
   ],
-  denied: ['error', 'Redis command failed: permission denied; check the Redis user and its ACL'],
+  denied: ['error', 'Redis command failed: permission denied; check the ACL of the Redis user'],
   unexpected: ['error', 'Redis command failed unexpectedly; this is likely a defect of this service'],
 };
 
-/** What becomes of errors from Redis that nobody waits for: counted by cause, and logged once a minute each. */
+/** Counts errors from Redis by their cause, and logs them: each at most once a minute, however often it comes. */
 @Injectable()
 export class RedisErrorLog {
   private readonly isDue = throttledLog();
@@ -24,11 +24,14 @@ export class RedisErrorLog {
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {}
 
-  /** Bound, so that it can be passed on as it is. */
-  readonly report = (error: Error): void => {
+  /** `about` is added to the line. Bound, so that it can be passed on as a callback. */
+  readonly report = (error: Error, about: object = {}): void => {
     const cause = redisErrorKind(error);
     this.metrics.redisErrors.inc({ cause });
     const [level, text] = LINES[cause];
-    this.log[this.isDue(`${cause} ${error.message}`) ? level : 'debug']({ err: error, cause }, text);
+    this.log[this.isDue(`${cause} ${error.message}`) ? level : 'debug'](
+      { ...about, err: error, cause },
+      text,
+    );
   };
 }

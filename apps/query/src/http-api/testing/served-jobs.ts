@@ -11,6 +11,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { loadSettings } from '@ajs/config';
 import { Metrics, createLog } from '@ajs/observability';
 import { ProcessModule } from '@ajs/runtime';
+import { Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { status } from '@grpc/grpc-js';
@@ -88,7 +89,8 @@ export class JobsInMemory implements JobsApi {
   }
 }
 
-class OverriddenJobsApi {}
+@Module({})
+class GivenJobsModule {}
 
 /** The HTTP API over `api.Jobs`, on a port of its own. */
 export class ServedJobs {
@@ -118,7 +120,7 @@ export class ServedJobs {
     const module = await Test.createTestingModule({ imports: [ProcessModule.of(context), HttpApiModule] })
       .overrideModule(JobsApiModule)
       .useModule({
-        module: OverriddenJobsApi,
+        module: GivenJobsModule,
         providers: [{ provide: JOBS_CALLS, useValue: calls }],
         exports: [JOBS_CALLS],
       })

@@ -1,0 +1,72 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { JobSetKey } from '@ajs/job-state';
+import { Metrics, throttledLog, type Log } from '@ajs/observability';
+import { LOG, RedisErrorLog } from '@ajs/runtime';
+import type { AssignmentObserver, StreamEnd } from '@ajs/subscriptions';
+
+/** Assignments in the log and the metrics: a line where following a job set begins, ends or fails, a number for the rest. */
+@Injectable()
+export class AssignmentLog implements AssignmentObserver {
+  private readonly isDue = throttledLog();
+
+  constructor(
+    @Inject(LOG) private readonly log: Log,
+    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(RedisErrorLog) private readonly redisErrors: RedisErrorLog,
+  ) {}
+
+  watchStarted(key: JobSetKey): void {
+    this.log.info({ ...key }, 'following a job set');
+  }
+
+  watchEnded(key: JobSetKey, why: string): void {
+    this.log.info({ ...key, why }, 'stopped following a job set');
+  }
+
+  streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number, inARow: number): void {
+    this.metrics.streamEnds.inc({ kind: end.kind });
+    // One line for an outage, not one for each retry.
+    const level = inARow === 1 ? 'info' : 'debug';
+    this.log[level](
+      { ...key, end: end.kind, reason: end.reason, retryInMs },
+      'an event stream ended; retrying',
+    );
+  }
+
+  batchWritten(messages: number): void {
+    this.metrics.eventsApplied.inc(messages);
+    this.metrics.batchesWritten.inc();
+  }
+
+  /** No line: it happens whenever a query adds a provisional job. */
+  reloading(): void {
+    this.metrics.writeConflicts.inc();
+  }
+
+  staleWriter(key: JobSetKey): void {
+    this.metrics.reopenedJobSets.inc();
+    this.log.warn({ ...key }, 'lost ownership of the job set; reopening');
+  }
+
+  writeFailed(key: JobSetKey, error: Error): void {
+    this.redisErrors.report(error, key);
+  }
+
+  newerLayout(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void {
+    this.metrics.failedAssignments.inc({ cause: 'newer-layout' });
+    const level = inARow === 1 && this.isDue('newer layout') ? 'warn' : 'debug';
+    this.log[level](
+      { ...key, err: error, retryInMs },
+      'a newer version of this service wrote the job set; leaving it to replicas of that version',
+    );
+  }
+
+  assignmentFailed(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void {
+    this.metrics.failedAssignments.inc({ cause: 'failed' });
+    const level = inARow === 1 ? 'error' : 'debug';
+    this.log[level](
+      { ...key, err: error, retryInMs },
+      'following a job set failed; this is likely a defect of this service; retrying',
+    );
+  }
+}

@@ -1,0 +1,106 @@
+import type { ArmadaClient, ChannelPool } from '@ajs/armada-client';
+import { loadSettings } from '@ajs/config';
+import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import type { RedisClient } from '@ajs/job-store';
+import { Metrics, createLog } from '@ajs/observability';
+import { ARMADA, ProcessModule } from '@ajs/runtime';
+import { InterestRecorder, InterestStore, WorkQueue } from '@ajs/subscriptions';
+import { FakeArmada, RedisServer, eventually, recordCalls, unary } from '@ajs/testing';
+import { Client, credentials } from '@grpc/grpc-js';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { GrpcServer } from './grpc/grpc-server.js';
+import { ANY_PORT } from './grpc/served-grpc.js';
+import { HttpCalls } from './http-api/http-calls.js';
+import type { PassThrough } from './pass-through/pass-through.js';
+import { QueryModule } from './query.module.js';
+import { PASS_THROUGH, PERMISSION_CHANNELS, REDIS_READER } from './tokens.js';
+
+const POLL = { queue: 'q', jobSetId: 's', jobId: 'j' };
+
+let redis: RedisServer;
+let armada: FakeArmada;
+let query: TestingModule;
+let client: Client;
+
+beforeEach(async () => {
+  redis = await RedisServer.start();
+  armada = new FakeArmada();
+  const settings = loadSettings({
+    argv: [],
+    env: {
+      REDIS_URL: redis.url,
+      ARMADA_URL: await armada.listen('127.0.0.1:0'),
+      AUTH_MODE: 'anonymous',
+      PASS_THROUGH: 'on',
+      FIRST_POLL_WAIT: '1s',
+    },
+  });
+  const context = { settings, log: createLog('query', 'silent'), metrics: new Metrics() };
+  query = await Test.createTestingModule({
+    imports: [ProcessModule.of(context), QueryModule.of(undefined)],
+  }).compile();
+  await query.init();
+  const port = await query.get(GrpcServer).listen(ANY_PORT);
+  client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+});
+
+afterEach(async () => {
+  client.close();
+  await query.close();
+  armada.stop();
+  await redis.stop();
+});
+
+/** The steps of the query's end, in the order in which they begin and finish. */
+function stepsOfClosing(): string[] {
+  const steps: string[] = [];
+  recordCalls(steps, query.get(GrpcServer), 'stop', 'gRPC takes no more calls', 'gRPC calls are finished');
+  recordCalls(steps, query.get(HttpCalls), 'stop', 'HTTP takes no more calls', 'HTTP calls are finished');
+  recordCalls(steps, query.get<PassThrough>(PASS_THROUGH), 'close', 'pass-through disconnects');
+  recordCalls(
+    steps,
+    query.get<ChannelPool>(PERMISSION_CHANNELS),
+    'close',
+    'the permission probe disconnects',
+  );
+  recordCalls(
+    steps,
+    query.get(InterestRecorder),
+    'flushed',
+    'the last interest is noted',
+    'the last interest is written',
+  );
+  recordCalls(steps, query.get(WorkQueue), 'close', 'the work queue closes', 'the work queue is closed');
+  recordCalls(steps, query.get<RedisClient>(REDIS_READER), 'disconnect', 'Redis disconnects');
+  recordCalls(steps, query.get<ArmadaClient>(ARMADA), 'close', 'Armada disconnects');
+  return steps;
+}
+
+describe('a query that stops', () => {
+  it('finishes calls first, then writes what they left, and closes connections last', async () => {
+    const steps = stepsOfClosing();
+    const answer = unary(client, JobServiceService.getJobStatus, POLL).then(({ answer: { state } }) => {
+      steps.push('the poll is answered');
+      return state;
+    });
+    const interest = new InterestStore(query.get<RedisClient>(REDIS_READER));
+    await eventually('the poll waits', async () => (await interest.age(POLL)) !== undefined);
+    await query.close();
+    expect(await answer).toBe(JobServiceResponse_State.CONNECTION_ERR);
+    expect(steps).toEqual([
+      'HTTP takes no more calls',
+      'gRPC takes no more calls',
+      'HTTP calls are finished',
+      'the poll is answered',
+      'gRPC calls are finished',
+      'pass-through disconnects',
+      'the permission probe disconnects',
+      'the last interest is noted',
+      'the last interest is written',
+      'the work queue closes',
+      'the work queue is closed',
+      'Armada disconnects',
+      'Redis disconnects',
+    ]);
+  });
+});

@@ -1,19 +1,23 @@
-// node docker/assemble.mjs APP FOLDER: everything that a built application needs to run, and nothing else: its bundle, and the
-// production dependencies exactly as the lock file has them. The images hold this; the tests start the applications from it.
+// node docker/assemble.mjs APP FOLDER: everything that a built application needs to run, and nothing else: its bundle and the
+// packages that it imports, exactly as the lock file has them. The images hold this; the tests start the applications from it.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createProjectGraphAsync } from '@nx/devkit';
+import { createLockFile } from '@nx/js';
 
 const [app, folder] = process.argv.slice(2);
 if (app === undefined || folder === undefined) {
   console.error('usage: node docker/assemble.mjs APP FOLDER');
   process.exit(2);
 }
-const root = join(import.meta.dirname, '..');
+const built = join(import.meta.dirname, '../dist/apps', app);
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-for (const file of ['main.js', 'main.js.map']) cpSync(join(root, 'dist/apps', app, file), join(folder, file));
-for (const file of ['package.json', 'package-lock.json']) cpSync(join(root, file), join(folder, file));
+for (const file of ['main.js', 'main.js.map', 'package.json']) cpSync(join(built, file), join(folder, file));
+const dependencies = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+const lockFile = createLockFile(dependencies, await createProjectGraphAsync(), 'npm');
+writeFileSync(join(folder, 'package-lock.json'), lockFile);
 const args = ['ci', '--omit=dev', '--no-audit', '--no-fund', '--loglevel=error'];
 const { status } = spawnSync('npm', args, { cwd: folder, stdio: 'inherit' });
 process.exitCode = status ?? 1;

@@ -33,6 +33,23 @@ afterAll(async () => {
   rmSync(bare, { recursive: true });
 });
 
+const importedBy = (app: string): string[] => {
+  const { dependencies } = JSON.parse(readFileSync(join(bare, app, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  return Object.keys(dependencies);
+};
+
+/** Name, version and checksum of every package in the lock file of a folder. */
+function packagesOf(folder: string): string[] {
+  const { packages } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { version: string; integrity: string }>;
+  };
+  return Object.entries(packages)
+    .filter(([path]) => path !== '')
+    .map(([path, { version, integrity }]) => `${path.split('node_modules/').at(-1)} ${version} ${integrity}`);
+}
+
 describe('the content of an image', () => {
   it.each(APPS)('%s: the bundle with production dependencies, and nothing that builds or tests', (app) => {
     expect(readdirSync(join(bare, app)).sort()).toEqual([
@@ -45,6 +62,20 @@ describe('the content of an image', () => {
     const packages = readdirSync(join(bare, app, 'node_modules'));
     for (const builder of ['typescript', 'jest', 'nx', 'eslint', 'esbuild'])
       expect(packages).not.toContain(builder);
+  });
+
+  it('each application carries the packages that it imports, and not those of the other', () => {
+    const [ingester, query] = APPS.map(importedBy);
+    for (const ofQuery of ['swagger-ui-dist', '@grpc/reflection', 'grpc-health-check', 'jose']) {
+      expect(query).toContain(ofQuery);
+      expect(packagesOf(join(bare, 'ingester')).filter((one) => one.startsWith(`${ofQuery} `))).toEqual([]);
+    }
+    expect(query).toEqual(expect.arrayContaining(ingester ?? []));
+  });
+
+  it.each(APPS)('%s: every package is one of the lock file, in the same version', (app) => {
+    const locked = packagesOf(ROOT);
+    for (const one of packagesOf(join(bare, app))) expect(locked).toContain(one);
   });
 
   it('runs without writing a file: a poll is answered, and both applications exit with 0 on SIGTERM', async () => {

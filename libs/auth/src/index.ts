@@ -3,6 +3,5 @@ export { problemOfAuthorization } from './authorization.js';
 export { AuthError, refusalText, type Authorizer, type Credential, type Verdict } from './authorizer.js';
 export { createAuthorizer, type AuthorizerParts } from './create-authorizer.js';
 export type { ArmadaPermissions, ArmadaVerdict } from './delegated/armada-permissions.js';
-export { guardGrpc } from './guard-grpc.js';
 export type { QueueGrants } from './local/queue-grants.js';
 export type { Grantees } from './local/queue-rights.js';

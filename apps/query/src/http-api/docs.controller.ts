@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
 import type { JsonObject } from '@bufbuild/protobuf';
+import swaggerUiFolder from 'swagger-ui-dist/absolute-path.js';
 
 export const OPEN_API = Symbol('OpenAPI');
 
@@ -11,7 +10,7 @@ interface FileResponse extends ServerResponse {
   sendFile(path: string, options: { readonly root: string }): void;
 }
 
-const SWAGGER_UI = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const SWAGGER_UI = swaggerUiFolder();
 
 /** Everything comes from here; Swagger UI has its icons in its style sheet. */
 const CONTENT_SECURITY_POLICY = [

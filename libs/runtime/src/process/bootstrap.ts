@@ -1,6 +1,6 @@
-import { guardGrpc } from '@ajs/auth';
 import { SettingsError, loadSettings, settingsHelp } from '@ajs/config';
 import { createLog, Metrics } from '@ajs/observability';
+import { guardGrpc } from './guard-grpc.js';
 import type { ProcessContext } from './process.module.js';
 import { runApp, type AppOptions } from './run-app.js';
 

@@ -9,30 +9,31 @@ import {
   type ServerUnaryCall,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { AuthError, acceptAuthorization, guardGrpc } from './index.js';
+import { AuthError, acceptAuthorization } from '@ajs/auth';
+import { guardGrpc } from './guard-grpc.js';
 
 const SECRET = 'gehe\u00efm-0815';
 
-/** What every way out of this process was told. */
-const told: string[] = [];
+/** Everything that this process wrote. */
+const written: string[] = [];
 let server: Server;
 let port: number;
-/** What handlers were given, or how it was refused. */
-const shown: unknown[] = [];
+/** What handlers saw as authorization, or the refusal. */
+const seen: unknown[] = [];
 
 beforeAll(async () => {
   for (const method of ['error', 'warn', 'info', 'log', 'debug'] as const) {
-    jest.spyOn(console, method).mockImplementation((...parts) => void told.push(parts.join(' ')));
+    jest.spyOn(console, method).mockImplementation((...parts) => void written.push(parts.join(' ')));
   }
   for (const stream of [process.stdout, process.stderr]) {
     jest.spyOn(stream, 'write').mockImplementation((chunk) => {
-      told.push(String(chunk));
+      written.push(String(chunk));
       return true;
     });
   }
   guardGrpc({
-    error: (text) => void told.push(`error: ${text}`),
-    debug: (text) => void told.push(`debug: ${text}`),
+    error: (text) => void written.push(`error: ${text}`),
+    debug: (text) => void written.push(`debug: ${text}`),
   });
   server = new Server();
   server.addService(
@@ -40,9 +41,9 @@ beforeAll(async () => {
     {
       health: ({ metadata }: ServerUnaryCall<unknown, object>, callback: sendUnaryData<object>) => {
         try {
-          shown.push(acceptAuthorization(metadata.get('authorization')));
+          seen.push(acceptAuthorization(metadata.get('authorization')));
         } catch (error) {
-          shown.push(error);
+          seen.push(error);
         }
         callback(null, {});
       },
@@ -75,24 +76,26 @@ async function call(headers: Record<string, string>): Promise<unknown> {
   stream.resume();
   await once(stream, 'close');
   session.close();
-  return shown.pop();
+  return seen.pop();
 }
 
-describe('a caller whose header grpc-js would drop', () => {
-  it('is refused, not taken for one without credentials, and its secret goes nowhere', async () => {
+describe('a header that grpc-js would drop', () => {
+  it('leads to a refusal if it is the authorization, and its secret is not logged', async () => {
     const refused = await call({ authorization: `Bearer ${SECRET}` });
     expect(refused).toBeInstanceOf(AuthError);
     expect(refused).toMatchObject({ kind: 'unauthenticated' });
-    expect(told.join('\n')).not.toContain('gehe');
+    expect(written.join('\n')).not.toContain('gehe');
   });
 
-  it('keeps other secrets to itself, too', async () => {
+  it('is not logged if it is another, either', async () => {
     expect(await call({ 'x-api-key': SECRET })).toBeUndefined();
-    expect(told.filter((line) => line.startsWith('debug: grpc-js: Failed to add metadata'))).toHaveLength(1);
-    expect(told.join('\n')).not.toContain('gehe');
+    expect(written.filter((line) => line.startsWith('debug: grpc-js: Failed to add metadata'))).toHaveLength(
+      1,
+    );
+    expect(written.join('\n')).not.toContain('gehe');
   });
 
-  it('is heard where its authorization is well-formed, or missing', async () => {
+  it('does not include an authorization that is well-formed, or missing', async () => {
     expect(await call({ authorization: 'Bearer abc' })).toBe('Bearer abc');
     expect(await call({})).toBeUndefined();
   });

@@ -211,7 +211,7 @@ describe('npm start', () => {
   it('rejects arguments that contradict each other', async () => {
     const start = run('dist/tools/start/main.js', {}, ['--armada', 'x:1']);
     expect(await start.ended()).toBe(2);
-    expect(start.output).toContain('--armada, --queue and --job-set go together');
+    expect(start.output).toContain('--armada, --queue and --job-set must be given together');
   }, 30_000);
 });
 

@@ -1,5 +1,5 @@
 import { monotonicNow } from '@ajs/platform';
-import { foldBatch, type JobEvent, type StreamMessage } from '@ajs/job-state';
+import { ArmadaTime, foldBatch, type JobEvent, type StreamMessage } from '@ajs/job-state';
 import { RedisJobSink, type RedisClient } from '@ajs/job-store';
 import { thousands, type Figure } from './figure.js';
 import { jobIdOf } from './jobs.js';
@@ -54,7 +54,8 @@ async function writeJobSet(sink: RedisJobSink, set: number): Promise<void> {
 }
 
 function messageOf(set: number, job: number, step: number, begin: number): StreamMessage {
-  const at = begin + step * 10_000 + job * 7;
+  const ms = begin + step * 10_000 + job * 7;
+  const at = ArmadaTime(ms);
   const jobId = jobIdOf(set * JOBS_PER_SET + job);
   const placement = {
     cluster: `cluster-${job % 3}`,
@@ -84,8 +85,8 @@ function messageOf(set: number, job: number, step: number, begin: number): Strea
       : { kind: 'succeeded', jobId, at, placement: {} },
   ];
   const event = events[step];
-  const id = { ms: at, sequence: 0, index: 0, last: true };
-  return { cursor: `${at}:0:0:1`, id, ...(event !== undefined && { event }) };
+  const id = { ms, sequence: 0, index: 0, last: true };
+  return { cursor: `${ms}:0:0:1`, id, ...(event !== undefined && { event }) };
 }
 
 async function usedMemory(redis: RedisClient): Promise<number> {

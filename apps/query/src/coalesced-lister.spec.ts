@@ -1,5 +1,5 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import type { JobSetKey } from '@ajs/job-state';
+import { ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import { CoalescedLister } from './coalesced-lister.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -7,7 +7,7 @@ const KEY = { queue: 'q', jobSetId: 's' };
 async function setUp() {
   const store = new MemoryJobStore();
   const writer = await store.open(KEY);
-  const record = { state: 'RUNNING', runNumber: 1, changedAt: 1 } as const;
+  const record = { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) } as const;
   await writer.write({
     cursor: '1:0:0:1',
     records: new Map([

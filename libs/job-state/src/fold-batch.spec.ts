@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import {
+  ArmadaTime,
   compareMessageIds,
   fold,
   foldBatch,
@@ -13,7 +14,7 @@ import {
 
 const jobId = fc.constantFrom('a', 'b', 'never-submitted');
 const placement = fc.record({ cluster: fc.constantFrom('c1', 'c2') }, { requiredKeys: [] });
-const at = fc.integer({ min: 1, max: 1_000 });
+const at = fc.integer({ min: 1, max: 1_000 }).map(ArmadaTime);
 const event: fc.Arbitrary<JobEvent> = fc.oneof(
   fc.record({ kind: fc.constantFrom('submitted', 'queued'), jobId, at }),
   fc.record({ kind: fc.constant('returned' as const), jobId, at, expired: fc.boolean() }),

@@ -1,4 +1,6 @@
 import {
+  addMs,
+  ArmadaTime,
   fold,
   isTerminal,
   type JobEvent,
@@ -9,7 +11,7 @@ import {
 } from './index.js';
 
 const id = (n: number): MessageId => ({ ms: 1_795_493_217_000 + n, sequence: 0, index: 0, last: true });
-const at = 1_795_493_217_053;
+const at = ArmadaTime(1_795_493_217_053);
 const base = { jobId: 'job', at };
 const placement = { cluster: 'c1', node: 'n1', pool: 'p1', podName: 'pod', podNamespace: 'ns' };
 const failed = (more: Partial<Extract<JobEvent, { kind: 'failed' }>> = {}): JobEvent => ({
@@ -139,7 +141,7 @@ describe('fold: what else a record keeps', () => {
     });
   });
 
-  const later = at + 60_000;
+  const later = addMs(at, 60_000);
   it.each<[string, JobEvent[], Run]>([
     [
       'failed, tried again',
@@ -201,9 +203,9 @@ describe('fold: what else a record keeps', () => {
   });
 
   it('the time of the submission, whenever it is told', () => {
-    expect(foldAll({ ...running, at: at + 5 }, submitted)).toMatchObject({
+    expect(foldAll({ ...running, at: addMs(at, 5) }, submitted)).toMatchObject({
       submittedAt: at,
-      changedAt: at + 5,
+      changedAt: addMs(at, 5),
     });
   });
 });

@@ -1,3 +1,4 @@
+import { type ArmadaTime } from './times.js';
 import type { Failure, JobEvent, Placement } from './job-event.js';
 import type { JobRecord, Run, RunOutcome } from './job-record.js';
 import { isTerminal } from './job-states.js';
@@ -95,7 +96,7 @@ function active(
   state: 'PENDING' | 'RUNNING',
   placement: Placement,
   times: Run,
-  at: number,
+  at: ArmadaTime,
 ): JobRecord {
   const base = goingOn(record);
   return {
@@ -118,7 +119,12 @@ function goingOn(base: JobRecord): JobRecord {
  * The run, if there was one, ends here; one that the job outlives has an outcome. A run ends once: what befalls a job that waits
  * again says nothing of the run before. What is left of a preemption's note belongs to the run that ended.
  */
-export function ended(base: JobRecord, placement: Placement, at: number, outcome?: RunOutcome): JobRecord {
+export function ended(
+  base: JobRecord,
+  placement: Placement,
+  at: ArmadaTime,
+  outcome?: RunOutcome,
+): JobRecord {
   const noRun = base.run === undefined && outcome === undefined && Object.keys(placement).length === 0;
   if (noRun) return { ...base, changedAt: at };
   const { preempted: _, ...run } = { ...base.run, ...placement };

@@ -15,6 +15,13 @@ export {
   type JobState,
   type TerminalState,
 } from './job-states.js';
-export { Cursor, compareMessageIds, formatMessageId, parseMessageId, type MessageId } from './message-id.js';
+export {
+  Cursor,
+  compareMessageIds,
+  formatMessageId,
+  messageTime,
+  parseMessageId,
+  type MessageId,
+} from './message-id.js';
 export { repair, type JobEnd } from './repair.js';
 export { ArmadaTime, MonotonicTime, RedisTime, addMs, laterOf, msBetween, toMs, type Time } from './times.js';

@@ -1,3 +1,4 @@
+import { type ArmadaTime } from './times.js';
 /** Where a run's pod is. Fields that an event does not carry are left out. */
 export interface Placement {
   readonly cluster?: string;
@@ -18,8 +19,8 @@ export interface Failure {
 
 interface EventBase {
   readonly jobId: string;
-  /** When it happened: milliseconds since the epoch, by Armada's clock. */
-  readonly at: number;
+  /** When it happened. */
+  readonly at: ArmadaTime;
 }
 
 /**

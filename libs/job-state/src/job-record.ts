@@ -1,3 +1,4 @@
+import { type ArmadaTime } from './times.js';
 import type { Failure, Placement } from './job-event.js';
 import type { JobState } from './job-states.js';
 import type { MessageId } from './message-id.js';
@@ -8,19 +9,19 @@ import type { MessageId } from './message-id.js';
  */
 export type RunOutcome = 'failed' | 'preempted' | 'returned' | 'expired';
 
-/** The latest run of a job. Times are milliseconds since the epoch, by Armada's clock. */
+/** The latest run of a job. */
 export interface Run extends Placement {
-  readonly leasedAt?: number;
-  readonly pendingAt?: number;
-  readonly runningAt?: number;
-  readonly endedAt?: number;
+  readonly leasedAt?: ArmadaTime;
+  readonly pendingAt?: ArmadaTime;
+  readonly runningAt?: ArmadaTime;
+  readonly endedAt?: ArmadaTime;
   /** Left out while the run goes on, and where it ended with its job: then the job's state tells. */
   readonly outcome?: RunOutcome;
   /** The reason of a `preempted` event of this run. Its `failed` event follows. */
   readonly preempted?: string;
 }
 
-/** All that is kept of a job. Times are milliseconds since the epoch, by Armada's clock. */
+/** All that is kept of a job. */
 export interface JobRecord {
   readonly state: JobState;
   /** The last event applied. A record that is provisional or was repaired has none: any event applies to it. */
@@ -28,8 +29,8 @@ export interface JobRecord {
   /** How many runs were begun, as far as the stream was seen. */
   readonly runNumber: number;
   readonly run?: Run;
-  readonly submittedAt?: number;
-  readonly changedAt: number;
+  readonly submittedAt?: ArmadaTime;
+  readonly changedAt: ArmadaTime;
   readonly namespace?: string;
   readonly externalUri?: string;
   /** The last failure, also of a run that was retried. */

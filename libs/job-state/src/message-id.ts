@@ -1,3 +1,4 @@
+import { ArmadaTime } from './times.js';
 import type { Brand } from './brand.js';
 
 /** A message id as Armada's server wrote it, verbatim: what a stream is resumed from. '' is the stream's beginning. */
@@ -38,6 +39,11 @@ export function parseMessageId(text: string): MessageId | undefined {
   const older = OLDER_FORM.exec(text);
   if (older === null) return undefined;
   return { ms: Number(older[1]), sequence: Number(older[2]), index: 0, last: false };
+}
+
+/** When the message was stored, by the clock of Armada's event store. */
+export function messageTime({ ms }: MessageId): ArmadaTime {
+  return ArmadaTime(ms);
 }
 
 /** The current form of a message id: the inverse of {@link parseMessageId}. */

@@ -1,7 +1,7 @@
-import { fold, isTerminal, repair, type JobEnd, type JobRecord } from './index.js';
+import { addMs, ArmadaTime, fold, isTerminal, repair, type JobEnd, type JobRecord } from './index.js';
 
-const at = 1_795_493_217_053;
-const id = { ms: at, sequence: 0, index: 0, last: true };
+const at = ArmadaTime(1_795_493_217_053);
+const id = { ms: 1_795_493_217_053, sequence: 0, index: 0, last: true };
 const RUNNING: JobRecord = {
   state: 'RUNNING',
   lastEvent: id,
@@ -10,15 +10,15 @@ const RUNNING: JobRecord = {
   changedAt: at,
   failure: { reason: 'first run' },
 };
-const FAILED: JobEnd = { state: 'FAILED', at: at + 5, failure: { reason: 'exit 7' } };
+const FAILED: JobEnd = { state: 'FAILED', at: addMs(at, 5), failure: { reason: 'exit 7' } };
 
 describe('a repair', () => {
   it('gives a job the end that its stream did not show, and keeps what the stream did show', () => {
     expect(repair(RUNNING, FAILED)).toEqual({
       ...RUNNING,
       state: 'FAILED',
-      changedAt: at + 5,
-      run: { cluster: 'c', runningAt: at, endedAt: at + 5 },
+      changedAt: addMs(at, 5),
+      run: { cluster: 'c', runningAt: at, endedAt: addMs(at, 5) },
       failure: { reason: 'exit 7' },
     });
     expect(
@@ -32,7 +32,11 @@ describe('a repair', () => {
   });
 
   it('leaves the end of a run that the job outlived', () => {
-    const waiting: JobRecord = { ...RUNNING, state: 'QUEUED', run: { endedAt: 7, outcome: 'failed' } };
+    const waiting: JobRecord = {
+      ...RUNNING,
+      state: 'QUEUED',
+      run: { endedAt: ArmadaTime(7), outcome: 'failed' },
+    };
     expect(repair(waiting, FAILED).run).toEqual({ endedAt: 7, outcome: 'failed' });
   });
 
@@ -45,7 +49,7 @@ describe('a repair', () => {
   it('never changes an end', () => {
     const ended = repair(RUNNING, FAILED);
     expect(repair(ended, { state: 'SUCCEEDED', at })).toBe(ended);
-    const later = { ...id, ms: at + 100 };
+    const later = { ...id, ms: id.ms + 100 };
     expect(fold(ended, { kind: 'running', jobId: 'j', at, placement: {} }, later)).toBe(ended);
   });
 

@@ -1,3 +1,4 @@
+import { type ArmadaTime } from './times.js';
 import { ended } from './fold.js';
 import type { Failure } from './job-event.js';
 import type { JobRecord } from './job-record.js';
@@ -6,8 +7,8 @@ import { isTerminal, type TerminalState } from './job-states.js';
 /** How a job ended, as Armada's own `api.Jobs` tells it. */
 export interface JobEnd {
   readonly state: TerminalState;
-  /** Milliseconds since the epoch, by Armada's clock; left out where it is not known. */
-  readonly at?: number;
+  /** Left out where it is not known. */
+  readonly at?: ArmadaTime;
   readonly failure?: Failure;
   readonly cancellation?: JobRecord['cancellation'];
 }

@@ -6,6 +6,7 @@ import type {
   MonotonicTime,
   RedisTime,
   TerminalState,
+  ArmadaTime,
 } from '@ajs/job-state';
 
 /**
@@ -71,10 +72,10 @@ export interface JobSetWriter {
    */
   reload(): Promise<boolean>;
   /**
-   * The jobs that have not ended, with when they changed last (ms since the epoch by Armada's clock), some hundreds at a time:
+   * The jobs that have not ended, with when they changed last, some hundreds at a time:
    * never all in memory. What changes meanwhile may come twice, as it was, or not at all.
    */
-  unfinishedJobs(): AsyncIterable<ReadonlyMap<string, number>>;
+  unfinishedJobs(): AsyncIterable<ReadonlyMap<string, ArmadaTime>>;
 }
 
 /** Where holders write. */
@@ -129,10 +130,8 @@ export interface JobLister {
 export interface ProvisionalJob {
   readonly jobId: string;
   readonly state: JobState;
-  /** Milliseconds since the epoch. */
-  readonly changedAt: number;
-  /** Milliseconds since the epoch. */
-  readonly submittedAt?: number;
+  readonly changedAt: ArmadaTime;
+  readonly submittedAt?: ArmadaTime;
   readonly failure?: JobRecord['failure'];
   /** The URI that Armada finds the job by: that of the submitted item, which wins over its annotation. */
   readonly externalUri?: string;

@@ -1,3 +1,4 @@
+export { armadaNow } from './armada-now.js';
 export { boundedFetch, type BoundedRequest, type BoundedResponse } from './bounded-fetch.js';
 export { systemClock, type Clock } from './clock.js';
 export { completesWithin } from './completes-within.js';

@@ -5,6 +5,7 @@ import {
   type JobFailedEvent,
 } from '@ajs/contracts/api/event';
 import {
+  messageTime,
   parseMessageId,
   type Failure,
   type JobEvent,
@@ -21,7 +22,7 @@ import {
   cut,
   cutForPeople,
 } from './bounds.js';
-import { toMillis } from './timestamps.js';
+import { toArmadaTime } from './timestamps.js';
 
 /** The annotation that carries a job's external URI. Field 13 of a submitted item, which wins over it, is not in any event. */
 export const EXTERNAL_URI_ANNOTATION = 'armadaproject.io/externalJobUri';
@@ -74,7 +75,7 @@ function isUsableJobId(jobId: string): boolean {
 
 function toEvent(oneof: Oneof, id: MessageId): JobEvent | undefined {
   const { jobId, created } = oneof.value;
-  const base = { jobId, at: toMillis(created) ?? id.ms };
+  const base = { jobId, at: toArmadaTime(created) ?? messageTime(id) };
   switch (oneof.$case) {
     case 'submitted': {
       const { job } = oneof.value;

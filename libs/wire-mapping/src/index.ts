@@ -6,4 +6,4 @@ export { fromApiJobState, toApiJobState } from './to-jobs-api.js';
 export { toJobEnd } from './to-job-end.js';
 export { toJobDetails } from './to-job-details.js';
 export { toLegacyResponse } from './to-legacy.js';
-export { toMillis, toTimestamp } from './timestamps.js';
+export { toArmadaTime, toTimestamp } from './timestamps.js';

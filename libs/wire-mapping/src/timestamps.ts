@@ -1,14 +1,16 @@
 import type { Timestamp } from '@ajs/contracts/google/protobuf/timestamp';
+import { ArmadaTime, toMs } from '@ajs/job-state';
 
-/** Milliseconds since the epoch; `undefined` where there is no time, or one that no clock shows. */
-export function toMillis(time: Timestamp | undefined): number | undefined {
-  if (time === undefined) return undefined;
-  const ms = Number(time.seconds) * 1000 + Math.floor(time.nanos / 1e6);
-  return Number.isSafeInteger(ms) && ms > 0 && ms < 1e14 ? ms : undefined;
+/** A moment that Armada tells; `undefined` where there is none, or one that no clock shows. */
+export function toArmadaTime(timestamp: Timestamp | undefined): ArmadaTime | undefined {
+  if (timestamp === undefined) return undefined;
+  const ms = Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1e6);
+  return Number.isSafeInteger(ms) && ms > 0 && ms < 1e14 ? ArmadaTime(ms) : undefined;
 }
 
-/** The inverse of {@link toMillis}. */
-export function toTimestamp(ms: number): Timestamp {
+/** The inverse of {@link toArmadaTime}. */
+export function toTimestamp(time: ArmadaTime): Timestamp {
+  const ms = toMs(time);
   const seconds = Math.floor(ms / 1000);
   return { seconds: `${seconds}`, nanos: (ms - seconds * 1000) * 1e6 };
 }

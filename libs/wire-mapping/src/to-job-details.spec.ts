@@ -1,6 +1,12 @@
 import { JobRunState } from '@ajs/contracts/api/job';
 import { JobState as ApiJobState } from '@ajs/contracts/api/submit';
-import type { JobEnrichment, JobRecord, JobState, RunOutcome } from '@ajs/job-state';
+import {
+  ArmadaTime,
+  type JobEnrichment,
+  type JobRecord,
+  type JobState,
+  type RunOutcome,
+} from '@ajs/job-state';
 import { toJobDetails } from './to-job-details.js';
 import { toTimestamp } from './timestamps.js';
 
@@ -11,17 +17,17 @@ function told(state: JobState, more: Partial<JobRecord> = {}, facts: JobEnrichme
   const run = {
     cluster: 'c',
     node: 'n',
-    leasedAt: 1_500,
-    pendingAt: 2_000,
-    runningAt: 2_500,
-    endedAt: 3_000,
+    leasedAt: ArmadaTime(1_500),
+    pendingAt: ArmadaTime(2_000),
+    runningAt: ArmadaTime(2_500),
+    endedAt: ArmadaTime(3_000),
   };
-  return toJobDetails('j', KEY, { state, runNumber: 2, changedAt: 9_001, run, ...more }, facts);
+  return toJobDetails('j', KEY, { state, runNumber: 2, changedAt: ArmadaTime(9_001), run, ...more }, facts);
 }
 
 describe('the details of a job', () => {
   it('hold all that its record holds', () => {
-    expect(told('RUNNING', { namespace: 'ns', submittedAt: 1_000 })).toEqual({
+    expect(told('RUNNING', { namespace: 'ns', submittedAt: ArmadaTime(1_000) })).toEqual({
       jobId: 'j',
       queue: 'q',
       jobset: 's',
@@ -41,10 +47,10 @@ describe('the details of a job', () => {
           state: JobRunState.RUN_STATE_RUNNING,
           cluster: 'c',
           node: 'n',
-          leasedTs: toTimestamp(1_500),
-          pendingTs: toTimestamp(2_000),
-          startedTs: toTimestamp(2_500),
-          finishedTs: toTimestamp(3_000),
+          leasedTs: toTimestamp(ArmadaTime(1_500)),
+          pendingTs: toTimestamp(ArmadaTime(2_000)),
+          startedTs: toTimestamp(ArmadaTime(2_500)),
+          finishedTs: toTimestamp(ArmadaTime(3_000)),
           ingressAddresses: {},
         },
       ],
@@ -60,7 +66,7 @@ describe('the details of a job', () => {
   it('tell when, why and by whom a job was cancelled, in Armada’s words where they are known', () => {
     const cancellation = { reason: 'in the stream', requestor: 'me' };
     expect(told('CANCELLED', { cancellation })).toMatchObject({
-      cancelTs: toTimestamp(9_001),
+      cancelTs: toTimestamp(ArmadaTime(9_001)),
       cancelReason: 'in the stream',
       cancelUser: 'me',
     });
@@ -87,7 +93,7 @@ describe('the details of a job', () => {
     // Cancelled while it waited for another run: the one before had ended already.
     ['CANCELLED', 'failed', JobRunState.RUN_STATE_FAILED],
   ])('of a job that is %s, its run %s, tell the run’s state', (state, outcome, expected) => {
-    const run = { leasedAt: 1, ...(outcome !== undefined && { outcome }) };
+    const run = { leasedAt: ArmadaTime(1), ...(outcome !== undefined && { outcome }) };
     expect(told(state, { run }).jobRuns[0]?.state).toBe(expected);
   });
 });

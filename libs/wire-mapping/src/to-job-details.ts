@@ -1,5 +1,5 @@
 import { JobRunState, type JobDetails, type JobRunDetails } from '@ajs/contracts/api/job';
-import type { JobEnrichment, JobRecord, JobSetKey, JobState, Run } from '@ajs/job-state';
+import type { JobEnrichment, JobRecord, JobSetKey, JobState, Run, ArmadaTime } from '@ajs/job-state';
 import { toApiJobState } from './to-jobs-api.js';
 import { toTimestamp } from './timestamps.js';
 
@@ -48,8 +48,8 @@ function toRunDetails(jobId: string, runId: string, record: JobRecord, run: Run)
   };
 }
 
-const timestamp = (ms: number | undefined): JobDetails['submittedTs'] =>
-  ms === undefined ? undefined : toTimestamp(ms);
+const timestamp = (time: ArmadaTime | undefined): JobDetails['submittedTs'] =>
+  time === undefined ? undefined : toTimestamp(time);
 
 const OUTCOMES: Record<NonNullable<Run['outcome']>, JobRunState> = {
   failed: JobRunState.RUN_STATE_FAILED,

@@ -1,7 +1,7 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
 import { isTerminal, type JobEnd } from '@ajs/job-state';
 import { LONGEST_NAME, LONGEST_REASON, cut, cutForPeople } from './bounds.js';
-import { toMillis } from './timestamps.js';
+import { toArmadaTime } from './timestamps.js';
 import { fromApiJobState } from './to-jobs-api.js';
 
 /**
@@ -11,7 +11,7 @@ import { fromApiJobState } from './to-jobs-api.js';
 export function toJobEnd(details: JobDetails, error = ''): JobEnd | undefined {
   const state = fromApiJobState(details.state);
   if (state === undefined || !isTerminal(state)) return undefined;
-  const at = toMillis(details.lastTransitionTs);
+  const at = toArmadaTime(details.lastTransitionTs);
   return {
     state,
     ...(at !== undefined && { at }),

@@ -1,3 +1,5 @@
+import { armadaNow } from '@ajs/platform';
+import { addMs } from '@ajs/job-state';
 import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
@@ -107,7 +109,7 @@ describe('how jobs have ended, by Armada itself', () => {
         unfinishedAfterMs: 6 * HOURS,
         eventRetentionMs: 14 * 24 * HOURS,
         // The jobs began just now, by Armada's clock.
-        now: () => Date.now() + 7 * HOURS,
+        now: () => addMs(armadaNow(), 7 * HOURS),
       }),
       timing: REFLECTOR_TIMING,
     });

@@ -1,3 +1,4 @@
+import { armadaNow } from '@ajs/platform';
 import { Module } from '@nestjs/common';
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
@@ -20,7 +21,7 @@ import { ReconcileLog } from './reconcile-log.js';
           observer,
           unfinishedAfterMs: settings.reconcileUnfinishedAfterMs,
           eventRetentionMs: settings.eventRetentionMs,
-          now: () => Date.now(),
+          now: armadaNow,
         }),
     },
   ],

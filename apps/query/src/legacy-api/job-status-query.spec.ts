@@ -1,4 +1,4 @@
-import { MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
+import { ArmadaTime, MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
 import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { monotonicNow } from '@ajs/platform';
@@ -8,7 +8,7 @@ import { testCaller } from '../testing/test-caller.js';
 import { JobStatusQuery, type TerminalJob } from './job-status-query.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const record = (state: JobRecord['state']): JobRecord => ({ state, runNumber: 1, changedAt: 1 });
+const record = (state: JobRecord['state']): JobRecord => ({ state, runNumber: 1, changedAt: ArmadaTime(1) });
 
 describe('a poll of a job', () => {
   let store: MemoryJobStore;
@@ -123,7 +123,7 @@ describe('a poll of a job', () => {
 
   it('does not wait where the job is provisional, and no stream was read yet', async () => {
     await write({ state: 'connecting', reason: '' });
-    await store.addProvisionalJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: 1 }]);
+    await store.addProvisionalJobs(KEY, [{ jobId: 'j', state: 'SUBMITTED', changedAt: ArmadaTime(1) }]);
     expect(await query(1e9).run(KEY, 'j', caller)).toMatchObject({ kind: 'resolved' });
     expect(reads).toBe(1);
   });

@@ -4,12 +4,12 @@ import {
   JobSubmitResponse,
   type JobSubmitResponseItem,
 } from '@ajs/contracts/api/submit';
-import type { JobSetKey } from '@ajs/job-state';
+import { ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJob } from '@ajs/job-store';
 import { eventually } from '@ajs/testing';
 import { recordSubmits } from './submit-recorder.js';
 
-const NOW = 1_700_000_000_000;
+const NOW = ArmadaTime(1_700_000_000_000);
 const KEY = { queue: 'q', jobSetId: 's' };
 const EMPTY = JobSubmitRequestItem.decode(new Uint8Array());
 

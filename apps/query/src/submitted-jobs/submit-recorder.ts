@@ -1,6 +1,6 @@
-import { completesWithin } from '@ajs/platform';
+import { completesWithin, armadaNow } from '@ajs/platform';
 import { JobSubmitRequest, JobSubmitResponse, type JobSubmitRequestItem } from '@ajs/contracts/api/submit';
-import type { JobSetKey } from '@ajs/job-state';
+import type { JobSetKey, ArmadaTime } from '@ajs/job-state';
 import type { ProvisionalJobSink, ProvisionalJob } from '@ajs/job-store';
 import { EXTERNAL_URI_ANNOTATION, LONGEST_EXTERNAL_URI, cut } from '@ajs/wire-mapping';
 import { nameProblem } from '../name-problem.js';
@@ -26,7 +26,7 @@ export interface SubmitRecorderOptions {
   readonly noteInterest: (key: JobSetKey) => void;
   /** Not all jobs were recorded: the stream will show them, or a poll will resolve them. */
   readonly failed: (error: Error) => void;
-  readonly now?: () => number;
+  readonly now?: () => ArmadaTime;
 }
 
 /** The jobs of one submit that Armada has accepted. */
@@ -43,7 +43,7 @@ interface Submitted {
  * poll: Armada's own `api.Jobs` does not know them for some moments.
  */
 export function recordSubmits(options: SubmitRecorderOptions): ExchangeObserver {
-  const { provisionalJobs, resolve, noteInterest, now = Date.now } = options;
+  const { provisionalJobs, resolve, noteInterest, now = armadaNow } = options;
   const failed = (error: unknown): void => options.failed(error as Error);
   return async (request, response) => {
     try {
@@ -61,7 +61,7 @@ export function recordSubmits(options: SubmitRecorderOptions): ExchangeObserver 
 }
 
 /** `undefined` where no job was accepted, or its job set cannot be followed. Throws where the messages cannot be decoded. */
-function readSubmit(request: Buffer, response: Buffer, now: number): Submitted | undefined {
+function readSubmit(request: Buffer, response: Buffer, now: ArmadaTime): Submitted | undefined {
   const { queue, jobSetId, jobRequestItems } = JobSubmitRequest.decode(request);
   const { jobResponseItems } = JobSubmitResponse.decode(response);
   if (nameProblem(queue) !== undefined || nameProblem(jobSetId) !== undefined) return undefined;
@@ -77,7 +77,7 @@ function readSubmit(request: Buffer, response: Buffer, now: number): Submitted |
   return { key: { queue, jobSetId }, fresh, perhapsOlder };
 }
 
-function toProvisionalJob(jobId: string, item: JobSubmitRequestItem, now: number): ProvisionalJob {
+function toProvisionalJob(jobId: string, item: JobSubmitRequestItem, now: ArmadaTime): ProvisionalJob {
   const uri = item.externalJobUri || item.annotations[EXTERNAL_URI_ANNOTATION];
   return {
     jobId,

@@ -1,4 +1,8 @@
 import {
+  addMs,
+  ArmadaTime,
+  toMs,
+  messageTime,
   JOB_STATES,
   isTerminal,
   stateOfNumber,
@@ -48,7 +52,7 @@ export type StringOfNumber = (number: number) => string | undefined;
 /** What a read of states needs of a record. */
 export interface RecordStatus {
   readonly state: JobState;
-  readonly changedAt: number;
+  readonly changedAt: ArmadaTime;
   /** Left out where a version that kept no revisions changed the record last. */
   readonly revision?: number;
   /** No event of the stream has shown the job yet. */
@@ -82,13 +86,13 @@ export function encodeRecord(jobId: string, record: JobRecord, numberOf: NumberO
   writer.unsigned(record.runNumber);
   // Times lie close together: each is kept as what it adds to the one before.
   let previous = 0;
-  const time = (at: number): void => {
-    writer.signed(at - previous);
-    previous = at;
+  const time = (at: ArmadaTime): void => {
+    writer.signed(toMs(at) - previous);
+    previous = toMs(at);
   };
   time(record.changedAt);
   if (lastEvent !== undefined) {
-    time(lastEvent.ms);
+    time(messageTime(lastEvent));
     writer.unsigned(lastEvent.sequence);
     writer.unsigned(lastEvent.index * 2 + (lastEvent.last ? 1 : 0));
   }
@@ -131,11 +135,11 @@ export function decodeRecord(
   const { state, hasFailureDetails, mask, runNumber, changedAt } = readHead(reader);
   const kept = hasFailureDetails ? details : undefined;
   let previous = changedAt;
-  const time = (): number => (previous += reader.signed());
+  const time = (): ArmadaTime => (previous = addMs(previous, reader.signed()));
   const string = (): string => stringOf(reader.unsigned()) ?? '';
 
   const lastEvent = has(mask, 'lastEvent') && {
-    ms: time(),
+    ms: toMs(time()),
     sequence: reader.unsigned(),
     ...indexAndLast(reader.unsigned()),
   };
@@ -167,7 +171,7 @@ interface Head {
   readonly revision: number | undefined;
   readonly mask: number;
   readonly runNumber: number;
-  readonly changedAt: number;
+  readonly changedAt: ArmadaTime;
 }
 
 function readHead(reader: ByteReader): Head {
@@ -178,7 +182,7 @@ function readHead(reader: ByteReader): Head {
     revision: (first & HAS_REVISION) === 0 ? undefined : reader.unsigned(),
     mask: reader.unsigned(),
     runNumber: reader.unsigned(),
-    changedAt: reader.signed(),
+    changedAt: ArmadaTime(reader.signed()),
   };
 }
 

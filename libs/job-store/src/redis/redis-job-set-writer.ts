@@ -1,5 +1,5 @@
 import type { LRUCache } from 'lru-cache';
-import { toMs, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { toMs, type JobRecord, type JobSetKey, type ArmadaTime } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
@@ -160,7 +160,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     return true;
   }
 
-  async *unfinishedJobs(): AsyncGenerator<ReadonlyMap<string, number>> {
+  async *unfinishedJobs(): AsyncGenerator<ReadonlyMap<string, ArmadaTime>> {
     let bucket = 0;
     do {
       const [next = 0, ...entries] = await this.context.redis.unfinishedJobsBuffer(
@@ -169,7 +169,7 @@ export class RedisJobSetWriter implements JobSetWriter {
         bucket,
         BUCKETS_AT_ONCE,
       );
-      const jobs = new Map<string, number>();
+      const jobs = new Map<string, ArmadaTime>();
       for (let i = 0; i + 1 < entries.length; i += 2) {
         const [id, record] = [entries[i], entries[i + 1]];
         if (id !== undefined && record !== undefined)

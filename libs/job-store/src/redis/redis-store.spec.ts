@@ -7,7 +7,7 @@ import {
   describeStore,
   type StoreUnderTest,
 } from '../testing/conformance.js';
-import { stateOfNumber, toMs, type JobSetKey } from '@ajs/job-state';
+import { ArmadaTime, stateOfNumber, toMs, type JobSetKey } from '@ajs/job-state';
 import { STATE_BITS } from '../codec/record-layout.js';
 import { parseStateCounts } from '../codec/state-counts.js';
 import { formatKey } from '@ajs/redis-keys';
@@ -115,7 +115,7 @@ describe('Redis keys of a job set', () => {
     const learner = new RedisProvisionalJobSink(redis, TTL_SECONDS);
     const failure = { reason: 'r' };
     await learner.addProvisionalJobs(key, [
-      { jobId, state: 'FAILED', changedAt: 1, failure, externalUri: 'airflow://y' },
+      { jobId, state: 'FAILED', changedAt: ArmadaTime(1), failure, externalUri: 'airflow://y' },
     ]);
     await learner.addEnrichment(key, new Map([[jobId, { error: 'e' }]]));
   }
@@ -197,7 +197,7 @@ describe('Redis keys of a job set', () => {
     let now = 0;
     const remembering = new RedisJobLister(redis, () => now);
     const locate = async () => (await remembering.locate([jobId])).get(jobId);
-    const job = { jobId, state: 'QUEUED', changedAt: 1 } as const;
+    const job = { jobId, state: 'QUEUED', changedAt: ArmadaTime(1) } as const;
     expect(await locate()).toBeUndefined();
     await learner.addProvisionalJobs(key, [job]);
     expect(await locate()).toEqual(key);

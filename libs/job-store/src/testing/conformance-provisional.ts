@@ -1,10 +1,17 @@
-import { foldBatch, type JobEnrichment, type JobSetKey, type StreamMessage } from '@ajs/job-state';
+import {
+  addMs,
+  ArmadaTime,
+  foldBatch,
+  type JobEnrichment,
+  type JobSetKey,
+  type StreamMessage,
+} from '@ajs/job-state';
 import { FULL, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './conformance.js';
 import { StaleWriterError } from '../errors.js';
 import type { JobSetWriter, ProvisionalJob } from '../ports.js';
 
-const AT = 1_795_493_217_053;
-const LAST_EVENT = { ms: AT, sequence: 0, index: 0, last: true };
+const AT = ArmadaTime(1_795_493_217_053);
+const LAST_EVENT = { ms: 1_795_493_217_053, sequence: 0, index: 0, last: true };
 
 const queued = (jobId: string, more: Partial<ProvisionalJob> = {}): ProvisionalJob => ({
   jobId,
@@ -26,7 +33,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
   describe('learned jobs', () => {
     it('begin a job set that is new, without a cursor, and are found by their id', async () => {
       const [a, b] = [aJobId(), `not a ULID ${aJobId()}`];
-      await store.learner.addProvisionalJobs(key, [queued(a, { submittedAt: AT - 5 }), queued(b)]);
+      await store.learner.addProvisionalJobs(key, [queued(a, { submittedAt: addMs(AT, -5) }), queued(b)]);
       const { jobs, subscription } = await store.lister.read(key, [a, b]);
       expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
       expect(jobs.get(b)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
@@ -38,7 +45,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
         state: 'QUEUED',
         runNumber: 0,
         changedAt: AT,
-        submittedAt: AT - 5,
+        submittedAt: addMs(AT, -5),
       });
     });
 
@@ -205,7 +212,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
         for (const [n, jobId] of jobs.entries()) {
           // Every third has ended by what was learned: then it has, if the stream was not faster.
           await store.learner.addProvisionalJobs(key, [
-            queued(jobId, { submittedAt: 1, state: n % 3 === 0 ? 'FAILED' : 'QUEUED' }),
+            queued(jobId, { submittedAt: ArmadaTime(1), state: n % 3 === 0 ? 'FAILED' : 'QUEUED' }),
           ]);
         }
       };
@@ -297,12 +304,13 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
 
 /** Each of these jobs is submitted and succeeds, in messages that stand at `n`. */
 function messagesOf(jobIds: readonly string[], n: number): StreamMessage[] {
+  const at = ArmadaTime(10);
   return jobIds.flatMap((jobId, i) =>
     (['submitted', 'succeeded'] as const).map((kind, j) => {
       const id = { ms: 10 + n, sequence: 0, index: i * 2 + j, last: true };
       const cursor = `${id.ms}:0:${id.index}:1`;
       const event =
-        kind === 'submitted' ? { kind, jobId, at: 10 } : { kind, jobId, at: 10, placement: { cluster: 'c' } };
+        kind === 'submitted' ? { kind, jobId, at } : { kind, jobId, at, placement: { cluster: 'c' } };
       return { id, cursor, event };
     }),
   );

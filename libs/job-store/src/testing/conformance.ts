@@ -1,5 +1,6 @@
 import { monotonicNow } from '@ajs/platform';
 import {
+  ArmadaTime,
   formatMessageId,
   isTerminal,
   toMs,
@@ -42,7 +43,7 @@ export const aJobSet = (): JobSetKey => ({ queue: `q/{${++sets}}`, jobSetId: 'se
 export const aJobId = (): string => `01m85vnck01jqpr3vd${(++ids).toString().padStart(8, '0')}`;
 
 export function aRecord(state: JobState, more: Partial<JobRecord> = {}): JobRecord {
-  return { state, runNumber: 1, changedAt: 1_795_493_217_053, ...more };
+  return { state, runNumber: 1, changedAt: ArmadaTime(1_795_493_217_053), ...more };
 }
 
 export function aBatch(cursor: string, records: Record<string, JobRecord>, more: Partial<Batch> = {}): Batch {
@@ -59,14 +60,14 @@ export const FULL: JobRecord = {
     node: 'node-7.example.com',
     podName: 'a pod named by hand',
     podNamespace: 'ns',
-    leasedAt: 1_795_493_200_000,
-    pendingAt: 1_795_493_201_000,
-    runningAt: 1_795_493_100_000,
-    endedAt: 1_795_999_217_053,
+    leasedAt: ArmadaTime(1_795_493_200_000),
+    pendingAt: ArmadaTime(1_795_493_201_000),
+    runningAt: ArmadaTime(1_795_493_100_000),
+    endedAt: ArmadaTime(1_795_999_217_053),
     outcome: 'expired',
   },
-  submittedAt: 1_795_000_000_000,
-  changedAt: 1_795_999_217_053,
+  submittedAt: ArmadaTime(1_795_000_000_000),
+  changedAt: ArmadaTime(1_795_999_217_053),
   namespace: 'personal-anonymous',
   failure: { reason: 'preempted by ünïcode', category: 'c', subcategory: 's', exitCodes: { main: 137 } },
   cancellation: { reason: 'no longer wanted', requestor: 'alice' },
@@ -123,7 +124,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
             node: 'node-7.example.com',
           },
         }),
-        [bare]: aRecord('QUEUED', { runNumber: 0, changedAt: 0 }),
+        [bare]: aRecord('QUEUED', { runNumber: 0, changedAt: ArmadaTime(0) }),
       };
       await writer.write(aBatch('1:0:0:1', records));
       expect(Object.fromEntries(await writer.load([full, standardPod, bare]))).toEqual(records);
@@ -257,7 +258,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         jobs.slice(40).map((jobId, i) => ({
           jobId,
           state: i % 2 === 0 ? ('LEASED' as const) : ('CANCELLED' as const),
-          changedAt: 1,
+          changedAt: ArmadaTime(1),
         })),
       );
       await expectTrueCounts();
@@ -286,7 +287,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       await writer.write(aBatch('1:0:0:1', {}));
       await writer.write(aBatch('2:0:0:1', { [b]: aRecord('RUNNING'), [c]: aRecord('RUNNING') }));
       expect(await revisions()).toEqual([2, 4, 4, undefined]);
-      await store.learner.addProvisionalJobs(key, [{ jobId: d, state: 'QUEUED', changedAt: 1 }]);
+      await store.learner.addProvisionalJobs(key, [{ jobId: d, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
       await store.learner.addTerminalStates(key, new Map([[c, 'FAILED']]));
       expect(await revisions()).toEqual([2, 4, 6, 5]);
       expect(await writer.reload()).toBe(true);
@@ -355,10 +356,12 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       for (let at = 0; at < jobs.length; at += 500) {
         const batch = jobs
           .slice(at, at + 500)
-          .map((id, i) => [id, aRecord(i % 2 ? 'RUNNING' : 'FAILED', { changedAt: at })] as const);
+          .map(
+            (id, i) => [id, aRecord(i % 2 ? 'RUNNING' : 'FAILED', { changedAt: ArmadaTime(at) })] as const,
+          );
         await writer.write(aBatch(`${at + 1}:0:0:1`, Object.fromEntries(batch)));
       }
-      const found = new Map<string, number>();
+      const found = new Map<string, ArmadaTime>();
       for await (const some of writer.unfinishedJobs()) {
         expect(some.size).toBeLessThanOrEqual(1_250);
         for (const [jobId, changedAt] of some) found.set(jobId, changedAt);

@@ -1,5 +1,5 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import type { JobRecord, JobSetKey } from '@ajs/job-state';
+import { ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import type { InterestEntry } from '../interest/interest-store.js';
 import { Sweeper } from './sweeper.js';
 
@@ -41,7 +41,7 @@ function days() {
   };
   /** Writes a job in this state, as a holder does. */
   const follow = async (state: JobRecord['state']): Promise<void> => {
-    const record = { state, changedAt: 0 } as JobRecord;
+    const record = { state, changedAt: ArmadaTime(0) } as JobRecord;
     const subscription = { state: 'live', reason: '' } as const;
     await (
       await store.open(KEY)

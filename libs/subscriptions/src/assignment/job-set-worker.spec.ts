@@ -6,7 +6,7 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { toMs, type JobSetKey } from '@ajs/job-state';
+import { ArmadaTime, toMs, type JobSetKey } from '@ajs/job-state';
 import { READ_REQUESTS_CHANNEL } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
@@ -344,7 +344,7 @@ describe('the sweep', () => {
     const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore });
     const demand = new InterestStore(redis);
     const life = new RedisJobSetLife(redis, 1_000);
-    const ended = { state: 'SUCCEEDED', runNumber: 1, changedAt: 1 } as const;
+    const ended = { state: 'SUCCEEDED', runNumber: 1, changedAt: ArmadaTime(1) } as const;
     for (const [n, records] of [
       [1, new Map()],
       [2, new Map([['01m85vnck01jqpr3vd00000001', ended]])],

@@ -1,3 +1,4 @@
+import { ArmadaTime } from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSink,
@@ -94,7 +95,9 @@ describe('turns while Redis is away for longer than their leases', () => {
     await eventually('all leases have run out', () => ended.length === SETS.length);
     expect(turns.size).toBe(0);
     for (const watch of watches) {
-      watch.listener.message(aMessage(2, { kind: 'succeeded', jobId: 'job', at: 2, placement: {} }));
+      watch.listener.message(
+        aMessage(2, { kind: 'succeeded', jobId: 'job', at: ArmadaTime(2), placement: {} }),
+      );
     }
     await eventually('they are unread', () => watches.every(({ paused }) => paused));
     await server.restart();

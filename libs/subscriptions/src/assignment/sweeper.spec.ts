@@ -1,5 +1,5 @@
 import { RedisJobSetLife, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
-import type { JobRecord, JobSetKey } from '@ajs/job-state';
+import { ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { interestShard, formatKey, jobSetTag } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 async function written(key: JobSetKey): Promise<void> {
-  const records = new Map([['job', { state: 'RUNNING', changedAt: 0 } as JobRecord]]);
+  const records = new Map([['job', { state: 'RUNNING', changedAt: ArmadaTime(0) } as JobRecord]]);
   const sink = new RedisJobSink(redis, {
     ttlSeconds: 100,
     onLost: () => undefined,

@@ -1,6 +1,6 @@
 import { StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { MonotonicTime } from '@ajs/job-state';
+import { ArmadaTime, MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { BatchWriter } from './batch-writer.js';
 import { LeaseLostError } from './lease.js';
@@ -44,7 +44,7 @@ class WatchedWriter implements JobSetWriter {
     return this.writer.reload();
   }
 
-  unfinishedJobs(): AsyncIterable<ReadonlyMap<string, number>> {
+  unfinishedJobs(): AsyncIterable<ReadonlyMap<string, ArmadaTime>> {
     return this.writer.unfinishedJobs();
   }
 }
@@ -210,8 +210,8 @@ describe('a batch writer', () => {
   it('goes on with the same batch where something was learned, folded over that', async () => {
     const { store, batchWriter, writer, failures } = await setUp();
     await store.addProvisionalJobs(KEY, [
-      { jobId: 'a', state: 'QUEUED', changedAt: 1, submittedAt: 7 },
-      { jobId: 'b', state: 'FAILED', changedAt: 1 },
+      { jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1), submittedAt: ArmadaTime(7) },
+      { jobId: 'b', state: 'FAILED', changedAt: ArmadaTime(1) },
     ]);
     batchWriter.accept(running(1, 'a'));
     batchWriter.accept(running(2, 'b'));
@@ -224,7 +224,7 @@ describe('a batch writer', () => {
 
   it('tries to take the job set up again while Redis is away', async () => {
     const { store, batchWriter, writer, writeFailures } = await setUp();
-    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
+    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     const reload = writer.reload.bind(writer);
     let left = 2;
     writer.reload = () => (left-- > 0 ? Promise.reject(new Error('Connection is closed.')) : reload());
@@ -235,7 +235,7 @@ describe('a batch writer', () => {
 
   it('does not take the job set up again without the lease', async () => {
     const { store, batchWriter, writer, failures, lease } = await setUp();
-    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
+    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     writer.before = () => {
       lease.held = false;
       return Promise.resolve();
@@ -259,9 +259,9 @@ describe('a batch writer', () => {
     const { store, batchWriter, writer } = await setUp();
     const open = gate(writer);
     batchWriter.accept(running(1, 'a'));
-    batchWriter.accept(aMessage(2, { kind: 'succeeded', jobId: 'b', at: 2, placement: {} }));
+    batchWriter.accept(aMessage(2, { kind: 'succeeded', jobId: 'b', at: ArmadaTime(2), placement: {} }));
     const repaired = batchWriter.repair(
-      new Map(['a', 'b', 'unknown'].map((jobId) => [jobId, { state: 'FAILED', at: 3 }] as const)),
+      new Map(['a', 'b', 'unknown'].map((jobId) => [jobId, { state: 'FAILED', at: ArmadaTime(3) }] as const)),
     );
     open();
     expect(await repaired).toEqual(['a']);
@@ -275,11 +275,11 @@ describe('a batch writer', () => {
 
   it('gives them again where the write failed, or somebody learned something meanwhile', async () => {
     const { store, batchWriter, writer, writeFailures } = await setUp();
-    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: 1 }]);
+    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     let left = 1;
     writer.before = () =>
       left-- > 0 ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve();
-    expect(await batchWriter.repair(new Map([['a', { state: 'FAILED', at: 3 }]]))).toEqual(['a']);
+    expect(await batchWriter.repair(new Map([['a', { state: 'FAILED', at: ArmadaTime(3) }]]))).toEqual(['a']);
     expect(writeFailures).toHaveLength(1);
     expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('FAILED');
   });
@@ -288,10 +288,10 @@ describe('a batch writer', () => {
     const { store, batchWriter, writer } = await setUp();
     gate(writer);
     batchWriter.accept(running(1, 'a'));
-    const given = batchWriter.repair(new Map([['a', { state: 'FAILED', at: 3 }]]));
+    const given = batchWriter.repair(new Map([['a', { state: 'FAILED', at: ArmadaTime(3) }]]));
     batchWriter.abort();
     expect(await given).toEqual([]);
-    expect(await batchWriter.repair(new Map([['a', { state: 'FAILED', at: 3 }]]))).toEqual([]);
+    expect(await batchWriter.repair(new Map([['a', { state: 'FAILED', at: ArmadaTime(3) }]]))).toEqual([]);
     expect((await store.read(KEY, ['a'])).jobs.size).toBe(0);
   });
 

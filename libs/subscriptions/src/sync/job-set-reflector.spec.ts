@@ -1,4 +1,4 @@
-import { toMs, RedisTime } from '@ajs/job-state';
+import { ArmadaTime, toMs, RedisTime } from '@ajs/job-state';
 import type { Batch, JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
@@ -78,7 +78,9 @@ describe('a follower', () => {
     const watch = await catchUp(running(1), aMessage(2));
     expect(watch.request).toEqual({ key: KEY, from: '2:0:0:1', watch: true });
     expect((await inState('live')).syncedAt).toEqual(expect.any(Number));
-    watch.listener.message(aMessage(3, { kind: 'succeeded', jobId: 'job', at: 3, placement: {} }));
+    watch.listener.message(
+      aMessage(3, { kind: 'succeeded', jobId: 'job', at: ArmadaTime(3), placement: {} }),
+    );
     await eventually(
       'the event is folded',
       async () => (await view()).jobs.get('job')?.state === 'SUCCEEDED',
@@ -258,8 +260,10 @@ describe('a follower', () => {
     const { store, source, catchUp, stale, inState, view } = follow({ heartbeatEveryMs: 0 });
     const watch = await catchUp(running(1));
     await inState('live');
-    await store.addProvisionalJobs(KEY, [{ jobId: 'learned', state: 'QUEUED', changedAt: 1 }]);
-    watch.listener.message(aMessage(2, { kind: 'succeeded', jobId: 'job', at: 2, placement: {} }));
+    await store.addProvisionalJobs(KEY, [{ jobId: 'learned', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
+    watch.listener.message(
+      aMessage(2, { kind: 'succeeded', jobId: 'job', at: ArmadaTime(2), placement: {} }),
+    );
     await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'SUCCEEDED');
     expect(source.live).toEqual([watch]);
     expect(source.opened).toHaveLength(2);
@@ -270,7 +274,7 @@ describe('a follower', () => {
     const { store, armada, catchUp, inState, source, view, stream } = follow();
     // Long ago, by the clock that events have.
     (await stream(0)).listener.message(running(1));
-    armada.ends.set('job', { state: 'FAILED', at: 5, failure: { reason: 'exit 7' } });
+    armada.ends.set('job', { state: 'FAILED', at: ArmadaTime(5), failure: { reason: 'exit 7' } });
     await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
     expect(armada.asked).toEqual([]);
     await catchUp();

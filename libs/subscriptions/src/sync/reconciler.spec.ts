@@ -1,4 +1,5 @@
-import type { JobRecord, JobSetKey, JobState } from '@ajs/job-state';
+import { armadaNow } from '@ajs/platform';
+import { toMs, addMs, type JobRecord, type JobSetKey, type JobState, type ArmadaTime } from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSink,
@@ -22,7 +23,7 @@ afterAll(async () => {
 });
 
 const STORES: readonly [string, () => Promise<JobSink & JobLister>][] = [
-  ['memory', () => Promise.resolve(new MemoryJobStore(() => Date.now()))],
+  ['memory', () => Promise.resolve(new MemoryJobStore())],
   [
     'Redis',
     async () => {
@@ -48,13 +49,13 @@ let sets = 0;
 describe.each(STORES)('reconciling over %s', (_, begin) => {
   let store: JobSink & JobLister;
   let key: JobSetKey;
-  let now: number;
+  let now: ArmadaTime;
   beforeAll(async () => {
     store = await begin();
   });
   beforeEach(() => {
     key = { queue: 'q', jobSetId: `s${++sets}` };
-    now = Date.now();
+    now = armadaNow();
   });
 
   const clock = { now: () => now };
@@ -67,11 +68,11 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
   ): Promise<void> {
     const writer = await store.open(key);
     const records = Object.entries(hours).map(([jobId, age]): [string, JobRecord] => {
-      const changedAt = now - age * HOUR;
+      const changedAt = addMs(now, -age * HOUR);
       return [jobId, { state, runNumber: 1, changedAt }];
     });
     await writer.write({
-      cursor: `${now - cursorAge * HOUR}:0:0:1`,
+      cursor: `${toMs(now) - cursorAge * HOUR}:0:0:1`,
       records: new Map(records),
       subscription: { state: 'live', reason: '' },
     });
@@ -99,7 +100,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
   it('gives those that have ended upstream their end, and leaves the others as they are', async () => {
     await jobs({ ended: 7, 'still-running': 8, unknown: 9, young: 5 });
     const { reconciler, armada, repaired, rounds: ended } = scriptedReconciler(clock);
-    armada.ends.set('ended', { state: 'FAILED', at: now - HOUR, failure: { reason: 'exit 7' } });
+    armada.ends.set('ended', { state: 'FAILED', at: addMs(now, -HOUR), failure: { reason: 'exit 7' } });
     armada.ends.set('young', { state: 'FAILED' });
     const { rounds } = await hold(reconciler);
     rounds.tick();
@@ -146,7 +147,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     await behind(other);
     expect(first.rounds).toHaveLength(1);
     expect(other.rounds).toEqual([[key, 0]]);
-    now += HOUR + 60_000;
+    now = addMs(now, HOUR + 60_000);
     others.tick();
     await eventually('another round ends', () => other.rounds.some(([of]) => of === shared));
   });
@@ -168,7 +169,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     rounds.tick();
     await eventually('the round fails', () => ended.length === 1);
     rounds.tick();
-    now += 300_000;
+    now = addMs(now, 300_000);
     rounds.tick();
     await eventually('the next one ends', () => ended.length === 2);
     expect(ended).toEqual([
@@ -184,7 +185,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     const { rounds } = await hold(reconciler);
     rounds.tick();
     await eventually('it is switched off', () => switchedOff.length > 0);
-    now += 2 * HOUR;
+    now = addMs(now, 2 * HOUR);
     const { rounds: others } = await hold(reconciler);
     for (const some of [rounds, others]) some.tick();
     await behind(scriptedReconciler(clock));

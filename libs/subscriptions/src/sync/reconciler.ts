@@ -1,4 +1,11 @@
-import { parseMessageId, type JobSetKey } from '@ajs/job-state';
+import {
+  msBetween,
+  addMs,
+  messageTime,
+  parseMessageId,
+  type JobSetKey,
+  type ArmadaTime,
+} from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import type { BatchWriter } from './batch-writer.js';
 import { NoJobEndsError, type JobEnds } from './job-ends.js';
@@ -29,8 +36,7 @@ export interface ReconcilerOptions {
   readonly unfinishedAfterMs: number;
   /** Armada keeps events so long. A job set that resumes after a longer pause has a gap: all its unfinished jobs are asked about. */
   readonly eventRetentionMs: number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly now: () => ArmadaTime;
 }
 
 /**
@@ -76,7 +82,7 @@ export class Reconciler {
 /** When one job set is reconciled, and how. */
 export class Rounds {
   private readonly hasGap: boolean;
-  private dueAt: number;
+  private dueAt: ArmadaTime;
   private running: Promise<void> | undefined;
   private stopped = false;
 
@@ -87,9 +93,10 @@ export class Rounds {
     private readonly inTurn: (round: () => Promise<void>) => Promise<void>,
     private readonly fewWait: () => boolean,
   ) {
-    const cursorAt = parseMessageId(writer.cursor)?.ms;
-    this.hasGap = cursorAt !== undefined && options.now() - cursorAt > options.eventRetentionMs;
-    this.dueAt = options.now() + EVERY_MS - (writer.reconciledAgoMs ?? Infinity);
+    const cursor = parseMessageId(writer.cursor);
+    this.hasGap =
+      cursor !== undefined && msBetween(messageTime(cursor), options.now()) > options.eventRetentionMs;
+    this.dueAt = addMs(options.now(), EVERY_MS - (writer.reconciledAgoMs ?? Infinity));
   }
 
   /** Begins a round if one is due. Returns at once. */
@@ -129,10 +136,10 @@ export class Rounds {
         batchWriter.markReconciled();
         complete = true;
       });
-      this.dueAt = options.now() + EVERY_MS;
+      this.dueAt = addMs(options.now(), EVERY_MS);
       if (complete || repaired > 0) options.observer.roundEnded(writer.key, repaired);
     } catch (error) {
-      this.dueAt = options.now() + RETRY_MS;
+      this.dueAt = addMs(options.now(), RETRY_MS);
       options.observer.roundEnded(writer.key, repaired, error as Error);
     }
   }
@@ -140,7 +147,7 @@ export class Rounds {
   /** The jobs to ask about, so many at a time that one question names them. */
   private async *inQuestion(): AsyncGenerator<string[]> {
     const { now, unfinishedAfterMs } = this.options;
-    const before = this.hasGap ? Infinity : now() - unfinishedAfterMs;
+    const before = this.hasGap ? addMs(now(), Infinity) : addMs(now(), -unfinishedAfterMs);
     let jobIds: string[] = [];
     for await (const some of this.writer.unfinishedJobs()) {
       for (const [jobId, changedAt] of some) {

@@ -1,3 +1,4 @@
+import { armadaNow } from '@ajs/platform';
 import type { JobEnd, JobSetKey } from '@ajs/job-state';
 import type { JobEnds } from '../sync/job-ends.js';
 import { Reconciler, type ReconcilerOptions } from '../sync/reconciler.js';
@@ -38,7 +39,7 @@ export function scriptedReconciler(more: Partial<ReconcilerOptions> = {}) {
     },
     unfinishedAfterMs: 6 * HOUR,
     eventRetentionMs: 14 * 24 * HOUR,
-    now: () => Date.now(),
+    now: armadaNow,
     ...more,
   });
   return { reconciler, armada, repaired, rounds, switchedOff };

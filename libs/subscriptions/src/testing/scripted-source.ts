@@ -1,4 +1,4 @@
-import { parseMessageId, type JobEvent, type StreamMessage } from '@ajs/job-state';
+import { ArmadaTime, parseMessageId, type JobEvent, type StreamMessage } from '@ajs/job-state';
 import type {
   EventSource,
   EventStream,
@@ -56,5 +56,5 @@ export function aMessage(ms: number, event?: JobEvent): StreamMessage {
 
 /** A message that says that the job runs. */
 export function running(ms: number, jobId = 'job'): StreamMessage {
-  return aMessage(ms, { kind: 'running', jobId, at: ms, placement: {} });
+  return aMessage(ms, { kind: 'running', jobId, at: ArmadaTime(ms), placement: {} });
 }

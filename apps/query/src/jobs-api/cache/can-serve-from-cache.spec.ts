@@ -1,4 +1,4 @@
-import { RedisTime, addMs, toMs, type JobState } from '@ajs/job-state';
+import { ArmadaTime, RedisTime, addMs, toMs, type JobState } from '@ajs/job-state';
 import type { SubscriptionView } from '@ajs/job-store';
 import { canServeFromCache } from './can-serve-from-cache.js';
 
@@ -13,7 +13,7 @@ function served(
   return canServeFromCache(
     {
       state,
-      changedAt: provisionalAgo === undefined ? 1 : toMs(NOW) - provisionalAgo,
+      changedAt: ArmadaTime(provisionalAgo === undefined ? 1 : toMs(NOW) - provisionalAgo),
       ...(provisionalAgo !== undefined && { provisional: true }),
     },
     {

@@ -1,4 +1,4 @@
-import { msBetween, toMs, isTerminal, type RedisTime } from '@ajs/job-state';
+import { ArmadaTime, msBetween, toMs, isTerminal, type RedisTime } from '@ajs/job-state';
 import type { JobSetView, JobStatus } from '@ajs/job-store';
 
 /** How long a job set still counts as synced while its stream is reopened, or until its next scheduled read. Milliseconds. */
@@ -15,7 +15,9 @@ export function canServeFromCache(
   provisionalGraceMs: number,
 ): boolean {
   if (isTerminal(status.state)) return true;
-  const isJustSubmitted = status.state === 'SUBMITTED' && toMs(now) - status.changedAt < provisionalGraceMs;
+  // Redis' clock is taken for Armada's here: they are apart by much less than the grace.
+  const ageMs = msBetween(status.changedAt, ArmadaTime(toMs(now)));
+  const isJustSubmitted = status.state === 'SUBMITTED' && ageMs < provisionalGraceMs;
   switch (subscription?.state) {
     case 'stalled':
     case 'denied':

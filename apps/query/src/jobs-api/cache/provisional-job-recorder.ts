@@ -1,6 +1,7 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
+import { ArmadaTime } from '@ajs/job-state';
 import type { ProvisionalJob, ProvisionalJobSink } from '@ajs/job-store';
-import { fromApiJobState, toMillis } from '@ajs/wire-mapping';
+import { fromApiJobState, toArmadaTime } from '@ajs/wire-mapping';
 import type { NoteInterest } from '../../interest/note-interest.js';
 import { groupByJobSet } from './group-by-job-set.js';
 
@@ -35,11 +36,11 @@ function toProvisionalJob({
 }: JobDetails): ProvisionalJob | undefined {
   const state = fromApiJobState(apiState);
   if (state === undefined) return undefined;
-  const submittedAt = toMillis(submittedTs);
+  const submittedAt = toArmadaTime(submittedTs);
   return {
     jobId,
     state,
-    changedAt: toMillis(lastTransitionTs) ?? submittedAt ?? 0,
+    changedAt: toArmadaTime(lastTransitionTs) ?? submittedAt ?? ArmadaTime(0),
     ...(submittedAt !== undefined && { submittedAt }),
   };
 }

@@ -1,3 +1,4 @@
+import { addMs } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobRunState, type JobDetails, type JobRunDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
@@ -48,7 +49,7 @@ describe('GetJobDetails', () => {
 
   it('does not take the previous run for the latest, and asks for the latest again only after a while', async () => {
     await h.write({ j: jobRecord('LEASED', { run: RUN, runNumber: 2 }) });
-    h.armada.add('j', runDetails('run-1', START - 60_000));
+    h.armada.add('j', runDetails('run-1', addMs(START, -60_000)));
     expect(await h.details('j')).toMatchObject({ latestRunId: '', jobRuns: [] });
     await h.details('j');
     expect(h.armada.calls).toHaveLength(1);

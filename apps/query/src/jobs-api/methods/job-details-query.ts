@@ -1,8 +1,8 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
-import { isTerminal, type JobEnrichment, type JobRecord } from '@ajs/job-state';
+import { msBetween, isTerminal, type JobEnrichment, type JobRecord } from '@ajs/job-state';
 import type { DetailedJob } from '@ajs/job-store';
-import { toJobDetails, toMillis } from '@ajs/wire-mapping';
+import { toJobDetails, toArmadaTime } from '@ajs/wire-mapping';
 import { requireRights, type JobRights } from '../../access/job-rights.js';
 import { canServeFromCache } from '../cache/can-serve-from-cache.js';
 import type { CachedDetails, CachedJobs } from '../cache/cached-jobs.js';
@@ -153,7 +153,7 @@ function enrichmentOf(reported: JobDetails, record: JobRecord): JobEnrichment {
 function isLatestRun({ latestRunId, jobRuns }: JobDetails, { run }: JobRecord): boolean {
   const reported = jobRuns.find(({ runId }) => runId === latestRunId);
   if (reported === undefined || run === undefined) return false;
-  const leasedAt = toMillis(reported.leasedTs);
+  const leasedAt = toArmadaTime(reported.leasedTs);
   if (leasedAt === undefined || run.leasedAt === undefined) return true;
-  return Math.abs(leasedAt - run.leasedAt) < SAME_MOMENT_MS;
+  return Math.abs(msBetween(leasedAt, run.leasedAt)) < SAME_MOMENT_MS;
 }

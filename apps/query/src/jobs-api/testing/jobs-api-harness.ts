@@ -1,6 +1,6 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
 import type { JobState } from '@ajs/contracts/api/submit';
-import type { JobRecord, JobSetKey } from '@ajs/job-state';
+import { toMs, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import type { JobSetWriter, ProvisionalJob, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { LRUCache } from 'lru-cache';
@@ -13,7 +13,7 @@ import { FakeArmadaJobs } from './fake-armada-jobs.js';
 /** The job set of the harness' writer. */
 export const KEY = { queue: 'q', jobSetId: 's' };
 /** When the harness' clock starts, and the records of {@link jobRecord} changed. Milliseconds since the epoch. */
-export const START = 1_795_493_148_000;
+export const START = ArmadaTime(1_795_493_148_000);
 
 const ANYONE = new Access({
   authorizer: { authenticate: () => undefined, mayWatch: () => 'yes' },
@@ -30,7 +30,7 @@ export function jobRecord(state: JobRecord['state'], more: Partial<JobRecord> = 
 
 /** {@link CachedJobsApi} over a store in memory and a fake Armada. Redis and Armada can be made to fail. */
 export class JobsApiHarness {
-  now = START;
+  now = toMs(START);
   readonly store = new MemoryJobStore(() => this.now);
   readonly armada = new FakeArmadaJobs();
   /** The job sets that were noted as polled. */
@@ -84,7 +84,7 @@ export class JobsApiHarness {
   /** Records job `j` as submitted through this service, unless told otherwise. */
   async addProvisional(job: Partial<ProvisionalJob> = {}): Promise<void> {
     await this.store.addProvisionalJobs(KEY, [
-      { jobId: 'j', state: 'SUBMITTED', changedAt: this.now, ...job },
+      { jobId: 'j', state: 'SUBMITTED', changedAt: ArmadaTime(this.now), ...job },
     ]);
     await this.writer?.reload();
   }

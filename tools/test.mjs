@@ -29,7 +29,7 @@ function check(what, run) {
 check('formatting', () => bin('prettier', '--check', '--log-level', 'warn', '.'));
 check('every package runs on the Node of engines', () => tool('engines.mjs'));
 check('generated code matches proto/', () => tool('generate.mjs', '--check'));
-check('docs/settings.md lists every setting', () => tool('settings-table.mjs', '--check'));
+check('docs list every setting and metric', () => tool('reference.mjs', '--check'));
 check('licences are listed and permissive', () => tool('licences.mjs', '--check'));
 check('protos: lint', () => bin('buf', 'lint', 'proto'));
 check('protos: compatible with the last release', () =>

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
-const PREFIX = 'armada_job_service_';
+export const PREFIX = 'armada_job_service_';
 
 /** The metrics of one process, as `/metrics` shows them. No label value comes from outside: names of jobs, queues and callers never do. */
 export class Metrics {

@@ -173,7 +173,7 @@ describe('a verdict', () => {
     expect(await ask(one, ALICE, 'hers')).toBe('yes');
     armada.security.hasReadQueues = false;
     clock.advance(TTL_MS - AHEAD_MS + 1);
-    for (let tries = 1; tries <= 3; tries++, clock.advance(4_990)) {
+    for (let tries = 1; tries <= 3; tries++) {
       expect(await ask(one, ALICE, 'hers')).toBe('yes');
       await eventually('Armada is asked', () => armada.calls.countsOf(ALICE)[EVENTS] === 1 + tries);
       // The last one is over when another credential has been refused an answer, too.
@@ -181,7 +181,7 @@ describe('a verdict', () => {
       expect(await ask(one, ALICE, 'hers')).toBe('yes');
       expect(await ask(one, BOB, `his ${tries}`)).toMatch(/^unavailable/);
       expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 1 + tries });
-      clock.advance(10);
+      clock.advance(5_000);
     }
     expect(armada.calls.countsOf(ALICE)).toEqual({ [EVENTS]: 4 });
     expect(await ask(one, ALICE, 'hers')).toMatch(/^unavailable/);

@@ -86,6 +86,7 @@ describe('api.Jobs', () => {
         ['errors', 'j'],
         ['details', 'j'],
       ]);
+      expect(h.provisional).toEqual([]);
       expect(h.unreadable).toEqual(['j', 'j', 'j']);
     });
 

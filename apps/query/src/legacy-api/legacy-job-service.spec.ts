@@ -52,7 +52,7 @@ describe('GetJobStatus of jobservice.JobService, where the query of the state fa
     return new Promise((resolve, reject) => {
       service.getJobStatus(call, (error, response) => {
         if (response) resolve(response);
-        else reject(error as ServiceError);
+        else reject(error);
       });
     });
   };

@@ -4,7 +4,7 @@ import type { ArmadaAccess } from '@ajs/armada-credentials';
 import type { Settings } from '@ajs/config';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { Metrics, type Log } from '@ajs/observability';
-import { ARMADA_ACCESS, ArmadaModule, LOG, SETTINGS } from '@ajs/runtime';
+import { ARMADA_ACCESS, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { AuthModule } from '../access/auth.module.js';
 import { UNRESTRICTED } from '../access/job-rights.js';
 import { InterestModule } from '../interest/interest.module.js';
@@ -22,15 +22,16 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
 
 /** Armada's own services, passed through, where PASS_THROUGH is on. */
 @Module({
-  imports: [ArmadaModule, JobStoreModule, AuthModule, InterestModule, JobsApiModule],
+  imports: [RedisModule, ArmadaModule, JobStoreModule, AuthModule, InterestModule, JobsApiModule],
   providers: [
     {
       provide: SUBMIT_RECORDER,
-      inject: [PROVISIONAL_JOBS, CachedJobsApi, NOTE_INTEREST, Metrics, LOG],
+      inject: [PROVISIONAL_JOBS, CachedJobsApi, NOTE_INTEREST, RedisErrorLog, Metrics, LOG],
       useFactory: (
         provisionalJobs: ProvisionalJobSink,
         jobs: CachedJobsApi,
         noteInterest: NoteInterest,
+        errors: RedisErrorLog,
         metrics: Metrics,
         log: Log,
       ) =>
@@ -39,6 +40,7 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
           // Armada let the caller submit them, and the answer goes to nobody.
           resolve: (jobIds) => jobs.resolver.resolve(jobIds, UNRESTRICTED),
           noteInterest,
+          redisFailed: errors.report,
           failed: (error) => {
             metrics.submitRecordingFailures.inc();
             log.debug({ err: error }, 'could not record all jobs of a forwarded submit');

@@ -17,11 +17,12 @@ let written: [JobSetKey, ProvisionalJob[]][];
 let resolved: string[][];
 let noted: JobSetKey[];
 let failures: Error[];
+let redisFailures: Error[];
 let write: () => Promise<void>;
 let resolveJobs: () => Promise<void>;
 
 beforeEach(() => {
-  [written, resolved, noted, failures] = [[], [], [], []];
+  [written, resolved, noted, failures, redisFailures] = [[], [], [], [], []];
   write = resolveJobs = () => Promise.resolve();
 });
 
@@ -37,6 +38,7 @@ const record = recordSubmits({
     return resolveJobs();
   },
   noteInterest: (key) => noted.push(key),
+  redisFailed: (error) => redisFailures.push(error),
   failed: (error) => failures.push(error),
   now: () => NOW,
 });
@@ -142,12 +144,13 @@ describe('a forwarded submit', () => {
   });
 
   it.each([
-    ['Redis fails', () => (write = () => Promise.reject(new Error('away')))],
-    ['Armada fails', () => (resolveJobs = () => Promise.reject(new Error('away')))],
-  ])('is answered when %s, and the failure is reported', async (_, fail) => {
+    ['Redis', 1, () => (write = () => Promise.reject(new Error('Connection is closed.')))],
+    ['Armada', 0, () => (resolveJobs = () => Promise.reject(new Error('UNAVAILABLE')))],
+  ])('is answered when %s fails, and the failure is reported by its cause', async (_, ofRedis, fail) => {
     fail();
     await record(requestOf([{}, { clientId: 'c' }]), responseOf([{ jobId: 'a' }, { jobId: 'b' }]));
     await eventually('it is reported', () => failures.length === 1);
+    expect(redisFailures).toHaveLength(ofRedis);
     expect(noted).toEqual([KEY]);
   });
 

@@ -24,7 +24,8 @@ export interface SubmitRecorderOptions {
   /** Resolves jobs by Armada's `api.Jobs`, as this service, and records them. */
   readonly resolve: (jobIds: readonly string[]) => Promise<unknown>;
   readonly noteInterest: (key: JobSetKey) => void;
-  /** Not all jobs were recorded: the stream will show them, or a poll will resolve them. */
+  readonly redisFailed: (error: Error) => void;
+  /** Not all jobs were recorded, for whatever cause: the stream will show them, or a poll will resolve them. */
   readonly failed: (error: Error) => void;
   readonly now?: () => ArmadaTime;
 }
@@ -43,14 +44,17 @@ interface Submitted {
  * poll: Armada's own `api.Jobs` does not know them for some moments.
  */
 export function recordSubmits(options: SubmitRecorderOptions): ExchangeObserver {
-  const { provisionalJobs, resolve, noteInterest, now = armadaNow } = options;
+  const { provisionalJobs, resolve, noteInterest, redisFailed, now = armadaNow } = options;
   const failed = (error: unknown): void => options.failed(error as Error);
   return async (request, response) => {
     try {
       const submitted = readSubmit(request, response, now());
       if (submitted === undefined) return;
       const { key, fresh, perhapsOlder } = submitted;
-      const written = writeInChunks(provisionalJobs, key, fresh).catch(failed);
+      const written = writeInChunks(provisionalJobs, key, fresh).catch((error: unknown) => {
+        redisFailed(error as Error);
+        failed(error);
+      });
       noteInterest(key);
       if (perhapsOlder.length > 0) resolve(perhapsOlder).catch(failed);
       await completesWithin(WAIT_MS, written);

@@ -36,6 +36,8 @@ export class JobsApiHarness {
   /** The job sets that were noted as polled. */
   readonly interest: JobSetKey[] = [];
   readonly redisFailures: Error[] = [];
+  /** The ids of the jobs that were recorded as provisional. */
+  readonly provisional: string[] = [];
   /** The ids of the jobs whose records were reported as unreadable. */
   readonly unreadable: string[] = [];
   /** What every read of Redis rejects with. */
@@ -58,7 +60,14 @@ export class JobsApiHarness {
         readDetails: (key, ids) => read(() => store.readDetails(key, ids)),
         readUri: (key, uri) => read(() => store.readUri(key, uri)),
       },
-      provisionalJobs: store,
+      provisionalJobs: {
+        addProvisionalJobs: (key, jobs) => {
+          this.provisional.push(...jobs.map(({ jobId }) => jobId));
+          return store.addProvisionalJobs(key, jobs);
+        },
+        addTerminalStates: (key, states) => store.addTerminalStates(key, states),
+        addEnrichment: (key, enrichment) => store.addEnrichment(key, enrichment),
+      },
       armada: this.armada,
       noteInterest: (key) => this.interest.push(key),
       terminalJobs: new LRUCache({ max: 10 }),

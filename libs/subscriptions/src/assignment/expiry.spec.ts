@@ -13,7 +13,7 @@ function days() {
   let now = 0;
   const store = new MemoryJobStore(() => now);
   const polledAt = new Map<JobSetKey, number>();
-  let hinted = false;
+  const enqueued: JobSetKey[] = [];
   const sweeper = new Sweeper({
     redis: undefined as never,
     replicaId: 'a',
@@ -29,7 +29,7 @@ function days() {
       forget: ({ key }) => Promise.resolve(void polledAt.delete(key)),
     },
     life: store,
-    workQueue: { enqueue: (keys) => Promise.resolve(void (hinted = keys.length > 0)) },
+    workQueue: { enqueue: (keys) => Promise.resolve(void enqueued.push(...keys)) },
     lifetime: LIFETIME,
     onError: (error) => {
       throw error;
@@ -39,7 +39,7 @@ function days() {
     polledAt.set(KEY, now);
     await store.touch(KEY);
   };
-  /** Writes a job in this state, as a holder does. */
+  /** Writes a job in this state, as its owner does. */
   const follow = async (state: JobRecord['state']): Promise<void> => {
     const record = { state, changedAt: ArmadaTime(0) } as JobRecord;
     const subscription = { state: 'live', reason: '' } as const;
@@ -53,23 +53,23 @@ function days() {
     for (const until = now + ms; now < until;) {
       now += MINUTE;
       await each?.();
-      hinted = false;
+      enqueued.length = 0;
       await sweeper.sweep();
-      if (hinted) seen.followed++;
+      if (enqueued.length > 0) seen.followed++;
       if ((await store.read(KEY, [])).subscription !== undefined) seen.there++;
     }
     return seen;
   };
-  return { poll, follow, pass, store, isDemanded: () => polledAt.has(KEY) };
+  return { poll, follow, pass, store, isPolled: () => polledAt.has(KEY) };
 }
 
 describe('a job set that nobody asks about any more', () => {
   it('is followed for ten minutes after the last poll, and deleted after a day', async () => {
-    const { poll, follow, pass, isDemanded } = days();
+    const { poll, follow, pass, isPolled } = days();
     await poll();
     await follow('SUCCEEDED');
     expect(await pass(48 * HOUR)).toEqual({ followed: 9, there: 24 * 60 - 1 });
-    expect(isDemanded()).toBe(false);
+    expect(isPolled()).toBe(false);
   });
 
   it('is followed for an hour while it has jobs that have not ended', async () => {

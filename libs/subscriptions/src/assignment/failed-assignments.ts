@@ -1,4 +1,4 @@
-import { MonotonicTime, addMs, msBetween } from '@ajs/job-state';
+import { addMs, msBetween, type MonotonicTime } from '@ajs/job-state';
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '@ajs/platform';
 import { Backoff } from '../sync/backoff.js';

@@ -1,4 +1,4 @@
-import { MonotonicTime, addMs } from '@ajs/job-state';
+import { addMs, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import type { Lease } from '../sync/lease.js';
 

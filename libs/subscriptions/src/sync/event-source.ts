@@ -39,5 +39,6 @@ export interface EventStream {
 
 /** Where job-set events come from: Armada, or a test. */
 export interface EventSource {
+  /** Calls the listener only after it has returned. */
   open(request: StreamRequest, listener: StreamListener): EventStream;
 }

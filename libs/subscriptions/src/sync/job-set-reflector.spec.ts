@@ -167,10 +167,10 @@ describe('a follower', () => {
       return subscription?.reason === '' ? undefined : subscription;
     });
     expect(told).toEqual({ state: 'connecting', reason: 'NOT_FOUND: no queue' });
-    let isOver = false;
-    void done.then(() => (isOver = true));
-    for (let n = 1; !isOver; n++) {
-      const read = await eventually('another read, or the end', () => isOver || source.opened[n]);
+    const over = { isOver: false };
+    void done.then(() => (over.isOver = true));
+    for (let n = 1; !over.isOver; n++) {
+      const read = await eventually('another read, or the end', () => over.isOver || source.opened[n]);
       if (read !== true) source.end(read, { kind: 'gone', reason: 'NOT_FOUND: no queue' });
     }
     // Then it has no jobs, as of a read that said so.

@@ -3,15 +3,15 @@ import { StaleWriterError, type JobSink } from '@ajs/job-store';
 import { monotonicNow } from '@ajs/platform';
 import { Backoff } from './backoff.js';
 import { ReflectorSession, type SessionOptions, type SessionOwner } from './reflector-session.js';
-import type {
-  ReflectorEffect,
-  ReflectorInput,
-  ReflectorOutcome,
-  ReflectorState,
-  SyncReport,
+import {
+  INITIAL_STATE,
+  type ReflectorEffect,
+  type ReflectorInput,
+  type ReflectorOutcome,
+  type ReflectorState,
 } from './reflector-state.js';
 import type { ReflectorTiming } from './reflector-timing.js';
-import { INITIAL_STATE, transition } from './reflector-transitions.js';
+import { transition } from './reflector-transitions.js';
 import { storeFailureOf } from './store-failure.js';
 import { StreamFailures } from './stream-failures.js';
 
@@ -103,77 +103,23 @@ export class JobSetReflector implements SessionOwner {
 
   private take(input: ReflectorInput): void {
     const { timing } = this.options;
-    const { state, effects } = transition(this.state, input, { now: monotonicNow(), timing });
-    this.state = state;
     try {
+      const { state, effects } = transition(this.state, input, { now: monotonicNow(), timing });
+      this.state = state;
       for (const effect of effects) this.perform(effect);
     } catch (error) {
       this.fail(error);
     }
-    if (state.phase.kind === 'ended') this.finish(state.phase.outcome);
+    const { phase } = this.state;
+    if (phase.kind === 'ended') this.finish(phase.outcome);
   }
 
   private perform(effect: ReflectorEffect): void {
-    const { session } = this;
-    const { quota } = this.options;
-    switch (effect.kind) {
-      case 'open-job-set':
-        void this.openJobSet();
-        return;
-      case 'admit-read':
-        session?.admitRead(effect.reason);
-        return;
-      case 'open-read':
-        session?.openRead(effect.purpose);
-        return;
-      case 'open-watch':
-        session?.openWatch();
-        return;
-      case 'fail-watch':
-        session?.watchEnded(effect.end);
-        return;
-      case 'close-streams':
-        session?.closeStreams();
-        return;
-      case 'decide-step':
-        session?.decideStep();
-        return;
-      case 'schedule-read': {
-        const step = { readInMs: quota.scheduleRead(effect.afterMs) };
-        this.dispatch({ kind: 'step-decided', step, isWatched: false });
-        return;
-      }
-      case 'release-watch':
-        quota.releaseWatch(effect.reason);
-        return;
-      case 'report':
-        this.report(effect.report, effect.nextReadAt);
-        return;
-      case 'mark-synced':
-        session?.batchWriter.markSynced(effect.at);
-        return;
-      case 'write-heartbeat':
-        session?.batchWriter.heartbeat();
-        return;
-      case 'reconcile':
-        session?.reconcile();
-        return;
-      case 'finish-round':
-        session?.finishRound();
-        return;
-      case 'back-off':
-        this.wait(effect.ms);
-        return;
-      case 'back-off-store':
-        this.wait(this.storeBackoff.next());
-        return;
-      case 'close-job-set':
-        session?.close();
-        return;
-      case 'abandon-job-set':
-        this.abandon();
-        return;
-    }
+    if (effect.kind === 'open-job-set') void this.openJobSet();
+    else if (effect.kind === 'abandon-job-set') this.abandonJobSet();
+    else if (effect.kind === 'back-off') this.wait(effect.ms);
+    else if (effect.kind === 'back-off-store') this.wait(this.storeBackoff.next());
+    else this.session?.perform(effect);
   }
 
   private async openJobSet(): Promise<void> {
@@ -189,23 +135,13 @@ export class JobSetReflector implements SessionOwner {
     }
   }
 
-  private report(
-    { state, reason, syncedAt }: SyncReport,
-    nextReadAt: Parameters<ReflectorSession['batchWriter']['report']>[2],
-  ): void {
-    const writer = this.session?.batchWriter;
-    writer?.report(state, reason, nextReadAt);
-    if (syncedAt !== undefined) writer?.markSynced(syncedAt);
-  }
-
-  private abandon(): void {
+  private abandonJobSet(): void {
     const { session } = this;
-    if (session === undefined) return;
+    if (session === undefined || session.isOver) return;
     // What went well for so long did not fail for the same reason.
     if (msBetween(session.openedAt, monotonicNow()) > this.options.timing.maxRetryMs)
       this.storeBackoff.reset();
     session.abandon();
-    this.session = undefined;
   }
 
   private wait(ms: number): void {
@@ -214,8 +150,9 @@ export class JobSetReflector implements SessionOwner {
   }
 
   private tick(): void {
-    if (this.session === undefined || !this.options.lease.isHeld()) return;
-    const watch = this.session.watchProgress;
+    const { session } = this;
+    if (session === undefined || session.isOver || !this.options.lease.isHeld()) return;
+    const watch = session.watchProgress;
     this.dispatch({ kind: 'tick', ...(watch !== undefined && { watch }) });
   }
 }

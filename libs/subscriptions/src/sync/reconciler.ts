@@ -1,81 +1,80 @@
 import {
-  msBetween,
   addMs,
   messageTime,
+  msBetween,
   parseMessageId,
-  type JobSetKey,
   type ArmadaTime,
+  type JobSetKey,
 } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import type { BatchWriter } from './batch-writer.js';
 import { NoJobEndsError, type JobEnds } from './job-ends.js';
 
-/** A job set is reconciled this often at the most, whoever holds it. */
-const EVERY_MS = 3_600_000;
+/** A job set is reconciled this often at most, whichever replica owns it. */
+const RECONCILE_EVERY_MS = 3_600_000;
 /** After a round that Armada or Redis did not let end. */
 const RETRY_MS = 300_000;
-/** A job set without a watch is reconciled at the end of a read, unless so many rounds wait for their turn. */
-const FEW_ROUNDS = 20;
-/** Ids that one question to Armada names. */
-const ASKED_AT_ONCE = 500;
+/** A job set without a watch is reconciled at the end of a read, unless this many rounds wait. */
+const MAX_BACKLOG = 20;
+/** Jobs that one call to Armada names. */
+const JOBS_PER_CALL = 500;
 
 /** Hears what reconciling does, for logs and metrics. */
 export interface ReconcileObserver {
-  /** These jobs have been given the end that Armada told, some hundreds at a time. */
+  /** These jobs were given the end that Armada told, some hundreds at a time. */
   repaired(key: JobSetKey, jobIds: readonly string[]): void;
   /** A round is over; with an error it did not reach its end, and is begun again later. */
   roundEnded(key: JobSetKey, repaired: number, error?: Error): void;
-  /** This Armada has no `api.Jobs`: nothing is reconciled any more until this process begins again. Called once. */
+  /** This Armada has no `api.Jobs`: nothing is reconciled any more until this process starts again. Called once. */
   switchedOff(reason: string): void;
 }
 
 export interface ReconcilerOptions {
   readonly armada: JobEnds;
   readonly observer: ReconcileObserver;
-  /** Asked about are jobs that have not ended and changed last longer ago than this. Milliseconds. */
+  /** An unfinished job is reconciled once its state has not changed for this long. Milliseconds. */
   readonly unfinishedAfterMs: number;
-  /** Armada keeps events so long. A job set that resumes after a longer pause has a gap: all its unfinished jobs are asked about. */
+  /** How long Armada keeps events. A job set that resumes after a longer pause has a gap: all its unfinished jobs are reconciled. */
   readonly eventRetentionMs: number;
   readonly now: () => ArmadaTime;
 }
 
 /**
  * Compares jobs that stay unfinished with Armada's own `api.Jobs`, and gives those that have ended there their end: Armada forgets
- * events, and says nothing of a gap. One round at a time, so that few ids are in memory and Armada has few questions to answer.
+ * events, and does not report a gap. One round at a time, so that few ids are in memory and Armada has few calls to answer.
  */
 export class Reconciler {
   private lastRound: Promise<void> = Promise.resolve();
-  private off = false;
-  private waiting = 0;
+  private isOff = false;
+  private backlog = 0;
 
   constructor(private readonly options: ReconcilerOptions) {}
 
   /** The rounds of one job set while one writer writes it. */
   roundsOf(writer: JobSetWriter, batchWriter: Pick<BatchWriter, 'repair' | 'markReconciled'>): Rounds {
-    return new Rounds(
-      writer,
-      batchWriter,
-      this.options,
-      (round) => this.inTurn(round),
-      () => this.waiting < FEW_ROUNDS,
-    );
+    return new Rounds(writer, batchWriter, this.options, this);
   }
 
-  /** Rounds of all job sets follow each other; none begins once Armada has said that it cannot tell. */
-  private inTurn(round: () => Promise<void>): Promise<void> {
-    const turn = this.lastRound.then(async () => {
-      if (this.off) return;
+  /** Whether a round would wait for long. */
+  get isBusy(): boolean {
+    return this.backlog >= MAX_BACKLOG;
+  }
+
+  /** Runs a round after those of all job sets before; none once Armada has said that it cannot tell. */
+  run(round: () => Promise<void>): Promise<void> {
+    const run = this.lastRound.then(async () => {
+      if (this.isOff) return;
       try {
         await round();
       } catch (error) {
         if (!(error instanceof NoJobEndsError)) throw error;
-        this.off = true;
+        this.isOff = true;
         this.options.observer.switchedOff(error.message);
       }
     });
-    this.waiting++;
-    this.lastRound = turn.catch(() => undefined).finally(() => this.waiting--);
-    return turn;
+    this.backlog++;
+    this.lastRound = run.catch(() => undefined).finally(() => this.backlog--);
+    return run;
   }
 }
 
@@ -84,75 +83,78 @@ export class Rounds {
   private readonly hasGap: boolean;
   private dueAt: ArmadaTime;
   private running: Promise<void> | undefined;
-  private stopped = false;
+  private isStopped = false;
 
   constructor(
     private readonly writer: JobSetWriter,
     private readonly batchWriter: Pick<BatchWriter, 'repair' | 'markReconciled'>,
     private readonly options: ReconcilerOptions,
-    private readonly inTurn: (round: () => Promise<void>) => Promise<void>,
-    private readonly fewWait: () => boolean,
+    private readonly reconciler: Reconciler,
   ) {
     const cursor = parseMessageId(writer.cursor);
     this.hasGap =
       cursor !== undefined && msBetween(messageTime(cursor), options.now()) > options.eventRetentionMs;
-    this.dueAt = addMs(options.now(), EVERY_MS - (writer.reconciledAgoMs ?? Infinity));
+    this.dueAt = addMs(options.now(), RECONCILE_EVERY_MS - (writer.reconciledAgoMs ?? Infinity));
   }
 
   /** Begins a round if one is due. Returns at once. */
   tick(): void {
     const { writer, options } = this;
-    if (this.running !== undefined || this.stopped || writer.unfinished === 0 || options.now() < this.dueAt)
-      return;
+    if (this.running !== undefined || this.isStopped || writer.unfinished === 0) return;
+    if (options.now() < this.dueAt) return;
     this.running = this.round().finally(() => (this.running = undefined));
   }
 
-  /** Begins a round if one is due and few wait. What runs then, if something does: resolves when it is over. */
+  /** Begins a round if one is due and few wait. The round that runs then, if one does, resolves when it is over. */
   settle(): Promise<void> | undefined {
-    if (this.fewWait()) this.tick();
+    if (!this.reconciler.isBusy) this.tick();
     return this.running;
   }
 
-  /** Begins no round any more, and asks nothing more in one that runs. */
+  /** Begins no round any more, and calls Armada no more in one that runs. */
   stop(): void {
-    this.stopped = true;
+    this.isStopped = true;
   }
 
   private async round(): Promise<void> {
-    const { writer, batchWriter, options } = this;
-    let repaired = 0;
-    let complete = false;
+    const { writer, options, reconciler } = this;
+    const result = { repaired: 0, isComplete: false };
     try {
-      await this.inTurn(async () => {
-        for await (const jobIds of this.inQuestion()) {
-          const ends = await options.armada.endsOf(jobIds);
-          if (this.stopped) return;
-          if (ends.size === 0) continue;
-          const given = await batchWriter.repair(ends);
-          repaired += given.length;
-          if (given.length > 0) options.observer.repaired(writer.key, given);
-        }
-        if (this.stopped) return;
-        batchWriter.markReconciled();
-        complete = true;
+      await reconciler.run(async () => {
+        for await (const jobIds of this.jobsToCompare()) result.repaired += await this.compare(jobIds);
+        if (this.isStopped) return;
+        this.batchWriter.markReconciled();
+        result.isComplete = true;
       });
-      this.dueAt = addMs(options.now(), EVERY_MS);
-      if (complete || repaired > 0) options.observer.roundEnded(writer.key, repaired);
+      this.dueAt = addMs(options.now(), RECONCILE_EVERY_MS);
+      if (result.isComplete || result.repaired > 0) {
+        options.observer.roundEnded(writer.key, result.repaired);
+      }
     } catch (error) {
       this.dueAt = addMs(options.now(), RETRY_MS);
-      options.observer.roundEnded(writer.key, repaired, error as Error);
+      options.observer.roundEnded(writer.key, result.repaired, error as Error);
     }
   }
 
-  /** The jobs to ask about, so many at a time that one question names them. */
-  private async *inQuestion(): AsyncGenerator<string[]> {
+  /** Gives those of these jobs their end that have ended at Armada; returns how many. */
+  private async compare(jobIds: readonly string[]): Promise<number> {
+    const { writer, batchWriter, options } = this;
+    const ends = await options.armada.endsOf(jobIds);
+    if (this.isStopped || ends.size === 0) return 0;
+    const repaired = await batchWriter.repair(ends);
+    if (repaired.length > 0) options.observer.repaired(writer.key, repaired);
+    return repaired.length;
+  }
+
+  /** The jobs to compare, as many at a time as one call names. */
+  private async *jobsToCompare(): AsyncGenerator<readonly string[]> {
     const { now, unfinishedAfterMs } = this.options;
-    const before = this.hasGap ? addMs(now(), Infinity) : addMs(now(), -unfinishedAfterMs);
+    const before = addMs(now(), this.hasGap ? Infinity : -unfinishedAfterMs);
     let jobIds: string[] = [];
     for await (const some of this.writer.unfinishedJobs()) {
       for (const [jobId, changedAt] of some) {
-        if (this.stopped) return;
-        if (changedAt < before && jobIds.push(jobId) === ASKED_AT_ONCE) {
+        if (this.isStopped) return;
+        if (changedAt < before && jobIds.push(jobId) === JOBS_PER_CALL) {
           yield jobIds;
           jobIds = [];
         }

@@ -1,4 +1,4 @@
-import { msBetween, type JobSetKey } from '@ajs/job-state';
+import { msBetween, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import { monotonicNow } from '@ajs/platform';
 import { BatchWriter, type BatchFeed } from './batch-writer.js';
@@ -7,7 +7,7 @@ import type { JobSetQuota, ReadReason } from './job-set-quota.js';
 import type { Lease } from './lease.js';
 import type { Reconciler, Rounds } from './reconciler.js';
 import type { ReflectorObserver } from './reflector-observer.js';
-import type { ReflectorInput, WatchProgress } from './reflector-state.js';
+import type { ReflectorInput, SessionEffect, SyncReport, WatchProgress } from './reflector-state.js';
 import type { StreamFailures } from './stream-failures.js';
 import { ReadListener, WatchListener, type StreamOwner } from './stream-listeners.js';
 
@@ -32,11 +32,11 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
   readonly batchWriter: BatchWriter;
   readonly openedAt = monotonicNow();
   private readonly rounds: Rounds;
-  private readonly streams = new Set<EventStream>();
+  private readonly streams = new Map<StreamListener, EventStream>();
   private watch: WatchListener | undefined;
   private admission = new AbortController();
   private isPaused = false;
-  private isOver = false;
+  private hasEnded = false;
 
   constructor(
     writer: JobSetWriter,
@@ -49,67 +49,71 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
     this.rounds = reconciler.roundsOf(writer, this.batchWriter);
   }
 
+  /** Whether it was abandoned. */
+  get isOver(): boolean {
+    return this.hasEnded;
+  }
+
   get watchProgress(): WatchProgress | undefined {
     return this.watch?.progress;
   }
 
-  admitRead(reason: ReadReason): void {
-    const { lease, quota } = this.options;
-    const { signal } = this.admission;
-    const admitted = lease.whenHeld().then(() => quota.admitRead(reason, signal));
-    this.answer(admitted, () => !signal.aborted && this.tell({ kind: 'read-admitted' }));
-  }
-
-  /** Reads from the tail to the end of what exists. */
-  openRead(purpose: ReadListener['purpose']): void {
-    this.open(false, new ReadListener(purpose, this.batchWriter, this));
-  }
-
-  openWatch(): void {
-    this.watch = new WatchListener(this.batchWriter, this);
-    this.open(true, this.watch);
-  }
-
-  /** Closes the streams, and withdraws a read that is not admitted yet. */
-  closeStreams(): void {
-    this.admission.abort();
-    this.admission = new AbortController();
-    if (this.watch !== undefined) this.failures.watchedFor(msBetween(this.watch.openedAt, monotonicNow()));
-    this.watch = undefined;
-    for (const stream of this.streams) stream.cancel();
-    this.streams.clear();
-  }
-
-  decideStep(): void {
+  perform(effect: SessionEffect): void {
+    const { batchWriter, rounds } = this;
     const { quota } = this.options;
-    this.failures.synced();
-    const { batchWriter } = this;
-    const decided = quota.nextStep(() => ({
-      cursor: batchWriter.tailCursor,
-      unfinished: batchWriter.unfinished,
-    }));
-    this.answer(decided, (step) => this.tell({ kind: 'step-decided', step, isWatched: quota.isWatched }));
+    switch (effect.kind) {
+      case 'admit-read':
+        this.admitRead(effect.reason);
+        return;
+      case 'open-read':
+        this.open(false, new ReadListener(effect.purpose, batchWriter, this));
+        return;
+      case 'open-watch':
+        this.watch = new WatchListener(batchWriter, this);
+        this.open(true, this.watch);
+        return;
+      case 'fail-watch':
+        this.watchEnded(effect.end);
+        return;
+      case 'close-streams':
+        this.closeStreams();
+        return;
+      case 'decide-step':
+        this.decideStep();
+        return;
+      case 'schedule-read': {
+        const step = { readInMs: quota.scheduleRead(effect.afterMs) };
+        this.tell({ kind: 'step-decided', step, isWatched: false });
+        return;
+      }
+      case 'release-watch':
+        quota.releaseWatch(effect.reason);
+        return;
+      case 'report':
+        this.report(effect.report, effect.nextReadAt);
+        return;
+      case 'mark-synced':
+        batchWriter.markSynced(effect.at);
+        return;
+      case 'write-heartbeat':
+        batchWriter.heartbeat();
+        return;
+      case 'reconcile':
+        rounds.tick();
+        return;
+      case 'finish-round':
+        this.finishRound();
+        return;
+      case 'close-job-set':
+        rounds.stop();
+        this.answer(batchWriter.close(), () => this.tell({ kind: 'closed' }));
+        return;
+    }
   }
 
-  reconcile(): void {
-    this.rounds.tick();
-  }
-
-  finishRound(): void {
-    // Whether a job is unfinished is known once it is written.
-    const finished = this.batchWriter.flushed().then(() => this.rounds.settle());
-    this.answer(finished, () => this.tell({ kind: 'round-ended' }));
-  }
-
-  /** Writes what was read, then nothing more. */
-  close(): void {
-    this.rounds.stop();
-    this.answer(this.batchWriter.close(), () => this.tell({ kind: 'closed' }));
-  }
-
-  /** Writes nothing more. */
+  /** Closes the streams, and writes nothing more. */
   abandon(): void {
-    this.isOver = true;
+    this.hasEnded = true;
     this.rounds.stop();
     this.batchWriter.abort();
     this.closeStreams();
@@ -117,12 +121,12 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
 
   pause(): void {
     this.isPaused = true;
-    for (const stream of this.streams) stream.pause();
+    for (const stream of this.streams.values()) stream.pause();
   }
 
   resume(): void {
     this.isPaused = false;
-    for (const stream of this.streams) stream.resume();
+    for (const stream of this.streams.values()) stream.resume();
   }
 
   fail(error: unknown): void {
@@ -134,16 +138,57 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
   }
 
   readEnded(read: ReadListener, end: StreamEnd): void {
+    this.streams.delete(read);
     const isAheadOfWatch = read.hasNews && this.watch?.progress.isCaughtUp === false;
     if (end.kind === 'end') this.tell({ kind: 'read-completed', isAheadOfWatch });
     else if (read.purpose === 'check') this.tell({ kind: 'check-failed', end, isAheadOfWatch });
     else this.streamFailed(end);
   }
 
-  /** The watch ended, or is to be taken for ended. */
+  /** The watch ended, or is taken for ended. */
   watchEnded(end: StreamEnd): void {
     this.closeStreams();
     this.streamFailed(end);
+  }
+
+  private admitRead(reason: ReadReason): void {
+    const { lease, quota } = this.options;
+    const { signal } = this.admission;
+    const admitted = lease.whenHeld().then(() => quota.admitRead(reason, signal));
+    this.answer(admitted, () => {
+      if (!signal.aborted) this.tell({ kind: 'read-admitted' });
+    });
+  }
+
+  private closeStreams(): void {
+    this.admission.abort();
+    this.admission = new AbortController();
+    if (this.watch !== undefined) this.failures.watchedFor(msBetween(this.watch.openedAt, monotonicNow()));
+    this.watch = undefined;
+    for (const stream of this.streams.values()) stream.cancel();
+    this.streams.clear();
+  }
+
+  private decideStep(): void {
+    const { batchWriter, failures } = this;
+    const { quota } = this.options;
+    failures.synced();
+    const decided = quota.nextStep(() => ({
+      cursor: batchWriter.tailCursor,
+      unfinished: batchWriter.unfinished,
+    }));
+    this.answer(decided, (step) => this.tell({ kind: 'step-decided', step, isWatched: quota.isWatched }));
+  }
+
+  private report({ state, reason, syncedAt }: SyncReport, nextReadAt: MonotonicTime | undefined): void {
+    this.batchWriter.report(state, reason, nextReadAt);
+    if (syncedAt !== undefined) this.batchWriter.markSynced(syncedAt);
+  }
+
+  private finishRound(): void {
+    // Whether a job is unfinished is known once it is written.
+    const finished = this.batchWriter.flushed().then(() => this.rounds.settle());
+    this.answer(finished, () => this.tell({ kind: 'round-ended' }));
   }
 
   private streamFailed(end: StreamEnd): void {
@@ -156,7 +201,7 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
   private open(watch: boolean, listener: StreamListener): void {
     const { source, key } = this.options;
     const stream = source.open({ key, from: this.batchWriter.tailCursor, watch }, listener);
-    this.streams.add(stream);
+    this.streams.set(listener, stream);
     if (this.isPaused) stream.pause();
   }
 

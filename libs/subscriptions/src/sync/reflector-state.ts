@@ -1,7 +1,8 @@
-import type { MonotonicTime } from '@ajs/job-state';
+import { MonotonicTime } from '@ajs/job-state';
 import type { SubscriptionReport } from '@ajs/job-store';
 import type { StreamEnd } from './event-source.js';
 import type { NextStep, ReadReason } from './job-set-quota.js';
+import type { ReflectorTiming } from './reflector-timing.js';
 import type { StoreFailure } from './store-failure.js';
 import type { FailureVerdict } from './stream-failures.js';
 
@@ -55,6 +56,18 @@ export interface ReflectorState {
   readonly lastHeartbeatAt: MonotonicTime;
 }
 
+export const NEVER = MonotonicTime(-Infinity);
+
+export const INITIAL_STATE: ReflectorState = {
+  phase: { kind: 'opening' },
+  readRequestedAt: undefined,
+  lastReadAt: NEVER,
+  lastHeartbeatAt: NEVER,
+};
+
+/** Why a read is opened: to have what exists, or to see what a watch does not show. */
+export type ReadPurpose = 'catch-up' | 'check';
+
 /** How far the watch has come, as of a tick. */
 export interface WatchProgress {
   readonly lastMessageAt: MonotonicTime;
@@ -92,14 +105,12 @@ export type ReflectorInput =
   | { readonly kind: 'closed' }
   | { readonly kind: 'store-failed'; readonly failure: StoreFailure };
 
-/** What a transition has the reflector do. What takes time answers with the input that is named here. */
-export type ReflectorEffect =
-  /** Answers `opened`. */
-  | { readonly kind: 'open-job-set' }
+/** What a reflector does with the job set that it has open. What takes time answers with the input that is named here. */
+export type SessionEffect =
   /** Answers `read-admitted`. */
   | { readonly kind: 'admit-read'; readonly reason: ReadReason }
   /** Answers `read-progressed`, then `read-completed`, `check-failed` or `stream-failed`. */
-  | { readonly kind: 'open-read'; readonly purpose: 'catch-up' | 'check' }
+  | { readonly kind: 'open-read'; readonly purpose: ReadPurpose }
   /** Answers `stream-failed`. */
   | { readonly kind: 'open-watch' }
   /** Ends the watch as if Armada had ended it so; answers `stream-failed`. */
@@ -118,11 +129,28 @@ export type ReflectorEffect =
   | { readonly kind: 'reconcile' }
   /** Lets a round that is due, or runs, come to its end. Answers `round-ended`. */
   | { readonly kind: 'finish-round' }
+  /** Writes what was read. Answers `closed`. */
+  | { readonly kind: 'close-job-set' };
+
+/** What a transition has the reflector do. */
+export type ReflectorEffect =
+  | SessionEffect
+  /** Answers `opened`. */
+  | { readonly kind: 'open-job-set' }
+  /** Writes nothing more, and closes the streams. */
+  | { readonly kind: 'abandon-job-set' }
   /** Answers `wait-elapsed`. */
   | { readonly kind: 'back-off'; readonly ms: number }
   /** Backs off from the store. Answers `wait-elapsed`. */
-  | { readonly kind: 'back-off-store' }
-  /** Writes what was read. Answers `closed`. */
-  | { readonly kind: 'close-job-set' }
-  /** Writes nothing more, and closes the streams. */
-  | { readonly kind: 'abandon-job-set' };
+  | { readonly kind: 'back-off-store' };
+
+/** The state that follows, and what is to be done, in this order. */
+export interface Transition {
+  readonly state: ReflectorState;
+  readonly effects: readonly ReflectorEffect[];
+}
+
+export interface TransitionContext {
+  readonly now: MonotonicTime;
+  readonly timing: ReflectorTiming;
+}

@@ -1,36 +1,34 @@
-import { MonotonicTime, addMs, laterOf, msBetween } from '@ajs/job-state';
+import { laterOf } from '@ajs/job-state';
+import {
+  answerRequest,
+  awaitRead,
+  check,
+  checked,
+  close,
+  end,
+  failStore,
+  failStream,
+  go,
+  heartbeat,
+  isRequestDue,
+  leave,
+  readIfDue,
+  requestRead,
+  stay,
+  superviseWatch,
+  takeStep,
+  then,
+  type InputOf,
+  type StateIn,
+} from './reflector-handlers.js';
 import type {
   Phase,
-  ReflectorEffect,
   ReflectorInput,
-  ReflectorOutcome,
   ReflectorState,
-  SyncReport,
+  Transition,
+  TransitionContext,
 } from './reflector-state.js';
-import type { ReflectorTiming } from './reflector-timing.js';
 
-/** The state that follows, and what is to be done, in this order. */
-export interface Transition {
-  readonly state: ReflectorState;
-  readonly effects: readonly ReflectorEffect[];
-}
-
-export interface TransitionContext {
-  readonly now: MonotonicTime;
-  readonly timing: ReflectorTiming;
-}
-
-const NEVER = MonotonicTime(-Infinity);
-
-export const INITIAL_STATE: ReflectorState = {
-  phase: { kind: 'opening' },
-  readRequestedAt: undefined,
-  lastReadAt: NEVER,
-  lastHeartbeatAt: NEVER,
-};
-
-type StateIn<P extends Phase['kind']> = ReflectorState & { readonly phase: Extract<Phase, { kind: P }> };
-type InputOf<I extends ReflectorInput['kind']> = Extract<ReflectorInput, { kind: I }>;
 type Handler<P extends Phase['kind'], I extends ReflectorInput['kind']> = (
   state: StateIn<P>,
   input: InputOf<I>,
@@ -143,7 +141,7 @@ const TRANSITIONS: { readonly [P in Phase['kind']]: Row<P> } = {
   ended: {},
 };
 
-/** What an input does to a reflector. Pure: what is to be done about it is told, not done. */
+/** What an input does to a reflector: pure, since it returns what is to be done, and does nothing. */
 export function transition(
   state: ReflectorState,
   input: ReflectorInput,
@@ -159,187 +157,4 @@ export function transition(
     >
   >;
   return row[input.kind]?.(state, input, context) ?? stay(state);
-}
-
-function go(state: ReflectorState, phase: Phase, ...effects: readonly ReflectorEffect[]): Transition {
-  return { state: { ...state, phase }, effects };
-}
-
-function stay(state: ReflectorState, ...effects: readonly ReflectorEffect[]): Transition {
-  return { state, effects };
-}
-
-function then(before: Transition, ...effects: readonly ReflectorEffect[]): Transition {
-  return { state: before.state, effects: [...before.effects, ...effects] };
-}
-
-function awaitRead(state: ReflectorState, ...before: readonly ReflectorEffect[]): Transition {
-  const reason = state.readRequestedAt === undefined ? 'catch-up' : 'requested';
-  return go(state, { kind: 'awaiting-read' }, ...before, { kind: 'admit-read', reason });
-}
-
-function requestRead(state: ReflectorState, _: unknown, { now }: TransitionContext): Transition {
-  return stay({ ...state, readRequestedAt: now });
-}
-
-/** The last read began after the poll that requested one, or another one must. */
-function answerRequest(state: ReflectorState): ReflectorState {
-  const { readRequestedAt, lastReadAt } = state;
-  const isAnswered = readRequestedAt !== undefined && readRequestedAt <= lastReadAt;
-  return isAnswered ? { ...state, readRequestedAt: undefined } : state;
-}
-
-function isRequestDue(state: ReflectorState, { now, timing }: TransitionContext): boolean {
-  return (
-    state.readRequestedAt !== undefined && msBetween(state.lastReadAt, now) >= timing.readRequestSpacingMs
-  );
-}
-
-/** A round that runs goes on beside the read. */
-function readIfDue(state: ReflectorState, context: TransitionContext): Transition {
-  return isRequestDue(state, context) ? awaitRead(state) : stay(state);
-}
-
-function heartbeat(state: ReflectorState, { now, timing }: TransitionContext): Transition {
-  if (msBetween(state.lastHeartbeatAt, now) < timing.heartbeatEveryMs) return stay(state);
-  return stay({ ...state, lastHeartbeatAt: now }, { kind: 'write-heartbeat' });
-}
-
-/** Reads beside the watch. */
-function check(state: StateIn<'watching'>): Transition {
-  const reason = state.readRequestedAt === undefined ? 'check' : 'requested';
-  return go(state, { ...state.phase, check: 'awaiting' }, { kind: 'admit-read', reason });
-}
-
-function checked(
-  phase: StateIn<'watching'>['phase'],
-  isAheadOfWatch: boolean,
-  now: MonotonicTime,
-): StateIn<'watching'>['phase'] {
-  return {
-    ...phase,
-    check: 'none',
-    laggingSince: isAheadOfWatch ? (phase.laggingSince ?? now) : phase.laggingSince,
-  };
-}
-
-function superviseWatch(
-  state: StateIn<'watching'>,
-  { watch }: InputOf<'tick'>,
-  context: TransitionContext,
-): Transition {
-  const { now, timing } = context;
-  const { phase, lastReadAt } = state;
-  const before = then(heartbeat(state, context), { kind: 'reconcile' });
-  const laggingSince = watch?.isCaughtUp === true ? undefined : phase.laggingSince;
-  if (laggingSince !== undefined && msBetween(laggingSince, now) >= timing.reopenLaggingWatchAfterMs) {
-    const end = { kind: 'retry', reason: 'the watch did not deliver messages that a read returned' } as const;
-    return then(before, { kind: 'fail-watch', end });
-  }
-  const supervised = { ...before.state, phase: { ...phase, laggingSince } };
-  const lastSignAt = laterOf(lastReadAt, watch?.lastMessageAt ?? NEVER);
-  const isCheckDue =
-    isRequestDue(state, context) ||
-    msBetween(lastSignAt, now) >= timing.checkSilentWatchAfterMs ||
-    msBetween(lastReadAt, now) >= timing.checkWatchEveryMs;
-  if (phase.check !== 'none' || !isCheckDue) return { state: supervised, effects: before.effects };
-  const checking = check(supervised);
-  return { state: checking.state, effects: [...before.effects, ...checking.effects] };
-}
-
-/** The catch-up or the watch failed: reads again here while there is a watch and Armada may serve it, else in another assignment. */
-function failStream(
-  state: ReflectorState,
-  { reason, verdict, isWatched }: InputOf<'stream-failed'>,
-): Transition {
-  // A queue that does not exist has no jobs: that is known as of the read that said so.
-  const report: SyncReport = {
-    state: verdict.state,
-    reason,
-    ...(verdict.state === 'gone' && { syncedAt: state.lastReadAt }),
-  };
-  const closed = { kind: 'close-streams' } as const;
-  if (verdict.state === 'connecting' && isWatched) {
-    const wait = { kind: 'back-off', ms: verdict.retryInMs } as const;
-    return go(state, { kind: 'backing-off' }, closed, { kind: 'report', report }, wait);
-  }
-  return go(
-    state,
-    { kind: 'deciding', report },
-    closed,
-    // There is nothing to watch: other job sets may have the watch.
-    ...(verdict.state === 'connecting' ? [] : [{ kind: 'release-watch', reason } as const]),
-    { kind: 'schedule-read', afterMs: verdict.retryInMs },
-  );
-}
-
-function takeStep(
-  state: StateIn<'deciding'>,
-  { step, isWatched }: InputOf<'step-decided'>,
-  context: TransitionContext,
-): Transition {
-  const { report } = state.phase;
-  if (step === 'watch') {
-    const told = { kind: 'report', report } as const;
-    // What was granted may have been revoked by now.
-    if (!isWatched) return awaitRead(state, told);
-    return go(state, { kind: 'watching', check: 'none', laggingSince: undefined }, told, {
-      kind: 'open-watch',
-    });
-  }
-  // Without the time of a read the report would claim a watch.
-  if (step === 'done') {
-    return close(state, { kind: 'done' }, { kind: 'report', report, nextReadAt: context.now });
-  }
-  const nextReadAt = addMs(context.now, step.readInMs);
-  if (report.state !== 'live') return leave(state, report, nextReadAt, context);
-  return go(
-    state,
-    { kind: 'reconciling', report, nextReadAt },
-    { kind: 'report', report, nextReadAt },
-    { kind: 'finish-round' },
-  );
-}
-
-/** The job set is read again later; a poll that requested a read meanwhile does not wait so long. */
-function leave(
-  state: ReflectorState,
-  report: SyncReport,
-  dueAt: MonotonicTime,
-  { now, timing }: TransitionContext,
-): Transition {
-  const requestedFor = laterOf(now, addMs(state.lastReadAt, timing.readRequestSpacingMs));
-  const nextReadAt = state.readRequestedAt !== undefined && requestedFor < dueAt ? requestedFor : dueAt;
-  const outcome = { kind: 'read-later', inMs: msBetween(now, nextReadAt) } as const;
-  return close(state, outcome, { kind: 'report', report, nextReadAt });
-}
-
-function close(
-  state: ReflectorState,
-  outcome: ReflectorOutcome,
-  ...before: readonly ReflectorEffect[]
-): Transition {
-  return go(
-    state,
-    { kind: 'closing', outcome },
-    ...before,
-    { kind: 'close-streams' },
-    { kind: 'close-job-set' },
-  );
-}
-
-function end(state: ReflectorState, outcome: ReflectorOutcome): Transition {
-  return go(state, { kind: 'ended', outcome }, { kind: 'abandon-job-set' });
-}
-
-function failStore(state: ReflectorState, { failure }: InputOf<'store-failed'>): Transition {
-  switch (failure.kind) {
-    case 'retryable':
-      return go(state, { kind: 'reopening' }, { kind: 'abandon-job-set' }, { kind: 'back-off-store' });
-    case 'lease-lost':
-      return end(state, { kind: failure.kind });
-    case 'newer-layout':
-    case 'failed':
-      return end(state, failure);
-  }
 }

@@ -2,7 +2,7 @@ import { MonotonicTime, type StreamMessage } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import type { BatchWriter } from './batch-writer.js';
 import type { StreamEnd, StreamListener } from './event-source.js';
-import type { WatchProgress } from './reflector-state.js';
+import type { ReadPurpose, WatchProgress } from './reflector-state.js';
 
 /** Whoever opened the streams of a job set. Not called for a stream that it closed itself. */
 export interface StreamOwner {
@@ -18,7 +18,7 @@ export class ReadListener implements StreamListener {
   private hasProgressed = false;
 
   constructor(
-    readonly purpose: 'catch-up' | 'check',
+    readonly purpose: ReadPurpose,
     private readonly batchWriter: BatchWriter,
     private readonly owner: StreamOwner,
   ) {

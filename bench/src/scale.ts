@@ -152,13 +152,14 @@ async function runBusy(
 ): Promise<void> {
   const lister = new RedisJobLister(store.redis);
   const interest = new InterestStore(store.redis);
+  const isOver = (): boolean => signal.aborted;
   let next = firstJob;
   let polledAt = -Infinity;
   const readable = async (key: (typeof keys)[number], jobId: string, sent: number): Promise<void> => {
-    while (!signal.aborted && !(await lister.read(key, [jobId])).jobs.has(jobId)) await sleep(5);
+    while (!isOver() && !(await lister.read(key, [jobId])).jobs.has(jobId)) await sleep(5);
     seen.busyMs.push(performance.now() - sent);
   };
-  while (!signal.aborted) {
+  while (!isOver()) {
     const round = performance.now();
     if (round - polledAt >= POLL_EVERY_MS) {
       polledAt = round;
@@ -167,7 +168,7 @@ async function runBusy(
     for (const [n, key] of keys.entries()) {
       const due = round + (n * EVENT_EVERY_MS) / keys.length;
       if (due > performance.now() + 5) await sleep(due - performance.now());
-      if (signal.aborted) return;
+      if (isOver()) return;
       const jobId = jobIdOf(next++);
       armada.state.openLog(key.queue, key.jobSetId).append(jobEvents.running({ ...key, jobId }, JOB));
       // A sample, once they are watched: measuring must not cost what is measured.

@@ -63,7 +63,7 @@ it(`another caller gets right answers whatever is sent to every method (FUZZ_SEE
   const before = await residentBytes();
   const target = { grpc: query.grpc, http: query.http.replace('http://', '') };
   const waiting = attacks(SEED, CALLS);
-  let over = false;
+  const over = new AbortController();
   const attacking = Promise.all(
     Array.from({ length: ATTACKERS }, async () => {
       const attacker = new Attacker(target);
@@ -71,10 +71,10 @@ it(`another caller gets right answers whatever is sent to every method (FUZZ_SEE
         await attacker.run(attack);
       attacker.close();
     }),
-  ).then(() => (over = true));
+  ).finally(() => over.abort());
 
   const answers = new Set<string>();
-  while (!over) answers.add(await neighbour());
+  while (!over.signal.aborted) answers.add(await neighbour());
   await attacking;
 
   expect([...answers]).toEqual(['SUBMITTED QUEUED 200']);

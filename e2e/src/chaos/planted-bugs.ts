@@ -11,7 +11,7 @@ export interface PlantedBug {
 }
 
 const FOLD = 'libs/job-state/src/fold.ts';
-const SINK = 'libs/job-store/src/redis/redis-sink.ts';
+const WRITER = 'libs/job-store/src/redis/redis-job-set-writer.ts';
 const WRITE = 'libs/job-store/src/scripts/writeJobSet-1.lua';
 const SWEEPER = 'libs/subscriptions/src/assignment/sweeper.ts';
 
@@ -31,10 +31,10 @@ export const PLANTED_BUGS = {
   'the cursor first': {
     patches: [
       {
-        file: SINK,
+        file: WRITER,
         from: 'const [now, revision, unfinished, kept = 0] =',
         // Long enough for a kill to fall into it.
-        to: `await this.shared.redis.hset(this.meta, 'cursor', cursor);
+        to: `await this.context.redis.hset(this.meta, 'cursor', cursor);
           await new Promise((resolve) => setTimeout(resolve, 400));
           this.cursor = cursor;
           const [now, revision, unfinished, kept = 0] =`,
@@ -52,7 +52,7 @@ export const PLANTED_BUGS = {
       { file: FOLD, from: 'if (isTerminal(record.state)) return record;', to: '' },
       {
         file: WRITE,
-        from: 'if was and was >= TERMINAL and was % STATE ~= is % STATE then',
+        from: 'if was and was >= TERMINAL and was % STATE ~= string.byte(record) % STATE then',
         to: 'if false then',
       },
     ],

@@ -1,5 +1,11 @@
 import type { App, Patch } from '../patched-build.js';
-import { pollsBringTheNextReadForward, refusedWritesAreRetried, type Check } from './checks.js';
+import {
+  pollsBringTheNextReadForward,
+  refusedWritesAreRetried,
+  stoppingHandsOver,
+  storedJobsAreReadAsWritten,
+  type Check,
+} from './checks.js';
 
 /** A defect that a check must find. */
 export interface PlantedBug {
@@ -11,20 +17,27 @@ export interface PlantedBug {
 }
 
 export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
+  'changed numbers of stored fields': {
+    app: 'query',
+    patches: [
+      {
+        file: 'libs/job-store/src/codec/record-layout.ts',
+        from: `runningAt: 9,
+  endedAt: 10,`,
+        to: 'runningAt: 10, endedAt: 9,',
+      },
+    ],
+    check: storedJobsAreReadAsWritten,
+    foundBy: /"finishedTs": undefined[^]*"startedTs": undefined/,
+  },
   'a swallowed error': {
     app: 'ingester',
     patches: [
       {
-        file: 'libs/job-store/src/redis/redis-sink.ts',
-        from: `      throw error;
-    }
-  }
-
-  async reload()`,
-        to: `    }
-  }
-
-  async reload()`,
+        file: 'libs/job-store/src/redis/redis-job-set-writer.ts',
+        from: `this.strings.rollBack();
+      throw error;`,
+        to: 'this.strings.rollBack();',
       },
     ],
     check: refusedWritesAreRetried,
@@ -41,5 +54,17 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     ],
     check: pollsBringTheNextReadForward,
     foundBy: /-\s+"state": "RUNNING"[^]*\+\s+"state": "CONNECTION_ERR"/,
+  },
+  'Redis closed before the hand-over': {
+    app: 'ingester',
+    patches: [
+      {
+        file: 'libs/runtime/src/redis/redis-connections.ts',
+        from: 'onApplicationShutdown(): void {',
+        to: 'onModuleDestroy(): void {',
+      },
+    ],
+    check: stoppingHandsOver,
+    foundBy: /Redis command failed/,
   },
 };

@@ -1,4 +1,7 @@
-import { RedisServer, eventually, jobEvents } from '@ajs/testing';
+import { JobsService } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { RedisServer, eventually, jobEvents, knownJob, unary } from '@ajs/testing';
+import type { Client } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { App } from '../patched-build.js';
 import { Stack, poll, pollCalmly } from '../stack.js';
@@ -59,5 +62,47 @@ export const pollsBringTheNextReadForward: Check = async (builds) => {
     expect((await pollCalmly(client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     logOf(stack, 0).append(jobEvents.running(ref(0, 1), JOB));
     expect(await poll(client, key(0), ref(0, 1).jobId)).toMatchObject({ state: 'RUNNING', error: '' });
+  });
+};
+
+/** An ingester that is stopped hands its job sets over before it closes its connections to Redis. */
+export const stoppingHandsOver: Check = async (builds) => {
+  await withStack({}, await RedisServer.start(), async (stack) => {
+    const stopped = await stack.ingester({}, builds.ingester);
+    const { client } = await stack.query({}, builds.query);
+    logOf(stack, 0).append(jobEvents.running(ref(0, 0), JOB));
+    expect((await pollCalmly(client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    await stopped.logged('following a job set');
+    const next = await stack.ingester({}, builds.ingester);
+    stopped.signal('SIGTERM');
+    expect(await stopped.ended()).toBe(0);
+    expect(stopped.logs.filter(({ level }) => level !== 'info').map(({ msg }) => msg)).toEqual([]);
+    await next.logged('following a job set');
+  });
+};
+
+/** A query reads jobs as another build of it did that ran over the same Redis. */
+export const storedJobsAreReadAsWritten: Check = async (builds) => {
+  await withStack({}, await RedisServer.start(), async (stack) => {
+    await stack.ingester({}, builds.ingester);
+    const before = await stack.query();
+    const running = knownJob(ref(0, 0));
+    stack.armada.state.move(running, JobState.RUNNING, [
+      ...jobEvents.leased(running),
+      ...jobEvents.pending(running, JOB),
+      ...jobEvents.running(running, JOB),
+    ]);
+    expect((await pollCalmly(before.client, key(0), running.jobId)).state).toBe('RUNNING');
+    const runsOf = async (client: Client) => {
+      const request = { jobIds: [running.jobId], expandJobSpec: false, expandJobRun: true };
+      const { answer } = await unary(client, JobsService.getJobDetails, request);
+      return answer.jobDetails[running.jobId]?.jobRuns ?? [];
+    };
+    // The id of the run is known from Armada alone; from then on all is in Redis.
+    await eventually('the run is known', async () => (await runsOf(before.client)).length > 0);
+    stack.armada.faults.set({ jobsUnavailable: true });
+    const written = await runsOf(before.client);
+    expect(written).toHaveLength(1);
+    expect(await runsOf((await stack.query({}, builds.query)).client)).toEqual(written);
   });
 };

@@ -25,7 +25,7 @@ export async function benchBytes(quick: boolean): Promise<Figure[]> {
     return [
       {
         what: `Redis memory per job, ${thousands(jobs)} jobs in job sets of ${thousands(JOBS_PER_SET)}`,
-        measured: `${bytes.toFixed(0)} bytes`,
+        measured: `${bytes.toFixed(1)} bytes`,
         target: `at most ${TARGET_BYTES} bytes`,
         met: bytes <= TARGET_BYTES,
       },

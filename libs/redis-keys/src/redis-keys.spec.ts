@@ -22,7 +22,7 @@ const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
     generation,
   }),
   fc.record({ kind: fc.constantFrom('job-index', 'interest', 'rollback'), shard }),
-  fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{16}$/) }),
+  fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{12}$/) }),
   fc.record({ kind: fc.constant('verdict' as const), digest: fc.stringMatching(/^[0-9a-f]{64}$/) }),
   fc.constantFrom({ kind: 'replicas' as const }, { kind: 'sweeper' as const }),
 );

@@ -4,7 +4,11 @@ import { JOB_INDEX_SHARDS, formatKey, jobSetTag, parseJobSetTag, shardOf } from 
 import { LRUCache } from 'lru-cache';
 import type { RedisClient } from '../client/redis-client.js';
 
-const HASH_BYTES = 8;
+/**
+ * Job ids and job sets are known here by the first bytes of a hash. 48 bits: two of 10,000 job sets share a hash once in 5 million
+ * times, and then `api.Jobs` asks Armada for the jobs of one of them.
+ */
+const HASH_BYTES = 6;
 const NAMES_CACHED = 50_000;
 const LOCATED_CACHED = 100_000;
 /**
@@ -15,13 +19,13 @@ const LOCATED_FOR_MS = 600_000;
 /** A shard is written by many job sets: once an hour is often enough to push its time to live ahead. */
 const RENEW_AFTER_MS = 3_600_000;
 
-/** A short name for a job set: the first bytes of a hash of its tag. 64 bits: two of a million sets share one once in 40 million. */
+/** A short name for a job set. */
 function referenceOf(key: JobSetKey): Buffer {
-  return createHash('sha1').update(jobSetTag(key)).digest().subarray(0, HASH_BYTES);
+  return hashOf(jobSetTag(key));
 }
 
-function fieldOf(jobId: string): Buffer {
-  return createHash('sha1').update(jobId).digest().subarray(0, HASH_BYTES);
+function hashOf(text: string): Buffer {
+  return createHash('sha1').update(text).digest().subarray(0, HASH_BYTES);
 }
 
 function shardKey(jobId: string): string {
@@ -60,7 +64,7 @@ export class JobIndex {
     const writes: Promise<unknown>[] = [];
     const shards = new Set<number>();
     for (const jobId of jobIds) {
-      writes.push(this.redis.hset(shardKey(jobId), fieldOf(jobId), reference));
+      writes.push(this.redis.hset(shardKey(jobId), hashOf(jobId), reference));
       shards.add(shardOf(jobId, JOB_INDEX_SHARDS));
     }
     for (const shard of shards) {
@@ -72,7 +76,7 @@ export class JobIndex {
   }
 
   async remove(jobIds: Iterable<string>): Promise<void> {
-    await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), fieldOf(jobId))));
+    await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), hashOf(jobId))));
   }
 
   /** What was found is remembered for a while; what was not is looked up each time. */
@@ -95,7 +99,7 @@ export class JobIndex {
 
   private async lookUp(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
     const references = await Promise.all(
-      jobIds.map((jobId) => this.redis.hgetBuffer(shardKey(jobId), fieldOf(jobId))),
+      jobIds.map((jobId) => this.redis.hgetBuffer(shardKey(jobId), hashOf(jobId))),
     );
     const wanted = new Map<string, Buffer>();
     for (const reference of references) {

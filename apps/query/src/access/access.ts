@@ -10,7 +10,7 @@ import {
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
-import { UNRESTRICTED, type JobRights } from './job-rights.js';
+import { UNRESTRICTED, type JobPermissions } from './job-permissions.js';
 
 /** How many well-formed credentials are recognised at once when they come again. */
 const MOST_RECOGNISED = 1_000;
@@ -59,7 +59,7 @@ export class Access {
   }
 
   /** Authenticates the caller. Resolves to the jobs that it may see of those that it requests by id alone. */
-  async toJobs(who: Identity): Promise<JobRights> {
+  async toJobs(who: Identity): Promise<JobPermissions> {
     const credential = await this.authenticate(who);
     if (!this.options.jobsNeedWatch) return UNRESTRICTED;
     return {
@@ -74,7 +74,7 @@ export class Access {
   }
 
   /** Authenticates the caller. Resolves to the queues whose names it may see: none that do not exist. */
-  async toQueueNames(who: Identity): Promise<JobRights> {
+  async toQueueNames(who: Identity): Promise<JobPermissions> {
     const credential = await this.authenticate(who);
     if (!this.options.queueNamesNeedWatch) return UNRESTRICTED;
     return {

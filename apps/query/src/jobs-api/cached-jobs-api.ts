@@ -3,7 +3,7 @@ import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-s
 import type { LRUCache } from 'lru-cache';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
-import type { JobRights } from '../access/job-rights.js';
+import type { JobPermissions } from '../access/job-permissions.js';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { nameProblem } from '../name-problem.js';
@@ -85,11 +85,11 @@ export class CachedJobsApi implements JobsApi {
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {
     const jobIds = this.requested('job_ids', request.jobIds);
-    const rights = await this.options.access.toJobs(caller);
+    const permissions = await this.options.access.toJobs(caller);
     const states = await this.retrying(
       caller,
-      () => this.states.run(jobIds, rights),
-      () => this.permitted(jobIds, rights, (ids) => this.options.armada.status(ids)),
+      () => this.states.run(jobIds, permissions),
+      () => this.permitted(jobIds, permissions, (ids) => this.options.armada.status(ids)),
     );
     return { jobStates: Object.fromEntries(states) };
   };
@@ -118,11 +118,11 @@ export class CachedJobsApi implements JobsApi {
 
   getJobErrors: JobsApi['getJobErrors'] = async (request, caller) => {
     const jobIds = this.requested('job_ids', request.jobIds);
-    const rights = await this.options.access.toJobs(caller);
+    const permissions = await this.options.access.toJobs(caller);
     const errors = await this.retrying(
       caller,
-      () => this.errors.run(jobIds, rights),
-      () => this.permitted(jobIds, rights, (ids) => this.options.armada.errors(ids)),
+      () => this.errors.run(jobIds, permissions),
+      () => this.permitted(jobIds, permissions, (ids) => this.options.armada.errors(ids)),
     );
     return { jobErrors: Object.fromEntries(errors) };
   };
@@ -130,11 +130,11 @@ export class CachedJobsApi implements JobsApi {
   getJobDetails: JobsApi['getJobDetails'] = async (request, caller) => {
     const jobIds = this.requested('job_ids', request.jobIds);
     const expand = { spec: request.expandJobSpec, runs: request.expandJobRun };
-    const rights = await this.options.access.toJobs(caller);
+    const permissions = await this.options.access.toJobs(caller);
     const details = await this.retrying(
       caller,
-      () => this.details.run(jobIds, expand, rights),
-      () => this.permitted(jobIds, rights, (ids) => this.options.armada.details(ids, expand)),
+      () => this.details.run(jobIds, expand, permissions),
+      () => this.permitted(jobIds, permissions, (ids) => this.options.armada.details(ids, expand)),
     );
     return { jobDetails: Object.fromEntries(details) };
   };
@@ -142,11 +142,11 @@ export class CachedJobsApi implements JobsApi {
   /** Runs of jobs that the caller may not see are left out, as those that do not exist are. */
   getJobRunDetails: JobsApi['getJobRunDetails'] = async (request, caller) => {
     const runIds = this.requested('run_ids', request.runIds);
-    const rights = await this.options.access.toJobs(caller);
+    const permissions = await this.options.access.toJobs(caller);
     const runs = [...(await fromArmada(this.options.armada.runDetails(runIds)))];
-    if (!rights.isRestricted) return { jobRunDetails: Object.fromEntries(runs) };
+    if (!permissions.isRestricted) return { jobRunDetails: Object.fromEntries(runs) };
     const queues = await this.resolver.queuesOf([...new Set(runs.map(([, { jobId }]) => jobId))]);
-    const allowed = await rights.allowedQueues(new Set(queues.values()));
+    const allowed = await permissions.allowedQueues(new Set(queues.values()));
     const visible = runs.filter(([, { jobId }]) => {
       const queue = queues.get(jobId);
       return queue !== undefined && allowed.has(queue);
@@ -155,11 +155,11 @@ export class CachedJobsApi implements JobsApi {
   };
 
   getActiveQueues: JobsApi['getActiveQueues'] = async (_request, caller) => {
-    const rights = await this.options.access.toQueueNames(caller);
+    const permissions = await this.options.access.toQueueNames(caller);
     const all = await fromArmada(this.options.armada.activeQueues());
-    if (!rights.isRestricted) return all;
+    if (!permissions.isRestricted) return all;
     const pools = Object.entries(all.activeQueuesByPool);
-    const allowed = await rights.allowedQueues(new Set(pools.flatMap(([, { queues }]) => queues)));
+    const allowed = await permissions.allowedQueues(new Set(pools.flatMap(([, { queues }]) => queues)));
     const visible = pools
       .map(([pool, { queues }]) => [pool, { queues: queues.filter((queue) => allowed.has(queue)) }] as const)
       .filter(([, { queues }]) => queues.length > 0);
@@ -173,10 +173,10 @@ export class CachedJobsApi implements JobsApi {
   /** Armada's answer on jobs, once the caller is known to have permission for all of them. */
   private async permitted<T>(
     jobIds: readonly string[],
-    rights: JobRights,
+    permissions: JobPermissions,
     request: (jobIds: readonly string[]) => Promise<T>,
   ): Promise<T> {
-    if (rights.isRestricted) await this.resolver.resolve(jobIds, rights);
+    if (permissions.isRestricted) await this.resolver.resolve(jobIds, permissions);
     return request(jobIds);
   }
 

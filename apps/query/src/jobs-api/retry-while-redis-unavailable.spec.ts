@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fromRedis } from '../redis-read.js';
+import { fromRedis } from '../store/redis-read.js';
 import { testCaller } from '../testing/test-caller.js';
 import { retryWhileRedisUnavailable, type RedisRetryOptions } from './retry-while-redis-unavailable.js';
 

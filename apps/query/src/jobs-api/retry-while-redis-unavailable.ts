@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
-import { RedisReadError } from '../redis-read.js';
+import { RedisReadError } from '../store/redis-read.js';
 import { RpcError } from '../rpc-error.js';
 
 const RETRY_AFTER_MS = 100;

@@ -4,7 +4,7 @@ import type { LRUCache } from 'lru-cache';
 import { jobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
-import { fromRedis } from '../redis-read.js';
+import { fromRedis } from '../store/redis-read.js';
 
 /** The answer on one job. */
 export type Answer =

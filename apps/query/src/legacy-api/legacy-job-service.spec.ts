@@ -6,7 +6,7 @@ import {
 import { Metadata, status, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
 import { Admission } from '../load/admission.js';
-import { RedisReadError } from '../redis-read.js';
+import { RedisReadError } from '../store/redis-read.js';
 import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
 import type { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService } from './legacy-job-service.js';

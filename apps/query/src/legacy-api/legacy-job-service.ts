@@ -16,7 +16,7 @@ import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
 import type { Admission } from '../load/admission.js';
 import { nameProblem } from '../name-problem.js';
-import { RedisReadError } from '../redis-read.js';
+import { RedisReadError } from '../store/redis-read.js';
 import { toRpcError } from '../rpc-error.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { UnknownQueues } from './unknown-queues.js';

@@ -10,7 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { towardsArmada, towardsCaller } from './forwarded-metadata.js';
 import type { OpenCalls } from './open-calls.js';
-import type { WatchRights } from './watch-rights.js';
+import type { WatchPermissions } from './watch-permissions.js';
 import { isWatch, queueOfWatch } from './watches.js';
 
 /**
@@ -35,7 +35,7 @@ export interface ForwardedCallOptions {
   readonly watches: OpenCalls;
   /** All calls but watches. */
   readonly calls: OpenCalls;
-  readonly watchRights: WatchRights;
+  readonly watchPermissions: WatchPermissions;
   readonly observer?: ExchangeObserver | undefined;
   /** Called once, when the call has ended. */
   readonly ended: (code: status) => void;
@@ -54,7 +54,7 @@ export class ForwardedCall extends ServerInterceptingCall {
   private answered = false;
   private upstreamEnded = false;
   private place: { readonly leave: () => void } | undefined;
-  private right: { readonly stop: () => void } | undefined;
+  private permissionChecks: { readonly stop: () => void } | undefined;
   private request: Buffer | undefined;
   private observing: Promise<void> | undefined;
   private readPending = false;
@@ -98,7 +98,7 @@ export class ForwardedCall extends ServerInterceptingCall {
     const watches = isWatch(this.path, request);
     this.place = this.admit(watches);
     if (this.place === undefined) return;
-    if (watches && request !== undefined) this.keepRight(request);
+    if (watches && request !== undefined) this.keepChecking(request);
     const { client, release } = this.options.channels.acquire();
     this.upstream = client.getChannel().createCall(this.path, this.caller.getDeadline(), null, null, null);
     this.upstream.start(towardsArmada(this.metadata as Metadata), {
@@ -145,12 +145,14 @@ export class ForwardedCall extends ServerInterceptingCall {
     );
   }
 
-  private keepRight(request: Buffer): void {
+  private keepChecking(request: Buffer): void {
     const queue = queueOfWatch(this.path, request);
     if (queue === undefined) return;
     const [authorization] = this.metadata?.get('authorization') ?? [];
-    this.right = this.options.watchRights.keep(authorization as string | undefined, queue, (why) =>
-      this.end(why),
+    this.permissionChecks = this.options.watchPermissions.keep(
+      authorization as string | undefined,
+      queue,
+      (why) => this.end(why),
     );
   }
 
@@ -220,7 +222,7 @@ export class ForwardedCall extends ServerInterceptingCall {
   private over(code: status): void {
     this.ended = true;
     this.place?.leave();
-    this.right?.stop();
+    this.permissionChecks?.stop();
     if (!this.upstreamEnded)
       this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller cancelled the call');
     this.options.ended(code);

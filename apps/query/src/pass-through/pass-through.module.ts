@@ -6,7 +6,7 @@ import type { ProvisionalJobSink } from '@ajs/job-store';
 import { Metrics, type Log } from '@ajs/observability';
 import { ARMADA_ACCESS, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { AuthModule } from '../access/auth.module.js';
-import { UNRESTRICTED } from '../access/job-rights.js';
+import { UNRESTRICTED } from '../access/job-permissions.js';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { CachedJobsApi } from '../jobs-api/cached-jobs-api.js';
@@ -16,7 +16,7 @@ import { SUBMIT_JOBS, recordSubmits } from '../submitted-jobs/submit-recorder.js
 import { NOTE_INTEREST, PASS_THROUGH, PROVISIONAL_JOBS } from '../tokens.js';
 import type { ExchangeObserver } from './forwarded-call.js';
 import { PassThrough } from './pass-through.js';
-import { WatchRights } from './watch-rights.js';
+import { WatchPermissions } from './watch-permissions.js';
 
 const SUBMIT_RECORDER = Symbol('SubmitRecorder');
 
@@ -65,7 +65,7 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
               largestAnswerBytes: settings.maxMessageBytes,
               mostWatches: settings.maxForwardedWatches,
               mostCalls: settings.maxForwardedCalls,
-              watchRights: new WatchRights(permissions, settings.authVerdictTtlMs),
+              watchPermissions: new WatchPermissions(permissions, settings.authVerdictTtlMs),
               observers: new Map([[SUBMIT_JOBS, submitRecorder]]),
               metrics,
             })

@@ -5,7 +5,7 @@ import { status, type Server, type ServerInterceptingCall, type ServerIntercepto
 import { catchAll } from '../grpc/catch-all.js';
 import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
 import { OpenCalls } from './open-calls.js';
-import type { WatchRights } from './watch-rights.js';
+import type { WatchPermissions } from './watch-permissions.js';
 
 export interface PassThroughOptions {
   readonly transport: ArmadaTransport;
@@ -16,7 +16,7 @@ export interface PassThroughOptions {
   readonly mostWatches: number;
   /** All calls but watches. */
   readonly mostCalls: number;
-  readonly watchRights: WatchRights;
+  readonly watchPermissions: WatchPermissions;
   /** Observers of unary methods, by path. */
   readonly observers: ReadonlyMap<string, ExchangeObserver>;
   readonly metrics: Pick<Metrics, 'forwardedCalls' | 'forwardedWatches'>;
@@ -48,13 +48,13 @@ export class PassThrough {
     const service = this.serviceOf(path);
     // grpc-js needs no more than the interface, and a wrapper would cost each poll.
     if (service === undefined) return call as ServerInterceptingCall;
-    const { transport, observers, metrics, watchRights } = this.options;
+    const { transport, observers, metrics, watchPermissions } = this.options;
     return new ForwardedCall(path, call, {
       channels: this.channels,
       armada: transport.address,
       watches: this.watches,
       calls: this.calls,
-      watchRights,
+      watchPermissions,
       observer: observers.get(path),
       // A server may answer with a number that is not a gRPC code.
       ended: (code) =>

@@ -8,7 +8,7 @@ import {
   type RedisClient,
 } from '@ajs/job-store';
 import { RedisConnections, RedisModule, SETTINGS } from '@ajs/runtime';
-import { CoalescedLister } from '../coalesced-lister.js';
+import { CoalescedLister } from './coalesced-lister.js';
 import { JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
 
 /** The job states in Redis, as the query reads them. */

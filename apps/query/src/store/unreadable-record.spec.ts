@@ -9,7 +9,7 @@ import {
 import { formatKey } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { LRUCache } from 'lru-cache';
-import { CoalescedLister } from '../coalesced-lister.js';
+import { CoalescedLister } from './coalesced-lister.js';
 import { JobsApiHarness, KEY, jobRecord } from '../jobs-api/testing/jobs-api-harness.js';
 import { JobStatusQuery } from '../legacy-api/job-status-query.js';
 import { testCaller } from '../testing/test-caller.js';

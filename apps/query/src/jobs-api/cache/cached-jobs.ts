@@ -2,9 +2,9 @@ import { isTerminal, type JobSetKey } from '@ajs/job-state';
 import type { DetailedJob, JobDetailsLister, JobLister, JobSetView, JobStatus } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
 import { jobSetTag } from '@ajs/redis-keys';
-import { requireRights, type JobRights } from '../../access/job-rights.js';
+import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import type { NoteInterest } from '../../interest/note-interest.js';
-import { fromRedis } from '../../redis-read.js';
+import { fromRedis } from '../../store/redis-read.js';
 import { groupByJobSet } from './group-by-job-set.js';
 
 /** How the job set stood when the job was read. */
@@ -46,7 +46,10 @@ export class CachedJobs {
   constructor(private readonly options: CachedJobsOptions) {}
 
   /** The jobs that have a record. */
-  async states(jobIds: readonly string[], rights: JobRights): Promise<CachedJobSelection<CachedJob>> {
+  async states(
+    jobIds: readonly string[],
+    permissions: JobPermissions,
+  ): Promise<CachedJobSelection<CachedJob>> {
     const { lister, terminalJobs, noteInterest } = this.options;
     const jobs = new Map<string, CachedJob>();
     const toRead: string[] = [];
@@ -55,9 +58,9 @@ export class CachedJobs {
       if (job === undefined) toRead.push(jobId);
       else jobs.set(jobId, job);
     }
-    await requireRights(rights, jobs, ({ key }) => key.queue);
+    await requirePermission(permissions, jobs, ({ key }) => key.queue);
     for (const { key } of jobs.values()) noteInterest(key, jobSetTag(key));
-    const unreadable = await this.inEachJobSet(toRead, rights, async (key, ids) => {
+    const unreadable = await this.inEachJobSet(toRead, permissions, async (key, ids) => {
       const view = await fromRedis(lister.read(key, ids));
       for (const jobId of ids) {
         const status = view.jobs.get(jobId);
@@ -71,9 +74,12 @@ export class CachedJobs {
   }
 
   /** As {@link states}, with their whole records and enrichment. */
-  async details(jobIds: readonly string[], rights: JobRights): Promise<CachedJobSelection<CachedDetails>> {
+  async details(
+    jobIds: readonly string[],
+    permissions: JobPermissions,
+  ): Promise<CachedJobSelection<CachedDetails>> {
     const jobs = new Map<string, CachedDetails>();
-    const unreadable = await this.inEachJobSet(jobIds, rights, async (key, ids) => {
+    const unreadable = await this.inEachJobSet(jobIds, permissions, async (key, ids) => {
       const view = await fromRedis(this.options.lister.readDetails(key, ids));
       for (const [jobId, job] of view.jobs) jobs.set(jobId, { key, job, moment: view });
       return view.unreadable;
@@ -84,14 +90,14 @@ export class CachedJobs {
   /** Resolves to the unreadable ones among the jobs. */
   private async inEachJobSet(
     jobIds: readonly string[],
-    rights: JobRights,
+    permissions: JobPermissions,
     read: (key: JobSetKey, ids: readonly string[]) => Promise<JobSetView['unreadable']>,
   ): Promise<Map<string, string>> {
     const unreadable = new Map<string, string>();
     if (jobIds.length === 0) return unreadable;
     const { lister, noteInterest, unreadableRecord } = this.options;
     const located = await fromRedis(lister.locate(jobIds));
-    await requireRights(rights, located, ({ queue }) => queue);
+    await requirePermission(permissions, located, ({ queue }) => queue);
     const jobSets = groupByJobSet(Array.from(located, ([jobId, key]) => [key, jobId] as const));
     await Promise.all(
       jobSets.map(async ({ key, tag, items }) => {

@@ -3,7 +3,7 @@ import type { JobDetails } from '@ajs/contracts/api/job';
 import { msBetween, isTerminal, type JobEnrichment, type JobRecord } from '@ajs/job-state';
 import type { DetailedJob } from '@ajs/job-store';
 import { toJobDetails, toArmadaTime } from '@ajs/wire-mapping';
-import { requireRights, type JobRights } from '../../access/job-rights.js';
+import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import { canServeFromCache } from '../cache/can-serve-from-cache.js';
 import type { CachedDetails, CachedJobs } from '../cache/cached-jobs.js';
 import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
@@ -48,16 +48,16 @@ export class JobDetailsQuery {
   async run(
     jobIds: readonly string[],
     expand: JobDetailsExpansion,
-    rights: JobRights,
+    permissions: JobPermissions,
   ): Promise<Map<string, JobDetails>> {
-    const { jobs: cached, unreadable } = await this.options.cachedJobs.details(jobIds, rights);
+    const { jobs: cached, unreadable } = await this.options.cachedJobs.details(jobIds, permissions);
     const behind = new Set(jobIds.filter((jobId) => this.isBehind(cached.get(jobId))));
     const toFetch = jobIds.filter(
       (jobId) => expand.spec || behind.has(jobId) || this.lacksEnrichment(jobId, cached.get(jobId)?.job),
     );
     const uncached = jobIds.filter((jobId) => !cached.has(jobId));
     const fetched = await this.fetch(toFetch, expand, uncached, unreadable);
-    await requireRights(rights, fetched, ({ queue }) => queue);
+    await requirePermission(permissions, fetched, ({ queue }) => queue);
     requireAnswers(unreadable, fetched);
     this.record(cached, unreadable, fetched);
     await this.options.terminalStates.record(

@@ -1,7 +1,7 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { DetailedJob } from '@ajs/job-store';
 import { LONGEST_REASON } from '@ajs/wire-mapping';
-import type { JobRights } from '../../access/job-rights.js';
+import type { JobPermissions } from '../../access/job-permissions.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
 import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
 import { requireAnswers, unresolvedError } from '../upstream/upstream-errors.js';
@@ -28,9 +28,9 @@ export class JobErrorsQuery {
    * A text for every job that exists, '' where it has no error. Rejects with UNAVAILABLE for jobs that are neither cached nor resolved
    * by Armada, and with PERMISSION_DENIED for those that the caller may not see.
    */
-  async run(jobIds: readonly string[], rights: JobRights): Promise<Map<string, string>> {
+  async run(jobIds: readonly string[], permissions: JobPermissions): Promise<Map<string, string>> {
     const { cachedJobs, armada, enrichment } = this.options;
-    const { jobs, unreadable } = await cachedJobs.details(jobIds, rights);
+    const { jobs, unreadable } = await cachedJobs.details(jobIds, permissions);
     const errors = new Map<string, string>();
     const requested: string[] = [];
     const uncached: string[] = [];
@@ -42,7 +42,7 @@ export class JobErrorsQuery {
         if (needsArmada(job)) requested.push(jobId);
       }
     }
-    requested.push(...(await this.permitted(uncached, rights, unreadable)));
+    requested.push(...(await this.permitted(uncached, permissions, unreadable)));
     if (requested.length === 0) return errors;
     try {
       const fetched = await armada.errors(requested);
@@ -66,11 +66,11 @@ export class JobErrorsQuery {
   /** Those of the jobs, none of them cached, that exist and that the caller may see: Armada's errors do not name a job's queue. */
   private async permitted(
     jobIds: readonly string[],
-    rights: JobRights,
+    permissions: JobPermissions,
     unreadable: ReadonlyMap<string, string>,
   ): Promise<Iterable<string>> {
-    if (!rights.isRestricted || jobIds.length === 0) return jobIds;
-    return (await this.options.resolver.resolve(jobIds, rights, unreadable)).keys();
+    if (!permissions.isRestricted || jobIds.length === 0) return jobIds;
+    return (await this.options.resolver.resolve(jobIds, permissions, unreadable)).keys();
   }
 }
 

@@ -1,7 +1,7 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { fromApiJobState, toApiJobState } from '@ajs/wire-mapping';
-import type { JobRights } from '../../access/job-rights.js';
+import type { JobPermissions } from '../../access/job-permissions.js';
 import { canServeFromCache } from '../cache/can-serve-from-cache.js';
 import type { CachedJob, CachedJobs } from '../cache/cached-jobs.js';
 import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
@@ -33,12 +33,12 @@ export class JobStatesQuery {
    * A state for every requested job. Rejects with UNAVAILABLE if one is neither cached nor resolved by Armada, and with
    * PERMISSION_DENIED if the caller may not see one.
    */
-  async run(jobIds: readonly string[], rights: JobRights): Promise<Map<string, JobState>> {
+  async run(jobIds: readonly string[], permissions: JobPermissions): Promise<Map<string, JobState>> {
     const { cachedJobs, resolver, provisionalGraceMs } = this.options;
     const states = new Map<string, JobState>();
     const uncached: string[] = [];
     const behind = new Map<string, CachedJob>();
-    const { jobs, unreadable } = await cachedJobs.states(jobIds, rights);
+    const { jobs, unreadable } = await cachedJobs.states(jobIds, permissions);
     for (const jobId of jobIds) {
       const job = jobs.get(jobId);
       if (job === undefined) uncached.push(jobId);
@@ -48,7 +48,7 @@ export class JobStatesQuery {
       }
     }
     const [resolved, newer] = await Promise.all([
-      resolver.resolve(uncached, rights, unreadable),
+      resolver.resolve(uncached, permissions, unreadable),
       this.newerStates(behind),
     ]);
     for (const jobId of uncached) states.set(jobId, resolved.get(jobId)?.state ?? JobState.UNKNOWN);

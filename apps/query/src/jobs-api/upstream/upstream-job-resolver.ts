@@ -1,6 +1,6 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
-import { requireRights, type JobRights } from '../../access/job-rights.js';
+import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import { RecentAnswers } from './recent-answers.js';
 import { requireAnswers, unresolvedError } from './upstream-errors.js';
 
@@ -34,11 +34,11 @@ export class UpstreamJobResolver {
    */
   async resolve(
     jobIds: readonly string[],
-    rights: JobRights,
+    permissions: JobPermissions,
     unreadable: ReadonlyMap<string, string> = NONE,
   ): Promise<Map<string, JobDetails>> {
     const resolved = await this.find(jobIds, unreadable);
-    await requireRights(rights, resolved, ({ details }) => details.queue);
+    await requirePermission(permissions, resolved, ({ details }) => details.queue);
     requireAnswers(unreadable, resolved);
     const unrecorded = [...resolved.values()].filter(
       ({ details: { jobId }, isRecorded }) => !isRecorded && !unreadable.has(jobId),

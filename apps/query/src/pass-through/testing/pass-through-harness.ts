@@ -11,7 +11,7 @@ import { GrpcServer } from '../../grpc/grpc-server.js';
 import { ANY_PORT, PLAIN } from '../../grpc/served-grpc.js';
 import type { ExchangeObserver } from '../forwarded-call.js';
 import { PassThrough } from '../pass-through.js';
-import { WatchRights } from '../watch-rights.js';
+import { WatchPermissions } from '../watch-permissions.js';
 import { RawClient, RawServer, type RawServerCall } from './raw-calls.js';
 
 export const SUBMIT = '/api.Submit/SubmitJobs';
@@ -168,7 +168,7 @@ export class PassThroughHarness {
       largestAnswerBytes: 4 * MEBIBYTE,
       mostWatches: 2,
       mostCalls: MOST_CALLS,
-      watchRights: new WatchRights(permissions, CHECK_EVERY_MS),
+      watchPermissions: new WatchPermissions(permissions, CHECK_EVERY_MS),
       observers: this.observers,
       metrics: this.metrics,
     });

@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
 
 /** Which jobs one caller, for one call, may see of those that it requests by id alone. */
-export interface JobRights {
+export interface JobPermissions {
   /** Whether it depends on a job's queue: if not, the queue need not be resolved. */
   readonly isRestricted: boolean;
   /** Those of the queues that the caller may watch. Rejects with UNAVAILABLE where one of them cannot be checked now. */
@@ -10,7 +10,7 @@ export interface JobRights {
 }
 
 /** Nothing is denied. */
-export const UNRESTRICTED: JobRights = {
+export const UNRESTRICTED: JobPermissions = {
   isRestricted: false,
   allowedQueues: (queues) => Promise.resolve(new Set(queues)),
 };
@@ -19,18 +19,18 @@ export const UNRESTRICTED: JobRights = {
  * Rejects with PERMISSION_DENIED where the caller may not see one of these jobs: it names the id, and not the queue. A job that is left
  * out, or UNKNOWN, would look like one that does not exist, and an operator acts on that.
  */
-export async function requireRights<Job>(
-  rights: JobRights,
+export async function requirePermission<Job>(
+  permissions: JobPermissions,
   jobs: ReadonlyMap<string, Job>,
   queueOf: (job: Job) => string,
 ): Promise<void> {
-  if (!rights.isRestricted) return;
+  if (!permissions.isRestricted) return;
   const examples = new Map<string, string>();
   for (const [jobId, job] of jobs) {
     const queue = queueOf(job);
     if (!examples.has(queue)) examples.set(queue, jobId);
   }
-  const allowed = await rights.allowedQueues(examples.keys());
+  const allowed = await permissions.allowedQueues(examples.keys());
   for (const [queue, jobId] of examples) {
     if (allowed.has(queue)) continue;
     throw new RpcError(

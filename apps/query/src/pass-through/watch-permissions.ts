@@ -2,7 +2,7 @@ import { expiryOf, refusalText, type ArmadaPermissions } from '@ajs/auth';
 import { status } from '@grpc/grpc-js';
 
 /** The status that a watch ends with when its caller has lost the permission. */
-export interface LostRight {
+export interface LostPermission {
   readonly code: status;
   readonly details: string;
 }
@@ -11,7 +11,7 @@ export interface LostRight {
  * Rechecks the permission of callers while their watches are open: Armada checks a watch when it begins, and never after. Armada is asked
  * with the caller's own credential, which stays in memory while the watch is open and goes nowhere else.
  */
-export class WatchRights {
+export class WatchPermissions {
   constructor(
     private readonly permissions: Pick<ArmadaPermissions, 'mayWatch'>,
     private readonly checkEveryMs: number,
@@ -24,12 +24,12 @@ export class WatchRights {
   keep(
     authorization: string | undefined,
     queue: string,
-    lost: (why: LostRight) => void,
+    lost: (why: LostPermission) => void,
   ): { readonly stop: () => void } {
     const expiresAt = expiryOf(authorization) ?? Infinity;
     let timer: NodeJS.Timeout;
     let stopped = false;
-    const end = (why: LostRight): void => {
+    const end = (why: LostPermission): void => {
       if (stopped) return;
       stopped = true;
       lost(why);
@@ -61,11 +61,11 @@ export class WatchRights {
 }
 
 const REOPEN = 'open a new watch from the id of the last message, with new credentials';
-const EXPIRED: LostRight = {
+const EXPIRED: LostPermission = {
   code: status.UNAUTHENTICATED,
   details: `the credentials (authorization) have expired; ${REOPEN}`,
 };
-const NOT_ACCEPTED: LostRight = {
+const NOT_ACCEPTED: LostPermission = {
   code: status.UNAUTHENTICATED,
   details: `Armada no longer accepts the credentials (authorization); ${REOPEN}`,
 };

@@ -1,4 +1,5 @@
-export { jobSetTag, parseJobSetTag } from './job-set-tag.js';
+export { Generation } from './generation.js';
+export { jobSetTag, parseJobSetTag, type JobSetTag } from './job-set-tag.js';
 export {
   READ_REQUESTS_CHANNEL,
   ROLLBACK_SHARDS,
@@ -11,3 +12,4 @@ export {
   type RedisKey,
 } from './redis-keys.js';
 export { shardOf } from './shard.js';
+export { VerdictDigest } from './verdict-digest.js';

@@ -1,4 +1,7 @@
-import type { JobSetKey } from '@ajs/job-state';
+import type { Brand, JobSetKey } from '@ajs/job-state';
+
+/** One text for one job set: the hash tag of its keys, and its name wherever a text is wanted. */
+export type JobSetTag = Brand<'JobSetTag'>;
 
 // Redis Cluster hashes what stands between the first `{` and the next `}`; `/` parts queue and job set, `:` ends the tag's
 // key part, and `%` is the escape itself. Names without these (nearly all) stay readable as they are.
@@ -12,9 +15,9 @@ function unescape(text: string): string {
   return text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }
 
-/** One text for one job set, `queue/jobSet` with both parts escaped. Two job sets never share one. */
-export function jobSetTag(key: JobSetKey): string {
-  return `${escape(key.queue)}/${escape(key.jobSetId)}`;
+/** `queue/jobSet` with both parts escaped. Two job sets never share one. */
+export function jobSetTag(key: JobSetKey): JobSetTag {
+  return `${escape(key.queue)}/${escape(key.jobSetId)}` as JobSetTag;
 }
 
 /** The inverse of {@link jobSetTag}; `undefined` for a text that it never gives. */

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import {
+  Generation,
   INTEREST_SHARDS,
+  VerdictDigest,
   interestShard,
   formatKey,
   jobSetTag,
@@ -11,7 +13,7 @@ import {
 
 const name = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[a{}/:%2FB-]{0,8}$/));
 const jobSet = fc.record({ queue: name, jobSetId: name });
-const generation = fc.stringMatching(/^[A-Za-z0-9_-]{11}$/);
+const generation = fc.stringMatching(/^[A-Za-z0-9_-]{11}$/).map(Generation);
 const shard = fc.nat(32_767);
 const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
   fc.record({ kind: fc.constant('meta' as const), jobSet }),
@@ -23,7 +25,10 @@ const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
   }),
   fc.record({ kind: fc.constantFrom('job-index', 'interest', 'rollback'), shard }),
   fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{12}$/) }),
-  fc.record({ kind: fc.constant('verdict' as const), digest: fc.stringMatching(/^[0-9a-f]{64}$/) }),
+  fc.record({
+    kind: fc.constant('verdict' as const),
+    digest: fc.stringMatching(/^[0-9a-f]{64}$/).map(VerdictDigest),
+  }),
   fc.constantFrom({ kind: 'replicas' as const }, { kind: 'sweeper' as const }),
 );
 

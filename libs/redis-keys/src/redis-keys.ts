@@ -1,6 +1,8 @@
 import type { JobSetKey } from '@ajs/job-state';
+import { Generation } from './generation.js';
 import { jobSetTag, parseJobSetTag } from './job-set-tag.js';
 import { shardOf } from './shard.js';
+import { VerdictDigest } from './verdict-digest.js';
 
 /** How many hashes share the look-up from job to job set: below 128 entries each (Redis' compact form) up to 4 million jobs. */
 export const JOB_INDEX_SHARDS = 32_768;
@@ -25,19 +27,19 @@ export type RedisKey =
   | {
       readonly kind: 'bucket';
       readonly jobSet: JobSetKey;
-      readonly generation: string;
+      readonly generation: Generation;
       readonly bucket: number;
     }
   /** Hash: job id → why it failed or was cancelled. */
-  | { readonly kind: 'failure-details'; readonly jobSet: JobSetKey; readonly generation: string }
+  | { readonly kind: 'failure-details'; readonly jobSet: JobSetKey; readonly generation: Generation }
   /** Hash: number → a string (cluster, node, pool, …) that records refer to by its number. */
-  | { readonly kind: 'strings'; readonly jobSet: JobSetKey; readonly generation: string }
+  | { readonly kind: 'strings'; readonly jobSet: JobSetKey; readonly generation: Generation }
   /** Hash: external URI → the job ids that carry it as their annotation. */
-  | { readonly kind: 'uris'; readonly jobSet: JobSetKey; readonly generation: string }
+  | { readonly kind: 'uris'; readonly jobSet: JobSetKey; readonly generation: Generation }
   /** Hash: external URI → the job ids that were submitted with it, as far as a submit told it. */
-  | { readonly kind: 'submitted-uris'; readonly jobSet: JobSetKey; readonly generation: string }
+  | { readonly kind: 'submitted-uris'; readonly jobSet: JobSetKey; readonly generation: Generation }
   /** Hash: job id → what only Armada's own `api.Jobs` tells of it. */
-  | { readonly kind: 'enrichment'; readonly jobSet: JobSetKey; readonly generation: string }
+  | { readonly kind: 'enrichment'; readonly jobSet: JobSetKey; readonly generation: Generation }
   /** Hash: hash of a job id → reference of its job set. */
   | { readonly kind: 'job-index'; readonly shard: number }
   /** String: the tag of the job set that a reference stands for. */
@@ -49,7 +51,7 @@ export type RedisKey =
   /** Hash: ingester replica → how many watches it holds, how many job sets wait for one there, and when it said so. */
   | { readonly kind: 'replicas' }
   /** String: what Armada said of a caller's credential; the digest is of credential and queue, under a secret. */
-  | { readonly kind: 'verdict'; readonly digest: string }
+  | { readonly kind: 'verdict'; readonly digest: VerdictDigest }
   /** String: the replica whose turn it is to sweep, for a time. */
   | { readonly kind: 'sweeper' };
 
@@ -91,7 +93,7 @@ export function formatKey(key: RedisKey): string {
   }
 }
 
-function generationPrefix(jobSet: JobSetKey, generation: string): string {
+function generationPrefix(jobSet: JobSetKey, generation: Generation): string {
   return `ajs:{${jobSetTag(jobSet)}}:${generation}:`;
 }
 
@@ -108,14 +110,15 @@ export function parseKey(text: string): RedisKey | undefined {
       return { kind, shard: Number(shard) };
     }
     if (named === 'set') return { kind: 'job-set-name', reference: hex };
-    if (named === 'verdict') return { kind: 'verdict', digest: hex };
+    if (named === 'verdict') return { kind: 'verdict', digest: VerdictDigest(hex) };
     return { kind: single === 'sweeper' ? 'sweeper' : 'replicas' };
   }
   const match = OF_JOB_SET.exec(text);
   const jobSet = parseJobSetTag(match?.[1] ?? '');
   if (match === null || jobSet === undefined) return undefined;
-  const [, , generation, part, bucket] = match;
-  if (generation === undefined) return { kind: 'meta', jobSet };
+  const [, , generationText, part, bucket] = match;
+  if (generationText === undefined) return { kind: 'meta', jobSet };
+  const generation = Generation(generationText);
   if (bucket !== undefined) return { kind: 'bucket', jobSet, generation, bucket: Number(bucket) };
   const kind = (Object.keys(PARTS) as (keyof typeof PARTS)[]).find((name) => PARTS[name] === part);
   return kind === undefined ? undefined : { kind, jobSet, generation };

@@ -1,7 +1,7 @@
 import { isTerminal, msBetween, type JobSetKey, type RedisTime } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
-import { jobSetTag } from '@ajs/redis-keys';
+import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { fromRedis } from '../store/redis-read.js';
@@ -25,7 +25,7 @@ export interface JobStatusQueryOptions {
   readonly lister: JobLister;
   readonly noteInterest: NoteInterest;
   /** Why the job set will not be followed, if it will not. */
-  readonly refusalOf: (tag: string) => string | undefined;
+  readonly refusalOf: (tag: JobSetTag) => string | undefined;
   /** Requests a read of the job set from its owner. */
   readonly requestRead: (key: JobSetKey) => void;
   /** The requested job has a record that this version cannot read. */

@@ -1,6 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobDetailsLister, JobLister, JobSetView } from '@ajs/job-store';
-import { jobSetTag } from '@ajs/redis-keys';
+import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 
 /** More jobs than this are read by several commands: a long script blocks Redis for everyone. */
 const MOST_JOBS = 200;
@@ -16,7 +16,7 @@ interface Pending {
  * view may hold more jobs than were requested, and is never older than the request. Only {@link read} is coalesced: the others are rare.
  */
 export class CoalescedLister implements JobLister, JobDetailsLister {
-  private readonly pending = new Map<string, Pending>();
+  private readonly pending = new Map<JobSetTag, Pending>();
 
   constructor(private readonly lister: JobLister & JobDetailsLister) {}
 
@@ -44,7 +44,7 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
     return this.lister.readUri(key, externalUri);
   }
 
-  private async readSoon(tag: string, key: JobSetKey, jobIds: Set<string>): Promise<JobSetView> {
+  private async readSoon(tag: JobSetTag, key: JobSetKey, jobIds: Set<string>): Promise<JobSetView> {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.pending.get(tag)?.jobIds === jobIds) this.pending.delete(tag);
     return this.lister.read(key, [...jobIds]);

@@ -6,7 +6,7 @@ import {
   createRedisClient,
   type RedisClient,
 } from '@ajs/job-store';
-import { formatKey } from '@ajs/redis-keys';
+import { Generation, formatKey } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { LRUCache } from 'lru-cache';
 import { CoalescedLister } from './coalesced-lister.js';
@@ -38,7 +38,9 @@ describe('a record in Redis with the state of a newer version', () => {
         subscription: { state: 'live', reason: '' },
       });
     await write('1:0:0:1', NEWER);
-    const generation = (await redis.hget(formatKey({ kind: 'meta', jobSet: KEY }), 'generation')) ?? '';
+    const generation = Generation(
+      (await redis.hget(formatKey({ kind: 'meta', jobSet: KEY }), 'generation')) ?? '',
+    );
     const bucket = formatKey({ kind: 'bucket', jobSet: KEY, generation, bucket: 0 });
     const [field = ''] = await redis.hkeysBuffer(bucket);
     const record = (await redis.hgetBuffer(bucket, field)) ?? Buffer.alloc(1);

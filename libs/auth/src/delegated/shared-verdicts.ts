@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { RedisClient } from '@ajs/job-store';
-import { formatKey } from '@ajs/redis-keys';
+import { VerdictDigest, formatKey } from '@ajs/redis-keys';
 import type { ArmadaVerdict } from './armada-permissions.js';
 
 /** What another replica found out, or this one. */
@@ -62,7 +62,7 @@ export class SharedVerdicts {
     const text = JSON.stringify([authorization ?? null, queue ?? null]);
     return formatKey({
       kind: 'verdict',
-      digest: createHmac('sha256', this.secret).update(text).digest('hex'),
+      digest: VerdictDigest(createHmac('sha256', this.secret).update(text).digest('hex')),
     });
   }
 }

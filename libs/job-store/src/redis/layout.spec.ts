@@ -1,5 +1,5 @@
 import { RedisServer } from '@ajs/testing';
-import { formatKey } from '@ajs/redis-keys';
+import { Generation, formatKey } from '@ajs/redis-keys';
 import { aBatch, aJobId, aJobSet, aRecord } from '../testing/conformance.js';
 import {
   RedisJobLister,
@@ -31,7 +31,9 @@ describe('a record in a state that only a newer version knows', () => {
     const [key, newer, neighbour] = [aJobSet(), aJobId(), aJobId()];
     const writer = await sink.open(key);
     await writer.write(aBatch('1:0:0:1', { [newer]: aRecord('RUNNING'), [neighbour]: aRecord('RUNNING') }));
-    const generation = (await redis.hget(formatKey({ kind: 'meta', jobSet: key }), 'generation')) ?? '';
+    const generation = Generation(
+      (await redis.hget(formatKey({ kind: 'meta', jobSet: key }), 'generation')) ?? '',
+    );
     const bucket = formatKey({ kind: 'bucket', jobSet: key, generation, bucket: 0 });
     const bytes = (await redis.hgetBuffer(bucket, packJobId(newer))) ?? Buffer.alloc(1);
     bytes[0] = 13;

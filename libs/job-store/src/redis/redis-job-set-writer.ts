@@ -1,6 +1,6 @@
 import type { LRUCache } from 'lru-cache';
 import { toMs, type JobRecord, type JobSetKey, type ArmadaTime } from '@ajs/job-state';
-import { formatKey } from '@ajs/redis-keys';
+import { formatKey, type Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
 import { decodeFailureDetails, encodeFailureDetails, failureDetailsOf } from '../codec/failure-details.js';
@@ -32,7 +32,7 @@ export interface WriterContext {
 /** Where a job set stands. */
 export interface Position {
   readonly clock: RedisClock;
-  readonly generation: string;
+  readonly generation: Generation;
   readonly cursor: string;
   readonly revision: number;
   readonly unfinished: number;
@@ -49,7 +49,7 @@ export class RedisJobSetWriter implements JobSetWriter {
   private revision: number;
   private takenUp: number;
   private readonly clock: RedisClock;
-  private readonly generation: string;
+  private readonly generation: Generation;
   private readonly strings = new StringNumbers();
 
   constructor(

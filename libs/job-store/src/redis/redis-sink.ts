@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { RedisTime, msBetween, type JobSetKey } from '@ajs/job-state';
-import { formatKey } from '@ajs/redis-keys';
+import { Generation, formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { RedisClock } from '../client/redis-clock.js';
 import { LAYOUT } from '../codec/record-layout.js';
@@ -51,7 +51,7 @@ export class RedisJobSink implements JobSink {
     if (lost > 0) this.options.onLost(key, lost);
     return new RedisJobSetWriter(this.context, key, meta, {
       clock: new RedisClock(now),
-      generation: generation.toString(),
+      generation: Generation(generation.toString()),
       cursor: cursor.toString(),
       revision: Number(revision),
       unfinished,

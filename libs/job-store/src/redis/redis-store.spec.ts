@@ -10,7 +10,7 @@ import {
 import { ArmadaTime, stateOfNumber, toMs, type JobSetKey } from '@ajs/job-state';
 import { STATE_BITS } from '../codec/record-layout.js';
 import { parseStateCounts } from '../codec/state-counts.js';
-import { formatKey } from '@ajs/redis-keys';
+import { Generation, formatKey } from '@ajs/redis-keys';
 import {
   RedisProvisionalJobSink,
   RedisJobLister,
@@ -126,7 +126,7 @@ describe('Redis keys of a job set', () => {
     const writer = await sink.open(key);
     await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') }));
     const meta = formatKey({ kind: 'meta', jobSet: key });
-    const generation = (await redis.hget(meta, 'generation')) ?? '';
+    const generation = Generation((await redis.hget(meta, 'generation')) ?? '');
     await redis.del(formatKey({ kind: 'bucket', jobSet: key, generation, bucket: 0 }));
 
     const again = await sink.open(key);

@@ -1,3 +1,4 @@
+import type { Generation } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
 
 const STRINGS_CACHED = 100_000;
@@ -11,7 +12,7 @@ export class StringDictionary {
 
   /** Decodes with the dictionary of a generation; decodes again where some had to be fetched first. */
   async decode<T>(
-    generation: string,
+    generation: Generation,
     decode: (stringOf: (number: number) => string | undefined) => T,
     fetch: FetchStrings,
   ): Promise<T> {

@@ -1,3 +1,4 @@
+import { Generation } from '@ajs/redis-keys';
 import type { RedisTime } from '@ajs/job-state';
 import type { JobsReply } from './scripts.js';
 
@@ -5,7 +6,7 @@ import type { JobsReply } from './scripts.js';
 export interface ReadJobs {
   readonly now: RedisTime;
   /** These two are left out where the job set has no keys. */
-  readonly generation?: string;
+  readonly generation?: Generation;
   readonly subscription?: StoredSubscription;
   /** In the order of the question; `undefined` for a job that is not there. */
   readonly records: readonly (Buffer | undefined)[];
@@ -34,7 +35,7 @@ export function readJobsReply(reply: JobsReply, jobs: number, withEnrichment = f
   const detailsFrom = FIXED + jobs * (withEnrichment ? 2 : 1);
   return {
     now,
-    generation: text(generation),
+    generation: Generation(text(generation)),
     subscription: {
       state: text(state),
       reason: text(reason),

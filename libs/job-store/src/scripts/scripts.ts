@@ -1,3 +1,4 @@
+import type { Generation } from '@ajs/redis-keys';
 import { JOB_STATES, type RedisTime } from '@ajs/job-state';
 import type { RedisClient } from '../client/redis-client.js';
 import { LAYOUT } from '../codec/record-layout.js';
@@ -46,7 +47,7 @@ export interface Scripts {
   unfinishedJobsBuffer: Script<[next?: number, ...Buffer[]]>;
   readUriBuffer: Script<[submitted: Buffer, annotated: Buffer]>;
   touchJobSet: Script<0 | 1 | 2>;
-  removeJobSet: Script<[generation?: string, buckets?: string]>;
+  removeJobSet: Script<[generation?: Generation, buckets?: string]>;
 }
 
 /** What the scripts and the code around them must agree on. */

@@ -11,7 +11,7 @@ import {
   type MonotonicTime,
   type TerminalState,
 } from '@ajs/job-state';
-import { jobSetTag } from '@ajs/redis-keys';
+import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import { StaleWriterError } from '../errors.js';
 import {
@@ -53,7 +53,7 @@ interface JobSet {
  * and what tests of other parts may stand on.
  */
 export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, JobDetailsLister, JobSetLife {
-  private readonly jobSets = new Map<string, JobSet>();
+  private readonly jobSets = new Map<JobSetTag, JobSet>();
   private readonly index = new Map<string, JobSetKey>();
 
   private readonly now: () => RedisTime;
@@ -244,7 +244,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return { now, subscription: subscriptionOf(jobSet, now), jobs, unreadable };
   }
 
-  private takeUp(tag: string): JobSet {
+  private takeUp(tag: JobSetTag): JobSet {
     const jobSet = this.jobSets.get(tag) ?? {
       cursor: '',
       revision: 1,

@@ -1,6 +1,7 @@
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobSink } from '@ajs/job-store';
 import type { Job } from 'bullmq';
+import type { AssignmentId } from '../budget/assignment-id.js';
 import type { AssignmentQuota, UpstreamQuota, WatchHolder } from '../budget/upstream-quota.js';
 import type { EventSource } from '../sync/event-source.js';
 import { JobSetReflector } from '../sync/job-set-reflector.js';
@@ -40,7 +41,7 @@ export class Assignment implements WatchHolder, LeaseHolder, Suspendable {
   private isWatchAnnounced = false;
 
   constructor(
-    id: string,
+    id: AssignmentId,
     private job: Job<AssignmentData, void>,
     failures: StreamFailures,
     private readonly options: AssignmentOptions,

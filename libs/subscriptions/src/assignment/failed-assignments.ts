@@ -1,6 +1,7 @@
 import { addMs, msBetween, type MonotonicTime } from '@ajs/job-state';
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '@ajs/platform';
+import type { AssignmentId } from '../budget/assignment-id.js';
 import { Backoff } from '../sync/backoff.js';
 
 /** Job sets whose failures are remembered. */
@@ -20,12 +21,12 @@ interface Failures {
 
 /** The job sets that this replica could not follow for a reason that does not go away soon, and when each is tried here again. */
 export class FailedAssignments {
-  private readonly failures = new LRUCache<string, Failures>({ max: REMEMBERED });
+  private readonly failures = new LRUCache<AssignmentId, Failures>({ max: REMEMBERED });
 
   constructor(private readonly now: () => MonotonicTime = monotonicNow) {}
 
   add(
-    assignmentId: string,
+    assignmentId: AssignmentId,
     why: keyof typeof RETRY_MS,
   ): { readonly retryInMs: number; readonly inARow: number } {
     const before = this.failures.get(assignmentId);
@@ -37,14 +38,14 @@ export class FailedAssignments {
   }
 
   /** Milliseconds for which this replica leaves the job set alone; `undefined` where it may try. */
-  retryIn(assignmentId: string): number | undefined {
+  retryIn(assignmentId: AssignmentId): number | undefined {
     const failure = this.failures.get(assignmentId);
     const ms = failure && msBetween(this.now(), failure.retryAt);
     return ms !== undefined && ms > 0 ? ms : undefined;
   }
 
   /** The job set could be followed. */
-  delete(assignmentId: string): void {
+  delete(assignmentId: AssignmentId): void {
     this.failures.delete(assignmentId);
   }
 }

@@ -4,6 +4,7 @@ import { msBetween, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
 import { DelayedError, Worker, type Job } from 'bullmq';
+import { AssignmentId } from '../budget/assignment-id.js';
 import type { WatchBudget } from '../budget/watch-budget.js';
 import { StreamFailures } from '../sync/stream-failures.js';
 import { Assignment, type AssignmentEnd, type AssignmentOptions } from './assignment.js';
@@ -43,11 +44,11 @@ export interface JobSetWorkerOptions extends AssignmentOptions {
  */
 export class JobSetWorker {
   /** From before the lease of each is taken until nothing of it runs any more. */
-  private readonly assignments = new Map<string, Assignment>();
+  private readonly assignments = new Map<AssignmentId, Assignment>();
   private readonly suspended = new SuspendedAssignments<Assignment>();
   private readonly failed = new FailedAssignments();
-  private readonly streamFailures = new LRUCache<string, StreamFailures>({ max: REMEMBERED });
-  private readonly readRequestedAt = new LRUCache<string, MonotonicTime>({ max: REMEMBERED });
+  private readonly streamFailures = new LRUCache<AssignmentId, StreamFailures>({ max: REMEMBERED });
+  private readonly readRequestedAt = new LRUCache<AssignmentId, MonotonicTime>({ max: REMEMBERED });
   private readonly leases: Leases;
   private readonly worker: Worker<AssignmentData, void>;
   private readonly pause: WorkerPause;
@@ -118,7 +119,7 @@ export class JobSetWorker {
   }
 
   private async process(job: Job<AssignmentData, void>, token: string): Promise<void> {
-    const id = job.id ?? '';
+    const id = AssignmentId(job.id ?? '');
     // Redis lost what the job held, and not its place: nobody can tell its job set. The sweep adds it again.
     if ((job.data as Partial<AssignmentData>).queue === undefined) return;
     const delayMs = await this.admissionDelay(id, job);
@@ -133,7 +134,7 @@ export class JobSetWorker {
 
   /** After how many milliseconds an assignment is to be tried again that is not served here and now. */
   private async admissionDelay(
-    id: string,
+    id: AssignmentId,
     { data, attemptsStarted }: Job<AssignmentData>,
   ): Promise<number | undefined> {
     if (this.isStopping) return HAND_OVER_MS;
@@ -147,21 +148,21 @@ export class JobSetWorker {
   }
 
   /** The assignment whose lease ran out here, if its streams are still open. */
-  private resume(id: string): Assignment | undefined {
+  private resume(id: AssignmentId): Assignment | undefined {
     const assignment = this.suspended.take(id);
     if (assignment === undefined || assignment.canResume) return assignment;
     assignment.abandon();
     return undefined;
   }
 
-  private create(id: string, job: Job<AssignmentData, void>): Assignment {
+  private create(id: AssignmentId, job: Job<AssignmentData, void>): Assignment {
     const failures = this.streamFailures.get(id) ?? new StreamFailures(this.options.timing);
     this.streamFailures.set(id, failures);
     return new Assignment(id, job, failures, this.options);
   }
 
   private async serve(
-    id: string,
+    id: AssignmentId,
     assignment: Assignment,
     job: Job<AssignmentData, void>,
     token: string,
@@ -214,13 +215,13 @@ export class JobSetWorker {
     }
   }
 
-  private isReadRequested(id: string): boolean {
+  private isReadRequested(id: AssignmentId): boolean {
     const requestedAt = this.readRequestedAt.get(id);
     return requestedAt !== undefined && msBetween(requestedAt, monotonicNow()) < READ_REQUEST_TTL_MS;
   }
 
   private async giveBack(
-    id: string,
+    id: AssignmentId,
     end: AssignmentEnd,
     job: Job<AssignmentData, void>,
     token: string,

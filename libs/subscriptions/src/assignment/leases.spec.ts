@@ -1,5 +1,6 @@
 import { MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
+import { AssignmentId } from '../budget/assignment-id.js';
 import { LEASE_MS, Leases } from './leases.js';
 
 /** Leases on a clock that a test moves, renewed by a function that it answers. */
@@ -30,12 +31,13 @@ function setUp() {
 
 const cleanups: (() => void)[] = [];
 afterEach(() => cleanups.splice(0).forEach((cleanUp) => cleanUp()));
+const [A, B] = [AssignmentId('a'), AssignmentId('b')];
 const HOLDER = { leaseExpired: (): void => undefined };
 
 describe('leases', () => {
   it('hold until they were not renewed for their time, less a margin', async () => {
     const { leases, pass, setAway } = setUp();
-    const lease = await leases.take('a', 'token', HOLDER);
+    const lease = await leases.take(A, 'token', HOLDER);
     setAway(true);
     pass(LEASE_MS - 201);
     expect(lease?.isHeld()).toBe(true);
@@ -46,13 +48,13 @@ describe('leases', () => {
   it('are not taken where the turn is somebody else’s already', async () => {
     const { leases, refuse } = setUp();
     refuse('a');
-    expect(await leases.take('a', 'token', HOLDER)).toBeUndefined();
+    expect(await leases.take(A, 'token', HOLDER)).toBeUndefined();
     expect(leases.size).toBe(0);
   });
 
   it('are renewed together', async () => {
     const { leases, renewals, pass } = setUp();
-    const held = await Promise.all(['a', 'b'].map((id) => leases.take(id, 'token', HOLDER)));
+    const held = await Promise.all([A, B].map((id) => leases.take(id, 'token', HOLDER)));
     pass(2_000);
     await eventually('renewed', () => renewals.some((ids) => ids.length === 2));
     pass(2_000);
@@ -62,8 +64,8 @@ describe('leases', () => {
   it('end at once when a renewal is refused, once', async () => {
     const { leases, refuse } = setUp();
     const lost: string[] = [];
-    const one = await leases.take('a', 'token', { leaseExpired: () => lost.push('a') });
-    await leases.take('b', 'token', { leaseExpired: () => lost.push('b') });
+    const one = await leases.take(A, 'token', { leaseExpired: () => lost.push('a') });
+    await leases.take(B, 'token', { leaseExpired: () => lost.push('b') });
     refuse('a');
     await eventually('it is lost', () => lost.length > 0);
     expect(lost).toEqual(['a']);
@@ -74,7 +76,7 @@ describe('leases', () => {
   it('end by our own clock while Redis says nothing', async () => {
     const { leases, errors, pass, setAway } = setUp();
     let lost = 0;
-    await leases.take('a', 'token', { leaseExpired: () => lost++ });
+    await leases.take(A, 'token', { leaseExpired: () => lost++ });
     setAway(true);
     await eventually('a renewal fails', () => errors.length > 0);
     expect(lost).toBe(0);
@@ -85,8 +87,8 @@ describe('leases', () => {
   it('given back are nobody’s loss', async () => {
     const { leases, pass } = setUp();
     let lost = 0;
-    const lease = await leases.take('a', 'token', { leaseExpired: () => lost++ });
-    leases.giveBack('a');
+    const lease = await leases.take(A, 'token', { leaseExpired: () => lost++ });
+    leases.giveBack(A);
     pass(LEASE_MS);
     expect([lease?.isHeld(), lost, leases.size]).toEqual([false, 0, 0]);
   });

@@ -1,5 +1,6 @@
 import { addMs, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
+import type { AssignmentId } from '../budget/assignment-id.js';
 import type { Lease } from '../sync/lease.js';
 
 /**
@@ -15,7 +16,7 @@ const MARGIN_MS = 200;
 export type LeaseTerm = Pick<Lease, 'isHeld'>;
 
 /** Renews leases at Redis: returns the ids of those that could not be renewed. */
-export type Renew = (ids: string[], tokens: string[], durationMs: number) => Promise<string[]>;
+export type Renew = (ids: AssignmentId[], tokens: string[], durationMs: number) => Promise<string[]>;
 
 /** Whoever owns a lease. */
 export interface LeaseHolder {
@@ -31,7 +32,7 @@ interface Held {
 
 /** The leases of this replica, renewed together, each fenced by the moment at which its last good renewal was sent. */
 export class Leases {
-  private readonly held = new Map<string, Held>();
+  private readonly held = new Map<AssignmentId, Held>();
   private readonly timer: NodeJS.Timeout;
   private isRenewing = false;
 
@@ -51,7 +52,7 @@ export class Leases {
    * Takes the lease of an assignment that BullMQ has just given to this replica: when that was is not known, so it counts from a renewal
    * of its own. `undefined` where another replica has it by now.
    */
-  async take(id: string, token: string, holder: LeaseHolder): Promise<LeaseTerm | undefined> {
+  async take(id: AssignmentId, token: string, holder: LeaseHolder): Promise<LeaseTerm | undefined> {
     const sentAt = this.now();
     const refused = await this.renew([id], [token], LEASE_MS);
     if (refused.length > 0) return undefined;
@@ -60,7 +61,7 @@ export class Leases {
     return { isHeld: () => this.held.get(id) === held && this.now() < held.validUntil };
   }
 
-  giveBack(id: string): void {
+  giveBack(id: AssignmentId): void {
     this.held.delete(id);
   }
 
@@ -99,7 +100,7 @@ export class Leases {
     for (const [id, held] of this.held) if (now >= held.validUntil) this.drop(id, held);
   }
 
-  private drop(id: string, held: Held): void {
+  private drop(id: AssignmentId, held: Held): void {
     if (this.held.get(id) !== held) return;
     this.held.delete(id);
     held.holder.leaseExpired();

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
-import { READ_REQUESTS_CHANNEL, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
+import { READ_REQUESTS_CHANNEL, jobSetTag, parseJobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import type { WorkQueue } from './work-queue.js';
 
 const SPACING_MS = 1_000;
@@ -12,7 +12,7 @@ const REMEMBERED = 10_000;
  * publish/subscribe: nothing is stored, and one that is lost costs a poll its wait, no more.
  */
 export class ReadRequestSender {
-  private readonly sentAt = new LRUCache<string, number>({ max: REMEMBERED });
+  private readonly sentAt = new LRUCache<JobSetTag, number>({ max: REMEMBERED });
 
   constructor(
     private readonly redis: RedisClient,

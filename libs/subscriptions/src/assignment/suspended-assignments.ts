@@ -15,16 +15,19 @@ export const SUSPENDED_FOR_MS = 20_000;
  * given the assignment again: nothing is opened anew then, unless another owner has written the job set.
  */
 export class SuspendedAssignments<T extends Suspendable> {
-  private readonly suspended = new Map<string, { readonly assignment: T; readonly timer: NodeJS.Timeout }>();
+  private readonly suspended = new Map<
+    AssignmentId,
+    { readonly assignment: T; readonly timer: NodeJS.Timeout }
+  >();
 
   /** Abandons the assignment after its time. */
-  keep(id: string, assignment: T): void {
+  keep(id: AssignmentId, assignment: T): void {
     const timer = setTimeout(() => this.take(id)?.abandon(), SUSPENDED_FOR_MS);
     this.suspended.set(id, { assignment, timer });
   }
 
   /** The assignment, if it is kept here: it goes on. */
-  take(id: string): T | undefined {
+  take(id: AssignmentId): T | undefined {
     const kept = this.suspended.get(id);
     if (kept === undefined) return undefined;
     clearTimeout(kept.timer);
@@ -36,3 +39,4 @@ export class SuspendedAssignments<T extends Suspendable> {
     for (const id of this.suspended.keys()) this.take(id)?.abandon();
   }
 }
+import type { AssignmentId } from '../budget/assignment-id.js';

@@ -3,6 +3,7 @@ import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { WORK_QUEUE_PREFIX, jobSetTag } from '@ajs/redis-keys';
 import { Queue } from 'bullmq';
+import { AssignmentId } from '../budget/assignment-id.js';
 import type { AssignmentQueue } from '../interest/interest-recorder.js';
 
 export const WORK_QUEUE = 'follow';
@@ -14,8 +15,8 @@ const NOT_DELAYED = -3;
 export type AssignmentData = JobSetKey & { readonly watched?: boolean };
 
 /** The id of a job set's BullMQ job: any number of hints make one job. */
-export function assignmentIdOf(key: JobSetKey): string {
-  return createHash('sha1').update(jobSetTag(key)).digest('hex');
+export function assignmentIdOf(key: JobSetKey): AssignmentId {
+  return AssignmentId(createHash('sha1').update(jobSetTag(key)).digest('hex'));
 }
 
 /**

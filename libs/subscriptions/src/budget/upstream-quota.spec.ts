@@ -1,7 +1,8 @@
+import { AssignmentId } from './assignment-id.js';
 import { UpstreamQuota } from './upstream-quota.js';
 import type { WatchBudget } from './watch-budget.js';
 
-const TURN_ID = 't';
+const TURN_ID = AssignmentId('t');
 const STANDING = () => ({ cursor: '', unfinished: 0 });
 
 describe('the plan of a turn', () => {

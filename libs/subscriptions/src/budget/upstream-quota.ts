@@ -1,4 +1,5 @@
 import { parseMessageId, type JobSetKey } from '@ajs/job-state';
+import type { AssignmentId } from './assignment-id.js';
 import type { InterestStore } from '../interest/interest-store.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
 import type { JobSetPosition, JobSetQuota, NextStep, ReadReason } from '../sync/job-set-quota.js';
@@ -33,7 +34,7 @@ export interface WatchHolder {
 }
 
 export interface QuotaRequest {
-  readonly assignmentId: string;
+  readonly assignmentId: AssignmentId;
   readonly key: JobSetKey;
   /** The owner before watched the job set: its reads come before those that are due. */
   readonly wasWatched: boolean;

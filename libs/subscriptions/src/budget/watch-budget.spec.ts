@@ -2,6 +2,7 @@ import { MonotonicTime } from '@ajs/job-state';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { formatKey } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
+import { AssignmentId } from './assignment-id.js';
 import { HEATS, type Heat } from './heat.js';
 import { WatchBudget, type WatchClaimant } from './watch-budget.js';
 
@@ -43,7 +44,7 @@ function claimant(heat: Heat, revoke: () => void = ignore): WatchClaimant {
 /** Claims so many watches; says how many were given. */
 async function claim(of: WatchBudget, prefix: string, count: number, heat: Heat = 'cold'): Promise<number> {
   const given = await Promise.all(
-    Array.from({ length: count }, (_, n) => of.claim(`${prefix}${n}`, claimant(heat))),
+    Array.from({ length: count }, (_, n) => of.claim(AssignmentId(`${prefix}${n}`), claimant(heat))),
   );
   return given.filter(Boolean).length;
 }
@@ -57,11 +58,11 @@ async function silent(id: string, held: number, ago: number): Promise<void> {
 describe('the watch budget', () => {
   it('is never exceeded by all replicas together, whatever they claim and release at the same time', async () => {
     const all = ['a', 'b', 'c'].map((id) => replica(id, 20));
-    const held = new Map<string, WatchBudget>();
+    const held = new Map<AssignmentId, WatchBudget>();
     let most = 0;
     const churn = async (one: WatchBudget, name: string): Promise<void> => {
       for (let round = 0; round < 60; round++) {
-        const id = `${name}${round}`;
+        const id = AssignmentId(`${name}${round}`);
         if (await one.claim(id, claimant(HEATS[round % 3] ?? 'cold'))) {
           held.set(id, one);
           most = Math.max(most, held.size);
@@ -86,11 +87,11 @@ describe('the watch budget', () => {
     await claim(b, 'b', 5);
     await eventually('they know of each other', () => a.replicas === 2 && b.replicas === 2);
     await a.startLeaving();
-    expect(await a.claim('more', claimant('hot'))).toBe(false);
+    expect(await a.claim(AssignmentId('more'), claimant('hot'))).toBe(false);
     expect(await b.confirmAboveShare()).toBe(false);
     expect(await claim(b, 'more', 1)).toBe(0);
     expect(b.replicas).toBe(1);
-    for (let n = 0; n < 5; n++) a.release(`a${n}`);
+    for (let n = 0; n < 5; n++) a.release(AssignmentId(`a${n}`));
     await eventually('what it has closed is free', async () => (await claim(b, 'c', 1)) === 1);
   });
 
@@ -124,7 +125,7 @@ describe('the watch budget', () => {
     const a = replica('a', 10, { now: () => MonotonicTime(now), onError: () => failed++ });
     let closed = 0;
     await a.claim(
-      't',
+      AssignmentId('t'),
       claimant('hot', () => closed++),
     );
     redis.disconnect();
@@ -141,7 +142,7 @@ describe('the watch budget', () => {
   it('goes to hotter job sets: colder ones give theirs up, and no cold one gets what a hot one waits for', async () => {
     const [a, b] = [replica('a', 4), replica('b', 4)];
     const cold: string[] = [];
-    for (const id of ['a1', 'a2', 'a3']) {
+    for (const id of ['a1', 'a2', 'a3'].map(AssignmentId)) {
       await a.claim(
         id,
         claimant('cold', () => {
@@ -161,7 +162,7 @@ describe('the watch budget', () => {
   it('leaves the holder of a hot one alone, however many wait', async () => {
     const a = replica('a', 2);
     let revoked = 0;
-    for (const id of ['1', '2'])
+    for (const id of ['1', '2'].map(AssignmentId))
       await a.claim(
         id,
         claimant('hot', () => revoked++),
@@ -187,7 +188,7 @@ describe('the share of a replica', () => {
     const b = replica('b', 100);
     await eventually('the other is known', () => a.isAboveShare());
     expect(b.isAboveShare()).toBe(false);
-    for (let n = 2; n < 50; n++) a.release(`a${n}`);
+    for (let n = 2; n < 50; n++) a.release(AssignmentId(`a${n}`));
     expect(a.isAboveShare()).toBe(false);
   });
 });

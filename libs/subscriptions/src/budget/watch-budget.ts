@@ -2,6 +2,7 @@ import { addMs, MonotonicTime } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { monotonicNow } from '@ajs/platform';
 import { formatKey } from '@ajs/redis-keys';
+import type { AssignmentId } from './assignment-id.js';
 import { HEATS, isHotter, type Heat } from './heat.js';
 import holdWatches from './lua/holdWatches-1.lua';
 
@@ -55,7 +56,7 @@ interface Held {
 }
 
 interface Claim {
-  readonly assignmentId: string;
+  readonly assignmentId: AssignmentId;
   readonly claimant: WatchClaimant;
   readonly heat: Heat;
   readonly settle: (granted: boolean) => void;
@@ -70,8 +71,8 @@ export class WatchBudget {
   private readonly redis: RedisClient & { holdWatches: HoldWatches };
   private readonly now: () => MonotonicTime;
   private timer: NodeJS.Timeout | undefined;
-  private readonly held = new Map<string, Held>();
-  private readonly waiting = new Map<string, { readonly heat: Heat; readonly until: MonotonicTime }>();
+  private readonly held = new Map<AssignmentId, Held>();
+  private readonly waiting = new Map<AssignmentId, { readonly heat: Heat; readonly until: MonotonicTime }>();
   private readonly claims: Claim[] = [];
   private announcing: Promise<void> | undefined;
   private hasNews = false;
@@ -117,12 +118,12 @@ export class WatchBudget {
     return this.size > share + Math.max(2, share * 0.05);
   }
 
-  holds(assignmentId: string): boolean {
+  holds(assignmentId: AssignmentId): boolean {
     return this.held.has(assignmentId);
   }
 
   /** Claims a watch; resolves to whether it is granted. */
-  claim(assignmentId: string, claimant: WatchClaimant): Promise<boolean> {
+  claim(assignmentId: AssignmentId, claimant: WatchClaimant): Promise<boolean> {
     if (this.held.has(assignmentId)) return Promise.resolve(true);
     if (this.isLeaving) return Promise.resolve(false);
     this.waiting.delete(assignmentId);
@@ -133,7 +134,7 @@ export class WatchBudget {
   }
 
   /** The watch is closed. */
-  release(assignmentId: string): void {
+  release(assignmentId: AssignmentId): void {
     if (this.held.delete(assignmentId)) this.announce();
   }
 

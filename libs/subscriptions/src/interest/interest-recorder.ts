@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobSetLife } from '@ajs/job-store';
-import { jobSetTag } from '@ajs/redis-keys';
+import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import type { InterestStore } from './interest-store.js';
 import { NewJobSetLimit } from './new-job-set-limit.js';
 
@@ -51,10 +51,10 @@ interface Refusal {
  * so that what is polled is followed and kept. Bounded, so that no careless caller has Redis filled with names.
  */
 export class InterestRecorder {
-  private readonly recordedAt = new LRUCache<string, number>({ max: REMEMBERED });
-  private readonly refusals = new LRUCache<string, Refusal>({ max: REMEMBERED });
+  private readonly recordedAt = new LRUCache<JobSetTag, number>({ max: REMEMBERED });
+  private readonly refusals = new LRUCache<JobSetTag, Refusal>({ max: REMEMBERED });
   private readonly newJobSets: NewJobSetLimit;
-  private readonly pending = new Map<string, Pending>();
+  private readonly pending = new Map<JobSetTag, Pending>();
   private flushing: Promise<void> | undefined;
 
   constructor(private readonly options: InterestRecorderOptions) {
@@ -87,7 +87,7 @@ export class InterestRecorder {
   }
 
   /** Why a job set that is asked about will not be followed; `undefined` where nothing is in the way. */
-  refusal(tag: string): string | undefined {
+  refusal(tag: JobSetTag): string | undefined {
     const refusal = this.refusals.peek(tag);
     return refusal !== undefined && performance.now() < refusal.until ? refusal.reason : undefined;
   }
@@ -116,7 +116,7 @@ export class InterestRecorder {
     }
   }
 
-  private async write(batch: readonly (readonly [tag: string, pending: Pending])[]): Promise<void> {
+  private async write(batch: readonly (readonly [tag: JobSetTag, pending: Pending])[]): Promise<void> {
     const { interest: demand, life, workQueue, maxJobSets: mostDemanded } = this.options;
     const noted = await Promise.all(
       batch.map(([, { key, mayBeNew }]) => demand.record(key, mayBeNew ? mostDemanded : 0)),
@@ -141,12 +141,12 @@ export class InterestRecorder {
     ]);
   }
 
-  private refuse(tag: string, why: string): void {
+  private refuse(tag: JobSetTag, why: string): void {
     this.setRefusal(tag, why);
     this.options.onRefused();
   }
 
-  private setRefusal(tag: string, why: string): void {
+  private setRefusal(tag: JobSetTag, why: string): void {
     this.refusals.set(tag, {
       reason: `the job set is not followed: ${why}`,
       until: performance.now() + RECORD_EVERY_MS,

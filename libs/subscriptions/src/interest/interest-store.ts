@@ -1,16 +1,23 @@
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
-import { INTEREST_SHARDS, interestShard, formatKey, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
+import {
+  INTEREST_SHARDS,
+  interestShard,
+  formatKey,
+  jobSetTag,
+  parseJobSetTag,
+  type JobSetTag,
+} from '@ajs/redis-keys';
 import ageOfInterest from './lua/ageOfInterest-1.lua';
 import forgetInterest from './lua/forgetInterest-1.lua';
 import recordInterest from './lua/recordInterest-1.lua';
 import readInterest from './lua/readInterest-1.lua';
 
 interface Scripts {
-  recordInterest(shard: string, tag: string, mostInShard: number, quietMs: number): Promise<0 | 1 | 2 | 3>;
+  recordInterest(shard: string, tag: JobSetTag, mostInShard: number, quietMs: number): Promise<0 | 1 | 2 | 3>;
   readInterest(shard: string, first: number, last: number): Promise<[now: number, ...string[]]>;
-  ageOfInterest(shard: string, tag: string): Promise<number | null>;
-  forgetInterest(shard: string, tag: string, lastInterestAt: number): Promise<number>;
+  ageOfInterest(shard: string, tag: JobSetTag): Promise<number | null>;
+  forgetInterest(shard: string, tag: JobSetTag, lastInterestAt: number): Promise<number>;
 }
 
 /** A job set that somebody asked about. */

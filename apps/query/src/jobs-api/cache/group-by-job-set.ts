@@ -1,15 +1,15 @@
 import type { JobSetKey } from '@ajs/job-state';
-import { jobSetTag } from '@ajs/redis-keys';
+import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 
 export interface JobSetGroup<T> {
   readonly key: JobSetKey;
-  readonly tag: string;
+  readonly tag: JobSetTag;
   readonly items: T[];
 }
 
 /** Groups items by the job set they belong to. */
 export function groupByJobSet<T>(all: Iterable<readonly [key: JobSetKey, item: T]>): JobSetGroup<T>[] {
-  const groups = new Map<string, JobSetGroup<T>>();
+  const groups = new Map<JobSetTag, JobSetGroup<T>>();
   for (const [key, item] of all) {
     const tag = jobSetTag(key);
     const group = groups.get(tag);

@@ -58,7 +58,9 @@ describe('the layers: apps → edge → mapping → domain', () => {
       const text = `import { MemoryJobStore } from '${from}';\nexport const x = MemoryJobStore;`;
       const rule = expect.stringContaining('no-restricted-imports');
       expect(await rulesBroken('apps/query/src/query.module.ts', text)).toContainEqual(rule);
-      expect(await rulesBroken('apps/query/src/coalesced-lister.spec.ts', text)).not.toContainEqual(rule);
+      expect(await rulesBroken('apps/query/src/store/coalesced-lister.spec.ts', text)).not.toContainEqual(
+        rule,
+      );
     },
   );
 

@@ -320,7 +320,7 @@ describe('a process that stops', () => {
     const running = stopping.post('/v1/job/status', {});
     const finishIt = await eventually('the call arrives', () => finish);
     let hasStopped = false;
-    const stopped = stopping.calls.stop().then(() => {
+    const stopped = stopping.close().then(() => {
       hasStopped = true;
     });
     const refused = await stopping.post('/v1/job/status', {});
@@ -330,6 +330,5 @@ describe('a process that stops', () => {
     finishIt();
     await stopped;
     expect((await running).status).toBe(200);
-    await stopping.close();
   });
 });

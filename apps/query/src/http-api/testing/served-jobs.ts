@@ -22,7 +22,6 @@ import { JobsApiModule } from '../../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../../jobs-api/jobs-service.js';
 import { JOBS_CALLS } from '../../tokens.js';
 import { HttpApiModule } from '../http-api.module.js';
-import { HttpCalls } from '../http-calls.js';
 
 /** A job that tests ask about. */
 export interface KnownJob extends JobDetails {
@@ -95,7 +94,6 @@ class GivenJobsModule {}
 /** The HTTP API over `api.Jobs`, on a port of its own. */
 export class ServedJobs {
   private constructor(
-    readonly calls: HttpCalls,
     private readonly app: NestExpressApplication,
     /** What nobody foresaw. */
     readonly failures: readonly Error[],
@@ -131,7 +129,7 @@ export class ServedJobs {
       forceCloseConnections: true,
     });
     await app.listen(0, '127.0.0.1');
-    return new ServedJobs(app.get(HttpCalls), app, failures, answers);
+    return new ServedJobs(app, failures, answers);
   }
 
   get port(): number {

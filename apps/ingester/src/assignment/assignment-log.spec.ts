@@ -1,0 +1,61 @@
+import { Metrics, createLog } from '@ajs/observability';
+import { loadSettings } from '@ajs/config';
+import { ProcessModule, RedisModule, RedisConnections } from '@ajs/runtime';
+import { Test } from '@nestjs/testing';
+import { AssignmentLog } from './assignment-log.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+
+let lines: { readonly level: string; readonly msg: string; readonly queue?: string }[];
+let metrics: Metrics;
+let assignments: AssignmentLog;
+
+beforeEach(async () => {
+  lines = [];
+  metrics = new Metrics();
+  const log = createLog('ingester', 'info', {
+    write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]),
+  });
+  const settings = loadSettings({ argv: [], env: {} });
+  const module = await Test.createTestingModule({
+    imports: [ProcessModule.of({ settings, log, metrics }), RedisModule],
+    providers: [AssignmentLog],
+  })
+    // Nothing here has a connection.
+    .overrideProvider(RedisConnections)
+    .useValue({})
+    .compile();
+  assignments = module.get(AssignmentLog);
+});
+
+describe('the log of assignments', () => {
+  it('has a line for the first of several streams that failed in a row, and counts each by its kind', async () => {
+    const end = { kind: 'retry', reason: 'connection refused' } as const;
+    for (const inARow of [1, 2, 3]) assignments.streamEnded(KEY, end, 100, inARow);
+    expect(lines).toMatchObject([{ level: 'info', msg: 'an event stream ended; retrying', ...KEY }]);
+    expect((await metrics.streamEnds.get()).values).toEqual([{ labels: { kind: 'retry' }, value: 3 }]);
+  });
+
+  it('says which job set a write failed of, and why', async () => {
+    assignments.writeFailed(KEY, new Error('READONLY You can’t write against a read only replica.'));
+    expect(lines).toMatchObject([
+      { level: 'warn', msg: 'Redis command failed: Redis is unavailable', cause: 'unavailable', ...KEY },
+    ]);
+    expect((await metrics.redisErrors.get()).values).toMatchObject([{ labels: { cause: 'unavailable' } }]);
+  });
+
+  it('says once that job sets are of a newer version, however many there are', () => {
+    for (const jobSetId of ['a', 'b', 'c']) {
+      assignments.newerLayout({ queue: 'q', jobSetId }, new Error('layout 3'), 1_000, 1);
+    }
+    expect(lines).toMatchObject([{ level: 'warn', jobSetId: 'a' }]);
+  });
+
+  it('has an error for each assignment that fails, and none for its retries', async () => {
+    for (const inARow of [1, 2]) assignments.assignmentFailed(KEY, new Error('a defect'), 1_000, inARow);
+    expect(lines).toMatchObject([{ level: 'error', err: { message: 'a defect' }, ...KEY }]);
+    expect((await metrics.failedAssignments.get()).values).toEqual([
+      { labels: { cause: 'failed' }, value: 2 },
+    ]);
+  });
+});

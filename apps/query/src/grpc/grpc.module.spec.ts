@@ -1,0 +1,90 @@
+import { Module } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { loadSettings } from '@ajs/config';
+import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import { ArmadaTime } from '@ajs/job-state';
+import { MemoryJobStore } from '@ajs/job-store/testing';
+import { Metrics, createLog } from '@ajs/observability';
+import { ProcessModule } from '@ajs/runtime';
+import { InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
+import { unary } from '@ajs/testing';
+import { Client, credentials } from '@grpc/grpc-js';
+import { InterestModule } from '../interest/interest.module.js';
+import { ServerTlsModule } from '../server-tls/server-tls.module.js';
+import { JobStoreModule } from '../store/job-store.module.js';
+import { JOB_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
+import { GrpcModule } from './grpc.module.js';
+import { GrpcServer } from './grpc-server.js';
+import { ANY_PORT } from './served-grpc.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+
+const store = new MemoryJobStore();
+/** Job sets that were polled. */
+const polled: string[] = [];
+
+@Module({
+  providers: [
+    { provide: JOB_LISTER, useValue: store },
+    { provide: PROVISIONAL_JOBS, useValue: store },
+    { provide: REDIS_READER, useValue: undefined },
+  ],
+  exports: [JOB_LISTER, PROVISIONAL_JOBS, REDIS_READER],
+})
+class MemoryStoreModule {}
+
+@Module({
+  providers: [
+    { provide: NOTE_INTEREST, useValue: ({ jobSetId }: typeof KEY) => polled.push(jobSetId) },
+    { provide: InterestRecorder, useValue: { refusal: () => undefined } },
+    { provide: ReadRequestSender, useValue: { send: () => Promise.resolve() } },
+  ],
+  exports: [NOTE_INTEREST, InterestRecorder, ReadRequestSender],
+})
+class NotedInterestModule {}
+
+let metrics: Metrics;
+let module: TestingModule;
+let client: Client;
+
+beforeAll(async () => {
+  metrics = new Metrics();
+  const settings = loadSettings({ argv: [], env: { AUTH_MODE: 'anonymous' } });
+  module = await Test.createTestingModule({
+    imports: [
+      ProcessModule.of({ settings, log: createLog('query', 'silent'), metrics }),
+      ServerTlsModule.of(undefined),
+      GrpcModule,
+    ],
+  })
+    .overrideModule(JobStoreModule)
+    .useModule(MemoryStoreModule)
+    .overrideModule(InterestModule)
+    .useModule(NotedInterestModule)
+    .compile();
+  await module.init();
+  const port = await module.get(GrpcServer).listen(ANY_PORT);
+  client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+});
+
+afterAll(async () => {
+  client.close();
+  await module.close();
+});
+
+describe('the gRPC port', () => {
+  it('answers a poll from whatever store the modules are given, notes the interest and counts the answer', async () => {
+    const writer = await store.open(KEY);
+    await writer.write({
+      cursor: '1:0:0:1',
+      records: new Map([['j', { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) }]]),
+      subscription: { state: 'live', reason: '' },
+    });
+    const { answer } = await unary(client, JobServiceService.getJobStatus, { ...KEY, jobId: 'j' });
+    expect(answer.state).toBe(JobServiceResponse_State.RUNNING);
+    expect(polled).toEqual(['s']);
+    expect((await metrics.polls.get()).values).toContainEqual(
+      expect.objectContaining({ labels: { api: 'legacy', answer: 'RUNNING' }, value: 1 }),
+    );
+  });
+});

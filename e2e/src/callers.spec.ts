@@ -130,7 +130,7 @@ describe('with AUTH_MODE delegated', () => {
     expect((await overHttp(query, JOB_ID, ALICE)).status).toBe(200);
 
     const refusal = await stateOrError(query, HIDDEN, HIDDEN_ID, ALICE);
-    expect(refusal).toMatch(/^PERMISSION_DENIED: you may not watch queue "hidden"/);
+    expect(refusal).toMatch(/^PERMISSION_DENIED: permission denied for queue "hidden"/);
     expect(await stateOrError(query, HIDDEN, UNSEEN_ID, ALICE)).toBe(refusal);
     expect(await jobStates(query, [JOB_ID, HIDDEN_ID], ALICE)).toMatch(
       new RegExp(`^PERMISSION_DENIED: .*"${HIDDEN_ID}"(?!.*queue "?hidden)`),
@@ -190,7 +190,7 @@ describe('with AUTH_MODE delegated', () => {
     const other = await poll(query.client, JOB_SET, JOB_ID, { authorization: CAROL });
     expect(other).toMatchObject({
       state: 'CONNECTION_ERR',
-      error: expect.stringContaining('Armada does not say what you may watch') as string,
+      error: expect.stringContaining('could not check your permissions with Armada') as string,
     });
     expect(await jobStates(query, [JOB_ID], CAROL)).toMatch(/^UNAVAILABLE/);
   }, 60_000);

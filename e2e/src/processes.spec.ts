@@ -128,7 +128,7 @@ describe('the query', () => {
       'info connected to Redis',
       'info health and metrics are served',
       'info started',
-      'warn AUTH_MODE is anonymous: everyone who reaches this process may read the state of every job',
+      'warn AUTH_MODE is anonymous: anyone who can reach this process can read the state of every job',
     ]);
     expect(app.output).toBe('');
   }, 30_000);

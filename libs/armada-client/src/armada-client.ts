@@ -62,6 +62,6 @@ export function createArmadaClient({
 async function checkHealth(pool: ChannelPool): Promise<void> {
   const { status } = await callUnary(pool, EventService.health, {}, HEALTH_DEADLINE_MS);
   if (status !== HealthCheckResponse_ServingStatus.SERVING) {
-    throw new Error('Armada says that it is not serving');
+    throw new Error('Armada reports that it is not serving');
   }
 }

@@ -112,7 +112,7 @@ describe('questions by key', () => {
     const asked = lookup.ask(['a', 'b', 'c']);
     await expect(lookup.ask(['d'])).rejects.toMatchObject({
       kind: 'unavailable',
-      reason: 'too much is being asked of Armada: 3 look-ups wait, and at most 3 may',
+      reason: 'too many lookups are waiting for Armada: 3 of at most 3',
     });
     const shared = lookup.ask(['b']);
     (await call(0)).answer();
@@ -166,7 +166,10 @@ describe('an Armada that does not answer', () => {
     const first = await call(0);
     const waited = lookup.ask(['b']);
     gate.close();
-    await expect(waited).rejects.toMatchObject({ kind: 'unavailable', reason: 'this process stops' });
+    await expect(waited).rejects.toMatchObject({
+      kind: 'unavailable',
+      reason: 'this process is shutting down',
+    });
     first.answer();
     expect(entries(await asked)).toEqual([['a', 'A']]);
   });

@@ -59,7 +59,7 @@ export class BatchedLookup<V> {
     if (this.waiting.size + fresh.length > this.options.mostWaiting) {
       throw new ArmadaJobsError(
         'unavailable',
-        `too much is being asked of Armada: ${this.waiting.size} look-ups wait, and at most ${this.options.mostWaiting} may`,
+        `too many lookups are waiting for Armada: ${this.waiting.size} of at most ${this.options.mostWaiting}`,
       );
     }
     for (const key of fresh) {
@@ -87,7 +87,7 @@ export class BatchedLookup<V> {
     while (this.waiting.size > 0) {
       const leave = await this.options.gate.enter().catch(() => undefined);
       if (leave === undefined) {
-        this.refuseWaiting(new ArmadaJobsError('unavailable', 'this process stops'));
+        this.refuseWaiting(new ArmadaJobsError('unavailable', 'this process is shutting down'));
         break;
       }
       void this.askBatch().finally(leave);

@@ -145,7 +145,7 @@ describe('event streams of Armada', () => {
     const read = open();
     await eventually('the call is taken', () => armada.events.streams === 1);
     const end = await eventually('it is given up', () => read.ends[0], 15_000);
-    expect(end).toMatchObject({ kind: 'retry', reason: expect.stringContaining('said nothing') as string });
+    expect(end).toMatchObject({ kind: 'retry', reason: expect.stringContaining('sent nothing') as string });
   }, 20_000);
 
   it('a message above our limit ends the stream, and is not taken in', async () => {

@@ -79,7 +79,7 @@ class OpenStream implements EventStream {
       this.silence = setInterval(() => {
         if (this.call.isPaused()) this.heardAt = performance.now();
         if (performance.now() - this.heardAt < READ_SILENCE_MS) return;
-        this.giveUp(`Armada said nothing for ${READ_SILENCE_MS / 1000} s and did not end the read`);
+        this.giveUp(`Armada sent nothing for ${READ_SILENCE_MS / 1000} s and did not end the read`);
       }, READ_SILENCE_MS / 10);
     }
   }
@@ -93,7 +93,7 @@ class OpenStream implements EventStream {
   }
 
   cancel(): void {
-    this.end({ kind: 'cancelled', reason: 'the stream was closed here' });
+    this.end({ kind: 'cancelled', reason: 'cancelled by this process' });
     this.call.cancel();
   }
 
@@ -102,7 +102,7 @@ class OpenStream implements EventStream {
     this.heardAt = performance.now();
     const mapped = toStreamMessage(wire);
     if (mapped.kind === 'broken') {
-      this.giveUp(`Armada sent a message that cannot be placed in its stream: ${mapped.reason}`);
+      this.giveUp(`Armada sent a message without a valid position in its stream: ${mapped.reason}`);
       return;
     }
     if (mapped.kind === 'unknown') this.counter.unknownKind();

@@ -180,6 +180,8 @@ describe("Armada's own api.Jobs", () => {
 
   it('is not asked any more by a client that was closed', async () => {
     client.close();
-    await expect(client.jobs.status(['job'])).rejects.toMatchObject({ reason: 'this process stops' });
+    await expect(client.jobs.status(['job'])).rejects.toMatchObject({
+      reason: 'this process is shutting down',
+    });
   });
 });

@@ -71,7 +71,7 @@ export function grpcArmadaJobs(
     });
     return async (question) => {
       const value = (await lookup.ask([question])).get(question);
-      if (value === undefined) throw new ArmadaJobsError('unavailable', 'Armada gave no answer');
+      if (value === undefined) throw new ArmadaJobsError('unavailable', 'Armada sent no response');
       return value;
     };
   }
@@ -119,10 +119,7 @@ export function grpcArmadaJobs(
         const state = found.get(jobId);
         if (state !== undefined) return state;
         if (!CAN_BE_AN_ID.test(jobId)) return JobState.UNKNOWN;
-        throw new ArmadaJobsError(
-          'unavailable',
-          `Armada's answer leaves out ${jobId}, whose state it was asked for`,
-        );
+        throw new ArmadaJobsError('unavailable', `Armada's response lacks the state of ${jobId}`);
       };
       return new Map(jobIds.map((jobId) => [jobId, stateOf(jobId)]));
     },

@@ -110,10 +110,10 @@ describe('what Armada lets a caller do', () => {
 describe('no verdict', () => {
   it('comes of any other status, which is told without its words', async () => {
     armada.security.hasReadQueues = false;
-    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check ended with INTERNAL$/);
+    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check failed with INTERNAL$/);
     armada.faults.set({ unavailable: true });
-    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check ended with UNAVAILABLE$/);
-    await expect(probe.authenticates(ALICE)).rejects.toThrow(/^the check ended with UNAVAILABLE$/);
+    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check failed with UNAVAILABLE$/);
+    await expect(probe.authenticates(ALICE)).rejects.toThrow(/^the check failed with UNAVAILABLE$/);
   });
 
   it('comes where there is no answer in time', async () => {
@@ -124,7 +124,7 @@ describe('no verdict', () => {
 
   it('comes where Armada is away', async () => {
     armada.stop();
-    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check ended with UNAVAILABLE$/);
+    await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check failed with UNAVAILABLE$/);
   });
 });
 

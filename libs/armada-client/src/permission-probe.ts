@@ -86,7 +86,7 @@ export class PermissionProbe implements ArmadaPermissions {
     return new Error(
       code === status.DEADLINE_EXCEEDED
         ? `no answer within ${this.deadlineMs / 1000} s`
-        : `the check ended with ${status[code]}`,
+        : `the check failed with ${status[code]}`,
     );
   }
 }

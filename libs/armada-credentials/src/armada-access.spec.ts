@@ -113,7 +113,7 @@ describe("a file of armadactl's", () => {
       `shared: &shared\n  armadaUrl: a:1\n${main('<<: *shared', 'grpcKeepAliveTime: 30s', 'basciAuth: { username: us }')}`,
     );
     expect(transport.address).toBe('a:1');
-    expect(warnings).toEqual([`contexts.main.basciAuth (${FILE}) means nothing here and is ignored`]);
+    expect(warnings).toEqual([`contexts.main.basciAuth (${FILE}) has no effect here and is ignored`]);
   });
 
   it.each([
@@ -186,7 +186,7 @@ describe('of several kinds of credentials', () => {
       );
       if (interactive.includes(kind)) {
         expect(problemsOf(() => fromFile(text, IN_CLUSTER))).toContain(
-          `contexts.main.${kind} (${FILE}) needs a person who logs in, which a service has not; give it openIdClientCredentialsAuth`,
+          `contexts.main.${kind} (${FILE}) needs an interactive login, which a service cannot do; use openIdClientCredentialsAuth`,
         );
       } else {
         const { told, identity } = fromFile(text, IN_CLUSTER);
@@ -230,7 +230,7 @@ describe('of several kinds of credentials', () => {
     ],
     [
       'kubernetesNativeAuth: { enabled: true }',
-      'contexts.main.kubernetesNativeAuth (FILE) works inside of a Kubernetes cluster alone',
+      'contexts.main.kubernetesNativeAuth (FILE) works only inside a Kubernetes cluster',
     ],
     [
       `openIdPasswordAuth: { ${OPEN_ID}, username: us }`,
@@ -262,7 +262,9 @@ describe('of several kinds of credentials', () => {
     ]);
     expect(
       fromFile(main(URL_LINE, 'openIdKubernetesAuth: { providerUrl: "http://p", clientId: c }')).warnings,
-    ).toEqual([expect.stringContaining(`contexts.main.openIdKubernetesAuth.providerUrl (${FILE}) is http`)]);
+    ).toEqual([
+      expect.stringContaining(`contexts.main.openIdKubernetesAuth.providerUrl (${FILE}) uses http`),
+    ]);
   });
 });
 
@@ -282,10 +284,10 @@ describe('our own settings', () => {
   });
 
   it.each([
-    ['armadaAuth:\n  armadaUrl: a:1\n', `armadaAuth.armadaUrl (${OURS}) does not belong there`],
+    ['armadaAuth:\n  armadaUrl: a:1\n', `armadaAuth.armadaUrl (${OURS}) is not a valid key`],
     [
       'armadaAuth:\n  basciAuth: hidden\n',
-      `armadaAuth.basciAuth (${OURS}) does not belong there; what may: basicAuth,`,
+      `armadaAuth.basciAuth (${OURS}) is not a valid key; valid keys: basicAuth,`,
     ],
     ['armadaAuth: hidden\n', `armadaAuth. (${OURS}) must be a map`],
   ])('are refused: %j', (text, problem) => {
@@ -295,7 +297,7 @@ describe('our own settings', () => {
   it("do not stand beside a file of armadactl's", () => {
     writeFileSync(FILE, main(URL_LINE));
     expect(problemsOf(() => fromOurs(`armadaAuth:\n  ${BASIC}\n`, { ARMADACTL_CONFIG: FILE }))).toContain(
-      `armadaAuth (${OURS}) and ARMADACTL_CONFIG (${FILE}) both say who we are to Armada; leave one of them out`,
+      `armadaAuth (${OURS}) and ARMADACTL_CONFIG (${FILE}) both set our identity for Armada; remove one of them`,
     );
   });
 });
@@ -341,7 +343,7 @@ describe('TLS to Armada', () => {
   it('is warned of where it is not used and there is a credential', () => {
     const { warnings } = fromFile(main(URL_LINE, 'forceNoTls: true', BASIC));
     expect(warnings).toEqual([
-      `the credential of contexts.main.basicAuth (${FILE}) goes to Armada without TLS: whoever is on the way can read it`,
+      `the credential of contexts.main.basicAuth (${FILE}) is sent to Armada without TLS: anyone on the network path can read it`,
     ]);
     expect(fromFile(main(URL_LINE, 'forceNoTls: true')).warnings).toEqual([]);
   });

@@ -61,7 +61,7 @@ export function armadaAccess(settings: ArmadaSettings, surroundings: Surrounding
   const { identity = anonymous, kind } = identityOf(place, surroundings, findings);
   if (kind !== undefined && !tls) {
     findings.warning(
-      `the credential of ${placeOf(place.source, kind)} goes to Armada without TLS: whoever is on the way can read it`,
+      `the credential of ${placeOf(place.source, kind)} is sent to Armada without TLS: anyone on the network path can read it`,
     );
   }
   if (findings.problems.length > 0) throw new SettingsError(findings.problems);
@@ -77,7 +77,7 @@ function placeOfSettings(settings: ArmadaSettings, findings: Findings): Place {
   const { armadaAddress, armadaForceNoTls, armadaAuth } = settings;
   const source = { content: armadaAuth?.content ?? '', prefix: 'armadaAuth.', file: armadaAuth?.file ?? '' };
   for (const key of keysBeyond(KIND_KEYS, source)) {
-    findings.problem(`${placeOf(source, key)} does not belong there; what may: ${KIND_KEYS.join(', ')}`);
+    findings.problem(`${placeOf(source, key)} is not a valid key; valid keys: ${KIND_KEYS.join(', ')}`);
   }
   const context = readContext(source, findings.problems);
   return {
@@ -93,17 +93,17 @@ function placeOfArmadactl(settings: ArmadaSettings, env: Surroundings['env'], fi
   const { armadactlConfig: file, armadaAddress, armadaForceNoTls, armadaAuth } = settings;
   if (armadaAuth !== undefined) {
     findings.problem(
-      `armadaAuth (${armadaAuth.file}) and ARMADACTL_CONFIG (${file}) both say who we are to Armada; leave one of them out`,
+      `armadaAuth (${armadaAuth.file}) and ARMADACTL_CONFIG (${file}) both set our identity for Armada; remove one of them`,
     );
   }
   const { context: source, url, urlPlace, hasContexts } = readArmadactlFile(file, env);
   if (!hasContexts) {
     findings.warning(
-      `${file} has no currentContext: this older form is read, as armadactl reads it for now; give it contexts and a currentContext`,
+      `${file} has no currentContext: armadactl deprecates this form; add contexts and a currentContext`,
     );
   }
   for (const key of keysBeyond(CONTEXT_KEYS, source)) {
-    findings.warning(`${placeOf(source, key)} means nothing here and is ignored`);
+    findings.warning(`${placeOf(source, key)} has no effect here and is ignored`);
   }
   const context = readContext(source, findings.problems);
   const ours = armadaAddress.text === DEFAULT_URL ? '' : armadaAddress.text;

@@ -70,8 +70,8 @@ const kubernetesNative: Kind = {
     const api = KubernetesApi.inCluster(env, serviceAccountFolder);
     if (api === undefined) {
       findings.problem(
-        `${where} works inside of a Kubernetes cluster alone (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT say where its API ` +
-          'is); use another kind elsewhere',
+        `${where} works only inside a Kubernetes cluster (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name its ` +
+          'API); use another kind elsewhere',
       );
       return undefined;
     }
@@ -85,8 +85,8 @@ const interactive = (key: 'openIdAuth' | 'openIdDeviceAuth'): Kind => ({
   given: (context) => context[key].providerUrl !== '',
   identity: ({ place, findings }) => {
     findings.problem(
-      `${placeOf(place, key)} needs a person who logs in, which a service has not; give it openIdClientCredentialsAuth, ` +
-        'openIdPasswordAuth, openIdKubernetesAuth, kubernetesNativeAuth, basicAuth or execAuth in its place',
+      `${placeOf(place, key)} needs an interactive login, which a service cannot do; use openIdClientCredentialsAuth, ` +
+        'openIdPasswordAuth, openIdKubernetesAuth, kubernetesNativeAuth, basicAuth or execAuth instead',
     );
     return undefined;
   },
@@ -189,7 +189,7 @@ function openIdClient(
   } else if (url.username !== '' || url.password !== '') {
     findings.problem(`${at} must hold no login`);
   } else if (url.protocol === 'http:') {
-    findings.warning(`${at} is http: secrets and tokens go over the network as everybody can read them`);
+    findings.warning(`${at} uses http: secrets and tokens cross the network unencrypted`);
   }
   return { where: placeOf(place, key), providerUrl, clientId, scopes };
 }

@@ -44,9 +44,9 @@ describe('the token of a command', () => {
   });
 
   it.each([
-    ['echo hidden; echo hidden >&2; exit 3', 'ended with 3; run it by hand'],
-    ['kill -9 $$', 'ended with SIGKILL'],
-    ['echo hidden >&2', 'printed nothing'],
+    ['echo hidden; echo hidden >&2; exit 3', 'exited with 3; run it by hand'],
+    ['kill -9 $$', 'exited with SIGKILL'],
+    ['echo hidden >&2', 'printed no token'],
     ['echo hidden word', 'must be one word of printable ASCII'],
     ['printf "hidd\\303\\251n"', 'must be one word of printable ASCII'],
     ['head -c 20000 /dev/zero | tr "\\0" x', 'is longer than 16000 characters'],
@@ -59,13 +59,13 @@ describe('the token of a command', () => {
 
   it('is none where there is no such command', async () => {
     const source = execTokens({ where: 'execAuth', cmd: join(folder, 'nothing'), args: [], env: {} });
-    await expect(source.fetch(never)).rejects.toThrow('nothing cannot be run: ENOENT');
+    await expect(source.fetch(never)).rejects.toThrow('nothing could not be started: ENOENT');
   });
 
   it('is not waited for longer than its time, nor is anything left of it', async () => {
     const pidFile = join(folder, 'pid');
     const source = script(`sleep 600 & echo $! > ${pidFile}; wait`, [], {}, 1_000);
-    await expect(source.fetch(never)).rejects.toThrow('did not end within 1 s');
+    await expect(source.fetch(never)).rejects.toThrow('did not exit within 1 s');
     const pid = Number(readFileSync(pidFile, 'utf8'));
     await eventually('what it started is gone', () => !runs(pid));
   });
@@ -74,7 +74,7 @@ describe('the token of a command', () => {
     const started = join(folder, 'started');
     const stopping = new AbortController();
     const fetching = script(`touch ${started}; exec sleep 600`).fetch(stopping.signal);
-    const failure = expect(fetching).rejects.toThrow('this process stops');
+    const failure = expect(fetching).rejects.toThrow('this process is shutting down');
     await eventually('it runs', () => existsSync(started));
     stopping.abort();
     await failure;

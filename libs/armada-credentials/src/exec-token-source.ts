@@ -23,7 +23,7 @@ export function execTokens(command: ExecCommand, timeOutMs = TIME_OUT_MS): Token
     where: command.where,
     fetch: async (signal) => {
       const token = (await outputOf(command, timeOutMs, signal)).trim();
-      if (token === '') throw new Error(`${command.cmd} printed nothing: it must print a token`);
+      if (token === '') throw new Error(`${command.cmd} printed no token`);
       return { authorization: authorizationOf('Bearer', token), endsAt: jwtExpiry(token) };
     },
   };
@@ -49,8 +49,8 @@ function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: Ab
       child.stdout.destroy();
       settle(() => reject(new Error(reason)));
     };
-    const onAbort = (): void => giveUp('this process stops');
-    const timer = setTimeout(() => giveUp(`${cmd} did not end within ${timeOutMs / 1000} s`), timeOutMs);
+    const onAbort = (): void => giveUp('this process is shutting down');
+    const timer = setTimeout(() => giveUp(`${cmd} did not exit within ${timeOutMs / 1000} s`), timeOutMs);
     signal.addEventListener('abort', onAbort);
     child.stdout.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
@@ -58,7 +58,7 @@ function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: Ab
       if (size > LARGEST_OUTPUT) giveUp(`${cmd} printed more than ${LARGEST_OUTPUT} bytes`);
     });
     child.on('error', (error: NodeJS.ErrnoException) =>
-      settle(() => reject(new Error(`${cmd} cannot be run: ${error.code ?? 'it does not start'}`))),
+      settle(() => reject(new Error(`${cmd} could not be started: ${error.code ?? error.message}`))),
     );
     child.on('close', (code, killedBy) =>
       settle(() =>
@@ -66,7 +66,7 @@ function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: Ab
           ? resolve(Buffer.concat(chunks).toString())
           : reject(
               new Error(
-                `${cmd} ended with ${code ?? killedBy ?? 'nothing'}; run it by hand, as the same user, to see what it says`,
+                `${cmd} exited with ${code ?? killedBy ?? 'nothing'}; run it by hand as the same user to see its output`,
               ),
             ),
       ),

@@ -17,7 +17,7 @@ export interface ArmadaIdentity {
 /** No credential could be had. The message is for people: it tells where it is set and what went wrong, and holds no secret. */
 export class CredentialError extends Error {
   constructor(where: string, reason: string) {
-    super(`no credential for Armada, set by ${where}: ${reason}`);
+    super(`no credential for Armada from ${where}: ${reason}`);
     this.name = 'CredentialError';
   }
 }

@@ -26,15 +26,19 @@ function observeRenewals(log: Log, { credentialRenewals }: Metrics): RenewalObse
   return {
     renewed: () => {
       credentialRenewals.inc({ outcome: 'renewed' });
-      if (failing) log.info('there is a new credential for Armada again');
+      if (failing) log.info('renewed the credential for Armada again');
       failing = false;
     },
     failed: (error, serving) => {
       failing = true;
       credentialRenewals.inc({ outcome: 'failed' });
       if (serving)
-        log.warn({ err: error }, 'no new credential for Armada; the one before it is good for now');
-      else log.error({ err: error }, 'no credential for Armada: calls to it fail until there is one');
+        log.warn({ err: error }, 'could not renew the credential for Armada; the current one is still valid');
+      else
+        log.error(
+          { err: error },
+          'could not obtain a credential for Armada; calls to Armada fail until there is one',
+        );
     },
   };
 }

@@ -64,17 +64,15 @@ async function startProvider(): Promise<{ url: string; provider: Provider }> {
   provider.registerGrantType(
     'password',
     async (context) => {
-      const { username, password, scope } = context.oidc.params ?? {};
+      const { username, password, scope } = context.oidc.params;
       if (username !== 'us' || password !== SECRET) {
         context.status = 400;
         context.body = { error: 'invalid_grant', error_description: `not ${String(password)}` };
         return;
       }
-      const client = context.oidc.client;
-      if (client === undefined) throw new Error('there is no client');
       const token = new provider.AccessToken({
         accountId: 'us',
-        client,
+        client: context.oidc.client,
         grantId: '',
         gty: 'password',
         scope: String(scope),

@@ -131,7 +131,7 @@ describe('a token', () => {
     const { identity, fetches } = setUp();
     const call = identity.authorization();
     fetches[0]?.answer(0);
-    await expect(call).rejects.toThrow('is a clock wrong?');
+    await expect(call).rejects.toThrow('check for clock skew');
   });
 
   it('that Armada refuses is replaced, and serves on if it cannot be', async () => {

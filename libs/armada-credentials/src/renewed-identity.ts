@@ -102,7 +102,7 @@ export class RenewedIdentity implements ArmadaIdentity {
       const token = await source.fetch(this.closing.signal);
       const since = this.clock.wall();
       const endsAt = token.endsAt ?? since + ASSUMED_LIFE_MS;
-      if (endsAt <= since) throw new Error('the token had ended when it came: is a clock wrong?');
+      if (endsAt <= since) throw new Error('received an expired token; check for clock skew');
       this.failures = 0;
       this.lastError = undefined;
       this.held = { token, since, endsAt, refused: false };

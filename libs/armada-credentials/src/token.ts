@@ -19,10 +19,10 @@ export interface TokenSource {
 /** A value of `authorization`. Throws, without showing it, where it cannot be one: gRPC would show it in its own error. */
 export function authorizationOf(scheme: 'Bearer' | 'KubernetesAuth', token: string): string {
   if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new Error('what came is not a token: it must be one word of printable ASCII');
+    throw new Error('invalid token: it must be one word of printable ASCII');
   }
   if (token.length > LONGEST_TOKEN) {
-    throw new Error(`what came is not a token: it is longer than ${LONGEST_TOKEN} characters`);
+    throw new Error(`invalid token: it is longer than ${LONGEST_TOKEN} characters`);
   }
   return `${scheme} ${token}`;
 }

@@ -27,7 +27,7 @@ describe('the authorization of a call', () => {
     ['Basic of base64url', 'Basic -_-_', 'not base64'],
     ['Basic of base64 that is not canonical', 'Basic Og=', 'not base64'],
     ['Basic with bits that do not count', 'Basic Oh==', 'not base64'],
-    ['a scheme that Go takes for Basic', `Ba\u017fic ${base64('a:b')}`, 'no printable ASCII'],
+    ['a scheme that Go takes for Basic', `Ba\u017fic ${base64('a:b')}`, 'not printable ASCII'],
     ['more than 16 KiB', `Bearer ${'secret'.repeat(3_000)}`, 'longer than 16384 bytes'],
     ['Basic without its padding', `Basic ${base64('a:bc').slice(0, -1)}`, 'not base64'],
     ['Basic with nothing', 'Basic ', 'not a scheme and a credential'],
@@ -35,15 +35,15 @@ describe('the authorization of a call', () => {
     ['nothing', '', 'not a scheme and a credential'],
     ['two spaces', `Basic  ${base64('a:b')}`, 'not a scheme and a credential'],
     ['two credentials', 'Bearer secret, Bearer secret', 'not a scheme and a credential'],
-    ['Bearer with odd characters', 'Bearer sec"ret', 'characters that no token has'],
-    ['an unknown scheme', 'Digest secret', 'none of Basic, Bearer and KubernetesAuth'],
-    ['KubernetesAuth in another case', kubernetes({ token: 't', ca: 'c' }).toLowerCase(), 'none of Basic'],
+    ['Bearer with odd characters', 'Bearer sec"ret', 'characters that are not allowed'],
+    ['an unknown scheme', 'Digest secret', 'other than Basic, Bearer and KubernetesAuth'],
+    ['KubernetesAuth in another case', kubernetes({ token: 't', ca: 'c' }).toLowerCase(), 'other than Basic'],
     ['KubernetesAuth with padding', `KubernetesAuth ${base64('{"token":"t","ca":"c"}')}`, '"token" and "ca"'],
     ['KubernetesAuth without a CA', kubernetes({ token: 'secret' }), '"token" and "ca"'],
     ['KubernetesAuth of null', kubernetes(null), '"token" and "ca"'],
     ['KubernetesAuth of no JSON', `KubernetesAuth ${base64url('secret')}`, '"token" and "ca"'],
-    ['a control character', 'Bearer sec\tret', 'no printable ASCII'],
-    ['a character beyond ASCII', 'Bearer secré', 'no printable ASCII'],
+    ['a control character', 'Bearer sec\tret', 'not printable ASCII'],
+    ['a character beyond ASCII', 'Bearer secré', 'not printable ASCII'],
   ])('is refused, and no part of it told: %s', (_, value, problem) => {
     const told = problemOfAuthorization([value]);
     expect(told).toContain(problem);
@@ -52,6 +52,6 @@ describe('the authorization of a call', () => {
 
   it('is refused where there are two of them, or bytes', () => {
     expect(problemOfAuthorization(['Bearer a', 'Bearer a'])).toContain('more than once');
-    expect(problemOfAuthorization([Buffer.from('Bearer a')])).toContain('no printable ASCII');
+    expect(problemOfAuthorization([Buffer.from('Bearer a')])).toContain('not printable ASCII');
   });
 });

@@ -14,20 +14,22 @@ const BASE64URL = /^[A-Za-z0-9_-]+$/;
 export function problemOfAuthorization(values: readonly (string | Buffer)[]): string | undefined {
   const [value] = values;
   if (value === undefined) return undefined;
-  if (values.length > 1) return 'is there more than once';
+  if (values.length > 1) return 'occurs more than once';
   if (typeof value !== 'string' || /[^ -~]/.test(value))
-    return 'holds characters that are no printable ASCII';
+    return 'contains characters that are not printable ASCII';
   if (value.length > LONGEST) return `is longer than ${LONGEST} bytes`;
   const [, scheme = '', credential = ''] = /^([A-Za-z]+) (\S+)$/.exec(value) ?? [];
-  if (scheme === '') return 'is not a scheme and a credential with one space between';
+  if (scheme === '') return 'is not a scheme and a credential separated by one space';
   if (scheme === 'KubernetesAuth') return problemOfKubernetes(credential);
   switch (scheme.toLowerCase()) {
     case 'basic':
       return problemOfBasic(credential);
     case 'bearer':
-      return TOKEN.test(credential) ? undefined : 'has a Bearer token with characters that no token has';
+      return TOKEN.test(credential)
+        ? undefined
+        : 'has a Bearer token with characters that are not allowed in one';
     default:
-      return 'has a scheme that is none of Basic, Bearer and KubernetesAuth';
+      return 'has a scheme other than Basic, Bearer and KubernetesAuth';
   }
 }
 
@@ -35,7 +37,7 @@ function problemOfBasic(credential: string): string | undefined {
   const bytes = Buffer.from(credential, 'base64');
   // Of several spellings of the same bytes only one is canonical.
   if (bytes.toString('base64') !== credential) return 'has a Basic credential that is not base64';
-  return bytes.includes(':') ? undefined : 'has a Basic credential without a colon in it';
+  return bytes.includes(':') ? undefined : 'has a Basic credential without a colon';
 }
 
 function problemOfKubernetes(credential: string): string | undefined {
@@ -43,7 +45,7 @@ function problemOfKubernetes(credential: string): string | undefined {
     BASE64URL.test(credential) && hasTokenAndCa(Buffer.from(credential, 'base64url').toString());
   return isRight
     ? undefined
-    : 'has a KubernetesAuth credential that is not the base64url of JSON with "token" and "ca"';
+    : 'has a KubernetesAuth credential that is not base64url of JSON with "token" and "ca"';
 }
 
 function hasTokenAndCa(json: string): boolean {

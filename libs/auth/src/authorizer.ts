@@ -43,7 +43,7 @@ export class AuthError extends Error {
 /** For a caller that may not watch a queue it named: which queue, and the right that is missing. */
 export function refusalText(queue: string): string {
   return (
-    `you may not watch queue ${JSON.stringify(queue)}: it takes the permission watch_all_events, ` +
-    'or the verb watch in the permissions of that queue'
+    `permission denied for queue ${JSON.stringify(queue)}: requires permission watch_all_events ` +
+    "or the queue's watch verb"
   );
 }

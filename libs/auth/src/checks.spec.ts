@@ -75,7 +75,7 @@ describe('checks', () => {
     for (let i = 0; i < 10; i++) {
       await expect(one('alice', `more ${i}`)).rejects.toMatchObject({
         kind: 'unavailable',
-        message: 'you ask for too much that has to be checked first; try again',
+        message: 'too many of your calls are waiting for a permission check; try again',
       });
     }
     for (const key of ['a', 'b']) expect(await one('bob', key)).toBe('yes');

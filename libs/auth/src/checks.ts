@@ -46,7 +46,7 @@ export class Checks<V> {
     if (each === undefined || who === undefined) return this.acquaintances.run(check);
     const share =
       this.shares.get(who) ??
-      new CheckGate(each, this.clock, 'you ask for too much that has to be checked first');
+      new CheckGate(each, this.clock, 'too many of your calls are waiting for a permission check');
     this.shares.set(who, share);
     // First, so that what is beyond the share takes nothing from others.
     return share.run(() => this.acquaintances.run(check));

@@ -41,7 +41,7 @@ export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemCl
   };
   switch (settings.authMode) {
     case 'anonymous':
-      warn('AUTH_MODE is anonymous: everyone who reaches this process may read the state of every job');
+      warn('AUTH_MODE is anonymous: anyone who can reach this process can read the state of every job');
       return new AnonymousAuthorizer();
     case 'delegated': {
       const secret = settings.authCacheSecret;

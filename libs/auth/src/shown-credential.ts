@@ -14,8 +14,7 @@ export type ShownCredential =
  */
 export function acceptAuthorization(values: readonly (string | Buffer)[]): string | undefined {
   const problem = problemOfAuthorization(values);
-  if (problem !== undefined)
-    throw new AuthError('unauthenticated', `the authorization of this call ${problem}`);
+  if (problem !== undefined) throw new AuthError('unauthenticated', `the authorization ${problem}`);
   return values[0] as string | undefined;
 }
 

@@ -27,7 +27,7 @@ describe('a bounded fetch', () => {
       request.on('data', (chunk) => (body += String(chunk)));
       request.on('end', () => {
         response.writeHead(418, { 'content-type': 'text/plain' });
-        response.end(`${request.method} ${request.url} ${request.headers['x-word']} ${body}`);
+        response.end(`${request.method} ${request.url} ${String(request.headers['x-word'])} ${body}`);
       });
     });
     url.search = '?q=1';
@@ -70,10 +70,10 @@ describe('a bounded fetch', () => {
     const url = await listen(createTcpServer(), 'https');
     const caller = new AbortController();
     const response = boundedFetch(url, { method: 'GET', signal: caller.signal });
-    caller.abort(new Error('this process stops'));
-    await expect(response).rejects.toThrow(`${url.href}: this process stops`);
+    caller.abort(new Error('this process is shutting down'));
+    await expect(response).rejects.toThrow(`${url.href}: this process is shutting down`);
     await expect(boundedFetch(url, { method: 'GET', signal: caller.signal })).rejects.toThrow(
-      'this process stops',
+      'this process is shutting down',
     );
   });
 

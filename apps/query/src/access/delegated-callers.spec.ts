@@ -225,7 +225,7 @@ describe('a credential', () => {
     const one = replica();
     for (const queue of ['hers', 'his', 'nope']) {
       expect(await ask(one, 'Bearer x', queue)).toBe(
-        'unauthenticated: Armada does not accept your credentials (authorization)',
+        'unauthenticated: Armada rejected your credentials (authorization)',
       );
     }
     expect(await told(one.authenticate({ authorization: 'Bearer x' }))).toMatch(/^unauthenticated/);
@@ -256,7 +256,7 @@ describe('a credential', () => {
   it('that is not there is asked about as none, and never stands in for anybody', async () => {
     const one = replica();
     expect(await ask(one, undefined, 'hers')).toBe(
-      'unauthenticated: you sent no credentials (authorization), and Armada asks for some',
+      'unauthenticated: missing credentials (authorization): Armada requires them',
     );
     armada.security.rules = { anonymous: true };
     armada.state.queues.letWatch('hers', { groups: ['everyone'] });
@@ -276,7 +276,7 @@ describe('while Armada does not answer', () => {
     clock.advance(TTL_MS - 1);
     expect(await ask(one, ALICE, 'hers')).toBe('yes');
     const away =
-      'unavailable: Armada does not say what you may watch: the check ended with UNAVAILABLE; try again';
+      'unavailable: could not check your permissions with Armada: the check failed with UNAVAILABLE; try again';
     expect(await ask(one, BOB, 'his')).toBe(away);
     clock.advance(1);
     expect(await ask(one, ALICE, 'hers')).toBe(away);

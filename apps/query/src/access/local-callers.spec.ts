@@ -102,8 +102,7 @@ describe('a caller with a password', () => {
 
   it('is nobody with another password, and Armada is not asked', async () => {
     const authorizer = configured(USERS);
-    const refused =
-      'unauthenticated: there is no such user, or the password is another (authorization: Basic)';
+    const refused = 'unauthenticated: invalid username or password (authorization: Basic)';
     for (const who of [basic('alice:his-password'), basic('eve:s3cret'), basic('bob:')]) {
       expect(await ask(authorizer, who, 'hers')).toBe(refused);
     }
@@ -148,7 +147,7 @@ describe('a caller with a password', () => {
 
 describe('a caller without credentials', () => {
   it('is nobody, unless that was said', async () => {
-    const told = 'unauthenticated: you sent no credentials (authorization), and this service asks for some';
+    const told = 'unauthenticated: missing credentials (authorization): this service requires them';
     expect(await ask(configured(USERS), undefined, 'hers')).toBe(told);
   });
 
@@ -187,7 +186,7 @@ describe('credentials of a kind that is not configured', () => {
   it.each(['Bearer abc', 'KubernetesAuth abc', ALICE])('are refused: %s', async (authorization) => {
     const authorizer = configured('\n  clientCertificateAuth: true');
     expect(await ask(authorizer, { authorization, certificateName: 'alice' }, 'hers')).toBe(
-      'unauthenticated: this service does not take credentials of this kind (authorization)',
+      'unauthenticated: this service does not support credentials of this kind (authorization)',
     );
   });
 
@@ -240,7 +239,7 @@ describe("the permissions of Armada's queues", () => {
     expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
     clock.advance(1);
     expect(await ask(authorizer, ALICE, 'hers')).toMatch(
-      /^unavailable: Armada does not say who may watch the queue: .*try again$/,
+      /^unavailable: could not read the queue's permissions from Armada: .*try again$/,
     );
     expect(await ask(authorizer, BOB, 'closed')).toBe('yes');
   });
@@ -305,7 +304,7 @@ it('everyone may watch everything with AUTH_MODE=anonymous, and the log says so'
   });
   expect(await ask(authorizer, undefined, 'closed')).toBe('yes');
   expect(warnings).toEqual([
-    'AUTH_MODE is anonymous: everyone who reaches this process may read the state of every job',
+    'AUTH_MODE is anonymous: anyone who can reach this process can read the state of every job',
   ]);
   expect(armada.calls.all()).toEqual({});
 });

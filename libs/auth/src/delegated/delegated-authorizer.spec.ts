@@ -85,7 +85,7 @@ describe('that a credential is somebody’s', () => {
 });
 
 describe('a credential that was found bad', () => {
-  const BAD = 'unauthenticated: Armada does not accept your credentials (authorization)';
+  const BAD = 'unauthenticated: Armada rejected your credentials (authorization)';
 
   it('is not believed through what was said of it before, for another queue', async () => {
     armada.verdicts = { hers: 'yes' };
@@ -174,7 +174,7 @@ describe('a caller without any right', () => {
     const answers: string[] = [];
     for (let i = 0; i < 600; i++) answers.push(await ask(`random ${i}`));
     expect(answers.filter((answer) => answer === 'no')).toHaveLength(100);
-    expect(answers.at(-1)).toMatch(/^unavailable: you ask for too much/);
+    expect(answers.at(-1)).toMatch(/^unavailable: too many of your calls/);
     armada.verdicts = { his: 'yes' };
     expect(await ask('his', BOB)).toBe('yes');
     clock.advance(1_000);

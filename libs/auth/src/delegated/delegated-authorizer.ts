@@ -128,7 +128,7 @@ export class DelegatedAuthorizer implements Authorizer {
     const verdict = await asked.catch((error: unknown) => {
       throw new AuthError(
         'unavailable',
-        `Armada does not say what you may watch: ${(error as Error).message}; try again`,
+        `could not check your permissions with Armada: ${(error as Error).message}; try again`,
       );
     });
     // The credential was found bad meanwhile, for another queue.
@@ -214,7 +214,7 @@ function badCredentials({ authorization }: Credential): AuthError {
   return new AuthError(
     'unauthenticated',
     authorization === undefined
-      ? 'you sent no credentials (authorization), and Armada asks for some'
-      : 'Armada does not accept your credentials (authorization)',
+      ? 'missing credentials (authorization): Armada requires them'
+      : 'Armada rejected your credentials (authorization)',
   );
 }

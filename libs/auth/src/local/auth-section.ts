@@ -104,7 +104,7 @@ export function parseAuthSection(section: Section | undefined): AuthSection {
   }
   const { basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth, anonymousAuth } = parsed.data;
   if (![basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth, anonymousAuth].some(Boolean)) {
-    throw new SettingsError([`auth (${file}) has no way to know a caller; ${NEEDED}`]);
+    throw new SettingsError([`auth (${file}) has no authentication method; ${NEEDED}`]);
   }
   return parsed.data;
 }

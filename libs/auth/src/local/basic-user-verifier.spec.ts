@@ -51,7 +51,7 @@ describe('a user of the configuration', () => {
       for (const password of ['s3cret', '']) {
         await expect(users.verify({ user, password })).rejects.toMatchObject({
           kind: 'unauthenticated',
-          message: 'there is no such user, or the password is another (authorization: Basic)',
+          message: 'invalid username or password (authorization: Basic)',
         });
       }
     },

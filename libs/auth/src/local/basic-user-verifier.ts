@@ -37,10 +37,7 @@ export class BasicUserVerifier implements CallerVerifier<'basic'> {
   async verify({ user: name, password }: { user: string; password: string }): Promise<VerifiedCaller> {
     const user = this.users.get(name);
     if (!(await this.isRight(user?.password ?? this.nobodys, password)) || user === undefined) {
-      throw new AuthError(
-        'unauthenticated',
-        'there is no such user, or the password is another (authorization: Basic)',
-      );
+      throw new AuthError('unauthenticated', 'invalid username or password (authorization: Basic)');
     }
     return { principal: user.principal, until: Infinity };
   }

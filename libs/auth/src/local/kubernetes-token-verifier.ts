@@ -55,27 +55,27 @@ export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
       kind: 'TokenReview',
       spec: { token, ...(this.audiences.length > 0 && { audiences: this.audiences }) },
     };
-    const answer = await this.api
-      .create(REVIEWS, request, { timeOutMs: TIME_OUT_MS })
-      .catch((error: Error) => {
-        // What the API said may repeat the token.
-        throw unavailable(
-          error instanceof KubernetesApiError ? `it answered with HTTP ${error.status}` : error.message,
-        );
-      });
+    const answer = await this.api.create(REVIEWS, request, { timeOutMs: TIME_OUT_MS }).catch(rethrow);
     const parsed = review.safeParse(answer);
     if (!parsed.success) throw unavailable('its answer is not a TokenReview');
     return parsed.data.status;
   }
 }
 
+function rethrow(error: unknown): never {
+  // What the API said may repeat the token.
+  throw unavailable(
+    error instanceof KubernetesApiError ? `it answered with HTTP ${error.status}` : (error as Error).message,
+  );
+}
+
 function unavailable(reason: string): AuthError {
-  return new AuthError('unavailable', `the Kubernetes API cannot review your token: ${reason}; try again`);
+  return new AuthError(
+    'unavailable',
+    `could not review your token with the Kubernetes API: ${reason}; try again`,
+  );
 }
 
 function refused(why: string): AuthError {
-  return new AuthError(
-    'unauthenticated',
-    `your token (authorization: KubernetesAuth) is not accepted: ${why}`,
-  );
+  return new AuthError('unauthenticated', `invalid token (authorization: KubernetesAuth): ${why}`);
 }

@@ -107,8 +107,8 @@ export class LocalAuthorizer implements Authorizer {
       new AuthError(
         'unauthenticated',
         authorization === undefined
-          ? 'you sent no credentials (authorization), and this service asks for some'
-          : 'this service does not take credentials of this kind (authorization)',
+          ? 'missing credentials (authorization): this service requires them'
+          : 'this service does not support credentials of this kind (authorization)',
       ),
     );
   }
@@ -132,7 +132,7 @@ export class LocalAuthorizer implements Authorizer {
       const watchers = await grants.watchersOf(queue).catch((error: unknown) => {
         throw new AuthError(
           'unavailable',
-          `Armada does not say who may watch the queue: ${(error as Error).message}; try again`,
+          `could not read the queue's permissions from Armada: ${(error as Error).message}; try again`,
         );
       });
       if (watchers === undefined) {

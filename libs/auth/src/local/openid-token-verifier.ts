@@ -68,8 +68,5 @@ const REFUSALS = [
 ];
 
 function refused(error: Error): AuthError {
-  return new AuthError(
-    'unauthenticated',
-    `your token (authorization: Bearer) is not accepted: ${error.message}`,
-  );
+  return new AuthError('unauthenticated', `invalid token (authorization: Bearer): ${error.message}`);
 }

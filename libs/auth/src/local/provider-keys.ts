@@ -83,7 +83,7 @@ export class ProviderKeys {
 export function unavailable(reason: string): AuthError {
   return new AuthError(
     'unavailable',
-    `the OpenID provider cannot be asked about your token: ${reason}; try again`,
+    `could not verify your token with the OpenID provider: ${reason}; try again`,
   );
 }
 

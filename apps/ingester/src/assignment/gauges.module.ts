@@ -1,13 +1,13 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Metrics } from '@ajs/observability';
-import { Readiness, RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
+import { RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
 import { JobSetWorker, ReadBudget, WatchBudget, WorkQueue } from '@ajs/subscriptions';
 import { BudgetModule } from '../budget/budget.module.js';
 import { WorkerModule } from './worker.module.js';
 
 const INTERVAL_MS = 5_000;
 
-/** How much this replica works on, as metrics; and whether the work queue can be reached. */
+/** How much this replica works on, as metrics. */
 @Module({ imports: [RedisModule, WorkQueueModule, BudgetModule, WorkerModule] })
 export class GaugesModule implements OnApplicationBootstrap, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
@@ -19,10 +19,7 @@ export class GaugesModule implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(WorkQueue) private readonly workQueue: WorkQueue,
     @Inject(Metrics) private readonly metrics: Metrics,
     @Inject(RedisErrorLog) private readonly errors: RedisErrorLog,
-    @Inject(Readiness) readiness: Readiness,
-  ) {
-    readiness.add('workQueue', () => workQueue.check());
-  }
+  ) {}
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => this.measure(), INTERVAL_MS);

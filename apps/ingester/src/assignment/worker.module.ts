@@ -8,10 +8,12 @@ import {
   ARMADA,
   ArmadaModule,
   LOG,
+  Readiness,
   RedisConnections,
   RedisErrorLog,
   RedisModule,
   SETTINGS,
+  WorkQueueModule,
 } from '@ajs/runtime';
 import {
   JobSetWorker,
@@ -19,6 +21,7 @@ import {
   Reconciler,
   UpstreamQuota,
   WatchBudget,
+  WorkQueue,
   listenForReadRequests,
 } from '@ajs/subscriptions';
 import { BudgetModule } from '../budget/budget.module.js';
@@ -32,7 +35,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
 
 /** The worker: takes assignments while the process runs, and hands every one of them over when it stops. */
 @Module({
-  imports: [RedisModule, ArmadaModule, JobStoreModule, BudgetModule, ReconciliationModule],
+  imports: [RedisModule, ArmadaModule, JobStoreModule, WorkQueueModule, BudgetModule, ReconciliationModule],
   providers: [
     AssignmentLog,
     {
@@ -83,7 +86,11 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
     @Inject(RedisConnections) private readonly redis: RedisConnections,
     @Inject(RedisErrorLog) private readonly errors: RedisErrorLog,
     @Inject(LOG) private readonly log: Log,
-  ) {}
+    @Inject(WorkQueue) workQueue: WorkQueue,
+    @Inject(Readiness) readiness: Readiness,
+  ) {
+    readiness.add('workQueue', () => workQueue.check());
+  }
 
   onApplicationBootstrap(): void {
     // Redis may be back with less than it had.

@@ -13,24 +13,33 @@ import type {
  * How a job set is being followed.
  * - `connecting`: nothing was read yet, or the connection to Armada is being made again.
  * - `catching-up`: reading what exists.
- * - `live`: level with Armada, and staying so.
- * - `stalled`: no holder has given a sign of life for a while.
+ * - `live`: synced with Armada, and staying so.
+ * - `stalled`: no owner has written a heartbeat for {@link STALLED_AFTER_MS}.
  * - `denied`: Armada does not let us watch the queue.
  * - `gone`: Armada says that the queue does not exist, and has said so for longer than its servers' lists are stale.
  */
-export type SubscriptionState = 'connecting' | 'catching-up' | 'live' | 'stalled' | 'denied' | 'gone';
+export type SubscriptionState = (typeof SUBSCRIPTION_STATES)[number];
 
-/** What a holder says of its subscription with every write. */
+export const SUBSCRIPTION_STATES = [
+  'connecting',
+  'catching-up',
+  'live',
+  'stalled',
+  'denied',
+  'gone',
+] as const;
+
+/** What an owner reports of its subscription with every write. */
 export interface SubscriptionReport {
   readonly state: Exclude<SubscriptionState, 'stalled'>;
   /** For people: why it is not live; '' when there is nothing to say. */
   readonly reason: string;
   /**
-   * A moment at which Redis, with this write, holds all that Armada had: the begin of a read that came to its end.
-   * Left out when nothing new is known.
+   * A moment at which Redis, with this write, holds all that Armada had: the begin of a sync read. Left out when nothing new is
+   * known.
    */
   readonly syncedAt?: MonotonicTime;
-  /** The job set has no watch, and is read again at this moment: until then there is no sign of life. */
+  /** The job set has no watch, and is read again at this moment: there is no heartbeat until then. */
   readonly nextReadAt?: MonotonicTime;
 }
 
@@ -46,8 +55,8 @@ export interface Batch {
 }
 
 /**
- * The right to write one job set, as good as what it last read: generation, cursor and revision. After any write by
- * somebody else every write through it is refused with {@link StaleWriterError}, for good; open the job set again.
+ * The right to write one job set, as good as what it last read: generation, cursor and revision. After any write by another
+ * owner every write through it is refused with {@link StaleWriterError}, for good; open the job set again.
  * One call at a time, but for {@link JobSetWriter.unfinishedJobs}.
  */
 export interface JobSetWriter {
@@ -56,7 +65,7 @@ export interface JobSetWriter {
   readonly cursor: string;
   /** Jobs that have not ended. */
   readonly unfinished: number;
-  /** How long before the opening a batch last said that it is reconciled. Left out if none did. */
+  /** How long before the opening a batch was last reconciled. Left out if none was. */
   readonly reconciledAgoMs?: number;
   /** The records of these jobs, those that exist. Rejects with {@link UnreadableRecordError} where this version cannot read one. */
   load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>>;
@@ -67,28 +76,28 @@ export interface JobSetWriter {
   write(batch: Batch): Promise<void>;
   /**
    * After a {@link StaleWriterError}: takes the job set up again, if it stands where this writer left it (the same generation
-   * and cursor: only something learned was written since). Says whether it does; if not, open the job set anew. Rejects with
-   * {@link NewerLayoutError} as {@link JobSink.open} does.
+   * and cursor: only provisional jobs or terminal states were added since). Returns whether it does; if not, open the job set
+   * anew. Rejects with {@link NewerLayoutError} as {@link JobSink.open} does.
    */
   reload(): Promise<boolean>;
   /**
-   * The jobs that have not ended, with when they changed last, some hundreds at a time:
-   * never all in memory. What changes meanwhile may come twice, as it was, or not at all.
+   * The jobs that have not ended, with when they changed last, some hundreds at a time: never all in memory. What changes meanwhile may come twice, as it was, or not at all.
    */
   unfinishedJobs(): AsyncIterable<ReadonlyMap<string, ArmadaTime>>;
 }
 
-/** Where holders write. */
+/** Where owners write. */
 export interface JobSink {
   /**
    * Takes up a job set where it stands: begins it where it is new, and begins it anew (cursor '') where some of its
-   * records are lost. Two holders may both open it; the first write makes the other one stale. Rejects with
-   * {@link NewerLayoutError} where a newer version of this service owns the job set: leave it to a newer replica.
+   * records are lost. Two owners may both open it; the first write makes the other one stale. Rejects with
+   * {@link NewerLayoutError} where a newer version of this service owns the job set: leave it to a newer replica. One whose owner
+   * has been silent for {@link STALLED_AFTER_MS} is taken over: its version was rolled back.
    */
   open(key: JobSetKey): Promise<JobSetWriter>;
 }
 
-/** What a read of states tells of a job. */
+/** What a read of states says of a job. */
 export interface JobStatus extends Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'cancellation'> {
   /** The stream has not shown the job yet: see {@link ProvisionalJob}. Left out where it has. */
   readonly provisional?: true;
@@ -99,7 +108,7 @@ export interface JobStatus extends Pick<JobRecord, 'state' | 'changedAt' | 'fail
 export interface SubscriptionView {
   readonly state: SubscriptionState;
   readonly reason: string;
-  /** When the job set was last known to be level with Armada. */
+  /** When the job set was last known to be synced with Armada. */
   readonly syncedAt?: RedisTime;
   /** When it is read again. Left out where it is watched, or read now. */
   readonly nextReadAt?: RedisTime;
@@ -120,13 +129,13 @@ export interface JobSetView {
 export interface JobLister {
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView>;
   /**
-   * The job set each job is in, as far as it is known. It may name a job set that does not hold the job (for 10 min at most, since
-   * what was found is remembered so long, without a round trip): ask there.
+   * The job set that each job is in, where it is known. It may name a job set that does not hold the job, for 10 min at most (results
+   * are cached for so long): read the job there.
    */
   locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>>;
 }
 
-/** A job that the stream has not shown yet, as a forwarded submit or Armada's own `api.Jobs` told of it. */
+/** A job that the stream has not shown yet, known from a forwarded submit or from Armada's own `api.Jobs`. */
 export interface ProvisionalJob {
   readonly jobId: string;
   readonly state: JobState;
@@ -137,20 +146,20 @@ export interface ProvisionalJob {
   readonly externalUri?: string;
 }
 
-/** Where those write who know of a job by another way than its stream. */
+/** Where those write who know of a job by another way than the stream. */
 export interface ProvisionalJobSink {
   /**
    * Gives records to jobs that have none, and begins the job set, without a cursor, where it is new. Never replaces a
-   * record. A holder is stale by it, and reloads.
+   * record. An owner is stale by it, and reloads.
    */
   addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void>;
   /**
-   * Ends jobs that have a record and have not ended, as Armada's own `api.Jobs` told of them; the states given are ended ones. What the
-   * stream tells of them afterwards changes nothing. A holder is stale by it, and reloads.
+   * Ends jobs that have a record and have not ended, as Armada's own `api.Jobs` reports them. Events that follow change nothing. An
+   * owner is stale by it, and reloads.
    */
   addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void>;
-  /** Keeps facts, beside those kept before. Nothing is kept of a job that has no record. No holder is stale by it. */
-  addEnrichment(key: JobSetKey, facts: ReadonlyMap<string, JobEnrichment>): Promise<void>;
+  /** Keeps enrichment, beside what was kept before. Nothing is kept of a job that has no record. No owner is stale by it. */
+  addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<string, JobEnrichment>): Promise<void>;
 }
 
 /** All that is known of a job. */
@@ -167,7 +176,7 @@ export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {
 /** Where readers ask for more than states. */
 export interface JobDetailsLister {
   readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails>;
-  /** The ids of jobs with an external URI: as it was learned when they were submitted, and as the stream's annotation says. */
+  /** The ids of jobs with an external URI: those submitted with it, and those that carry it as their annotation. */
   readUri(
     key: JobSetKey,
     externalUri: string,
@@ -176,16 +185,16 @@ export interface JobDetailsLister {
 
 /** What interest does to a job set's life (P8). */
 export interface JobSetLife {
-  /** Somebody asked about it. Says whether the job set has keys. */
+  /** Notes that somebody asked about the job set now. Returns whether it has keys. */
   touch(key: JobSetKey): Promise<boolean>;
   /** How many of its jobs have not ended; `undefined` where it has no job at all. */
   unfinished(key: JobSetKey): Promise<number | undefined>;
-  /** Deletes the job set if nobody asked about it for `idleMs`. Says whether it did. */
+  /** Deletes the job set if nobody asked about it for `idleMs`. Returns whether it did. */
   remove(key: JobSetKey, idleMs: number): Promise<boolean>;
 }
 
 /**
- * A job set of which there is no sign of life for this long is `stalled` for readers. Holders of a watch write every 3 s, idle or not;
- * of a job set that is read on a schedule, the time counts from when it should have been read.
+ * A job set without a heartbeat for this long is `stalled` for readers. Owners of a watch write one every 3 s, idle or not; for a job
+ * set that is read on a schedule, the time counts from when it should have been read.
  */
 export const STALLED_AFTER_MS = 15_000;

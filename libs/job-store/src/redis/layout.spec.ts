@@ -1,52 +1,245 @@
-import { RedisServer } from '@ajs/testing';
+import { ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { Generation, formatKey } from '@ajs/redis-keys';
-import { aBatch, aJobId, aJobSet, aRecord } from '../testing/conformance.js';
+import { RedisServer } from '@ajs/testing';
+import { packJobId } from '../codec/job-id-codec.js';
 import {
+  NewerLayoutError,
   RedisJobLister,
+  RedisJobSetLife,
   RedisJobSink,
+  RedisProvisionalJobSink,
   UnreadableRecordError,
   createRedisClient,
   type RedisClient,
 } from '../index.js';
-import { packJobId } from '../codec/job-id-codec.js';
+import { aBatch, aJobId, aJobSet, aRecord } from '../testing/conformance.js';
+import { GOLDEN_RECORDS, JOB_ID } from '../testing/golden-records.js';
+
+const TTL_SECONDS = 1_000;
+/** A number that no state has today. */
+const STATE_OF_TOMORROW = 13;
 
 let server: RedisServer;
 let redis: RedisClient;
 let sink: RedisJobSink;
 let lister: RedisJobLister;
+let provisional: RedisProvisionalJobSink;
+let life: RedisJobSetLife;
+let key: JobSetKey;
 
 beforeAll(async () => {
   server = await RedisServer.start();
   redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', () => undefined);
-  sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: () => {}, onKept: () => {} });
+  sink = new RedisJobSink(redis, { ttlSeconds: TTL_SECONDS, onLost: () => {}, onKept: () => {} });
   lister = new RedisJobLister(redis);
+  provisional = new RedisProvisionalJobSink(redis, TTL_SECONDS);
+  life = new RedisJobSetLife(redis, TTL_SECONDS);
 });
 afterAll(async () => {
   redis.disconnect();
   await server.stop();
 });
+beforeEach(() => {
+  key = aJobSet();
+});
 
-describe('a record in a state that only a newer version knows', () => {
-  it('is unreadable by itself: its neighbours are read, and its writer is told which', async () => {
-    const [key, newer, neighbour] = [aJobSet(), aJobId(), aJobId()];
+const metaKey = (): string => formatKey({ kind: 'meta', jobSet: key });
+const meta = (): Promise<Record<string, string>> => redis.hgetall(metaKey());
+
+/** The key of the first bucket, which is the only one of a small job set. */
+async function bucketKey(): Promise<string> {
+  return formatKey({
+    kind: 'bucket',
+    jobSet: key,
+    generation: Generation((await meta())['generation'] ?? ''),
+    bucket: 0,
+  });
+}
+
+async function storedRecord(jobId: string): Promise<Buffer> {
+  const bytes = await redis.hgetBuffer(await bucketKey(), packJobId(jobId));
+  if (bytes === null) throw new Error(`${jobId} has no record`);
+  return bytes;
+}
+
+async function store(jobId: string, bytes: Buffer): Promise<void> {
+  await redis.hset(await bucketKey(), packJobId(jobId), bytes);
+}
+
+async function writeJobs(records: Record<string, JobRecord>): Promise<void> {
+  await (await sink.open(key)).write(aBatch('1:0:0:1', records));
+}
+
+/** Makes the job set what a newer version leaves behind, which heard of it last so long ago. */
+async function makeNewer(jobId: string, heartbeatAgoMs: number): Promise<void> {
+  const bytes = await storedRecord(jobId);
+  bytes[0] = ((bytes[0] ?? 0) & 0xe0) | STATE_OF_TOMORROW;
+  await store(jobId, bytes);
+  const { counts = '', heartbeat } = await meta();
+  // The one job of tomorrow's state was running.
+  const ofTomorrow = counts.replace('4=1', `${STATE_OF_TOMORROW}=1`);
+  expect(ofTomorrow).not.toBe(counts);
+  await redis.hset(metaKey(), {
+    layout: 3,
+    counts: ofTomorrow,
+    heartbeat: Number(heartbeat) - heartbeatAgoMs,
+  });
+}
+
+const stateOf = async (jobId: string) => (await lister.read(key, [jobId])).jobs.get(jobId)?.state;
+
+describe('records as Redis has them', () => {
+  it.each(GOLDEN_RECORDS)('are the golden bytes of today: $name', async ({ record, layout1 }) => {
+    await writeJobs({ [JOB_ID]: record });
+    const revision = Buffer.of(2);
+    const expected = Buffer.concat([Buffer.of((layout1[0] ?? 0) | 0x20), revision, layout1.subarray(1)]);
+    expect((await storedRecord(JOB_ID)).toString('hex')).toBe(expected.toString('hex'));
+  });
+});
+
+describe('a job set of layout 1', () => {
+  const [running, failed, queued] = [aJobId(), aJobId(), aJobId()];
+  const records = {
+    [running]: aRecord('RUNNING', { run: { node: 'n-1', runningAt: ArmadaTime(1) } }),
+    [failed]: aRecord('FAILED', { failure: { reason: 'exit 7' } }),
+    [queued]: aRecord('QUEUED'),
+  };
+
+  beforeEach(async () => {
+    await writeJobs(records);
+    const { heartbeat = '', synced = '' } = await meta();
+    for (const jobId of Object.keys(records)) {
+      const bytes = await storedRecord(jobId);
+      await store(jobId, Buffer.concat([Buffer.of((bytes[0] ?? 0) & ~0x20), bytes.subarray(2)]));
+    }
+    await redis.hset(metaKey(), { unfinished: 2, jobs: 3, contact: heartbeat, level: synced });
+    await redis.hdel(metaKey(), 'layout', 'counts', 'heartbeat', 'synced');
+  });
+
+  it('is read, and said to have the jobs that it has', async () => {
+    const { jobs } = await lister.readDetails(key, Object.keys(records));
+    expect(Object.fromEntries(Array.from(jobs, ([jobId, { record }]) => [jobId, record]))).toEqual(records);
+    expect((await lister.read(key, [running])).jobs.get(running)).toEqual({
+      state: 'RUNNING',
+      changedAt: records[running]?.changedAt,
+      provisional: true,
+    });
+    expect(await life.unfinished(key)).toBe(2);
+  });
+
+  it('is written on in layout 2, from its cursor: its records stay until they change', async () => {
     const writer = await sink.open(key);
-    await writer.write(aBatch('1:0:0:1', { [newer]: aRecord('RUNNING'), [neighbour]: aRecord('RUNNING') }));
-    const generation = Generation(
-      (await redis.hget(formatKey({ kind: 'meta', jobSet: key }), 'generation')) ?? '',
-    );
-    const bucket = formatKey({ kind: 'bucket', jobSet: key, generation, bucket: 0 });
-    const bytes = (await redis.hgetBuffer(bucket, packJobId(newer))) ?? Buffer.alloc(1);
-    bytes[0] = 13;
-    await redis.hset(bucket, packJobId(newer), bytes);
+    expect([writer.cursor, writer.unfinished]).toEqual(['1:0:0:1', 2]);
+    expect(Object.fromEntries(await writer.load(Object.keys(records)))).toEqual(records);
+    await writer.write(aBatch('2:0:0:1', { [queued]: aRecord('SUCCEEDED') }));
+    const { jobs, subscription } = await lister.read(key, Object.keys(records));
+    expect(Array.from(jobs.values(), ({ state, revision }) => [state, revision])).toEqual([
+      ['RUNNING', undefined],
+      ['FAILED', undefined],
+      ['SUCCEEDED', 3],
+    ]);
+    expect(subscription?.state).toBe('live');
+    expect(await life.unfinished(key)).toBe(1);
+    expect(await meta()).toMatchObject({ layout: '2', revision: '3' });
+    expect(Object.keys(await meta())).not.toContain('contact');
+  });
 
+  it('takes terminal states before anything else of layout 2 is written', async () => {
+    await provisional.addTerminalStates(key, new Map([[running, 'CANCELLED']]));
+    expect((await (await sink.open(key)).load([running])).get(running)).toEqual({
+      ...records[running],
+      state: 'CANCELLED',
+    });
+    expect(await life.unfinished(key)).toBe(1);
+  });
+
+  it('takes provisional jobs before anything else of layout 2 is written', async () => {
+    const jobId = aJobId();
+    await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
+    expect(await life.unfinished(key)).toBe(3);
+    expect((await (await sink.open(key)).load([...Object.keys(records), jobId])).size).toBe(4);
+  });
+});
+
+describe('a job set of a newer layout', () => {
+  const [newer, neighbour, ended] = [aJobId(), aJobId(), aJobId()];
+  beforeEach(() =>
+    writeJobs({ [newer]: aRecord('RUNNING'), [neighbour]: aRecord('QUEUED'), [ended]: aRecord('FAILED') }),
+  );
+
+  it('is read: a record in a state of tomorrow is unreadable by itself', async () => {
+    await makeNewer(newer, 0);
     for (const view of [
       await lister.read(key, [newer, neighbour]),
       await lister.readDetails(key, [newer, neighbour]),
     ]) {
       expect(Array.from(view.jobs.keys())).toEqual([neighbour]);
-      expect(Array.from(view.unreadable)).toEqual([[newer, expect.stringContaining('state number 13')]]);
+      expect(Array.from(view.unreadable)).toEqual([
+        [newer, expect.stringContaining(`state number ${STATE_OF_TOMORROW}`)],
+      ]);
       expect(view.subscription?.state).toBe('live');
     }
-    await expect((await sink.open(key)).load([neighbour, newer])).rejects.toThrow(UnreadableRecordError);
+    expect(await life.unfinished(key)).toBe(2);
+  });
+
+  it('whose owner reports a state of tomorrow is connecting to a reader, who is given that state as the reason', async () => {
+    await redis.hset(metaKey(), 'state', 'paused');
+    expect((await lister.read(key, [])).subscription).toEqual({
+      state: 'connecting',
+      reason: 'a newer version of this service reports the state paused',
+    });
+  });
+
+  it('is left to its owner, while that one writes or is to read it again', async () => {
+    await makeNewer(newer, 0);
+    const before = await meta();
+    await expect(sink.open(key)).rejects.toThrow(NewerLayoutError);
+    await redis.hset(metaKey(), { heartbeat: 1, next: Number(before['heartbeat']) + 60_000 });
+    await expect(sink.open(key)).rejects.toThrow('layout 3');
+    expect(await meta()).toEqual({ ...before, heartbeat: '1', next: expect.any(String) as string });
+  });
+
+  it('makes its owner of today stale, who cannot take it up again', async () => {
+    const writer = await sink.open(key);
+    await makeNewer(newer, 0);
+    await redis.hincrby(metaKey(), 'revision', 1);
+    await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('written by another owner');
+    await expect(writer.reload()).rejects.toThrow(NewerLayoutError);
+    await expect(writer.load([neighbour, newer])).rejects.toThrow(UnreadableRecordError);
+  });
+
+  it('stays of that layout when provisional jobs and terminal states of today are added', async () => {
+    await makeNewer(newer, 0);
+    const jobId = aJobId();
+    await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
+    await provisional.addTerminalStates(key, new Map([[newer, 'CANCELLED']]));
+    expect(await meta()).toMatchObject({ layout: '3' });
+    expect([await stateOf(jobId), await stateOf(newer)]).toEqual(['QUEUED', 'CANCELLED']);
+    await expect(sink.open(key)).rejects.toThrow(NewerLayoutError);
+  });
+
+  it('whose owner is gone is taken over: read anew, without the records that cannot be read', async () => {
+    await makeNewer(newer, 15_100);
+    const writer = await sink.open(key);
+    expect([writer.cursor, writer.unfinished]).toEqual(['', 1]);
+    expect(await meta()).toMatchObject({ layout: '2', state: 'connecting', synced: '', revision: '3' });
+    const { jobs, unreadable, subscription } = await lister.read(key, [newer, neighbour, ended]);
+    expect(Array.from(jobs.values(), ({ state }) => state)).toEqual(['QUEUED', 'FAILED']);
+    expect([unreadable.size, subscription]).toEqual([0, { state: 'connecting', reason: '' }]);
+    // The stream makes the job anew, and what has ended stays ended.
+    await writer.write(aBatch('1:0:0:1', { [newer]: aRecord('RUNNING'), [ended]: aRecord('RUNNING') }));
+    expect([await stateOf(newer), await stateOf(ended)]).toEqual(['RUNNING', 'FAILED']);
+    expect((await sink.open(key)).unfinished).toBe(2);
+  });
+
+  it('whose only job cannot be read is taken over as a job set without jobs', async () => {
+    key = aJobSet();
+    await writeJobs({ [newer]: aRecord('RUNNING') });
+    await makeNewer(newer, 15_100);
+    const writer = await sink.open(key);
+    expect(await life.unfinished(key)).toBeUndefined();
+    await writer.write(aBatch('1:0:0:1', { [newer]: aRecord('SUCCEEDED') }));
+    // Every key that meta counts is there: nothing is said to be lost.
+    expect((await sink.open(key)).cursor).toBe('1:0:0:1');
   });
 });

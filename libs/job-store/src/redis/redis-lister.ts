@@ -8,6 +8,7 @@ import { decodeRecord, decodeStatus, type StringOfNumber } from '../codec/record
 import { UnreadableRecordError } from '../errors.js';
 import {
   STALLED_AFTER_MS,
+  SUBSCRIPTION_STATES,
   type DetailedJob,
   type JobDetailsLister,
   type JobLister,
@@ -132,14 +133,24 @@ function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
 
 function toSubscription(now: RedisTime, stored: StoredSubscription): SubscriptionView {
   const heartbeatAt = RedisTime(Number(stored.heartbeat));
-  const isStalled =
-    msBetween(laterOf(heartbeatAt, RedisTime(Number(stored.nextRead))), now) > STALLED_AFTER_MS;
+  const silentSince = laterOf(heartbeatAt, RedisTime(Number(stored.nextRead)));
   return {
-    state: isStalled ? 'stalled' : (stored.state as SubscriptionState),
-    reason: isStalled
-      ? `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`
-      : stored.reason,
+    ...(msBetween(silentSince, now) > STALLED_AFTER_MS
+      ? {
+          state: 'stalled',
+          reason: `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`,
+        }
+      : toReport(stored)),
     ...(stored.synced !== '' && { syncedAt: RedisTime(Number(stored.synced)) }),
     ...(stored.nextRead !== '' && { nextReadAt: RedisTime(Number(stored.nextRead)) }),
   };
+}
+
+function toReport({ state, reason }: StoredSubscription): Pick<SubscriptionView, 'state' | 'reason'> {
+  if (isSubscriptionState(state)) return { state, reason };
+  return { state: 'connecting', reason: `a newer version of this service reports the state ${state}` };
+}
+
+function isSubscriptionState(text: string): text is SubscriptionState {
+  return (SUBSCRIPTION_STATES as readonly string[]).includes(text);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { JOB_STATES, type JobEnrichment, type JobSetKey, type TerminalState } from '@ajs/job-state';
+import type { JobEnrichment, JobSetKey, TerminalState } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { encodeEnrichment } from '../codec/enrichment-codec.js';
@@ -58,17 +58,17 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     for (const some of inParts(Array.from(ends))) {
       await this.redis.addTerminalStates(
         formatKey({ kind: 'meta', jobSet: key }),
-        ...some.flatMap(([jobId, state]) => [packJobId(jobId), JOB_STATES[state].number]),
+        ...some.flatMap(([jobId, state]) => [packJobId(jobId), numberOfState(state)]),
       );
     }
   }
 
-  async addEnrichment(key: JobSetKey, facts: ReadonlyMap<string, JobEnrichment>): Promise<void> {
-    for (const some of inParts(Array.from(facts))) {
+  async addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<string, JobEnrichment>): Promise<void> {
+    for (const some of inParts(Array.from(enrichment))) {
       await this.redis.addEnrichment(
         formatKey({ kind: 'meta', jobSet: key }),
         this.ttlSeconds,
-        ...some.flatMap(([jobId, known]) => [packJobId(jobId), encodeEnrichment(known)]),
+        ...some.flatMap(([jobId, enriched]) => [packJobId(jobId), encodeEnrichment(enriched)]),
       );
     }
   }
@@ -76,16 +76,16 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
 
 function toArguments(job: ProvisionalJob): ScriptArgument[] {
   const record = toProvisionalRecord(job);
-  const reasons = failureDetailsOf(record);
+  const details = failureDetailsOf(record);
   return [
     packJobId(job.jobId),
-    encodeRecord(job.jobId, record, hasNoWords),
-    reasons === undefined ? '' : encodeFailureDetails(reasons),
+    encodeRecord(job.jobId, record, hasNoStrings),
+    details === undefined ? '' : encodeFailureDetails(details),
   ];
 }
 
-function hasNoWords(): never {
-  throw new Error('a learned record has no words');
+function hasNoStrings(): never {
+  throw new Error('a provisional record has no strings');
 }
 
 function inParts<T>(all: readonly T[]): T[][] {

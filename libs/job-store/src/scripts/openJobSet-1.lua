@@ -29,7 +29,7 @@ local function takeOver(generation)
   end)
   g.layout = LAYOUT
   close(g)
-  redis.call('HSET', meta, 'cursor', '', 'state', 'connecting', 'reason', '', 'synced', '')
+  redis.call('HSET', meta, 'cursor', '', 'state', 'connecting', 'reason', '', 'heartbeat', time, 'next', '', 'synced', '')
 end
 
 local m = redis.call('HMGET', meta, 'generation', 'layout', 'heartbeat', 'next', 'buckets', 'keys')

@@ -1,7 +1,7 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { JobServiceService } from '@ajs/contracts/jobservice/jobservice';
-import { RedisServer, eventually, jobEvents, knownJob, unary } from '@ajs/testing';
+import { RedisServer, eventually, jobEvents, armadaJob, unary } from '@ajs/testing';
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
@@ -49,7 +49,7 @@ async function start(env: Record<string, string>, redis?: RedisServer): Promise<
     [JOB_SET, JOB_ID],
     [HIDDEN, HIDDEN_ID],
   ] as const) {
-    const job = knownJob({ jobId, ...key }, {});
+    const job = armadaJob({ jobId, ...key }, {});
     state.move(job, JobState.QUEUED, jobEvents.submitted(job, { namespace: 'ns', annotations: {} }));
   }
   state.queues.letWatch('q', { users: ['alice'] });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { jobEvents, knownJob, unary } from '@ajs/testing';
+import { jobEvents, armadaJob, unary } from '@ajs/testing';
 import { Attacker } from './fuzz/attacker.js';
 import { attacks } from './fuzz/attacks.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
@@ -42,7 +42,7 @@ beforeAll(async () => {
     watchAllGroups: ['services'],
     anonymous: true,
   };
-  const job = knownJob({ jobId: JOB_ID, ...KEY });
+  const job = armadaJob({ jobId: JOB_ID, ...KEY });
   stack.armada.state.move(
     job,
     JobState.QUEUED,

@@ -1,7 +1,7 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobSetKey } from '@ajs/job-state';
-import { jobEvents, knownJob, unary } from '@ajs/testing';
+import { jobEvents, armadaJob, unary } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import { Stack, poll } from './stack.js';
 
@@ -30,7 +30,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await Stack.start({ LOG_LEVEL: 'trace', FIRST_POLL_WAIT: '10s' });
   for (const [i, key] of KEYS.entries()) {
-    const job = knownJob({ jobId: jobIdOf(i), ...key });
+    const job = armadaJob({ jobId: jobIdOf(i), ...key });
     stack.armada.state.move(
       job,
       JobState.QUEUED,

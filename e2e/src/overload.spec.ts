@@ -1,6 +1,6 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { RedisServer, eventually, jobEvents, knownJob, unary } from '@ajs/testing';
+import { RedisServer, eventually, jobEvents, armadaJob, unary } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import { Stack, isRedisTooLate, poll, pollCalmly, type LegacyAnswer, type RunningQuery } from './stack.js';
@@ -19,7 +19,7 @@ describe('a query with more calls than MAX_CALLS_AT_ONCE', () => {
       // Calls that wait do so for longer than a test takes.
       FIRST_POLL_WAIT: '120s',
     });
-    const job = knownJob({ jobId: JOB_ID, ...KEY }, {});
+    const job = armadaJob({ jobId: JOB_ID, ...KEY }, {});
     stack.armada.state.move(
       job,
       JobState.QUEUED,

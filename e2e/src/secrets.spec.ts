@@ -12,7 +12,7 @@ import {
   RedisServer,
   eventually,
   jobEvents,
-  knownJob,
+  armadaJob,
   unary,
   type Certified,
 } from '@ajs/testing';
@@ -129,7 +129,7 @@ it('no secret of a running service is in a log, answer, metric, health report or
     bearerTokens: { [SECRETS.exec]: { name: 'exec', groups: ['services'] } },
     watchAllGroups: ['services'],
   };
-  const job = knownJob({ jobId: JOB_ID, ...KEY });
+  const job = armadaJob({ jobId: JOB_ID, ...KEY });
   stack.armada.state.move(
     job,
     JobState.QUEUED,

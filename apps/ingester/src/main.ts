@@ -14,6 +14,6 @@ await bootstrap('ingester', ({ settings }) => ({
   },
   serve: async (app) => {
     await app.get(RedisConnections).firstContact();
-    return { replicaId: app.get<string>(REPLICA_ID), ...app.get<ArmadaAccess>(ARMADA_ACCESS).told };
+    return { replicaId: app.get<string>(REPLICA_ID), ...app.get<ArmadaAccess>(ARMADA_ACCESS).summary };
   },
 }));

@@ -18,7 +18,7 @@ await bootstrap('query', ({ settings }) => {
       // Else the first callers would hear that Redis is unavailable.
       await app.get(RedisConnections).firstContact();
       const grpcPort = await app.get(GrpcServer).listen(settings.queryGrpcAddress);
-      return { grpcPort, ...app.get<ArmadaAccess>(ARMADA_ACCESS).told };
+      return { grpcPort, ...app.get<ArmadaAccess>(ARMADA_ACCESS).summary };
     },
   };
 });

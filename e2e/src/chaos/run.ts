@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JobState as ApiState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, createRedisClient } from '@ajs/job-store';
-import { eventually, knownJob, seededRandom, type KnownJob } from '@ajs/testing';
+import { eventually, armadaJob, seededRandom, type ArmadaJob } from '@ajs/testing';
 import { BOUNDS, type Bounds } from './check-answers.js';
 import { inject } from './faults.js';
 import { groupBy } from './group-by.js';
@@ -48,7 +48,7 @@ export async function run(plan: Plan, options: RunOptions): Promise<History> {
 
 class Run {
   private readonly truth = new Truth();
-  private readonly jobs = new Map<string, KnownJob>();
+  private readonly jobs = new Map<string, ArmadaJob>();
   private readonly disturbances: Disturbance[] = [];
   private readonly random;
   private readonly pollers: Pollers;
@@ -97,7 +97,7 @@ class Run {
   private async live(): Promise<void> {
     for (const { at, key, jobId, messages } of this.plan.steps) {
       while (this.ran < at) await sleep(TICK_MS);
-      const job = this.jobs.get(jobId) ?? knownJob({ ...key, jobId });
+      const job = this.jobs.get(jobId) ?? armadaJob({ ...key, jobId });
       this.jobs.set(jobId, job);
       this.truth.append(key, messages, now());
       const apiState = apiStateOf(this.truth.state(jobId) ?? 'SUBMITTED', 'jobs');

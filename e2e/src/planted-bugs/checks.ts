@@ -1,6 +1,6 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { RedisServer, eventually, jobEvents, knownJob, unary } from '@ajs/testing';
+import { RedisServer, eventually, jobEvents, armadaJob, unary } from '@ajs/testing';
 import type { Client } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { App } from '../patched-build.js';
@@ -86,7 +86,7 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
   await withStack({}, await RedisServer.start(), async (stack) => {
     await stack.ingester({}, builds.ingester);
     const before = await stack.query();
-    const running = knownJob(ref(0, 0));
+    const running = armadaJob(ref(0, 0));
     stack.armada.state.move(running, JobState.RUNNING, [
       ...jobEvents.leased(running),
       ...jobEvents.pending(running, JOB),

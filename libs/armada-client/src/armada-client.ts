@@ -19,7 +19,7 @@ export interface ArmadaClientOptions {
   /** Who every call is made as. */
   readonly identity: ArmadaIdentity;
   /** A larger message ends its stream with an error. Bytes. */
-  readonly largestMessageBytes: number;
+  readonly maxMessageBytes: number;
   /** Calls of {@link ArmadaClient.jobs}, all its methods together. */
   readonly callsPerSecond: number;
   readonly counter: MessageCounter;
@@ -38,7 +38,7 @@ export interface ArmadaClient {
 export function createArmadaClient({
   transport,
   identity,
-  largestMessageBytes,
+  maxMessageBytes: largestMessageBytes,
   callsPerSecond,
   counter,
 }: ArmadaClientOptions): ArmadaClient {

@@ -1,6 +1,6 @@
 import { eventually } from '@ajs/testing';
 import { ArmadaJobsError } from './armada-jobs.js';
-import { AWAY_MS, AskedTooMuch, BatchedLookup } from './batched-lookup.js';
+import { FAIL_FAST_MS, BatchTooLargeError, BatchedLookup } from './batched-lookup.js';
 import { CallGate } from './call-gate.js';
 
 const AWAY = new ArmadaJobsError('unavailable', 'the database is away');
@@ -27,8 +27,8 @@ function setUp({ largestBatch = 500, mostWaiting = 10_000, atOnce = 1 } = {}) {
         });
       }),
     gate,
-    largestBatch,
-    mostWaiting,
+    maxBatchSize: largestBatch,
+    maxWaiting: mostWaiting,
     now: () => now,
   });
   cleanups.push(() => gate.close());
@@ -44,7 +44,7 @@ const entries = (map: ReadonlyMap<string, string>): [string, string][] => [...ma
 describe('questions by key', () => {
   it('of one moment are one call, and each gets what it asked for', async () => {
     const { lookup, call, calls } = setUp();
-    const asked = [['a', 'b', 'a'], ['b', 'c'], ['none']].map((keys) => lookup.ask(keys));
+    const asked = [['a', 'b', 'a'], ['b', 'c'], ['none']].map((keys) => lookup.lookUp(keys));
     (await call(0)).answer();
     expect((await Promise.all(asked)).map(entries)).toEqual([
       [
@@ -62,15 +62,15 @@ describe('questions by key', () => {
 
   it('about no key are no call', async () => {
     const { lookup, calls } = setUp();
-    expect(entries(await lookup.ask([]))).toEqual([]);
+    expect(entries(await lookup.lookUp([]))).toEqual([]);
     expect(calls).toEqual([]);
   });
 
   it('about a key that is being asked share its answer; the others gather for the next call', async () => {
     const { lookup, call, calls } = setUp();
-    const first = lookup.ask(['a']);
+    const first = lookup.lookUp(['a']);
     await call(0);
-    const later = [lookup.ask(['a', 'b']), lookup.ask(['c', 'b'])];
+    const later = [lookup.lookUp(['a', 'b']), lookup.lookUp(['c', 'b'])];
     (await call(0)).answer();
     expect(entries(await first)).toEqual([['a', 'A']]);
     (await call(1)).answer();
@@ -81,7 +81,7 @@ describe('questions by key', () => {
   it('about a key that was answered are asked anew', async () => {
     const { lookup, call } = setUp();
     for (let i = 0; i < 2; i++) {
-      const asked = lookup.ask(['a']);
+      const asked = lookup.lookUp(['a']);
       (await call(i)).answer();
       expect(entries(await asked)).toEqual([['a', 'A']]);
     }
@@ -89,7 +89,7 @@ describe('questions by key', () => {
 
   it('are cut into calls of a bounded size', async () => {
     const { lookup, call, calls } = setUp({ largestBatch: 2 });
-    const asked = lookup.ask(['a', 'b', 'c', 'd', 'e']);
+    const asked = lookup.lookUp(['a', 'b', 'c', 'd', 'e']);
     for (let i = 0; i < 3; i++) (await call(i)).answer();
     expect((await asked).size).toBe(5);
     expect(calls.map(({ keys }) => keys)).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
@@ -97,11 +97,11 @@ describe('questions by key', () => {
 
   it('are asked again in smaller calls where they were too many, and so from then on', async () => {
     const { lookup, call, calls } = setUp();
-    const asked = lookup.ask(['a', 'b', 'c']);
-    (await call(0)).fail(new AskedTooMuch(2));
+    const asked = lookup.lookUp(['a', 'b', 'c']);
+    (await call(0)).fail(new BatchTooLargeError(2));
     for (let i = 1; i < 3; i++) (await call(i)).answer();
     expect((await asked).size).toBe(3);
-    const later = lookup.ask(['d', 'e', 'f']);
+    const later = lookup.lookUp(['d', 'e', 'f']);
     for (let i = 3; i < 5; i++) (await call(i)).answer();
     await later;
     expect(calls.map(({ keys }) => keys.length)).toEqual([3, 2, 1, 2, 1]);
@@ -109,12 +109,12 @@ describe('questions by key', () => {
 
   it('beyond the number that may wait are refused at once, and the others are answered', async () => {
     const { lookup, call } = setUp({ mostWaiting: 3 });
-    const asked = lookup.ask(['a', 'b', 'c']);
-    await expect(lookup.ask(['d'])).rejects.toMatchObject({
+    const asked = lookup.lookUp(['a', 'b', 'c']);
+    await expect(lookup.lookUp(['d'])).rejects.toMatchObject({
       kind: 'unavailable',
       reason: 'too many lookups are waiting for Armada: 3 of at most 3',
     });
-    const shared = lookup.ask(['b']);
+    const shared = lookup.lookUp(['b']);
     (await call(0)).answer();
     expect((await asked).size).toBe(3);
     expect(entries(await shared)).toEqual([['b', 'B']]);
@@ -124,16 +124,16 @@ describe('questions by key', () => {
 describe('an Armada that does not answer', () => {
   it('fails what was asked and what waited, and for a second what comes, all for the same reason', async () => {
     const { lookup, call, calls, pass } = setUp();
-    const asked = lookup.ask(['a']);
+    const asked = lookup.lookUp(['a']);
     const first = await call(0);
-    const waited = lookup.ask(['b']);
+    const waited = lookup.lookUp(['b']);
     first.fail(AWAY);
     await expect(asked).rejects.toBe(AWAY);
     await expect(waited).rejects.toBe(AWAY);
-    pass(AWAY_MS - 1);
-    await expect(lookup.ask(['c'])).rejects.toBe(AWAY);
+    pass(FAIL_FAST_MS - 1);
+    await expect(lookup.lookUp(['c'])).rejects.toBe(AWAY);
     pass(1);
-    const later = lookup.ask(['a']);
+    const later = lookup.lookUp(['a']);
     (await call(1)).answer();
     expect(entries(await later)).toEqual([['a', 'A']]);
     expect(calls.map(({ keys }) => keys)).toEqual([['a'], ['a']]);
@@ -141,9 +141,9 @@ describe('an Armada that does not answer', () => {
 
   it.each(['refused', 'unsupported'] as const)('but says "%s" is asked again', async (kind) => {
     const { lookup, call } = setUp();
-    const asked = lookup.ask(['a']);
+    const asked = lookup.lookUp(['a']);
     const first = await call(0);
-    const waited = lookup.ask(['b']);
+    const waited = lookup.lookUp(['b']);
     first.fail(new ArmadaJobsError(kind, 'no'));
     await expect(asked).rejects.toMatchObject({ kind });
     (await call(1)).answer();
@@ -152,7 +152,7 @@ describe('an Armada that does not answer', () => {
 
   it('is told of as unavailable, whatever went wrong', async () => {
     const { lookup, call } = setUp();
-    const asked = lookup.ask(['a']);
+    const asked = lookup.lookUp(['a']);
     (await call(0)).fail(new Error('the wire is cut'));
     await expect(asked).rejects.toMatchObject({
       kind: 'unavailable',
@@ -162,9 +162,9 @@ describe('an Armada that does not answer', () => {
 
   it('is not waited for by a process that stops', async () => {
     const { lookup, call, gate } = setUp();
-    const asked = lookup.ask(['a']);
+    const asked = lookup.lookUp(['a']);
     const first = await call(0);
-    const waited = lookup.ask(['b']);
+    const waited = lookup.lookUp(['b']);
     gate.close();
     await expect(waited).rejects.toMatchObject({
       kind: 'unavailable',

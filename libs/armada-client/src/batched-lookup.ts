@@ -5,10 +5,10 @@ import type { CallGate } from './call-gate.js';
  * After Armada did not answer, questions of this time get the same reason at once: they would wait, one deadline after another,
  * for what is most likely the same end. Milliseconds.
  */
-export const AWAY_MS = 1_000;
+export const FAIL_FAST_MS = 1_000;
 
 /** One call asked for more than can be answered in one. */
-export class AskedTooMuch extends Error {
+export class BatchTooLargeError extends Error {
   constructor(
     /** What can be answered, at least 1 and less than what was asked. */
     readonly atMost: number,
@@ -21,14 +21,14 @@ export class AskedTooMuch extends Error {
 export interface BatchedLookupOptions<V> {
   /**
    * One call upstream. What it has no answer for is left out. Rejects with {@link ArmadaJobsError}, or with
-   * {@link AskedTooMuch}: from then on fewer are asked in a call, and these again.
+   * {@link BatchTooLargeError}: from then on fewer are asked in a call, and these again.
    */
   readonly call: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>;
   readonly gate: CallGate;
   /** Keys in one call. */
-  readonly largestBatch: number;
+  readonly maxBatchSize: number;
   /** Keys that may wait for their call; more are refused. */
-  readonly mostWaiting: number;
+  readonly maxWaiting: number;
   /** Monotonic. Milliseconds. */
   readonly now?: () => number;
 }
@@ -38,40 +38,40 @@ export interface BatchedLookupOptions<V> {
  * opens. Who asks for a key that waits or is being asked shares its answer: it may be older than the question, by one call.
  */
 export class BatchedLookup<V> {
-  private readonly open = new Map<string, Question<V>>();
+  private readonly pending = new Map<string, PendingKey<V>>();
   /** Of the open keys those that are in no call yet, in the order they came. */
   private readonly waiting = new Set<string>();
-  private largestBatch: number;
+  private maxBatchSize: number;
   private readonly now: () => number;
-  private asking = false;
-  private away: { readonly error: ArmadaJobsError; readonly until: number } | undefined;
+  private sending = false;
+  private failure: { readonly error: ArmadaJobsError; readonly until: number } | undefined;
 
   constructor(private readonly options: BatchedLookupOptions<V>) {
-    this.largestBatch = options.largestBatch;
+    this.maxBatchSize = options.maxBatchSize;
     this.now = options.now ?? (() => performance.now());
   }
 
   /** What each key leads to; keys without an answer are left out. Rejects with {@link ArmadaJobsError}. */
-  async ask(keys: readonly string[]): Promise<ReadonlyMap<string, V>> {
-    if (this.away !== undefined && this.now() < this.away.until) throw this.away.error;
+  async lookUp(keys: readonly string[]): Promise<ReadonlyMap<string, V>> {
+    if (this.failure !== undefined && this.now() < this.failure.until) throw this.failure.error;
     const asked = [...new Set(keys)];
-    const fresh = asked.filter((key) => !this.open.has(key));
-    if (this.waiting.size + fresh.length > this.options.mostWaiting) {
+    const fresh = asked.filter((key) => !this.pending.has(key));
+    if (this.waiting.size + fresh.length > this.options.maxWaiting) {
       throw new ArmadaJobsError(
         'unavailable',
-        `too many lookups are waiting for Armada: ${this.waiting.size} of at most ${this.options.mostWaiting}`,
+        `too many lookups are waiting for Armada: ${this.waiting.size} of at most ${this.options.maxWaiting}`,
       );
     }
     for (const key of fresh) {
-      this.open.set(key, new Question());
+      this.pending.set(key, new PendingKey());
       this.waiting.add(key);
     }
-    if (fresh.length > 0) void this.askWaiting();
-    const questions = asked.map((key) => [key, this.open.get(key)] as const);
+    if (fresh.length > 0) void this.sendWaiting();
+    const questions = asked.map((key) => [key, this.pending.get(key)] as const);
     const found = new Map<string, V>();
     await Promise.all(
       questions.map(async ([key, question]) => {
-        const value = await question?.answer;
+        const value = await question?.value;
         if (value !== undefined) found.set(key, value);
       }),
     );
@@ -79,62 +79,62 @@ export class BatchedLookup<V> {
   }
 
   /** One at a time stands at the gate for all that wait, so that methods take turns there. */
-  private async askWaiting(): Promise<void> {
-    if (this.asking) return;
-    this.asking = true;
+  private async sendWaiting(): Promise<void> {
+    if (this.sending) return;
+    this.sending = true;
     // What is asked in the same turn of the event loop goes in the same call.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.waiting.size > 0) {
       const leave = await this.options.gate.enter().catch(() => undefined);
       if (leave === undefined) {
-        this.refuseWaiting(new ArmadaJobsError('unavailable', 'this process is shutting down'));
+        this.rejectWaiting(new ArmadaJobsError('unavailable', 'this process is shutting down'));
         break;
       }
-      void this.askBatch().finally(leave);
+      void this.sendBatch().finally(leave);
     }
-    this.asking = false;
+    this.sending = false;
   }
 
-  private async askBatch(): Promise<void> {
-    const keys = Array.from(this.waiting).slice(0, this.largestBatch);
+  private async sendBatch(): Promise<void> {
+    const keys = Array.from(this.waiting).slice(0, this.maxBatchSize);
     for (const key of keys) this.waiting.delete(key);
     if (keys.length === 0) return;
     try {
       const found = await this.options.call(keys);
       for (const key of keys) this.settle(key, (question) => question.resolve(found.get(key)));
     } catch (error) {
-      if (error instanceof AskedTooMuch) {
-        this.largestBatch = Math.min(this.largestBatch, error.atMost);
+      if (error instanceof BatchTooLargeError) {
+        this.maxBatchSize = Math.min(this.maxBatchSize, error.atMost);
         for (const key of keys) this.waiting.add(key);
-        void this.askWaiting();
+        void this.sendWaiting();
         return;
       }
       const told =
         error instanceof ArmadaJobsError ? error : new ArmadaJobsError('unavailable', String(error));
       for (const key of keys) this.settle(key, (question) => question.reject(told));
       if (told.kind !== 'unavailable') return;
-      this.away = { error: told, until: this.now() + AWAY_MS };
-      this.refuseWaiting(told);
+      this.failure = { error: told, until: this.now() + FAIL_FAST_MS };
+      this.rejectWaiting(told);
     }
   }
 
-  private refuseWaiting(error: ArmadaJobsError): void {
+  private rejectWaiting(error: ArmadaJobsError): void {
     for (const key of this.waiting) this.settle(key, (question) => question.reject(error));
     this.waiting.clear();
   }
 
-  private settle(key: string, settle: (question: Question<V>) => void): void {
-    const question = this.open.get(key);
-    this.open.delete(key);
+  private settle(key: string, settle: (question: PendingKey<V>) => void): void {
+    const question = this.pending.get(key);
+    this.pending.delete(key);
     if (question !== undefined) settle(question);
   }
 }
 
 /** A key that somebody waits for. */
-class Question<V> {
+class PendingKey<V> {
   resolve!: (value: V | undefined) => void;
   reject!: (error: ArmadaJobsError) => void;
-  readonly answer = new Promise<V | undefined>((resolve, reject) => {
+  readonly value = new Promise<V | undefined>((resolve, reject) => {
     this.resolve = resolve;
     this.reject = reject;
   });

@@ -13,7 +13,7 @@ export class CallGate {
   private readonly waiting: Waiting[] = [];
   private readonly bucket: TokenBucket;
   private running = 0;
-  private stopWaiting: (() => void) | undefined;
+  private cancelTimer: (() => void) | undefined;
   private closed = false;
 
   constructor(
@@ -37,29 +37,29 @@ export class CallGate {
         return;
       }
       this.waiting.push({ enter, refuse });
-      this.letThrough();
+      this.admit();
     });
   }
 
   /** Lets nobody through any more. */
   close(): void {
     this.closed = true;
-    this.stopWaiting?.();
+    this.cancelTimer?.();
     for (const { refuse } of this.waiting.splice(0)) refuse();
   }
 
-  private letThrough(): void {
-    this.stopWaiting?.();
-    this.stopWaiting = undefined;
+  private admit(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
     while (this.waiting.length > 0 && this.running < this.maxConcurrent) {
       if (!this.bucket.take()) {
-        this.stopWaiting = this.clock.after(this.bucket.msUntil(), () => this.letThrough());
+        this.cancelTimer = this.clock.after(this.bucket.msUntil(), () => this.admit());
         return;
       }
       this.running++;
       this.waiting.shift()?.enter(() => {
         this.running--;
-        this.letThrough();
+        this.admit();
       });
     }
   }

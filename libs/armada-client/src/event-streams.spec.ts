@@ -18,7 +18,7 @@ function clientOf(address: string, largestMessageBytes = 1_000_000): ArmadaClien
   return createArmadaClient({
     transport: withoutTls(address),
     identity: anonymous,
-    largestMessageBytes,
+    maxMessageBytes: largestMessageBytes,
     callsPerSecond: 20,
     counter,
   });

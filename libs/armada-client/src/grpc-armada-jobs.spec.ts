@@ -1,6 +1,6 @@
 import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { JobState } from '@ajs/contracts/api/submit';
-import { FakeArmada, allRecordings, freePort, knownJob, type Recording } from '@ajs/testing';
+import { FakeArmada, allRecordings, freePort, armadaJob, type Recording } from '@ajs/testing';
 import { createArmadaClient, type ArmadaClient } from './index.js';
 
 let armada: FakeArmada;
@@ -11,7 +11,7 @@ function clientOf(address: string): ArmadaClient {
   return createArmadaClient({
     transport: withoutTls(address),
     identity: anonymous,
-    largestMessageBytes: 1_000_000,
+    maxMessageBytes: 1_000_000,
     callsPerSecond: 1_000,
     counter,
   });
@@ -40,7 +40,7 @@ const jobIds = (count: number): string[] => Array.from({ length: count }, (_, i)
 
 function knowJobs(ids: readonly string[]): void {
   for (const jobId of ids) {
-    const job = knownJob(
+    const job = armadaJob(
       { jobId, queue: 'q', jobSetId: 's' },
       { state: JobState.RUNNING, error: `error of ${jobId}` },
     );

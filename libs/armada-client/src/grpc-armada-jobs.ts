@@ -10,7 +10,7 @@ import { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
 import { BatchedLookup } from './batched-lookup.js';
 import { CallGate } from './call-gate.js';
 import type { ChannelPool } from './channel-pool.js';
-import { failedCall } from './failed-call.js';
+import { lookupErrorOf } from './lookup-error.js';
 import { callUnary, type UnaryMethod } from './unary-call.js';
 
 /** Armada answers in tens of milliseconds: what takes this long is a database in trouble. Milliseconds. */
@@ -43,7 +43,7 @@ export function grpcArmadaJobs(
     try {
       return await callUnary(pool, method, request, DEADLINE_MS);
     } catch (error) {
-      throw failedCall(error as ServiceError, asked);
+      throw lookupErrorOf(error as ServiceError, asked);
     }
   }
 
@@ -56,21 +56,21 @@ export function grpcArmadaJobs(
       call: async (ids) =>
         new Map(Object.entries(answersIn(await call(method, requestFor([...ids]), ids.length)))),
       gate,
-      largestBatch: LARGEST_BATCH,
-      mostWaiting: MOST_WAITING_IDS,
+      maxBatchSize: LARGEST_BATCH,
+      maxWaiting: MOST_WAITING_IDS,
     });
-    return (ids) => lookup.ask(ids.filter((id) => CAN_BE_AN_ID.test(id)));
+    return (ids) => lookup.lookUp(ids.filter((id) => CAN_BE_AN_ID.test(id)));
   }
 
   function oneACall<V>(answer: (question: string) => Promise<V>): (question: string) => Promise<V> {
     const lookup = new BatchedLookup<V>({
       call: async ([question = '']) => new Map([[question, await answer(question)]]),
       gate,
-      largestBatch: 1,
-      mostWaiting: MOST_WAITING_QUESTIONS,
+      maxBatchSize: 1,
+      maxWaiting: MOST_WAITING_QUESTIONS,
     });
     return async (question) => {
-      const value = (await lookup.ask([question])).get(question);
+      const value = (await lookup.lookUp([question])).get(question);
       if (value === undefined) throw new ArmadaJobsError('unavailable', 'Armada sent no response');
       return value;
     };

@@ -133,7 +133,7 @@ describe('whom a queue lets watch', () => {
     const client = createArmadaClient({
       transport: withoutTls(await armada.listen('127.0.0.1:0')),
       identity,
-      largestMessageBytes: 65_536,
+      maxMessageBytes: 65_536,
       callsPerSecond: 100,
       counter: { unknownKind: () => undefined, malformed: () => undefined },
     });

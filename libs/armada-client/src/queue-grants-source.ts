@@ -1,7 +1,7 @@
 import type { Grantees, QueueGrants } from '@ajs/auth';
 import { QueueServiceService, type Queue } from '@ajs/contracts/api/submit';
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { reasonOf } from './call-reason.js';
+import { statusText } from './status-text.js';
 import type { ChannelPool } from './channel-pool.js';
 import { callUnary } from './unary-call.js';
 
@@ -20,7 +20,7 @@ export class ArmadaQueueGrantsSource implements QueueGrants {
     } catch (error) {
       const { code, details } = error as ServiceError;
       if (code === status.NOT_FOUND) return undefined;
-      throw new Error(reasonOf({ code, details }), { cause: error });
+      throw new Error(statusText({ code, details }), { cause: error });
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { StreamEnd } from '@ajs/subscriptions';
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { reasonOf } from './call-reason.js';
+import { statusText } from './status-text.js';
 
 /**
  * What the end of an event stream means, from the status that Armada, or the client on its behalf, gave it.
@@ -12,7 +12,7 @@ import { reasonOf } from './call-reason.js';
  */
 export function classifyEnd({ code, details }: Pick<StatusObject, 'code' | 'details'>): StreamEnd {
   if (code === status.OK) return { kind: 'end', reason: 'the server ended the stream' };
-  const reason = reasonOf({ code, details });
+  const reason = statusText({ code, details });
   if (code === status.PERMISSION_DENIED) return { kind: 'denied', reason };
   if (code === status.NOT_FOUND) return { kind: 'gone', reason };
   return { kind: 'retry', reason };

@@ -78,7 +78,7 @@ function clientOf(
   const counter = { unknownKind: () => undefined, malformed: () => undefined };
   const client = createArmadaClient({
     ...options,
-    largestMessageBytes: 100_000,
+    maxMessageBytes: 100_000,
     callsPerSecond: 1_000,
     counter,
   });

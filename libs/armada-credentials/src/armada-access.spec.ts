@@ -61,7 +61,7 @@ const OPEN_ID = 'providerUrl: https://provider.example.com, clientId: service';
 
 describe("a file of armadactl's", () => {
   it('gives the current context: where Armada is, and who we are there', async () => {
-    const { transport, identity, told, warnings } = fromFile(main(URL_LINE, BASIC));
+    const { transport, identity, summary: told, warnings } = fromFile(main(URL_LINE, BASIC));
     expect(transport.address).toBe('armada.example.com:443');
     expect(await identity.authorization()).toBe(`basic ${Buffer.from('us:0123').toString('base64')}`);
     expect(told).toEqual({ armada: 'armada.example.com:443', armadaTls: true, armadaAuth: 'basicAuth' });
@@ -77,7 +77,7 @@ describe("a file of armadactl's", () => {
   });
 
   it('may be of the older form, with a warning, and then is at localhost:50051 if it does not say', () => {
-    const { transport, told, warnings } = fromFile('basicAuth: { username: us, password: p }\n');
+    const { transport, summary: told, warnings } = fromFile('basicAuth: { username: us, password: p }\n');
     expect(transport.address).toBe('localhost:50051');
     expect(told).toMatchObject({ armadaTls: false, armadaAuth: 'basicAuth' });
     expect(warnings[0]).toContain(`${FILE} has no currentContext`);
@@ -189,7 +189,7 @@ describe('of several kinds of credentials', () => {
           `contexts.main.${kind} (${FILE}) needs an interactive login, which a service cannot do; use openIdClientCredentialsAuth`,
         );
       } else {
-        const { told, identity } = fromFile(text, IN_CLUSTER);
+        const { summary: told, identity } = fromFile(text, IN_CLUSTER);
         expect(told.armadaAuth).toBe(kind);
         identity.close();
       }
@@ -197,7 +197,7 @@ describe('of several kinds of credentials', () => {
   );
 
   it('one that is there without what makes it count, as armadactl sees it, does not count', () => {
-    const { told } = fromFile(
+    const { summary: told } = fromFile(
       main(
         URL_LINE,
         'basicAuth: { password: hidden }',
@@ -210,7 +210,7 @@ describe('of several kinds of credentials', () => {
   });
 
   it('none is nobody in particular', async () => {
-    const { told, identity } = fromFile(main(URL_LINE));
+    const { summary: told, identity } = fromFile(main(URL_LINE));
     expect(told.armadaAuth).toBe('none');
     expect(await identity.authorization()).toBeUndefined();
   });
@@ -270,7 +270,7 @@ describe('of several kinds of credentials', () => {
 
 describe('our own settings', () => {
   it('say who we are with the same keys', async () => {
-    const { transport, identity, told } = fromOurs(`armadaUrl: a:1\narmadaAuth:\n  ${BASIC}\n`);
+    const { transport, identity, summary: told } = fromOurs(`armadaUrl: a:1\narmadaAuth:\n  ${BASIC}\n`);
     expect(transport.address).toBe('a:1');
     expect(told.armadaAuth).toBe('basicAuth');
     expect(await identity.authorization()).toBe(`basic ${Buffer.from('us:0123').toString('base64')}`);
@@ -324,10 +324,10 @@ describe('TLS to Armada', () => {
     ['localhost.example.com:443', true],
     ['127.example.com:443', true],
   ])('is used for %s as our own address: %s', (address, tls) => {
-    const { told, transport } = accessOf({ ARMADA_URL: address });
+    const { summary: told, transport } = accessOf({ ARMADA_URL: address });
     expect(told.armadaTls).toBe(tls);
     expect(transport.channelCredentials._isSecure()).toBe(tls);
-    expect(accessOf({ ARMADA_URL: address, ARMADA_FORCE_NO_TLS: 'true' }).told.armadaTls).toBe(false);
+    expect(accessOf({ ARMADA_URL: address, ARMADA_FORCE_NO_TLS: 'true' }).summary.armadaTls).toBe(false);
   });
 
   it.each([
@@ -337,7 +337,7 @@ describe('TLS to Armada', () => {
     ['armada:50051', 'forceNoTls: true', false],
     ['armada:50051', 'forceNoTls: false', true],
   ])('is used for %s as armadactl does, %s: %s', (address, line, tls) => {
-    expect(fromFile(main(`armadaUrl: ${address}`, line)).told.armadaTls).toBe(tls);
+    expect(fromFile(main(`armadaUrl: ${address}`, line)).summary.armadaTls).toBe(tls);
   });
 
   it('is warned of where it is not used and there is a credential', () => {
@@ -349,7 +349,7 @@ describe('TLS to Armada', () => {
   });
 
   it('has files and a server name of ours, which ask for it also at localhost', () => {
-    const { told, transport } = accessOf(files);
+    const { summary: told, transport } = accessOf(files);
     expect(told.armadaTls).toBe(true);
     expect(transport.channelOptions).toEqual({ 'grpc.ssl_target_name_override': 'armada.internal' });
   });

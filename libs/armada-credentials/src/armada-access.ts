@@ -9,8 +9,8 @@ import {
   type Context,
   type ContextSource,
 } from './context.js';
-import { CREDENTIAL_KINDS, type Surroundings } from './credential-kinds.js';
-import { Findings, placeOf } from './findings.js';
+import { CREDENTIAL_KINDS, type Environment } from './credential-kinds.js';
+import { Diagnostics, placeOf } from './diagnostics.js';
 import { anonymous, type ArmadaIdentity } from './identity.js';
 import { transportOf } from './tls-settings.js';
 import type { ArmadaTransport } from './transport.js';
@@ -19,7 +19,7 @@ export interface ArmadaAccess {
   readonly transport: ArmadaTransport;
   readonly identity: ArmadaIdentity;
   /** For the log at the start: whether there is TLS, and the key that says who we are. */
-  readonly told: { readonly armada: string; readonly armadaTls: boolean; readonly armadaAuth: string };
+  readonly summary: { readonly armada: string; readonly armadaTls: boolean; readonly armadaAuth: string };
   /** What is allowed, and should be known. */
   readonly warnings: readonly string[];
 }
@@ -51,35 +51,35 @@ interface Place {
  * How Armada is reached and who we are there: from a file of armadactl where ARMADACTL_CONFIG names one, else from our own settings.
  * Reads the files that the settings name, calls nobody. Throws SettingsError with everything that is wrong.
  */
-export function armadaAccess(settings: ArmadaSettings, surroundings: Surroundings): ArmadaAccess {
-  const findings = new Findings();
+export function armadaAccess(settings: ArmadaSettings, environment: Environment): ArmadaAccess {
+  const diagnostics = new Diagnostics();
   const place =
     settings.armadactlConfig === ''
-      ? placeOfSettings(settings, findings)
-      : placeOfArmadactl(settings, surroundings.env, findings);
-  const { transport, tls } = transportOf(settings, place, surroundings.env, findings);
-  const { identity = anonymous, kind } = identityOf(place, surroundings, findings);
+      ? placeOfSettings(settings, diagnostics)
+      : placeOfArmadactl(settings, environment.env, diagnostics);
+  const { transport, tls } = transportOf(settings, place, environment.env, diagnostics);
+  const { identity = anonymous, kind } = identityOf(place, environment, diagnostics);
   if (kind !== undefined && !tls) {
-    findings.warning(
+    diagnostics.warning(
       `the credential of ${placeOf(place.source, kind)} is sent to Armada without TLS: anyone on the network path can read it`,
     );
   }
-  if (findings.problems.length > 0) throw new SettingsError(findings.problems);
+  if (diagnostics.problems.length > 0) throw new SettingsError(diagnostics.problems);
   return {
     transport,
     identity,
-    told: { armada: place.address, armadaTls: tls, armadaAuth: kind ?? 'none' },
-    warnings: findings.warnings,
+    summary: { armada: place.address, armadaTls: tls, armadaAuth: kind ?? 'none' },
+    warnings: diagnostics.warnings,
   };
 }
 
-function placeOfSettings(settings: ArmadaSettings, findings: Findings): Place {
+function placeOfSettings(settings: ArmadaSettings, diagnostics: Diagnostics): Place {
   const { armadaAddress, armadaForceNoTls, armadaAuth } = settings;
   const source = { content: armadaAuth?.content ?? '', prefix: 'armadaAuth.', file: armadaAuth?.file ?? '' };
   for (const key of keysBeyond(KIND_KEYS, source)) {
-    findings.problem(`${placeOf(source, key)} is not a valid key; valid keys: ${KIND_KEYS.join(', ')}`);
+    diagnostics.problem(`${placeOf(source, key)} is not a valid key; valid keys: ${KIND_KEYS.join(', ')}`);
   }
-  const context = readContext(source, findings.problems);
+  const context = readContext(source, diagnostics.problems);
   return {
     address: armadaAddress.text,
     source,
@@ -89,31 +89,35 @@ function placeOfSettings(settings: ArmadaSettings, findings: Findings): Place {
   };
 }
 
-function placeOfArmadactl(settings: ArmadaSettings, env: Surroundings['env'], findings: Findings): Place {
+function placeOfArmadactl(
+  settings: ArmadaSettings,
+  env: Environment['env'],
+  diagnostics: Diagnostics,
+): Place {
   const { armadactlConfig: file, armadaAddress, armadaForceNoTls, armadaAuth } = settings;
   if (armadaAuth !== undefined) {
-    findings.problem(
+    diagnostics.problem(
       `armadaAuth (${armadaAuth.file}) and ARMADACTL_CONFIG (${file}) both set our identity for Armada; remove one of them`,
     );
   }
   const { context: source, url, urlPlace, hasContexts } = readArmadactlFile(file, env);
   if (!hasContexts) {
-    findings.warning(
+    diagnostics.warning(
       `${file} has no currentContext: armadactl deprecates this form; add contexts and a currentContext`,
     );
   }
   for (const key of keysBeyond(CONTEXT_KEYS, source)) {
-    findings.warning(`${placeOf(source, key)} has no effect here and is ignored`);
+    diagnostics.warning(`${placeOf(source, key)} has no effect here and is ignored`);
   }
-  const context = readContext(source, findings.problems);
+  const context = readContext(source, diagnostics.problems);
   const ours = armadaAddress.text === DEFAULT_URL ? '' : armadaAddress.text;
   const own = context?.armadaUrl ?? '';
   const address = ours || url || own;
   const place = url === '' ? placeOf(source, 'armadaUrl') : urlPlace;
   if (context !== undefined && address === '') {
-    findings.problem(`${place} is missing: a context has no default; set it to Armada's host:port`);
+    diagnostics.problem(`${place} is missing: a context has no default; set it to Armada's host:port`);
   } else if (context !== undefined && parseHostPort(address, 1) === undefined) {
-    findings.problem(`${place} is "${withoutLogin(address)}", but must be host:port, without a scheme`);
+    diagnostics.problem(`${place} is "${withoutLogin(address)}", but must be host:port, without a scheme`);
   }
   return {
     address,
@@ -131,12 +135,12 @@ function isLoopback(host: string): boolean {
 
 function identityOf(
   { context, source }: Place,
-  surroundings: Surroundings,
-  findings: Findings,
+  environment: Environment,
+  diagnostics: Diagnostics,
 ): { readonly kind?: string; readonly identity?: ArmadaIdentity | undefined } {
   if (context === undefined) return {};
-  const kind = CREDENTIAL_KINDS.find((each) => each.given(context));
+  const kind = CREDENTIAL_KINDS.find((each) => each.isConfigured(context));
   if (kind === undefined) return {};
-  const identity = kind.identity({ context, place: source, surroundings, findings });
+  const identity = kind.createIdentity({ context, place: source, environment, diagnostics });
   return { kind: kind.key, identity };
 }

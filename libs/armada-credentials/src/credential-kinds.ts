@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KubernetesApi, SERVICE_ACCOUNT_FOLDER } from '@ajs/platform';
 import type { Context } from './context.js';
-import { execTokens } from './exec-token-source.js';
-import { placeOf, type Findings, type KeyPlace } from './findings.js';
+import { execTokenSource } from './exec-token-source.js';
+import { placeOf, type Diagnostics, type KeyPlace } from './diagnostics.js';
 import { basicAuthorization, fixedIdentity, type ArmadaIdentity } from './identity.js';
-import { kubernetesNativeTokens } from './kubernetes-token-source.js';
+import { kubernetesTokenSource } from './kubernetes-token-source.js';
 import {
-  clientCredentialsTokens,
-  kubernetesGrantTokens,
-  passwordTokens,
+  clientCredentialsTokenSource,
+  kubernetesGrantTokenSource,
+  passwordTokenSource,
   type OpenIdClient,
 } from './openid-token-source.js';
 import { RenewedIdentity, type RenewalObserver } from './renewed-identity.js';
@@ -17,74 +17,74 @@ import { systemRoots } from './system-roots.js';
 import type { TokenSource } from './token.js';
 
 /** What the world around gives to a credential. */
-export interface Surroundings {
+export interface Environment {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly observer: RenewalObserver;
   /** Where Kubernetes mounts the pod's token. */
   readonly serviceAccountFolder?: string;
 }
 
-interface Reading {
+interface KindContext {
   readonly context: Context;
   readonly place: KeyPlace;
-  readonly surroundings: Surroundings;
-  readonly findings: Findings;
+  readonly environment: Environment;
+  readonly diagnostics: Diagnostics;
 }
 
-interface Kind {
+interface CredentialKind {
   readonly key: keyof Context;
   /** Whether it is given, as armadactl sees it. */
-  given(context: Context): boolean;
+  isConfigured(context: Context): boolean;
   /** What is missing is found; the identity then does not count. */
-  identity(reading: Reading): ArmadaIdentity | undefined;
+  createIdentity(reading: KindContext): ArmadaIdentity | undefined;
 }
 
-const basic: Kind = {
+const basic: CredentialKind = {
   key: 'basicAuth',
-  given: ({ basicAuth }) => basicAuth.username !== '',
-  identity: ({ context: { basicAuth }, place, findings }) => {
+  isConfigured: ({ basicAuth }) => basicAuth.username !== '',
+  createIdentity: ({ context: { basicAuth }, place, diagnostics }) => {
     if (basicAuth.username.includes(':')) {
-      findings.problem(`${placeOf(place, 'basicAuth.username')} must hold no colon`);
+      diagnostics.problem(`${placeOf(place, 'basicAuth.username')} must hold no colon`);
     }
     return fixedIdentity(basicAuthorization(basicAuth.username, basicAuth.password));
   },
 };
 
-const kubernetesNative: Kind = {
+const kubernetesNative: CredentialKind = {
   key: 'kubernetesNativeAuth',
-  given: ({ kubernetesNativeAuth }) => kubernetesNativeAuth.enabled,
-  identity: ({ context, place, surroundings, findings }) => {
+  isConfigured: ({ kubernetesNativeAuth }) => kubernetesNativeAuth.enabled,
+  createIdentity: ({ context, place, environment, diagnostics }) => {
     const where = placeOf(place, 'kubernetesNativeAuth');
-    const { env, serviceAccountFolder } = surroundings;
+    const { env, serviceAccountFolder } = environment;
     const { expiry } = context.kubernetesNativeAuth;
     if (expiry > 0 && expiry < 600) {
-      findings.problem(
+      diagnostics.problem(
         `${placeOf(place, 'kubernetesNativeAuth.expiry')} must be at least 600 (seconds): Kubernetes gives no token for less`,
       );
     }
     const { SERVICE_ACCOUNT: name = '', POD_NAMESPACE: namespace = '' } = env;
     for (const [variable, value] of Object.entries({ SERVICE_ACCOUNT: name, POD_NAMESPACE: namespace })) {
       if (value === '')
-        findings.problem(`${where} needs ${variable} in the environment; set it from the pod's fields`);
+        diagnostics.problem(`${where} needs ${variable} in the environment; set it from the pod's fields`);
     }
     const api = KubernetesApi.inCluster(env, serviceAccountFolder);
     if (api === undefined) {
-      findings.problem(
+      diagnostics.problem(
         `${where} works only inside a Kubernetes cluster (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name its ` +
           'API); use another kind elsewhere',
       );
       return undefined;
     }
     const account = { where, namespace, name, expirySeconds: expiry > 0 ? expiry : undefined };
-    return renewed(kubernetesNativeTokens(account, api), surroundings);
+    return renewed(kubernetesTokenSource(account, api), environment);
   },
 };
 
-const interactive = (key: 'openIdAuth' | 'openIdDeviceAuth'): Kind => ({
+const interactive = (key: 'openIdAuth' | 'openIdDeviceAuth'): CredentialKind => ({
   key,
-  given: (context) => context[key].providerUrl !== '',
-  identity: ({ place, findings }) => {
-    findings.problem(
+  isConfigured: (context) => context[key].providerUrl !== '',
+  createIdentity: ({ place, diagnostics }) => {
+    diagnostics.problem(
       `${placeOf(place, key)} needs an interactive login, which a service cannot do; use openIdClientCredentialsAuth, ` +
         'openIdPasswordAuth, openIdKubernetesAuth, kubernetesNativeAuth, basicAuth or execAuth instead',
     );
@@ -92,68 +92,68 @@ const interactive = (key: 'openIdAuth' | 'openIdDeviceAuth'): Kind => ({
   },
 });
 
-const openIdPassword: Kind = {
+const openIdPassword: CredentialKind = {
   key: 'openIdPasswordAuth',
-  given: ({ openIdPasswordAuth }) => openIdPasswordAuth.providerUrl !== '',
-  identity: (reading) => {
+  isConfigured: ({ openIdPasswordAuth }) => openIdPasswordAuth.providerUrl !== '',
+  createIdentity: (reading) => {
     const { openIdPasswordAuth: given } = reading.context;
     const { username, password } = given;
-    reading.findings.need(reading.place, 'openIdPasswordAuth', { username, password });
+    reading.diagnostics.require(reading.place, 'openIdPasswordAuth', { username, password });
     const client = openIdClient(reading, 'openIdPasswordAuth', given);
-    const source = passwordTokens({ ...client, username, password }, openIdOptions(reading));
-    return renewed(source, reading.surroundings);
+    const source = passwordTokenSource({ ...client, username, password }, openIdOptions(reading));
+    return renewed(source, reading.environment);
   },
 };
 
-const openIdClientCredentials: Kind = {
+const openIdClientCredentials: CredentialKind = {
   key: 'openIdClientCredentialsAuth',
-  given: ({ openIdClientCredentialsAuth }) => openIdClientCredentialsAuth.providerUrl !== '',
-  identity: (reading) => {
+  isConfigured: ({ openIdClientCredentialsAuth }) => openIdClientCredentialsAuth.providerUrl !== '',
+  createIdentity: (reading) => {
     const { openIdClientCredentialsAuth: given } = reading.context;
     const { clientSecret } = given;
-    reading.findings.need(reading.place, 'openIdClientCredentialsAuth', { clientSecret });
+    reading.diagnostics.require(reading.place, 'openIdClientCredentialsAuth', { clientSecret });
     const client = openIdClient(reading, 'openIdClientCredentialsAuth', given);
     return renewed(
-      clientCredentialsTokens({ ...client, clientSecret }, openIdOptions(reading)),
-      reading.surroundings,
+      clientCredentialsTokenSource({ ...client, clientSecret }, openIdOptions(reading)),
+      reading.environment,
     );
   },
 };
 
-const openIdKubernetes: Kind = {
+const openIdKubernetes: CredentialKind = {
   key: 'openIdKubernetesAuth',
-  given: ({ openIdKubernetesAuth }) => openIdKubernetesAuth.providerUrl !== '',
-  identity: (reading) => {
+  isConfigured: ({ openIdKubernetesAuth }) => openIdKubernetesAuth.providerUrl !== '',
+  createIdentity: (reading) => {
     const client = openIdClient(reading, 'openIdKubernetesAuth', reading.context.openIdKubernetesAuth);
-    const { env, serviceAccountFolder = SERVICE_ACCOUNT_FOLDER } = reading.surroundings;
+    const { env, serviceAccountFolder = SERVICE_ACCOUNT_FOLDER } = reading.environment;
     const podToken = async (): Promise<string> =>
       env['K8S_SERVICEACCOUNT_TOKEN'] || (await readFile(join(serviceAccountFolder, 'token'), 'utf8')).trim();
-    return renewed(kubernetesGrantTokens(client, podToken, openIdOptions(reading)), reading.surroundings);
+    return renewed(kubernetesGrantTokenSource(client, podToken, openIdOptions(reading)), reading.environment);
   },
 };
 
-const exec: Kind = {
+const exec: CredentialKind = {
   key: 'execAuth',
-  given: ({ execAuth }) => execAuth.cmd !== '',
-  identity: ({ context: { execAuth }, place, surroundings, findings }) => {
+  isConfigured: ({ execAuth }) => execAuth.cmd !== '',
+  createIdentity: ({ context: { execAuth }, place, environment, diagnostics }) => {
     if (execAuth.interactive) {
-      findings.warning(
+      diagnostics.warning(
         `${placeOf(place, 'execAuth.interactive')} is true, but here the command runs without input`,
       );
     }
     const env = Object.fromEntries(execAuth.env.map(({ name, value }) => [name, value]));
-    if ('' in env) findings.problem(`${placeOf(place, 'execAuth.env')} has an entry without a name`);
+    if ('' in env) diagnostics.problem(`${placeOf(place, 'execAuth.env')} has an entry without a name`);
     const { cmd, args } = execAuth;
     return renewed(
-      execTokens({ where: placeOf(place, 'execAuth'), cmd, args, env }),
-      surroundings,
+      execTokenSource({ where: placeOf(place, 'execAuth'), cmd, args, env }),
+      environment,
       'on-demand',
     );
   },
 };
 
 /** In armadactl's order: the first that is given counts. */
-export const CREDENTIAL_KINDS: readonly Kind[] = [
+export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
   basic,
   kubernetesNative,
   interactive('openIdAuth'),
@@ -166,30 +166,30 @@ export const CREDENTIAL_KINDS: readonly Kind[] = [
 
 function renewed(
   source: TokenSource,
-  { observer }: Surroundings,
+  { observer }: Environment,
   renew: 'ahead' | 'on-demand' = 'ahead',
 ): ArmadaIdentity {
   return new RenewedIdentity({ source, renew, observer });
 }
 
-function openIdOptions({ surroundings }: Reading) {
-  return { roots: systemRoots(surroundings.env), now: () => Date.now() };
+function openIdOptions({ environment }: KindContext) {
+  return { roots: systemRoots(environment.env), now: () => Date.now() };
 }
 
 function openIdClient(
-  { place, findings }: Reading,
+  { place, diagnostics }: KindContext,
   key: string,
   { providerUrl, clientId, scopes }: Omit<OpenIdClient, 'where'>,
 ): OpenIdClient {
-  findings.need(place, key, { clientId });
+  diagnostics.require(place, key, { clientId });
   const at = placeOf(place, `${key}.providerUrl`);
   const url = URL.canParse(providerUrl) ? new URL(providerUrl) : undefined;
   if (url === undefined || !['https:', 'http:'].includes(url.protocol)) {
-    findings.problem(`${at} must be a URL, such as https://provider.example.com`);
+    diagnostics.problem(`${at} must be a URL, such as https://provider.example.com`);
   } else if (url.username !== '' || url.password !== '') {
-    findings.problem(`${at} must hold no login`);
+    diagnostics.problem(`${at} must hold no login`);
   } else if (url.protocol === 'http:') {
-    findings.warning(`${at} uses http: secrets and tokens cross the network unencrypted`);
+    diagnostics.warning(`${at} uses http: secrets and tokens cross the network unencrypted`);
   }
   return { where: placeOf(place, key), providerUrl, clientId, scopes };
 }

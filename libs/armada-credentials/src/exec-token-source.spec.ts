@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '@ajs/testing';
-import { execTokens } from './exec-token-source.js';
+import { execTokenSource } from './exec-token-source.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'exec-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -13,7 +13,7 @@ const never = new AbortController().signal;
 function script(text: string, args: string[] = [], env: Record<string, string> = {}, timeOutMs = 30_000) {
   const file = join(folder, 'token.sh');
   writeFileSync(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-  return execTokens({ where: 'execAuth (a file)', cmd: file, args, env }, timeOutMs);
+  return execTokenSource({ where: 'execAuth (a file)', cmd: file, args, env }, timeOutMs);
 }
 
 function jwt(claims: object): string {
@@ -40,7 +40,7 @@ describe('the token of a command', () => {
       authorization: `Bearer ${token}`,
       endsAt: 1_800_000_000_000,
     });
-    expect((await script(`echo ${jwt({ sub: 'us' })}`).fetch(never)).endsAt).toBeUndefined();
+    expect((await script(`echo ${jwt({ sub: 'us' })}`).fetch(never)).expiresAt).toBeUndefined();
   });
 
   it.each([
@@ -58,7 +58,7 @@ describe('the token of a command', () => {
   });
 
   it('is none where there is no such command', async () => {
-    const source = execTokens({ where: 'execAuth', cmd: join(folder, 'nothing'), args: [], env: {} });
+    const source = execTokenSource({ where: 'execAuth', cmd: join(folder, 'nothing'), args: [], env: {} });
     await expect(source.fetch(never)).rejects.toThrow('nothing could not be started: ENOENT');
   });
 

@@ -18,13 +18,13 @@ export interface ExecCommand {
  * The output of a command, which runs without input. What it writes to standard error is thrown away: it may tell secrets, and
  * whoever wants to know what it says can run it.
  */
-export function execTokens(command: ExecCommand, timeOutMs = TIME_OUT_MS): TokenSource {
+export function execTokenSource(command: ExecCommand, timeOutMs = TIME_OUT_MS): TokenSource {
   return {
     where: command.where,
     fetch: async (signal) => {
       const token = (await outputOf(command, timeOutMs, signal)).trim();
       if (token === '') throw new Error(`${command.cmd} printed no token`);
-      return { authorization: authorizationOf('Bearer', token), endsAt: jwtExpiry(token) };
+      return { authorization: authorizationOf('Bearer', token), expiresAt: jwtExpiry(token) };
     },
   };
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubernetesApi } from '@ajs/platform';
 import { CertificateAuthority } from '@ajs/testing';
-import { kubernetesNativeTokens } from './kubernetes-token-source.js';
+import { kubernetesTokenSource } from './kubernetes-token-source.js';
 
 const never = new AbortController().signal;
 const END = '2027-01-15T08:00:00Z';
@@ -73,7 +73,9 @@ afterEach(() => cluster.stop());
 
 describe("a service account's token", () => {
   it("is asked for with the pod's own and wrapped with the cluster's CA", async () => {
-    const { authorization, endsAt } = await kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never);
+    const { authorization, expiresAt: endsAt } = await kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(
+      never,
+    );
     expect(cluster.asked).toEqual([
       [
         'POST',
@@ -97,7 +99,7 @@ describe("a service account's token", () => {
   });
 
   it("is asked for with the pod's token of the time, and for as long as the API gives where nobody says", async () => {
-    const source = kubernetesNativeTokens({ ...ACCOUNT, expirySeconds: undefined }, cluster.api());
+    const source = kubernetesTokenSource({ ...ACCOUNT, expirySeconds: undefined }, cluster.api());
     await source.fetch(never);
     cluster.mountToken('another');
     await source.fetch(never);
@@ -113,14 +115,14 @@ describe("a service account's token", () => {
       status: 403,
       body: { kind: 'Status', message: 'serviceaccounts "poller" is forbidden' },
     };
-    await expect(kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow(
+    await expect(kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow(
       'the Kubernetes API answered 403 to POST /api/v1/namespaces/jobs/serviceaccounts/poller/token: serviceaccounts "poller" is forbidden',
     );
   });
 
   it('that is none is told', async () => {
     cluster.answer = { status: 201, body: { status: { token: '' } } };
-    await expect(kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow(
+    await expect(kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow(
       'not a TokenRequest',
     );
   });
@@ -129,7 +131,7 @@ describe("a service account's token", () => {
     const stranger = await CertificateAuthority.create();
     writeFileSync(join(cluster.folder, 'ca.crt'), stranger.cert);
     stranger.remove();
-    await expect(kubernetesNativeTokens(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow('certificate');
+    await expect(kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow('certificate');
     expect(cluster.asked).toEqual([]);
   });
 });

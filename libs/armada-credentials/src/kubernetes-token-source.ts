@@ -15,7 +15,7 @@ const tokenRequest = z.object({
 });
 
 /** Tokens of a service account, wrapped as Armada's `KubernetesAuth` wants them: with the CA that tells it which cluster to ask. */
-export function kubernetesNativeTokens(
+export function kubernetesTokenSource(
   { where, namespace, name, expirySeconds }: ServiceAccount,
   api: KubernetesApi,
 ): TokenSource {
@@ -36,7 +36,7 @@ export function kubernetesNativeTokens(
       const payload = JSON.stringify({ token, ca: ca.toString('base64url') });
       return {
         authorization: authorizationOf('KubernetesAuth', Buffer.from(payload).toString('base64url')),
-        endsAt: Date.parse(expirationTimestamp),
+        expiresAt: Date.parse(expirationTimestamp),
       };
     },
   };

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { CertificateAuthority } from '@ajs/testing';
 import Provider from 'oidc-provider';
 import {
-  clientCredentialsTokens,
-  kubernetesGrantTokens,
-  passwordTokens,
+  clientCredentialsTokenSource,
+  kubernetesGrantTokenSource,
+  passwordTokenSource,
   type OpenIdClient,
 } from './openid-token-source.js';
 
@@ -101,11 +101,11 @@ const tokenOf = (authorization: string): string => authorization.replace(/^Beare
 
 describe('client credentials', () => {
   it('get an access token of a provider that was discovered, with the scopes that are asked for', async () => {
-    const source = clientCredentialsTokens(
+    const source = clientCredentialsTokenSource(
       { ...clientOf(url, 'service', ['armada', 'offline']), clientSecret: SECRET },
       options,
     );
-    const { authorization, endsAt } = await source.fetch(never);
+    const { authorization, expiresAt: endsAt } = await source.fetch(never);
     expect(endsAt).toBe(NOW + LIFE_S * 1_000);
     expect(await provider.ClientCredentials.find(tokenOf(authorization))).toMatchObject({
       clientId: 'service',
@@ -114,7 +114,7 @@ describe('client credentials', () => {
   });
 
   it('that are wrong are told as the provider names it, and not shown', async () => {
-    const failure = clientCredentialsTokens(
+    const failure = clientCredentialsTokenSource(
       { ...clientOf(url, 'service'), clientSecret: 'hidden' },
       options,
     ).fetch(never);
@@ -124,11 +124,11 @@ describe('client credentials', () => {
 
 describe('user and password', () => {
   it('get an access token; an id token beside it does not matter', async () => {
-    const source = passwordTokens(
+    const source = passwordTokenSource(
       { ...clientOf(url, 'person', ['openid']), username: 'us', password: SECRET },
       options,
     );
-    const { authorization, endsAt } = await source.fetch(never);
+    const { authorization, expiresAt: endsAt } = await source.fetch(never);
     expect(endsAt).toBe(NOW + LIFE_S * 1_000);
     expect(await provider.AccessToken.find(tokenOf(authorization))).toMatchObject({
       accountId: 'us',
@@ -138,7 +138,7 @@ describe('user and password', () => {
   });
 
   it('that are wrong are not repeated, though the provider does', async () => {
-    const source = passwordTokens(
+    const source = passwordTokenSource(
       { ...clientOf(url, 'person'), username: 'us', password: 'hidden' },
       options,
     );
@@ -165,7 +165,7 @@ describe("Armada's Kubernetes grant", () => {
       }),
     );
     const client = clientOf(`${url}/tenant`, 'service', ['openid', 'armada']);
-    const source = kubernetesGrantTokens(client, () => Promise.resolve("the pod's"), options);
+    const source = kubernetesGrantTokenSource(client, () => Promise.resolve("the pod's"), options);
     expect(await source.fetch(never)).toEqual({ authorization: 'Bearer got', endsAt: NOW + 60_000 });
     expect(asked).toEqual([
       [
@@ -189,8 +189,8 @@ describe("Armada's Kubernetes grant", () => {
         response.end(JSON.stringify({ access_token: `e30.${payload}.x`, token_type: 'bearer' }));
       }),
     );
-    const source = kubernetesGrantTokens(clientOf(url, 'service'), () => Promise.resolve('x'), options);
-    expect((await source.fetch(never)).endsAt).toBe(1_900_000_000_000);
+    const source = kubernetesGrantTokenSource(clientOf(url, 'service'), () => Promise.resolve('x'), options);
+    expect((await source.fetch(never)).expiresAt).toBe(1_900_000_000_000);
   });
 
   it.each([
@@ -212,7 +212,7 @@ describe("Armada's Kubernetes grant", () => {
         response.end(body);
       }),
     );
-    const source = kubernetesGrantTokens(clientOf(url, 'service'), () => Promise.resolve('x'), options);
+    const source = kubernetesGrantTokenSource(clientOf(url, 'service'), () => Promise.resolve('x'), options);
     const failure = source.fetch(never);
     await expect(failure).rejects.toThrow(problem);
     await expect(failure).rejects.not.toThrow('hidden');
@@ -224,7 +224,10 @@ describe('a provider', () => {
     const server = createServer();
     const url = await listen(server);
     server.close();
-    const source = clientCredentialsTokens({ ...clientOf(url, 'service'), clientSecret: 'hidden' }, options);
+    const source = clientCredentialsTokenSource(
+      { ...clientOf(url, 'service'), clientSecret: 'hidden' },
+      options,
+    );
     await expect(source.fetch(never)).rejects.toThrow(
       `${url}/.well-known/openid-configuration: connect ECONNREFUSED`,
     );
@@ -242,7 +245,10 @@ describe('a provider', () => {
         );
       }),
     );
-    const source = clientCredentialsTokens({ ...clientOf(url, 'service'), clientSecret: 'hidden' }, options);
+    const source = clientCredentialsTokenSource(
+      { ...clientOf(url, 'service'), clientSecret: 'hidden' },
+      options,
+    );
     await expect(source.fetch(never)).rejects.toThrow('issuer');
   });
 
@@ -258,7 +264,7 @@ describe('a provider', () => {
     );
     authority.remove();
     const source = (roots: Buffer | undefined) =>
-      kubernetesGrantTokens(clientOf(url, 'service'), () => Promise.resolve('x'), { ...options, roots });
+      kubernetesGrantTokenSource(clientOf(url, 'service'), () => Promise.resolve('x'), { ...options, roots });
     await expect(source(undefined).fetch(never)).rejects.toThrow('unable to verify the first certificate');
     expect(await source(Buffer.from(authority.cert)).fetch(never)).toEqual({
       authorization: 'Bearer got',

@@ -32,34 +32,39 @@ export interface OpenIdOptions {
 }
 
 /** The client is a public one: it has no secret of its own. */
-export function passwordTokens(
+export function passwordTokenSource(
   client: OpenIdClient & { readonly username: string; readonly password: string },
   options: OpenIdOptions,
 ): TokenSource {
-  return openIdTokens(client, options, discovered, () => ({
+  return openIdTokenSource(client, options, discovered, () => ({
     grantType: 'password',
     auth: None(),
     parameters: { username: client.username, password: client.password },
   }));
 }
 
-export function clientCredentialsTokens(
+export function clientCredentialsTokenSource(
   client: OpenIdClient & { readonly clientSecret: string },
   options: OpenIdOptions,
 ): TokenSource {
-  return openIdTokens(client, options, discovered, ({ token_endpoint_auth_methods_supported: methods }) => ({
-    grantType: 'client_credentials',
-    // Basic is what a provider takes that does not say.
-    auth:
-      methods === undefined || methods.includes('client_secret_basic')
-        ? ClientSecretBasic(client.clientSecret)
-        : ClientSecretPost(client.clientSecret),
-    parameters: {},
-  }));
+  return openIdTokenSource(
+    client,
+    options,
+    discovered,
+    ({ token_endpoint_auth_methods_supported: methods }) => ({
+      grantType: 'client_credentials',
+      // Basic is what a provider takes that does not say.
+      auth:
+        methods === undefined || methods.includes('client_secret_basic')
+          ? ClientSecretBasic(client.clientSecret)
+          : ClientSecretPost(client.clientSecret),
+      parameters: {},
+    }),
+  );
 }
 
 /** Armada's own grant: the pod's token is handed in at a fixed path, and nothing is discovered. */
-export function kubernetesGrantTokens(
+export function kubernetesGrantTokenSource(
   client: OpenIdClient,
   podToken: () => Promise<string>,
   options: OpenIdOptions,
@@ -68,7 +73,7 @@ export function kubernetesGrantTokens(
     issuer: client.providerUrl,
     token_endpoint: `${client.providerUrl}/connect/token`,
   };
-  return openIdTokens(
+  return openIdTokenSource(
     client,
     options,
     () => Promise.resolve(server),
@@ -86,7 +91,7 @@ interface Grant {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-function openIdTokens(
+function openIdTokenSource(
   client: OpenIdClient,
   { roots, now }: OpenIdOptions,
   findServer: (client: OpenIdClient, http: Http) => Promise<AuthorizationServer>,
@@ -108,7 +113,7 @@ function openIdTokens(
         return {
           authorization: authorizationOf('Bearer', answer.access_token),
           // What it says of itself counts by the provider's clock, this by ours.
-          endsAt:
+          expiresAt:
             answer.expires_in === undefined
               ? jwtExpiry(answer.access_token)
               : begun + answer.expires_in * 1_000,

@@ -26,7 +26,7 @@ function setUp({ renew = 'ahead', random = 0 }: { renew?: 'ahead' | 'on-demand';
           const authorization = `Bearer ${fetches.length + 1}`;
           fetches.push({
             answer: (lifeMs) =>
-              resolve({ authorization, endsAt: lifeMs === undefined ? undefined : clock.wall() + lifeMs }),
+              resolve({ authorization, expiresAt: lifeMs === undefined ? undefined : clock.wall() + lifeMs }),
             fail: () => reject(new Error('it is away')),
             signal,
           });

@@ -32,10 +32,10 @@ export interface RenewedIdentityOptions {
   readonly random?: () => number;
 }
 
-interface Held {
+interface CurrentToken {
   readonly token: Token;
-  readonly since: number;
-  readonly endsAt: number;
+  readonly obtainedAt: number;
+  readonly expiresAt: number;
   refused: boolean;
 }
 
@@ -45,8 +45,8 @@ interface Held {
  * for it sooner.
  */
 export class RenewedIdentity implements ArmadaIdentity {
-  private held: Held | undefined;
-  private fetching: Promise<Held> | undefined;
+  private current: CurrentToken | undefined;
+  private fetching: Promise<CurrentToken> | undefined;
   private failures = 0;
   private notBefore = 0;
   private lastError: CredentialError | undefined;
@@ -61,8 +61,8 @@ export class RenewedIdentity implements ArmadaIdentity {
   }
 
   async authorization(): Promise<string> {
-    const good = this.good();
-    if (good !== undefined && !good.refused) return good.token.authorization;
+    const valid = this.good();
+    if (valid !== undefined && !valid.refused) return valid.token.authorization;
     try {
       return (await this.renew()).token.authorization;
     } catch (error) {
@@ -73,9 +73,9 @@ export class RenewedIdentity implements ArmadaIdentity {
   }
 
   refused(authorization: string): void {
-    const { held } = this;
+    const { current: held } = this;
     if (held?.token.authorization !== authorization) return;
-    held.refused ||= this.clock.wall() - held.since >= LEAST_AGE_TO_DROP_MS;
+    held.refused ||= this.clock.wall() - held.obtainedAt >= LEAST_AGE_TO_DROP_MS;
   }
 
   close(): void {
@@ -84,11 +84,13 @@ export class RenewedIdentity implements ArmadaIdentity {
   }
 
   /** The token that has not ended. */
-  private good(): Held | undefined {
-    return this.held !== undefined && this.clock.wall() < this.held.endsAt ? this.held : undefined;
+  private good(): CurrentToken | undefined {
+    return this.current !== undefined && this.clock.wall() < this.current.expiresAt
+      ? this.current
+      : undefined;
   }
 
-  private renew(): Promise<Held> {
+  private renew(): Promise<CurrentToken> {
     if (this.fetching !== undefined) return this.fetching;
     if (this.lastError !== undefined && this.clock.wall() < this.notBefore)
       return Promise.reject(this.lastError);
@@ -96,19 +98,19 @@ export class RenewedIdentity implements ArmadaIdentity {
     return this.fetching;
   }
 
-  private async fetch(): Promise<Held> {
+  private async fetch(): Promise<CurrentToken> {
     const { source, observer } = this.options;
     try {
       const token = await source.fetch(this.closing.signal);
       const since = this.clock.wall();
-      const endsAt = token.endsAt ?? since + ASSUMED_LIFE_MS;
+      const endsAt = token.expiresAt ?? since + ASSUMED_LIFE_MS;
       if (endsAt <= since) throw new Error('received an expired token; check for clock skew');
       this.failures = 0;
       this.lastError = undefined;
-      this.held = { token, since, endsAt, refused: false };
-      this.renewAfter(this.timeToRenewal(endsAt - since));
+      this.current = { token, obtainedAt: since, expiresAt: endsAt, refused: false };
+      this.scheduleRenewal(this.renewalDelay(endsAt - since));
       observer.renewed();
-      return this.held;
+      return this.current;
     } catch (cause) {
       const error = new CredentialError(source.where, (cause as Error).message);
       if (this.closing.signal.aborted) throw error;
@@ -117,7 +119,7 @@ export class RenewedIdentity implements ArmadaIdentity {
       this.failures++;
       this.lastError = error;
       this.notBefore = this.clock.wall() + backoff;
-      this.renewAfter(backoff);
+      this.scheduleRenewal(backoff);
       observer.failed(error, this.good() !== undefined);
       throw error;
     }
@@ -127,12 +129,12 @@ export class RenewedIdentity implements ArmadaIdentity {
    * The half of its life, or all of it but a minute, whichever is sooner; yet not at once, where it does not live for a minute. Up to
    * a tenth sooner than that, for replicas that started together.
    */
-  private timeToRenewal(life: number): number {
+  private renewalDelay(life: number): number {
     const wait = Math.max(life / 4, Math.min(life / 2, life - AHEAD_MS));
     return Math.min(wait, LONGEST_WAIT_MS) * (1 - this.random() / 10);
   }
 
-  private renewAfter(ms: number): void {
+  private scheduleRenewal(ms: number): void {
     this.cancelTimer();
     if (this.options.renew === 'on-demand' || this.closing.signal.aborted) return;
     this.cancelTimer = this.clock.after(ms, () => {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Settings } from '@ajs/config';
-import type { Findings } from './findings.js';
+import type { Diagnostics } from './diagnostics.js';
 import { systemRoots } from './system-roots.js';
 import { withTls, withoutTls, type ArmadaTransport } from './transport.js';
 
@@ -23,15 +23,15 @@ export function transportOf(
   settings: TlsSettings,
   place: Place,
   env: Readonly<Record<string, string | undefined>>,
-  findings: Findings,
+  diagnostics: Diagnostics,
 ): { readonly transport: ArmadaTransport; readonly tls: boolean } {
-  const tls = usesTls(settings, place, findings);
+  const tls = usesTls(settings, place, diagnostics);
   const { address } = place;
-  return { tls, transport: tls ? tlsTransport(settings, address, env, findings) : withoutTls(address) };
+  return { tls, transport: tls ? tlsTransport(settings, address, env, diagnostics) : withoutTls(address) };
 }
 
 /** A setting of TLS asks for TLS, also to an address that is reached without it by itself. */
-function usesTls(settings: TlsSettings, { forceNoTls, local }: Place, findings: Findings): boolean {
+function usesTls(settings: TlsSettings, { forceNoTls, local }: Place, diagnostics: Diagnostics): boolean {
   const { armadaTlsCaFile, armadaTlsCertFile, armadaTlsKeyFile, armadaTlsServerName } = settings;
   const given = Object.entries({
     ARMADA_TLS_CA_FILE: armadaTlsCaFile,
@@ -41,7 +41,7 @@ function usesTls(settings: TlsSettings, { forceNoTls, local }: Place, findings: 
   }).filter(([, value]) => value !== '');
   if (given.length === 0) return !forceNoTls && !local;
   if (forceNoTls) {
-    findings.problem(
+    diagnostics.problem(
       `${given.map(([name]) => name).join(', ')} is set, but TLS to Armada is switched off (forceNoTls); leave out one or the other`,
     );
   }
@@ -52,18 +52,18 @@ function tlsTransport(
   settings: TlsSettings,
   address: string,
   env: Readonly<Record<string, string | undefined>>,
-  findings: Findings,
+  diagnostics: Diagnostics,
 ): ArmadaTransport {
   const { armadaTlsCaFile: caFile, armadaTlsCertFile: certFile, armadaTlsKeyFile: keyFile } = settings;
   if ((certFile === '') !== (keyFile === '')) {
-    findings.problem('ARMADA_TLS_CERT_FILE and ARMADA_TLS_KEY_FILE belong together: set both, or none');
+    diagnostics.problem('ARMADA_TLS_CERT_FILE and ARMADA_TLS_KEY_FILE belong together: set both, or none');
   }
-  const givenCa = readPem('ARMADA_TLS_CA_FILE', caFile, findings);
+  const givenCa = readPem('ARMADA_TLS_CA_FILE', caFile, diagnostics);
   if (givenCa !== undefined && !holdsCertificate(givenCa)) {
-    findings.problem(`ARMADA_TLS_CA_FILE is "${caFile}", which holds no certificate (PEM)`);
+    diagnostics.problem(`ARMADA_TLS_CA_FILE is "${caFile}", which holds no certificate (PEM)`);
   }
-  const certificate = readPem('ARMADA_TLS_CERT_FILE', certFile, findings);
-  const key = readPem('ARMADA_TLS_KEY_FILE', keyFile, findings);
+  const certificate = readPem('ARMADA_TLS_CERT_FILE', certFile, diagnostics);
+  const key = readPem('ARMADA_TLS_KEY_FILE', keyFile, diagnostics);
   try {
     return withTls(address, {
       ca: caFile === '' ? systemRoots(env) : givenCa,
@@ -71,7 +71,7 @@ function tlsTransport(
       serverName: settings.armadaTlsServerName,
     });
   } catch (error) {
-    findings.problem(
+    diagnostics.problem(
       `ARMADA_TLS_CERT_FILE "${certFile}" and ARMADA_TLS_KEY_FILE "${keyFile}" cannot be used together: ${(error as Error).message}`,
     );
     return withoutTls(address);
@@ -79,12 +79,12 @@ function tlsTransport(
 }
 
 /** `undefined` where no file is named, or where it cannot be read. */
-function readPem(name: string, file: string, findings: Findings): Buffer | undefined {
+function readPem(name: string, file: string, diagnostics: Diagnostics): Buffer | undefined {
   if (file === '') return undefined;
   try {
     return readFileSync(file);
   } catch (error) {
-    findings.problem(`${name} is "${file}", which cannot be read: ${(error as Error).message}`);
+    diagnostics.problem(`${name} is "${file}", which cannot be read: ${(error as Error).message}`);
     return undefined;
   }
 }

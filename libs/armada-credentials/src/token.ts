@@ -5,7 +5,7 @@ const LONGEST_TOKEN = 16_000;
 export interface Token {
   readonly authorization: string;
   /** Milliseconds since 1970; `undefined` where nobody says. */
-  readonly endsAt: number | undefined;
+  readonly expiresAt: number | undefined;
 }
 
 /** Gets tokens, each time a new one. */

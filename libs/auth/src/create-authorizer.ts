@@ -57,7 +57,7 @@ export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemCl
         bearer: openIdAuth && new OpenIdTokenVerifier(openIdAuth, clock),
       };
       const queueGrants = auth.queuePermissionsFromArmada ? grants : undefined;
-      return new LocalAuthorizer({ ...common, auth, services, grants: queueGrants });
+      return new LocalAuthorizer({ ...common, auth, verifiers: services, queueGrants: queueGrants });
     }
   }
 }

@@ -4,8 +4,8 @@ import { LRUCache } from 'lru-cache';
 
 export interface CachedResult<V> {
   readonly value: V;
-  readonly since: MonotonicTime;
-  readonly until: MonotonicTime;
+  readonly cachedAt: MonotonicTime;
+  readonly expiresAt: MonotonicTime;
 }
 
 /**
@@ -27,24 +27,24 @@ export class CredentialCache<V> {
   }
 
   get(key: string): V | undefined {
-    return this.find(key)?.value;
+    return this.entry(key)?.value;
   }
 
   /** As {@link get}, with the end of its time. */
-  find(key: string): CachedResult<V> | undefined {
+  entry(key: string): CachedResult<V> | undefined {
     const now = this.clock.monotonic();
     for (const findings of [this.good, this.bad]) {
       const kept = findings.get(key);
-      if (kept !== undefined && kept.until > now) return kept;
+      if (kept !== undefined && kept.expiresAt > now) return kept;
     }
     return undefined;
   }
 
-  keep(key: string, value: V, quality: 'good' | 'bad', forMs: number): void {
+  set(key: string, value: V, quality: 'good' | 'bad', forMs: number): void {
     const [place, other] = quality === 'good' ? [this.good, this.bad] : [this.bad, this.good];
     other.delete(key);
     const since = this.clock.monotonic();
-    place.set(key, { value, since, until: addMs(since, forMs) });
+    place.set(key, { value, cachedAt: since, expiresAt: addMs(since, forMs) });
   }
 
   /** Whether the last finding was a good one, however long ago. */

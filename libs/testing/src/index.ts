@@ -2,7 +2,7 @@ export { CertificateAuthority, type Certified } from './certificates.js';
 export { eventually } from './eventually.js';
 export { FakeArmada, NEW_METHOD, type FakeArmadaOptions, type RawMethod } from './fake-armada/fake-armada.js';
 export type { SecurityRules } from './fake-armada/security.js';
-export { knownJob, type KnownJob } from './fake-armada/known-job.js';
+export { armadaJob, type ArmadaJob } from './fake-armada/armada-job.js';
 export { jobEvents, runIdOf, type JobRef } from './fake-armada/job-events.js';
 export { seededRandom } from './fake-armada/ulid.js';
 export { freePort } from './free-port.js';

@@ -80,7 +80,7 @@ async function run(): Promise<void> {
   const armada = createArmadaClient({
     transport,
     identity,
-    largestMessageBytes: 16 * 1024 * 1024,
+    maxMessageBytes: 16 * 1024 * 1024,
     callsPerSecond: 1,
     counter: { unknownKind: () => undefined, malformed: () => undefined },
   });

@@ -5,7 +5,7 @@ import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
 import { REFLECTOR_TIMING, JobSetReflector, NoJobEndsError, Reconciler } from '@ajs/subscriptions';
-import { FakeArmada, RedisServer, eventually, jobEvents, knownJob } from '@ajs/testing';
+import { FakeArmada, RedisServer, eventually, jobEvents, armadaJob } from '@ajs/testing';
 import { armadaJobEnds } from './armada-job-ends.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -25,7 +25,7 @@ beforeEach(async () => {
   armada = createArmadaClient({
     transport: withoutTls(address),
     identity: anonymous,
-    largestMessageBytes: 1_000_000,
+    maxMessageBytes: 1_000_000,
     callsPerSecond: 1_000,
     counter: { unknownKind: ignore, malformed: ignore },
   });
@@ -42,7 +42,7 @@ afterEach(async () => {
 
 /** The job runs, as its stream shows; what it came to since, only `api.Jobs` knows. */
 function aJob(jobId: string, state: JobState, error = '', cancelReason = ''): void {
-  const job = knownJob({ jobId, ...KEY }, { cancelReason });
+  const job = armadaJob({ jobId, ...KEY }, { cancelReason });
   fake.state.move(job, JobState.RUNNING, [
     ...jobEvents.leased(job),
     ...jobEvents.running(job, { namespace: 'ns', annotations: {} }),

@@ -44,7 +44,7 @@ beforeEach(async () => {
   client = createArmadaClient({
     transport: withoutTls(await armada.listen('127.0.0.1:0')),
     identity: fixedIdentity(OURS),
-    largestMessageBytes: 65_536,
+    maxMessageBytes: 65_536,
     callsPerSecond: 100,
     counter: { unknownKind: () => undefined, malformed: () => undefined },
   });

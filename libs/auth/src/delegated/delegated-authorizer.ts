@@ -3,11 +3,11 @@ import { MonotonicTime, addMs, msBetween } from '@ajs/job-state';
 import type { Clock } from '@ajs/platform';
 import { LRUCache } from 'lru-cache';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
-import { expiryOf } from '../shown-credential.js';
-import { Checks } from '../checks.js';
+import { expiryOf } from '../presented-credential.js';
+import { BoundedChecks } from '../bounded-checks.js';
 import { CredentialCache, type CachedResult } from '../credential-cache.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
-import type { SharedFinding, SharedVerdicts } from './shared-verdicts.js';
+import type { SharedVerdict, SharedVerdicts } from './shared-verdicts.js';
 
 /** A queue that Armada does not know may be there a moment later. Milliseconds. */
 const NO_QUEUE_MS = 2_000;
@@ -23,9 +23,9 @@ const REFUSALS_REMEMBERED = 10_000;
  * dozens of queues: one caller's share leaves room for that, and for others.
  */
 const LIMITS = {
-  strangers: { perSecond: 100, maxConcurrent: 50 },
-  known: { perSecond: 500, maxConcurrent: 200 },
-  each: { perSecond: 100, maxConcurrent: 50 },
+  unverified: { perSecond: 100, maxConcurrent: 50 },
+  verified: { perSecond: 500, maxConcurrent: 200 },
+  perCaller: { perSecond: 100, maxConcurrent: 50 },
 };
 
 const LONG_AGO = MonotonicTime(-Infinity);
@@ -47,57 +47,60 @@ export interface DelegatedOptions {
  * for their time.
  */
 export class DelegatedAuthorizer implements Authorizer {
-  private readonly kept: CredentialCache<ArmadaVerdict>;
-  private readonly checks: Checks<ArmadaVerdict>;
+  private readonly cached: CredentialCache<ArmadaVerdict>;
+  private readonly checks: BoundedChecks<ArmadaVerdict>;
   /** When a verdict was last asked for ahead of its end. */
-  private readonly aheadAt = new LRUCache<string, MonotonicTime>({ max: AHEAD_REMEMBERED });
+  private readonly refreshedAt = new LRUCache<string, MonotonicTime>({ max: AHEAD_REMEMBERED });
   /** When a credential was last found bad: what was said of it until then counts no more. */
-  private readonly badAt = new LRUCache<string, MonotonicTime>({ max: REFUSALS_REMEMBERED });
+  private readonly rejectedAt = new LRUCache<string, MonotonicTime>({ max: REFUSALS_REMEMBERED });
 
   constructor(private readonly options: DelegatedOptions) {
-    this.kept = new CredentialCache(options.clock);
-    this.checks = new Checks(LIMITS, options.clock);
+    this.cached = new CredentialCache(options.clock);
+    this.checks = new BoundedChecks(LIMITS, options.clock);
   }
 
   authenticate(credential: Credential): void | Promise<void> {
-    const found = accepted(credential, this.find(credential, undefined));
+    const found = accepted(credential, this.verdictOf(credential, undefined));
     if (found instanceof Promise) return found.then(() => undefined);
   }
 
   mayWatch(credential: Credential, queue: string): Verdict | Promise<Verdict> {
-    return accepted(credential, this.find(credential, queue));
+    return accepted(credential, this.verdictOf(credential, queue));
   }
 
-  private find(credential: Credential, queue: string | undefined): ArmadaVerdict | Promise<ArmadaVerdict> {
+  private verdictOf(
+    credential: Credential,
+    queue: string | undefined,
+  ): ArmadaVerdict | Promise<ArmadaVerdict> {
     const credentialKey = keyOf(credential, undefined);
-    const ofCredential = this.kept.find(credentialKey);
+    const ofCredential = this.cached.entry(credentialKey);
     if (ofCredential?.value === 'bad-credentials') return ofCredential.value;
     const key = keyOf(credential, queue);
-    const kept = queue === undefined ? ofCredential : this.kept.find(key);
-    if (kept === undefined || !this.isNews(credential, kept.since))
+    const kept = queue === undefined ? ofCredential : this.cached.entry(key);
+    if (kept === undefined || !this.isAfterRejection(credential, kept.cachedAt))
       return this.checks.run(
         key,
-        this.kept.wasGood(credentialKey),
+        this.cached.wasGood(credentialKey),
         () => this.check(credential, queue),
         credentialKey,
       );
-    if (kept.value === 'yes') this.askAhead(credential, queue, key, kept);
+    if (kept.value === 'yes') this.refreshAhead(credential, queue, key, kept);
     return kept.value;
   }
 
   /** Asks for a verdict anew whose time is nearly over. The old one serves until there is another, or for its time. */
-  private askAhead(
+  private refreshAhead(
     credential: Credential,
     queue: string | undefined,
     key: string,
-    { until }: CachedResult<ArmadaVerdict>,
+    { expiresAt: until }: CachedResult<ArmadaVerdict>,
   ): void {
     const { verdictTtlMs, clock } = this.options;
     const now = clock.monotonic();
     const left = msBetween(now, until);
     const aheadMs = verdictTtlMs * AHEAD;
-    if (left >= aheadMs || msBetween(this.aheadAt.peek(key) ?? LONG_AGO, now) < AHEAD_AGAIN_MS) return;
-    this.aheadAt.set(key, now);
+    if (left >= aheadMs || msBetween(this.refreshedAt.peek(key) ?? LONG_AGO, now) < AHEAD_AGAIN_MS) return;
+    this.refreshedAt.set(key, now);
     // The end of a token is the end of what was said of it.
     if ((expiryOf(credential.authorization) ?? Infinity) - clock.wall() <= left) return;
     // Whoever comes when the time is over is told why there is no other.
@@ -119,8 +122,8 @@ export class DelegatedAuthorizer implements Authorizer {
       redisFailed(error as Error);
       return undefined;
     });
-    if (known !== undefined && known.forMs >= leastMs && this.mayBelieve(credential, known)) {
-      this.keep(credential, queue, known.verdict, known.forMs);
+    if (known !== undefined && known.ttlMs >= leastMs && this.isTrustworthy(credential, known)) {
+      this.store(credential, queue, known.verdict, known.ttlMs);
       return known.verdict;
     }
     const asked =
@@ -132,18 +135,19 @@ export class DelegatedAuthorizer implements Authorizer {
       );
     });
     // The credential was found bad meanwhile, for another queue.
-    if (verdict !== 'bad-credentials' && !this.isNews(credential, begunAt)) return 'bad-credentials';
-    const forMs = this.lifetimeOf(verdict, authorization);
-    this.keep(credential, queue, verdict, forMs);
+    if (verdict !== 'bad-credentials' && !this.isAfterRejection(credential, begunAt))
+      return 'bad-credentials';
+    const forMs = this.ttlOf(verdict, authorization);
+    this.store(credential, queue, verdict, forMs);
     if (verdict !== 'no-queue' && forMs >= 1) {
       const subject = verdict === 'bad-credentials' ? undefined : queue;
-      shared?.share(authorization, subject, { verdict, forMs }).catch(redisFailed);
+      shared?.share(authorization, subject, { verdict, ttlMs: forMs }).catch(redisFailed);
     }
     return verdict;
   }
 
   /** A verdict on a queue says of the credential, too, whether it is somebody's. */
-  private keep(
+  private store(
     credential: Credential,
     queue: string | undefined,
     verdict: ArmadaVerdict,
@@ -151,33 +155,34 @@ export class DelegatedAuthorizer implements Authorizer {
   ): void {
     const credentialKey = keyOf(credential, undefined);
     if (verdict === 'bad-credentials') {
-      this.badAt.set(credentialKey, this.options.clock.monotonic());
-      this.kept.keep(credentialKey, verdict, 'bad', forMs);
+      this.rejectedAt.set(credentialKey, this.options.clock.monotonic());
+      this.cached.set(credentialKey, verdict, 'bad', forMs);
       return;
     }
-    const known = this.kept.find(credentialKey);
+    const known = this.cached.entry(credentialKey);
     // A refusal is kept for a shorter time, and takes none from what is known of its credential.
-    if (known?.value !== 'yes' || known.until < addMs(this.options.clock.monotonic(), forMs))
-      this.kept.keep(credentialKey, 'yes', 'good', forMs);
+    if (known?.value !== 'yes' || known.expiresAt < addMs(this.options.clock.monotonic(), forMs))
+      this.cached.set(credentialKey, 'yes', 'good', forMs);
     if (queue !== undefined)
-      this.kept.keep(keyOf(credential, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
+      this.cached.set(keyOf(credential, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
   }
 
   /** Whether what was found out then came after the last time that the credential was found bad. */
-  private isNews(credential: Credential, foundAt: MonotonicTime): boolean {
-    return foundAt > (this.badAt.peek(keyOf(credential, undefined)) ?? LONG_AGO);
+  private isAfterRejection(credential: Credential, foundAt: MonotonicTime): boolean {
+    return foundAt > (this.rejectedAt.peek(keyOf(credential, undefined)) ?? LONG_AGO);
   }
 
   /** Redis does not say how old a verdict is. It is no older than what is gone of the longest time that one is kept. */
-  private mayBelieve(credential: Credential, { verdict, forMs }: SharedFinding): boolean {
+  private isTrustworthy(credential: Credential, { verdict, ttlMs: forMs }: SharedVerdict): boolean {
     const { verdictTtlMs, clock } = this.options;
     return (
-      verdict === 'bad-credentials' || this.isNews(credential, addMs(clock.monotonic(), forMs - verdictTtlMs))
+      verdict === 'bad-credentials' ||
+      this.isAfterRejection(credential, addMs(clock.monotonic(), forMs - verdictTtlMs))
     );
   }
 
   /** Whole milliseconds; 0 where the token has ended and Armada took it still. */
-  private lifetimeOf(verdict: ArmadaVerdict, authorization: string | undefined): number {
+  private ttlOf(verdict: ArmadaVerdict, authorization: string | undefined): number {
     const { verdictTtlMs, refusalTtlMs, clock } = this.options;
     if (verdict === 'bad-credentials') return refusalTtlMs;
     // A no says, too, that the credential is somebody's, and must not outlive it either.

@@ -4,10 +4,10 @@ import { VerdictDigest, formatKey } from '@ajs/redis-keys';
 import type { ArmadaVerdict } from './armada-permissions.js';
 
 /** What another replica found out, or this one. */
-export interface SharedFinding {
+export interface SharedVerdict {
   readonly verdict: ArmadaVerdict;
   /** How long it holds still. Milliseconds. */
-  readonly forMs: number;
+  readonly ttlMs: number;
 }
 
 /**
@@ -28,7 +28,7 @@ export class SharedVerdicts {
   async find(
     authorization: string | undefined,
     queue: string | undefined,
-  ): Promise<SharedFinding | undefined> {
+  ): Promise<SharedVerdict | undefined> {
     const [ofCredential, ofQueue] = await Promise.all([
       this.read(authorization, undefined),
       queue === undefined ? undefined : this.read(authorization, queue),
@@ -39,7 +39,7 @@ export class SharedVerdicts {
   async share(
     authorization: string | undefined,
     queue: string | undefined,
-    { verdict, forMs }: SharedFinding,
+    { verdict, ttlMs: forMs }: SharedVerdict,
   ): Promise<void> {
     await this.redis.set(this.keyOf(authorization, queue), verdict, 'PX', forMs);
   }
@@ -47,13 +47,13 @@ export class SharedVerdicts {
   private async read(
     authorization: string | undefined,
     queue: string | undefined,
-  ): Promise<SharedFinding | undefined> {
+  ): Promise<SharedVerdict | undefined> {
     const key = this.keyOf(authorization, queue);
     // Time left by Redis' own clock: those of replicas differ.
     const [verdict, forMs] = await Promise.all([this.redis.get(key), this.redis.pttl(key)]);
     if (forMs <= 0) return undefined;
     return verdict === 'yes' || verdict === 'no' || verdict === 'bad-credentials'
-      ? { verdict, forMs }
+      ? { verdict, ttlMs: forMs }
       : undefined;
   }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAuthSection } from './auth-section.js';
 import { BasicUserVerifier } from './basic-user-verifier.js';
-import { isPassword, nobodysPassword } from './password.js';
+import { passwordMatches, decoyPassword } from './password.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'basic-users-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -39,7 +39,7 @@ const NAMES = ['hashed', 'costly', 'mounted', 'named'];
 
 describe('a user of the configuration', () => {
   it.each(NAMES)('%s is known by the password, wherever it is kept', async (user) => {
-    const { principal, until } = await users.verify({ user, password: 's3cret: é' });
+    const { principal, expiresAt: until } = await users.verify({ user, password: 's3cret: é' });
     expect(principal.name).toBe(user);
     expect([...principal.groups]).toEqual(user === 'hashed' ? ['team', 'everyone'] : ['everyone']);
     expect(until).toBe(Infinity);
@@ -91,11 +91,11 @@ describe('how long it takes to refuse a user who is not there', () => {
 
   it('is by the cost of a hash that is configured, and no password is right', async () => {
     const like = { hash: hashOf('s3cret', 11) };
-    const nobodys = nobodysPassword([{ plain: 's3cret' }, like, { hash: hashOf('s3cret') }]);
+    const nobodys = decoyPassword([{ plain: 's3cret' }, like, { hash: hashOf('s3cret') }]);
     const shape = ({ hash }: { hash: string }) =>
       hash.replace(/[^$]+\$[^$]+$/, (text) => 'x'.repeat(text.length));
     expect(shape(nobodys as typeof like)).toBe(shape(like));
-    expect(await isPassword(nobodys, 's3cret')).toBe(false);
+    expect(await passwordMatches(nobodys, 's3cret')).toBe(false);
   });
 });
 

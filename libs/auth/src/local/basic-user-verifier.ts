@@ -3,20 +3,20 @@ import { SettingsError } from '@ajs/config';
 import type { AuthSection } from './auth-section.js';
 import { AuthError } from '../authorizer.js';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
-import { isPassword, nobodysPassword, type KeptPassword } from './password.js';
+import { passwordMatches, decoyPassword, type StoredPassword } from './password.js';
 import { principal, type Principal } from './principal.js';
 
 type BasicAuth = NonNullable<AuthSection['basicAuth']>;
 
 interface User {
   readonly principal: Principal;
-  readonly password: KeptPassword;
+  readonly password: StoredPassword;
 }
 
 /** Users and passwords of the configuration. */
 export class BasicUserVerifier implements CallerVerifier<'basic'> {
   private readonly users: ReadonlyMap<string, User>;
-  private readonly nobodys: KeptPassword;
+  private readonly decoy: StoredPassword;
   /** One password is hashed at a time: hashing is slow on purpose, and the process has other work. */
   private last: Promise<unknown> = Promise.resolve();
 
@@ -31,20 +31,20 @@ export class BasicUserVerifier implements CallerVerifier<'basic'> {
     }
     if (problems.length > 0) throw new SettingsError(problems);
     this.users = known;
-    this.nobodys = nobodysPassword(Array.from(known.values(), ({ password }) => password));
+    this.decoy = decoyPassword(Array.from(known.values(), ({ password }) => password));
   }
 
   async verify({ user: name, password }: { user: string; password: string }): Promise<VerifiedCaller> {
     const user = this.users.get(name);
-    if (!(await this.isRight(user?.password ?? this.nobodys, password)) || user === undefined) {
+    if (!(await this.isRight(user?.password ?? this.decoy, password)) || user === undefined) {
       throw new AuthError('unauthenticated', 'invalid username or password (authorization: Basic)');
     }
-    return { principal: user.principal, until: Infinity };
+    return { principal: user.principal, expiresAt: Infinity };
   }
 
-  private isRight(kept: KeptPassword, given: string): Promise<boolean> {
-    if ('plain' in kept) return isPassword(kept, given);
-    const right = this.last.then(() => isPassword(kept, given));
+  private isRight(kept: StoredPassword, given: string): Promise<boolean> {
+    if ('plain' in kept) return passwordMatches(kept, given);
+    const right = this.last.then(() => passwordMatches(kept, given));
     this.last = right.catch(() => undefined);
     return right;
   }
@@ -54,7 +54,7 @@ export class BasicUserVerifier implements CallerVerifier<'basic'> {
 function readPassword(
   { passwordHash, passwordFile, passwordEnv }: Omit<BasicAuth['users'][string], 'groups'>,
   env: Readonly<Record<string, string | undefined>>,
-): KeptPassword | string {
+): StoredPassword | string {
   if (passwordHash !== undefined) return { hash: passwordHash };
   if (passwordEnv !== undefined) {
     const plain = env[passwordEnv];

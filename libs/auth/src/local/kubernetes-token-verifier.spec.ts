@@ -97,7 +97,9 @@ async function refusal(of: KubernetesTokenVerifier, payload = payloadOf('caller-
 
 describe("a pod's token", () => {
   it('is reviewed by the cluster, asked as us, over TLS with its own authority', async () => {
-    const { principal, until } = await cluster.tokens().verify({ payload: payloadOf('caller-token') });
+    const { principal, expiresAt: until } = await cluster
+      .tokens()
+      .verify({ payload: payloadOf('caller-token') });
     expect(cluster.asked).toEqual([
       [
         'POST',
@@ -114,7 +116,7 @@ describe("a pod's token", () => {
 
   it('is believed no longer than it lasts', async () => {
     const claims = Buffer.from(JSON.stringify({ exp: 1_800_000_000 })).toString('base64url');
-    const { until } = await cluster.tokens().verify({ payload: payloadOf(`e30.${claims}.c2ln`) });
+    const { expiresAt: until } = await cluster.tokens().verify({ payload: payloadOf(`e30.${claims}.c2ln`) });
     expect(until).toBe(1_800_000_000_000);
   });
 
@@ -203,8 +205,8 @@ describe('a caller that was reviewed', () => {
         content: { kubernetesAuth: {}, queueRules: [{ queue: 'q', groups: [ACCOUNT] }] },
         file: 'settings.yaml',
       }),
-      services: { basic: undefined, kubernetes: cluster.tokens(), bearer: undefined },
-      grants: undefined,
+      verifiers: { basic: undefined, kubernetes: cluster.tokens(), bearer: undefined },
+      queueGrants: undefined,
       verdictTtlMs: 60_000,
       refusalTtlMs: 5_000,
       clock,

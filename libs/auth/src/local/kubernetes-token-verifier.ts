@@ -1,7 +1,7 @@
 import { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from '@ajs/platform';
 import { z } from 'zod';
 import type { AuthSection } from './auth-section.js';
-import { expiryOf, kubernetesToken } from '../shown-credential.js';
+import { expiryOf, kubernetesToken } from '../presented-credential.js';
 import { AuthError } from '../authorizer.js';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
 import { principal } from './principal.js';
@@ -45,7 +45,7 @@ export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
     // Armada takes the user's name for its group, too.
     return {
       principal: principal(user.username, [user.username]),
-      until: expiryOf(`KubernetesAuth ${payload}`) ?? Infinity,
+      expiresAt: expiryOf(`KubernetesAuth ${payload}`) ?? Infinity,
     };
   }
 

@@ -17,7 +17,7 @@ const KINDS: Readonly<Record<string, (name: string) => string>> = {
 function slowService() {
   let answer = (): void => undefined;
   const told = new Promise<void>((resolve) => (answer = resolve));
-  const verify = () => told.then(() => ({ principal: principal('somebody'), until: Infinity }));
+  const verify = () => told.then(() => ({ principal: principal('somebody'), expiresAt: Infinity }));
   return { answer, service: { verify } satisfies CallerVerifier<'basic' | 'kubernetes' | 'bearer'> };
 }
 
@@ -30,8 +30,8 @@ it.each(Object.keys(KINDS))(
     const services = { basic: quick.service, kubernetes: quick.service, bearer: quick.service };
     const authorizer = new LocalAuthorizer({
       auth: parseAuthSection({ content: { kubernetesAuth: {} }, file: 'settings.yaml' }),
-      services: { ...services, [kind]: slow.service },
-      grants: undefined,
+      verifiers: { ...services, [kind]: slow.service },
+      queueGrants: undefined,
       verdictTtlMs: 60_000,
       refusalTtlMs: 5_000,
       clock: new ManualClock(),

@@ -1,7 +1,7 @@
 import type { AuthSection } from './auth-section.js';
-import { partsOf, type ShownCredential } from '../shown-credential.js';
+import { parseAuthorization, type PresentedCredential } from '../presented-credential.js';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
-import { Checks } from '../checks.js';
+import { BoundedChecks } from '../bounded-checks.js';
 import type { Clock } from '@ajs/platform';
 import { CredentialCache } from '../credential-cache.js';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
@@ -14,12 +14,12 @@ const GRANTS_MS = 10_000;
 /** A queue that Armada does not know may be there a moment later. Milliseconds. */
 const NO_QUEUE_MS = 2_000;
 const CALLER_LIMITS = {
-  strangers: { perSecond: 50, maxConcurrent: 20 },
-  known: { perSecond: 200, maxConcurrent: 100 },
+  unverified: { perSecond: 50, maxConcurrent: 20 },
+  verified: { perSecond: 200, maxConcurrent: 100 },
 };
 const QUEUE_LIMITS = {
-  strangers: { perSecond: 100, maxConcurrent: 50 },
-  known: { perSecond: 500, maxConcurrent: 200 },
+  unverified: { perSecond: 100, maxConcurrent: 50 },
+  verified: { perSecond: 500, maxConcurrent: 200 },
 };
 
 /** The ways in which callers can be known; `undefined` where one is not configured. */
@@ -31,9 +31,9 @@ export interface CallerVerifiers {
 
 export interface LocalOptions {
   readonly auth: AuthSection;
-  readonly services: CallerVerifiers;
+  readonly verifiers: CallerVerifiers;
   /** `undefined`: rules of the configuration are all there is. */
-  readonly grants: QueueGrants | undefined;
+  readonly queueGrants: QueueGrants | undefined;
   /** How long a caller that was verified is believed, and one that was refused stays so. Milliseconds. */
   readonly verdictTtlMs: number;
   readonly refusalTtlMs: number;
@@ -45,19 +45,19 @@ export class LocalAuthorizer implements Authorizer {
   private readonly callers: CredentialCache<Principal | AuthError>;
   private readonly queues: CredentialCache<Grantees | 'no-queue'>;
   /** One for each way to be known, so that a flood by one keeps out nobody who comes by another. */
-  private readonly callerChecks: Readonly<Record<ShownCredential['scheme'], Checks<Principal>>>;
-  private readonly queueChecks: Checks<Grantees | 'no-queue'>;
+  private readonly callerChecks: Readonly<Record<PresentedCredential['scheme'], BoundedChecks<Principal>>>;
+  private readonly queueChecks: BoundedChecks<Grantees | 'no-queue'>;
 
   constructor(private readonly options: LocalOptions) {
     const { clock } = options;
     this.callers = new CredentialCache(clock);
     this.queues = new CredentialCache(clock);
     this.callerChecks = {
-      basic: new Checks(CALLER_LIMITS, clock),
-      kubernetes: new Checks(CALLER_LIMITS, clock),
-      bearer: new Checks(CALLER_LIMITS, clock),
+      basic: new BoundedChecks(CALLER_LIMITS, clock),
+      kubernetes: new BoundedChecks(CALLER_LIMITS, clock),
+      bearer: new BoundedChecks(CALLER_LIMITS, clock),
     };
-    this.queueChecks = new Checks(QUEUE_LIMITS, clock);
+    this.queueChecks = new BoundedChecks(QUEUE_LIMITS, clock);
   }
 
   authenticate(credential: Credential): void | Promise<void> {
@@ -73,7 +73,7 @@ export class LocalAuthorizer implements Authorizer {
   }
 
   private verdictOn(who: Principal, queue: string): Verdict | Promise<Verdict> {
-    const { auth, grants } = this.options;
+    const { auth, queueGrants: grants } = this.options;
     if (mayWatchAll(auth, who)) return 'yes';
     if (auth.queueRules.some((rule) => rule.queue === queue && isGranted(rule, who))) return 'yes';
     if (grants === undefined) return 'no';
@@ -87,12 +87,12 @@ export class LocalAuthorizer implements Authorizer {
 
   /** In the order of Armada's server: what the credentials are for, then anonymous. Rejects with {@link AuthError}. */
   private principalOf({ authorization, certificateName }: Credential): Principal | Promise<Principal> {
-    const { auth, services } = this.options;
+    const { auth, verifiers: services } = this.options;
     if (authorization !== undefined) {
       const kept = this.callers.get(authorization);
       if (kept instanceof AuthError) return Promise.reject(kept);
       if (kept !== undefined) return kept;
-      const shown = partsOf(authorization);
+      const shown = parseAuthorization(authorization);
       const verify = verifierOf(shown, services);
       if (verify !== undefined) {
         return this.callerChecks[shown.scheme].run(authorization, this.callers.wasGood(authorization), () =>
@@ -116,12 +116,12 @@ export class LocalAuthorizer implements Authorizer {
   private async verified(authorization: string, verify: () => Promise<VerifiedCaller>): Promise<Principal> {
     const { verdictTtlMs, refusalTtlMs, clock } = this.options;
     try {
-      const { principal: who, until } = await verify();
-      this.callers.keep(authorization, who, 'good', Math.min(verdictTtlMs, until - clock.wall()));
+      const { principal: who, expiresAt: until } = await verify();
+      this.callers.set(authorization, who, 'good', Math.min(verdictTtlMs, until - clock.wall()));
       return who;
     } catch (error) {
       if (error instanceof AuthError && error.kind === 'unauthenticated') {
-        this.callers.keep(authorization, error, 'bad', refusalTtlMs);
+        this.callers.set(authorization, error, 'bad', refusalTtlMs);
       }
       throw error;
     }
@@ -136,10 +136,10 @@ export class LocalAuthorizer implements Authorizer {
         );
       });
       if (watchers === undefined) {
-        this.queues.keep(queue, 'no-queue', 'bad', NO_QUEUE_MS);
+        this.queues.set(queue, 'no-queue', 'bad', NO_QUEUE_MS);
         return 'no-queue';
       }
-      this.queues.keep(queue, watchers, 'good', GRANTS_MS);
+      this.queues.set(queue, watchers, 'good', GRANTS_MS);
       return watchers;
     });
   }
@@ -147,7 +147,7 @@ export class LocalAuthorizer implements Authorizer {
 
 /** How these credentials are verified; `undefined`: not at all here. */
 function verifierOf(
-  shown: ShownCredential,
+  shown: PresentedCredential,
   { basic, kubernetes, bearer }: CallerVerifiers,
 ): (() => Promise<VerifiedCaller>) | undefined {
   switch (shown.scheme) {

@@ -176,7 +176,7 @@ const contentOf = ({ name, groups, scopes }: Principal) => ({
 describe('the access token of a caller', () => {
   it('says who it is: its subject, groups, scopes and claims', async () => {
     const token = await issuer.token();
-    const { principal, until } = await tokens.verify({ token });
+    const { principal, expiresAt: until } = await tokens.verify({ token });
     expect(contentOf(principal)).toEqual({
       name: 'airflow',
       groups: ['team-a', 'team-b', 'everyone'],
@@ -263,8 +263,8 @@ describe('what a token lets its caller watch', () => {
     const auth = parseAuthSection({ content, file: 'settings.yaml' });
     return new LocalAuthorizer({
       auth,
-      services: { basic: undefined, kubernetes: undefined, bearer: tokens },
-      grants: undefined,
+      verifiers: { basic: undefined, kubernetes: undefined, bearer: tokens },
+      queueGrants: undefined,
       verdictTtlMs: 60_000,
       refusalTtlMs: 5_000,
       clock: systemClock,

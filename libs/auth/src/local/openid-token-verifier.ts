@@ -49,7 +49,7 @@ export class OpenIdTokenVerifier implements CallerVerifier<'bearer'> {
     const scopes = typeof scope === 'string' ? scope.split(' ').filter((one) => one !== '') : [];
     return {
       principal: principal(String(sub), groups.data ?? [], scopes, Object.keys(payload)),
-      until: Number(exp) * 1000,
+      expiresAt: Number(exp) * 1000,
     };
   }
 }

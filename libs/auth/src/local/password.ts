@@ -9,14 +9,14 @@ const HASHED = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0
 const MOST_MEMORY = 256 * 1024 * 1024;
 
 /** A password as it is kept: as a hash, or in plain where a file or the environment holds it. */
-export type KeptPassword = { readonly hash: string } | { readonly plain: string };
+export type StoredPassword = { readonly hash: string } | { readonly plain: string };
 
 /**
  * What is kept for a user who is not there, beside these who are: no password is right, and to find that out takes as long as for
  * the first of them that is hashed, or, where none is, as for those in plain. Between users whose passwords are kept in different
  * ways the time tells.
  */
-export function nobodysPassword(others: readonly KeptPassword[]): KeptPassword {
+export function decoyPassword(others: readonly StoredPassword[]): StoredPassword {
   const hashed = others.find((other) => 'hash' in other);
   if (hashed === undefined) return { plain: randomBytes(32).toString('base64') };
   const [, ln, r, p, salt, hash] = HASHED.exec(hashed.hash) ?? [];
@@ -29,7 +29,7 @@ function randomLike(text = ''): string {
 }
 
 /** Whether this is the password, in a time that does not tell how nearly it is. */
-export async function isPassword(kept: KeptPassword, given: string): Promise<boolean> {
+export async function passwordMatches(kept: StoredPassword, given: string): Promise<boolean> {
   if ('plain' in kept) return timingSafeEqual(digest(kept.plain), digest(given));
   const [, ln, r, p, salt, hash] = HASHED.exec(kept.hash) ?? [];
   const expected = Buffer.from(hash ?? '', 'base64');

@@ -26,7 +26,7 @@ export const ARMADA = Symbol('ArmadaClient');
         createArmadaClient({
           transport,
           identity,
-          largestMessageBytes: settings.maxMessageBytes,
+          maxMessageBytes: settings.maxMessageBytes,
           callsPerSecond: settings.upstreamCallsPerSecond,
           counter: {
             unknownKind: () => metrics.skippedMessages.inc({ kind: 'unknown' }),

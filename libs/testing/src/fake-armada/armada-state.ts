@@ -1,14 +1,14 @@
 import type { EventMessage } from '@ajs/contracts/api/event';
 import type { JobState } from '@ajs/contracts/api/submit';
 import { EventLog } from './event-log.js';
-import { noteEvent, type KnownJob } from './known-job.js';
+import { applyEvent, type ArmadaJob } from './armada-job.js';
 import { Lookout } from './lookout.js';
 import { Queues } from './queues.js';
 
 /** Everything a fake Armada remembers: its queues, the events of their job sets, and its jobs. */
 export class ArmadaState {
   readonly queues = new Queues();
-  readonly jobs = new Map<string, KnownJob>();
+  readonly jobs = new Map<string, ArmadaJob>();
   readonly lookout: Lookout;
   private readonly logs = new Map<string, EventLog>();
 
@@ -34,12 +34,12 @@ export class ArmadaState {
   }
 
   /** Something happens to a job: its events, kept together, and what `api.Jobs` tells from now on. */
-  move(job: KnownJob, state: JobState, events: readonly EventMessage[], error = job.error): void {
+  move(job: ArmadaJob, state: JobState, events: readonly EventMessage[], error = job.error): void {
     this.lookout.changing(job.jobId);
     this.jobs.set(job.jobId, job);
     job.state = state;
     job.error = error;
-    for (const event of events) noteEvent(job, event);
+    for (const event of events) applyEvent(job, event);
     this.openLog(job.queue, job.jobSetId).append(events);
   }
 }

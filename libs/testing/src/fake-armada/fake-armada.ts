@@ -14,8 +14,8 @@ import { EventServer, eventService } from './event-service.js';
 import { faultService } from './fault-service.js';
 import { Faults } from './faults.js';
 import { jobsService } from './jobs-service.js';
-import { knownJob, noteEvent } from './known-job.js';
-import { LivingJobSets, type LivingOptions } from './living-job-sets.js';
+import { armadaJob, applyEvent } from './armada-job.js';
+import { SimulatedJobSets, type SimulationOptions } from './simulated-job-sets.js';
 import { queueMethods } from './queue-service.js';
 import { Security } from './security.js';
 import { SubmitService } from './submit-service.js';
@@ -47,7 +47,7 @@ export class FakeArmada {
     'grpc.max_concurrent_streams': 10_000,
     interceptors: [this.calls.interceptor, this.security.interceptor],
   });
-  private readonly living: LivingJobSets[] = [];
+  private readonly living: SimulatedJobSets[] = [];
   private listensAt: string | undefined;
 
   constructor({ seed = 1, stepMs = 300 }: FakeArmadaOptions = {}) {
@@ -96,19 +96,22 @@ export class FakeArmada {
     this.state.openLog(queue, jobSetId).appendRecorded(messages);
     for (const [jobId, name] of Object.entries(states)) {
       const state = JobState[name as keyof typeof JobState];
-      this.state.jobs.set(jobId, knownJob({ jobId, queue, jobSetId }, { state, error: errors[jobId] ?? '' }));
+      this.state.jobs.set(
+        jobId,
+        armadaJob({ jobId, queue, jobSetId }, { state, error: errors[jobId] ?? '' }),
+      );
     }
     for (const { bytes } of messages) {
       const { message } = EventStreamMessage.decode(bytes);
       const job = this.state.jobs.get(message?.events?.value.jobId ?? '');
-      if (message !== undefined && job !== undefined) noteEvent(job, message);
+      if (message !== undefined && job !== undefined) applyEvent(job, message);
     }
   }
 
   /** Starts job sets in which something always happens. */
-  liveOn(options: Omit<LivingOptions, 'random' | 'newJobId'>): void {
+  liveOn(options: Omit<SimulationOptions, 'random' | 'newJobId'>): void {
     const newJobId = ulidFactory(this.random);
-    this.living.push(new LivingJobSets(this.state, { ...options, random: this.random, newJobId }));
+    this.living.push(new SimulatedJobSets(this.state, { ...options, random: this.random, newJobId }));
   }
 
   /** Ends every call and stops listening. What it knows stays. */

@@ -2,7 +2,7 @@ import { JobRunState, JobsService, type JobDetails } from '@ajs/contracts/api/jo
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
 import { allRecordings, eventually, runIdOf } from '../index.js';
-import { URI_ANNOTATION } from './known-job.js';
+import { URI_ANNOTATION } from './armada-job.js';
 import { SpecServer } from './spec-server.js';
 
 let server: SpecServer;

@@ -4,7 +4,7 @@ import { status, type sendUnaryData } from '@grpc/grpc-js';
 import type { ArmadaState } from './armada-state.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
 import { CLUSTER } from './job-events.js';
-import type { KnownJob } from './known-job.js';
+import type { ArmadaJob } from './armada-job.js';
 
 const MOST_IDS = 500;
 const ACTIVE: ReadonlySet<JobState> = new Set([JobState.LEASED, JobState.PENDING, JobState.RUNNING]);
@@ -30,7 +30,7 @@ export function jobsService({ lookout }: ArmadaState, faults: Faults): JobsServe
     if (ids.length <= mostIds) answer(callback, make);
     else callback(rpcError(status.UNKNOWN, `request contained more than ${mostIds} ${word}`));
   };
-  const known = (jobIds: readonly string[]): KnownJob[] =>
+  const known = (jobIds: readonly string[]): ArmadaJob[] =>
     jobIds.map((jobId) => lookout.find(jobId)).filter((job) => job !== undefined);
   return {
     getJobStatus: ({ request: { jobIds } }, callback) =>
@@ -80,7 +80,7 @@ export function jobsService({ lookout }: ArmadaState, faults: Faults): JobsServe
   };
 }
 
-function detailsOf(job: KnownJob, withSpec: boolean, withRuns: boolean): JobDetails {
+function detailsOf(job: ArmadaJob, withSpec: boolean, withRuns: boolean): JobDetails {
   const { jobSetId, jobRuns, jobSpec, jobId, queue, namespace, state } = job;
   const { submittedTs, cancelTs, cancelReason, cancelUser, lastTransitionTs } = job;
   return {

@@ -1,15 +1,15 @@
-import type { KnownJob } from './known-job.js';
+import type { ArmadaJob } from './armada-job.js';
 
 /** What `api.Jobs` sees: the jobs as they were a while ago, for it reads a database that is filled from the events. */
 export class Lookout {
   /** Of jobs that changed: how they were before each change, the oldest first. */
   private readonly past = new Map<
     string,
-    { readonly changedAt: number; readonly before: KnownJob | undefined }[]
+    { readonly changedAt: number; readonly before: ArmadaJob | undefined }[]
   >();
 
   constructor(
-    private readonly jobs: ReadonlyMap<string, KnownJob>,
+    private readonly jobs: ReadonlyMap<string, ArmadaJob>,
     private readonly lagMs: () => number,
   ) {}
 
@@ -22,7 +22,7 @@ export class Lookout {
     this.past.set(jobId, past);
   }
 
-  find(jobId: string): KnownJob | undefined {
+  find(jobId: string): ArmadaJob | undefined {
     const seenUntil = Date.now() - this.lagMs();
     const next = this.past.get(jobId)?.find(({ changedAt }) => changedAt > seenUntil);
     if (next !== undefined) return next.before;
@@ -30,7 +30,7 @@ export class Lookout {
     return this.jobs.get(jobId);
   }
 
-  *all(): Generator<KnownJob> {
+  *all(): Generator<ArmadaJob> {
     for (const jobId of this.jobs.keys()) {
       const job = this.find(jobId);
       if (job !== undefined) yield job;

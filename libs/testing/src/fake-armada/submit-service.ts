@@ -4,7 +4,7 @@ import { status, type sendUnaryData } from '@grpc/grpc-js';
 import type { ArmadaState } from './armada-state.js';
 import { fateOf } from './fate.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
-import { JobLife } from './job-life.js';
+import { SimulatedJob } from './simulated-job.js';
 
 export interface SubmitOptions {
   readonly newJobId: () => string;
@@ -19,7 +19,7 @@ interface JobSetNames {
 
 /** `api.Submit`, apart from queues: submitted jobs run by themselves, each to the {@link fateOf} its pod spec. */
 export class SubmitService {
-  private readonly lives = new Map<string, JobLife>();
+  private readonly lives = new Map<string, SimulatedJob>();
   private readonly byClientId = new Map<string, string>();
   private readonly timers = new Set<NodeJS.Timeout>();
 
@@ -103,11 +103,11 @@ export class SubmitService {
     callback(null, act());
   }
 
-  private livesOf(jobIds: readonly string[]): JobLife[] {
+  private livesOf(jobIds: readonly string[]): SimulatedJob[] {
     return jobIds.map((jobId) => this.lives.get(jobId)).filter((life) => life !== undefined);
   }
 
-  private livesIn({ queue, jobSetId }: JobSetNames): JobLife[] {
+  private livesIn({ queue, jobSetId }: JobSetNames): SimulatedJob[] {
     return [...this.lives.values()].filter(({ job }) => job.queue === queue && job.jobSetId === jobSetId);
   }
 
@@ -120,7 +120,7 @@ export class SubmitService {
     if (earlier !== undefined) return { jobId: earlier, error: '' };
     const jobId = this.options.newJobId();
     if (client !== undefined) this.byClientId.set(client, jobId);
-    const life = new JobLife(this.state, { jobId, queue, jobSetId }, item, fate, item.externalJobUri);
+    const life = new SimulatedJob(this.state, { jobId, queue, jobSetId }, item, fate, item.externalJobUri);
     this.lives.set(jobId, life);
     const timer = setInterval(() => {
       life.advance();

@@ -1,7 +1,7 @@
 import type { ContextSource } from './context.js';
 
 /** What is wrong and what is odd with the settings, gathered while they are read. Names keys and files, never a secret. */
-export class Findings {
+export class Diagnostics {
   readonly problems: string[] = [];
   readonly warnings: string[] = [];
 
@@ -14,7 +14,7 @@ export class Findings {
   }
 
   /** A problem for each key of the kind without a value. */
-  need(source: KeyPlace, kind: string, values: Readonly<Record<string, string>>): void {
+  require(source: KeyPlace, kind: string, values: Readonly<Record<string, string>>): void {
     for (const [key, value] of Object.entries(values)) {
       if (value === '') this.problem(`${placeOf(source, `${kind}.${key}`)} is missing`);
     }

@@ -1,7 +1,7 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
 import { ArmadaJobsError } from './armada-jobs.js';
-import { AskedTooMuch } from './batched-lookup.js';
-import { reasonOf } from './call-reason.js';
+import { BatchTooLargeError } from './batched-lookup.js';
+import { statusText } from './status-text.js';
 
 /** Armada's words, in every spelling that its methods have (`jobIds`, `JobIds`, `RunIds`); the code beside them is UNKNOWN. */
 const TOO_MANY_IDS = /request contained more than (\d+) (?:job|run)ids/i;
@@ -9,16 +9,16 @@ const TOO_MANY_IDS = /request contained more than (\d+) (?:job|run)ids/i;
 const ANSWER_TOO_LARGE = /message larger than max/i;
 
 /** What the failure of a call that asked for `asked` ids means. */
-export function failedCall(
+export function lookupErrorOf(
   { code, details }: Pick<StatusObject, 'code' | 'details'>,
   asked: number,
-): ArmadaJobsError | AskedTooMuch {
+): ArmadaJobsError | BatchTooLargeError {
   const atMost = Number(TOO_MANY_IDS.exec(details)?.[1]);
-  if (atMost >= 1 && atMost < asked) return new AskedTooMuch(atMost);
+  if (atMost >= 1 && atMost < asked) return new BatchTooLargeError(atMost);
   if (code === status.RESOURCE_EXHAUSTED && ANSWER_TOO_LARGE.test(details) && asked > 1) {
-    return new AskedTooMuch(Math.floor(asked / 2));
+    return new BatchTooLargeError(Math.floor(asked / 2));
   }
-  return new ArmadaJobsError(kindOf(code), reasonOf({ code, details }));
+  return new ArmadaJobsError(kindOf(code), statusText({ code, details }));
 }
 
 function kindOf(code: status): ArmadaJobsError['kind'] {

@@ -1,11 +1,11 @@
 import { ManualClock } from '@ajs/testing';
 import { AuthError } from './index.js';
-import { Checks } from './checks.js';
+import { BoundedChecks } from './bounded-checks.js';
 
 let clock: ManualClock;
 const limits = {
-  strangers: { perSecond: 4, maxConcurrent: 2 },
-  known: { perSecond: 100, maxConcurrent: 100 },
+  unverified: { perSecond: 4, maxConcurrent: 2 },
+  verified: { perSecond: 100, maxConcurrent: 100 },
 };
 
 /** A check that ends when it is told to. */
@@ -15,10 +15,10 @@ function check() {
 }
 
 describe('checks', () => {
-  let checks: Checks<string>;
+  let checks: BoundedChecks<string>;
   beforeEach(() => {
     clock = new ManualClock();
-    checks = new Checks(limits, clock);
+    checks = new BoundedChecks(limits, clock);
   });
 
   it('of one thing at one time are one, and a later one is another', async () => {
@@ -65,8 +65,12 @@ describe('checks', () => {
   });
 
   it('are a share for each of those who are known, and what is beyond it takes none of the others’', async () => {
-    checks = new Checks(
-      { ...limits, known: { perSecond: 6, maxConcurrent: 3 }, each: { perSecond: 4, maxConcurrent: 2 } },
+    checks = new BoundedChecks(
+      {
+        ...limits,
+        verified: { perSecond: 6, maxConcurrent: 3 },
+        perCaller: { perSecond: 4, maxConcurrent: 2 },
+      },
       clock,
     );
     const one = (who: string, key: string) =>

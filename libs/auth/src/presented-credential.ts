@@ -3,7 +3,7 @@ import { AuthError } from './authorizer.js';
 import { problemOfAuthorization } from './authorization.js';
 
 /** An `authorization` in its parts. */
-export type ShownCredential =
+export type PresentedCredential =
   | { readonly scheme: 'basic'; readonly user: string; readonly password: string }
   | { readonly scheme: 'kubernetes'; readonly payload: string }
   | { readonly scheme: 'bearer'; readonly token: string };
@@ -19,7 +19,7 @@ export function acceptAuthorization(values: readonly (string | Buffer)[]): strin
 }
 
 /** The parts of what {@link acceptAuthorization} gave. */
-export function partsOf(authorization: string): ShownCredential {
+export function parseAuthorization(authorization: string): PresentedCredential {
   const space = authorization.indexOf(' ');
   const rest = authorization.slice(space + 1);
   switch (authorization.slice(0, space).toLowerCase()) {
@@ -37,7 +37,7 @@ export function partsOf(authorization: string): ShownCredential {
 
 /** The token that an `authorization` carries, by whichever scheme; `undefined` where it carries none. */
 export function tokenIn(authorization: string): string | undefined {
-  const shown = partsOf(authorization);
+  const shown = parseAuthorization(authorization);
   if (shown.scheme === 'basic') return undefined;
   return shown.scheme === 'bearer' ? shown.token : kubernetesToken(shown.payload);
 }

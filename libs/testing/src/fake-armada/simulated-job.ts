@@ -2,7 +2,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import type { ArmadaState } from './armada-state.js';
 import type { Fate } from './fate.js';
 import { failureOf, jobEvents, type JobRef, type SubmittedJob } from './job-events.js';
-import { externalUriOf, knownJob, type KnownJob } from './known-job.js';
+import { externalUriOf, armadaJob, type ArmadaJob } from './armada-job.js';
 
 const ENDED: ReadonlySet<JobState> = new Set([
   JobState.SUCCEEDED,
@@ -13,8 +13,8 @@ const ENDED: ReadonlySet<JobState> = new Set([
 ]);
 
 /** One job from its submission to its end, a step at a time. */
-export class JobLife {
-  readonly job: KnownJob;
+export class SimulatedJob {
+  readonly job: ArmadaJob;
   private readonly steps: (() => void)[];
   private stepsToWait = 0;
 
@@ -26,7 +26,7 @@ export class JobLife {
     fate: Fate,
     externalJobUri = '',
   ) {
-    this.job = knownJob(ref, { externalJobUri: externalUriOf(submitted.annotations, externalJobUri) });
+    this.job = armadaJob(ref, { externalJobUri: externalUriOf(submitted.annotations, externalJobUri) });
     this.steps = this.plan(fate);
     state.move(this.job, JobState.QUEUED, jobEvents.submitted(ref, submitted));
   }

@@ -4,7 +4,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { runIdOf, type JobRef } from './job-events.js';
 
 /** A job as this server knows it. Changes replace its values and change none of them, so a copy stays as it was. */
-export interface KnownJob
+export interface ArmadaJob
   extends
     JobRef,
     Pick<
@@ -30,7 +30,7 @@ const LONGEST_URI = 1_024;
 export const URI_ANNOTATION = 'armadaproject.io/externalJobUri';
 
 /** A job of which nothing is known but what is given. */
-export function knownJob(ref: JobRef, known: Partial<KnownJob> = {}): KnownJob {
+export function armadaJob(ref: JobRef, known: Partial<ArmadaJob> = {}): ArmadaJob {
   return {
     jobId: ref.jobId,
     queue: ref.queue,
@@ -56,7 +56,7 @@ export function externalUriOf(annotations: Readonly<Record<string, string>>, fie
 }
 
 /** Takes over what an event tells of a job, apart from its state and its error. */
-export function noteEvent(job: KnownJob, { events }: EventMessage): void {
+export function applyEvent(job: ArmadaJob, { events }: EventMessage): void {
   if (events === undefined) return;
   const created = events.value.created;
   switch (events.$case) {
@@ -132,7 +132,7 @@ export function noteEvent(job: KnownJob, { events }: EventMessage): void {
 }
 
 /** Of a run that has ended, what came first stays: `failed` follows `preempted`. */
-function changeRun(job: KnownJob, change: Partial<JobRunDetails>): void {
+function changeRun(job: ArmadaJob, change: Partial<JobRunDetails>): void {
   const [run, ...earlier] = job.jobRuns;
   if (run === undefined || run.finishedTs !== undefined) return;
   job.jobRuns = [{ ...run, ...change }, ...earlier];

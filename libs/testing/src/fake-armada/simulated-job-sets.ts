@@ -1,8 +1,8 @@
 import type { ArmadaState } from './armada-state.js';
 import type { Fate } from './fate.js';
-import { JobLife } from './job-life.js';
+import { SimulatedJob } from './simulated-job.js';
 
-export interface LivingOptions {
+export interface SimulationOptions {
   readonly queue: string;
   readonly jobSets: number;
   /** Jobs of each job set. */
@@ -27,14 +27,14 @@ const FATES: readonly (readonly [share: number, fate: Fate])[] = [
 ];
 
 /** Job sets in which something always happens: jobs are submitted, run, and end one way or another. */
-export class LivingJobSets {
+export class SimulatedJobSets {
   private readonly timer: NodeJS.Timeout;
-  private readonly lives: JobLife[][] = [];
+  private readonly lives: SimulatedJob[][] = [];
   private owed = 0;
 
   constructor(
     private readonly state: ArmadaState,
-    private readonly options: LivingOptions,
+    private readonly options: SimulationOptions,
   ) {
     for (let set = 0; set < options.jobSets; set++) this.lives.push(this.submitAll(set));
     this.timer = setInterval(() => this.tick(), TICK_MS);
@@ -54,14 +54,14 @@ export class LivingJobSets {
     }
   }
 
-  private submitAll(set: number): JobLife[] {
+  private submitAll(set: number): SimulatedJob[] {
     const { queue, jobs, newJobId } = this.options;
     const jobSetId = `demo-${set + 1}`;
     const log = this.state.openLog(queue, jobSetId);
     log.forgetOldest(log.length - KEPT_EVENTS);
     return Array.from({ length: jobs }, () => {
       const ref = { jobId: newJobId(), queue, jobSetId };
-      return new JobLife(this.state, ref, { namespace: 'default', annotations: {} }, this.fate());
+      return new SimulatedJob(this.state, ref, { namespace: 'default', annotations: {} }, this.fate());
     });
   }
 

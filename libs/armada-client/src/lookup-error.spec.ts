@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { ArmadaJobsError } from './armada-jobs.js';
-import { AskedTooMuch } from './batched-lookup.js';
-import { failedCall } from './failed-call.js';
+import { BatchTooLargeError } from './batched-lookup.js';
+import { lookupErrorOf } from './lookup-error.js';
 
 const { UNKNOWN, RESOURCE_EXHAUSTED } = status;
 
@@ -13,8 +13,8 @@ describe('a call of api.Jobs that failed', () => {
     [RESOURCE_EXHAUSTED, 'Received message larger than max (20000000 vs 16777216)', 500, 250],
     [RESOURCE_EXHAUSTED, 'grpc: trying to send message larger than max (20000000 vs. 16777216)', 3, 1],
   ])('with %i, "%s" for %i ids asked for too much: at most %i', (code, details, asked, atMost) => {
-    const meaning = failedCall({ code, details }, asked);
-    expect(meaning).toBeInstanceOf(AskedTooMuch);
+    const meaning = lookupErrorOf({ code, details }, asked);
+    expect(meaning).toBeInstanceOf(BatchTooLargeError);
     expect(meaning).toMatchObject({ atMost });
   });
 
@@ -24,7 +24,7 @@ describe('a call of api.Jobs that failed', () => {
     [RESOURCE_EXHAUSTED, 'Received message larger than max (20000000 vs 16777216)', 1],
     [RESOURCE_EXHAUSTED, 'too many requests', 500],
   ])('with %i, "%s" for %i ids is no reason to ask for less', (code, details, asked) => {
-    expect(failedCall({ code, details }, asked)).toMatchObject({ kind: 'unavailable' });
+    expect(lookupErrorOf({ code, details }, asked)).toMatchObject({ kind: 'unavailable' });
   });
 
   it.each([
@@ -36,7 +36,7 @@ describe('a call of api.Jobs that failed', () => {
     [status.INTERNAL, 'unavailable'],
     [UNKNOWN, 'unavailable'],
   ] as const)('with %i is "%s"', (code, kind) => {
-    const meaning = failedCall({ code, details: 'why' }, 1);
+    const meaning = lookupErrorOf({ code, details: 'why' }, 1);
     expect(meaning).toBeInstanceOf(ArmadaJobsError);
     expect(meaning).toMatchObject({ kind, reason: `${status[code]}: why` });
   });

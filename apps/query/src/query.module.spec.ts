@@ -9,7 +9,7 @@ import { FakeArmada, RedisServer, eventually, recordCalls, unary } from '@ajs/te
 import { Client, credentials } from '@grpc/grpc-js';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { GrpcServer } from './grpc/grpc-server.js';
-import { ANY_PORT } from './grpc/served-grpc.js';
+import { FREE_PORT } from './grpc/testing/grpc-test-options.js';
 import { HttpCalls } from './http-api/http-calls.js';
 import type { PassThrough } from './pass-through/pass-through.js';
 import { QueryModule } from './query.module.js';
@@ -40,7 +40,7 @@ beforeEach(async () => {
     imports: [ProcessModule.of(context), QueryModule.of(undefined)],
   }).compile();
   await query.init();
-  const port = await query.get(GrpcServer).listen(ANY_PORT);
+  const port = await query.get(GrpcServer).listen(FREE_PORT);
   client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
 });
 

@@ -1,6 +1,6 @@
 export { ARMADA, ARMADA_ACCESS, ArmadaModule } from './armada/armada.module.js';
 export { Readiness } from './health/readiness.js';
-export type { ServedTls } from './http/bounded-http.js';
+export type { HttpTls } from './http/bounded-http.js';
 export { rejectedConnections } from './http/rejected-connections.js';
 export { bootstrap } from './process/bootstrap.js';
 export { ProcessModule, type ProcessContext } from './process/process.module.js';

@@ -10,13 +10,13 @@ class TooLarge {
 }
 
 /**
- * A service of unary methods whose requests are refused before they are decoded where they are larger than `largestBytes`: the
- * server's own limit is one for all services, and as wide as the widest needs.
+ * A service of unary methods that rejects requests of more than `maxBytes` before they are decoded: the server's own limit is one for
+ * all services, and as wide as the widest needs.
  */
 export function boundedService(
   definition: ServiceDefinition,
   implementation: UntypedServiceImplementation,
-  largestBytes: number,
+  maxBytes: number,
 ): [ServiceDefinition, UntypedServiceImplementation] {
   const definitions: Record<string, ServiceDefinition[string]> = {};
   const handlers: UntypedServiceImplementation = {};
@@ -25,7 +25,7 @@ export function boundedService(
     definitions[name] = {
       ...method,
       requestDeserialize: (bytes): unknown =>
-        bytes.length > largestBytes ? new TooLarge(bytes.length) : method.requestDeserialize(bytes),
+        bytes.length > maxBytes ? new TooLarge(bytes.length) : method.requestDeserialize(bytes),
     };
     const handler = implementation[name] as handleUnaryCall<unknown, unknown>;
     const bounded: handleUnaryCall<unknown, unknown> = (call, callback) => {
@@ -36,7 +36,7 @@ export function boundedService(
       }
       callback({
         code: status.RESOURCE_EXHAUSTED,
-        details: `the request is ${request.bytes} bytes long; this service takes at most ${largestBytes}`,
+        details: `the request has ${request.bytes} bytes; this service accepts at most ${maxBytes}`,
       });
     };
     handlers[name] = bounded;

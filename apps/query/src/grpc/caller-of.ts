@@ -2,11 +2,11 @@ import type { ServerUnaryCall } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { certificateNameOf } from '../server-tls/certificate-name.js';
 
-/** Who waits for the answer of a gRPC call. */
+/** The caller of a gRPC call. */
 export function callerOf(call: ServerUnaryCall<unknown, unknown>): Caller {
   const deadline = call.getDeadline();
   return {
-    // Infinity where the caller set none, as the operators do.
+    // Infinity where the caller set none, as Airflow's operators do.
     deadline: deadline === Infinity ? Infinity : performance.now() + (Number(deadline) - Date.now()),
     isGone: () => call.cancelled,
     address: () => call.getPeer().replace(/:\d+$/, ''),

@@ -1,6 +1,6 @@
 import type { Server } from '@grpc/grpc-js';
 
-/** What grpc-js' server keeps of a method: here one with any number of messages either way, which are left as bytes. */
+/** What grpc-js' server stores for a method: here a stream of bytes in both directions. */
 interface RawHandler {
   readonly type: 'bidi';
   readonly path: string;
@@ -9,30 +9,31 @@ interface RawHandler {
   readonly deserialize: (bytes: Buffer) => Buffer;
 }
 
-/** The part of grpc-js' server, private to it, that says what answers a path. */
+/** The private part of grpc-js' server that finds the handler of a path. */
 interface HandlerLookUp {
   _retrieveHandler(path: string): unknown;
 }
 
-const asItIs = (bytes: Buffer): Buffer => bytes;
+const unchanged = (bytes: Buffer): Buffer => bytes;
 
 /**
- * Has the server accept methods that nobody added to it, those that `isCaught` says, as streams of bytes in both directions,
- * which on the wire fits any method. They have no handler: an interceptor of the server is to answer them.
+ * Makes the server accept methods that were not added to it, those for which `isCaught` holds, as streams of bytes in both directions,
+ * which on the wire fits any method. They have no handler: an interceptor of the server must answer them.
  *
- * grpc-js has no way to say so: this reaches into it, as limit-headers.ts does. Throws where grpc-js is not as expected.
+ * grpc-js has no option for this, so this patches a private method, as limit-headers.ts does. Throws where grpc-js differs from what it
+ * expects.
  */
 export function catchAll(server: Server, isCaught: (path: string) => boolean): void {
   const lookUp = server as unknown as Partial<HandlerLookUp>;
-  const known = lookUp._retrieveHandler?.bind(server);
-  if (known === undefined) {
+  const original = lookUp._retrieveHandler?.bind(server);
+  if (original === undefined) {
     throw new Error(
-      'this version of @grpc/grpc-js looks its handlers up in another way than catch-all.ts knows; pass-through needs it',
+      'this version of @grpc/grpc-js finds handlers in a way that catch-all.ts does not know; pass-through needs it',
     );
   }
-  lookUp._retrieveHandler = (path) => (isCaught(path) ? rawHandler(path) : known(path));
+  lookUp._retrieveHandler = (path) => (isCaught(path) ? rawHandler(path) : original(path));
 }
 
 function rawHandler(path: string): RawHandler {
-  return { type: 'bidi', path, func: () => undefined, serialize: asItIs, deserialize: asItIs };
+  return { type: 'bidi', path, func: () => undefined, serialize: unchanged, deserialize: unchanged };
 }

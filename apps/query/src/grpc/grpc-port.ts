@@ -3,21 +3,21 @@ import { createServer as createTlsServer } from 'node:tls';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import type { ServerTls } from '../server-tls/server-tls.js';
 
-/** A connection that the server has ended is given so long for its peer to end it, too, and up to twice that. Milliseconds. */
+/** A peer has this long, and up to twice that, to close a connection that the server has ended. Milliseconds. */
 const LINGER_MS = 2_000;
 
 export interface GrpcPortOptions {
   /** `undefined`: plaintext. */
   readonly tls: ServerTls | undefined;
-  /** More are closed as they come. */
+  /** Connections beyond this number are rejected. */
   readonly maxConnections: number;
-  /** Told of each of those. */
-  readonly refused: () => void;
+  /** Called for each rejected connection. */
+  readonly onRejected: () => void;
 }
 
 /**
- * A TCP port whose connections a gRPC server serves. Where grpc-js listens itself, nothing bounds their number, nor how long a peer
- * may keep one that the server has ended.
+ * A TCP port whose connections a gRPC server serves. Where grpc-js listens itself, nothing limits their number, nor how long a peer may
+ * keep a connection that the server has ended.
  */
 export class GrpcPort {
   private readonly listener: TcpServer;
@@ -25,8 +25,8 @@ export class GrpcPort {
   private readonly ended = new WeakSet<Socket>();
   private readonly sweep: NodeJS.Timeout;
 
-  constructor(server: Server, { tls, maxConnections, refused }: GrpcPortOptions) {
-    // What comes to it is what was in the TLS, if there is any.
+  constructor(server: Server, { tls, maxConnections, onRejected }: GrpcPortOptions) {
+    // It gets plaintext: TLS, where there is any, ends at our listener.
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     const serve = (socket: Socket): void => {
       this.keep(socket);
@@ -34,11 +34,11 @@ export class GrpcPort {
     };
     this.listener = tls === undefined ? createServer(serve) : tlsListener(tls, serve);
     this.listener.maxConnections = maxConnections;
-    this.listener.on('drop', refused);
+    this.listener.on('drop', onRejected);
     this.sweep = setInterval(() => this.destroyEnded(), LINGER_MS).unref();
   }
 
-  /** Resolves to the port; rejects where it cannot be had. */
+  /** Resolves to the number of the port; rejects where it cannot be opened. */
   async listen(host: string, port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.listener.once('error', reject);
@@ -50,20 +50,20 @@ export class GrpcPort {
     return (this.listener.address() as AddressInfo).port;
   }
 
-  /** No more connections; those that are open stay. */
+  /** Accepts no more connections; open ones stay. */
   close(): void {
     this.listener.close();
   }
 
-  /** Ends the connections that are open, whatever they do. */
-  cutOff(): void {
+  /** Closes open connections, whatever they do. */
+  destroy(): void {
     clearInterval(this.sweep);
     for (const socket of this.open) socket.destroy();
   }
 
   private keep(socket: Socket): void {
     socket.setNoDelay(true);
-    // It closes then, which is all that anybody wants to know.
+    // It closes after that, which is all that matters here.
     socket.on('error', () => undefined);
     this.open.add(socket);
     socket.on('close', () => this.open.delete(socket));
@@ -77,7 +77,7 @@ export class GrpcPort {
   }
 }
 
-/** By the files as they are when a connection comes; a client without a certificate that is asked for is refused. */
+/** Uses the files as they are when a connection arrives; rejects clients without the certificate that is requested. */
 function tlsListener(tls: ServerTls, serve: (socket: Socket) => void): TcpServer {
   const options = { ...tls.serverOptions, ...tls.context, rejectUnauthorized: true, ALPNProtocols: ['h2'] };
   const listener = createTlsServer(options, serve);

@@ -10,21 +10,21 @@ import {
 import type { JobsServer } from '@ajs/contracts/api/job';
 import { eventually, unary } from '@ajs/testing';
 import { Client, credentials, status, type sendUnaryData } from '@grpc/grpc-js';
-import { GrpcServer, type GrpcServing } from './grpc-server.js';
-import { ANY_PORT, PLAIN } from './served-grpc.js';
+import { GrpcServer, type GrpcServerOptions } from './grpc-server.js';
+import { FREE_PORT, PLAIN } from './testing/grpc-test-options.js';
 
 const PATH = JobServiceService.getJobStatus.path;
 const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
 
 let server: GrpcServer;
 let port: number;
-/** Calls that wait until a test answers them. */
+/** Calls that wait until a test responds. */
 let held: sendUnaryData<{ state: 0; error: string }>[];
 const clients: Client[] = [];
 const sockets: Socket[] = [];
 const sessions: ClientHttp2Session[] = [];
 
-/** Answers with where the call came from; job `hold` is answered by the test. */
+/** Responds with the peer of the call; job `hold` waits for the test to respond. */
 const legacy: JobServiceServer = {
   getJobStatus: (call, callback) => {
     if (call.request.jobId === 'hold') held.push(callback);
@@ -35,10 +35,10 @@ const legacy: JobServiceServer = {
 // Nobody asks it.
 const jobs = {} as JobsServer;
 
-async function serve(serving: Partial<GrpcServing> = {}): Promise<void> {
+async function serve(serving: Partial<GrpcServerOptions> = {}): Promise<void> {
   held = [];
   server = new GrpcServer({ legacy, jobs }, { ...PLAIN, ...serving });
-  port = await server.listen(ANY_PORT);
+  port = await server.listen(FREE_PORT);
 }
 
 afterEach(async () => {
@@ -56,7 +56,7 @@ function client(): Client {
   return made;
 }
 
-/** Resolves to where the server saw the call come from. */
+/** Resolves to the peer of the call, as the server saw it. */
 const ask = async (from: Client, jobId = 'j'): Promise<string> =>
   (await unary(from, JobServiceService.getJobStatus, { ...REQUEST, jobId })).answer.error;
 
@@ -68,13 +68,13 @@ async function tcp(): Promise<Socket> {
   return socket;
 }
 
-/** A connection whose client knows what the server allows. */
+/** A connection whose client has received the settings of the server. */
 async function http2(): Promise<ClientHttp2Session> {
   const session = connect(`http://127.0.0.1:${port}`, { maxSendHeaderBlockLength: 2 ** 30 });
   sessions.push(session);
   session.on('error', () => undefined);
   await once(session, 'remoteSettings');
-  // What it allows counts once it knows that the client knows.
+  // The limits apply once the server knows that the client has received them.
   await new Promise<void>((resolve, reject) => {
     session.ping((error) => (error === null ? resolve() : reject(error)));
   });
@@ -96,8 +96,8 @@ async function call(
   });
   let ended = '';
   for (const event of ['response', 'trailers']) {
-    stream.on(event, (told: Record<string, unknown>) => {
-      if (told['grpc-status'] !== undefined) ended = status[Number(told['grpc-status'])] ?? '';
+    stream.on(event, (received: Record<string, unknown>) => {
+      if (received['grpc-status'] !== undefined) ended = status[Number(received['grpc-status'])] ?? '';
     });
   }
   stream.on('error', (error: Error) => (ended = error.message));
@@ -124,7 +124,7 @@ describe('a message', () => {
     expect(await call(await http2(), framed(sized(1_000_000)))).toBe('OK');
   });
 
-  it('that is larger is refused, also where it is small only while it is compressed', async () => {
+  it('that is larger is rejected, also where it is small only while it is compressed', async () => {
     await serve();
     const session = await http2();
     expect(await call(session, framed(sized(1024 * 1024)))).toBe('RESOURCE_EXHAUSTED');
@@ -138,7 +138,7 @@ describe('a message', () => {
 describe('headers', () => {
   const message = framed(JobServiceRequest.encode(REQUEST).finish());
 
-  it('may hold the largest authorization', async () => {
+  it('may contain an authorization of the largest size', async () => {
     await serve();
     expect(await call(await http2(), message, { authorization: 'a'.repeat(16 * 1024) })).toBe('OK');
   });
@@ -147,44 +147,44 @@ describe('headers', () => {
     ['in one', { x: 'a'.repeat(33 * 1024) }],
     ['in several', Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`x-${i}`, 'a'.repeat(2_000)]))],
     ['in very many', Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`x-${i}`, 'a']))],
-  ])('that are too long %s end the call', async (_, headers) => {
+  ])('above the size limit %s end the call', async (_, headers) => {
     await serve();
     expect(await call(await http2(), message, headers)).toContain('NGHTTP2_ENHANCE_YOUR_CALM');
   });
 });
 
 describe('connections', () => {
-  it('above their number are closed as they come, and told of', async () => {
-    let refused = 0;
-    await serve({ maxConnections: 2, refused: () => refused++ });
+  it('above the limit are rejected and reported, and accepted again once others close', async () => {
+    let rejected = 0;
+    await serve({ maxConnections: 2, onRejected: () => rejected++ });
     const [first] = [await tcp(), await tcp()];
     const third = await tcp();
     await eventually('the third is closed', () => third.closed);
-    expect(refused).toBe(1);
+    expect(rejected).toBe(1);
     first.destroy();
-    await eventually('another is taken', async () => (await ask(client())) !== '');
+    await eventually('another is accepted', async () => (await ask(client())) !== '');
   });
 
-  it('carry a thousand calls at once', async () => {
+  it('carry up to a thousand concurrent calls', async () => {
     await serve();
     expect((await http2()).remoteSettings.maxConcurrentStreams).toBe(1_000);
   });
 
-  it('that are idle are closed, also those on which nothing was ever said', async () => {
+  it('that are idle are closed, also those that never carried a call', async () => {
     await serve({ idleMs: 100 });
     const [silent, idle] = [await tcp(), await http2()];
     silent.resume();
     await eventually('both are closed', () => silent.closed && idle.closed);
   });
 
-  it('that were ended are over, whatever their peer does', async () => {
+  it('that the server ended are closed even if their peer never closes them', async () => {
     await serve({ idleMs: 100, maxConnections: 1 });
-    // It never reads, and so never notices.
+    // It never reads, and so never notices the end.
     await tcp();
-    await eventually('another is taken', async () => (await ask(client())) !== '');
+    await eventually('another is accepted', async () => (await ask(client())) !== '');
   });
 
-  it('with a call that runs are not idle', async () => {
+  it('with a running call are not idle', async () => {
     await serve({ idleMs: 100 });
     const session = await http2();
     const waiting = call(session, framed(JobServiceRequest.encode({ ...REQUEST, jobId: 'hold' }).finish()));
@@ -196,7 +196,7 @@ describe('connections', () => {
     expect(await waiting).toBe('OK');
   });
 
-  it('that are old are left by their clients: calls that run finish, and none fails', async () => {
+  it('that reach their age are replaced by their clients, without a failed call', async () => {
     await serve({ maxAgeMs: 200 });
     const from = client();
     const waiting = ask(from, 'hold');
@@ -207,16 +207,16 @@ describe('connections', () => {
     expect(await waiting).toBe('finished');
   });
 
-  it('that are old are cut off in the end, with what still runs', async () => {
+  it('that outlive their grace period are closed, with the calls that still run', async () => {
     await serve({ maxAgeMs: 100, ageGraceMs: 100 });
     await expect(ask(client(), 'hold')).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 
-  it('are cut off when the server stops and they do not end', async () => {
+  it('are closed when the server stops and their calls do not finish', async () => {
     await serve();
-    const refused = expect(ask(client(), 'hold')).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    const aborted = expect(ask(client(), 'hold')).rejects.toMatchObject({ code: status.UNAVAILABLE });
     await eventually('the call is held', () => held.length === 1);
     await server.stop();
-    await refused;
+    await aborted;
   });
 });

@@ -15,7 +15,7 @@ import { JobStoreModule } from '../store/job-store.module.js';
 import { JOB_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
 import { GrpcModule } from './grpc.module.js';
 import { GrpcServer } from './grpc-server.js';
-import { ANY_PORT } from './served-grpc.js';
+import { FREE_PORT } from './testing/grpc-test-options.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 
@@ -63,7 +63,7 @@ beforeAll(async () => {
     .useModule(NotedInterestModule)
     .compile();
   await module.init();
-  const port = await module.get(GrpcServer).listen(ANY_PORT);
+  const port = await module.get(GrpcServer).listen(FREE_PORT);
   client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
 });
 

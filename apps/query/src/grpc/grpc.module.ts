@@ -34,7 +34,7 @@ import { GrpcServer } from './grpc-server.js';
             tls,
             maxConnections,
             maxAgeMs,
-            refused: rejectedConnections('grpc', maxConnections, log, metrics),
+            onRejected: rejectedConnections('grpc', maxConnections, log, metrics),
           },
         ),
     },

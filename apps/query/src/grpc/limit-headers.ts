@@ -1,22 +1,23 @@
 import type { Server } from '@grpc/grpc-js';
 import type { ServerOptions } from 'node:http2';
 
-/** The part of grpc-js' server, private to it, that its HTTP/2 servers are made with. */
+/** The private part of grpc-js' server that holds the options of its HTTP/2 servers. */
 interface CommonOptions {
   readonly commonServerOptions: ServerOptions;
 }
 
 /**
- * Has the server refuse calls whose headers are longer, together, than `bytes`: by the rules of HTTP/2, which count 32 more for each.
- * Clients that follow them are told of the limit and do not send such calls. To be called before the server listens.
+ * Makes the server reject calls whose headers have more than `bytes` in total, as HTTP/2 counts them: 32 more for each. Clients learn
+ * the limit from the server's settings. Call it before the server listens.
  *
- * grpc-js has no option for it: as {@link catchAll}, this reaches into it. Throws where grpc-js is not as expected.
+ * grpc-js has no option for this, so this sets a private field, as {@link catchAll} does. Throws where grpc-js differs from what it
+ * expects.
  */
 export function limitHeaders(server: Server, bytes: number): void {
   const { commonServerOptions } = server as unknown as Partial<CommonOptions>;
   if (commonServerOptions?.settings?.maxConcurrentStreams === undefined) {
     throw new Error(
-      'this version of @grpc/grpc-js makes its HTTP/2 servers in another way than limit-headers.ts knows',
+      'this version of @grpc/grpc-js makes HTTP/2 servers in a way that limit-headers.ts does not know',
     );
   }
   commonServerOptions.settings.maxHeaderListSize = bytes;

@@ -3,8 +3,8 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { AnyDefinition, PackageDefinition } from '@grpc/proto-loader';
 
 /**
- * The files that reflection tells of, as they were compiled: those that proto-loader makes up again lack their imports and the
- * names of their map entries, and grpcurl refuses them.
+ * The files that reflection serves, as they were compiled: those that proto-loader generates lack imports and names of map entries, and
+ * grpcurl rejects them.
  */
 export function reflectedFiles(): PackageDefinition {
   const files = Array.from(filesOf(descriptorSet), (bytes, i) => {

@@ -9,7 +9,7 @@ import { CertificateAuthority, eventually, unary, type Certified } from '@ajs/te
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { GrpcServer } from '../grpc/grpc-server.js';
-import { ANY_PORT, PLAIN } from '../grpc/served-grpc.js';
+import { FREE_PORT, PLAIN } from '../grpc/testing/grpc-test-options.js';
 import { certificateNameOf } from './certificate-name.js';
 import { ServerTls } from './server-tls.js';
 
@@ -54,7 +54,7 @@ async function serve(withClients = false): Promise<void> {
   if (read === undefined) throw new Error('no TLS');
   tls = read;
   server = new GrpcServer({ legacy, jobs }, { ...PLAIN, tls });
-  port = await server.listen(ANY_PORT);
+  port = await server.listen(FREE_PORT);
   const log = pino(
     { formatters: { level: (level) => ({ level }) } },
     { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]) },

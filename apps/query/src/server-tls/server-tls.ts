@@ -2,8 +2,8 @@ import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { SettingsError } from '@ajs/config';
 import type { Log } from '@ajs/observability';
 import {
-  areSame,
-  endOfCertificate,
+  areEqual,
+  certificateValidTo,
   readTlsFiles,
   secureContextOf,
   type TlsFileSettings,
@@ -52,13 +52,13 @@ export class ServerTls {
   }
 
   /** Whether clients have to show a certificate. */
-  get asksForCertificates(): boolean {
+  get requestsCertificates(): boolean {
     return this.settings.queryTlsClientCaFile !== '';
   }
 
   /** What a server is made with, beside {@link context}. */
   get serverOptions(): TlsOptions {
-    return { requestCert: this.asksForCertificates, handshakeTimeout: HANDSHAKE_MS };
+    return { requestCert: this.requestsCertificates, handshakeTimeout: HANDSHAKE_MS };
   }
 
   /** What counts now. */
@@ -72,7 +72,7 @@ export class ServerTls {
   }
 
   watch(log: Log, everyMs = LOOK_EVERY_MS): void {
-    log.info({ validTo: endOfCertificate(this.files) }, 'gRPC and HTTP are served with TLS');
+    log.info({ validTo: certificateValidTo(this.files) }, 'gRPC and HTTP are served with TLS');
     this.timer = setInterval(() => this.look(log), everyMs).unref();
   }
 
@@ -83,7 +83,7 @@ export class ServerTls {
   private look(log: Log): void {
     try {
       const files = readTlsFiles(this.settings);
-      if (!areSame(files, this.files)) this.take(files, log);
+      if (!areEqual(files, this.files)) this.take(files, log);
       this.problem = undefined;
     } catch (error) {
       const { message } = error as Error;
@@ -101,6 +101,6 @@ export class ServerTls {
     this.current = secureContextOf(files, this.settings);
     this.files = files;
     for (const listener of this.listeners) listener(this.current);
-    log.info({ validTo: endOfCertificate(files) }, 'the files for TLS have changed, and serve from now on');
+    log.info({ validTo: certificateValidTo(files) }, 'the files for TLS have changed, and serve from now on');
   }
 }

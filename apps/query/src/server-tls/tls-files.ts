@@ -57,11 +57,11 @@ export function secureContextOf(files: TlsFiles, settings: TlsFileSettings): Sec
 }
 
 /** When the server's certificate ends. */
-export function endOfCertificate({ cert }: TlsFiles): string {
+export function certificateValidTo({ cert }: TlsFiles): string {
   return new Date(new X509Certificate(cert).validTo).toISOString();
 }
 
-export function areSame(a: TlsFiles, b: TlsFiles): boolean {
+export function areEqual(a: TlsFiles, b: TlsFiles): boolean {
   return a.cert.equals(b.cert) && a.key.equals(b.key) && textOf(a.clientCa) === textOf(b.clientCa);
 }
 

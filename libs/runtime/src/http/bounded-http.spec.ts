@@ -4,23 +4,23 @@ import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { CertificateAuthority, eventually, type Certified } from '@ajs/testing';
-import { BoundedHttp, PATIENCE, type HttpBounds, type ServedTls } from './bounded-http.js';
+import { BoundedHttpAdapter, TIMEOUTS, type HttpLimits, type HttpTls } from './bounded-http.js';
 
 const SHORT = {
-  ...PATIENCE,
+  ...TIMEOUTS,
   headersTimeout: 200,
   requestTimeout: 400,
   connectionsCheckingInterval: 50,
   silence: 1_000,
 };
 
-let served: BoundedHttp;
+let served: BoundedHttpAdapter;
 let port: number;
-let refused: number;
+let rejected: number;
 
-async function serve(bounds: Partial<HttpBounds> = {}): Promise<void> {
-  refused = 0;
-  served = new BoundedHttp({ maxConnections: 100, refused: () => refused++, ...bounds });
+async function serve(bounds: Partial<HttpLimits> = {}): Promise<void> {
+  rejected = 0;
+  served = new BoundedHttpAdapter({ maxConnections: 100, onRejected: () => rejected++, ...bounds });
   served.initHttpServer();
   served.post('/length', async (request: IncomingMessage, response: ServerResponse) => {
     let bytes = 0;
@@ -48,14 +48,14 @@ async function serve(bounds: Partial<HttpBounds> = {}): Promise<void> {
 
 afterEach(() => served.close());
 
-/** What a connection says until it ends, when this is sent on it and nothing more. */
+/** The first line that a connection receives until it ends, when this is sent on it and nothing more. */
 async function sent(text: string): Promise<string> {
   const socket = await connected();
-  let heard = '';
-  socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+  let received = '';
+  socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
   socket.write(text);
   await eventually('the connection ends', () => socket.closed);
-  return heard.split('\r\n')[0] ?? '';
+  return received.split('\r\n')[0] ?? '';
 }
 
 async function connected(): Promise<Socket> {
@@ -75,27 +75,27 @@ const post = (body: string, headers: Record<string, string> = {}): Promise<Respo
 
 describe('a slow client', () => {
   it.each([
-    ['says nothing', '', 'HTTP/1.1 408 Request Timeout'],
+    ['sends nothing', '', 'HTTP/1.1 408 Request Timeout'],
     ['stops within its headers', 'POST /length HTTP/1.1\r\nHost: a\r\n', 'HTTP/1.1 408 Request Timeout'],
     [
       'stops within its body',
       'POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab',
       'HTTP/1.1 408 Request Timeout',
     ],
-  ])('that %s is cut off', async (_, text, answer) => {
-    await serve({ patience: SHORT });
+  ])('that %s is disconnected', async (_, text, answer) => {
+    await serve({ timeouts: SHORT });
     expect(await sent(text)).toBe(answer);
   });
 
-  it('that does not read its answer is cut off', async () => {
-    await serve({ patience: SHORT });
+  it('that does not read its response is disconnected', async () => {
+    await serve({ timeouts: SHORT });
     const socket = await connected();
     socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
-    await eventually('the connection is there', async () => (await connections()) === 1);
-    await eventually('it is gone', async () => (await connections()) === 0);
+    await eventually('the connection is open', async () => (await connections()) === 1);
+    await eventually('the connection is closed', async () => (await connections()) === 0);
   });
 
-  it('is cut off when the server stops', async () => {
+  it('is disconnected when the server stops', async () => {
     await serve();
     const socket = await connected();
     await served.close();
@@ -104,27 +104,27 @@ describe('a slow client', () => {
 });
 
 describe('headers', () => {
-  it('may hold the largest authorization', async () => {
+  it('may contain an authorization of the largest size', async () => {
     await serve();
     const answer = await post('abc', { Authorization: `Bearer ${'a'.repeat(16 * 1024 - 7)}` });
     expect(await answer.text()).toBe('3');
   });
 
-  it('larger than their bound are refused', async () => {
+  it('above the size limit are rejected with 431', async () => {
     await serve();
     expect((await post('abc', { 'X-Long': 'a'.repeat(33 * 1024) })).status).toBe(431);
   });
 });
 
-it('connections above their number are closed as they come, and told of', async () => {
+it('connections above the limit are rejected and reported, and accepted again once others close', async () => {
   await serve({ maxConnections: 2 });
   const first = await connected();
   await connected();
   const third = await connected();
   await eventually('the third is closed', () => third.closed);
-  expect(refused).toBe(1);
+  expect(rejected).toBe(1);
   first.destroy();
-  await eventually('another is taken', async () => (await post('ab')).ok);
+  await eventually('another is accepted', async () => (await post('ab')).ok);
 });
 
 describe('TLS', () => {
@@ -142,48 +142,48 @@ describe('TLS', () => {
     another.remove();
   });
 
-  async function serveTls(asksForCertificates: boolean): Promise<void> {
+  async function serveTls(requestsCertificates: boolean): Promise<void> {
     const { cert, key } = await authority.sign(['first', '127.0.0.1']);
-    const tls: ServedTls = {
+    const tls: HttpTls = {
       context: { cert, key, ca: authority.cert },
-      serverOptions: { requestCert: asksForCertificates },
-      asksForCertificates,
+      serverOptions: { requestCert: requestsCertificates },
+      requestsCertificates,
       onRenewed: (listener) => (renew = listener),
     };
     await serve({ tls });
   }
 
-  async function get(path: string, shown?: Certified, options: RequestOptions = {}): Promise<string> {
-    const asked = httpsRequest({
+  async function get(path: string, client?: Certified, options: RequestOptions = {}): Promise<string> {
+    const request = httpsRequest({
       host: '127.0.0.1',
       port,
       path,
       ca: authority.cert,
       agent: false,
-      ...(shown && { cert: shown.cert, key: shown.key }),
+      ...(client && { cert: client.cert, key: client.key }),
       ...options,
     }).end();
-    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
     let text = '';
     for await (const chunk of response as AsyncIterable<Buffer>) text += chunk.toString();
     return `${response.statusCode} ${text}`;
   }
 
-  it('serves who trusts the certificate', async () => {
+  it('serves clients that trust the certificate', async () => {
     await serveTls(false);
     expect(await get('/name')).toBe('200 undefined');
     await expect(get('/name', undefined, { ca: another.cert })).rejects.toThrow('certificate');
   });
 
-  it('with client certificates serves who has one of the right authority', async () => {
+  it('with client certificates serves only clients with one from a trusted authority', async () => {
     await serveTls(true);
     expect(await get('/name', await authority.sign(['airflow']))).toBe('200 airflow');
-    for (const shown of [undefined, await another.sign(['airflow'])]) {
-      expect(await get('/name', shown)).toMatch(/^403 .*QUERY_TLS_CLIENT_CA_FILE/);
+    for (const untrusted of [undefined, await another.sign(['airflow'])]) {
+      expect(await get('/name', untrusted)).toMatch(/^403 .*QUERY_TLS_CLIENT_CA_FILE/);
     }
   });
 
-  it('with client certificates tells the health to everyone, by its very paths', async () => {
+  it('with client certificates serves health to everyone, on exactly its paths', async () => {
     await serveTls(true);
     for (const path of ['/healthz', '/readyz']) expect(await get(path)).toBe('200 undefined');
     for (const path of ['/HEALTHZ', '/healthz/', '/readyz/../name', '//name', '/healthz?/name']) {
@@ -191,7 +191,7 @@ describe('TLS', () => {
     }
   });
 
-  it('serves new connections with a new certificate', async () => {
+  it('serves new connections with a renewed certificate', async () => {
     await serveTls(false);
     renew(await another.sign(['second', '127.0.0.1']));
     await expect(get('/name')).rejects.toThrow('certificate');

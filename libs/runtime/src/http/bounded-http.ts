@@ -5,54 +5,55 @@ import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { requireCertificate } from './client-certificates.js';
 
-/** TLS of a server, whose files may change while it serves. */
-export interface ServedTls {
+/** TLS of an HTTP server. Its certificate may be renewed while the server runs. */
+export interface HttpTls {
   readonly context: SecureContextOptions;
   readonly serverOptions: TlsOptions;
-  readonly asksForCertificates: boolean;
+  readonly requestsCertificates: boolean;
+  /** Calls the listener with each context that replaces the one before. */
   onRenewed(listener: (context: SecureContextOptions) => void): void;
 }
 
-export interface HttpBounds {
-  /** More are closed as they come. */
+export interface HttpLimits {
+  /** Connections beyond this number are rejected. */
   readonly maxConnections: number;
-  /** Told of each of those. */
-  readonly refused: () => void;
+  /** Called for each rejected connection. */
+  readonly onRejected: () => void;
   /** `undefined`: plaintext. */
-  readonly tls?: ServedTls | undefined;
-  readonly patience?: typeof PATIENCE;
+  readonly tls?: HttpTls | undefined;
+  readonly timeouts?: typeof TIMEOUTS;
 }
 
-/** What a slow or silent client is granted. Milliseconds. */
-export const PATIENCE = {
+/** How long a slow or silent client may take. Milliseconds. */
+export const TIMEOUTS = {
   headersTimeout: 10_000,
-  /** Until the body has come, whole. */
+  /** Until the whole body has arrived. */
   requestTimeout: 30_000,
-  /** Longer than the 60 s that the usual proxies keep a connection without requests: the one to close it first should be they. */
+  /** Longer than the 60 s for which common proxies keep an idle connection, so that the proxy is the one to close it. */
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
-  /** Nothing moves, either way, while a request is answered: its client does not read. Longer than a call is held. */
+  /** A request is in progress, and no byte moves either way: its client does not read. Longer than any call is held. */
   silence: 5 * 60_000,
 };
 
-/** An `authorization` may have 16 KiB. */
-const LARGEST_HEADER_BYTES = 32 * 1024;
+/** An `authorization` alone may have 16 KiB. */
+const MAX_HEADER_BYTES = 32 * 1024;
 
-/** Express on a server with bounds, where Nest would make one without. */
-export class BoundedHttp extends ExpressAdapter {
+/** Nest's adapter for Express, over an HTTP server with limits; Nest would make one without. */
+export class BoundedHttpAdapter extends ExpressAdapter {
   private readonly sockets = new Set<Socket>();
 
-  constructor(private readonly bounds: HttpBounds) {
+  constructor(private readonly limits: HttpLimits) {
     super();
   }
 
   override initHttpServer(): void {
-    const { maxConnections, refused, tls } = this.bounds;
-    if (tls?.asksForCertificates === true) this.use(requireCertificate);
-    const server = this.created(tls);
+    const { maxConnections, onRejected, tls } = this.limits;
+    if (tls?.requestsCertificates === true) this.use(requireCertificate);
+    const server = this.createServer(tls);
     server.maxConnections = maxConnections;
-    server.setTimeout((this.bounds.patience ?? PATIENCE).silence);
-    server.on('drop', refused);
+    server.setTimeout((this.limits.timeouts ?? TIMEOUTS).silence);
+    server.on('drop', onRejected);
     server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));
@@ -60,21 +61,21 @@ export class BoundedHttp extends ExpressAdapter {
     this.httpServer = server;
   }
 
-  /** With the connections that are open. */
+  /** Closes open connections too, whatever they do. */
   override async close(): Promise<unknown> {
     for (const socket of this.sockets) socket.destroy();
     return super.close();
   }
 
-  private created(tls: ServedTls | undefined): Server {
-    const answer = this.getInstance<RequestListener>();
-    const options = { maxHeaderSize: LARGEST_HEADER_BYTES, ...(this.bounds.patience ?? PATIENCE) };
-    if (tls === undefined) return createServer(options, answer);
+  private createServer(tls: HttpTls | undefined): Server {
+    const handler = this.getInstance<RequestListener>();
+    const options = { maxHeaderSize: MAX_HEADER_BYTES, ...(this.limits.timeouts ?? TIMEOUTS) };
+    if (tls === undefined) return createServer(options, handler);
     const { context, serverOptions } = tls;
-    // Whom it takes is said in words by requireCertificate: probes of health have none.
+    // requireCertificate rejects by a response that says why, and lets health probes pass, which have no certificate.
     const server = createTlsServer(
       { ...options, ...serverOptions, ...context, rejectUnauthorized: false },
-      answer,
+      handler,
     );
     tls.onRenewed((renewed) => server.setSecureContext(renewed));
     return server;

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 
-/** What asks for these can show no certificate: Kubernetes. */
+/** Kubernetes probes these, and has no certificate to present. */
 const OPEN_PATHS = new Set(['/healthz', '/readyz']);
 
-/** Refuses what comes over a connection without a verified client certificate. */
+/** Rejects requests over a connection without a verified client certificate, except health probes. */
 export function requireCertificate(
   request: IncomingMessage,
   response: ServerResponse,
@@ -14,8 +14,7 @@ export function requireCertificate(
     next();
     return;
   }
-  const message =
-    'a client certificate is needed here, from one of the authorities that QUERY_TLS_CLIENT_CA_FILE names';
+  const message = 'a client certificate is required, issued by an authority in QUERY_TLS_CLIENT_CA_FILE';
   response.writeHead(403, { 'Content-Type': 'application/json' });
   response.end(JSON.stringify({ error: message, code: 7, message }));
 }

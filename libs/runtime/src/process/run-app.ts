@@ -11,7 +11,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { NestLog } from '@ajs/observability';
 import { HealthModule } from '../health/health.module.js';
-import { BoundedHttp, type ServedTls } from '../http/bounded-http.js';
+import { BoundedHttpAdapter, type HttpTls } from '../http/bounded-http.js';
 import { rejectedConnections } from '../http/rejected-connections.js';
 import { ProcessModule, type ProcessContext } from './process.module.js';
 import { Shutdown } from './shutdown.js';
@@ -27,7 +27,7 @@ export interface AppOptions {
     /** Connections beyond this number are closed as they come. */
     readonly maxConnections: number;
     /** `undefined`: plaintext. */
-    readonly tls?: ServedTls | undefined;
+    readonly tls?: HttpTls | undefined;
   };
   /** Opens what else the application serves, once HTTP listens. Resolves to fields for the log line `started`. */
   readonly serve: (app: INestApplicationContext) => Promise<Record<string, unknown>>;
@@ -62,8 +62,8 @@ export async function runApp(
 ): Promise<NestExpressApplication> {
   const { log, metrics } = context;
   const { maxConnections, tls } = http;
-  const refused = rejectedConnections('http', maxConnections, log, metrics);
-  const adapter = new BoundedHttp({ maxConnections, tls, refused });
+  const onRejected = rejectedConnections('http', maxConnections, log, metrics);
+  const adapter = new BoundedHttpAdapter({ maxConnections, tls, onRejected });
   const app = await NestFactory.create<NestExpressApplication>(RootModule.of(context, module), adapter, {
     logger: new NestLog(log),
     bodyParser: false,

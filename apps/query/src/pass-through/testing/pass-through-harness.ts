@@ -8,7 +8,7 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import { GrpcServer } from '../../grpc/grpc-server.js';
-import { ANY_PORT, PLAIN } from '../../grpc/served-grpc.js';
+import { FREE_PORT, PLAIN } from '../../grpc/testing/grpc-test-options.js';
 import type { ExchangeObserver } from '../forwarded-call.js';
 import { PassThrough } from '../pass-through.js';
 import { WatchPermissions } from '../watch-permissions.js';
@@ -173,7 +173,7 @@ export class PassThroughHarness {
       metrics: this.metrics,
     });
     this.server = new GrpcServer({ legacy, jobs, passThrough: this.passThrough }, PLAIN);
-    this.address = `127.0.0.1:${await this.server.listen(ANY_PORT)}`;
+    this.address = `127.0.0.1:${await this.server.listen(FREE_PORT)}`;
     this.client = new RawClient(this.address);
   }
 }

@@ -13,12 +13,12 @@ interface Addable {
 }
 
 /** Adds services whose server streams never end by themselves, and ends those streams when the server stops. */
-export class EndingStreams {
+export class StreamTracker {
   private readonly open = new Set<Stream>();
 
   constructor(private readonly server: Server) {}
 
-  /** Adds the service; keeps track of the streams of its method `method`. */
+  /** Adds the service, and tracks the streams of its method `method`. */
   add(service: Addable, method: string): void {
     const tracking: Pick<Server, 'addService'> = {
       addService: (definition, implementation) =>
@@ -30,8 +30,8 @@ export class EndingStreams {
     service.addToServer(tracking as Server);
   }
 
-  /** Ends them all: their clients are to look for another server. */
-  end(): void {
+  /** Ends all streams, so that their clients connect to another replica. */
+  endAll(): void {
     for (const stream of this.open) {
       stream.emit('error', { code: status.UNAVAILABLE, details: 'this replica is shutting down; retry' });
     }

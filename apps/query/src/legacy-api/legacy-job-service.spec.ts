@@ -1,13 +1,13 @@
 import {
   JobServiceResponse_State as State,
-  type JobServiceRequest,
   type JobServiceResponse,
 } from '@ajs/contracts/jobservice/jobservice';
-import { Metadata, status, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
 import { Admission } from '../load/admission.js';
-import { RedisReadError } from '../store/redis-read.js';
 import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
+import { RedisReadError } from '../store/redis-read.js';
+import { callUnary } from '../testing/unary-call.js';
 import type { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService } from './legacy-job-service.js';
 
@@ -41,20 +41,7 @@ describe('GetJobStatus of jobservice.JobService, where the query of the state fa
       redisFailed: (error) => redisFailures.push(error),
       internalError: (error) => internalErrors.push(error),
     });
-    const call = {
-      request: { queue: 'q', jobSetId: 's', jobId: 'j' },
-      cancelled: false,
-      metadata: new Metadata(),
-      getDeadline: () => Infinity,
-      getAuthContext: () => ({}),
-      getPeer: () => '127.0.0.1:1',
-    } as unknown as ServerUnaryCall<JobServiceRequest, JobServiceResponse>;
-    return new Promise((resolve, reject) => {
-      service.getJobStatus(call, (error, response) => {
-        if (response) resolve(response);
-        else reject(error);
-      });
-    });
+    return callUnary(service.getJobStatus, { queue: 'q', jobSetId: 's', jobId: 'j' });
   };
 
   it('answers CONNECTION_ERR with the cause where Redis cannot serve the read', async () => {

@@ -1,0 +1,51 @@
+import { JobState } from '@ajs/contracts/api/submit';
+import { status } from '@grpc/grpc-js';
+import { Admission } from '../load/admission.js';
+import { INTERNAL_ERROR_TEXT } from '../rpc-error.js';
+import { callUnary } from '../testing/unary-call.js';
+import { jobsService } from './jobs-service.js';
+import { JobsApiHarness, jobRecord } from './testing/jobs-api-harness.js';
+
+describe('api.Jobs over gRPC', () => {
+  let h: JobsApiHarness;
+  let answers: string[];
+  let internalErrors: Error[];
+
+  beforeEach(() => {
+    h = new JobsApiHarness();
+    answers = [];
+    internalErrors = [];
+  });
+
+  const getJobStatus = (...jobIds: string[]) => {
+    const service = jobsService({
+      jobs: h.api,
+      admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
+      answered: (method, code) => answers.push(`${method} ${status[code]}`),
+      internalError: (error) => internalErrors.push(error),
+    });
+    return callUnary(service.getJobStatus, { jobIds });
+  };
+
+  it('answers, and counts the answer by method and code', async () => {
+    await h.write({ j: jobRecord('RUNNING') });
+    expect(await getJobStatus('j')).toEqual({ jobStates: { j: JobState.RUNNING } });
+    expect(answers).toEqual(['getJobStatus OK']);
+  });
+
+  it('answers an error of the call as it is', async () => {
+    await expect(getJobStatus('')).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: 'job_ids[0] is empty',
+    });
+    expect(answers).toEqual(['getJobStatus INVALID_ARGUMENT']);
+    expect(internalErrors).toEqual([]);
+  });
+
+  it('answers INTERNAL for a defect, without its text, and reports it', async () => {
+    h.redisFailure = new TypeError('secret of the inside');
+    await expect(getJobStatus('j')).rejects.toEqual({ code: status.INTERNAL, details: INTERNAL_ERROR_TEXT });
+    expect(answers).toEqual(['getJobStatus INTERNAL']);
+    expect(internalErrors).toEqual([h.redisFailure]);
+  });
+});

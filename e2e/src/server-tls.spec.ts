@@ -49,7 +49,7 @@ it('gRPC and HTTP are served with TLS to callers with a certificate', async () =
 });
 
 it.each([
-  [{ QUERY_TLS_KEY_FILE: '' }, 'belong together'],
+  [{ QUERY_TLS_KEY_FILE: '' }, 'must be set together'],
   [{ QUERY_TLS_CERT_FILE: '/nowhere' }, 'QUERY_TLS_CERT_FILE is "/nowhere", which cannot be read'],
   [
     { QUERY_TLS_CLIENT_CA_FILE: '/dev/null' },

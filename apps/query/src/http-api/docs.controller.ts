@@ -5,14 +5,14 @@ import swaggerUiFolder from 'swagger-ui-dist/absolute-path.js';
 
 export const OPEN_API = Symbol('OpenAPI');
 
-/** As much of Express's response as is needed here. */
+/** The part of Express's response that is used here. */
 interface FileResponse extends ServerResponse {
   sendFile(path: string, options: { readonly root: string }): void;
 }
 
 const SWAGGER_UI = swaggerUiFolder();
 
-/** Everything comes from here; Swagger UI has its icons in its style sheet. */
+/** No other origin; Swagger UI's style sheet holds its icons as data. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -42,7 +42,7 @@ const PAGE = `<!doctype html>
 
 const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#page', tryItOutEnabled: true });\n`;
 
-/** What the HTTP API is, for programs and for people, who can try it here. */
+/** The description of the HTTP API, for programs and, with a page to try it, for people. */
 @Controller()
 export class DocsController {
   constructor(@Inject(OPEN_API) private readonly openApi: JsonObject) {}

@@ -17,7 +17,7 @@ import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { JOBS_CALLS } from '../tokens.js';
 import { DocsController, OPEN_API } from './docs.controller.js';
-import { HttpCalls, refuse, type HttpRequest } from './http-calls.js';
+import { HttpCalls, sendError, type HttpRequest } from './http-calls.js';
 import { HttpError } from './http-error.js';
 import { JOBS_ROUTES } from './jobs-routes.js';
 import { openApi } from './open-api.js';
@@ -39,7 +39,10 @@ export class JobsController {
   @All(PATHS)
   otherMethod(@Req() { method }: HttpRequest, @Res() response: ServerResponse): void {
     response.setHeader('Allow', 'POST');
-    refuse(response, new HttpError(405, status.UNIMPLEMENTED, `${method} is not taken here; use POST`));
+    sendError(
+      response,
+      new HttpError(405, status.UNIMPLEMENTED, `method ${method} is not allowed; use POST`),
+    );
   }
 }
 
@@ -65,7 +68,7 @@ export class HttpApiModule implements OnModuleDestroy, BeforeApplicationShutdown
 
   constructor(@Inject(HttpCalls) private readonly calls: HttpCalls) {}
 
-  /** From now on no call is taken; the port stays open for health. */
+  /** Rejects new calls from now on; the port stays open for health. */
   onModuleDestroy(): void {
     this.stopped = this.calls.stop();
   }

@@ -6,7 +6,7 @@ import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobsApi } from '../jobs-api/jobs-api.js';
 import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
-import { DEFAULT_TIMEOUT_MS, LARGEST_BODY_BYTES } from './http-request.js';
+import { DEFAULT_TIMEOUT_MS, MAX_BODY_BYTES } from './http-request.js';
 import { JOBS_ROUTES } from './jobs-routes.js';
 import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
 
@@ -40,7 +40,7 @@ jobs.add({ jobId: 'queued', queue: 'q', jobset: 's' });
 
 let served: ServedJobs;
 const fromMemory = jobs.getJobStatus;
-/** Answers the calls of `GetJobStatus`: from memory, unless a test says otherwise. */
+/** Serves `GetJobStatus`: from memory, unless a test replaces it. */
 let getJobStatus: JobsApi['getJobStatus'];
 jobs.getJobStatus = (request, caller) => getJobStatus(request, caller);
 
@@ -54,7 +54,7 @@ beforeEach(() => {
 
 afterAll(() => served.close());
 
-describe('answers', () => {
+describe('responses', () => {
   const STATUS = { jobIds: ['failed', 'queued', 'nobody'] };
   const URI = { queue: 'q', jobset: 's', externalJobUri: 'airflow://1' };
   const DETAILS = { jobIds: ['failed', 'nobody'], expandJobRun: true };
@@ -92,7 +92,7 @@ describe('answers', () => {
       },
     ],
     ['/v1/queues/active', {}, { activeQueuesByPool: { default: { queues: ['q'] } } }],
-  ])('%s as Armada’s gateway does', async (path, body, answer) => {
+  ])('of %s are those of Armada’s gateway', async (path, body, answer) => {
     const response = await served.post(path, body);
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json');
@@ -105,7 +105,7 @@ describe('answers', () => {
     'application/json; profile="proto3"',
     'application/json; charset=utf-8; profile=proto3',
     'text/html, application/json;q=0.5, application/json;profile=proto3;q=0.9',
-  ])('are proto3 JSON for who accepts %s', async (accept) => {
+  ])('are proto3 JSON for Accept: %s', async (accept) => {
     const response = await served.post('/v1/job/details', DETAILS, { Accept: accept });
     expect(response.headers.get('content-type')).toBe('application/json;profile=proto3');
     expect(await response.json()).toMatchObject({
@@ -119,13 +119,13 @@ describe('answers', () => {
     'application/json',
     'application/json;profile=other',
     'application/json, application/json;profile=proto3;q=0.1',
-  ])('are Armada’s for who accepts %s', async (accept) => {
+  ])('have Armada’s form for Accept: %s', async (accept) => {
     const response = await served.post('/v1/job/status', STATUS, { Accept: accept });
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(await response.json()).toMatchObject({ jobStates: { failed: 4 } });
   });
 
-  it('come for a thousand jobs at once', async () => {
+  it('can contain a thousand jobs', async () => {
     const jobIds = Array.from({ length: 1000 }, (_, i) => `job${i}`);
     const response = await served.post('/v1/job/status', { jobIds });
     const { jobStates } = (await response.json()) as { jobStates: object };
@@ -141,7 +141,7 @@ describe('requests', () => {
     }
   });
 
-  it('are JSON whatever their content type says', async () => {
+  it('are read as JSON whatever their content type is', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/grpc']) {
       const response = await served.post('/v1/job/status', { job_ids: ['failed'] }, { 'Content-Type': type });
       expect(await response.json()).toEqual({ jobStates: { failed: 4 } });
@@ -149,41 +149,41 @@ describe('requests', () => {
   });
 
   it.each([
-    ['{"jobIds":', /^the body is not JSON: /],
-    ['{"jobIds":["a"]} more', /^the body is not JSON: /],
+    ['{"jobIds":', /^the request body is not JSON: /],
+    ['{"jobIds":["a"]} more', /^the request body is not JSON: /],
     [{ jobIds: 'failed' }, /JobStatusRequest\.job_ids/],
     [[], /JobStatusRequest/],
-  ])('that are not right are refused with 400 and the place (%j)', async (body, message) => {
+  ])('that are invalid are rejected with 400 and name the place (%j)', async (body, message) => {
     const response = await served.post('/v1/job/status', body, PROTO3);
     expect(response.status).toBe(400);
     const text = expect.stringMatching(message) as string;
     expect(await response.json()).toEqual({ error: text, code: status.INVALID_ARGUMENT, message: text });
   });
 
-  it('are not given back whole in the refusal', async () => {
+  it('are not quoted in full by their error', async () => {
     const response = await served.post('/v1/job/status', { jobIds: 'x'.repeat(100_000) });
     expect(response.status).toBe(400);
     expect((await response.text()).length).toBeLessThan(2_000);
   });
 
-  it('may have 1 MiB, and are refused with 413 past it', async () => {
+  it('may have 1 MiB, and are rejected with 413 beyond it', async () => {
     const padded = (bytes: number) => `{"jobIds":["failed"]}${' '.repeat(bytes - 21)}`;
-    const most = await served.post('/v1/job/status', padded(LARGEST_BODY_BYTES));
+    const most = await served.post('/v1/job/status', padded(MAX_BODY_BYTES));
     expect(await most.json()).toEqual({ jobStates: { failed: 4 } });
-    const more = await served.post('/v1/job/status', padded(LARGEST_BODY_BYTES + 1));
+    const more = await served.post('/v1/job/status', padded(MAX_BODY_BYTES + 1));
     expect(more.status).toBe(413);
     expect(await more.json()).toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
-      message: 'the body has more than 1048576 bytes; ask about fewer in one call',
+      message: 'the request body exceeds 1048576 bytes; request fewer ids per call',
     });
   });
 
-  it.each(JOBS_ROUTES.map(({ path }) => path))('of %s are posted; anything else is 405', async (path) => {
+  it.each(JOBS_ROUTES.map(({ path }) => path))('of %s must be POST; other methods get 405', async (path) => {
     for (const method of ['GET', 'PUT', 'DELETE']) {
       const response = await served.fetch(path, { method });
       expect(response.status).toBe(405);
       expect(response.headers.get('allow')).toBe('POST');
-      const error = `${method} is not taken here; use POST`;
+      const error = `method ${method} is not allowed; use POST`;
       expect(await response.json()).toEqual({ error, code: status.UNIMPLEMENTED, message: error });
     }
   });
@@ -207,17 +207,17 @@ describe('errors', () => {
     [status.UNAVAILABLE, 503],
     [status.DATA_LOSS, 500],
     [status.UNAUTHENTICATED, 401],
-  ])('of gRPC’s code %i have the HTTP status %i, and the text twice', async (code, httpStatus) => {
-    getJobStatus = () => Promise.reject(new RpcError(code, 'what is wrong'));
+  ])('with gRPC code %i have the HTTP status %i, and the text twice', async (code, httpStatus) => {
+    getJobStatus = () => Promise.reject(new RpcError(code, 'the reason'));
     const response = await served.post('/v1/job/status', {}, PROTO3);
     expect(response.status).toBe(httpStatus);
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(response.headers.get('cache-control')).toBe('no-store');
-    expect(await response.json()).toEqual({ error: 'what is wrong', code, message: 'what is wrong' });
+    expect(await response.json()).toEqual({ error: 'the reason', code, message: 'the reason' });
   });
 
-  it('that nobody foresaw are told of, but not what they say', async () => {
-    const mistake = new TypeError('secret of the inside');
+  it('that are a defect are logged in full and reported without their text', async () => {
+    const mistake = new TypeError('an internal detail');
     getJobStatus = () => Promise.reject(mistake);
     const response = await served.post('/v1/job/status', {});
     expect(response.status).toBe(500);
@@ -228,7 +228,7 @@ describe('errors', () => {
     expect(served.failures).toEqual([mistake]);
   });
 
-  it('are counted, as answers are, by method and code', async () => {
+  it('are counted by method and code, as responses are', async () => {
     const before = served.answers.length;
     await served.post('/v1/job/errors', {});
     await served.post('/v1/job/errors', 'no JSON');
@@ -236,8 +236,8 @@ describe('errors', () => {
   });
 });
 
-describe('the caller', () => {
-  it('waits as long as its Grpc-Timeout says, then has 504', async () => {
+describe('a caller', () => {
+  it('gets 504 when its Grpc-Timeout is over', async () => {
     let caller: Caller | undefined;
     getJobStatus = (_request, theCaller) => {
       caller = theCaller;
@@ -247,7 +247,7 @@ describe('the caller', () => {
     expect(response.status).toBe(504);
     expect(await response.json()).toMatchObject({
       code: status.DEADLINE_EXCEEDED,
-      message: 'there was no answer before the deadline',
+      message: 'deadline exceeded',
     });
     expect(caller?.isGone()).toBe(true);
   });
@@ -270,7 +270,7 @@ describe('the caller', () => {
   });
 
   it.each(['10', 'S', '10s', '-1S', '123456789S', '1.5S'])(
-    'is told that %s is no Grpc-Timeout',
+    'gets 400 for the invalid Grpc-Timeout %s',
     async (timeout) => {
       const response = await served.post('/v1/job/status', {}, { 'Grpc-Timeout': timeout });
       expect(response.status).toBe(400);
@@ -280,7 +280,7 @@ describe('the caller', () => {
     },
   );
 
-  it('that closes its connection is known to be gone', async () => {
+  it('that closes its connection counts as gone', async () => {
     let call: { caller: Caller; finish: () => void } | undefined;
     getJobStatus = (_request, caller) =>
       new Promise((resolve) => {
@@ -292,11 +292,11 @@ describe('the caller', () => {
     expect(caller.isGone()).toBe(false);
     leave.abort();
     await expect(response).rejects.toThrow('aborted');
-    await eventually('it is known to be gone', () => caller.isGone());
+    await eventually('it counts as gone', () => caller.isGone());
     finish();
   });
 
-  it('that leaves in the middle of its request harms nobody', async () => {
+  it('that disconnects within its request affects no other', async () => {
     const failures = served.failures.length;
     const request = httpRequest({ port: served.port, method: 'POST', path: '/v1/job/status' });
     const closed = new Promise((resolve) => request.on('error', resolve));
@@ -309,8 +309,8 @@ describe('the caller', () => {
   });
 });
 
-describe('a process that stops', () => {
-  it('finishes the calls that run, and takes no more', async () => {
+describe('the HTTP API of a process that stops', () => {
+  it('finishes running calls and rejects new ones', async () => {
     const stopping = await ServedJobs.start(jobs);
     let finish: (() => void) | undefined;
     getJobStatus = () =>
@@ -323,9 +323,9 @@ describe('a process that stops', () => {
     const stopped = stopping.close().then(() => {
       hasStopped = true;
     });
-    const refused = await stopping.post('/v1/job/status', {});
-    expect(refused.status).toBe(503);
-    expect(await refused.json()).toMatchObject({ message: 'this replica is shutting down; retry' });
+    const rejected = await stopping.post('/v1/job/status', {});
+    expect(rejected.status).toBe(503);
+    expect(await rejected.json()).toMatchObject({ message: 'this replica is shutting down; retry' });
     expect(hasStopped).toBe(false);
     finishIt();
     await stopped;

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
 
-/** The HTTP status of a gRPC code, as grpc-gateway has it. */
+/** The HTTP status of each gRPC code, as grpc-gateway maps them. */
 const HTTP_STATUS: Record<status, number> = {
   [status.OK]: 200,
   [status.CANCELLED]: 408,
@@ -22,7 +22,7 @@ const HTTP_STATUS: Record<status, number> = {
   [status.UNAUTHENTICATED]: 401,
 };
 
-/** An error that HTTP has its own status for. */
+/** An error with an HTTP status other than that of its gRPC code. */
 export class HttpError extends RpcError {
   constructor(
     readonly httpStatus: number,
@@ -37,7 +37,7 @@ export function httpStatusOf(error: RpcError): number {
   return error instanceof HttpError ? error.httpStatus : HTTP_STATUS[error.code];
 }
 
-/** An error's body, as grpc-gateway 1 writes it: the text twice, and gRPC's code. */
+/** The body of an error, as grpc-gateway 1 writes it: the text twice, and the gRPC code. */
 export function errorBody({ code, details }: RpcError): { error: string; code: number; message: string } {
   return { error: details, code, message: details };
 }

@@ -8,8 +8,8 @@ import type { JobsApi } from '../jobs-api/jobs-api.js';
 import { RpcError } from '../rpc-error.js';
 import { readJson } from './read-json.js';
 
-/** A refusal may quote what it refuses. Characters. */
-const LONGEST_REFUSAL = 500;
+/** An error may quote the invalid part of a body. Characters. */
+const MAX_ERROR_LENGTH = 500;
 
 export type JobsPath =
   | '/v1/job/status'
@@ -19,12 +19,12 @@ export type JobsPath =
   | '/v1/run/details'
   | '/v1/queues/active';
 
-/** One method of `api.Jobs` by HTTP. */
+/** One method of `api.Jobs` over HTTP. */
 export interface JobsRoute {
   readonly path: JobsPath;
   readonly method: keyof JobsApi;
   readonly descriptor: JsonMethod<unknown, unknown>['descriptor'];
-  /** Rejects with an RpcError where the body is not right, or the call is answered with an error. */
+  /** Rejects with an RpcError where the body is invalid or the call fails. */
   answer(jobs: JobsApi, body: string, caller: Caller, profile: JsonProfile): Promise<JsonValue>;
 }
 
@@ -69,13 +69,13 @@ function route<Request, Response>(
   };
 }
 
-/** An empty body is a request with nothing in it. */
+/** An empty body is an empty request. */
 function requestOf<Request>(method: JsonMethod<Request, unknown>, body: string): Request {
   try {
     return method.readRequest(body.trim() === '' ? {} : readJson(body));
   } catch (error) {
-    const what = error instanceof SyntaxError ? 'the body is not JSON: ' : '';
-    const details = `${what}${(error as Error).message}`.slice(0, LONGEST_REFUSAL);
+    const what = error instanceof SyntaxError ? 'the request body is not JSON: ' : '';
+    const details = `${what}${(error as Error).message}`.slice(0, MAX_ERROR_LENGTH);
     throw new RpcError(status.INVALID_ARGUMENT, details);
   }
 }

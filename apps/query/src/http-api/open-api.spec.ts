@@ -8,7 +8,7 @@ import { MEDIA_TYPE } from './http-calls.js';
 import { JOBS_ROUTES, type JobsPath } from './jobs-routes.js';
 import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
 
-/** As much of the document as is looked at here. */
+/** The part of the document that is used here. */
 interface Document extends Record<string, unknown> {
   readonly paths: Record<string, { post: Operation }>;
 }
@@ -20,7 +20,7 @@ interface Operation {
 
 const AT = { seconds: '1785500000', nanos: 5_000_000 };
 
-/** A job of which everything is known. */
+/** A job with every field. */
 const jobs = new JobsInMemory();
 jobs.add({
   jobId: 'job',
@@ -98,7 +98,7 @@ beforeAll(async () => {
 
 afterAll(() => served.close());
 
-/** The same with no properties but those that are told of. */
+/** The same schema with no properties but those it lists. */
 function closed<T>(schemas: T): T {
   return JSON.parse(JSON.stringify(schemas), (_key, value: unknown) =>
     typeof value === 'object' && value !== null && 'properties' in value && 'type' in value
@@ -116,17 +116,17 @@ function problemsOf(value: unknown, { $ref }: { $ref: string }): unknown {
 describe('/openapi.json', () => {
   it('is OpenAPI 3.1', async () => {
     const validator = new Validator();
-    // It works on what it is given.
+    // The validator changes its argument.
     expect(await validator.validate(structuredClone(document))).toEqual({ valid: true });
     expect(validator.version).toBe('3.1');
     expect(() => validator.resolveRefs()).not.toThrow();
   });
 
-  it('tells of every path', () => {
+  it('describes every path', () => {
     expect(Object.keys(document.paths)).toEqual(JOBS_ROUTES.map(({ path }) => path));
   });
 
-  it.each(CALLS)('says what %s takes and answers (%s)', async (path, profile) => {
+  it.each(CALLS)('describes the requests and responses of %s (%s)', async (path, profile) => {
     const { requestBody, responses } = operationOf(path);
     expect(problemsOf(REQUESTS[path], schemaIn(requestBody.content, 'application/json'))).toBeNull();
     const response = await served.post(path, REQUESTS[path], { Accept: MEDIA_TYPE[profile] });
@@ -136,21 +136,21 @@ describe('/openapi.json', () => {
     expect(problemsOf(answer, schemaIn(responses['200']?.content ?? {}, type))).toBeNull();
   });
 
-  it('has two forms of answers, neither of which passes for the other', async () => {
+  it('describes two forms of responses, neither of which is valid as the other', async () => {
     const { responses } = operationOf('/v1/job/details');
     const response = await served.post('/v1/job/details', REQUESTS['/v1/job/details']);
     const schema = schemaIn(responses['200']?.content ?? {}, MEDIA_TYPE.proto3);
     expect(problemsOf(await response.json(), schema)).not.toBeNull();
   });
 
-  it.each(JOBS_ROUTES.map(({ path }) => path))('says how %s refuses', async (path) => {
+  it.each(JOBS_ROUTES.map(({ path }) => path))('describes the errors of %s', async (path) => {
     const response = await served.post(path, 'no JSON');
     expect(response.status).toBe(400);
     const content = operationOf(path).responses['400']?.content ?? {};
     expect(problemsOf(await response.json(), schemaIn(content, MEDIA_TYPE.go))).toBeNull();
   });
 
-  it('says that callers may be refused, and how they show who they are', () => {
+  it('describes the credentials of callers and how they are rejected', () => {
     for (const { path } of JOBS_ROUTES) {
       expect(Object.keys(operationOf(path).responses)).toEqual(expect.arrayContaining(['401', '403']));
     }
@@ -165,7 +165,7 @@ describe('/openapi.json', () => {
     });
   });
 
-  it('says how many ids a call may hold', () => {
+  it('states how many ids a call may contain', () => {
     const jobIds = Array.from({ length: 1001 }, () => 'job');
     const { content } = operationOf('/v1/job/status').requestBody;
     expect(problemsOf({ jobIds }, schemaIn(content, 'application/json'))).toMatchObject([
@@ -175,7 +175,7 @@ describe('/openapi.json', () => {
 });
 
 describe('/docs', () => {
-  it('is a page whose parts all come from here', async () => {
+  it('is a page that loads nothing from another origin', async () => {
     const response = await served.fetch('/docs');
     expect(response.headers.get('content-security-policy')).toContain(
       "default-src 'none'; script-src 'self'",
@@ -193,7 +193,7 @@ describe('/docs', () => {
 
 function operationOf(path: JobsPath): Operation {
   const operation = document.paths[path]?.post;
-  if (operation === undefined) throw new Error(`${path} is not told of`);
+  if (operation === undefined) throw new Error(`${path} is not described`);
   return operation;
 }
 
@@ -202,6 +202,6 @@ function schemaIn(
   mediaType: string,
 ): { $ref: string } {
   const schema = content[mediaType]?.schema;
-  if (schema === undefined) throw new Error(`${mediaType} is not told of`);
+  if (schema === undefined) throw new Error(`${mediaType} is not described`);
   return schema;
 }

@@ -1,15 +1,15 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 
-/** Requests are an object with lists in it. What nests deeper than this is none of them. */
-const DEEPEST = 8;
+/** Valid requests are an object with lists in it, and nest less deep. */
+const MAX_DEPTH = 8;
 
-/** Throws SyntaxError where the text is no JSON, or nests too deep: whoever walks through it may go down by calling itself. */
+/** Throws SyntaxError where the text is not JSON or nests too deep, so that its readers may recurse. */
 export function readJson(text: string): JsonValue {
-  if (depthOf(text) > DEEPEST) throw new SyntaxError(`it nests deeper than ${DEEPEST} levels`);
+  if (depthOf(text) > MAX_DEPTH) throw new SyntaxError(`nested deeper than ${MAX_DEPTH} levels`);
   return JSON.parse(text) as JsonValue;
 }
 
-/** How deep the brackets of a text nest that is JSON; of one that is not, anything. */
+/** How deep the brackets of a JSON text nest; of any other text, some number. */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;

@@ -3,9 +3,8 @@ import { TLSSocket, type PeerCertificate } from 'node:tls';
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 
 /**
- * The name in the client certificate of a gRPC call's connection: the common name of its subject, which Kubernetes takes for the user,
- * too. `undefined` where there is no verified certificate, or no one name in it. Reads the certificate each time: some tens of
- * microseconds.
+ * The name in the client certificate of a gRPC call's connection: the common name of its subject, as in Kubernetes. `undefined` where
+ * there is no verified certificate, or not exactly one name in it. Parses the certificate on each call: some tens of microseconds.
  */
 export function certificateNameOf(
   call: Pick<ServerInterceptingCallInterface, 'getAuthContext'>,
@@ -13,14 +12,14 @@ export function certificateNameOf(
   return commonNameOf(call.getAuthContext().sslPeerCertificate);
 }
 
-/** The same of an HTTP request's connection. */
+/** As {@link certificateNameOf}, for an HTTP request's connection. */
 export function certificateNameOfSocket(socket: Socket): string | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   return commonNameOf(socket.getPeerCertificate());
 }
 
 function commonNameOf(certificate: PeerCertificate | undefined): string | undefined {
-  // The types do not tell that there may be none, or several.
+  // The types hide that there may be none, or several.
   const name: unknown = certificate?.subject.CN;
   return typeof name === 'string' && name !== '' ? name : undefined;
 }

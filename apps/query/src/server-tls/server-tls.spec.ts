@@ -13,10 +13,10 @@ import { FREE_PORT, PLAIN } from '../grpc/testing/grpc-test-options.js';
 import { certificateNameOf } from './certificate-name.js';
 import { ServerTls } from './server-tls.js';
 
-const LOOK_EVERY_MS = 20;
+const RELOAD_INTERVAL_MS = 20;
 const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
 
-/** Tells each caller by which name it is known. */
+/** Responds with the name in the caller's certificate. */
 const legacy: JobServiceServer = {
   getJobStatus: (call, callback) => callback(null, { state: 0, error: String(certificateNameOf(call)) }),
   health: (_call, callback) => callback(null, { status: 1 }),
@@ -33,7 +33,7 @@ let port: number;
 let lines: { level: string; msg: string; err?: { message: string } }[];
 const clients: Client[] = [];
 
-/** Puts another folder behind the link at once, as Kubernetes does. */
+/** Replaces the folder behind the link atomically, as Kubernetes does. */
 function put({ cert, key }: Pick<Certified, 'cert' | 'key'>, clientCa = authority.cert): void {
   const files = mkdtempSync(join(folder, 'data-'));
   writeFileSync(join(files, 'tls.crt'), cert);
@@ -59,15 +59,15 @@ async function serve(withClients = false): Promise<void> {
     { formatters: { level: (level) => ({ level }) } },
     { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]) },
   );
-  tls.watch(log, LOOK_EVERY_MS);
+  tls.watch(log, RELOAD_INTERVAL_MS);
 }
 
 /** A client on a connection of its own, which trusts `ca`. */
-function client(ca = authority.cert, shown?: Pick<Certified, 'cert' | 'key'>): Client {
+function client(ca = authority.cert, own?: Pick<Certified, 'cert' | 'key'>): Client {
   const ssl = credentials.createSsl(
     Buffer.from(ca),
-    shown && Buffer.from(shown.key),
-    shown && Buffer.from(shown.cert),
+    own && Buffer.from(own.key),
+    own && Buffer.from(own.cert),
   );
   const made = new Client(`127.0.0.1:${port}`, ssl, { 'grpc.use_local_subchannel_pool': 1 });
   clients.push(made);
@@ -77,7 +77,7 @@ function client(ca = authority.cert, shown?: Pick<Certified, 'cert' | 'key'>): C
 const ask = async (from: Client): Promise<string> =>
   (await unary(from, JobServiceService.getJobStatus, REQUEST)).answer.error;
 
-/** What becomes of a handshake: the certificate's name, or the error. */
+/** The result of a handshake: the server certificate's name, or the error. */
 async function handshake(options: ConnectionOptions): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, ca: authority.cert, ALPNProtocols: ['h2'], ...options });
   try {
@@ -102,7 +102,7 @@ afterAll(() => {
 });
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'serving-tls-'));
+  folder = mkdtempSync(join(tmpdir(), 'server-tls-'));
   lines = [];
   put(await authority.sign(['first', '127.0.0.1']));
 });
@@ -115,18 +115,18 @@ afterEach(async () => {
 });
 
 describe('gRPC over TLS', () => {
-  it('answers who trusts the certificate, and asks for none of the client', async () => {
+  it('serves clients that trust the certificate, and requests none from them', async () => {
     await serve();
     expect(await ask(client())).toBe('undefined');
     await expect(ask(client(another.cert))).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 
-  it.each(['TLSv1.2', 'TLSv1.3'] as const)('takes %s', async (version) => {
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('accepts %s', async (version) => {
     await serve();
     expect(await handshake({ minVersion: version, maxVersion: version })).toBe(`${version} first`);
   });
 
-  it('refuses TLS 1.1', async () => {
+  it('rejects TLS 1.1', async () => {
     await serve();
     const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
     expect(await handshake(old)).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
@@ -134,28 +134,28 @@ describe('gRPC over TLS', () => {
 });
 
 describe('client certificates', () => {
-  it('tell a call its name, which is that of their subject', async () => {
+  it('give a call the name of their subject', async () => {
     await serve(true);
     expect(await ask(client(authority.cert, await authority.sign(['airflow'])))).toBe('airflow');
   });
 
-  it('are needed where their authorities are set, and must come from these', async () => {
+  it('are required where their authorities are set, and must come from one of them', async () => {
     await serve(true);
-    const strangers = await another.sign(['airflow']);
-    for (const refused of [client(), client(authority.cert, strangers)]) {
-      await expect(ask(refused)).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    const untrusted = await another.sign(['airflow']);
+    for (const rejected of [client(), client(authority.cert, untrusted)]) {
+      await expect(ask(rejected)).rejects.toMatchObject({ code: status.UNAVAILABLE });
     }
   });
 });
 
-describe('files that change', () => {
-  it('serve new connections, while an open one goes on', async () => {
+describe('changed files', () => {
+  it('apply to new connections, while open ones stay', async () => {
     await serve();
     const open = client();
     await ask(open);
     put(await another.sign(['second', '127.0.0.1']));
     await eventually(
-      'the new certificate is shown',
+      'the new certificate is presented',
       async () => (await handshake({ ca: another.cert })) === 'TLSv1.3 second',
     );
     expect(await ask(open)).toBe('undefined');
@@ -163,36 +163,36 @@ describe('files that change', () => {
     await expect(ask(client())).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 
-  it('change which clients are taken', async () => {
+  it('replace the authorities of client certificates', async () => {
     await serve(true);
     put(await authority.sign(['second', '127.0.0.1']), another.cert);
     const theirs = await another.sign(['b']);
     await eventually(
-      'the other authority counts',
+      'the other authority is trusted',
       async () => (await ask(client(authority.cert, theirs))) === 'b',
     );
     const ours = client(authority.cert, await authority.sign(['a']));
     await expect(ask(ours)).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 
-  it('change nothing while they do not fit together, are told of once, and count when they are right', async () => {
+  it('change nothing while they do not fit together, are logged once, and apply once they fit', async () => {
     await serve();
     const [cert, key] = [await authority.sign(['second', '127.0.0.1']), await authority.sign(['third'])];
     put({ cert: cert.cert, key: key.key });
     const errors = () => lines.filter(({ level }) => level === 'error');
-    await eventually('the log tells', () => errors().length > 0);
+    await eventually('the failure is logged', () => errors().length > 0);
     expect(errors()[0]?.err?.message).toMatch(/QUERY_TLS_CERT_FILE.*cannot be used together/);
     expect(await handshake({})).toBe('TLSv1.3 first');
     put(cert);
-    await eventually('the right ones count', async () => (await handshake({})) === 'TLSv1.3 second');
+    await eventually('the fitting ones apply', async () => (await handshake({})) === 'TLSv1.3 second');
     expect(errors()).toHaveLength(1);
     expect(JSON.stringify(lines)).not.toContain('PRIVATE KEY');
   });
 
-  it('change nothing while one is away', async () => {
+  it('change nothing while one is missing', async () => {
     await serve();
     renameSync(join(folder, 'now'), join(folder, 'elsewhere'));
-    await eventually('the log tells', () => lines.some(({ level }) => level === 'error'));
+    await eventually('the failure is logged', () => lines.some(({ level }) => level === 'error'));
     expect(await handshake({})).toBe('TLSv1.3 first');
   });
 });

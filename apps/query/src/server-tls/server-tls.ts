@@ -11,21 +11,21 @@ import {
 } from './tls-files.js';
 
 /**
- * How often the files are looked at. By their content: Kubernetes puts a new folder behind a symbolic link, of which a watcher of
- * the files hears nothing. Milliseconds.
+ * How often the files are read. Their content is compared, as Kubernetes replaces the folder behind a symbolic link, which a watcher of
+ * the files does not see. Milliseconds.
  */
-const LOOK_EVERY_MS = 10_000;
-/** Who connects has this long for the handshake. Milliseconds. */
-const HANDSHAKE_MS = 10_000;
+const RELOAD_INTERVAL_MS = 10_000;
+/** A client has this long for the handshake. Milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
- * The TLS of our ports: certificate, key, and whose client certificates are taken. While it is watched, new content of the files
- * counts for connections that come from then on; those that are open stay. Content that cannot be used changes nothing.
+ * The TLS of both ports: certificate, key, and the authorities of client certificates. While it is watched, changed files apply to new
+ * connections; open ones stay. Files that cannot be used change nothing.
  */
 export class ServerTls {
   private readonly listeners = new Set<(context: SecureContextOptions) => void>();
   private timer: NodeJS.Timeout | undefined;
-  /** What was wrong with the files when they were last looked at, as it was told. */
+  /** What was wrong with the files when they were read last, as it was logged. */
   private problem: string | undefined;
 
   private constructor(
@@ -34,13 +34,13 @@ export class ServerTls {
     private current: SecureContextOptions,
   ) {}
 
-  /** `undefined` where no certificate is set: our ports then speak plaintext. Throws SettingsError. */
+  /** `undefined` where no certificate is set: the ports are plaintext then. Throws SettingsError. */
   static read(settings: TlsFileSettings): ServerTls | undefined {
     const { queryTlsCertFile, queryTlsKeyFile, queryTlsClientCaFile } = settings;
     if (queryTlsCertFile === '' && queryTlsKeyFile === '' && queryTlsClientCaFile === '') return undefined;
     if (queryTlsCertFile === '' || queryTlsKeyFile === '') {
       throw new SettingsError([
-        'QUERY_TLS_CERT_FILE and QUERY_TLS_KEY_FILE belong together, and QUERY_TLS_CLIENT_CA_FILE needs both: set them, or none of the three',
+        'QUERY_TLS_CERT_FILE and QUERY_TLS_KEY_FILE must be set together, and QUERY_TLS_CLIENT_CA_FILE requires both',
       ]);
     }
     try {
@@ -51,56 +51,54 @@ export class ServerTls {
     }
   }
 
-  /** Whether clients have to show a certificate. */
+  /** Whether clients must present a certificate. */
   get requestsCertificates(): boolean {
     return this.settings.queryTlsClientCaFile !== '';
   }
 
-  /** What a server is made with, beside {@link context}. */
+  /** The options of a server, beside {@link context}. */
   get serverOptions(): TlsOptions {
-    return { requestCert: this.requestsCertificates, handshakeTimeout: HANDSHAKE_MS };
+    return { requestCert: this.requestsCertificates, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
   }
 
-  /** What counts now. */
+  /** The current certificate, key and authorities. */
   get context(): SecureContextOptions {
     return this.current;
   }
 
-  /** Tells of each context that takes the place of the one before. */
+  /** Calls the listener with each context that replaces the one before. */
   onRenewed(listener: (context: SecureContextOptions) => void): void {
     this.listeners.add(listener);
   }
 
-  watch(log: Log, everyMs = LOOK_EVERY_MS): void {
-    log.info({ validTo: certificateValidTo(this.files) }, 'gRPC and HTTP are served with TLS');
-    this.timer = setInterval(() => this.look(log), everyMs).unref();
+  /** Reloads the files whenever they change, until {@link stop}. */
+  watch(log: Log, everyMs = RELOAD_INTERVAL_MS): void {
+    log.info({ validTo: certificateValidTo(this.files) }, 'serving gRPC and HTTP with TLS');
+    this.timer = setInterval(() => this.reload(log), everyMs).unref();
   }
 
   stop(): void {
     clearInterval(this.timer);
   }
 
-  private look(log: Log): void {
+  private reload(log: Log): void {
     try {
       const files = readTlsFiles(this.settings);
-      if (!areEqual(files, this.files)) this.take(files, log);
+      if (!areEqual(files, this.files)) this.replace(files, log);
       this.problem = undefined;
     } catch (error) {
       const { message } = error as Error;
       if (message !== this.problem) {
-        log.error(
-          { err: error },
-          'the files for TLS cannot be used as they are now; what was read before still serves',
-        );
+        log.error({ err: error }, 'could not reload the TLS files; still serving with the previous ones');
       }
       this.problem = message;
     }
   }
 
-  private take(files: TlsFiles, log: Log): void {
+  private replace(files: TlsFiles, log: Log): void {
     this.current = secureContextOf(files, this.settings);
     this.files = files;
     for (const listener of this.listeners) listener(this.current);
-    log.info({ validTo: certificateValidTo(files) }, 'the files for TLS have changed, and serve from now on');
+    log.info({ validTo: certificateValidTo(files) }, 'reloaded the TLS files');
   }
 }

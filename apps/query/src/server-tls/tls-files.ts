@@ -5,15 +5,15 @@ import type { Settings } from '@ajs/config';
 
 export type TlsFileSettings = Pick<Settings, 'queryTlsCertFile' | 'queryTlsKeyFile' | 'queryTlsClientCaFile'>;
 
-/** What stands in the files. PEM. */
+/** The content of the files (PEM). */
 export interface TlsFiles {
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** The authorities whose client certificates are taken; `undefined` where none are asked for. */
+  /** The authorities of client certificates; `undefined` where none are requested. */
   readonly clientCa: Buffer | undefined;
 }
 
-/** Throws, and names the setting and the file, where one cannot be read. Reads at once: the files are small, and near. */
+/** Throws an error that names setting and file where one cannot be read. Synchronous: the files are small and local. */
 export function readTlsFiles(settings: TlsFileSettings): TlsFiles {
   const { queryTlsCertFile, queryTlsKeyFile, queryTlsClientCaFile } = settings;
   return {
@@ -24,7 +24,7 @@ export function readTlsFiles(settings: TlsFileSettings): TlsFiles {
   };
 }
 
-/** Throws, and never shows any of it, where the content of the files cannot be used together. */
+/** Throws where the files cannot be used together. The error never contains any of their content. */
 export function secureContextOf(files: TlsFiles, settings: TlsFileSettings): SecureContextOptions {
   const { cert, key, clientCa } = files;
   if (!holdsCertificate(cert)) {
@@ -41,7 +41,7 @@ export function secureContextOf(files: TlsFiles, settings: TlsFileSettings): Sec
     cert,
     key,
     ...(clientCa && { ca: clientCa }),
-    // Node's own default, which the command line of Node could lower.
+    // Node's default, which its command line could lower.
     minVersion: 'TLSv1.2',
   };
   try {
@@ -56,7 +56,7 @@ export function secureContextOf(files: TlsFiles, settings: TlsFileSettings): Sec
   return context;
 }
 
-/** When the server's certificate ends. */
+/** When the server's certificate expires. */
 export function certificateValidTo({ cert }: TlsFiles): string {
   return new Date(new X509Certificate(cert).validTo).toISOString();
 }

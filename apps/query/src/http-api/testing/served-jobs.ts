@@ -23,13 +23,13 @@ import type { JobsServiceOptions } from '../../jobs-api/jobs-service.js';
 import { JOBS_CALLS } from '../../tokens.js';
 import { HttpApiModule } from '../http-api.module.js';
 
-/** A job that tests ask about. */
+/** A job that tests request. */
 export interface KnownJob extends JobDetails {
   readonly externalJobUri?: string;
   readonly error?: string;
 }
 
-/** `api.Jobs` of some jobs: the simplest that does what it says. */
+/** `api.Jobs` over jobs in memory. */
 export class JobsInMemory implements JobsApi {
   private readonly jobs = new Map<string, KnownJob>();
 
@@ -95,7 +95,7 @@ class GivenJobsModule {}
 export class ServedJobs {
   private constructor(
     private readonly app: NestExpressApplication,
-    /** What nobody foresaw. */
+    /** Internal errors. */
     readonly failures: readonly Error[],
     /** Methods and codes of the calls that were answered. */
     readonly answers: readonly string[],

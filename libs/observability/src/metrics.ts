@@ -40,7 +40,7 @@ export class Metrics {
   );
   readonly failedAssignments = this.counter(
     'failed_assignments_total',
-    'Job sets given back because a newer version had written them (newer-layout), or because of a defect (failed)',
+    'Job sets given back because this version cannot read what is stored (unreadable), or because of a defect (failed)',
     ['cause'],
   );
   readonly repairedJobs = this.counter(

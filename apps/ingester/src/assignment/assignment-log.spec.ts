@@ -44,9 +44,9 @@ describe('the log of assignments', () => {
     expect((await metrics.redisErrors.get()).values).toMatchObject([{ labels: { cause: 'unavailable' } }]);
   });
 
-  it('says once that job sets are of a newer version, however many there are', () => {
+  it('says once that this version cannot read job sets, however many there are', () => {
     for (const jobSetId of ['a', 'b', 'c']) {
-      assignments.newerLayout({ queue: 'q', jobSetId }, new Error('layout 3'), 1_000, 1);
+      assignments.unreadable({ queue: 'q', jobSetId }, new Error('layout 3'), 1_000, 1);
     }
     expect(lines).toMatchObject([{ level: 'warn', jobSetId: 'a' }]);
   });

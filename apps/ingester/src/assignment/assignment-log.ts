@@ -52,12 +52,12 @@ export class AssignmentLog implements AssignmentObserver {
     this.redisErrors.report(error, key);
   }
 
-  newerLayout(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void {
-    this.metrics.failedAssignments.inc({ cause: 'newer-layout' });
-    const level = inARow === 1 && this.isDue('newer layout') ? 'warn' : 'debug';
+  unreadable(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void {
+    this.metrics.failedAssignments.inc({ cause: 'unreadable' });
+    const level = inARow === 1 && this.isDue('unreadable') ? 'warn' : 'debug';
     this.log[level](
       { ...key, err: error, retryInMs },
-      'a newer version of this service wrote the job set; leaving it to replicas of that version',
+      'this version cannot read what is stored of the job set; leaving it to replicas of a newer version',
     );
   }
 

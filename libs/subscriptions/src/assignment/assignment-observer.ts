@@ -8,10 +8,10 @@ export interface AssignmentObserver extends ReflectorObserver {
   /** It is not watched any more, or not followed at all. */
   watchEnded(key: JobSetKey, reason: string): void;
   /**
-   * A newer version of this service wrote the job set: it is given back, so that a newer replica can take it, and tried here again after
-   * `retryInMs`. `inARow` counts the assignments that ended so one after the other: 1 is news.
+   * This version cannot read what is stored of the job set, most likely since a newer one wrote it: it is given back, so that a newer replica
+   * can take it, and tried here again after `retryInMs`. `inARow` counts the assignments that ended so one after the other: 1 is news.
    */
-  newerLayout(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void;
-  /** Something failed that trying again does not heal, most likely a defect: the job set is given back. As {@link newerLayout} else. */
+  unreadable(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void;
+  /** Something failed that trying again does not heal, most likely a defect. The job set is given back as if it were {@link unreadable}. */
   assignmentFailed(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void;
 }

@@ -9,7 +9,7 @@ const REMEMBERED = 20_000;
 
 /** How soon a job set is tried again after its first failure, and at most. A newer replica, where there is one, takes it then. */
 const RETRY_MS = {
-  'newer-layout': { first: 1_000, max: 60_000 },
+  unreadable: { first: 1_000, max: 60_000 },
   failed: { first: 10_000, max: 300_000 },
 } as const;
 

@@ -226,11 +226,11 @@ export class JobSetWorker {
     job: Job<AssignmentData, void>,
     token: string,
   ): Promise<void> {
-    if (end.kind === 'newer-layout' || end.kind === 'failed') {
+    if (end.kind === 'unreadable' || end.kind === 'failed') {
       const { retryInMs, inARow } = this.failed.add(id, end.kind);
       const { observer } = this.options;
       if (end.kind === 'failed') observer.assignmentFailed(keyOf(job), end.error, retryInMs, inARow);
-      else observer.newerLayout(keyOf(job), end.error, retryInMs, inARow);
+      else observer.unreadable(keyOf(job), end.error, retryInMs, inARow);
       return this.requeue(job, token, retryInMs);
     }
     // Without its lease the BullMQ job is no longer ours to move: BullMQ gives it to whoever finds that it has stalled.

@@ -222,6 +222,19 @@ describe('a batch writer', () => {
     expect(failures).toEqual([]);
   });
 
+  it('fails at once, and tries nothing again, with an error that this does not heal', async () => {
+    const { batchWriter, writer, failures, writeFailures } = await setUp();
+    const defect = new TypeError('undefined is not a function');
+    writer.before = () => Promise.reject(defect);
+    batchWriter.accept(running(1));
+    await eventually('it fails', () => failures.length > 0);
+    expect([failures, writer.begun, writeFailures]).toEqual([[defect], 1, []]);
+    batchWriter.accept(running(2));
+    batchWriter.heartbeat();
+    await batchWriter.flushed();
+    expect(writer.begun).toBe(1);
+  });
+
   it('tries to take the job set up again while Redis is away', async () => {
     const { store, batchWriter, writer, writeFailures } = await setUp();
     await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);

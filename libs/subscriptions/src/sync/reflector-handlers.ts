@@ -193,7 +193,7 @@ export function failStore(state: ReflectorState, { failure }: InputOf<'store-fai
       return go(state, { kind: 'reopening' }, { kind: 'abandon-job-set' }, { kind: 'back-off-store' });
     case 'lease-lost':
       return end(state, { kind: failure.kind });
-    case 'newer-layout':
+    case 'unreadable':
     case 'failed':
       return end(state, failure);
   }

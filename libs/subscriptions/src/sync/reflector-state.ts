@@ -15,12 +15,12 @@ export interface SyncReport {
 
 /**
  * How following ended: it was stopped, nobody asks about the job set any more, the job set is to be read again later, the lease is
- * lost, another version of this service stored what this one cannot read, or something failed that trying again does not heal.
+ * lost, this version cannot read what is stored, or something failed that trying again does not heal.
  */
 export type ReflectorOutcome =
   | { readonly kind: 'stopped' | 'done' | 'lease-lost' }
   | { readonly kind: 'read-later'; readonly inMs: number }
-  | { readonly kind: 'newer-layout' | 'failed'; readonly error: Error };
+  | { readonly kind: 'unreadable' | 'failed'; readonly error: Error };
 
 /** What a reflector does just now, and so what it waits for. */
 export type Phase =

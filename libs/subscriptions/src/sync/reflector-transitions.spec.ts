@@ -99,9 +99,9 @@ const INPUTS = {
   'store-failed': {
     'store-failed: retryable': { kind: 'store-failed', failure: { kind: 'retryable' } },
     'store-failed: lease-lost': { kind: 'store-failed', failure: { kind: 'lease-lost' } },
-    'store-failed: newer-layout': {
+    'store-failed: unreadable': {
       kind: 'store-failed',
-      failure: { kind: 'newer-layout', error: ERROR },
+      failure: { kind: 'unreadable', error: ERROR },
     },
     'store-failed: failed': { kind: 'store-failed', failure: { kind: 'failed', error: ERROR } },
   },
@@ -110,7 +110,7 @@ const INPUTS = {
 const STORE_FAILURES = {
   'store-failed: retryable': 'reopening: abandon-job-set, back-off-store',
   'store-failed: lease-lost': 'ended: abandon-job-set',
-  'store-failed: newer-layout': 'ended: abandon-job-set',
+  'store-failed: unreadable': 'ended: abandon-job-set',
   'store-failed: failed': 'ended: abandon-job-set',
 };
 const OPEN = {
@@ -336,7 +336,7 @@ describe('a reflector', () => {
     expect(reports(decided['step-decided: later'])).toMatchObject({ nextReadAt: at(130_000) });
   });
 
-  it.each(['newer-layout', 'failed'] as const)('ends with the error that says %s', (kind) => {
+  it.each(['unreadable', 'failed'] as const)('ends with the error that says %s', (kind) => {
     const { state } = step({ kind: 'reading' }, { kind: 'store-failed', failure: { kind, error: ERROR } });
     expect(state.phase).toEqual({ kind: 'ended', outcome: { kind, error: ERROR } });
   });

@@ -6,7 +6,7 @@ const ignore = (): void => undefined;
 export const SILENT_OBSERVER: AssignmentObserver = {
   watchStarted: ignore,
   watchEnded: ignore,
-  newerLayout: ignore,
+  unreadable: ignore,
   assignmentFailed: ignore,
   streamEnded: ignore,
   batchWritten: ignore,

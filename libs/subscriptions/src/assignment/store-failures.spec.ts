@@ -1,0 +1,141 @@
+import {
+  RedisJobLister,
+  RedisJobSink,
+  createRedisClient,
+  type ClientRole,
+  type RedisClient,
+} from '@ajs/job-store';
+import { Generation, formatKey } from '@ajs/redis-keys';
+import { RedisServer, eventually } from '@ajs/testing';
+import { InterestStore } from '../interest/interest-store.js';
+import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
+import { scriptedBudgets } from '../testing/scripted-budgets.js';
+import { scriptedReconciler } from '../testing/scripted-ends.js';
+import { ScriptedSource, running } from '../testing/scripted-source.js';
+import { SILENT_OBSERVER } from '../testing/silent-observer.js';
+import { JobSetWorker } from './job-set-worker.js';
+import { WorkQueue } from './work-queue.js';
+
+const HOUR = 3_600_000;
+const KEY = { queue: 'q', jobSetId: 's' };
+const META = formatKey({ kind: 'meta', jobSet: KEY });
+const LIFETIME = { followFor: HOUR, followUnfinishedFor: HOUR, keepFor: HOUR };
+const ignore = (): void => undefined;
+
+let server: RedisServer;
+let redis: RedisClient;
+const cleanups: (() => unknown)[] = [];
+
+beforeEach(async () => {
+  server = await RedisServer.start();
+  cleanups.push(() => server.stop());
+  redis = connect('writer');
+});
+
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+});
+
+function connect(role: ClientRole): RedisClient {
+  const client = createRedisClient({ kind: 'single', url: server.url }, role, ignore);
+  cleanups.push(() => client.disconnect());
+  return client;
+}
+
+/** A replica that watches the job set, over a source that is fed by hand. */
+async function watching() {
+  const source = new ScriptedSource();
+  source.endsReads = true;
+  const unreadable: (readonly [message: string, inARow: number])[] = [];
+  const failed: (readonly [message: string, inARow: number])[] = [];
+  const writeFailures: string[] = [];
+  const worker = new JobSetWorker({
+    connection: connect('work-queue'),
+    sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+    source,
+    ...scriptedBudgets(redis, 'a', LIFETIME),
+    observer: {
+      ...SILENT_OBSERVER,
+      unreadable: (_, { message }, __, inARow) => unreadable.push([message, inARow]),
+      assignmentFailed: (_, { message }, __, inARow) => failed.push([message, inARow]),
+      writeFailed: (_, { message }) => writeFailures.push(message),
+    },
+    reconciler: scriptedReconciler().reconciler,
+    timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOUR },
+    rebalanceIntervalMs: HOUR,
+    onError: ignore,
+  });
+  worker.start();
+  cleanups.push(() => worker.stop());
+  const workQueue = new WorkQueue(connect('work-queue'), ignore);
+  cleanups.push(() => workQueue.close());
+  await new InterestStore(redis).record(KEY);
+  await workQueue.enqueue([KEY]);
+  const watch = () => eventually('it is watched', () => source.live.find(({ request }) => request.watch));
+  const isGivenBack = () =>
+    eventually('it is given back', async () => worker.size === 0 && (await workQueue.countDelayed()) === 1);
+  return { worker, workQueue, source, watch, isGivenBack, unreadable, failed, writeFailures };
+}
+
+const stateOf = async (jobId: string) =>
+  (await new RedisJobLister(redis).read(KEY, [jobId])).jobs.get(jobId)?.state;
+
+describe('a job set that a newer version has written', () => {
+  it('is given back, said once, and followed again once this version can read it', async () => {
+    const { watch, isGivenBack, source, unreadable } = await watching();
+    await watch();
+    // As a newer replica does: it moves the layout, and the revision like every write.
+    await redis.hset(META, 'layout', 99);
+    await redis.hincrby(META, 'revision', 1);
+    (await watch()).listener.message(running(1, 'job'));
+    await isGivenBack();
+    expect(unreadable).toEqual([[expect.stringContaining('layout 99'), 1]]);
+    expect(source.live).toEqual([]);
+    await eventually('it is tried again', () => unreadable.length === 2);
+    expect(unreadable[1]?.[1]).toBe(2);
+    expect(await redis.hget(META, 'cursor')).toBe('');
+    await redis.hdel(META, 'layout');
+    await redis.hset(META, 'layout', 1);
+    await eventually('it is watched again', () => source.live.some(({ request }) => request.watch), 20_000);
+  }, 40_000);
+});
+
+describe('a job set in which something fails that trying again does not heal', () => {
+  it('is given back and left alone for a while, also when a poll requests a read', async () => {
+    const { watch, isGivenBack, worker, workQueue, source, failed, writeFailures } = await watching();
+    await watch();
+    const generation = Generation((await redis.hget(META, 'generation')) ?? '');
+    // A key of another type, which no script of ours expects.
+    await redis.set(formatKey({ kind: 'bucket', jobSet: KEY, generation, bucket: 0 }), 'no hash');
+    (await watch()).listener.message(running(1, 'job'));
+    await isGivenBack();
+    expect(failed).toEqual([[expect.stringContaining('WRONGTYPE'), 1]]);
+    expect(writeFailures).toEqual([]);
+    const opened = source.opened.length;
+    worker.requestRead(KEY);
+    await workQueue.promote(KEY);
+    await eventually('it was taken, and put back', async () => (await attempts()) > 1);
+    await isGivenBack();
+    expect([source.opened.length, failed.length]).toEqual([opened, 1]);
+  });
+
+  async function attempts(): Promise<number> {
+    const [key] = (await redis.keys('{ajs}:follow:*')).filter((name) => /:[0-9a-f]{40}$/.test(name));
+    return Number(key === undefined ? 0 : await redis.hget(key, 'ats'));
+  }
+});
+
+describe('a job set whose writes Redis refuses', () => {
+  it('stays with its owner, its streams unread, until Redis has room', async () => {
+    const { watch, worker, writeFailures, failed } = await watching();
+    const stream = await watch();
+    await redis.call('CONFIG', 'SET', 'maxmemory', '1');
+    stream.listener.message(running(1, 'job'));
+    await eventually('writes are refused', () => writeFailures.some((message) => message.startsWith('OOM')));
+    expect(stream.paused).toBe(true);
+    await redis.call('CONFIG', 'SET', 'maxmemory', '0');
+    await eventually('the job runs', async () => (await stateOf('job')) === 'RUNNING');
+    await eventually('it is read again', () => !stream.paused);
+    expect([worker.size, failed, stream.ended]).toEqual([1, [], false]);
+  });
+});

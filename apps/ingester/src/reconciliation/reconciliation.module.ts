@@ -4,7 +4,7 @@ import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
 import { ARMADA, ArmadaModule, SETTINGS } from '@ajs/runtime';
 import { Reconciler } from '@ajs/subscriptions';
-import { armadaJobEnds } from './armada-job-ends.js';
+import { ArmadaTerminalStates } from './armada-terminal-states.js';
 import { ReconcileLog } from './reconcile-log.js';
 
 /** Compares unfinished jobs with Armada's `api.Jobs`. */
@@ -17,7 +17,7 @@ import { ReconcileLog } from './reconcile-log.js';
       inject: [ARMADA, ReconcileLog, SETTINGS],
       useFactory: (armada: ArmadaClient, observer: ReconcileLog, settings: Settings) =>
         new Reconciler({
-          armada: armadaJobEnds(armada.jobs),
+          armada: new ArmadaTerminalStates(armada.jobs),
           observer,
           unfinishedAfterMs: settings.reconcileUnfinishedAfterMs,
           eventRetentionMs: settings.eventRetentionMs,

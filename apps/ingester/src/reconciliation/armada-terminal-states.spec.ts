@@ -6,7 +6,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
 import { REFLECTOR_TIMING, JobSetReflector, NoJobEndsError, Reconciler } from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, jobEvents, armadaJob } from '@ajs/testing';
-import { armadaJobEnds } from './armada-job-ends.js';
+import { ArmadaTerminalStates } from './armada-terminal-states.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const LOST = '01m85vnck01jqpr3vd00000001';
@@ -40,7 +40,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** The job runs, as its stream shows; what it came to since, only `api.Jobs` knows. */
+/** A job that runs according to its stream; only `api.Jobs` knows its later state. */
 function aJob(jobId: string, state: JobState, error = '', cancelReason = ''): void {
   const job = armadaJob({ jobId, ...KEY }, { cancelReason });
   fake.state.move(job, JobState.RUNNING, [
@@ -50,8 +50,8 @@ function aJob(jobId: string, state: JobState, error = '', cancelReason = ''): vo
   fake.state.move(job, state, [], error);
 }
 
-describe('how jobs have ended, by Armada itself', () => {
-  it('is told of those that have, with why', async () => {
+describe('terminal states from Armada’s api.Jobs', () => {
+  it('are those of terminal jobs, with their reasons', async () => {
     aJob('failed', JobState.FAILED, 'exit 7');
     aJob('refused', JobState.REJECTED, 'does not fit');
     aJob('preempted', JobState.PREEMPTED);
@@ -60,7 +60,7 @@ describe('how jobs have ended, by Armada itself', () => {
     aJob('running', JobState.RUNNING, 'first run');
     const ids = ['failed', 'refused', 'preempted', 'done', 'cancelled', 'running', 'unknown'];
     const at: unknown = expect.any(Number);
-    expect(Object.fromEntries(await armadaJobEnds(armada.jobs).endsOf(ids))).toEqual({
+    expect(Object.fromEntries(await new ArmadaTerminalStates(armada.jobs).endsOf(ids))).toEqual({
       failed: { state: 'FAILED', at, failure: { reason: 'exit 7' } },
       refused: { state: 'REJECTED', at, failure: { reason: 'does not fit' } },
       preempted: { state: 'PREEMPTED', at },
@@ -69,18 +69,18 @@ describe('how jobs have ended, by Armada itself', () => {
     });
   });
 
-  it('is not told by an Armada without api.Jobs, and may be later by one that is in trouble', async () => {
+  it('cannot be had from an Armada without api.Jobs, and can be later from one that is unavailable', async () => {
     fake.faults.set({ jobsUnimplemented: true });
-    await expect(armadaJobEnds(armada.jobs).endsOf(['job'])).rejects.toThrow(NoJobEndsError);
+    await expect(new ArmadaTerminalStates(armada.jobs).endsOf(['job'])).rejects.toThrow(NoJobEndsError);
     fake.faults.set({ jobsUnavailable: true });
-    await expect(armadaJobEnds(armada.jobs).endsOf(['job'])).rejects.not.toThrow(NoJobEndsError);
+    await expect(new ArmadaTerminalStates(armada.jobs).endsOf(['job'])).rejects.not.toThrow(NoJobEndsError);
   });
 
-  it('is what a holder gives those whose end their stream does not show', async () => {
+  it('repair the jobs whose event stream lacks them', async () => {
     aJob(LOST, JobState.FAILED, 'exit 7');
     aJob(RUNNING, JobState.RUNNING);
     const repaired: string[] = [];
-    const follower = new JobSetReflector({
+    const reflector = new JobSetReflector({
       key: KEY,
       sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
       source: armada.events,
@@ -100,7 +100,7 @@ describe('how jobs have ended, by Armada itself', () => {
         writeFailed: ignore,
       },
       reconciler: new Reconciler({
-        armada: armadaJobEnds(armada.jobs),
+        armada: new ArmadaTerminalStates(armada.jobs),
         observer: {
           repaired: (_, jobIds) => repaired.push(...jobIds),
           roundEnded: ignore,
@@ -108,18 +108,18 @@ describe('how jobs have ended, by Armada itself', () => {
         },
         unfinishedAfterMs: 6 * HOURS,
         eventRetentionMs: 14 * 24 * HOURS,
-        // The jobs began just now, by Armada's clock.
+        // The jobs started just now, by Armada's clock.
         now: () => addMs(armadaNow(), 7 * HOURS),
       }),
       timing: REFLECTOR_TIMING,
     });
-    const done = follower.run();
-    await eventually('the end is found', () => repaired.length > 0);
+    const done = reflector.run();
+    await eventually('a job is repaired', () => repaired.length > 0);
     const { jobs } = await new RedisJobLister(redis).read(KEY, [LOST, RUNNING]);
     expect(jobs.get(LOST)).toMatchObject({ state: 'FAILED', failure: { reason: 'exit 7' } });
     expect(jobs.get(RUNNING)?.state).toBe('RUNNING');
     expect(repaired).toEqual([LOST]);
-    follower.stop();
+    reflector.stop();
     await done;
   });
 });

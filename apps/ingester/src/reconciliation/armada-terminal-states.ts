@@ -1,0 +1,36 @@
+import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
+import { isFailure, type JobEnd } from '@ajs/job-state';
+import { NoJobEndsError, type JobEnds } from '@ajs/subscriptions';
+import { toJobEnd } from '@ajs/wire-mapping';
+
+/** The terminal states of jobs from Armada's own `api.Jobs`, for failed jobs with the text of `GetJobErrors`. */
+export class ArmadaTerminalStates implements JobEnds {
+  constructor(private readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>) {}
+
+  async endsOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
+    try {
+      return await this.fetch(jobIds);
+    } catch (error) {
+      const unsupported = error instanceof ArmadaJobsError && error.kind === 'unsupported';
+      throw unsupported ? new NoJobEndsError(error.reason) : error;
+    }
+  }
+
+  private async fetch(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
+    const details = await this.armada.details(jobIds, { spec: false, runs: false });
+    const ends = new Map<string, JobEnd>();
+    const failed: string[] = [];
+    for (const [jobId, job] of details) {
+      const end = toJobEnd(job);
+      if (end === undefined) continue;
+      ends.set(jobId, end);
+      if (isFailure(end.state)) failed.push(jobId);
+    }
+    for (const [jobId, error] of await this.armada.errors(failed)) {
+      const job = details.get(jobId);
+      const end = job && toJobEnd(job, error);
+      if (end !== undefined) ends.set(jobId, end);
+    }
+    return ends;
+  }
+}

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { fixedIdentity, withoutTls } from '@ajs/armada-credentials';
-import { createAuthorizer, type AuthError, type Authorizer, type Credential, type Verdict } from '@ajs/auth';
+import { createAuthorizer, type Authorizer, type Credential } from '@ajs/auth';
 import { loadSettings } from '@ajs/config';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { FakeArmada, ManualClock } from '@ajs/testing';
+import { outcomeOf } from './testing/delegated-harness.js';
 
 const OURS = 'Bearer token-of-ours';
 const GET_QUEUE = '/api.QueueService/GetQueue';
@@ -63,8 +64,8 @@ function configured(section: string): Authorizer {
       settings: loadSettings({ argv: ['--config', file], env: { AUTH_MODE: 'local' } }),
       env: { PASSWORD_OF_BOB: 'his-password' },
       armada: {
-        authenticates: () => Promise.reject(new Error('no credential of a caller goes to Armada')),
-        mayWatch: () => Promise.reject(new Error('no credential of a caller goes to Armada')),
+        authenticates: () => Promise.reject(new Error('no credential of a caller is sent to Armada')),
+        mayWatch: () => Promise.reject(new Error('no credential of a caller is sent to Armada')),
       },
       grants: client.queueGrants,
       redis,
@@ -75,177 +76,176 @@ function configured(section: string): Authorizer {
   );
 }
 
-function ask(of: Authorizer, who: string | Partial<Credential> | undefined, queue: string): Promise<string> {
-  const credential = {
-    authorization: undefined,
-    ...(typeof who === 'string' ? { authorization: who } : who),
-  };
-  return told(of.mayWatch(credential, queue));
+function verdictOf(
+  authorizer: Authorizer,
+  who: string | Partial<Credential> | undefined,
+  queue: string,
+): Promise<string> {
+  const shown = typeof who === 'string' ? { authorization: who } : who;
+  return outcomeOf(authorizer.mayWatch({ authorization: undefined, ...shown }, queue));
 }
 
-const told = (asked: Verdict | Promise<Verdict>): Promise<string> =>
-  Promise.resolve<string>(asked).catch(
-    (error: unknown) => `${(error as AuthError).kind}: ${(error as AuthError).message}`,
-  );
-
 describe('a caller with a password', () => {
-  it('may watch the queues whose permissions in Armada name it or its group, read as us', async () => {
+  it('may watch the queues whose permissions in Armada name it or its group', async () => {
     const authorizer = configured(USERS);
-    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
-    expect(await ask(authorizer, ALICE, 'teams')).toBe('yes');
-    expect(await ask(authorizer, ALICE, 'closed')).toBe('no');
-    expect(await ask(authorizer, BOB, 'hers')).toBe('no');
-    expect(await ask(authorizer, BOB, 'nope')).toBe('no-queue');
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'teams')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'closed')).toBe('no');
+    expect(await verdictOf(authorizer, BOB, 'hers')).toBe('no');
+    expect(await verdictOf(authorizer, BOB, 'nope')).toBe('no-queue');
     expect(armada.calls.all()).toEqual({ [GET_QUEUE]: 4 });
     expect(armada.calls.countsOf(OURS)).toEqual({ [GET_QUEUE]: 4 });
   });
 
-  it('is nobody with another password, and Armada is not asked', async () => {
+  it('is rejected with another password, and Armada is not asked', async () => {
     const authorizer = configured(USERS);
     const refused = 'unauthenticated: invalid username or password (authorization: Basic)';
     for (const who of [basic('alice:his-password'), basic('eve:s3cret'), basic('bob:')]) {
-      expect(await ask(authorizer, who, 'hers')).toBe(refused);
+      expect(await verdictOf(authorizer, who, 'hers')).toBe(refused);
     }
     expect(armada.calls.all()).toEqual({});
   });
 
-  it('may watch what the rules let it, also where Armada knows no such queue', async () => {
+  it('may watch what the rules allow, also where the queue does not exist in Armada', async () => {
     const authorizer = configured(`${USERS}
   queueRules:
     - { queue: closed, users: [bob] }
     - { queue: only-here, groups: [team-a] }
     - { queue: teams, groups: [everyone] }
 `);
-    expect(await ask(authorizer, BOB, 'closed')).toBe('yes');
-    expect(await ask(authorizer, ALICE, 'closed')).toBe('no');
-    expect(await ask(authorizer, ALICE, 'only-here')).toBe('yes');
-    expect(await ask(authorizer, BOB, 'only-here')).toBe('no-queue');
-    expect(await ask(authorizer, BOB, 'teams')).toBe('yes');
-    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    expect(await verdictOf(authorizer, BOB, 'closed')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'closed')).toBe('no');
+    expect(await verdictOf(authorizer, ALICE, 'only-here')).toBe('yes');
+    expect(await verdictOf(authorizer, BOB, 'only-here')).toBe('no-queue');
+    expect(await verdictOf(authorizer, BOB, 'teams')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toBe('yes');
   });
 
-  it('may watch what the rules let it and no more, where Armada is not to be asked', async () => {
+  it('may watch only what the rules allow where queuePermissionsFromArmada is false', async () => {
     const authorizer = configured(`${USERS}
   queuePermissionsFromArmada: false
   queueRules: [{ queue: closed, users: [alice] }]
 `);
-    expect(await ask(authorizer, ALICE, 'closed')).toBe('yes');
-    expect(await ask(authorizer, ALICE, 'hers')).toBe('no');
-    expect(await ask(authorizer, ALICE, 'nope')).toBe('no');
+    expect(await verdictOf(authorizer, ALICE, 'closed')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toBe('no');
+    expect(await verdictOf(authorizer, ALICE, 'nope')).toBe('no');
     expect(armada.calls.all()).toEqual({});
   });
 
-  it('may watch everything with a group that holds watch_all_events, and none with another permission', async () => {
+  it('may watch every queue with a group that holds watch_all_events, and none with another permission', async () => {
     const authorizer = configured(`${USERS}
   permissionGroupMapping: { watch_all_events: [admins, team-a], submit_any_jobs: [everyone] }
 `);
-    expect(await ask(authorizer, ALICE, 'closed')).toBe('yes');
-    expect(await ask(authorizer, BOB, 'closed')).toBe('no');
+    expect(await verdictOf(authorizer, ALICE, 'closed')).toBe('yes');
+    expect(await verdictOf(authorizer, BOB, 'closed')).toBe('no');
     expect(armada.calls.countsOf(OURS)).toEqual({ [GET_QUEUE]: 1 });
   });
 });
 
 describe('a caller without credentials', () => {
-  it('is nobody, unless that was said', async () => {
-    const told = 'unauthenticated: missing credentials (authorization): this service requires them';
-    expect(await ask(configured(USERS), undefined, 'hers')).toBe(told);
+  it('is rejected by default', async () => {
+    expect(await verdictOf(configured(USERS), undefined, 'hers')).toBe(
+      'unauthenticated: missing credentials (authorization): this service requires them',
+    );
   });
 
-  it('is a principal of its own where that was said, with the rules for everyone', async () => {
+  it('is the principal anonymous, with the rules for everyone, where anonymousAuth is on', async () => {
     armada.state.queues.letWatch('open', { groups: ['everyone'] });
     const authorizer = configured(`${USERS}
   anonymousAuth: true
   queueRules: [{ queue: old-dags, groups: [everyone] }, { queue: older-dags, users: [anonymous] }]
 `);
     for (const queue of ['old-dags', 'older-dags', 'open']) {
-      expect(await ask(authorizer, undefined, queue)).toBe('yes');
+      expect(await verdictOf(authorizer, undefined, queue)).toBe('yes');
     }
-    expect(await ask(authorizer, undefined, 'hers')).toBe('no');
-    expect(await ask(authorizer, ALICE, 'older-dags')).toBe('no-queue');
+    expect(await verdictOf(authorizer, undefined, 'hers')).toBe('no');
+    expect(await verdictOf(authorizer, ALICE, 'older-dags')).toBe('no-queue');
   });
 
-  it('is whom its certificate names, where that was said', async () => {
+  it('is the user that its certificate names where clientCertificateAuth is on', async () => {
     const certified = { certificateName: 'alice' };
-    expect(await ask(configured('\n  clientCertificateAuth: true'), certified, 'hers')).toBe('yes');
-    expect(await ask(configured('\n  clientCertificateAuth: true'), undefined, 'hers')).toMatch(
+    expect(await verdictOf(configured('\n  clientCertificateAuth: true'), certified, 'hers')).toBe('yes');
+    expect(await verdictOf(configured('\n  clientCertificateAuth: true'), undefined, 'hers')).toMatch(
       /^unauthenticated/,
     );
-    expect(await ask(configured(USERS), certified, 'hers')).toMatch(/^unauthenticated/);
+    expect(await verdictOf(configured(USERS), certified, 'hers')).toMatch(/^unauthenticated/);
   });
 
-  it('is not asked for its certificate if it shows something else', async () => {
+  it('is not identified by its certificate where it sends credentials', async () => {
     const authorizer = configured(`${USERS}  clientCertificateAuth: true`);
-    expect(await ask(authorizer, { authorization: BOB, certificateName: 'alice' }, 'hers')).toBe('no');
+    expect(await verdictOf(authorizer, { authorization: BOB, certificateName: 'alice' }, 'hers')).toBe('no');
     expect(
-      await ask(authorizer, { authorization: basic('bob:x'), certificateName: 'alice' }, 'hers'),
+      await verdictOf(authorizer, { authorization: basic('bob:x'), certificateName: 'alice' }, 'hers'),
     ).toMatch(/^unauthenticated/);
   });
 });
 
 describe('credentials of a kind that is not configured', () => {
-  it.each(['Bearer abc', 'KubernetesAuth abc', ALICE])('are refused: %s', async (authorization) => {
+  it.each(['Bearer abc', 'KubernetesAuth abc', ALICE])('are rejected: %s', async (authorization) => {
     const authorizer = configured('\n  clientCertificateAuth: true');
-    expect(await ask(authorizer, { authorization, certificateName: 'alice' }, 'hers')).toBe(
+    expect(await verdictOf(authorizer, { authorization, certificateName: 'alice' }, 'hers')).toBe(
       'unauthenticated: this service does not support credentials of this kind (authorization)',
     );
   });
 
-  it('are those of anonymous callers where these are let in, as Armada has it', async () => {
+  it('count as none where anonymousAuth is on, as in Armada', async () => {
     const authorizer = configured(`${USERS}  anonymousAuth: true`);
     await authorizer.authenticate({ authorization: 'Bearer abc' });
-    expect(await ask(authorizer, 'Bearer abc', 'hers')).toBe('no');
-    expect(await ask(authorizer, basic('eve:x'), 'hers')).toMatch(/^unauthenticated/);
+    expect(await verdictOf(authorizer, 'Bearer abc', 'hers')).toBe('no');
+    expect(await verdictOf(authorizer, basic('eve:x'), 'hers')).toMatch(/^unauthenticated/);
   });
 });
 
 describe("the permissions of Armada's queues", () => {
   it('are read again after 10 s', async () => {
     const authorizer = configured(USERS);
-    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toBe('yes');
     armada.state.queues.letWatch('hers', { users: ['bob'] });
     clock.advance(9_999);
-    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
-    expect(await ask(authorizer, BOB, 'hers')).toBe('no');
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toBe('yes');
+    expect(await verdictOf(authorizer, BOB, 'hers')).toBe('no');
     clock.advance(1);
-    expect(await ask(authorizer, ALICE, 'hers')).toBe('no');
-    expect(await ask(authorizer, BOB, 'hers')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toBe('no');
+    expect(await verdictOf(authorizer, BOB, 'hers')).toBe('yes');
     expect(armada.calls.count(GET_QUEUE)).toBe(2);
   });
 
-  it('of a queue that was not there are looked for again after 2 s', async () => {
+  it('of a queue that did not exist are read again after 2 s', async () => {
     const authorizer = configured(USERS);
-    expect(await ask(authorizer, ALICE, 'new')).toBe('no-queue');
+    expect(await verdictOf(authorizer, ALICE, 'new')).toBe('no-queue');
     armada.state.queues.letWatch('new', { users: ['alice'] });
     clock.advance(1_999);
-    expect(await ask(authorizer, ALICE, 'new')).toBe('no-queue');
+    expect(await verdictOf(authorizer, ALICE, 'new')).toBe('no-queue');
     clock.advance(1);
-    expect(await ask(authorizer, ALICE, 'new')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'new')).toBe('yes');
   });
 
   it('are read once, however many wait for them', async () => {
     const authorizer = configured(USERS);
-    const answers = await Promise.all([ALICE, BOB, ALICE, BOB].map((who) => ask(authorizer, who, 'hers')));
+    const answers = await Promise.all(
+      [ALICE, BOB, ALICE, BOB].map((who) => verdictOf(authorizer, who, 'hers')),
+    );
     expect(answers).toEqual(['yes', 'no', 'yes', 'no']);
     expect(armada.calls.count(GET_QUEUE)).toBe(1);
   });
 
-  it('serve for their time while Armada is away; without them there is no verdict, but for whom it takes none', async () => {
+  it('are reused until they expire while Armada is unavailable; then only the rules give a verdict', async () => {
     const authorizer = configured(`${USERS}
   queueRules: [{ queue: closed, users: [bob] }]
 `);
-    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toBe('yes');
     armada.faults.set({ unavailable: true });
     clock.advance(9_999);
-    expect(await ask(authorizer, ALICE, 'hers')).toBe('yes');
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toBe('yes');
     clock.advance(1);
-    expect(await ask(authorizer, ALICE, 'hers')).toMatch(
+    expect(await verdictOf(authorizer, ALICE, 'hers')).toMatch(
       /^unavailable: could not read the queue's permissions from Armada: .*try again$/,
     );
-    expect(await ask(authorizer, BOB, 'closed')).toBe('yes');
+    expect(await verdictOf(authorizer, BOB, 'closed')).toBe('yes');
   });
 });
 
-describe('a section auth that is not right', () => {
+describe('an invalid section auth', () => {
   const problemsOf = (section: string): string => {
     try {
       configured(section);
@@ -256,8 +256,8 @@ describe('a section auth that is not right', () => {
     throw new Error('it was accepted');
   };
 
-  it('stops the start, with every problem by its path, and no value', () => {
-    const told = problemsOf(`
+  it('stops the start with the path of every problem, and no value', () => {
+    const text = problemsOf(`
   basicAuth:
     users:
       alice: { passwordHash: geheim }
@@ -274,9 +274,9 @@ describe('a section auth that is not right', () => {
       'auth.queueRules.0.queue',
       'auth.anonymousAuth',
     ]) {
-      expect(told).toContain(path);
+      expect(text).toContain(path);
     }
-    expect(told).not.toContain('geheim');
+    expect(text).not.toContain('geheim');
   });
 
   it('stops the start where a password cannot be read', () => {
@@ -288,7 +288,7 @@ describe('a section auth that is not right', () => {
   });
 });
 
-it('everyone may watch everything with AUTH_MODE=anonymous, and the log says so', async () => {
+it('every caller may watch every queue with AUTH_MODE=anonymous, and the log warns', async () => {
   const warnings: string[] = [];
   const authorizer = createAuthorizer({
     settings: loadSettings({ argv: [], env: { AUTH_MODE: 'anonymous' } }),
@@ -302,7 +302,7 @@ it('everyone may watch everything with AUTH_MODE=anonymous, and the log says so'
     redisFailed: () => undefined,
     warn: (text) => warnings.push(text),
   });
-  expect(await ask(authorizer, undefined, 'closed')).toBe('yes');
+  expect(await verdictOf(authorizer, undefined, 'closed')).toBe('yes');
   expect(warnings).toEqual([
     'AUTH_MODE is anonymous: anyone who can reach this process can read the state of every job',
   ]);

@@ -19,7 +19,7 @@ export function callUnary<Request, Response>(
   return new Promise((resolve, reject) => {
     handler(call, (error, response) => {
       if (response) resolve(response);
-      else reject(error as Error);
+      else reject(error);
     });
   });
 }

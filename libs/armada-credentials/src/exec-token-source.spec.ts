@@ -31,14 +31,14 @@ describe('the token of a command', () => {
     const word = script('printf "\\n  %s-%s-%s \\n" "$1" "$MORE" "${HOME:+home}"', ['one'], {
       MORE: 'three',
     });
-    expect(await word.fetch(never)).toEqual({ authorization: 'Bearer one-three-home', endsAt: undefined });
+    expect(await word.fetch(never)).toEqual({ authorization: 'Bearer one-three-home', expiresAt: undefined });
   });
 
   it('ends when it says so itself, if it is a JWT', async () => {
     const token = jwt({ exp: 1_800_000_000 });
     expect(await script(`echo ${token}`).fetch(never)).toEqual({
       authorization: `Bearer ${token}`,
-      endsAt: 1_800_000_000_000,
+      expiresAt: 1_800_000_000_000,
     });
     expect((await script(`echo ${jwt({ sub: 'us' })}`).fetch(never)).expiresAt).toBeUndefined();
   });

@@ -73,9 +73,7 @@ afterEach(() => cluster.stop());
 
 describe("a service account's token", () => {
   it("is asked for with the pod's own and wrapped with the cluster's CA", async () => {
-    const { authorization, expiresAt: endsAt } = await kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(
-      never,
-    );
+    const { authorization, expiresAt } = await kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never);
     expect(cluster.asked).toEqual([
       [
         'POST',
@@ -95,7 +93,7 @@ describe("a service account's token", () => {
     expect(token).toBe('a.token.of-the-account');
     expect(ca).toMatch(/^[\w-]+$/);
     expect(Buffer.from(ca ?? '', 'base64url').toString()).toBe(cluster.authority.cert);
-    expect(endsAt).toBe(Date.parse(END));
+    expect(expiresAt).toBe(Date.parse(END));
   });
 
   it("is asked for with the pod's token of the time, and for as long as the API gives where nobody says", async () => {

@@ -105,8 +105,8 @@ describe('client credentials', () => {
       { ...clientOf(url, 'service', ['armada', 'offline']), clientSecret: SECRET },
       options,
     );
-    const { authorization, expiresAt: endsAt } = await source.fetch(never);
-    expect(endsAt).toBe(NOW + LIFE_S * 1_000);
+    const { authorization, expiresAt } = await source.fetch(never);
+    expect(expiresAt).toBe(NOW + LIFE_S * 1_000);
     expect(await provider.ClientCredentials.find(tokenOf(authorization))).toMatchObject({
       clientId: 'service',
       scope: 'armada offline',
@@ -128,8 +128,8 @@ describe('user and password', () => {
       { ...clientOf(url, 'person', ['openid']), username: 'us', password: SECRET },
       options,
     );
-    const { authorization, expiresAt: endsAt } = await source.fetch(never);
-    expect(endsAt).toBe(NOW + LIFE_S * 1_000);
+    const { authorization, expiresAt } = await source.fetch(never);
+    expect(expiresAt).toBe(NOW + LIFE_S * 1_000);
     expect(await provider.AccessToken.find(tokenOf(authorization))).toMatchObject({
       accountId: 'us',
       clientId: 'person',
@@ -166,7 +166,7 @@ describe("Armada's Kubernetes grant", () => {
     );
     const client = clientOf(`${url}/tenant`, 'service', ['openid', 'armada']);
     const source = kubernetesGrantTokenSource(client, () => Promise.resolve("the pod's"), options);
-    expect(await source.fetch(never)).toEqual({ authorization: 'Bearer got', endsAt: NOW + 60_000 });
+    expect(await source.fetch(never)).toEqual({ authorization: 'Bearer got', expiresAt: NOW + 60_000 });
     expect(asked).toEqual([
       [
         'POST',
@@ -268,7 +268,7 @@ describe('a provider', () => {
     await expect(source(undefined).fetch(never)).rejects.toThrow('unable to verify the first certificate');
     expect(await source(Buffer.from(authority.cert)).fetch(never)).toEqual({
       authorization: 'Bearer got',
-      endsAt: undefined,
+      expiresAt: undefined,
     });
   });
 });

@@ -1,9 +1,9 @@
 import type { Authorizer, Verdict } from './authorizer.js';
 
-/** Everyone who reaches this service may watch everything. */
+/** Anyone who can reach this service may watch everything. */
 export class AnonymousAuthorizer implements Authorizer {
   authenticate(): void {
-    // Nobody is asked who they are.
+    // Everybody may call.
   }
 
   mayWatch(): Verdict {

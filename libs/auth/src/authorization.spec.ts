@@ -44,13 +44,13 @@ describe('the authorization of a call', () => {
     ['KubernetesAuth of no JSON', `KubernetesAuth ${base64url('secret')}`, '"token" and "ca"'],
     ['a control character', 'Bearer sec\tret', 'not printable ASCII'],
     ['a character beyond ASCII', 'Bearer secré', 'not printable ASCII'],
-  ])('is refused, and no part of it told: %s', (_, value, problem) => {
-    const told = problemOfAuthorization([value]);
-    expect(told).toContain(problem);
-    expect(told).not.toMatch(/sec|Digest/);
+  ])('is malformed, and the problem shows no part of it: %s', (_, value, problem) => {
+    const text = problemOfAuthorization([value]);
+    expect(text).toContain(problem);
+    expect(text).not.toMatch(/sec|Digest/);
   });
 
-  it('is refused where there are two of them, or bytes', () => {
+  it('is malformed where there are two values, or bytes', () => {
     expect(problemOfAuthorization(['Bearer a', 'Bearer a'])).toContain('more than once');
     expect(problemOfAuthorization([Buffer.from('Bearer a')])).toContain('not printable ASCII');
   });

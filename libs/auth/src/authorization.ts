@@ -1,15 +1,14 @@
-const LONGEST = 16 * 1024;
-/** What RFC 6750 calls a b64token: JWTs are, and opaque tokens. */
+const MAX_BYTES = 16 * 1024;
+/** The b64token of RFC 6750: JWTs and opaque tokens are such. */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
 /**
- * What is wrong with the values of `authorization` that a call carries, as the end of a sentence that begins with its name;
- * `undefined` if nothing is, and where there are none. Never tells any part of a value: it may be a secret.
+ * What is wrong with the values of `authorization` that a call carries, as a predicate for people ("is longer than …"); `undefined`
+ * if nothing is, and where there are none. Shows no part of a value: it may be a secret.
  *
- * Right is what Armada's clients send: `Basic` and `Bearer` in any case (of ASCII: Go's comparison also takes `baſic`),
- * `KubernetesAuth` as it is. Nothing else is to reach Armada: its servers of today crash on a Basic header whose text has no
- * colon.
+ * Accepted is what Armada's clients send: `Basic` and `Bearer` in any case (ASCII only: Go's comparison also takes `baſic`), and
+ * `KubernetesAuth` as written. Nothing else may reach Armada: today's servers crash on a Basic header whose text has no colon.
  */
 export function problemOfAuthorization(values: readonly (string | Buffer)[]): string | undefined {
   const [value] = values;
@@ -17,7 +16,7 @@ export function problemOfAuthorization(values: readonly (string | Buffer)[]): st
   if (values.length > 1) return 'occurs more than once';
   if (typeof value !== 'string' || /[^ -~]/.test(value))
     return 'contains characters that are not printable ASCII';
-  if (value.length > LONGEST) return `is longer than ${LONGEST} bytes`;
+  if (value.length > MAX_BYTES) return `is longer than ${MAX_BYTES} bytes`;
   const [, scheme = '', credential = ''] = /^([A-Za-z]+) (\S+)$/.exec(value) ?? [];
   if (scheme === '') return 'is not a scheme and a credential separated by one space';
   if (scheme === 'KubernetesAuth') return problemOfKubernetes(credential);

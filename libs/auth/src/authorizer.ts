@@ -1,6 +1,6 @@
-/** What a caller showed of itself, with one call: proxies share connections among callers. */
+/** What a caller presented with one call; callers may share a connection through a proxy. */
 export interface Credential {
-  /** As {@link acceptAuthorization} gives it; `undefined`: the caller sent none. */
+  /** As `acceptAuthorization` returns it; `undefined` where the caller sent none. */
   readonly authorization: string | undefined;
   /** The name in the client certificate of the connection, where one was verified. */
   readonly certificateName?: string | undefined;
@@ -9,28 +9,27 @@ export interface Credential {
 /**
  * - `yes`: the caller may watch the queue.
  * - `no`: it may not.
- * - `no-queue`: there is no such queue, as far as is known now (it may be ten seconds old). The caller is to see what an unknown
- *   job shows, never a refusal.
+ * - `no-queue`: there is no such queue, as of up to ten seconds ago. Answer the caller as for an unknown job, never with a refusal.
  */
 export type Verdict = 'yes' | 'no' | 'no-queue';
 
-/** Who may read. Every answer about a job asks for its queue, whichever API it goes out by. */
+/** Decides who may read. Every API asks it for the queue of each job that it answers about. */
 export interface Authorizer {
   /**
-   * Resolves where the caller is somebody who may call at all: what is needed before anything is looked up for a caller that
-   * names no queue. Rejects with {@link AuthError}. No promise where that is known already: most calls do not wait.
+   * Resolves if the caller may call at all; needed before anything is looked up for a caller that names no queue. Rejects with
+   * {@link AuthError}. Returns no promise where the result is cached: most calls need not wait.
    */
   authenticate(credential: Credential): void | Promise<void>;
-  /** Rejects with {@link AuthError} where there is no verdict. No promise where one is at hand. */
+  /** Rejects with {@link AuthError} where there is no verdict. Returns no promise where one is cached. */
   mayWatch(credential: Credential, queue: string): Verdict | Promise<Verdict>;
 }
 
-/** There is no verdict. The message is for the caller: what is wrong and what to do, and never a credential. */
+/** There is no verdict. The message is for the caller: it says what is wrong and what to do, and holds no credential. */
 export class AuthError extends Error {
   constructor(
     /**
-     * - `unauthenticated`: the credentials are bad, or there are none and there have to be.
-     * - `unavailable`: who has to be asked does not answer; asking again later may settle it.
+     * - `unauthenticated`: the credentials are bad, or missing where they are required.
+     * - `unavailable`: the check could not be made; trying again later may help.
      */
     readonly kind: 'unauthenticated' | 'unavailable',
     message: string,
@@ -40,7 +39,7 @@ export class AuthError extends Error {
   }
 }
 
-/** For a caller that may not watch a queue it named: which queue, and the right that is missing. */
+/** For a caller that may not watch a queue it named: the queue and the missing right. */
 export function refusalText(queue: string): string {
   return (
     `permission denied for queue ${JSON.stringify(queue)}: requires permission watch_all_events ` +

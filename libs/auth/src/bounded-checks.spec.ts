@@ -8,50 +8,50 @@ const limits = {
   verified: { perSecond: 100, maxConcurrent: 100 },
 };
 
-/** A check that ends when it is told to. */
+/** A check that a test ends. */
 function check() {
-  const begun: ((value: string) => void)[] = [];
-  return { begun, run: () => new Promise<string>((resolve) => begun.push(resolve)) };
+  const started: ((value: string) => void)[] = [];
+  return { started, run: () => new Promise<string>((resolve) => started.push(resolve)) };
 }
 
-describe('checks', () => {
+describe('bounded checks', () => {
   let checks: BoundedChecks<string>;
   beforeEach(() => {
     clock = new ManualClock();
     checks = new BoundedChecks(limits, clock);
   });
 
-  it('of one thing at one time are one, and a later one is another', async () => {
-    const { begun, run } = check();
+  it('share one run while it lasts, and run again later', async () => {
+    const { started, run } = check();
     const both = [checks.run('a', false, run), checks.run('a', false, run)];
-    expect(begun).toHaveLength(1);
-    begun[0]?.('yes');
+    expect(started).toHaveLength(1);
+    started[0]?.('yes');
     expect(await Promise.all(both)).toEqual(['yes', 'yes']);
     const later = checks.run('a', false, run);
-    begun[1]?.('no');
+    started[1]?.('no');
     expect(await later).toBe('no');
   });
 
-  it('that fail, fail for all who wait, and are not remembered', async () => {
+  it('fail for all that share a failing run, which is not cached', async () => {
     const failing = () => Promise.reject(new Error('away'));
     const both = [checks.run('a', false, failing), checks.run('a', false, failing)];
     for (const one of both) await expect(one).rejects.toThrow('away');
     expect(await checks.run('a', false, () => Promise.resolve('yes'))).toBe('yes');
   });
 
-  it('are so many at a time, and the next is refused at once', async () => {
-    const { begun, run } = check();
+  it('are refused at once beyond the limit of concurrent ones', async () => {
+    const { started, run } = check();
     const [first] = ['a', 'b'].map((key) => checks.run(key, false, run));
     const refused = checks.run('c', false, run);
     await expect(refused).rejects.toThrow(AuthError);
     await expect(refused).rejects.toMatchObject({ kind: 'unavailable' });
-    begun[0]?.('yes');
+    started[0]?.('yes');
     await first;
     void checks.run('c', false, run);
-    expect(begun).toHaveLength(3);
+    expect(started).toHaveLength(3);
   });
 
-  it('are so many a second, of those who are not known', async () => {
+  it('are limited in rate for unverified keys, apart from verified ones', async () => {
     const one = (key: string, known = false) => checks.run(key, known, () => Promise.resolve('yes'));
     for (const key of ['a', 'b', 'c', 'd']) await one(key);
     await expect(one('e')).rejects.toMatchObject({ kind: 'unavailable' });
@@ -64,7 +64,7 @@ describe('checks', () => {
     await expect(one('e')).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
-  it('are a share for each of those who are known, and what is beyond it takes none of the others’', async () => {
+  it('are limited for each verified caller, and what exceeds its share takes nothing from others', async () => {
     checks = new BoundedChecks(
       {
         ...limits,
@@ -84,11 +84,11 @@ describe('checks', () => {
     }
     for (const key of ['a', 'b']) expect(await one('bob', key)).toBe('yes');
     clock.advance(1_000);
-    const { begun, run } = check();
+    const { started, run } = check();
     const answers = ['a', 'b', 'c'].map((key) => checks.run(`alice ${key}`, true, run, 'alice'));
     await expect(answers[2]).rejects.toMatchObject({ kind: 'unavailable' });
     expect(await one('bob', 'c')).toBe('yes');
-    for (const end of begun) end('yes');
+    for (const end of started) end('yes');
     expect(await Promise.all(answers.slice(0, 2))).toEqual(['yes', 'yes']);
     expect(await one('alice', 'd')).toBe('yes');
   });

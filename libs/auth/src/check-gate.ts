@@ -6,7 +6,7 @@ export interface GateLimits {
   readonly maxConcurrent: number;
 }
 
-/** Bounds checks that cost somebody else: so many a second (a second's worth may come at once), so many at a time. */
+/** Limits checks that somebody else pays for, in rate (a second's worth may come at once) and in number at one time. */
 export class CheckGate {
   private readonly bucket: TokenBucket;
   private running = 0;
@@ -14,7 +14,7 @@ export class CheckGate {
   constructor(
     private readonly limits: GateLimits,
     clock: Clock,
-    /** What there is too much of, for people: a clause. */
+    /** Why a check is refused, for people: a clause. */
     private readonly tooMany = 'too many credentials are being checked right now',
   ) {
     const rate = { perSecond: limits.perSecond, burst: limits.perSecond };

@@ -18,20 +18,20 @@ export interface AuthorizerParts {
     Settings,
     'authMode' | 'authVerdictTtlMs' | 'authRefusalTtlMs' | 'authCacheSecret' | 'auth'
   >;
-  /** Where `passwordEnv` is looked up. */
+  /** The environment in which `passwordEnv` is looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Asked with callers' credentials only. */
+  /** Called with callers' credentials only. */
   readonly armada: ArmadaPermissions;
   /** Read under our own identity. */
   readonly grants: QueueGrants;
   /** A `reader`. */
   readonly redis: RedisClient;
   readonly redisFailed: (error: Error) => void;
-  /** For the one warning at the start. */
+  /** Takes the warning that AUTH_MODE=anonymous gives at the start. */
   readonly warn: (text: string) => void;
 }
 
-/** Who may read, by AUTH_MODE. Throws SettingsError where the section `auth` is not right, or a password it names cannot be read. */
+/** The authorizer that AUTH_MODE selects. Throws SettingsError where the section `auth` is invalid, or a password it names unreadable. */
 export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemClock): Authorizer {
   const { settings, env, armada, grants, redis, redisFailed, warn } = parts;
   const common = {
@@ -51,13 +51,13 @@ export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemCl
     case 'local': {
       const auth = parseAuthSection(settings.auth);
       const { basicAuth, kubernetesAuth, openIdAuth } = auth;
-      const services = {
+      const verifiers = {
         basic: basicAuth && new BasicUserVerifier(basicAuth, env),
         kubernetes: kubernetesAuth && new KubernetesTokenVerifier(kubernetesAuth),
         bearer: openIdAuth && new OpenIdTokenVerifier(openIdAuth, clock),
       };
       const queueGrants = auth.queuePermissionsFromArmada ? grants : undefined;
-      return new LocalAuthorizer({ ...common, auth, verifiers: services, queueGrants: queueGrants });
+      return new LocalAuthorizer({ ...common, auth, verifiers, queueGrants });
     }
   }
 }

@@ -9,8 +9,8 @@ export interface CachedResult<V> {
 }
 
 /**
- * What was found out about callers, each finding kept for its time. Good ones have a place of their own, so that no flood of bad
- * credentials pushes one out.
+ * Results of checking callers, each cached for its own time to live. Good results have a cache of their own, so that no flood of bad
+ * credentials evicts one.
  */
 export class CredentialCache<V> {
   private readonly good: LRUCache<string, CachedResult<V>>;
@@ -19,35 +19,35 @@ export class CredentialCache<V> {
   /** Keys may hold credentials of up to 16 KiB: the limits bound memory too. */
   constructor(
     private readonly clock: Clock,
-    mostGood = 10_000,
-    mostBad = 2_000,
+    maxGood = 10_000,
+    maxBad = 2_000,
   ) {
-    this.good = new LRUCache({ max: mostGood });
-    this.bad = new LRUCache({ max: mostBad });
+    this.good = new LRUCache({ max: maxGood });
+    this.bad = new LRUCache({ max: maxBad });
   }
 
   get(key: string): V | undefined {
     return this.entry(key)?.value;
   }
 
-  /** As {@link get}, with the end of its time. */
+  /** As {@link get}, with when it was cached and when it expires. */
   entry(key: string): CachedResult<V> | undefined {
     const now = this.clock.monotonic();
-    for (const findings of [this.good, this.bad]) {
-      const kept = findings.get(key);
-      if (kept !== undefined && kept.expiresAt > now) return kept;
+    for (const results of [this.good, this.bad]) {
+      const cached = results.get(key);
+      if (cached !== undefined && cached.expiresAt > now) return cached;
     }
     return undefined;
   }
 
-  set(key: string, value: V, quality: 'good' | 'bad', forMs: number): void {
-    const [place, other] = quality === 'good' ? [this.good, this.bad] : [this.bad, this.good];
-    other.delete(key);
-    const since = this.clock.monotonic();
-    place.set(key, { value, cachedAt: since, expiresAt: addMs(since, forMs) });
+  set(key: string, value: V, quality: 'good' | 'bad', ttlMs: number): void {
+    const [results, others] = quality === 'good' ? [this.good, this.bad] : [this.bad, this.good];
+    others.delete(key);
+    const cachedAt = this.clock.monotonic();
+    results.set(key, { value, cachedAt, expiresAt: addMs(cachedAt, ttlMs) });
   }
 
-  /** Whether the last finding was a good one, however long ago. */
+  /** Whether the last result was a good one, expired or not. */
   wasGood(key: string): boolean {
     return this.good.peek(key) !== undefined;
   }

@@ -2,7 +2,7 @@ import { jwtExpiry } from '@ajs/platform';
 import { AuthError } from './authorizer.js';
 import { problemOfAuthorization } from './authorization.js';
 
-/** An `authorization` in its parts. */
+/** An `authorization`, parsed. */
 export type PresentedCredential =
   | { readonly scheme: 'basic'; readonly user: string; readonly password: string }
   | { readonly scheme: 'kubernetes'; readonly payload: string }
@@ -18,7 +18,7 @@ export function acceptAuthorization(values: readonly (string | Buffer)[]): strin
   return values[0] as string | undefined;
 }
 
-/** The parts of what {@link acceptAuthorization} gave. */
+/** Parses what {@link acceptAuthorization} returned. */
 export function parseAuthorization(authorization: string): PresentedCredential {
   const space = authorization.indexOf(' ');
   const rest = authorization.slice(space + 1);
@@ -37,34 +37,32 @@ export function parseAuthorization(authorization: string): PresentedCredential {
 
 /** The token that an `authorization` carries, by whichever scheme; `undefined` where it carries none. */
 export function tokenIn(authorization: string): string | undefined {
-  const shown = parseAuthorization(authorization);
-  if (shown.scheme === 'basic') return undefined;
-  return shown.scheme === 'bearer' ? shown.token : kubernetesToken(shown.payload);
+  const presented = parseAuthorization(authorization);
+  switch (presented.scheme) {
+    case 'basic':
+      return undefined;
+    case 'bearer':
+      return presented.token;
+    case 'kubernetes':
+      return kubernetesToken(presented.payload);
+  }
 }
 
 /** The token inside a KubernetesAuth payload; `undefined` where there is none. */
 export function kubernetesToken(payload: string): string | undefined {
-  const token = fieldOf(payload, 'token');
-  return typeof token === 'string' && token !== '' ? token : undefined;
+  try {
+    const { token } = Object(JSON.parse(Buffer.from(payload, 'base64url').toString())) as { token?: unknown };
+    return typeof token === 'string' && token !== '' ? token : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
- * When the token in an `authorization` ends, in Unix milliseconds; `undefined` where it does not say. Read and not verified: it
- * can only shorten what it is used for.
+ * When the token in an `authorization` expires, in milliseconds since 1970; `undefined` where it does not say. It is not verified:
+ * it may shorten what it is used for, never prove anything.
  */
 export function expiryOf(authorization: string | undefined): number | undefined {
   const token = authorization === undefined ? undefined : tokenIn(authorization);
   return token === undefined ? undefined : jwtExpiry(token);
-}
-
-/** A field of a JSON object in base64url. */
-function fieldOf(text: string, field: string): unknown {
-  try {
-    const content: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    return typeof content === 'object' && content !== null
-      ? (content as Record<string, unknown>)[field]
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -8,16 +8,16 @@ import { SharedVerdicts } from './shared-verdicts.js';
 const TTL_MS = 60_000;
 const REFUSAL_MS = 5_000;
 const ALICE = 'Bearer token-of-alice';
-/** What is asked about is the credential alone. */
-const ANYTHING = 'anything';
+/** Stands for a check of the credential alone. */
+const CREDENTIAL = 'the credential';
 
-/** Says what it is told to, and notes the queues that it was asked about. */
+/** Gives scripted verdicts, and records what it was asked about. */
 class Armada implements ArmadaPermissions {
   readonly asked: string[] = [];
   verdicts: Record<string, ArmadaVerdict | Promise<ArmadaVerdict>> = {};
 
   authenticates(): Promise<'yes'> {
-    this.asked.push(ANYTHING);
+    this.asked.push(CREDENTIAL);
     return Promise.resolve('yes');
   }
 
@@ -26,7 +26,7 @@ class Armada implements ArmadaPermissions {
     return Promise.resolve(this.verdicts[queue] ?? 'no');
   }
 
-  /** Asked how often about the queue. */
+  /** How often it was asked about the queue. */
   timesAsked(queue: string): number {
     return this.asked.filter((each) => each === queue).length;
   }
@@ -54,26 +54,26 @@ function replica(shared?: SharedVerdicts): DelegatedAuthorizer {
   });
 }
 
-/** What a caller is told: a verdict, or why there is none. */
+/** The verdict that a caller gets, or why there is none. */
 const ask = (queue: string, authorization = ALICE): Promise<string> =>
   Promise.resolve<string>(authorizer.mayWatch({ authorization }, queue)).catch(
     (error: unknown) => `${(error as AuthError).kind}: ${(error as AuthError).message}`,
   );
 
-describe('that a credential is somebody’s', () => {
+describe('the verdict on a credential itself', () => {
   it.each<ArmadaVerdict>(['no', 'no-queue'])(
-    'is known as long as before after a verdict that ends sooner: %s',
+    'is cached for as long as before after a verdict on a queue that expires sooner: %s',
     async (verdict) => {
       await authorizer.authenticate({ authorization: ALICE });
       armada.verdicts = { other: verdict };
       expect(await ask('other')).toBe(verdict);
       clock.advance(REFUSAL_MS);
       await authorizer.authenticate({ authorization: ALICE });
-      expect(armada.asked).toEqual([ANYTHING, 'other']);
+      expect(armada.asked).toEqual([CREDENTIAL, 'other']);
     },
   );
 
-  it('is known for longer after a verdict that ends later', async () => {
+  it('is cached for longer after a verdict on a queue that expires later', async () => {
     expect(await ask('other')).toBe('no');
     clock.advance(REFUSAL_MS - 1);
     armada.verdicts = { hers: 'yes' };
@@ -84,10 +84,10 @@ describe('that a credential is somebody’s', () => {
   });
 });
 
-describe('a credential that was found bad', () => {
+describe('a credential that Armada rejected', () => {
   const BAD = 'unauthenticated: Armada rejected your credentials (authorization)';
 
-  it('is not believed through what was said of it before, for another queue', async () => {
+  it('is rejected for every queue, whatever was cached before', async () => {
     armada.verdicts = { hers: 'yes' };
     expect(await ask('hers')).toBe('yes');
     clock.advance(10_000);
@@ -98,7 +98,7 @@ describe('a credential that was found bad', () => {
     expect(armada.timesAsked('hers')).toBe(2);
   });
 
-  it('is believed again by what is said of it later, and by nothing else', async () => {
+  it('is accepted again by later verdicts, and by no earlier ones', async () => {
     armada.verdicts = { hers: 'yes', other: 'bad-credentials' };
     expect(await ask('hers')).toBe('yes');
     clock.advance(1);
@@ -110,31 +110,31 @@ describe('a credential that was found bad', () => {
     expect(armada.asked).toEqual(['hers', 'other', 'other', 'hers']);
   });
 
-  it('is not believed through the verdict whose asking anew found that out', async () => {
+  it('is rejected where refreshing a verdict ahead found that out', async () => {
     armada.verdicts = { hers: 'yes' };
     expect(await ask('hers')).toBe('yes');
     clock.advance(TTL_MS - 10_000);
     armada.verdicts = { hers: 'bad-credentials' };
     expect(await ask('hers')).toBe('yes');
-    await eventually('it is found out', async () => (await ask('hers')) === BAD);
+    await eventually('the rejection is seen', async () => (await ask('hers')) === BAD);
     clock.advance(REFUSAL_MS);
     expect(await ask('hers')).toBe(BAD);
     expect(armada.timesAsked('hers')).toBe(3);
   });
 
-  it('is not believed through what was asked before that and answered after it', async () => {
-    let say = (_: ArmadaVerdict): void => undefined;
-    armada.verdicts = { hers: new Promise((resolve) => (say = resolve)), other: 'bad-credentials' };
+  it('is rejected although a check that started before the rejection says yes after it', async () => {
+    let answer = (_: ArmadaVerdict): void => undefined;
+    armada.verdicts = { hers: new Promise((resolve) => (answer = resolve)), other: 'bad-credentials' };
     const slow = ask('hers');
     clock.advance(1_000);
     expect(await ask('other')).toBe(BAD);
-    say('yes');
+    answer('yes');
     expect(await slow).toBe(BAD);
     expect(await ask('other')).toBe(BAD);
     expect(armada.asked).toEqual(['hers', 'other']);
   });
 
-  it('is not believed through what is older in Redis', async () => {
+  it('is not accepted by an older verdict in Redis', async () => {
     const server = await RedisServer.start();
     const redis = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined);
     try {
@@ -142,19 +142,19 @@ describe('a credential that was found bad', () => {
       authorizer = replica(new SharedVerdicts(redis, 'a secret'));
       armada.verdicts = { hers: 'yes', other: 'bad-credentials' };
       expect(await ask('hers')).toBe('yes');
-      await eventually('it is shared', async () => (await redis.dbsize()) === 1);
+      await eventually('the verdict is shared', async () => (await redis.dbsize()) === 1);
       const [key = ''] = await redis.keys('*');
       clock.advance(20_000);
       expect(await ask('other')).toBe(BAD);
-      await eventually('that is shared, too', async () => (await redis.dbsize()) === 2);
+      await eventually('the rejection is shared, too', async () => (await redis.dbsize()) === 2);
       clock.advance(REFUSAL_MS);
-      // Redis has a clock of its own: as if the times had passed there, too.
+      // Redis has a clock of its own: this lets the same time pass there.
       for (const each of await redis.keys('*'))
         await (each === key ? redis.pexpire(key, TTL_MS - 25_000) : redis.del(each));
       armada.verdicts = { hers: 'no' };
       expect(await ask('hers')).toBe('no');
       clock.advance(REFUSAL_MS);
-      // Another replica was told yes, a moment ago.
+      // Another replica just got a yes.
       await redis.set(key, 'yes', 'PX', TTL_MS - 1_000);
       expect(await ask('hers')).toBe('yes');
       expect(armada.asked).toEqual(['hers', 'other', 'hers']);
@@ -165,10 +165,10 @@ describe('a credential that was found bad', () => {
   });
 });
 
-describe('a caller without any right', () => {
+describe('a caller without any permission', () => {
   const BOB = 'Bearer token-of-bob';
 
-  it('that asks about ever other queues keeps nobody else from being checked', async () => {
+  it('that names ever new queues does not keep others from being checked', async () => {
     await authorizer.authenticate({ authorization: ALICE });
     await authorizer.authenticate({ authorization: BOB });
     const answers: string[] = [];
@@ -181,17 +181,17 @@ describe('a caller without any right', () => {
     expect(await ask('his')).toBe('yes');
   });
 
-  it('nor if it asks about them at once', async () => {
+  it('that names many queues at once does not keep others from being checked', async () => {
     await authorizer.authenticate({ authorization: ALICE });
     await authorizer.authenticate({ authorization: BOB });
     clock.advance(1_000);
-    let say = (_: ArmadaVerdict): void => undefined;
-    const slow = new Promise<ArmadaVerdict>((resolve) => (say = resolve));
+    let answer = (_: ArmadaVerdict): void => undefined;
+    const slow = new Promise<ArmadaVerdict>((resolve) => (answer = resolve));
     const queues = Array.from({ length: 250 }, (_, i) => `random ${i}`);
     armada.verdicts = { ...Object.fromEntries(queues.map((queue) => [queue, slow])), his: 'yes' };
     const answers = Promise.all(queues.map((queue) => ask(queue)));
     expect(await ask('his', BOB)).toBe('yes');
-    say('no');
+    answer('no');
     expect((await answers).filter((answer) => answer === 'no')).toHaveLength(50);
   });
 });

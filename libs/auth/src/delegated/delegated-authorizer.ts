@@ -10,17 +10,17 @@ import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
 import type { SharedVerdict, SharedVerdicts } from './shared-verdicts.js';
 
 /** A queue that Armada does not know may be there a moment later. Milliseconds. */
-const NO_QUEUE_MS = 2_000;
-/** A yes with less than this part of its time left is asked for anew aside, so that nobody waits for a slow Armada. */
-const AHEAD = 1 / 4;
-/** Where that settles nothing it is tried again after so long. Milliseconds. */
-const AHEAD_AGAIN_MS = 5_000;
-const AHEAD_REMEMBERED = 10_000;
-/** Of so many credentials it is remembered when they were refused: more than strangers can show in the minute that a yes lives. */
-const REFUSALS_REMEMBERED = 10_000;
+const NO_QUEUE_TTL_MS = 2_000;
+/** A yes with less than this part of its time to live left is refreshed in the background, so that nobody waits for a slow Armada. */
+const REFRESH_AHEAD = 1 / 4;
+/** A refresh that gave no verdict is tried again after this time. Milliseconds. */
+const REFRESH_AGAIN_MS = 5_000;
+const REFRESHES_TRACKED = 10_000;
+/** More than can be rejected in the minute that a yes is cached. */
+const REJECTIONS_TRACKED = 10_000;
 /**
- * A check costs Armada about a millisecond. Each queue that a caller names is one, be it there or not, and a call may name jobs of
- * dozens of queues: one caller's share leaves room for that, and for others.
+ * A check costs Armada about a millisecond. Each queue that a caller names costs one, whether it exists or not, and a call may name
+ * jobs of dozens of queues: one caller's share leaves room for that, and for others.
  */
 const LIMITS = {
   unverified: { perSecond: 100, maxConcurrent: 50 },
@@ -34,7 +34,7 @@ export interface DelegatedOptions {
   readonly armada: ArmadaPermissions;
   /** `undefined`: verdicts stay in this process. */
   readonly shared: SharedVerdicts | undefined;
-  /** How long a yes holds, and everything else. Milliseconds. */
+  /** How long a yes is cached, and anything else. Milliseconds. */
   readonly verdictTtlMs: number;
   readonly refusalTtlMs: number;
   readonly redisFailed: (error: Error) => void;
@@ -42,17 +42,17 @@ export interface DelegatedOptions {
 }
 
 /**
- * Whom Armada lets watch a queue may watch it here. Armada is asked with the caller's own credentials, or with none where the
- * caller sent none; its verdicts are kept for a time, in memory and shared through Redis. While Armada is away they serve on
- * for their time.
+ * Lets callers watch the queues that Armada lets them watch. Armada is called with the caller's own credentials, or with none where
+ * the caller sent none. Its verdicts are cached in memory and shared through Redis, and serve to the end of their time to live
+ * while Armada is unavailable.
  */
 export class DelegatedAuthorizer implements Authorizer {
   private readonly cached: CredentialCache<ArmadaVerdict>;
   private readonly checks: BoundedChecks<ArmadaVerdict>;
-  /** When a verdict was last asked for ahead of its end. */
-  private readonly refreshedAt = new LRUCache<string, MonotonicTime>({ max: AHEAD_REMEMBERED });
-  /** When a credential was last found bad: what was said of it until then counts no more. */
-  private readonly rejectedAt = new LRUCache<string, MonotonicTime>({ max: REFUSALS_REMEMBERED });
+  /** When each verdict was last refreshed ahead of its expiry. */
+  private readonly refreshedAt = new LRUCache<string, MonotonicTime>({ max: REFRESHES_TRACKED });
+  /** When each credential was last rejected: older verdicts on it no longer count. */
+  private readonly rejectedAt = new LRUCache<string, MonotonicTime>({ max: REJECTIONS_TRACKED });
 
   constructor(private readonly options: DelegatedOptions) {
     this.cached = new CredentialCache(options.clock);
@@ -73,126 +73,131 @@ export class DelegatedAuthorizer implements Authorizer {
     queue: string | undefined,
   ): ArmadaVerdict | Promise<ArmadaVerdict> {
     const credentialKey = keyOf(credential, undefined);
-    const ofCredential = this.cached.entry(credentialKey);
-    if (ofCredential?.value === 'bad-credentials') return ofCredential.value;
+    const onCredential = this.cached.entry(credentialKey);
+    if (onCredential?.value === 'bad-credentials') return onCredential.value;
     const key = keyOf(credential, queue);
-    const kept = queue === undefined ? ofCredential : this.cached.entry(key);
-    if (kept === undefined || !this.isAfterRejection(credential, kept.cachedAt))
+    const cached = queue === undefined ? onCredential : this.cached.entry(key);
+    if (cached === undefined || !this.isAfterRejection(credential, cached.cachedAt))
       return this.checks.run(
         key,
         this.cached.wasGood(credentialKey),
         () => this.check(credential, queue),
         credentialKey,
       );
-    if (kept.value === 'yes') this.refreshAhead(credential, queue, key, kept);
-    return kept.value;
+    if (cached.value === 'yes') this.refreshAhead(credential, queue, key, cached);
+    return cached.value;
   }
 
-  /** Asks for a verdict anew whose time is nearly over. The old one serves until there is another, or for its time. */
+  /** Refreshes a verdict that expires soon. The old one serves until there is a new one, or until it expires. */
   private refreshAhead(
     credential: Credential,
     queue: string | undefined,
     key: string,
-    { expiresAt: until }: CachedResult<ArmadaVerdict>,
+    { expiresAt }: CachedResult<ArmadaVerdict>,
   ): void {
     const { verdictTtlMs, clock } = this.options;
     const now = clock.monotonic();
-    const left = msBetween(now, until);
-    const aheadMs = verdictTtlMs * AHEAD;
-    if (left >= aheadMs || msBetween(this.refreshedAt.peek(key) ?? LONG_AGO, now) < AHEAD_AGAIN_MS) return;
+    const left = msBetween(now, expiresAt);
+    const refreshMs = verdictTtlMs * REFRESH_AHEAD;
+    if (left >= refreshMs || msBetween(this.refreshedAt.peek(key) ?? LONG_AGO, now) < REFRESH_AGAIN_MS)
+      return;
     this.refreshedAt.set(key, now);
-    // The end of a token is the end of what was said of it.
+    // A verdict expires with its token: there is nothing to refresh.
     if ((expiryOf(credential.authorization) ?? Infinity) - clock.wall() <= left) return;
-    // Whoever comes when the time is over is told why there is no other.
+    // Where it fails, the first caller after the expiry gets the reason.
     this.checks
-      .run(key, true, () => this.check(credential, queue, aheadMs), keyOf(credential, undefined))
+      .run(key, true, () => this.check(credential, queue, refreshMs), keyOf(credential, undefined))
       .catch(() => undefined);
   }
 
-  /** @param leastMs what others have found is not enough where it holds for less than this */
+  /** @param minTtlMs A shared verdict that is valid for less than this does not count */
   private async check(
     credential: Credential,
     queue: string | undefined,
-    leastMs = 0,
+    minTtlMs = 0,
   ): Promise<ArmadaVerdict> {
     const { authorization } = credential;
     const { armada, shared, redisFailed, clock } = this.options;
-    const begunAt = clock.monotonic();
-    const known = await shared?.find(authorization, queue).catch((error: unknown) => {
+    const startedAt = clock.monotonic();
+    const found = await shared?.find(authorization, queue).catch((error: unknown) => {
       redisFailed(error as Error);
       return undefined;
     });
-    if (known !== undefined && known.ttlMs >= leastMs && this.isTrustworthy(credential, known)) {
-      this.store(credential, queue, known.verdict, known.ttlMs);
-      return known.verdict;
+    if (found !== undefined && found.ttlMs >= minTtlMs && this.isTrustworthy(credential, found)) {
+      this.store(credential, queue, found.verdict, found.ttlMs);
+      return found.verdict;
     }
-    const asked =
+    const answer =
       queue === undefined ? armada.authenticates(authorization) : armada.mayWatch(authorization, queue);
-    const verdict = await asked.catch((error: unknown) => {
+    const verdict = await answer.catch((error: unknown) => {
       throw new AuthError(
         'unavailable',
         `could not check your permissions with Armada: ${(error as Error).message}; try again`,
       );
     });
-    // The credential was found bad meanwhile, for another queue.
-    if (verdict !== 'bad-credentials' && !this.isAfterRejection(credential, begunAt))
+    // Meanwhile the credential was rejected for another queue.
+    if (verdict !== 'bad-credentials' && !this.isAfterRejection(credential, startedAt))
       return 'bad-credentials';
-    const forMs = this.ttlOf(verdict, authorization);
-    this.store(credential, queue, verdict, forMs);
-    if (verdict !== 'no-queue' && forMs >= 1) {
+    const ttlMs = this.ttlOf(verdict, authorization);
+    this.store(credential, queue, verdict, ttlMs);
+    if (verdict !== 'no-queue' && ttlMs >= 1) {
       const subject = verdict === 'bad-credentials' ? undefined : queue;
-      shared?.share(authorization, subject, { verdict, ttlMs: forMs }).catch(redisFailed);
+      shared?.share(authorization, subject, { verdict, ttlMs }).catch(redisFailed);
     }
     return verdict;
   }
 
-  /** A verdict on a queue says of the credential, too, whether it is somebody's. */
+  /** A verdict on a queue is also one on the credential itself. */
   private store(
     credential: Credential,
     queue: string | undefined,
     verdict: ArmadaVerdict,
-    forMs: number,
+    ttlMs: number,
   ): void {
     const credentialKey = keyOf(credential, undefined);
     if (verdict === 'bad-credentials') {
       this.rejectedAt.set(credentialKey, this.options.clock.monotonic());
-      this.cached.set(credentialKey, verdict, 'bad', forMs);
+      this.cached.set(credentialKey, verdict, 'bad', ttlMs);
       return;
     }
     const known = this.cached.entry(credentialKey);
-    // A refusal is kept for a shorter time, and takes none from what is known of its credential.
-    if (known?.value !== 'yes' || known.expiresAt < addMs(this.options.clock.monotonic(), forMs))
-      this.cached.set(credentialKey, 'yes', 'good', forMs);
+    // A refusal has a shorter time to live, and must not shorten that of its credential.
+    if (known?.value !== 'yes' || known.expiresAt < addMs(this.options.clock.monotonic(), ttlMs))
+      this.cached.set(credentialKey, 'yes', 'good', ttlMs);
     if (queue !== undefined)
-      this.cached.set(keyOf(credential, queue), verdict, verdict === 'yes' ? 'good' : 'bad', forMs);
+      this.cached.set(keyOf(credential, queue), verdict, verdict === 'yes' ? 'good' : 'bad', ttlMs);
   }
 
-  /** Whether what was found out then came after the last time that the credential was found bad. */
-  private isAfterRejection(credential: Credential, foundAt: MonotonicTime): boolean {
-    return foundAt > (this.rejectedAt.peek(keyOf(credential, undefined)) ?? LONG_AGO);
+  /** Whether a verdict of that time came after the last rejection of the credential. */
+  private isAfterRejection(credential: Credential, verdictAt: MonotonicTime): boolean {
+    return verdictAt > (this.rejectedAt.peek(keyOf(credential, undefined)) ?? LONG_AGO);
   }
 
-  /** Redis does not say how old a verdict is. It is no older than what is gone of the longest time that one is kept. */
-  private isTrustworthy(credential: Credential, { verdict, ttlMs: forMs }: SharedVerdict): boolean {
+  /** Redis does not say how old a verdict is: at most as old as the longest time to live less what is left of it. */
+  private isTrustworthy(credential: Credential, { verdict, ttlMs }: SharedVerdict): boolean {
     const { verdictTtlMs, clock } = this.options;
     return (
       verdict === 'bad-credentials' ||
-      this.isAfterRejection(credential, addMs(clock.monotonic(), forMs - verdictTtlMs))
+      this.isAfterRejection(credential, addMs(clock.monotonic(), ttlMs - verdictTtlMs))
     );
   }
 
-  /** Whole milliseconds; 0 where the token has ended and Armada took it still. */
+  /** Whole milliseconds; 0 where the token has expired and Armada still accepted it. */
   private ttlOf(verdict: ArmadaVerdict, authorization: string | undefined): number {
     const { verdictTtlMs, refusalTtlMs, clock } = this.options;
     if (verdict === 'bad-credentials') return refusalTtlMs;
-    // A no says, too, that the credential is somebody's, and must not outlive it either.
+    // A no also says that the credential is valid, and must not outlive it either.
     const left = (expiryOf(authorization) ?? Infinity) - clock.wall();
-    const most = { yes: verdictTtlMs, no: refusalTtlMs, 'no-queue': Math.min(NO_QUEUE_MS, refusalTtlMs) };
-    return Math.max(0, Math.floor(Math.min(most[verdict], left)));
+    const longest = {
+      yes: verdictTtlMs,
+      no: refusalTtlMs,
+      'no-queue': Math.min(NO_QUEUE_TTL_MS, refusalTtlMs),
+    };
+    return Math.max(0, Math.floor(Math.min(longest[verdict], left)));
   }
 }
 
-/** Rejects where Armada does not accept the credential. */
+/** Rejects where Armada rejected the credential. */
 function accepted(
   credential: Credential,
   found: ArmadaVerdict | Promise<ArmadaVerdict>,
@@ -203,7 +208,7 @@ function accepted(
 
 const digests = new WeakMap<Credential, string>();
 
-/** No credential is kept here, nor compared again and again: they are long. */
+/** Credentials are long, and secret: keys hold a digest, made once for each call's credential. */
 function keyOf(credential: Credential, queue: string | undefined): string {
   let digest = digests.get(credential);
   if (digest === undefined) {

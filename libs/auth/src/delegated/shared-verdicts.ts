@@ -3,16 +3,16 @@ import type { RedisClient } from '@ajs/job-store';
 import { VerdictDigest, formatKey } from '@ajs/redis-keys';
 import type { ArmadaVerdict } from './armada-permissions.js';
 
-/** What another replica found out, or this one. */
+/** A verdict that this replica or another one shared. */
 export interface SharedVerdict {
   readonly verdict: ArmadaVerdict;
-  /** How long it holds still. Milliseconds. */
+  /** How long it is still valid. Milliseconds. */
   readonly ttlMs: number;
 }
 
 /**
- * Verdicts in Redis, for all replicas. Redis never holds a credential, nor what one could be guessed from: keys are HMACs under
- * a secret that Redis does not have.
+ * Verdicts in Redis, shared by all replicas. Redis never holds a credential, nor anything to guess one from: keys are HMACs under a
+ * secret that Redis does not have.
  */
 export class SharedVerdicts {
   private readonly secret: KeyObject;
@@ -24,7 +24,7 @@ export class SharedVerdicts {
     this.secret = createSecretKey(Buffer.from(secret));
   }
 
-  /** What is known of the credential, or of its right to watch the queue. Rejects where Redis does not answer. */
+  /** The verdict on the credential, or on its right to watch the queue. Rejects if Redis is unavailable. */
   async find(
     authorization: string | undefined,
     queue: string | undefined,
@@ -39,9 +39,9 @@ export class SharedVerdicts {
   async share(
     authorization: string | undefined,
     queue: string | undefined,
-    { verdict, ttlMs: forMs }: SharedVerdict,
+    { verdict, ttlMs }: SharedVerdict,
   ): Promise<void> {
-    await this.redis.set(this.keyOf(authorization, queue), verdict, 'PX', forMs);
+    await this.redis.set(this.keyOf(authorization, queue), verdict, 'PX', ttlMs);
   }
 
   private async read(
@@ -49,15 +49,15 @@ export class SharedVerdicts {
     queue: string | undefined,
   ): Promise<SharedVerdict | undefined> {
     const key = this.keyOf(authorization, queue);
-    // Time left by Redis' own clock: those of replicas differ.
-    const [verdict, forMs] = await Promise.all([this.redis.get(key), this.redis.pttl(key)]);
-    if (forMs <= 0) return undefined;
+    // The time left is by Redis' clock: those of replicas differ.
+    const [verdict, ttlMs] = await Promise.all([this.redis.get(key), this.redis.pttl(key)]);
+    if (ttlMs <= 0) return undefined;
     return verdict === 'yes' || verdict === 'no' || verdict === 'bad-credentials'
-      ? { verdict, ttlMs: forMs }
+      ? { verdict, ttlMs }
       : undefined;
   }
 
-  /** JSON keeps different questions apart. */
+  /** JSON keeps different pairs apart. */
   private keyOf(authorization: string | undefined, queue: string | undefined): string {
     const text = JSON.stringify([authorization ?? null, queue ?? null]);
     return formatKey({

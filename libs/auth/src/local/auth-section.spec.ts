@@ -16,7 +16,7 @@ function load(text: string): AuthSection {
 const HASH = `$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'B'.repeat(43)}`;
 
 describe('the section auth of the file', () => {
-  it('says who callers are and what they may watch', () => {
+  it('defines who callers are and what they may watch', () => {
     const section = load(`
 auth:
   basicAuth:
@@ -67,19 +67,19 @@ auth:
     ['queueRules: [{ groups: [a] }]', 'auth.queueRules.0.queue', ''],
     ['anonymousAuth: yes', 'auth.anonymousAuth', '"true"|"false"'],
     ['ldap: {}', 'auth (', '"ldap"'],
-  ])('is refused with the path of the key, what is allowed, and no value: %s', (text, path, allowed) => {
-    let told = '';
+  ])('is refused, with the path of the key and what is allowed, but no value: %s', (text, path, allowed) => {
+    let message = '';
     try {
       load(`auth: { anonymousAuth: true, ${text} }`.replace('anonymousAuth: true, anon', 'anon'));
     } catch (error) {
-      told = (error as Error).message;
+      message = (error as Error).message;
     }
-    expect(told).toContain(path);
-    expect(told).toContain(allowed);
-    expect(told).not.toContain('geheim');
+    expect(message).toContain(path);
+    expect(message).toContain(allowed);
+    expect(message).not.toContain('geheim');
   });
 
-  it('must know a caller in some way', () => {
+  it('must have an authentication method', () => {
     expect(() => load('auth: {}')).toThrow('must have basicAuth, openIdAuth');
     expect(() => load('logLevel: info')).toThrow('AUTH_MODE is local, but the file has no section auth');
   });
@@ -89,7 +89,7 @@ describe('docs/callers.md', () => {
   const docs = readFileSync(new URL('../../../../docs/callers.md', import.meta.url), 'utf8');
   const examples = Array.from(docs.matchAll(/```yaml\n(.*?)```/gs), ([, text = '']) => text);
 
-  it('has examples that are accepted', () => {
+  it('has only examples that are valid', () => {
     expect(examples).toHaveLength(3);
     for (const example of examples) expect(Object.keys(load(example))).toContain('queueRules');
   });

@@ -33,16 +33,16 @@ const secureUrl = z.string().refine(isSecureUrl, {
     'must be an https:// address (http:// only for this machine itself), without user, query or fragment',
 });
 
-/** Permission → who holds it. Only `watch_all_events` means something here; Armada's other permissions may stand beside it. */
+/** Maps a permission to its holders. Only `watch_all_events` has a meaning here; Armada's other permissions are allowed and ignored. */
 const mapping = z.record(z.string(), names).default({});
 
 const authSection = z.strictObject({
   basicAuth: z.strictObject({ users: z.record(userName, basicUser) }).optional(),
   openIdAuth: z
     .strictObject({
-      /** As it stands in the claim `iss` of its tokens. */
+      /** Exactly as in the claim `iss` of its tokens. */
       providerUrl: secureUrl,
-      /** A token must be meant for one of these. */
+      /** A token's audience must include one of these. */
       audience: z.union([
         z
           .string()
@@ -59,7 +59,7 @@ const authSection = z.strictObject({
         .transform(Number),
     })
     .optional(),
-  /** What is left out is as a pod finds it in its cluster. */
+  /** What is left out defaults to what a pod finds in its cluster. */
   kubernetesAuth: z
     .strictObject({
       apiUrl: secureUrl.optional(),
@@ -68,28 +68,28 @@ const authSection = z.strictObject({
       audiences: names.default([]),
     })
     .optional(),
-  /** Whether who shows no credentials is a principal `anonymous`. */
+  /** Whether a caller without credentials is the principal `anonymous`. */
   anonymousAuth: yesOrNo.default(false),
-  /** Whether the name in a verified client certificate is a user. */
+  /** Whether the name in a verified client certificate is a user name. */
   clientCertificateAuth: yesOrNo.default(false),
   permissionGroupMapping: mapping,
   permissionScopeMapping: mapping,
   permissionClaimMapping: mapping,
-  /** Who may watch a queue, beside those whom the queue itself lets. */
+  /** Who may watch a queue, besides those whom the queue's own permissions let. */
   queueRules: z
     .array(z.strictObject({ queue: z.string().min(1), users: names.default([]), groups: names.default([]) }))
     .default([]),
-  /** Whether the permissions that Armada keeps for a queue count too. */
+  /** Whether the permissions of Armada's queues count, too. */
   queuePermissionsFromArmada: yesOrNo.default(true),
 });
 
 /**
- * The section `auth` of the file: who callers are and what they may watch where this service decides that itself
- * (AUTH_MODE=local). Names are those of Armada's server configuration where it has the same thing.
+ * The section `auth` of the file: who callers are and what they may watch, for AUTH_MODE=local. Keys are named as in the
+ * configuration of Armada's server where it has the same thing.
  */
 export type AuthSection = z.output<typeof authSection>;
 
-/** Throws SettingsError; each problem names the path of its key and shows no value, for it may be a secret. */
+/** Throws SettingsError; each problem names the path of its key and shows no value: it may be a secret. */
 export function parseAuthSection(section: Section | undefined): AuthSection {
   if (section === undefined)
     throw new SettingsError([`AUTH_MODE is local, but the file has no section auth; ${NEEDED}`]);

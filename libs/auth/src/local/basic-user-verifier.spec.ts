@@ -37,8 +37,8 @@ const users = new BasicUserVerifier(
 
 const NAMES = ['hashed', 'costly', 'mounted', 'named'];
 
-describe('a user of the configuration', () => {
-  it.each(NAMES)('%s is known by the password, wherever it is kept', async (user) => {
+describe('a configured user', () => {
+  it.each(NAMES)('%s is verified by the password, wherever it is stored', async (user) => {
     const { principal, expiresAt: until } = await users.verify({ user, password: 's3cret: é' });
     expect(principal.name).toBe(user);
     expect([...principal.groups]).toEqual(user === 'hashed' ? ['team', 'everyone'] : ['everyone']);
@@ -46,7 +46,7 @@ describe('a user of the configuration', () => {
   });
 
   it.each(['hashed', 'mounted', 'named', 'nobody', 'constructor'])(
-    '%s is refused with another password, in the same words',
+    '%s is refused with another password, with the same message',
     async (user) => {
       for (const password of ['s3cret', '']) {
         await expect(users.verify({ user, password })).rejects.toMatchObject({
@@ -57,7 +57,7 @@ describe('a user of the configuration', () => {
     },
   );
 
-  it('is known while others are refused at the same time', async () => {
+  it('is verified while others are refused at the same time', async () => {
     const answers = await Promise.allSettled(
       ['wrong', 's3cret: é', 'wrong', 's3cret: é'].map((password) =>
         users.verify({ user: 'hashed', password }),
@@ -67,7 +67,7 @@ describe('a user of the configuration', () => {
   });
 });
 
-describe('how long it takes to refuse a user who is not there', () => {
+describe('the time to refuse an unknown user', () => {
   /** The users in the order in which they are answered; all ask at once, in the order given. */
   async function answered(of: BasicUserVerifier, names: readonly string[]): Promise<string[]> {
     const order: string[] = [];
@@ -77,11 +77,11 @@ describe('how long it takes to refuse a user who is not there', () => {
     return order;
   }
 
-  it('is as long as for one whose password is hashed; those in plain wait for no hash', async () => {
+  it('is that of a user with a hashed password; users with plain-text passwords wait for no hash', async () => {
     expect(await answered(users, ['hashed', 'nobody', 'mounted'])).toEqual(['mounted', 'hashed', 'nobody']);
   });
 
-  it('is no longer than for the others where all passwords are in plain', async () => {
+  it('is that of the others where all passwords are in plain text', async () => {
     const plain = new BasicUserVerifier(
       { users: { named: { passwordEnv: 'NAMED', groups: [] } } },
       { NAMED: 's3cret' },
@@ -89,17 +89,17 @@ describe('how long it takes to refuse a user who is not there', () => {
     expect(await answered(plain, ['nobody', 'named'])).toEqual(['nobody', 'named']);
   });
 
-  it('is by the cost of a hash that is configured, and no password is right', async () => {
+  it('follows the cost of a configured hash, and no password matches', async () => {
     const like = { hash: hashOf('s3cret', 11) };
-    const nobodys = decoyPassword([{ plain: 's3cret' }, like, { hash: hashOf('s3cret') }]);
+    const decoy = decoyPassword([{ plain: 's3cret' }, like, { hash: hashOf('s3cret') }]);
     const shape = ({ hash }: { hash: string }) =>
       hash.replace(/[^$]+\$[^$]+$/, (text) => 'x'.repeat(text.length));
-    expect(shape(nobodys as typeof like)).toBe(shape(like));
-    expect(await passwordMatches(nobodys, 's3cret')).toBe(false);
+    expect(shape(decoy as typeof like)).toBe(shape(like));
+    expect(await passwordMatches(decoy, 's3cret')).toBe(false);
   });
 });
 
-it('a password hash that is made as docs/callers.md tells is one', async () => {
+it('the command in docs/callers.md makes a valid password hash', async () => {
   const docs = readFileSync(new URL('../../../../docs/callers.md', import.meta.url), 'utf8');
   const command = /```sh\n(node .*?)```/s.exec(docs)?.[1] ?? '';
   const passwordHash = execFileSync('sh', ['-c', command], { input: 'pa$$ word\n' }).toString().trim();
@@ -128,21 +128,21 @@ describe('a password that cannot be read', () => {
         },
         { EMPTY: '', GOOD: 'geheim' },
       );
-    let told = '';
+    let message = '';
     try {
       make();
     } catch (error) {
-      told = (error as Error).message;
+      message = (error as Error).message;
     }
-    expect(told).toContain('auth.basicAuth.users.one.passwordFile cannot be read: ENOENT');
-    expect(told).toContain('auth.basicAuth.users.two.passwordFile names');
-    expect(told).toContain('which is empty');
-    expect(told).toContain(
+    expect(message).toContain('auth.basicAuth.users.one.passwordFile cannot be read: ENOENT');
+    expect(message).toContain('auth.basicAuth.users.two.passwordFile names');
+    expect(message).toContain('which is empty');
+    expect(message).toContain(
       'auth.basicAuth.users.three.passwordEnv names the variable NOT_SET, which is not set',
     );
-    expect(told).toContain(
+    expect(message).toContain(
       'auth.basicAuth.users.four.passwordEnv names the variable EMPTY, which is not set',
     );
-    expect(told).not.toMatch(/geheim|good/);
+    expect(message).not.toMatch(/geheim|good/);
   });
 });

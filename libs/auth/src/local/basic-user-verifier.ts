@@ -13,19 +13,19 @@ interface User {
   readonly password: StoredPassword;
 }
 
-/** Users and passwords of the configuration. */
+/** Verifies the users and passwords of the configuration. */
 export class BasicUserVerifier implements CallerVerifier<'basic'> {
   private readonly users: ReadonlyMap<string, User>;
   private readonly decoy: StoredPassword;
-  /** One password is hashed at a time: hashing is slow on purpose, and the process has other work. */
+  /** Passwords are hashed one at a time: hashing is slow on purpose, and the process has other work. */
   private last: Promise<unknown> = Promise.resolve();
 
-  /** Reads the passwords that stand elsewhere. Throws SettingsError. */
+  /** Reads the passwords from their files and variables. Throws SettingsError. */
   constructor({ users }: BasicAuth, env: Readonly<Record<string, string | undefined>>) {
     const problems: string[] = [];
     const known = new Map<string, User>();
-    for (const [name, { groups, ...kept }] of Object.entries(users)) {
-      const password = readPassword(kept, env);
+    for (const [name, { groups, ...source }] of Object.entries(users)) {
+      const password = readPassword(source, env);
       if (typeof password === 'string') problems.push(`auth.basicAuth.users.${name}.${password}`);
       else known.set(name, { principal: principal(name, groups), password });
     }
@@ -36,21 +36,21 @@ export class BasicUserVerifier implements CallerVerifier<'basic'> {
 
   async verify({ user: name, password }: { user: string; password: string }): Promise<VerifiedCaller> {
     const user = this.users.get(name);
-    if (!(await this.isRight(user?.password ?? this.decoy, password)) || user === undefined) {
+    if (!(await this.matches(user?.password ?? this.decoy, password)) || user === undefined) {
       throw new AuthError('unauthenticated', 'invalid username or password (authorization: Basic)');
     }
     return { principal: user.principal, expiresAt: Infinity };
   }
 
-  private isRight(kept: StoredPassword, given: string): Promise<boolean> {
-    if ('plain' in kept) return passwordMatches(kept, given);
-    const right = this.last.then(() => passwordMatches(kept, given));
-    this.last = right.catch(() => undefined);
-    return right;
+  private matches(stored: StoredPassword, given: string): Promise<boolean> {
+    if ('plain' in stored) return passwordMatches(stored, given);
+    const result = this.last.then(() => passwordMatches(stored, given));
+    this.last = result.catch(() => undefined);
+    return result;
   }
 }
 
-/** A text is what is wrong, for people. */
+/** Returns the password, or a text that says what is wrong. */
 function readPassword(
   { passwordHash, passwordFile, passwordEnv }: Omit<BasicAuth['users'][string], 'groups'>,
   env: Readonly<Record<string, string | undefined>>,

@@ -96,7 +96,7 @@ async function refusal(of: KubernetesTokenVerifier, payload = payloadOf('caller-
 }
 
 describe("a pod's token", () => {
-  it('is reviewed by the cluster, asked as us, over TLS with its own authority', async () => {
+  it('is reviewed by the cluster, called as us, over TLS with its own CA', async () => {
     const { principal, expiresAt: until } = await cluster
       .tokens()
       .verify({ payload: payloadOf('caller-token') });
@@ -114,7 +114,7 @@ describe("a pod's token", () => {
     expect(until).toBe(Infinity);
   });
 
-  it('is believed no longer than it lasts', async () => {
+  it('is verified until it expires', async () => {
     const claims = Buffer.from(JSON.stringify({ exp: 1_800_000_000 })).toString('base64url');
     const { expiresAt: until } = await cluster.tokens().verify({ payload: payloadOf(`e30.${claims}.c2ln`) });
     expect(until).toBe(1_800_000_000_000);
@@ -131,7 +131,7 @@ describe("a pod's token", () => {
     ]);
   });
 
-  it('must be meant for this service, where that was asked for', async () => {
+  it('must have one of our audiences, where they are configured', async () => {
     const tokens = cluster.tokens({ audiences: ['jobs', 'other'] });
     const user = { username: ACCOUNT };
     cluster.says({ authenticated: true, user, audiences: ['jobs'] });
@@ -146,15 +146,18 @@ describe("a pod's token", () => {
   });
 
   it.each([
-    ['the cluster does not know it', { authenticated: false, error: 'token caller-token has expired' }],
-    ['the cluster says nothing of it', {}],
-    ['it is that of nobody', { authenticated: true }],
+    [
+      'the cluster does not authenticate it',
+      { authenticated: false, error: 'token caller-token has expired' },
+    ],
+    ['the cluster gives no verdict', {}],
+    ['the cluster names no user', { authenticated: true }],
   ])('is refused where %s', async (_, status) => {
     cluster.says(status);
     expect((await refusal(cluster.tokens())).kind).toBe('unauthenticated');
   });
 
-  it('is refused where there is none, and the cluster is not asked', async () => {
+  it('is refused without asking the cluster where the payload holds no token', async () => {
     for (const payload of ['', '!', Buffer.from('{"ca":"x"}').toString('base64url')]) {
       expect((await refusal(cluster.tokens(), payload)).kind).toBe('unauthenticated');
     }
@@ -162,27 +165,27 @@ describe("a pod's token", () => {
   });
 });
 
-describe('a cluster that does not review', () => {
+describe('a cluster that gives no review', () => {
   it.each([
-    ['it does not let us', 403, JSON.stringify({ kind: 'Status', message: 'caller-token' }), 'HTTP 403'],
-    ['it is in trouble', 500, '', 'HTTP 500'],
-    ['it says something else', 201, '{"spec":{"token":"caller-token"}}', 'not a TokenReview'],
-    ['it says no JSON', 201, 'caller-token', 'not a TokenReview'],
-    ['it says too much', 201, 'x'.repeat(300_000), 'answered with more than 262144 bytes'],
-  ])('refuses nobody: %s', async (_, status, body, told) => {
+    ['it denies us reviews', 403, JSON.stringify({ kind: 'Status', message: 'caller-token' }), 'HTTP 403'],
+    ['it fails', 500, '', 'HTTP 500'],
+    ['it answers with something else', 201, '{"spec":{"token":"caller-token"}}', 'not a TokenReview'],
+    ['it answers without JSON', 201, 'caller-token', 'not a TokenReview'],
+    ['its answer is too long', 201, 'x'.repeat(300_000), 'answered with more than 262144 bytes'],
+  ])('makes the verdict unavailable, not a refusal: %s', async (_, status, body, reason) => {
     cluster.answer = { status, body };
     const error = await refusal(cluster.tokens());
     expect(error.kind).toBe('unavailable');
-    expect(error.message).toContain(told);
+    expect(error.message).toContain(reason);
   });
 
-  it('since it is away refuses nobody', async () => {
+  it('makes the verdict unavailable while it is down', async () => {
     const tokens = cluster.tokens();
     cluster.close();
     expect((await refusal(tokens)).kind).toBe('unavailable');
   });
 
-  it('since it is another, or we have nothing to show, refuses nobody', async () => {
+  it('makes the verdict unavailable where its CA is another, or our own token cannot be read', async () => {
     const other = await CertificateAuthority.create();
     try {
       expect((await refusal(cluster.tokens({ caFile: other.certFile }))).kind).toBe('unavailable');
@@ -195,7 +198,7 @@ describe('a cluster that does not review', () => {
   });
 });
 
-describe('a caller that was reviewed', () => {
+describe('the verdict on a reviewed caller', () => {
   let clock: ManualClock;
   let authorizer: LocalAuthorizer;
   beforeEach(() => {
@@ -218,7 +221,7 @@ describe('a caller that was reviewed', () => {
       authorizer.mayWatch({ authorization: `KubernetesAuth ${payloadOf(token)}` }, queue),
     ).catch((error: unknown) => (error as AuthError).kind);
 
-  it('is believed for its time, for every queue, and then reviewed again', async () => {
+  it('is cached for its time to live, for every queue, and then reviewed again', async () => {
     expect(await ask('caller-token')).toBe('yes');
     cluster.says({ authenticated: false });
     clock.advance(59_999);
@@ -229,7 +232,7 @@ describe('a caller that was reviewed', () => {
     expect(await ask('caller-token')).toBe('unauthenticated');
   });
 
-  it('is not believed beyond the end of its token', async () => {
+  it('expires with the token', async () => {
     const claims = Buffer.from(JSON.stringify({ exp: clock.wall() / 1000 + 10 })).toString('base64url');
     const token = `e30.${claims}.c2ln`;
     expect(await ask(token)).toBe('yes');
@@ -240,12 +243,12 @@ describe('a caller that was reviewed', () => {
     expect(await ask(token)).toBe('unauthenticated');
   });
 
-  it('is reviewed once, however many calls wait for it', async () => {
+  it('takes one review, however many calls wait for it', async () => {
     expect(await Promise.all([1, 2, 3].map(() => ask('caller-token')))).toEqual(['yes', 'yes', 'yes']);
     expect(cluster.asked).toHaveLength(1);
   });
 
-  it('and refused stays so for a shorter time', async () => {
+  it('is cached for a shorter time if it is a refusal', async () => {
     cluster.says({ authenticated: false });
     expect(await ask('caller-token')).toBe('unauthenticated');
     cluster.says({ authenticated: true, user: { username: ACCOUNT } });
@@ -255,7 +258,7 @@ describe('a caller that was reviewed', () => {
     expect(await ask('caller-token')).toBe('yes');
   });
 
-  it('is believed for its time while the cluster is away; that nobody can say is not kept', async () => {
+  it('stays cached while the cluster is down; a missing verdict is not cached', async () => {
     expect(await ask('caller-token')).toBe('yes');
     cluster.answer = { status: 500, body: '' };
     expect(await ask('another-token')).toBe('unavailable');
@@ -264,7 +267,7 @@ describe('a caller that was reviewed', () => {
     expect(await ask('another-token')).toBe('yes');
   });
 
-  it('is not kept out by a flood of others, of which the cluster sees fifty a second', async () => {
+  it('stays available during a flood of random tokens, of which the cluster sees fifty a second', async () => {
     expect(await ask('caller-token')).toBe('yes');
     cluster.says({ authenticated: false });
     const answers: string[] = [];

@@ -6,7 +6,7 @@ import { AuthError } from '../authorizer.js';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
 import { principal } from './principal.js';
 
-/** Where a pod finds the API of its cluster. */
+/** The address of a cluster's API for its pods. */
 const IN_CLUSTER_URL = 'https://kubernetes.default.svc';
 const REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews';
 const TIME_OUT_MS = 5_000;
@@ -19,7 +19,7 @@ const review = z.object({
   }),
 });
 
-/** Tokens of service accounts, which the Kubernetes API reviews (TokenReview). */
+/** Verifies tokens of service accounts by the Kubernetes API's TokenReview. */
 export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
   private readonly api: KubernetesApi;
   private readonly audiences: readonly string[];
@@ -39,10 +39,10 @@ export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
     if (token === undefined) throw refused('it is not base64url of a JSON object with a token');
     const { authenticated, user, audiences = [] } = await this.review(token);
     if (!authenticated || user === undefined) throw refused('the Kubernetes API does not know it');
-    // A server that knows nothing of audiences gives none back: the token may then be meant for somebody else.
+    // A server that does not support audiences returns none: the token may then be meant for another service.
     if (this.audiences.length > 0 && !audiences.some((one) => this.audiences.includes(one)))
       throw refused('it is meant for another audience');
-    // Armada takes the user's name for its group, too.
+    // As in Armada, the user's name is also its group.
     return {
       principal: principal(user.username, [user.username]),
       expiresAt: expiryOf(`KubernetesAuth ${payload}`) ?? Infinity,
@@ -63,7 +63,7 @@ export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
 }
 
 function rethrow(error: unknown): never {
-  // What the API said may repeat the token.
+  // The API's message may repeat the token.
   throw unavailable(
     error instanceof KubernetesApiError ? `it answered with HTTP ${error.status}` : (error as Error).message,
   );

@@ -6,31 +6,31 @@ import { LocalAuthorizer } from './local-authorizer.js';
 import { principal } from './principal.js';
 
 const encoded = (text: string): string => Buffer.from(text).toString('base64');
-/** Each kind of credential, to a new one of it. */
+/** Makes a new credential of each kind. */
 const KINDS: Readonly<Record<string, (name: string) => string>> = {
   basic: (name) => `Basic ${encoded(`${name}:secret`)}`,
   kubernetes: (name) => `KubernetesAuth ${Buffer.from(name).toString('base64url')}`,
   bearer: (name) => `Bearer ${name}`,
 };
 
-/** Knows everybody, and says so when it is told to. */
-function slowService() {
+/** A verifier that accepts everybody, once a test lets it. */
+function slowVerifier() {
   let answer = (): void => undefined;
-  const told = new Promise<void>((resolve) => (answer = resolve));
-  const verify = () => told.then(() => ({ principal: principal('somebody'), expiresAt: Infinity }));
-  return { answer, service: { verify } satisfies CallerVerifier<'basic' | 'kubernetes' | 'bearer'> };
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  const verify = () => answered.then(() => ({ principal: principal('somebody'), expiresAt: Infinity }));
+  return { answer, verifier: { verify } satisfies CallerVerifier<'basic' | 'kubernetes' | 'bearer'> };
 }
 
 it.each(Object.keys(KINDS))(
-  'a flood of credentials of the kind %s keeps out nobody of another',
+  'a flood of %s credentials locks out nobody who uses another scheme',
   async (kind) => {
-    const slow = slowService();
-    const quick = slowService();
+    const slow = slowVerifier();
+    const quick = slowVerifier();
     quick.answer();
-    const services = { basic: quick.service, kubernetes: quick.service, bearer: quick.service };
+    const verifiers = { basic: quick.verifier, kubernetes: quick.verifier, bearer: quick.verifier };
     const authorizer = new LocalAuthorizer({
       auth: parseAuthSection({ content: { kubernetesAuth: {} }, file: 'settings.yaml' }),
-      verifiers: { ...services, [kind]: slow.service },
+      verifiers: { ...verifiers, [kind]: slow.verifier },
       queueGrants: undefined,
       verdictTtlMs: 60_000,
       refusalTtlMs: 5_000,

@@ -9,10 +9,10 @@ import { ANONYMOUS, principal, type Principal } from './principal.js';
 import type { QueueGrants } from './queue-grants.js';
 import { isGranted, mayWatchAll, type Grantees } from './queue-rights.js';
 
-/** What Armada keeps for a queue is at most this old. Milliseconds. */
-const GRANTS_MS = 10_000;
+/** How long the permissions of a queue are cached. Milliseconds. */
+const GRANTS_TTL_MS = 10_000;
 /** A queue that Armada does not know may be there a moment later. Milliseconds. */
-const NO_QUEUE_MS = 2_000;
+const NO_QUEUE_TTL_MS = 2_000;
 const CALLER_LIMITS = {
   unverified: { perSecond: 50, maxConcurrent: 20 },
   verified: { perSecond: 200, maxConcurrent: 100 },
@@ -22,7 +22,7 @@ const QUEUE_LIMITS = {
   verified: { perSecond: 500, maxConcurrent: 200 },
 };
 
-/** The ways in which callers can be known; `undefined` where one is not configured. */
+/** One for each scheme; `undefined` where the scheme is not configured. */
 export interface CallerVerifiers {
   readonly basic: CallerVerifier<'basic'> | undefined;
   readonly kubernetes: CallerVerifier<'kubernetes'> | undefined;
@@ -32,19 +32,19 @@ export interface CallerVerifiers {
 export interface LocalOptions {
   readonly auth: AuthSection;
   readonly verifiers: CallerVerifiers;
-  /** `undefined`: rules of the configuration are all there is. */
+  /** `undefined` where only the rules of the configuration count. */
   readonly queueGrants: QueueGrants | undefined;
-  /** How long a caller that was verified is believed, and one that was refused stays so. Milliseconds. */
+  /** How long a verified caller is cached, and a refused one. Milliseconds. */
   readonly verdictTtlMs: number;
   readonly refusalTtlMs: number;
   readonly clock: Clock;
 }
 
-/** Who callers are and what they may watch is decided here, by the configuration and by what Armada keeps for its queues. */
+/** Decides by our own configuration, and by the permissions of Armada's queues, who callers are and what they may watch. */
 export class LocalAuthorizer implements Authorizer {
   private readonly callers: CredentialCache<Principal | AuthError>;
   private readonly queues: CredentialCache<Grantees | 'no-queue'>;
-  /** One for each way to be known, so that a flood by one keeps out nobody who comes by another. */
+  /** One for each scheme, so that a flood of one locks out nobody who uses another. */
   private readonly callerChecks: Readonly<Record<PresentedCredential['scheme'], BoundedChecks<Principal>>>;
   private readonly queueChecks: BoundedChecks<Grantees | 'no-queue'>;
 
@@ -73,30 +73,32 @@ export class LocalAuthorizer implements Authorizer {
   }
 
   private verdictOn(who: Principal, queue: string): Verdict | Promise<Verdict> {
-    const { auth, queueGrants: grants } = this.options;
+    const { auth, queueGrants } = this.options;
     if (mayWatchAll(auth, who)) return 'yes';
     if (auth.queueRules.some((rule) => rule.queue === queue && isGranted(rule, who))) return 'yes';
-    if (grants === undefined) return 'no';
+    if (queueGrants === undefined) return 'no';
     const byGrants = (watchers: Grantees | 'no-queue'): Verdict => {
       if (watchers === 'no-queue') return 'no-queue';
       return isGranted(watchers, who) ? 'yes' : 'no';
     };
     const watchers = this.queues.get(queue);
-    return watchers === undefined ? this.askForQueue(queue, grants).then(byGrants) : byGrants(watchers);
+    return watchers === undefined ? this.readGrants(queue, queueGrants).then(byGrants) : byGrants(watchers);
   }
 
-  /** In the order of Armada's server: what the credentials are for, then anonymous. Rejects with {@link AuthError}. */
+  /** In the order of Armada's server: the scheme of the credential first, then anonymous. Rejects with {@link AuthError}. */
   private principalOf({ authorization, certificateName }: Credential): Principal | Promise<Principal> {
-    const { auth, verifiers: services } = this.options;
+    const { auth, verifiers } = this.options;
     if (authorization !== undefined) {
-      const kept = this.callers.get(authorization);
-      if (kept instanceof AuthError) return Promise.reject(kept);
-      if (kept !== undefined) return kept;
-      const shown = parseAuthorization(authorization);
-      const verify = verifierOf(shown, services);
+      const cached = this.callers.get(authorization);
+      if (cached instanceof AuthError) return Promise.reject(cached);
+      if (cached !== undefined) return cached;
+      const presented = parseAuthorization(authorization);
+      const verify = verifierOf(presented, verifiers);
       if (verify !== undefined) {
-        return this.callerChecks[shown.scheme].run(authorization, this.callers.wasGood(authorization), () =>
-          this.verified(authorization, verify),
+        return this.callerChecks[presented.scheme].run(
+          authorization,
+          this.callers.wasGood(authorization),
+          () => this.verified(authorization, verify),
         );
       }
     } else if (certificateName !== undefined && auth.clientCertificateAuth) {
@@ -116,8 +118,8 @@ export class LocalAuthorizer implements Authorizer {
   private async verified(authorization: string, verify: () => Promise<VerifiedCaller>): Promise<Principal> {
     const { verdictTtlMs, refusalTtlMs, clock } = this.options;
     try {
-      const { principal: who, expiresAt: until } = await verify();
-      this.callers.set(authorization, who, 'good', Math.min(verdictTtlMs, until - clock.wall()));
+      const { principal: who, expiresAt } = await verify();
+      this.callers.set(authorization, who, 'good', Math.min(verdictTtlMs, expiresAt - clock.wall()));
       return who;
     } catch (error) {
       if (error instanceof AuthError && error.kind === 'unauthenticated') {
@@ -127,35 +129,35 @@ export class LocalAuthorizer implements Authorizer {
     }
   }
 
-  private askForQueue(queue: string, grants: QueueGrants): Promise<Grantees | 'no-queue'> {
+  private readGrants(queue: string, queueGrants: QueueGrants): Promise<Grantees | 'no-queue'> {
     return this.queueChecks.run(queue, this.queues.wasGood(queue), async () => {
-      const watchers = await grants.watchersOf(queue).catch((error: unknown) => {
+      const watchers = await queueGrants.watchersOf(queue).catch((error: unknown) => {
         throw new AuthError(
           'unavailable',
           `could not read the queue's permissions from Armada: ${(error as Error).message}; try again`,
         );
       });
       if (watchers === undefined) {
-        this.queues.set(queue, 'no-queue', 'bad', NO_QUEUE_MS);
+        this.queues.set(queue, 'no-queue', 'bad', NO_QUEUE_TTL_MS);
         return 'no-queue';
       }
-      this.queues.set(queue, watchers, 'good', GRANTS_MS);
+      this.queues.set(queue, watchers, 'good', GRANTS_TTL_MS);
       return watchers;
     });
   }
 }
 
-/** How these credentials are verified; `undefined`: not at all here. */
+/** How to verify this credential; `undefined` where its scheme is not configured. */
 function verifierOf(
-  shown: PresentedCredential,
+  presented: PresentedCredential,
   { basic, kubernetes, bearer }: CallerVerifiers,
 ): (() => Promise<VerifiedCaller>) | undefined {
-  switch (shown.scheme) {
+  switch (presented.scheme) {
     case 'basic':
-      return basic && (() => basic.verify(shown));
+      return basic && (() => basic.verify(presented));
     case 'kubernetes':
-      return kubernetes && (() => kubernetes.verify(shown));
+      return kubernetes && (() => kubernetes.verify(presented));
     case 'bearer':
-      return bearer && (() => bearer.verify(shown));
+      return bearer && (() => bearer.verify(presented));
   }
 }

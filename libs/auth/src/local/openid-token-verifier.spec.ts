@@ -174,7 +174,7 @@ const contentOf = ({ name, groups, scopes }: Principal) => ({
 });
 
 describe('the access token of a caller', () => {
-  it('says who it is: its subject, groups, scopes and claims', async () => {
+  it('identifies the caller by subject, groups, scopes and claims', async () => {
     const token = await issuer.token();
     const { principal, expiresAt: until } = await tokens.verify({ token });
     expect(contentOf(principal)).toEqual({
@@ -186,7 +186,7 @@ describe('the access token of a caller', () => {
     expect(Math.abs(until - (Date.now() + 300_000))).toBeLessThan(30_000);
   });
 
-  it('may have its groups in another claim, or one group, or none that is understood', async () => {
+  it('may have its groups in a configured claim, a single group, or none that is valid', async () => {
     const teams = tokensOf({ groupsClaim: 'teams' });
     const groupsOf = async (claim: unknown) => [
       ...(await teams.verify({ token: await signed({ teams: claim, groups: ['x'] }) })).principal.groups,
@@ -196,14 +196,14 @@ describe('the access token of a caller', () => {
     for (const odd of [undefined, 7, { a: 1 }, ['a', 7]]) expect(await groupsOf(odd)).toEqual(['everyone']);
   });
 
-  it('may be meant for several, if one of them is this service', async () => {
+  it('may have several audiences, if one of them is ours', async () => {
     const token = await signed({ aud: ['https://other.example.org', AUDIENCE] });
     expect((await tokens.verify({ token })).principal.name).toBe('someone');
     const two = tokensOf({ audience: ['https://a.example.org', AUDIENCE] });
     expect((await two.verify({ token: await signed({}) })).principal.name).toBe('someone');
   });
 
-  it('may have ended, or not begun, by as much as clocks may differ', async () => {
+  it('may be expired, or not yet valid, within the configured clock skew', async () => {
     await tokens.verify({ token: await signed({ exp: inSeconds(-10) }) });
     await tokens.verify({ token: await signed({ nbf: inSeconds(10) }) });
     const exact = tokensOf({ clockSkewSeconds: 0 });
@@ -212,17 +212,17 @@ describe('the access token of a caller', () => {
   });
 
   it.each<[string, () => Promise<string> | string]>([
-    ['meant for another', () => signed({ aud: 'https://other.example.org' })],
-    ['meant for nobody', () => signed({ aud: undefined })],
+    ['for another audience', () => signed({ aud: 'https://other.example.org' })],
+    ['without an audience', () => signed({ aud: undefined })],
     ['of another issuer', () => signed({ iss: 'https://evil.example.org' })],
-    ['that has ended', () => signed({ exp: inSeconds(-60) })],
-    ['that never ends', () => signed({ exp: undefined })],
-    ['that has not begun', () => signed({ nbf: inSeconds(60) })],
-    ['of nobody', () => signed({ sub: undefined })],
-    ['signed with a key of somebody else', () => signed({}, { ...NEW, kid: OLD.kid })],
-    ['signed with a key that is not known', () => signed({}, NEW)],
+    ['that has expired', () => signed({ exp: inSeconds(-60) })],
+    ['that never expires', () => signed({ exp: undefined })],
+    ['that is not yet valid', () => signed({ nbf: inSeconds(60) })],
+    ['without a subject', () => signed({ sub: undefined })],
+    ['signed with the key of another', () => signed({}, { ...NEW, kid: OLD.kid })],
+    ['signed with an unknown key', () => signed({}, NEW)],
     [
-      'that is not signed',
+      'without a signature',
       () =>
         new UnsecuredJWT({ sub: 'someone' })
           .setIssuer(issuer.url)
@@ -231,7 +231,7 @@ describe('the access token of a caller', () => {
           .encode(),
     ],
     [
-      'whose secret is the public key',
+      'signed by HMAC with the public key',
       async () =>
         new SignJWT({ sub: 'someone' })
           .setProtectedHeader({ alg: 'HS256', kid: OLD.kid })
@@ -240,19 +240,19 @@ describe('the access token of a caller', () => {
           .setExpirationTime('5m')
           .sign(Buffer.from(await exportSPKI(OLD.publicKey))),
     ],
-    ['that is no JWT', () => 'abc'],
-    ['that is no JWT, with dots', () => 'a.b.c'],
+    ['of another format', () => 'abc'],
+    ['of another format, with dots', () => 'a.b.c'],
     [
-      'that was changed',
+      'that was tampered with',
       async () =>
         (await signed({})).replace(/\.[^.]*\./, `.${Buffer.from('{"sub":"root"}').toString('base64url')}.`),
     ],
-  ])('is refused if it is one %s', async (_, token) => {
+  ])('is refused if it is a token %s', async (_, token) => {
     expect((await refusal(tokens, await token())).kind).toBe('unauthenticated');
   });
 });
 
-describe('what a token lets its caller watch', () => {
+describe('the queues that a token lets its caller watch', () => {
   /** An authorizer whose section `auth` has this permission mapping, and one rule. */
   function authorizerWith(mapping: object): LocalAuthorizer {
     const content = {
@@ -295,14 +295,14 @@ describe('what a token lets its caller watch', () => {
       },
       'no',
     ],
-  ])('is every queue, or none but by its rule, with %s', async (_, mapping, verdict) => {
+  ])('are all, or only those with a rule, by %s', async (_, mapping, verdict) => {
     const authorizer = authorizerWith(mapping);
     const authorization = `Bearer ${await issuer.token()}`;
     expect(await authorizer.mayWatch({ authorization }, 'any')).toBe(verdict);
     expect(await authorizer.mayWatch({ authorization }, 'theirs')).toBe('yes');
   });
 
-  it('is nothing where the token is refused', async () => {
+  it('are none where the token is refused', async () => {
     const authorizer = authorizerWith({ permissionGroupMapping: everything('everyone') });
     const authorization = `Bearer ${await signed({ aud: 'https://other.example.org' })}`;
     await expect(authorizer.mayWatch({ authorization }, 'theirs')).rejects.toMatchObject({
@@ -312,14 +312,14 @@ describe('what a token lets its caller watch', () => {
 });
 
 describe("the provider's keys", () => {
-  it('are found once', async () => {
+  it('are fetched once', async () => {
     await Promise.all([1, 2, 3].map(async () => tokens.verify({ token: await signed({}) })));
     await tokens.verify({ token: await signed({}) });
     expect(issuer.timesAsked(DISCOVERY)).toBe(1);
     expect(issuer.timesAsked('/jwks')).toBe(1);
   });
 
-  it('may change: those of a token signed with a new one are asked for', async () => {
+  it('are fetched again for a token that is signed with a new one', async () => {
     const before = await issuer.token();
     await tokens.verify({ token: before });
     issuer.useKeys([NEW, OLD]);
@@ -333,7 +333,7 @@ describe("the provider's keys", () => {
     expect((await refusal(tokens, before)).kind).toBe('unauthenticated');
   });
 
-  it('that the provider gave up count for ten minutes at most', async () => {
+  it('stop counting ten minutes after the provider withdrew them', async () => {
     const token = await issuer.token();
     await tokens.verify({ token });
     issuer.useKeys([NEW]);
@@ -343,13 +343,13 @@ describe("the provider's keys", () => {
     expect((await refusal(tokens, token)).kind).toBe('unauthenticated');
   });
 
-  it('are not asked for again and again by tokens of unknown keys', async () => {
+  it('are not fetched again and again for tokens with unknown keys', async () => {
     await tokens.verify({ token: await signed({}) });
     for (let i = 0; i < 20; i++) await refusal(tokens, await signed({}, { ...NEW, kid: `k${i}` }));
     expect(issuer.timesAsked('/jwks')).toBe(1);
   });
 
-  it('serve while the provider is away, whatever else is asked about meanwhile', async () => {
+  it('stay in use while the provider is down, whatever other tokens come meanwhile', async () => {
     await tokens.verify({ token: await signed({}) });
     issuer.stop();
     for (const laterMs of [0, COOLDOWN_MS, MAX_AGE_MS]) {
@@ -361,27 +361,27 @@ describe("the provider's keys", () => {
   });
 });
 
-describe('a provider that cannot be asked', () => {
+describe('a provider that is unavailable', () => {
   const answer =
     (code: number, body: string): Handler =>
     (_, response) =>
       void response.writeHead(code, { 'content-type': 'application/json' }).end(body);
 
   it.each<[string, () => Handler, string]>([
-    ['is in trouble', () => answer(503, 'no'), 'HTTP 503'],
+    ['fails', () => answer(503, 'no'), 'HTTP 503'],
     [
-      'says nothing of use',
+      'answers with something else',
       () => answer(200, '<html>'),
       'did not answer with the configuration of an OpenID provider',
     ],
     [
-      'is another',
+      'has another issuer',
       () => answer(200, JSON.stringify({ issuer: 'https://a', jwks_uri: 'https://a/jwks' })),
       'its issuer is https://a',
     ],
-    ['says too much', () => answer(200, 'x'.repeat(300_000)), 'answered with more than 262144 bytes'],
+    ['answers with too much', () => answer(200, 'x'.repeat(300_000)), 'answered with more than 262144 bytes'],
     [
-      'sends us elsewhere',
+      'redirects us',
       () => (_, response) => void response.writeHead(302, { location: '/jwks' }).end(),
       'openid-configuration',
     ],
@@ -396,20 +396,23 @@ describe('a provider that cannot be asked', () => {
         ),
       'again',
     ],
-  ])('since it %s refuses nobody, and is asked again after a while', async (_, handler, told) => {
-    issuer.instead = handler();
-    const error = await refusal(tokens, await signed({}));
-    expect(error.kind).toBe('unavailable');
-    expect(error.message).toContain(told);
-    issuer.instead = undefined;
-    clock.advance(COOLDOWN_MS);
-    await tokens.verify({ token: await signed({}) });
-  });
+  ])(
+    'because it %s leads to no refusal, and is asked again after the cooldown',
+    async (_, handler, reason) => {
+      issuer.instead = handler();
+      const error = await refusal(tokens, await signed({}));
+      expect(error.kind).toBe('unavailable');
+      expect(error.message).toContain(reason);
+      issuer.instead = undefined;
+      clock.advance(COOLDOWN_MS);
+      await tokens.verify({ token: await signed({}) });
+    },
+  );
 
   it.each([
     ['has given its keys', true],
     ['has not', false],
-  ])('is asked once in a while, be tokens ever so many, if it %s', async (_, hasGiven) => {
+  ])('is asked once per cooldown, however many tokens come, if it %s', async (_, hasGiven) => {
     if (hasGiven) await tokens.verify({ token: await signed({}) });
     issuer.instead = answer(503, '');
     issuer.asked.length = 0;
@@ -427,7 +430,7 @@ describe('a provider that cannot be asked', () => {
     }
   });
 
-  it('since nobody is there refuses nobody', async () => {
+  it('because it is not reachable leads to no refusal', async () => {
     issuer.stop();
     expect((await refusal(tokens, await signed({}))).kind).toBe('unavailable');
   });

@@ -7,13 +7,13 @@ import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
 import { principal } from './principal.js';
 import { ProviderKeys, unavailable } from './provider-keys.js';
 
-/** Signatures by a key that only the provider has. */
+/** Asymmetric ones: only the provider has the private key. */
 const ALGORITHMS = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
 
-/** Access tokens of an OpenID provider, which are signed JWTs. */
+/** Verifies access tokens of an OpenID provider, which are signed JWTs. */
 export class OpenIdTokenVerifier implements CallerVerifier<'bearer'> {
   private readonly keys: ProviderKeys;
 
@@ -54,7 +54,7 @@ export class OpenIdTokenVerifier implements CallerVerifier<'bearer'> {
   }
 }
 
-/** What is wrong with the token itself; anything else is trouble on the way to the provider. */
+/** Errors of the token itself; any other means that the provider could not be reached. */
 const REFUSALS = [
   errors.JWTExpired,
   errors.JWTClaimValidationFailed,

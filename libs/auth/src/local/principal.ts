@@ -4,7 +4,7 @@ export interface Principal {
   /** The group `everyone` is always among them. */
   readonly groups: ReadonlySet<string>;
   readonly scopes: ReadonlySet<string>;
-  /** The names of the claims that its token has; their values do not matter. */
+  /** The names of its token's claims; their values do not matter. */
   readonly claims: ReadonlySet<string>;
 }
 
@@ -24,5 +24,5 @@ export function principal(
   };
 }
 
-/** A caller without credentials, where that is allowed. */
+/** A caller without credentials, where those are optional. */
 export const ANONYMOUS = principal('anonymous');

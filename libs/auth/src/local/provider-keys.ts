@@ -5,14 +5,14 @@ import { AuthError } from '../authorizer.js';
 import { boundedFetch, type Clock } from '@ajs/platform';
 
 /** For discovery and keys together. Milliseconds. */
-const TIMEOUT_MS = 5_000;
+const TIME_OUT_MS = 5_000;
 
 /**
- * The provider is asked again, whatever came of it before, no sooner than after this time: it may have new keys, or be back, and a
- * flood of tokens of unknown keys shall not reach it. Milliseconds.
+ * The shortest time between two requests to the provider, whether the first one succeeded or not: it may have new keys, or be back,
+ * but a flood of tokens with unknown keys must not reach it. Milliseconds.
  */
 const KEYS_COOLDOWN_MS = 5_000;
-/** After this time keys are asked for again, so that one that the provider gave up counts no more. Milliseconds. */
+/** Keys are fetched again after this time, so that one that the provider withdrew stops counting. Milliseconds. */
 const KEYS_MAX_AGE_MS = 600_000;
 
 const LONG_AGO = MonotonicTime(-Infinity);
@@ -20,39 +20,39 @@ const LONG_AGO = MonotonicTime(-Infinity);
 const discovered = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
 /**
- * The keys that an OpenID provider signs with, found by its discovery document. Those that were found serve on while the provider
- * cannot be asked.
+ * The signing keys of an OpenID provider, found by its discovery document. Keys that were fetched stay in use while the provider is
+ * unavailable.
  */
 export class ProviderKeys {
   private keys: JWTVerifyGetKey = createLocalJWKSet({ keys: [] });
-  private foundAt = LONG_AGO;
-  /** Why the provider could not be asked when that was last tried; `undefined` where it could. */
+  private fetchedAt = LONG_AGO;
+  /** Why the last request to the provider failed; `undefined` where it succeeded. */
   private failure: AuthError | undefined;
-  private triedAt = LONG_AGO;
-  private trying: Promise<void> | undefined;
+  private attemptedAt = LONG_AGO;
+  private renewal: Promise<void> | undefined;
 
   constructor(
-    /** As it stands in the claim `iss` of its tokens. */
+    /** Exactly as in the claim `iss` of its tokens. */
     private readonly issuer: string,
     private readonly clock: Clock,
   ) {}
 
   /**
-   * The key of a token. Rejects as jose does where the provider has none for it, and with AuthError (`unavailable`) where it may
-   * have one and could not be asked.
+   * The key of a token. Rejects as jose does where the provider has none for it, and with AuthError (`unavailable`) where it may have
+   * one but is unavailable.
    */
   readonly keyOf: JWTVerifyGetKey = async (header, token) => {
-    if (msBetween(this.foundAt, this.clock.monotonic()) >= KEYS_MAX_AGE_MS) await this.renew();
+    if (msBetween(this.fetchedAt, this.clock.monotonic()) >= KEYS_MAX_AGE_MS) await this.renew();
     try {
-      return await this.find(header, token);
+      return await this.lookUp(header, token);
     } catch {
-      // It may be new.
+      // The key may be new.
       await this.renew();
-      return this.find(header, token);
+      return this.lookUp(header, token);
     }
   };
 
-  private async find(...[header, token]: Parameters<JWTVerifyGetKey>) {
+  private async lookUp(...[header, token]: Parameters<JWTVerifyGetKey>) {
     try {
       return await this.keys(header, token);
     } catch (error) {
@@ -60,26 +60,26 @@ export class ProviderKeys {
     }
   }
 
-  /** Asks the provider, unless it was asked a moment ago. Never rejects. */
+  /** Fetches the keys, unless they were just requested. Never rejects. */
   private async renew(): Promise<void> {
-    if (msBetween(this.triedAt, this.clock.monotonic()) < KEYS_COOLDOWN_MS) return;
-    this.trying ??= this.tryToRenew().finally(() => (this.trying = undefined));
-    await this.trying;
+    if (msBetween(this.attemptedAt, this.clock.monotonic()) < KEYS_COOLDOWN_MS) return;
+    this.renewal ??= this.fetchKeys().finally(() => (this.renewal = undefined));
+    await this.renewal;
   }
 
-  private async tryToRenew(): Promise<void> {
+  private async fetchKeys(): Promise<void> {
     try {
       this.keys = await keysOf(this.issuer);
-      this.foundAt = this.clock.monotonic();
+      this.fetchedAt = this.clock.monotonic();
       this.failure = undefined;
     } catch (error) {
       this.failure = unavailable((error as Error).message);
     }
-    this.triedAt = this.clock.monotonic();
+    this.attemptedAt = this.clock.monotonic();
   }
 }
 
-/** That the provider cannot be asked. */
+/** The token could not be verified because the provider is unavailable. */
 export function unavailable(reason: string): AuthError {
   return new AuthError(
     'unavailable',
@@ -88,7 +88,7 @@ export function unavailable(reason: string): AuthError {
 }
 
 async function keysOf(issuer: string): Promise<JWTVerifyGetKey> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = AbortSignal.timeout(TIME_OUT_MS);
   const document = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const found = await read(
     document,
@@ -100,7 +100,7 @@ async function keysOf(issuer: string): Promise<JWTVerifyGetKey> {
   return read(found.jwks_uri, 'a set of keys', (json) => createLocalJWKSet(json as JSONWebKeySet), signal);
 }
 
-/** What is to be read there, as `parse` has it. Rejects with what went wrong, and where. */
+/** Fetches a document and parses it. Rejects with what went wrong, and the URL. */
 async function read<T>(
   url: string,
   what: string,

@@ -1,7 +1,7 @@
 import type { Grantees } from './queue-rights.js';
 
-/** The permissions that Armada keeps for its queues, read under our own identity. */
+/** The permissions of Armada's queues, read under our own identity. */
 export interface QueueGrants {
-  /** Who may watch the queue; `undefined`: there is no such queue. Rejects with why Armada does not say, for people. */
+  /** Who may watch the queue; `undefined` where it does not exist. Rejects, with a reason for people, if Armada gives no answer. */
   watchersOf(queue: string): Promise<Grantees | undefined>;
 }

@@ -9,7 +9,7 @@ type Mappings = Pick<
   'permissionGroupMapping' | 'permissionScopeMapping' | 'permissionClaimMapping'
 >;
 
-/** Those to whom a queue, or a rule about it, grants something. */
+/** Who is granted a right by a queue, or by a rule about it. */
 export interface Grantees {
   readonly users: readonly string[];
   readonly groups: readonly string[];

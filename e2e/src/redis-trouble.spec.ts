@@ -59,7 +59,7 @@ describe('when Redis is unavailable for 10 s', () => {
     await redis.kill();
     const killedAt = performance.now();
     for (let set = 0; set < 10; set++) log(set).append(jobEvents.succeeded(ref(set, 0)));
-    await ingester.logged('stopped following a job set', ({ why }) => why === 'lost', 10_000);
+    await ingester.logged('stopped following a job set', ({ reason }) => reason === 'lease-lost', 10_000);
     await eventually('10 s are over', () => performance.now() - killedAt > 10_000, 15_000);
     await redis.restart();
     for (let set = 0; set < 10; set++) {

@@ -50,7 +50,7 @@ describe('when an ingester ends', () => {
     for (let i = 0; i < 10; i++) traffic.move();
     await traffic.look();
     a.signal('SIGCONT');
-    await a.logged('stopped following a job set', ({ why }) => why === 'lost', 10_000);
+    await a.logged('stopped following a job set', ({ reason }) => reason === 'lease-lost', 10_000);
     await traffic.toTheEnd(20_000);
   }, 60_000);
 
@@ -137,7 +137,7 @@ describe('while Redis is unavailable', () => {
     expect((await fetch(`${query.http}/readyz`)).status).toBe(200);
     // One line when the connection is lost and one when it is back, none for each attempt.
     for (const app of [query.app, ingester]) {
-      expect(app.logs.filter(({ msg }) => msg.startsWith('Redis is away'))).toHaveLength(1);
+      expect(app.logs.filter(({ msg }) => msg.startsWith('Redis is unavailable'))).toHaveLength(1);
       expect(app.logs.filter(({ msg }) => msg === 'connected to Redis')).toHaveLength(2);
       const warnings = app.logs
         .filter(({ level }) => level === 'warn')
@@ -178,7 +178,7 @@ describe('when interest in a job set ends', () => {
     const ingester = await stack.ingester(short);
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     await isAnswered(query);
-    await ingester.logged('stopped following a job set', ({ why }) => why === 'done');
+    await ingester.logged('stopped following a job set', ({ reason }) => reason === 'done');
     const client = new Redis(redis.url);
     await eventually('its keys are gone', async () => (await client.keys('*set-0*')).length === 0, 30_000);
     client.disconnect();

@@ -19,8 +19,8 @@ export class AssignmentLog implements AssignmentObserver {
     this.log.info({ ...key }, 'following a job set');
   }
 
-  watchEnded(key: JobSetKey, why: string): void {
-    this.log.info({ ...key, why }, 'stopped following a job set');
+  watchEnded(key: JobSetKey, reason: string): void {
+    this.log.info({ ...key, reason }, 'stopped following a job set');
   }
 
   streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number, inARow: number): void {

@@ -54,6 +54,12 @@ describe('api.Jobs', () => {
       },
     );
 
+    it('is UNAVAILABLE, not UNIMPLEMENTED, where Armada lacks api.Jobs: a retry is answered from the cache', async () => {
+      h.redisFailure = new Error('Connection is closed.');
+      h.armada.failure = new ArmadaJobsError('unsupported', 'UNIMPLEMENTED: unknown service');
+      await expect(h.states('j')).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    });
+
     it.each(requests)(
       '%s rejects at once with an error that says nothing of Redis, and asks Armada nothing',
       async (_, request) => {

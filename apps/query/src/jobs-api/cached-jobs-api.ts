@@ -19,7 +19,7 @@ import { JobStatesQuery } from './methods/job-states-query.js';
 import { JobsByUriQuery } from './methods/jobs-by-uri-query.js';
 import { requestedIds } from './requested-ids.js';
 import { retryWhileRedisUnavailable } from './retry-while-redis-unavailable.js';
-import { fromArmada } from './upstream/upstream-errors.js';
+import { fromArmada, fromArmadaInstead } from './upstream/upstream-errors.js';
 import { UpstreamJobResolver } from './upstream/upstream-job-resolver.js';
 
 export interface CachedJobsApiOptions {
@@ -183,7 +183,7 @@ export class CachedJobsApi implements JobsApi {
   private retrying<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
     const { redisHoldMs: holdMs, redisFailed, pause } = this.options;
     return retryWhileRedisUnavailable(caller, { holdMs, redisFailed, pause }, work, ({ message }) =>
-      fromArmada(armada(), `${message}, and Armada's api.Jobs failed`),
+      fromArmadaInstead(armada(), message),
     );
   }
 }

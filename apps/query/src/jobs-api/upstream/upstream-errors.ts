@@ -10,15 +10,30 @@ const CODES: Record<ArmadaJobsError['kind'], status> = {
 };
 
 /** An answer that only Armada has. Rejects with an RpcError where Armada gives none. */
-export async function fromArmada<T>(
-  answer: Promise<T>,
-  cause = "this call is served by Armada's api.Jobs, which failed",
-): Promise<T> {
+export async function fromArmada<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
     if (!(error instanceof ArmadaJobsError)) throw error;
-    throw new RpcError(CODES[error.kind], `${cause}: ${error.reason}`);
+    throw new RpcError(
+      CODES[error.kind],
+      `this call is served by Armada's api.Jobs, which failed: ${error.reason}`,
+    );
+  }
+}
+
+/**
+ * Armada's answer in place of one from the cache. Rejects with UNAVAILABLE where Armada gives none, whatever its reason: a later call is
+ * answered from the cache.
+ *
+ * @param why the cause why the cache cannot answer
+ */
+export async function fromArmadaInstead<T>(answer: Promise<T>, why: string): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof ArmadaJobsError)) throw error;
+    throw new RpcError(status.UNAVAILABLE, `${why}, and Armada's api.Jobs failed: ${error.reason}; retry`);
   }
 }
 

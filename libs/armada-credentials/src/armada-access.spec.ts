@@ -59,16 +59,16 @@ const BASIC = 'basicAuth: { username: us, password: "0123" }';
 const EXEC = 'execAuth: { cmd: /bin/echo, args: [token] }';
 const OPEN_ID = 'providerUrl: https://provider.example.com, clientId: service';
 
-describe("a file of armadactl's", () => {
-  it('gives the current context: where Armada is, and who we are there', async () => {
-    const { transport, identity, summary: told, warnings } = fromFile(main(URL_LINE, BASIC));
+describe('an armadactl file', () => {
+  it('gives the address and the identity of its current context', async () => {
+    const { transport, identity, summary, warnings } = fromFile(main(URL_LINE, BASIC));
     expect(transport.address).toBe('armada.example.com:443');
     expect(await identity.authorization()).toBe(`basic ${Buffer.from('us:0123').toString('base64')}`);
-    expect(told).toEqual({ armada: 'armada.example.com:443', armadaTls: true, armadaAuth: 'basicAuth' });
+    expect(summary).toEqual({ armada: 'armada.example.com:443', armadaTls: true, armadaAuth: 'basicAuth' });
     expect(warnings).toEqual([]);
   });
 
-  it('may write its keys and the name of its context in any case', async () => {
+  it('may have its keys and the name of its context in any case', async () => {
     const { transport, identity } = fromFile(
       'CURRENTCONTEXT: MAIN\nContexts:\n  main:\n    ARMADAURL: a:1\n    forcenotls: TRUE\n    BasicAuth: { UserName: us, PASSWORD: p }\n',
     );
@@ -76,10 +76,10 @@ describe("a file of armadactl's", () => {
     expect(await identity.authorization()).toBe(`basic ${Buffer.from('us:p').toString('base64')}`);
   });
 
-  it('may be of the older form, with a warning, and then is at localhost:50051 if it does not say', () => {
-    const { transport, summary: told, warnings } = fromFile('basicAuth: { username: us, password: p }\n');
+  it('may have the deprecated form, with a warning, and then defaults to localhost:50051', () => {
+    const { transport, summary, warnings } = fromFile('basicAuth: { username: us, password: p }\n');
     expect(transport.address).toBe('localhost:50051');
-    expect(told).toMatchObject({ armadaTls: false, armadaAuth: 'basicAuth' });
+    expect(summary).toMatchObject({ armadaTls: false, armadaAuth: 'basicAuth' });
     expect(warnings[0]).toContain(`${FILE} has no currentContext`);
     expect(fromFile('armadaUrl: a:1\n').transport.address).toBe('a:1');
   });
@@ -108,7 +108,7 @@ describe("a file of armadactl's", () => {
     );
   });
 
-  it('may hold anchors and what only armadactl needs, and what nobody knows is warned of', () => {
+  it('may hold anchors and keys for armadactl alone, and gives a warning for unknown keys', () => {
     const { transport, warnings } = fromFile(
       `shared: &shared\n  armadaUrl: a:1\n${main('<<: *shared', 'grpcKeepAliveTime: 30s', 'basciAuth: { username: us }')}`,
     );
@@ -148,14 +148,14 @@ describe("a file of armadactl's", () => {
     expect(problemsOf(() => fromFile(text))).toContain(problem);
   });
 
-  it('that is not there is refused', () => {
+  it('is refused if it does not exist', () => {
     expect(problemsOf(() => accessOf({ ARMADACTL_CONFIG: '/nowhere/a.yaml' }))).toContain(
       '/nowhere/a.yaml cannot be read',
     );
   });
 });
 
-describe('of several kinds of credentials', () => {
+describe('the kinds of credentials', () => {
   const kinds = [
     ['basicAuth', BASIC],
     ['kubernetesNativeAuth', 'kubernetesNativeAuth: { enabled: true, expiry: 3600 }'],
@@ -189,15 +189,15 @@ describe('of several kinds of credentials', () => {
           `contexts.main.${kind} (${FILE}) needs an interactive login, which a service cannot do; use openIdClientCredentialsAuth`,
         );
       } else {
-        const { summary: told, identity } = fromFile(text, IN_CLUSTER);
-        expect(told.armadaAuth).toBe(kind);
+        const { summary, identity } = fromFile(text, IN_CLUSTER);
+        expect(summary.armadaAuth).toBe(kind);
         identity.close();
       }
     },
   );
 
-  it('one that is there without what makes it count, as armadactl sees it, does not count', () => {
-    const { summary: told } = fromFile(
+  it('do not count without the key that enables them in armadactl', () => {
+    const { summary } = fromFile(
       main(
         URL_LINE,
         'basicAuth: { password: hidden }',
@@ -206,12 +206,12 @@ describe('of several kinds of credentials', () => {
         EXEC,
       ),
     );
-    expect(told.armadaAuth).toBe('execAuth');
+    expect(summary.armadaAuth).toBe('execAuth');
   });
 
-  it('none is nobody in particular', async () => {
-    const { summary: told, identity } = fromFile(main(URL_LINE));
-    expect(told.armadaAuth).toBe('none');
+  it('may be left out: calls carry no credential then', async () => {
+    const { summary, identity } = fromFile(main(URL_LINE));
+    expect(summary.armadaAuth).toBe('none');
     expect(await identity.authorization()).toBeUndefined();
   });
 
@@ -252,13 +252,13 @@ describe('of several kinds of credentials', () => {
       'openIdKubernetesAuth: { providerUrl: "https://u:hidden@h", clientId: c }',
       'openIdKubernetesAuth.providerUrl (FILE) must hold no login',
     ],
-  ])('%s is not complete', (line, problem) => {
+  ])('are refused if incomplete: %s', (line, problem) => {
     expect(problemsOf(() => fromFile(main(URL_LINE, line)))).toContain(problem.replace('FILE', FILE));
   });
 
-  it('what is odd is warned of', () => {
+  it('give warnings for what may be a mistake', () => {
     expect(fromFile(main(URL_LINE, 'execAuth: { cmd: x, interactive: true }')).warnings).toEqual([
-      `contexts.main.execAuth.interactive (${FILE}) is true, but here the command runs without input`,
+      `contexts.main.execAuth.interactive (${FILE}) is true, but a service runs the command without input`,
     ]);
     expect(
       fromFile(main(URL_LINE, 'openIdKubernetesAuth: { providerUrl: "http://p", clientId: c }')).warnings,
@@ -269,10 +269,10 @@ describe('of several kinds of credentials', () => {
 });
 
 describe('our own settings', () => {
-  it('say who we are with the same keys', async () => {
-    const { transport, identity, summary: told } = fromOurs(`armadaUrl: a:1\narmadaAuth:\n  ${BASIC}\n`);
+  it('set our identity with the same keys', async () => {
+    const { transport, identity, summary } = fromOurs(`armadaUrl: a:1\narmadaAuth:\n  ${BASIC}\n`);
     expect(transport.address).toBe('a:1');
-    expect(told.armadaAuth).toBe('basicAuth');
+    expect(summary.armadaAuth).toBe('basicAuth');
     expect(await identity.authorization()).toBe(`basic ${Buffer.from('us:0123').toString('base64')}`);
   });
 
@@ -294,7 +294,7 @@ describe('our own settings', () => {
     expect(problemsOf(() => fromOurs(text))).toContain(problem);
   });
 
-  it("do not stand beside a file of armadactl's", () => {
+  it('are refused beside an armadactl file', () => {
     writeFileSync(FILE, main(URL_LINE));
     expect(problemsOf(() => fromOurs(`armadaAuth:\n  ${BASIC}\n`, { ARMADACTL_CONFIG: FILE }))).toContain(
       `armadaAuth (${OURS}) and ARMADACTL_CONFIG (${FILE}) both set our identity for Armada; remove one of them`,
@@ -323,9 +323,9 @@ describe('TLS to Armada', () => {
     ['10.0.0.1:50051', true],
     ['localhost.example.com:443', true],
     ['127.example.com:443', true],
-  ])('is used for %s as our own address: %s', (address, tls) => {
-    const { summary: told, transport } = accessOf({ ARMADA_URL: address });
-    expect(told.armadaTls).toBe(tls);
+  ])('is used for %s in our own settings: %s', (address, tls) => {
+    const { summary, transport } = accessOf({ ARMADA_URL: address });
+    expect(summary.armadaTls).toBe(tls);
     expect(transport.channelCredentials._isSecure()).toBe(tls);
     expect(accessOf({ ARMADA_URL: address, ARMADA_FORCE_NO_TLS: 'true' }).summary.armadaTls).toBe(false);
   });
@@ -336,11 +336,11 @@ describe('TLS to Armada', () => {
     ['127.0.0.1:50051', '', true],
     ['armada:50051', 'forceNoTls: true', false],
     ['armada:50051', 'forceNoTls: false', true],
-  ])('is used for %s as armadactl does, %s: %s', (address, line, tls) => {
+  ])('is used for %s by armadactl’s rule, %s: %s', (address, line, tls) => {
     expect(fromFile(main(`armadaUrl: ${address}`, line)).summary.armadaTls).toBe(tls);
   });
 
-  it('is warned of where it is not used and there is a credential', () => {
+  it('gives a warning where it is not used and there is a credential', () => {
     const { warnings } = fromFile(main(URL_LINE, 'forceNoTls: true', BASIC));
     expect(warnings).toEqual([
       `the credential of contexts.main.basicAuth (${FILE}) is sent to Armada without TLS: anyone on the network path can read it`,
@@ -348,26 +348,26 @@ describe('TLS to Armada', () => {
     expect(fromFile(main(URL_LINE, 'forceNoTls: true')).warnings).toEqual([]);
   });
 
-  it('has files and a server name of ours, which ask for it also at localhost', () => {
-    const { summary: told, transport } = accessOf(files);
-    expect(told.armadaTls).toBe(true);
+  it('is turned on by our file and server name settings, also for localhost', () => {
+    const { summary, transport } = accessOf(files);
+    expect(summary.armadaTls).toBe(true);
     expect(transport.channelOptions).toEqual({ 'grpc.ssl_target_name_override': 'armada.internal' });
   });
 
-  it('that is switched off does not go with its files', () => {
+  it('is refused with its files if it is switched off', () => {
     expect(problemsOf(() => accessOf({ ...files, ARMADA_FORCE_NO_TLS: 'true' }))).toContain(
       'ARMADA_TLS_CA_FILE, ARMADA_TLS_CERT_FILE, ARMADA_TLS_KEY_FILE, ARMADA_TLS_SERVER_NAME is set, but TLS to Armada is switched off',
     );
   });
 
-  it('refuses files that are not there, that are none, and that do not fit', async () => {
+  it('refuses files that are missing, invalid or do not match', async () => {
     const problems = (env: Env): string => problemsOf(() => accessOf({ ...files, ...env }));
     expect(problems({ ARMADA_TLS_CA_FILE: '/nowhere/ca' })).toContain(
       'ARMADA_TLS_CA_FILE is "/nowhere/ca", which cannot be read',
     );
     writeFileSync(FILE, 'hidden');
     expect(problems({ ARMADA_TLS_CA_FILE: FILE })).toContain('which holds no certificate (PEM)');
-    expect(problems({ ARMADA_TLS_KEY_FILE: '' })).toContain('belong together: set both, or none');
+    expect(problems({ ARMADA_TLS_KEY_FILE: '' })).toContain('must be set together; set both or neither');
     const other = await authority.sign(['another']);
     expect(problems({ ARMADA_TLS_KEY_FILE: other.keyFile })).toContain('cannot be used together');
   });

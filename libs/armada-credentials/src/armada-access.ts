@@ -18,9 +18,9 @@ import type { ArmadaTransport } from './transport.js';
 export interface ArmadaAccess {
   readonly transport: ArmadaTransport;
   readonly identity: ArmadaIdentity;
-  /** For the log at the start: whether there is TLS, and the key that says who we are. */
+  /** For the log at the start: the address, whether TLS is used, and the key that sets our identity. */
   readonly summary: { readonly armada: string; readonly armadaTls: boolean; readonly armadaAuth: string };
-  /** What is allowed, and should be known. */
+  /** What is allowed, but may be a mistake. */
   readonly warnings: readonly string[];
 }
 
@@ -36,44 +36,44 @@ export type ArmadaSettings = Pick<
   | 'armadaAuth'
 >;
 
-/** Where Armada is and who we are there, as some context says it. */
-interface Place {
+/** Armada's address and our identity, as one of the sources has them. */
+interface Target {
   readonly address: string;
   readonly source: ContextSource;
   readonly context: Context | undefined;
-  /** Whether plaintext was asked for in words. */
+  /** Whether plaintext was requested explicitly. */
   readonly forceNoTls: boolean;
-  /** Whether the address is one that is reached without TLS if nothing else is said. */
+  /** Whether the address defaults to plaintext. */
   readonly local: boolean;
 }
 
 /**
- * How Armada is reached and who we are there: from a file of armadactl where ARMADACTL_CONFIG names one, else from our own settings.
- * Reads the files that the settings name, calls nobody. Throws SettingsError with everything that is wrong.
+ * How to reach Armada, and as whom: from the armadactl file that ARMADACTL_CONFIG names, else from our own settings. Reads the files
+ * that the settings name and makes no call. Throws SettingsError with every problem.
  */
 export function armadaAccess(settings: ArmadaSettings, environment: Environment): ArmadaAccess {
   const diagnostics = new Diagnostics();
-  const place =
+  const target =
     settings.armadactlConfig === ''
-      ? placeOfSettings(settings, diagnostics)
-      : placeOfArmadactl(settings, environment.env, diagnostics);
-  const { transport, tls } = transportOf(settings, place, environment.env, diagnostics);
-  const { identity = anonymous, kind } = identityOf(place, environment, diagnostics);
+      ? targetOfSettings(settings, diagnostics)
+      : targetOfArmadactl(settings, environment.env, diagnostics);
+  const { transport, tls } = transportOf(settings, target, environment.env, diagnostics);
+  const { identity = anonymous, kind } = identityOf(target, environment, diagnostics);
   if (kind !== undefined && !tls) {
     diagnostics.warning(
-      `the credential of ${placeOf(place.source, kind)} is sent to Armada without TLS: anyone on the network path can read it`,
+      `the credential of ${placeOf(target.source, kind)} is sent to Armada without TLS: anyone on the network path can read it`,
     );
   }
   if (diagnostics.problems.length > 0) throw new SettingsError(diagnostics.problems);
   return {
     transport,
     identity,
-    summary: { armada: place.address, armadaTls: tls, armadaAuth: kind ?? 'none' },
+    summary: { armada: target.address, armadaTls: tls, armadaAuth: kind ?? 'none' },
     warnings: diagnostics.warnings,
   };
 }
 
-function placeOfSettings(settings: ArmadaSettings, diagnostics: Diagnostics): Place {
+function targetOfSettings(settings: ArmadaSettings, diagnostics: Diagnostics): Target {
   const { armadaAddress, armadaForceNoTls, armadaAuth } = settings;
   const source = { content: armadaAuth?.content ?? '', prefix: 'armadaAuth.', file: armadaAuth?.file ?? '' };
   for (const key of keysBeyond(KIND_KEYS, source)) {
@@ -89,11 +89,11 @@ function placeOfSettings(settings: ArmadaSettings, diagnostics: Diagnostics): Pl
   };
 }
 
-function placeOfArmadactl(
+function targetOfArmadactl(
   settings: ArmadaSettings,
   env: Environment['env'],
   diagnostics: Diagnostics,
-): Place {
+): Target {
   const { armadactlConfig: file, armadaAddress, armadaForceNoTls, armadaAuth } = settings;
   if (armadaAuth !== undefined) {
     diagnostics.problem(
@@ -124,7 +124,7 @@ function placeOfArmadactl(
     source,
     context,
     forceNoTls: armadaForceNoTls || context?.forceNoTls === true,
-    // armadactl's own rule, to the letter.
+    // This is armadactl's own rule.
     local: address.includes('localhost'),
   };
 }
@@ -134,7 +134,7 @@ function isLoopback(host: string): boolean {
 }
 
 function identityOf(
-  { context, source }: Place,
+  { context, source }: Target,
   environment: Environment,
   diagnostics: Diagnostics,
 ): { readonly kind?: string; readonly identity?: ArmadaIdentity | undefined } {

@@ -1,22 +1,22 @@
 import { SettingsError, readYamlFile } from '@ajs/config';
 import { spelled, type ContextSource } from './context.js';
 
-/** What armadactl connects to where nobody says. */
+/** armadactl's default. */
 export const DEFAULT_URL = 'localhost:50051';
 
 export interface ArmadactlFile {
   readonly context: ContextSource;
-  /** What goes before the context's own URL; '' where nothing does. */
+  /** The URL that overrides the context's own; '' where there is none. */
   readonly url: string;
-  /** Where that stands, for people. */
+  /** Where that is set, for people. */
   readonly urlPlace: string;
-  /** Whether it has contexts; in the older form the file itself is the only one. */
+  /** Whether the file has contexts; in the deprecated form the file itself is the only one. */
   readonly hasContexts: boolean;
 }
 
 /**
- * Reads a file of armadactl to its current context. As there, the variables ARMADAURL and CURRENTCONTEXT win over the file, and a URL
- * outside of the context wins over its own, unless it is `localhost:50051`. Throws SettingsError.
+ * Reads the current context of an armadactl file. As in armadactl, the variables ARMADAURL and CURRENTCONTEXT override the file, and a
+ * URL outside the contexts overrides the context's own, unless it is `localhost:50051`. Throws SettingsError.
  */
 export function readArmadactlFile(
   file: string,
@@ -24,7 +24,7 @@ export function readArmadactlFile(
 ): ArmadactlFile {
   const content = spelled(readYamlFile(file));
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    throw new SettingsError([`the file ${file} must hold "name: value" lines, as armadactl's does`]);
+    throw new SettingsError([`the file ${file} must consist of "name: value" lines, as armadactl's does`]);
   }
   const top = content as Readonly<Record<string, unknown>>;
   const url = env['ARMADAURL'] || textAt(top, 'armadaUrl', file);
@@ -44,15 +44,15 @@ export function readArmadactlFile(
       hasContexts: false,
     };
   }
-  const named = [...contexts].find(([name]) => name.toLowerCase() === current.toLowerCase());
-  if (named === undefined) {
+  const selected = [...contexts].find(([name]) => name.toLowerCase() === current.toLowerCase());
+  if (selected === undefined) {
     throw new SettingsError([
       `${env['CURRENTCONTEXT'] ? 'CURRENTCONTEXT (environment)' : `currentContext (${file})`} is "${current}", but must be one of the ` +
         `contexts of ${file}: ${[...contexts.keys()].join(', ') || 'it has none'}`,
     ]);
   }
   return {
-    context: { content: named[1], prefix: `contexts.${named[0]}.`, file },
+    context: { content: selected[1], prefix: `contexts.${selected[0]}.`, file },
     url: url === DEFAULT_URL ? '' : url,
     urlPlace,
     hasContexts: true,

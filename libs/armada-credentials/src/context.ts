@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
-/** A context of armadactl's file, or what stands for one. */
+/** A context of an armadactl file, or our own settings in its form. */
 export interface ContextSource {
   /** Every scalar is text, as {@link readYamlFile} gives it. */
   readonly content: unknown;
-  /** Before the name of a key, for people: `contexts.main.`. */
+  /** What precedes a key, for people: `contexts.main.`. */
   readonly prefix: string;
   readonly file: string;
 }
 
-/** Keys as they are usually written; armadactl takes any case. */
+/** Keys in their usual spelling; armadactl accepts any case. */
 const SPELLINGS = new Map(
   [
     'armadaUrl',
@@ -47,7 +47,7 @@ const SPELLINGS = new Map(
   ].map((key) => [key.toLowerCase(), key]),
 );
 
-/** A map with its keys as they are usually written, and what is no map as it is. */
+/** A map with its keys in their usual spelling; anything else unchanged. */
 export function spelled(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
@@ -72,7 +72,7 @@ const seconds = z
   .transform(Number)
   .default(0);
 
-/** A map whose keys may be written in any case; where nothing stands it is empty. */
+/** A map whose keys may be in any case; a missing one is empty. */
 function map<T extends z.ZodRawShape>(shape: T) {
   const inner = z.object(shape, 'must be a map');
   return z.preprocess((value) => (value === undefined || value === '' ? {} : spelled(value)), inner);
@@ -104,10 +104,10 @@ const contextSchema = map({ armadaUrl: text, forceNoTls: flag, ...KINDS });
 
 export type Context = z.output<typeof contextSchema>;
 
-/** Keys that say who we are. */
+/** Keys that set our identity. */
 export const KIND_KEYS: readonly string[] = Object.keys(KINDS);
 
-/** Keys that a context may have; some mean something to armadactl, and nothing here. */
+/** Keys that a context may have; some have a meaning to armadactl only. */
 export const CONTEXT_KEYS: readonly string[] = [
   ...KIND_KEYS,
   'armadaUrl',
@@ -134,7 +134,7 @@ export function readContext(
   return undefined;
 }
 
-/** The keys of a context that are none of these: mistyped, perhaps. */
+/** The keys of a context that are not among the known ones, and perhaps mistyped. */
 export function keysBeyond(known: readonly string[], { content }: ContextSource): string[] {
   const keys = spelled(content);
   return typeof keys === 'object' && keys !== null

@@ -16,7 +16,7 @@ import { RenewedIdentity, type RenewalObserver } from './renewed-identity.js';
 import { systemRoots } from './system-roots.js';
 import type { TokenSource } from './token.js';
 
-/** What the world around gives to a credential. */
+/** What a credential needs of the process that it is used in. */
 export interface Environment {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly observer: RenewalObserver;
@@ -24,7 +24,7 @@ export interface Environment {
   readonly serviceAccountFolder?: string;
 }
 
-interface KindContext {
+interface KindOptions {
   readonly context: Context;
   readonly place: KeyPlace;
   readonly environment: Environment;
@@ -33,10 +33,10 @@ interface KindContext {
 
 interface CredentialKind {
   readonly key: keyof Context;
-  /** Whether it is given, as armadactl sees it. */
+  /** Whether the context configures it, by armadactl's rule. */
   isConfigured(context: Context): boolean;
-  /** What is missing is found; the identity then does not count. */
-  createIdentity(reading: KindContext): ArmadaIdentity | undefined;
+  /** Reports what is missing; the identity must not be used then. */
+  createIdentity(options: KindOptions): ArmadaIdentity | undefined;
 }
 
 const basic: CredentialKind = {
@@ -95,27 +95,27 @@ const interactive = (key: 'openIdAuth' | 'openIdDeviceAuth'): CredentialKind => 
 const openIdPassword: CredentialKind = {
   key: 'openIdPasswordAuth',
   isConfigured: ({ openIdPasswordAuth }) => openIdPasswordAuth.providerUrl !== '',
-  createIdentity: (reading) => {
-    const { openIdPasswordAuth: given } = reading.context;
-    const { username, password } = given;
-    reading.diagnostics.require(reading.place, 'openIdPasswordAuth', { username, password });
-    const client = openIdClient(reading, 'openIdPasswordAuth', given);
-    const source = passwordTokenSource({ ...client, username, password }, openIdOptions(reading));
-    return renewed(source, reading.environment);
+  createIdentity: (options) => {
+    const { openIdPasswordAuth: config } = options.context;
+    const { username, password } = config;
+    options.diagnostics.require(options.place, 'openIdPasswordAuth', { username, password });
+    const client = openIdClient(options, 'openIdPasswordAuth', config);
+    const source = passwordTokenSource({ ...client, username, password }, openIdOptions(options));
+    return renewed(source, options.environment);
   },
 };
 
 const openIdClientCredentials: CredentialKind = {
   key: 'openIdClientCredentialsAuth',
   isConfigured: ({ openIdClientCredentialsAuth }) => openIdClientCredentialsAuth.providerUrl !== '',
-  createIdentity: (reading) => {
-    const { openIdClientCredentialsAuth: given } = reading.context;
-    const { clientSecret } = given;
-    reading.diagnostics.require(reading.place, 'openIdClientCredentialsAuth', { clientSecret });
-    const client = openIdClient(reading, 'openIdClientCredentialsAuth', given);
+  createIdentity: (options) => {
+    const { openIdClientCredentialsAuth: config } = options.context;
+    const { clientSecret } = config;
+    options.diagnostics.require(options.place, 'openIdClientCredentialsAuth', { clientSecret });
+    const client = openIdClient(options, 'openIdClientCredentialsAuth', config);
     return renewed(
-      clientCredentialsTokenSource({ ...client, clientSecret }, openIdOptions(reading)),
-      reading.environment,
+      clientCredentialsTokenSource({ ...client, clientSecret }, openIdOptions(options)),
+      options.environment,
     );
   },
 };
@@ -123,12 +123,12 @@ const openIdClientCredentials: CredentialKind = {
 const openIdKubernetes: CredentialKind = {
   key: 'openIdKubernetesAuth',
   isConfigured: ({ openIdKubernetesAuth }) => openIdKubernetesAuth.providerUrl !== '',
-  createIdentity: (reading) => {
-    const client = openIdClient(reading, 'openIdKubernetesAuth', reading.context.openIdKubernetesAuth);
-    const { env, serviceAccountFolder = SERVICE_ACCOUNT_FOLDER } = reading.environment;
+  createIdentity: (options) => {
+    const client = openIdClient(options, 'openIdKubernetesAuth', options.context.openIdKubernetesAuth);
+    const { env, serviceAccountFolder = SERVICE_ACCOUNT_FOLDER } = options.environment;
     const podToken = async (): Promise<string> =>
       env['K8S_SERVICEACCOUNT_TOKEN'] || (await readFile(join(serviceAccountFolder, 'token'), 'utf8')).trim();
-    return renewed(kubernetesGrantTokenSource(client, podToken, openIdOptions(reading)), reading.environment);
+    return renewed(kubernetesGrantTokenSource(client, podToken, openIdOptions(options)), options.environment);
   },
 };
 
@@ -138,7 +138,7 @@ const exec: CredentialKind = {
   createIdentity: ({ context: { execAuth }, place, environment, diagnostics }) => {
     if (execAuth.interactive) {
       diagnostics.warning(
-        `${placeOf(place, 'execAuth.interactive')} is true, but here the command runs without input`,
+        `${placeOf(place, 'execAuth.interactive')} is true, but a service runs the command without input`,
       );
     }
     const env = Object.fromEntries(execAuth.env.map(({ name, value }) => [name, value]));
@@ -152,7 +152,7 @@ const exec: CredentialKind = {
   },
 };
 
-/** In armadactl's order: the first that is given counts. */
+/** In armadactl's order: the first that is configured counts. */
 export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
   basic,
   kubernetesNative,
@@ -172,12 +172,12 @@ function renewed(
   return new RenewedIdentity({ source, renew, observer });
 }
 
-function openIdOptions({ environment }: KindContext) {
+function openIdOptions({ environment }: KindOptions) {
   return { roots: systemRoots(environment.env), now: () => Date.now() };
 }
 
 function openIdClient(
-  { place, diagnostics }: KindContext,
+  { place, diagnostics }: KindOptions,
   key: string,
   { providerUrl, clientId, scopes }: Omit<OpenIdClient, 'where'>,
 ): OpenIdClient {

@@ -1,6 +1,6 @@
 import type { ContextSource } from './context.js';
 
-/** What is wrong and what is odd with the settings, gathered while they are read. Names keys and files, never a secret. */
+/** Problems and warnings about the settings, collected while they are read. They name keys and files, never a secret. */
 export class Diagnostics {
   readonly problems: string[] = [];
   readonly warnings: string[] = [];
@@ -13,7 +13,7 @@ export class Diagnostics {
     this.warnings.push(text);
   }
 
-  /** A problem for each key of the kind without a value. */
+  /** Adds a problem for each key without a value. */
   require(source: KeyPlace, kind: string, values: Readonly<Record<string, string>>): void {
     for (const [key, value] of Object.entries(values)) {
       if (value === '') this.problem(`${placeOf(source, `${kind}.${key}`)} is missing`);
@@ -23,7 +23,7 @@ export class Diagnostics {
 
 export type KeyPlace = Pick<ContextSource, 'prefix' | 'file'>;
 
-/** A key and the file that it stands in, for people. */
+/** A key and its file, for people. */
 export function placeOf({ prefix, file }: KeyPlace, key: string): string {
   return `${prefix}${key} (${file})`;
 }

@@ -23,7 +23,7 @@ function jwt(claims: object): string {
 }
 
 describe('the token of a command', () => {
-  it('is what it prints, trimmed, with its arguments and environment', async () => {
+  it('is its trimmed output, given its arguments and environment', async () => {
     const source = script('printf "\\n  %s-%s-%s \\n" "$1" "$MORE" "${HOME:+home}"', ['one two'], {
       MORE: 'three',
     });
@@ -34,7 +34,7 @@ describe('the token of a command', () => {
     expect(await word.fetch(never)).toEqual({ authorization: 'Bearer one-three-home', expiresAt: undefined });
   });
 
-  it('ends when it says so itself, if it is a JWT', async () => {
+  it('expires when it says so itself, if it is a JWT', async () => {
     const token = jwt({ exp: 1_800_000_000 });
     expect(await script(`echo ${token}`).fetch(never)).toEqual({
       authorization: `Bearer ${token}`,
@@ -51,18 +51,18 @@ describe('the token of a command', () => {
     ['printf "hidd\\303\\251n"', 'must be one word of printable ASCII'],
     ['head -c 20000 /dev/zero | tr "\\0" x', 'is longer than 16000 characters'],
     ['echo hidden; exec cat /dev/zero', 'printed more than 65536 bytes'],
-  ])('is none where it does %j, and nothing that it printed is told', async (text, problem) => {
+  ])('is missing if it runs %j, and the error shows nothing of its output', async (text, problem) => {
     const failure = script(text).fetch(never);
     await expect(failure).rejects.toThrow(problem);
     await expect(failure).rejects.not.toThrow(/hidd|xxx/);
   });
 
-  it('is none where there is no such command', async () => {
+  it('is missing if the command does not exist', async () => {
     const source = execTokenSource({ where: 'execAuth', cmd: join(folder, 'nothing'), args: [], env: {} });
     await expect(source.fetch(never)).rejects.toThrow('nothing could not be started: ENOENT');
   });
 
-  it('is not waited for longer than its time, nor is anything left of it', async () => {
+  it('is given up after the time-out, and no process is left behind', async () => {
     const pidFile = join(folder, 'pid');
     const source = script(`sleep 600 & echo $! > ${pidFile}; wait`, [], {}, 1_000);
     await expect(source.fetch(never)).rejects.toThrow('did not exit within 1 s');
@@ -70,7 +70,7 @@ describe('the token of a command', () => {
     await eventually('what it started is gone', () => !runs(pid));
   });
 
-  it('is given up when the process stops', async () => {
+  it('is given up when this process shuts down', async () => {
     const started = join(folder, 'started');
     const stopping = new AbortController();
     const fetching = script(`touch ${started}; exec sleep 600`).fetch(stopping.signal);

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { jwtExpiry } from '@ajs/platform';
 import { authorizationOf, type TokenSource } from './token.js';
 
-/** armadactl waits for ever, for a person perhaps; here nobody answers. Milliseconds. */
+/** armadactl waits for ever, since a person may have to answer; nobody does so here. Milliseconds. */
 const TIME_OUT_MS = 30_000;
-const LARGEST_OUTPUT = 64 * 1024;
+const MAX_OUTPUT_BYTES = 64 * 1024;
 
 export interface ExecCommand {
   readonly where: string;
@@ -15,8 +15,8 @@ export interface ExecCommand {
 }
 
 /**
- * The output of a command, which runs without input. What it writes to standard error is thrown away: it may tell secrets, and
- * whoever wants to know what it says can run it.
+ * The output of a command, which runs without input. Its standard error is discarded: it may hold secrets, and anyone may run the
+ * command to see it.
  */
 export function execTokenSource(command: ExecCommand, timeOutMs = TIME_OUT_MS): TokenSource {
   return {
@@ -31,7 +31,7 @@ export function execTokenSource(command: ExecCommand, timeOutMs = TIME_OUT_MS): 
 
 function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    // Detached, it leads a process group of its own: what it started ends with it.
+    // Detached, it leads a process group of its own, which can be killed as a whole.
     const child = spawn(cmd, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -55,7 +55,7 @@ function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: Ab
     child.stdout.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       size += chunk.length;
-      if (size > LARGEST_OUTPUT) giveUp(`${cmd} printed more than ${LARGEST_OUTPUT} bytes`);
+      if (size > MAX_OUTPUT_BYTES) giveUp(`${cmd} printed more than ${MAX_OUTPUT_BYTES} bytes`);
     });
     child.on('error', (error: NodeJS.ErrnoException) =>
       settle(() => reject(new Error(`${cmd} could not be started: ${error.code ?? error.message}`))),
@@ -79,6 +79,6 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // It is gone already.
+    // It has already exited.
   }
 }

@@ -1,20 +1,20 @@
 /**
- * Who this process is to Armada: what it sends as `authorization` with calls of its own. Never given to anything that forwards
- * the calls of others, which carry their callers' credentials or none.
+ * Who this process is to Armada: the `authorization` of its own calls. Never give it to what forwards the calls of others: those carry
+ * their callers' credentials, or none.
  */
 export interface ArmadaIdentity {
   /**
-   * The value for a call that begins now; `undefined`: none is sent. Rejects with {@link CredentialError} where there is none to
-   * be had now.
+   * The value for a call that starts now; `undefined` where none is to be sent. Rejects with {@link CredentialError} where it cannot
+   * be obtained.
    */
   authorization(): Promise<string | undefined>;
   /** Armada answered UNAUTHENTICATED to a call with this value. */
   refused(authorization: string): void;
-  /** Stops what works on the next value. */
+  /** Stops renewing. */
   close(): void;
 }
 
-/** No credential could be had. The message is for people: it tells where it is set and what went wrong, and holds no secret. */
+/** No credential could be obtained. The message is for people: it names the key and the cause, and holds no secret. */
 export class CredentialError extends Error {
   constructor(where: string, reason: string) {
     super(`no credential for Armada from ${where}: ${reason}`);
@@ -33,7 +33,7 @@ export function fixedIdentity(authorization: string | undefined): ArmadaIdentity
 
 export const anonymous = fixedIdentity(undefined);
 
-/** As armadactl writes it: the scheme in small letters. */
+/** As armadactl sends it: the scheme in lower case. */
 export function basicAuthorization(username: string, password: string): string {
   return `basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }

@@ -72,7 +72,7 @@ beforeEach(async () => {
 afterEach(() => cluster.stop());
 
 describe("a service account's token", () => {
-  it("is asked for with the pod's own and wrapped with the cluster's CA", async () => {
+  it("is requested with the pod's own token and wrapped with the cluster's CA", async () => {
     const { authorization, expiresAt } = await kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never);
     expect(cluster.asked).toEqual([
       [
@@ -96,7 +96,7 @@ describe("a service account's token", () => {
     expect(expiresAt).toBe(Date.parse(END));
   });
 
-  it("is asked for with the pod's token of the time, and for as long as the API gives where nobody says", async () => {
+  it("is requested with the pod's current token, and with the API's default lifetime where none is set", async () => {
     const source = kubernetesTokenSource({ ...ACCOUNT, expirySeconds: undefined }, cluster.api());
     await source.fetch(never);
     cluster.mountToken('another');
@@ -108,7 +108,7 @@ describe("a service account's token", () => {
     ]);
   });
 
-  it('that is refused is told with what the API said', async () => {
+  it('rejects with what the API said if it is refused', async () => {
     cluster.answer = {
       status: 403,
       body: { kind: 'Status', message: 'serviceaccounts "poller" is forbidden' },
@@ -118,14 +118,14 @@ describe("a service account's token", () => {
     );
   });
 
-  it('that is none is told', async () => {
+  it('rejects if the answer holds no token', async () => {
     cluster.answer = { status: 201, body: { status: { token: '' } } };
     await expect(kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow(
       'not a TokenRequest',
     );
   });
 
-  it('is asked of nobody but the cluster', async () => {
+  it('is requested from a server of the cluster’s CA alone', async () => {
     const stranger = await CertificateAuthority.create();
     writeFileSync(join(cluster.folder, 'ca.crt'), stranger.cert);
     stranger.remove();

@@ -6,7 +6,7 @@ export interface ServiceAccount {
   readonly where: string;
   readonly namespace: string;
   readonly name: string;
-  /** How long a token should live, in seconds; `undefined`: as long as the API gives by itself. */
+  /** The lifetime to request, in seconds; `undefined` for the API's default. */
   readonly expirySeconds: number | undefined;
 }
 
@@ -14,7 +14,7 @@ const tokenRequest = z.object({
   status: z.object({ token: z.string().min(1), expirationTimestamp: z.iso.datetime({ offset: true }) }),
 });
 
-/** Tokens of a service account, wrapped as Armada's `KubernetesAuth` wants them: with the CA that tells it which cluster to ask. */
+/** Tokens of a service account, wrapped for Armada's `KubernetesAuth`: with the CA that tells it which cluster to ask. */
 export function kubernetesTokenSource(
   { where, namespace, name, expirySeconds }: ServiceAccount,
   api: KubernetesApi,

@@ -10,13 +10,13 @@ export interface LoggedAccessOptions {
 }
 
 /**
- * {@link armadaAccess} for a process that runs: its warnings go to the log, and a first credential is fetched at once, so that what
- * is wrong with it is told at the start. Throws SettingsError.
+ * {@link armadaAccess} for a running process: logs its warnings, and fetches a first credential at once, so that a problem with it shows
+ * at the start. Throws SettingsError.
  */
 export function loggedAccess({ settings, log, metrics }: LoggedAccessOptions): ArmadaAccess {
   const access = armadaAccess(settings, { env: process.env, observer: observeRenewals(log, metrics) });
   for (const warning of access.warnings) log.warn(warning);
-  // The observer tells of it; calls try again.
+  // The observer logs a failure, and calls try again.
   access.identity.authorization().catch(() => undefined);
   return access;
 }
@@ -29,10 +29,10 @@ function observeRenewals(log: Log, { credentialRenewals }: Metrics): RenewalObse
       if (failing) log.info('renewed the credential for Armada again');
       failing = false;
     },
-    failed: (error, serving) => {
+    failed: (error, stillValid) => {
       failing = true;
       credentialRenewals.inc({ outcome: 'failed' });
-      if (serving)
+      if (stillValid)
         log.warn({ err: error }, 'could not renew the credential for Armada; the current one is still valid');
       else
         log.error(

@@ -100,7 +100,7 @@ const clientOf = (providerUrl: string, clientId: string, scopes: string[] = []):
 const tokenOf = (authorization: string): string => authorization.replace(/^Bearer /, '');
 
 describe('client credentials', () => {
-  it('get an access token of a provider that was discovered, with the scopes that are asked for', async () => {
+  it('get an access token with the requested scopes from a discovered provider', async () => {
     const source = clientCredentialsTokenSource(
       { ...clientOf(url, 'service', ['armada', 'offline']), clientSecret: SECRET },
       options,
@@ -113,7 +113,7 @@ describe('client credentials', () => {
     });
   });
 
-  it('that are wrong are told as the provider names it, and not shown', async () => {
+  it('that are wrong lead to the provider’s error code, and are not shown', async () => {
     const failure = clientCredentialsTokenSource(
       { ...clientOf(url, 'service'), clientSecret: 'hidden' },
       options,
@@ -122,8 +122,8 @@ describe('client credentials', () => {
   });
 });
 
-describe('user and password', () => {
-  it('get an access token; an id token beside it does not matter', async () => {
+describe('user name and password', () => {
+  it('get an access token; an id token beside it is ignored', async () => {
     const source = passwordTokenSource(
       { ...clientOf(url, 'person', ['openid']), username: 'us', password: SECRET },
       options,
@@ -137,7 +137,7 @@ describe('user and password', () => {
     });
   });
 
-  it('that are wrong are not repeated, though the provider does', async () => {
+  it('that are wrong are not shown, although the provider repeats them', async () => {
     const source = passwordTokenSource(
       { ...clientOf(url, 'person'), username: 'us', password: 'hidden' },
       options,
@@ -153,7 +153,7 @@ async function formOf(request: IncomingMessage): Promise<Record<string, string>>
 }
 
 describe("Armada's Kubernetes grant", () => {
-  it("hands in the pod's token at a fixed path", async () => {
+  it("exchanges the pod's token at a fixed path", async () => {
     const asked: unknown[] = [];
     const url = await listen(
       createServer((request, response) => {
@@ -181,7 +181,7 @@ describe("Armada's Kubernetes grant", () => {
     ]);
   });
 
-  it('ends with the token itself where the answer does not say when', async () => {
+  it('takes the expiry from the token itself where the answer has none', async () => {
     const payload = Buffer.from(JSON.stringify({ exp: 1_900_000_000 })).toString('base64url');
     const url = await listen(
       createServer((_, response) => {
@@ -205,7 +205,7 @@ describe("Armada's Kubernetes grant", () => {
     ['an error that is none', 500, 'hidden', /^the provider answered 500: /],
     ['an error with more than a code', 400, '{"error":"hidden is wrong"}', /^the provider answered 400$/],
     ['no end of it', 200, 'hidden'.repeat(100_000), /answered with more than 262144 bytes$/],
-  ])('tells of an answer with %s, without its text', async (_, status, body, problem) => {
+  ])('reports an answer with %s, without its text', async (_, status, body, problem) => {
     const url = await listen(
       createServer((__, response) => {
         response.writeHead(status, { 'content-type': 'application/json' });
@@ -220,7 +220,7 @@ describe("Armada's Kubernetes grant", () => {
 });
 
 describe('a provider', () => {
-  it('that is away is told with its address', async () => {
+  it('that is not reachable is reported with its address', async () => {
     const server = createServer();
     const url = await listen(server);
     server.close();
@@ -233,7 +233,7 @@ describe('a provider', () => {
     );
   });
 
-  it('that says it is another is not trusted', async () => {
+  it('that claims another issuer is not trusted', async () => {
     const url = await listen(
       createServer((_, response) => {
         response.setHeader('content-type', 'application/json');
@@ -252,7 +252,7 @@ describe('a provider', () => {
     await expect(source.fetch(never)).rejects.toThrow('issuer');
   });
 
-  it('with TLS must come from a root that is trusted', async () => {
+  it('with TLS must have a certificate from a trusted root', async () => {
     const authority = await CertificateAuthority.create();
     const { cert, key } = await authority.sign(['127.0.0.1']);
     const url = await listen(

@@ -17,7 +17,7 @@ import {
 import { boundedFetch, jwtExpiry } from '@ajs/platform';
 import { authorizationOf, type Token, type TokenSource } from './token.js';
 
-/** A client of an OpenID provider that may ask for tokens without a person. */
+/** A client of an OpenID provider that gets tokens without a person. */
 export interface OpenIdClient {
   readonly where: string;
   readonly providerUrl: string;
@@ -26,12 +26,12 @@ export interface OpenIdClient {
 }
 
 export interface OpenIdOptions {
-  /** Of the provider. PEM; Node's own where it is `undefined`. */
+  /** Trusted roots for the provider, PEM; Node's own where it is `undefined`. */
   readonly roots: Buffer | undefined;
   readonly now: () => number;
 }
 
-/** The client is a public one: it has no secret of its own. */
+/** The client is public: it has no secret of its own. */
 export function passwordTokenSource(
   client: OpenIdClient & { readonly username: string; readonly password: string },
   options: OpenIdOptions,
@@ -53,7 +53,7 @@ export function clientCredentialsTokenSource(
     discovered,
     ({ token_endpoint_auth_methods_supported: methods }) => ({
       grantType: 'client_credentials',
-      // Basic is what a provider takes that does not say.
+      // A provider that does not say accepts Basic.
       auth:
         methods === undefined || methods.includes('client_secret_basic')
           ? ClientSecretBasic(client.clientSecret)
@@ -63,7 +63,7 @@ export function clientCredentialsTokenSource(
   );
 }
 
-/** Armada's own grant: the pod's token is handed in at a fixed path, and nothing is discovered. */
+/** Armada's own grant: the pod's token is exchanged at a fixed path, without discovery. */
 export function kubernetesGrantTokenSource(
   client: OpenIdClient,
   podToken: () => Promise<string>,
@@ -105,21 +105,21 @@ function openIdTokenSource(
         const server = await findServer(client, http);
         const { grantType, auth, parameters } = await grantAt(server);
         const { scopes, clientId } = client;
-        const asked = { ...parameters, ...(scopes.length > 0 && { scope: scopes.join(' ') }) };
-        const begun = now();
+        const fields = { ...parameters, ...(scopes.length > 0 && { scope: scopes.join(' ') }) };
+        const startedAt = now();
         const wireClient = { client_id: clientId };
-        const response = await genericTokenEndpointRequest(server, wireClient, auth, grantType, asked, http);
+        const response = await genericTokenEndpointRequest(server, wireClient, auth, grantType, fields, http);
         const answer = await processGenericTokenEndpointResponse(server, wireClient, response);
         return {
           authorization: authorizationOf('Bearer', answer.access_token),
-          // What it says of itself counts by the provider's clock, this by ours.
+          // `expires_in` counts by our clock, the token's own `exp` by the provider's.
           expiresAt:
             answer.expires_in === undefined
               ? jwtExpiry(answer.access_token)
-              : begun + answer.expires_in * 1_000,
+              : startedAt + answer.expires_in * 1_000,
         };
       } catch (error) {
-        // Without the cause: it holds what the provider wrote.
+        // Without the cause: it holds the provider's own text.
         throw new Error(forPeople(error));
       }
     },
@@ -133,10 +133,10 @@ async function discovered({ providerUrl }: OpenIdClient, http: Http): Promise<Au
 
 type Http = ReturnType<typeof httpOf>;
 
-/** What the library sends goes the way of all our requests: bounded, and with the system's roots. */
+/** Makes the library's requests bounded, and trusting the system's roots. */
 function httpOf(roots: Buffer | undefined, signal: AbortSignal) {
   return {
-    // armadactl takes http too; there is a warning at the start.
+    // armadactl accepts http, too; there is a warning at the start.
     [allowInsecureRequests]: true,
     [customFetch]: async (
       url: string,
@@ -155,7 +155,7 @@ function httpOf(roots: Buffer | undefined, signal: AbortSignal) {
   };
 }
 
-/** An id token that comes with the access token would be checked against our clock, and is not used at all. */
+/** The library would check an id token against our clock, and we use none. */
 function withoutIdToken(body: string): string {
   try {
     return JSON.stringify({ ...(JSON.parse(body) as object), id_token: undefined });
@@ -164,7 +164,7 @@ function withoutIdToken(body: string): string {
   }
 }
 
-/** What went wrong, without anything that the provider wrote freely: it may repeat what it was sent. */
+/** What went wrong, without the provider's free text: it may repeat what it was sent. */
 function forPeople(error: unknown): string {
   if (error instanceof ResponseBodyError)
     return `the provider answered ${error.status}${codeOf(error.error)}`;
@@ -178,7 +178,7 @@ function forPeople(error: unknown): string {
   return message;
 }
 
-/** Registered error codes are words such as `invalid_client`. */
+/** Only what looks like a registered error code, such as `invalid_client`. */
 function codeOf(code: string | undefined): string {
   return code !== undefined && /^\w{1,40}$/.test(code) ? ` (${code})` : '';
 }

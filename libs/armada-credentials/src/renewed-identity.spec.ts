@@ -17,7 +17,7 @@ interface Fetch {
 function setUp({ renew = 'ahead', random = 0 }: { renew?: 'ahead' | 'on-demand'; random?: number } = {}) {
   const clock = new ManualClock();
   const fetches: Fetch[] = [];
-  const told: string[] = [];
+  const events: string[] = [];
   const identity = new RenewedIdentity({
     source: {
       where: 'contexts.main.execAuth (armadactl.yaml)',
@@ -36,8 +36,8 @@ function setUp({ renew = 'ahead', random = 0 }: { renew?: 'ahead' | 'on-demand';
     clock,
     random: () => random,
     observer: {
-      renewed: () => told.push('renewed'),
-      failed: (_, serving) => told.push(serving ? 'failed, serving' : 'failed'),
+      renewed: () => events.push('renewed'),
+      failed: (_, stillValid) => events.push(stillValid ? 'failed, still valid' : 'failed'),
     },
   });
   /** Has a first token with this life. */
@@ -46,11 +46,11 @@ function setUp({ renew = 'ahead', random = 0 }: { renew?: 'ahead' | 'on-demand';
     fetches[0]?.answer(lifeMs);
     await first;
   };
-  return { identity, clock, fetches, told, begin };
+  return { identity, clock, fetches, events, begin };
 }
 
 describe('a token', () => {
-  it('is fetched once for all calls that wait for it, and by nobody before a call does', async () => {
+  it('is fetched once for all calls that wait for it, and not before the first call', async () => {
     const { identity, fetches } = setUp();
     await settled();
     expect(fetches).toHaveLength(0);
@@ -63,7 +63,7 @@ describe('a token', () => {
 
   it.each([
     ['at half of its life', 10 * MINUTE, 0, 5 * MINUTE],
-    ['a minute before its end where that is sooner', 90_000, 0, 30_000],
+    ['a minute before it expires where that is sooner', 90_000, 0, 30_000],
     ['not at once where it lives for less than a minute', 40_000, 0, 10_000],
     ['up to a tenth sooner, each replica at another time', 10 * MINUTE, 1, 4.5 * MINUTE],
     ['after a day where it lives for years', 1_000 * 86_400_000, 0, 86_400_000],
@@ -81,8 +81,8 @@ describe('a token', () => {
     expect(await identity.authorization()).toBe('Bearer 2');
   });
 
-  it('serves to its end while the next cannot be had, which is tried again less and less often', async () => {
-    const { identity, clock, fetches, told, begin } = setUp();
+  it('is used until it expires while the next cannot be fetched, with a backoff', async () => {
+    const { identity, clock, fetches, events, begin } = setUp();
     await begin(4 * MINUTE);
     await clock.pass(2 * MINUTE);
     for (const wait of [1, 2, 4, 8, 16, 30, 30]) {
@@ -95,14 +95,14 @@ describe('a token', () => {
       await clock.pass(1);
       expect(fetches).toHaveLength(before + 1);
     }
-    expect(told).toEqual(['renewed', ...Array<string>(7).fill('failed, serving')]);
+    expect(events).toEqual(['renewed', ...Array<string>(7).fill('failed, still valid')]);
     fetches.at(-1)?.answer(4 * MINUTE);
     await settled();
     expect(await identity.authorization()).toBe(`Bearer ${fetches.length}`);
   });
 
-  it('that cannot be had ends the call with the reason, and the next calls at once until it is tried again', async () => {
-    const { identity, clock, fetches, told } = setUp();
+  it('that cannot be fetched fails the call with the reason, and later calls at once until the next attempt', async () => {
+    const { identity, clock, fetches, events } = setUp();
     const first = identity.authorization();
     fetches[0]?.fail();
     await expect(first).rejects.toThrow(
@@ -110,14 +110,14 @@ describe('a token', () => {
     );
     await expect(identity.authorization()).rejects.toThrow('it is away');
     expect(fetches).toHaveLength(1);
-    expect(told).toEqual(['failed']);
+    expect(events).toEqual(['failed']);
     await clock.pass(1_000);
     fetches[1]?.answer(10 * MINUTE);
     await settled();
     expect(await identity.authorization()).toBe('Bearer 2');
   });
 
-  it('that has ended is not sent', async () => {
+  it('that has expired is not sent', async () => {
     const { identity, clock, fetches, begin } = setUp();
     await begin(10 * MINUTE);
     await clock.pass(5 * MINUTE);
@@ -127,14 +127,14 @@ describe('a token', () => {
     expect(await call).toBe('Bearer 2');
   });
 
-  it('that has ended when it comes is an error that asks for the clock', async () => {
+  it('that is expired when it arrives is an error that suggests clock skew', async () => {
     const { identity, fetches } = setUp();
     const call = identity.authorization();
     fetches[0]?.answer(0);
     await expect(call).rejects.toThrow('check for clock skew');
   });
 
-  it('that Armada refuses is replaced, and serves on if it cannot be', async () => {
+  it('that Armada refuses is replaced, and used on if it cannot be', async () => {
     const { identity, clock, fetches, begin } = setUp();
     await begin(60 * MINUTE);
     await clock.pass(5_000);
@@ -152,7 +152,7 @@ describe('a token', () => {
     expect(fetches).toHaveLength(3);
   });
 
-  it('that is new is kept though Armada refuses it: another would be refused as well', async () => {
+  it('that is new is kept although Armada refuses it: another would be refused as well', async () => {
     const { identity, clock, fetches, begin } = setUp();
     await begin(60 * MINUTE);
     await clock.pass(4_999);
@@ -164,9 +164,9 @@ describe('a token', () => {
 
 describe('a token on demand', () => {
   it.each([
-    ['to its end', 10 * MINUTE, 10 * MINUTE],
-    ['for a minute where nobody says when it ends', undefined, MINUTE],
-  ])('is kept %s, and then fetched by the call that needs it', async (_, life, kept) => {
+    ['until it expires', 10 * MINUTE, 10 * MINUTE],
+    ['for a minute where its expiry is not known', undefined, MINUTE],
+  ])('is kept %s, and then fetched by the next call', async (_, life, kept) => {
     const { identity, clock, fetches, begin } = setUp({ renew: 'on-demand' });
     await begin(life);
     expect(clock.timers).toBe(0);
@@ -180,9 +180,9 @@ describe('a token on demand', () => {
   });
 });
 
-describe('an identity that is closed', () => {
-  it('gives up what it fetches and fetches no more', async () => {
-    const { identity, clock, fetches, told, begin } = setUp();
+describe('a closed identity', () => {
+  it('aborts its fetch and fetches no more', async () => {
+    const { identity, clock, fetches, events, begin } = setUp();
     await begin(10 * MINUTE);
     await clock.pass(5 * MINUTE);
     identity.close();
@@ -190,6 +190,6 @@ describe('an identity that is closed', () => {
     fetches[1]?.fail();
     await settled();
     expect(clock.timers).toBe(0);
-    expect(told).toEqual(['renewed']);
+    expect(events).toEqual(['renewed']);
   });
 });

@@ -2,28 +2,28 @@ import { systemClock, type Clock } from '@ajs/platform';
 import { CredentialError, type ArmadaIdentity } from './identity.js';
 import type { Token, TokenSource } from './token.js';
 
-/** A token of which nobody says when it ends is taken to end after this time. Milliseconds. */
-const ASSUMED_LIFE_MS = 60_000;
-/** No token is renewed later than this before its end, if its life is long enough. Milliseconds. */
-const AHEAD_MS = 60_000;
-/** A timer does not wait longer than about 24.8 days; a token that lives longer is renewed each day. Milliseconds. */
-const LONGEST_WAIT_MS = 86_400_000;
-/** Armada refuses even a new token where it knows nothing of us: then a new one does not help, and is not asked for more often. */
-const LEAST_AGE_TO_DROP_MS = 5_000;
+/** The assumed lifetime of a token that does not say when it expires. Milliseconds. */
+const ASSUMED_LIFETIME_MS = 60_000;
+/** A token is renewed no later than this before it expires, if it lives long enough. Milliseconds. */
+const RENEW_AHEAD_MS = 60_000;
+/** Timers overflow after about 24.8 days; a token that lives longer is renewed every day. Milliseconds. */
+const MAX_DELAY_MS = 86_400_000;
+/** A token that is refused sooner is kept: Armada would refuse a new one as well, so fetching it would only add load. Milliseconds. */
+const MIN_AGE_TO_DROP_MS = 5_000;
 const FIRST_BACKOFF_MS = 1_000;
-const LONGEST_BACKOFF_MS = 30_000;
+const MAX_BACKOFF_MS = 30_000;
 
 export interface RenewalObserver {
   renewed(): void;
-  /** `serving`: the token before it is still good, so that nobody notices yet. */
-  failed(error: CredentialError, serving: boolean): void;
+  /** `stillValid`: the current token has not expired, so that calls go on. */
+  failed(error: CredentialError, stillValid: boolean): void;
 }
 
 export interface RenewedIdentityOptions {
   readonly source: TokenSource;
   /**
-   * - `ahead`: once there is a token, the next is fetched before it ends, whether calls are made or not.
-   * - `on-demand`: a call finds the token ended and waits for the next.
+   * - `ahead`: the token is replaced before it expires, whether calls are made or not.
+   * - `on-demand`: the first call after the token expired fetches the next one and waits for it.
    */
   readonly renew: 'ahead' | 'on-demand';
   readonly observer: RenewalObserver;
@@ -40,9 +40,9 @@ interface CurrentToken {
 }
 
 /**
- * One token for all calls of the process, replaced while it is good. There is one fetch at a time, whoever waits for it. A token
- * serves to its end while the next cannot be had; that is tried again after 1 s, 2 s and so on to 30 s, and nobody's call asks
- * for it sooner.
+ * One token for all calls of the process, replaced before it expires. All callers share one fetch. While the next token cannot be
+ * fetched, the current one is used until it expires; the fetch is retried after 1 s, 2 s and so on up to 30 s, and no call
+ * retries it sooner.
  */
 export class RenewedIdentity implements ArmadaIdentity {
   private current: CurrentToken | undefined;
@@ -61,21 +61,21 @@ export class RenewedIdentity implements ArmadaIdentity {
   }
 
   async authorization(): Promise<string> {
-    const valid = this.good();
+    const valid = this.validToken();
     if (valid !== undefined && !valid.refused) return valid.token.authorization;
     try {
       return (await this.renew()).token.authorization;
     } catch (error) {
-      const still = this.good();
-      if (still === undefined) throw error;
-      return still.token.authorization;
+      const stillValid = this.validToken();
+      if (stillValid === undefined) throw error;
+      return stillValid.token.authorization;
     }
   }
 
   refused(authorization: string): void {
-    const { current: held } = this;
-    if (held?.token.authorization !== authorization) return;
-    held.refused ||= this.clock.wall() - held.obtainedAt >= LEAST_AGE_TO_DROP_MS;
+    const { current } = this;
+    if (current?.token.authorization !== authorization) return;
+    current.refused ||= this.clock.wall() - current.obtainedAt >= MIN_AGE_TO_DROP_MS;
   }
 
   close(): void {
@@ -83,8 +83,8 @@ export class RenewedIdentity implements ArmadaIdentity {
     this.closing.abort();
   }
 
-  /** The token that has not ended. */
-  private good(): CurrentToken | undefined {
+  /** The current token, unless it has expired. */
+  private validToken(): CurrentToken | undefined {
     return this.current !== undefined && this.clock.wall() < this.current.expiresAt
       ? this.current
       : undefined;
@@ -102,43 +102,43 @@ export class RenewedIdentity implements ArmadaIdentity {
     const { source, observer } = this.options;
     try {
       const token = await source.fetch(this.closing.signal);
-      const since = this.clock.wall();
-      const endsAt = token.expiresAt ?? since + ASSUMED_LIFE_MS;
-      if (endsAt <= since) throw new Error('received an expired token; check for clock skew');
+      const obtainedAt = this.clock.wall();
+      const expiresAt = token.expiresAt ?? obtainedAt + ASSUMED_LIFETIME_MS;
+      if (expiresAt <= obtainedAt) throw new Error('received an expired token; check for clock skew');
       this.failures = 0;
       this.lastError = undefined;
-      this.current = { token, obtainedAt: since, expiresAt: endsAt, refused: false };
-      this.scheduleRenewal(this.renewalDelay(endsAt - since));
+      this.current = { token, obtainedAt, expiresAt, refused: false };
+      this.scheduleRenewal(this.renewalDelay(expiresAt - obtainedAt));
       observer.renewed();
       return this.current;
     } catch (cause) {
       const error = new CredentialError(source.where, (cause as Error).message);
       if (this.closing.signal.aborted) throw error;
       const backoff =
-        Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.failures) * (1 - this.random() / 2);
+        Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.failures) * (1 - this.random() / 2);
       this.failures++;
       this.lastError = error;
       this.notBefore = this.clock.wall() + backoff;
       this.scheduleRenewal(backoff);
-      observer.failed(error, this.good() !== undefined);
+      observer.failed(error, this.validToken() !== undefined);
       throw error;
     }
   }
 
   /**
-   * The half of its life, or all of it but a minute, whichever is sooner; yet not at once, where it does not live for a minute. Up to
-   * a tenth sooner than that, for replicas that started together.
+   * After half of the lifetime, or a minute before its end if that is sooner, but never before a quarter of it. Up to a tenth sooner,
+   * so that replicas that started together do not renew together.
    */
-  private renewalDelay(life: number): number {
-    const wait = Math.max(life / 4, Math.min(life / 2, life - AHEAD_MS));
-    return Math.min(wait, LONGEST_WAIT_MS) * (1 - this.random() / 10);
+  private renewalDelay(lifetime: number): number {
+    const delay = Math.max(lifetime / 4, Math.min(lifetime / 2, lifetime - RENEW_AHEAD_MS));
+    return Math.min(delay, MAX_DELAY_MS) * (1 - this.random() / 10);
   }
 
   private scheduleRenewal(ms: number): void {
     this.cancelTimer();
     if (this.options.renew === 'on-demand' || this.closing.signal.aborted) return;
     this.cancelTimer = this.clock.after(ms, () => {
-      // The observer was told; the next try is set.
+      // The observer has been notified, and the next attempt is scheduled.
       this.renew().catch(() => undefined);
     });
   }

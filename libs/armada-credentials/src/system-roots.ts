@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Where Linux distributions and macOS keep the roots they trust, as one file. The first that is there counts, as in Go. */
+/** Where Linux distributions and macOS keep their trusted roots as one file. The first that exists counts, as in Go. */
 const FILES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -11,8 +11,8 @@ const FILES = [
 ];
 
 /**
- * The roots that the system trusts, as armadactl takes them, with those of NODE_EXTRA_CA_CERTS. PEM. SSL_CERT_FILE names another
- * file. `undefined` where there is none, as in small images: then Node's own roots count, which have NODE_EXTRA_CA_CERTS already.
+ * The system's trusted roots, as armadactl uses them, and those of NODE_EXTRA_CA_CERTS. PEM. SSL_CERT_FILE names another file.
+ * `undefined` where there is none, as in small images: use Node's own roots then, which include NODE_EXTRA_CA_CERTS.
  */
 export function systemRoots(env: Readonly<Record<string, string | undefined>>): Buffer | undefined {
   const named = env['SSL_CERT_FILE'] || undefined;
@@ -27,7 +27,7 @@ function firstOf(files: readonly string[]): Buffer | undefined {
     try {
       return readFileSync(file);
     } catch {
-      // Another system keeps them elsewhere.
+      // Another system has them elsewhere.
     }
   }
   return undefined;

@@ -10,28 +10,28 @@ export type TlsSettings = Pick<
   'armadaTlsCaFile' | 'armadaTlsCertFile' | 'armadaTlsKeyFile' | 'armadaTlsServerName'
 >;
 
-interface Place {
+interface Target {
   readonly address: string;
-  /** Whether plaintext was asked for in words. */
+  /** Whether plaintext was requested explicitly. */
   readonly forceNoTls: boolean;
-  /** Whether the address is one that is reached without TLS if nothing else is said. */
+  /** Whether the address defaults to plaintext. */
   readonly local: boolean;
 }
 
-/** With TLS or without, and the files that are named for it. What is wrong is found; the transport then does not count. */
+/** The transport, with TLS or without. Reports what is wrong with the settings; the transport must not be used then. */
 export function transportOf(
   settings: TlsSettings,
-  place: Place,
+  target: Target,
   env: Readonly<Record<string, string | undefined>>,
   diagnostics: Diagnostics,
 ): { readonly transport: ArmadaTransport; readonly tls: boolean } {
-  const tls = usesTls(settings, place, diagnostics);
-  const { address } = place;
+  const tls = usesTls(settings, target, diagnostics);
+  const { address } = target;
   return { tls, transport: tls ? tlsTransport(settings, address, env, diagnostics) : withoutTls(address) };
 }
 
-/** A setting of TLS asks for TLS, also to an address that is reached without it by itself. */
-function usesTls(settings: TlsSettings, { forceNoTls, local }: Place, diagnostics: Diagnostics): boolean {
+/** Any TLS setting turns TLS on, also for an address that defaults to plaintext. */
+function usesTls(settings: TlsSettings, { forceNoTls, local }: Target, diagnostics: Diagnostics): boolean {
   const { armadaTlsCaFile, armadaTlsCertFile, armadaTlsKeyFile, armadaTlsServerName } = settings;
   const given = Object.entries({
     ARMADA_TLS_CA_FILE: armadaTlsCaFile,
@@ -42,7 +42,7 @@ function usesTls(settings: TlsSettings, { forceNoTls, local }: Place, diagnostic
   if (given.length === 0) return !forceNoTls && !local;
   if (forceNoTls) {
     diagnostics.problem(
-      `${given.map(([name]) => name).join(', ')} is set, but TLS to Armada is switched off (forceNoTls); leave out one or the other`,
+      `${given.map(([name]) => name).join(', ')} is set, but TLS to Armada is switched off (forceNoTls); remove one or the other`,
     );
   }
   return true;
@@ -56,7 +56,9 @@ function tlsTransport(
 ): ArmadaTransport {
   const { armadaTlsCaFile: caFile, armadaTlsCertFile: certFile, armadaTlsKeyFile: keyFile } = settings;
   if ((certFile === '') !== (keyFile === '')) {
-    diagnostics.problem('ARMADA_TLS_CERT_FILE and ARMADA_TLS_KEY_FILE belong together: set both, or none');
+    diagnostics.problem(
+      'ARMADA_TLS_CERT_FILE and ARMADA_TLS_KEY_FILE must be set together; set both or neither',
+    );
   }
   const givenCa = readPem('ARMADA_TLS_CA_FILE', caFile, diagnostics);
   if (givenCa !== undefined && !holdsCertificate(givenCa)) {

@@ -1,28 +1,28 @@
-/** HTTP/2 servers take headers of 16 KiB or more. */
-const LONGEST_TOKEN = 16_000;
+/** HTTP/2 servers accept headers of at least 16 KiB. */
+const MAX_TOKEN_LENGTH = 16_000;
 
-/** A value of `authorization` that ends. */
+/** A value of `authorization` that expires. */
 export interface Token {
   readonly authorization: string;
-  /** Milliseconds since 1970; `undefined` where nobody says. */
+  /** Milliseconds since 1970; `undefined` where it is not known. */
   readonly expiresAt: number | undefined;
 }
 
-/** Gets tokens, each time a new one. */
+/** Fetches tokens. */
 export interface TokenSource {
-  /** Where it is set, for people: key and file. */
+  /** Where it is configured, for people: key and file. */
   readonly where: string;
-  /** Rejects with an error that tells why and holds no secret. Takes a bounded time. */
+  /** Fetches a new token in bounded time. Rejects with an error that says why and holds no secret. */
   fetch(signal: AbortSignal): Promise<Token>;
 }
 
-/** A value of `authorization`. Throws, without showing it, where it cannot be one: gRPC would show it in its own error. */
+/** A value of `authorization`. Throws where the token cannot be part of one, without showing it: gRPC's own error would. */
 export function authorizationOf(scheme: 'Bearer' | 'KubernetesAuth', token: string): string {
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new Error('invalid token: it must be one word of printable ASCII');
   }
-  if (token.length > LONGEST_TOKEN) {
-    throw new Error(`invalid token: it is longer than ${LONGEST_TOKEN} characters`);
+  if (token.length > MAX_TOKEN_LENGTH) {
+    throw new Error(`invalid token: it is longer than ${MAX_TOKEN_LENGTH} characters`);
   }
   return `${scheme} ${token}`;
 }

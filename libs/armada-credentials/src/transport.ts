@@ -1,15 +1,15 @@
 import { credentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 
 /**
- * How Armada is reached: its address, and TLS or none. Nothing of who we are: what forwards the calls of others gets this, and
- * never an `ArmadaIdentity`.
+ * How to reach Armada: its address, and whether with TLS. It holds no identity: what forwards the calls of others gets this and never
+ * an `ArmadaIdentity`.
  */
 export interface ArmadaTransport {
   /** host:port. */
   readonly address: string;
-  /** Of the connection alone; there are no call credentials in it. */
+  /** For the connection alone, without call credentials. */
   readonly channelCredentials: ChannelCredentials;
-  /** To be given to every channel, beside its own options. */
+  /** For every channel, besides its own options. */
   readonly channelOptions: ChannelOptions;
 }
 
@@ -22,11 +22,11 @@ export interface TlsOptions {
   readonly ca: Buffer | undefined;
   /** Our certificate and its key. PEM. */
   readonly client: { readonly certificate: Buffer; readonly key: Buffer } | undefined;
-  /** The name in the server's certificate; '' where it is the address's host. */
+  /** The name expected in the server's certificate; '' for the address's host. */
   readonly serverName: string;
 }
 
-/** Throws where certificate and key do not fit, or are none. */
+/** Throws where certificate and key are invalid or do not match. */
 export function withTls(address: string, { ca, client, serverName }: TlsOptions): ArmadaTransport {
   return {
     address,

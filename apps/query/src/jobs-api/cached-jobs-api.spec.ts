@@ -63,7 +63,7 @@ describe('api.Jobs', () => {
     it.each(requests)(
       '%s rejects at once with an error that says nothing of Redis, and asks Armada nothing',
       async (_, request) => {
-        h = new JobsApiHarness({ redisHoldMs: 3_600_000 });
+        h = new JobsApiHarness({ redisRetryTimeoutMs: 3_600_000 });
         const defect = new TypeError('undefined is not a function');
         h.redisFailure = defect;
         h.armada.failure = ARMADA_UNAVAILABLE;

@@ -35,7 +35,7 @@ export interface CachedJobsApiOptions {
   /** The most ids in one call. */
   readonly maxJobIds: number;
   /** How long a call is retried while Redis is unavailable, before Armada is asked instead. Milliseconds. */
-  readonly redisHoldMs: number;
+  readonly redisRetryTimeoutMs: number;
   /** Waits within the work on a call. May reject. */
   readonly pause: (ms: number) => Promise<void>;
   /** How long the stream may take to show a provisional job. Milliseconds. */
@@ -181,8 +181,8 @@ export class CachedJobsApi implements JobsApi {
   }
 
   private retrying<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
-    const { redisHoldMs: holdMs, redisFailed, pause } = this.options;
-    return retryWhileRedisUnavailable(caller, { holdMs, redisFailed, pause }, work, ({ message }) =>
+    const { redisRetryTimeoutMs: timeoutMs, redisFailed, pause } = this.options;
+    return retryWhileRedisUnavailable(caller, { timeoutMs, redisFailed, pause }, work, ({ message }) =>
       fromArmadaInstead(armada(), message),
     );
   }

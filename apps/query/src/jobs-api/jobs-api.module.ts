@@ -65,7 +65,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
           redisFailed: errors.report,
           unreadableRecord: failures.unreadableRecord,
           maxJobIds: settings.maxJobIds,
-          redisHoldMs: settings.redisRetryTimeoutMs,
+          redisRetryTimeoutMs: settings.redisRetryTimeoutMs,
           pause: (ms) => admission.pause(ms),
           provisionalGraceMs: settings.provisionalJobGraceMs,
         }),

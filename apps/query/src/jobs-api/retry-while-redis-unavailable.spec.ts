@@ -19,8 +19,8 @@ describe('a call while Redis is unavailable', () => {
     pauses = 0;
   });
 
-  const retrying = (holdMs: number): RedisRetryOptions => ({
-    holdMs,
+  const retrying = (timeoutMs: number): RedisRetryOptions => ({
+    timeoutMs,
     redisFailed: ({ message }) => failures.push(message),
     pause: () => {
       return ++pauses > 10 ? Promise.reject(new Error('it is retried for ever')) : nextTurn();

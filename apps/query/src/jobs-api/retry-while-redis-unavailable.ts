@@ -7,24 +7,24 @@ const RETRY_AFTER_MS = 100;
 
 export interface RedisRetryOptions {
   /** How long a call is retried while Redis is unavailable. Milliseconds. */
-  readonly holdMs: number;
+  readonly timeoutMs: number;
   readonly redisFailed: (error: Error) => void;
   /** Waits within the work on a call. May reject. */
   readonly pause: (ms: number) => Promise<void>;
 }
 
 /**
- * Does work that reads Redis, and retries it while Redis is unavailable; after `holdMs`, or at once where no retry can help since Redis
+ * Does work that reads Redis, and retries it while Redis is unavailable; after `timeoutMs`, or at once where no retry can help since Redis
  * denies access, does the work `without` Redis. Callers of `api.Jobs` survive a few seconds of silence better than an error (P5). Any
  * other error is not retried.
  */
 export async function retryWhileRedisUnavailable<T>(
   caller: Caller,
-  { holdMs, redisFailed, pause }: RedisRetryOptions,
+  { timeoutMs, redisFailed, pause }: RedisRetryOptions,
   work: () => Promise<T>,
   without: (why: RedisReadError) => Promise<T>,
 ): Promise<T> {
-  const until = Math.min(performance.now() + holdMs, caller.deadline - RETRY_AFTER_MS * 2);
+  const until = Math.min(performance.now() + timeoutMs, caller.deadline - RETRY_AFTER_MS * 2);
   for (;;) {
     try {
       return await work();

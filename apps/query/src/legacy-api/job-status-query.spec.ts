@@ -190,7 +190,8 @@ describe('a poll of a job', () => {
     store.makeUnreadable(KEY, 'x', 'a newer version of this service gave it state number 13');
     expect(await query(50).run(KEY, 'x', caller)).toMatchObject({
       kind: 'unresolved',
-      reason: 'a newer version of this service gave it state number 13; upgrade the query replicas',
+      reason:
+        'cannot resolve job "x": a newer version of this service gave it state number 13; upgrade the query replicas',
       subscription: { state: 'live' },
     });
     expect([unreadable, requested, reads]).toEqual([['x'], 0, 1]);

@@ -73,7 +73,8 @@ export class JobStatusQuery {
         const unreadable = view.unreadable.get(jobId);
         if (unreadable !== undefined) {
           this.options.unreadableRecord(jobId, unreadable);
-          return { ...unresolved(view), reason: `${unreadable}; upgrade the query replicas` };
+          const reason = `cannot resolve job ${JSON.stringify(jobId)}: ${unreadable}; upgrade the query replicas`;
+          return { ...unresolved(view), reason };
         }
         // By Redis' clock, and at or after the poll's arrival: a read that began later than this began after the poll.
         arrivedAt ??= view.now;

@@ -74,7 +74,7 @@ export class JobsApiHarness {
       redisFailed: (error) => this.redisFailures.push(error),
       unreadableRecord: (jobId) => this.unreadable.push(jobId),
       maxJobIds: 3,
-      redisHoldMs: 0,
+      redisRetryTimeoutMs: 0,
       pause: (ms) => sleep(ms),
       provisionalGraceMs: 30_000,
       ...overrides,

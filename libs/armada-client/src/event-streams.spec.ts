@@ -1,9 +1,12 @@
+import { constants, createServer, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { JobRunningEvent } from '@ajs/contracts/api/event';
 import type { StreamMessage } from '@ajs/job-state';
 import type { EventStream, StreamEnd, StreamRequest } from '@ajs/subscriptions';
 import { FakeArmada, allRecordings, eventually, freePort, jobEvents } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
+import { channelOptions } from './channel-options.js';
 import { createArmadaClient, type ArmadaClient } from './index.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -196,3 +199,38 @@ async function restart(): Promise<string> {
   armada.state.queues.add('q');
   return armada.listen('127.0.0.1:0');
 }
+
+describe('a server that closes the connection since pings come too often', () => {
+  it('is named as that, and the watch is opened again', async () => {
+    const sessions: ServerHttp2Session[] = [];
+    const server = createServer().on('session', (session) => sessions.push(session));
+    server.on('stream', (stream) => {
+      stream.on('error', () => undefined);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+      const { NGHTTP2_ENHANCE_YOUR_CALM } = constants;
+      stream.session?.goaway(NGHTTP2_ENHANCE_YOUR_CALM, stream.id, Buffer.from('too_many_pings'));
+      stream.close(NGHTTP2_ENHANCE_YOUR_CALM);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const impatient = clientOf(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const ends: StreamEnd[] = [];
+    impatient.events.open(
+      { key: KEY, from: '', watch: true },
+      { message: () => undefined, end: (end) => ends.push(end) },
+    );
+    expect(await eventually('the watch ends', () => ends[0])).toEqual({
+      kind: 'retry',
+      reason:
+        'RESOURCE_EXHAUSTED: Armada closed the connection (HTTP/2 ENHANCE_YOUR_CALM): too many keepalive pings or requests',
+    });
+    impatient.close();
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+});
+
+describe('keepalive towards Armada', () => {
+  it('pings at most every 20 s: twice the interval that its servers punish', () => {
+    expect(channelOptions(1)['grpc.keepalive_time_ms']).toBeGreaterThanOrEqual(20_000);
+  });
+});

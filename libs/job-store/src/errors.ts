@@ -13,10 +13,10 @@ export class StaleWriterError extends Error {
  * version must leave it to a newer replica.
  */
 export class NewerLayoutError extends Error {
-  constructor(key: JobSetKey, layout: number, known: number) {
+  constructor(key: JobSetKey, layout: number, newestKnown: number) {
     super(
       `job set ${key.queue}/${key.jobSetId} is stored in layout ${layout} by a newer version of this service ` +
-        `(this version knows layouts up to ${known}); upgrade this replica`,
+        `(this version knows layouts up to ${newestKnown}); upgrade this replica`,
     );
     this.name = 'NewerLayoutError';
   }

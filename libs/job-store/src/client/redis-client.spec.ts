@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 describe('a client of Redis', () => {
-  it('reaches it over TLS, as the user that it is told', async () => {
+  it('connects over TLS as the user of its URL, and to no server of another authority', async () => {
     const redis = await RedisServer.start();
     cleanUps.push(() => redis.stop());
     const admin = new Redis(redis.url);
@@ -50,7 +50,7 @@ describe('a client of Redis', () => {
     await eventually('a wrong password is refused', () => errors.some((e) => e.includes('WRONGPASS')));
   }, 30_000);
 
-  it('finds that its connection died without a word, and makes another', async () => {
+  it('replaces a connection that died silently', async () => {
     const redis = await RedisServer.start();
     cleanUps.push(() => redis.stop());
     const sockets: Socket[] = [];

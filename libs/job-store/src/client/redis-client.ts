@@ -36,17 +36,17 @@ export type RedisTarget = (
 };
 
 /**
- * What a client is for, since each use wants its own answer when Redis is away.
+ * What a client is for, since each use wants its own behaviour while Redis is unavailable.
  * - `reader`: a poll wants an answer now: no queue of commands, no retry, one second at most.
- * - `writer`: a holder tries the same batch again anyway: a few retries, then an error, so that memory stays bounded.
+ * - `writer`: an owner tries the same batch again anyway: a few retries, then an error, so that memory stays bounded.
  * - `work-queue`: BullMQ's rules: commands wait for Redis as long as it takes.
  */
 export type ClientRole = 'reader' | 'writer' | 'work-queue';
 
 const TIMEOUT_MS: Record<ClientRole, number> = { reader: 1000, writer: 5000, 'work-queue': 5000 };
 /**
- * A connection that owes an answer and brings nothing for so long is dead, and is made anew: a server that went without a word
- * (its machine failed, a firewall forgot the connection) is else noticed after a quarter of an hour. BullMQ's workers wait up to
+ * A connection that owes an answer and is silent for so long is dead, and is replaced: a server that went silently (its machine
+ * failed, a firewall forgot the connection) would be noticed after a quarter of an hour. BullMQ's workers wait up to
  * 10 s for one answer.
  */
 const SILENCE_MS: Record<ClientRole, number> = { reader: 3_000, writer: 8_000, 'work-queue': 15_000 };
@@ -74,7 +74,7 @@ export function createRedisClient(
   return client;
 }
 
-/** Resolves as soon as commands are taken, which is never while Redis is away. */
+/** Resolves as soon as commands are accepted, which is never while Redis is unavailable. */
 export async function isReady(client: RedisClient): Promise<void> {
   if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
 }
@@ -121,7 +121,7 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
       ...(target.tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
       sentinelCommandTimeout: SENTINEL_MS,
       sentinelRetryStrategy: reconnectDelay,
-      // A master that went without a word is left as soon as the sentinels have another.
+      // A master that went silently is left as soon as the sentinels have another.
       failoverDetector: true,
       sentinelReconnectStrategy: reconnectDelay,
       retryStrategy: reconnectDelay,
@@ -136,5 +136,5 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
   });
 }
 
-/** Another server has become the master: that one is behind the same address, or known by the sentinels. The command is sent again. */
+/** Another server has become the master: it is behind the same address, or the sentinels know it. The command is sent again. */
 const isNoMaster = (error: Error): false | 2 => (error.message.startsWith('READONLY') ? 2 : false);

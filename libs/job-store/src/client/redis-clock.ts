@@ -2,7 +2,7 @@ import { RedisTime, toMs, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 
 /**
- * Redis' clock as far as replies tell of it. All replicas share it, so that moments are stored by it; this turns moments of the
+ * Redis' clock as its replies show it. All replicas share it, so that moments are stored by it; this turns moments of the
  * process's own monotonic clock into it, and never says one that is too late.
  */
 export class RedisClock {

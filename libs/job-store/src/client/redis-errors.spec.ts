@@ -129,7 +129,7 @@ describe('the kind of an error of Redis', () => {
     const busy = await eventually('it says that it is busy', () =>
       other.get('a').then(
         () => undefined,
-        (error: Error) => error,
+        (error: unknown) => error as Error,
       ),
     );
     await other.script('KILL');
@@ -149,7 +149,7 @@ describe('the kind of an error of Redis', () => {
     const loading = await eventually('it says that it loads', () =>
       other.get('key:1').then(
         () => undefined,
-        (error: Error) => error,
+        (error: unknown) => error as Error,
       ),
     );
     await reload;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatKey } from '@ajs/redis-keys';
 import { RedisClusterServers, RedisSentinelServers, eventually } from '@ajs/testing';
-import { aBatch, aRecord } from '../testing/conformance.js';
+import { aBatch, aRecord } from '../testing/fixtures.js';
 import { StaleWriterError } from '../errors.js';
 import { createRedisClient, type RedisClient, type RedisNode, type RedisTarget } from './redis-client.js';
 import { RedisJobLister } from '../redis/redis-lister.js';

@@ -9,7 +9,7 @@ export interface RedisMemory {
   readonly isFull: boolean;
 }
 
-/** As each master tells it by INFO, which answers also where CONFIG is not allowed. */
+/** The memory of each master, by INFO, which works also where CONFIG is not allowed. */
 export async function memoryOf(redis: RedisClient): Promise<RedisMemory[]> {
   const masters = redis instanceof Cluster ? redis.nodes('master') : [redis];
   const infos = await Promise.all(masters.map((node) => node.info('memory')));

@@ -17,7 +17,7 @@ export function packJobId(jobId: string): Buffer {
   return packUlid(jobId) ?? Buffer.concat([Buffer.of(NOT_A_ULID), Buffer.from(jobId, 'utf8')]);
 }
 
-/** Job ids one after the other, each behind its length in two bytes: none may be longer than that can tell. */
+/** Job ids one after the other, each behind its length in two bytes, which bounds it. */
 export function packJobIds(jobIds: readonly string[]): Buffer {
   const parts: Buffer[] = [];
   for (const jobId of jobIds) {

@@ -1,7 +1,7 @@
 import type { JobRecord } from '@ajs/job-state';
 import type { ProvisionalJob } from '../ports.js';
 
-/** What is learned of a job, as a record: without a last event, so that whatever the stream shows applies to it. */
+/** A provisional job as a record: without a last event, so that every event of the stream applies to it. */
 export function toProvisionalRecord({ state, changedAt, submittedAt, failure }: ProvisionalJob): JobRecord {
   return {
     state,

@@ -12,10 +12,10 @@ const HASH_BYTES = 6;
 const NAMES_CACHED = 50_000;
 const LOCATED_CACHED = 100_000;
 /**
- * A job stays in its job set, so that what was found is true for long. Should it be wrong all the same (the job set was deleted,
- * and two ids share a hash), it heals after this time.
+ * A job stays in its job set, so a result stays true. Should it be wrong all the same (the job set was deleted, or two ids share a
+ * hash), it heals after this time.
  */
-const LOCATED_FOR_MS = 600_000;
+const LOCATED_TTL_MS = 600_000;
 /** A shard is written by many job sets: once an hour is often enough to push its time to live ahead. */
 const RENEW_AFTER_MS = 3_600_000;
 
@@ -37,8 +37,8 @@ function nameKey(reference: Buffer): string {
 }
 
 /**
- * The look-up from a job's id to its job set. It lies in other slots than the job set, so it can be ahead of the
- * records (it is written before them), or behind after they are gone: whoever reads it asks the job set itself.
+ * The job index: from a job's id to its job set. It lies in other slots than the job set, so it can be ahead of the records (it
+ * is written before them), or stay when they are gone: whoever uses it reads the job set itself.
  */
 export class JobIndex {
   private readonly renewedAt = new Float64Array(JOB_INDEX_SHARDS).fill(-Infinity);
@@ -79,25 +79,25 @@ export class JobIndex {
     await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), hashOf(jobId))));
   }
 
-  /** What was found is remembered for a while; what was not is looked up each time. */
+  /** Results are cached for a while; a job without one is looked up each time. */
   async locate(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
     const located = new Map<string, JobSetKey>();
     const unknown: string[] = [];
     const now = this.now();
     for (const jobId of jobIds) {
-      const known = this.located.get(jobId);
-      if (known !== undefined && now < known.until) located.set(jobId, known.key);
+      const cached = this.located.get(jobId);
+      if (cached !== undefined && now < cached.until) located.set(jobId, cached.key);
       else unknown.push(jobId);
     }
     if (unknown.length === 0) return located;
-    for (const [jobId, key] of await this.lookUp(unknown)) {
+    for (const [jobId, key] of await this.read(unknown)) {
       located.set(jobId, key);
-      this.located.set(jobId, { key, until: now + LOCATED_FOR_MS });
+      this.located.set(jobId, { key, until: now + LOCATED_TTL_MS });
     }
     return located;
   }
 
-  private async lookUp(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
+  private async read(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
     const references = await Promise.all(
       jobIds.map((jobId) => this.redis.hgetBuffer(shardKey(jobId), hashOf(jobId))),
     );

@@ -12,7 +12,7 @@ import {
   createRedisClient,
   type RedisClient,
 } from '../index.js';
-import { aBatch, aJobId, aJobSet, aRecord } from '../testing/conformance.js';
+import { aBatch, aJobId, aJobSet, aRecord } from '../testing/fixtures.js';
 import { GOLDEN_RECORDS, JOB_ID } from '../testing/golden-records.js';
 
 const TTL_SECONDS = 1_000;

@@ -16,12 +16,12 @@ export class StringDictionary {
     decode: (stringOf: (number: number) => string | undefined) => T,
     fetch: FetchStrings,
   ): Promise<T> {
-    const known = new Map<number, string>();
+    const resolved = new Map<number, string>();
     const missing = new Set<number>();
     const decoded = decode((number) => {
-      const text = known.get(number) ?? this.strings.get(`${generation}:${number}`);
+      const text = resolved.get(number) ?? this.strings.get(`${generation}:${number}`);
       if (text === undefined) missing.add(number);
-      else known.set(number, text);
+      else resolved.set(number, text);
       return text;
     });
     if (missing.size === 0) return decoded;
@@ -30,9 +30,9 @@ export class StringDictionary {
     numbers.forEach((number, i) => {
       const text = fetched[i];
       if (typeof text !== 'string') return;
-      known.set(number, text);
+      resolved.set(number, text);
       this.strings.set(`${generation}:${number}`, text);
     });
-    return decode((number) => known.get(number));
+    return decode((number) => resolved.get(number));
   }
 }

@@ -6,7 +6,7 @@ import {
   type JobSetKey,
   type StreamMessage,
 } from '@ajs/job-state';
-import { FULL, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './conformance.js';
+import { FULL, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './fixtures.js';
 import { StaleWriterError } from '../errors.js';
 import type { JobSetWriter, ProvisionalJob } from '../ports.js';
 
@@ -30,10 +30,10 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
   });
   const statusOf = async (jobId: string) => (await store.lister.read(key, [jobId])).jobs.get(jobId);
 
-  describe('learned jobs', () => {
+  describe('provisional jobs', () => {
     it('begin a job set that is new, without a cursor, and are found by their id', async () => {
       const [a, b] = [aJobId(), `not a ULID ${aJobId()}`];
-      await store.learner.addProvisionalJobs(key, [queued(a, { submittedAt: addMs(AT, -5) }), queued(b)]);
+      await store.provisional.addProvisionalJobs(key, [queued(a, { submittedAt: addMs(AT, -5) }), queued(b)]);
       const { jobs, subscription } = await store.lister.read(key, [a, b]);
       expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
       expect(jobs.get(b)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
@@ -49,8 +49,8 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       });
     });
 
-    it('are asked about from then on: nobody deletes them at once', async () => {
-      await store.learner.addProvisionalJobs(key, [queued(aJobId())]);
+    it('count as polled from then on: nobody deletes them at once', async () => {
+      await store.provisional.addProvisionalJobs(key, [queued(aJobId())]);
       expect(await store.life.remove(key, 60_000)).toBe(false);
       expect(await store.life.touch(key)).toBe(true);
       expect(await store.life.unfinished(key)).toBe(1);
@@ -59,7 +59,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
     it('that have ended count as ended, with why', async () => {
       const jobId = aJobId();
       const failure = { reason: 'exit 7' };
-      await store.learner.addProvisionalJobs(key, [{ jobId, state: 'FAILED', changedAt: AT, failure }]);
+      await store.provisional.addProvisionalJobs(key, [{ jobId, state: 'FAILED', changedAt: AT, failure }]);
       expect(await statusOf(jobId)).toEqual({
         state: 'FAILED',
         changedAt: AT,
@@ -70,71 +70,71 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       expect(await store.life.unfinished(key)).toBe(0);
     });
 
-    it('end, where Armada told so, and stay ended, with all else that is known of them', async () => {
+    it('end where Armada reports that they have, and stay ended, with all else that their records hold', async () => {
       const [a, b, unknown] = [aJobId(), aJobId(), aJobId()];
       const writer = await store.sink.open(key);
       const before = aRecord('RUNNING', { ...FULL, state: 'RUNNING', lastEvent: LAST_EVENT });
       await writer.write(aBatch('1:0:0:1', { [a]: before, [b]: aRecord('SUCCEEDED') }));
       const ends = [a, b, unknown].map((jobId) => [jobId, 'CANCELLED'] as const);
-      await store.learner.addTerminalStates(key, new Map(ends));
+      await store.provisional.addTerminalStates(key, new Map(ends));
       const { jobs } = await store.lister.readDetails(key, [a, b, unknown]);
       expect(jobs.get(a)?.record).toEqual({ ...before, state: 'CANCELLED' });
       expect(jobs.get(b)?.record.state).toBe('SUCCEEDED');
       expect(jobs.has(unknown)).toBe(false);
       expect(await store.life.unfinished(key)).toBe(0);
-      // The holder is stale by it, once.
+      // The owner is stale by it, once.
       await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toBeInstanceOf(StaleWriterError);
       expect(await writer.reload()).toBe(true);
       expect((await writer.load([a])).get(a)?.state).toBe('CANCELLED');
-      await store.learner.addTerminalStates(key, new Map(ends));
+      await store.provisional.addTerminalStates(key, new Map(ends));
       await writer.write(aBatch('2:0:0:1', {}));
     });
 
-    it('never replace a record, and change nothing where the stream was faster', async () => {
+    it('never replace a record: the stream was faster', async () => {
       const jobId = aJobId();
       const writer = await store.sink.open(key);
       const shown = aRecord('RUNNING', { lastEvent: LAST_EVENT });
       await writer.write(aBatch('1:0:0:1', { [jobId]: shown }));
-      await store.learner.addProvisionalJobs(key, [
+      await store.provisional.addProvisionalJobs(key, [
         queued(jobId, { state: 'FAILED', externalUri: 'airflow://x' }),
       ]);
       expect(await statusOf(jobId)).toEqual({ state: 'RUNNING', changedAt: AT, revision: 2 });
-      // The holder is not disturbed, and what only the submit told is kept.
+      // The owner is not disturbed, and the URI, which only the submission carries, is kept.
       await writer.write(aBatch('2:0:0:1', {}));
       expect((await store.lister.readUri(key, 'airflow://x')).submitted).toEqual([jobId]);
     });
 
-    it('of many hundreds at once are all kept, beside those of the stream', async () => {
+    it('are all kept when hundreds are added at once, beside those of the stream', async () => {
       const streamed = Array.from({ length: 300 }, aJobId);
-      const learned = Array.from({ length: 700 }, aJobId);
+      const added = Array.from({ length: 700 }, aJobId);
       const writer = await store.sink.open(key);
       await writer.write(
         aBatch('1:0:0:1', Object.fromEntries(streamed.map((id) => [id, aRecord('RUNNING')]))),
       );
-      await store.learner.addProvisionalJobs(
+      await store.provisional.addProvisionalJobs(
         key,
-        [...learned, ...streamed].map((id) => queued(id)),
+        [...added, ...streamed].map((id) => queued(id)),
       );
-      const { jobs } = await store.lister.read(key, [...learned, ...streamed]);
+      const { jobs } = await store.lister.read(key, [...added, ...streamed]);
       expect(jobs.size).toBe(1_000);
       expect(await store.life.unfinished(key)).toBe(1_000);
       expect(streamed.every((id) => jobs.get(id)?.state === 'RUNNING')).toBe(true);
     });
 
-    it('are no longer only learned once the stream shows them', async () => {
+    it('are no longer provisional once the stream shows them', async () => {
       const jobId = aJobId();
-      await store.learner.addProvisionalJobs(key, [queued(jobId)]);
+      await store.provisional.addProvisionalJobs(key, [queued(jobId)]);
       const writer = await store.sink.open(key);
       const shown = aRecord('QUEUED', { lastEvent: LAST_EVENT });
       await writer.write(aBatch('1:0:0:1', { [jobId]: shown }));
       expect(await statusOf(jobId)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 3 });
     });
 
-    it('break on no text, however odd', async () => {
+    it('are kept with any text as id, reason or URI', async () => {
       const odd = ['\ud800', '\u0000\n', 'ü'.repeat(500), '{}', '0'.repeat(26), 'z'.repeat(26)];
       const failure = { reason: '\ud800\n\u0000', exitCodes: { '': -1 } };
       const externalUri = '\u0000\n{';
-      await store.learner.addProvisionalJobs(
+      await store.provisional.addProvisionalJobs(
         key,
         odd.map((jobId) => queued(jobId, { failure, externalUri })),
       );
@@ -143,17 +143,17 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
     });
   });
 
-  describe('a holder while something is learned', () => {
+  describe('an owner whose job set is written by others', () => {
     let writer: JobSetWriter;
     beforeEach(async () => {
       writer = await store.sink.open(key);
       await writer.write(aBatch('1:0:0:1', {}));
     });
 
-    it('is stale, takes the job set up where it stands, and reads what was learned', async () => {
+    it('is stale after provisional jobs were added, and goes on where it stands with their records', async () => {
       const jobId = aJobId();
       expect((await writer.load([jobId])).size).toBe(0);
-      await store.learner.addProvisionalJobs(key, [queued(jobId, { submittedAt: AT })]);
+      await store.provisional.addProvisionalJobs(key, [queued(jobId, { submittedAt: AT })]);
       await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow(StaleWriterError);
       expect(await writer.reload()).toBe(true);
       expect([writer.cursor, writer.unfinished]).toEqual(['1:0:0:1', 1]);
@@ -162,21 +162,21 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       expect((await statusOf(jobId))?.state).toBe('SUCCEEDED');
     });
 
-    it('serves nothing that it read before it took the job set up again', async () => {
+    it('uses no record that it read before it reloaded', async () => {
       const jobId = aJobId();
       await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') }));
       const other = await store.sink.open(key);
       await other.write(
-        aBatch('1:0:0:1', { [jobId]: aRecord('SUCCEEDED', { run: { node: 'a new word' } }) }),
+        aBatch('1:0:0:1', { [jobId]: aRecord('SUCCEEDED', { run: { node: 'a new string' } }) }),
       );
       expect(await writer.reload()).toBe(true);
       expect((await writer.load([jobId])).get(jobId)).toMatchObject({
         state: 'SUCCEEDED',
-        run: { node: 'a new word' },
+        run: { node: 'a new string' },
       });
     });
 
-    it('opens the job set anew where somebody else moved the cursor', async () => {
+    it('opens the job set anew where another owner moved the cursor', async () => {
       const other = await store.sink.open(key);
       await other.write(aBatch('2:0:0:1', {}));
       expect(await writer.reload()).toBe(false);
@@ -186,13 +186,13 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
     it('opens the job set anew where it was deleted, or begun again', async () => {
       await store.life.remove(key, 0);
       expect(await writer.reload()).toBe(false);
-      await store.learner.addProvisionalJobs(key, [queued(aJobId())]);
+      await store.provisional.addProvisionalJobs(key, [queued(aJobId())]);
       expect(await writer.reload()).toBe(false);
     });
 
-    it('loses nothing, and neither does the learner, when both write at once', async () => {
+    it('loses nothing when provisional jobs are added while it writes, and neither do these', async () => {
       const jobs = Array.from({ length: 60 }, aJobId);
-      const hold = async (): Promise<void> => {
+      const writeStream = async (): Promise<void> => {
         for (let n = 0; n < jobs.length; n += 4) {
           const messages = messagesOf(jobs.slice(n, n + 4), n);
           for (;;) {
@@ -208,20 +208,20 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
           }
         }
       };
-      const learn = async (): Promise<void> => {
+      const addProvisional = async (): Promise<void> => {
         for (const [n, jobId] of jobs.entries()) {
-          // Every third has ended by what was learned: then it has, if the stream was not faster.
-          await store.learner.addProvisionalJobs(key, [
+          // Every third has ended: then it stays so, unless the stream was faster.
+          await store.provisional.addProvisionalJobs(key, [
             queued(jobId, { submittedAt: ArmadaTime(1), state: n % 3 === 0 ? 'FAILED' : 'QUEUED' }),
           ]);
         }
       };
       const keptBefore = store.kept?.();
-      await Promise.all([hold(), learn()]);
-      const { jobs: found } = await store.lister.read(key, jobs);
-      expect(found.size).toBe(jobs.length);
+      await Promise.all([writeStream(), addProvisional()]);
+      const { jobs: read } = await store.lister.read(key, jobs);
+      expect(read.size).toBe(jobs.length);
       jobs.forEach((jobId, n) => {
-        expect(n % 3 === 0 ? ['FAILED', 'SUCCEEDED'] : ['SUCCEEDED']).toContain(found.get(jobId)?.state);
+        expect(n % 3 === 0 ? ['FAILED', 'SUCCEEDED'] : ['SUCCEEDED']).toContain(read.get(jobId)?.state);
       });
       expect(await store.life.unfinished(key)).toBe(0);
       expect(store.kept?.()).toBe(keptBefore);
@@ -229,13 +229,13 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
   });
 
   describe('external URIs', () => {
-    it('tell apart what was submitted with them and what carries them as its annotation', async () => {
+    it('are kept apart: those submitted with a job, and those of its annotation', async () => {
       const [a, b, c] = [aJobId(), aJobId(), 'not a ULID'];
-      await store.learner.addProvisionalJobs(key, [
+      await store.provisional.addProvisionalJobs(key, [
         queued(a, { externalUri: 'airflow://1' }),
         queued(c, { externalUri: 'airflow://1' }),
       ]);
-      await store.learner.addProvisionalJobs(key, [queued(a, { externalUri: 'airflow://1' })]);
+      await store.provisional.addProvisionalJobs(key, [queued(a, { externalUri: 'airflow://1' })]);
       const writer = await store.sink.open(key);
       await writer.write(aBatch('1:0:0:1', { [b]: aRecord('QUEUED', { externalUri: 'airflow://1' }) }));
       expect(await store.lister.readUri(key, 'airflow://1')).toEqual({ submitted: [a, c], annotated: [b] });
@@ -245,20 +245,20 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
   });
 
   describe('details', () => {
-    it('are the whole record and the facts, as of one moment', async () => {
+    it('are the whole record and its enrichment, as of one moment', async () => {
       const [a, b] = [aJobId(), aJobId()];
       const writer = await store.sink.open(key);
       await writer.write(aBatch('1:0:0:1', { [a]: FULL, [b]: aRecord('RUNNING', { run: { node: 'n' } }) }));
-      const facts: JobEnrichment = {
+      const enrichment: JobEnrichment = {
         run: { number: 300, id: '9f1c' },
         cancellation: { reason: 'no\nlonger', user: '' },
         error: '',
       };
-      await store.learner.addEnrichment(key, new Map([[a, facts]]));
+      await store.provisional.addEnrichment(key, new Map([[a, enrichment]]));
       for (let twice = 0; twice < 2; twice++) {
         const { jobs, subscription } = await store.lister.readDetails(key, [a, aJobId(), b]);
         expect(Object.fromEntries(jobs)).toEqual({
-          [a]: { record: FULL, enrichment: facts },
+          [a]: { record: FULL, enrichment },
           [b]: { record: aRecord('RUNNING', { run: { node: 'n' } }), enrichment: {} },
         });
         expect(subscription?.state).toBe('live');
@@ -270,15 +270,15 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       expect([jobs.size, subscription]).toEqual([0, undefined]);
     });
 
-    it('keep facts beside those kept before, the newer of one kind, and those of no other job', async () => {
+    it('keep new enrichment beside the old, the newer of one kind, and of no job without a record', async () => {
       const [jobId, unknown] = [aJobId(), aJobId()];
-      await store.learner.addProvisionalJobs(key, [queued(jobId)]);
-      const learn = (facts: JobEnrichment): Promise<void> =>
-        store.learner.addEnrichment(key, new Map([jobId, unknown].map((id) => [id, facts])));
-      await learn({ run: { number: 1, id: 'first' } });
-      await learn({ cancellation: { reason: '\ud800"\\', user: 'ü\u0000' } });
-      await learn({ run: { number: 2, id: 'second' }, error: 'exit\n1' });
-      await learn({});
+      await store.provisional.addProvisionalJobs(key, [queued(jobId)]);
+      const enrich = (enrichment: JobEnrichment): Promise<void> =>
+        store.provisional.addEnrichment(key, new Map([jobId, unknown].map((id) => [id, enrichment])));
+      await enrich({ run: { number: 1, id: 'first' } });
+      await enrich({ cancellation: { reason: '\ud800"\\', user: 'ü\u0000' } });
+      await enrich({ run: { number: 2, id: 'second' }, error: 'exit\n1' });
+      await enrich({});
       const { jobs } = await store.lister.readDetails(key, [jobId, unknown]);
       expect(jobs.get(jobId)?.enrichment).toEqual({
         run: { number: 2, id: 'second' },
@@ -286,15 +286,15 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
         error: 'exit\n1',
       });
       expect(jobs.has(unknown)).toBe(false);
-      await store.learner.addProvisionalJobs(key, [queued(unknown)]);
+      await store.provisional.addProvisionalJobs(key, [queued(unknown)]);
       expect((await store.lister.readDetails(key, [unknown])).jobs.get(unknown)?.enrichment).toEqual({});
     });
 
-    it('make no holder stale', async () => {
+    it('make no owner stale when enrichment is added', async () => {
       const jobId = aJobId();
-      await store.learner.addProvisionalJobs(key, [queued(jobId)]);
+      await store.provisional.addProvisionalJobs(key, [queued(jobId)]);
       const writer = await store.sink.open(key);
-      await store.learner.addEnrichment(key, new Map([[jobId, { error: 'e' }]]));
+      await store.provisional.addEnrichment(key, new Map([[jobId, { error: 'e' }]]));
       await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('FAILED') }));
       const { jobs } = await store.lister.readDetails(key, [jobId]);
       expect(jobs.get(jobId)).toMatchObject({ record: { state: 'FAILED' }, enrichment: { error: 'e' } });

@@ -149,14 +149,16 @@ const ROWS: readonly (readonly [
   ],
 ];
 
-export const GOLDEN_RECORDS = ROWS.map(([name, fields, layout1, layout2]) => ({
+interface GoldenRecord {
+  readonly name: string;
+  readonly record: JobRecord;
+  readonly layout1: Buffer;
+  readonly layout2: Buffer;
+}
+
+export const GOLDEN_RECORDS: readonly GoldenRecord[] = ROWS.map(([name, fields, layout1, layout2]) => ({
   name,
-  record: {
-    state: 'RUNNING',
-    runNumber: 1,
-    changedAt: ArmadaTime(AT),
-    ...fields,
-  } satisfies JobRecord as JobRecord,
+  record: { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(AT), ...fields },
   layout1: Buffer.from(layout1, 'hex'),
   layout2: Buffer.from(layout2, 'hex'),
 }));

@@ -7,7 +7,7 @@ describeStore('in memory', () => {
   return Promise.resolve({
     sink: store,
     lister: store,
-    learner: store,
+    provisional: store,
     life: store,
     counts: (key) => Promise.resolve(store.counts(key)),
     pass: (ms: number) => {

@@ -17,7 +17,6 @@ import { StaleWriterError } from '../errors.js';
 import {
   STALLED_AFTER_MS,
   type Batch,
-  type DetailedJob,
   type JobDetailsLister,
   type ProvisionalJobSink,
   type JobLister,
@@ -35,14 +34,14 @@ interface JobSet {
   cursor: string;
   revision: number;
   interestAt: RedisTime;
-  contactAt: RedisTime;
+  heartbeatAt: RedisTime;
   syncedAt: RedisTime | undefined;
   reconciledAt: RedisTime | undefined;
   report: SubscriptionReport;
   readonly records: Map<string, JobRecord>;
   /** At which revision each record changed last. */
   readonly revisions: Map<string, number>;
-  readonly facts: Map<string, JobEnrichment>;
+  readonly enrichment: Map<string, JobEnrichment>;
   readonly unreadable: Map<string, string>;
   /** Pairs of an external URI and a job that was submitted with it. */
   readonly submitted: (readonly [externalUri: string, jobId: string])[];
@@ -135,17 +134,21 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve();
   }
 
-  addEnrichment(key: JobSetKey, facts: ReadonlyMap<string, JobEnrichment>): Promise<void> {
+  addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<string, JobEnrichment>): Promise<void> {
     const jobSet = this.jobSets.get(jobSetTag(key));
-    for (const [jobId, known] of facts) {
-      if (jobSet?.records.has(jobId)) jobSet.facts.set(jobId, { ...jobSet.facts.get(jobId), ...known });
+    for (const [jobId, enriched] of enrichment) {
+      if (jobSet?.records.has(jobId))
+        jobSet.enrichment.set(jobId, { ...jobSet.enrichment.get(jobId), ...enriched });
     }
     return Promise.resolve();
   }
 
   readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
     return Promise.resolve(
-      this.view(key, jobIds, (record, jobId, { facts }) => ({ record, enrichment: facts.get(jobId) ?? {} })),
+      this.view(key, jobIds, (record, jobId, { enrichment }) => ({
+        record,
+        enrichment: enrichment.get(jobId) ?? {},
+      })),
     );
   }
 
@@ -249,13 +252,13 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       cursor: '',
       revision: 1,
       interestAt: this.now(),
-      contactAt: this.now(),
+      heartbeatAt: this.now(),
       syncedAt: undefined,
       reconciledAt: undefined,
       report: { state: 'connecting' as const, reason: '' },
       records: new Map<string, JobRecord>(),
       revisions: new Map<string, number>(),
-      facts: new Map<string, JobEnrichment>(),
+      enrichment: new Map<string, JobEnrichment>(),
       unreadable: new Map<string, string>(),
       submitted: [],
     };
@@ -275,7 +278,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     jobSet.report = subscription;
     if (subscription.syncedAt !== undefined) jobSet.syncedAt = sameMoment(subscription.syncedAt);
     if (reconciled === true) jobSet.reconciledAt = this.now();
-    jobSet.contactAt = this.now();
+    jobSet.heartbeatAt = this.now();
   }
 }
 
@@ -284,13 +287,13 @@ function sameMoment(time: MonotonicTime): RedisTime {
   return RedisTime(toMs(time));
 }
 
-function subscriptionOf({ contactAt, report, syncedAt }: JobSet, now: RedisTime): SubscriptionView {
+function subscriptionOf({ heartbeatAt, report, syncedAt }: JobSet, now: RedisTime): SubscriptionView {
   const nextReadAt = report.nextReadAt === undefined ? undefined : sameMoment(report.nextReadAt);
-  const stalled = msBetween(laterOf(contactAt, nextReadAt ?? contactAt), now) > STALLED_AFTER_MS;
+  const stalled = msBetween(laterOf(heartbeatAt, nextReadAt ?? heartbeatAt), now) > STALLED_AFTER_MS;
   return {
     state: stalled ? 'stalled' : report.state,
     reason: stalled
-      ? `no ingester has written for ${Math.round(msBetween(contactAt, now) / 1000)} s`
+      ? `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`
       : report.reason,
     ...(syncedAt !== undefined && { syncedAt }),
     ...(nextReadAt !== undefined && { nextReadAt }),

@@ -1,0 +1,63 @@
+import { ArmadaTime, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import type {
+  Batch,
+  JobDetailsLister,
+  JobLister,
+  JobSetLife,
+  JobSink,
+  ProvisionalJobSink,
+} from '../ports.js';
+
+export interface StoreUnderTest {
+  readonly sink: JobSink;
+  readonly lister: JobLister & JobDetailsLister;
+  readonly provisional: ProvisionalJobSink;
+  readonly life: JobSetLife;
+  /** How many jobs of a job set are in each state, as the store counts them; states without jobs are left out. */
+  readonly counts: (key: JobSetKey) => Promise<Partial<Record<JobState, number>>>;
+  /** How many terminal records would have been replaced so far; left out by a store that does not count them. */
+  readonly kept?: () => number;
+  /** Lets this much time pass for the store; one on a real clock waits until its clock says so. */
+  readonly pass: (ms: number) => Promise<void>;
+}
+
+export const LIVE = { state: 'live', reason: '' } as const;
+let sets = 0;
+let ids = 0;
+
+/** A job set that no other test uses, with names that need escaping. */
+export const aJobSet = (): JobSetKey => ({ queue: `q/{${++sets}}`, jobSetId: 'set:%7B{a}/b' });
+/** A ULID in Armada's form. */
+export const aJobId = (): string => `01m85vnck01jqpr3vd${(++ids).toString().padStart(8, '0')}`;
+
+export function aRecord(state: JobState, more: Partial<JobRecord> = {}): JobRecord {
+  return { state, runNumber: 1, changedAt: ArmadaTime(1_795_493_217_053), ...more };
+}
+
+export function aBatch(cursor: string, records: Record<string, JobRecord>, more: Partial<Batch> = {}): Batch {
+  return { cursor, records: new Map(Object.entries(records)), subscription: LIVE, ...more };
+}
+
+/** A record with every field. */
+export const FULL: JobRecord = {
+  state: 'PREEMPTED',
+  lastEvent: { ms: 1_795_493_217_053, sequence: 3, index: 12, last: true },
+  runNumber: 300,
+  run: {
+    cluster: 'cluster-1',
+    pool: 'default',
+    node: 'node-7.example.com',
+    podName: 'a pod named by hand',
+    podNamespace: 'ns',
+    leasedAt: ArmadaTime(1_795_493_200_000),
+    pendingAt: ArmadaTime(1_795_493_201_000),
+    runningAt: ArmadaTime(1_795_493_100_000),
+    endedAt: ArmadaTime(1_795_999_217_053),
+    outcome: 'expired',
+  },
+  submittedAt: ArmadaTime(1_795_000_000_000),
+  changedAt: ArmadaTime(1_795_999_217_053),
+  namespace: 'personal-anonymous',
+  failure: { reason: 'preempted by ünïcode', category: 'c', subcategory: 's', exitCodes: { main: 137 } },
+  cancellation: { reason: 'no longer wanted', requestor: 'alice' },
+};

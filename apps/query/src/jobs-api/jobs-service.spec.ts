@@ -29,14 +29,13 @@ describe('api.Jobs over gRPC', () => {
 
   it('answers, and counts the answer by method and code', async () => {
     await h.write({ j: jobRecord('RUNNING') });
-    expect(await getJobStatus('j')).toEqual({ jobStates: { j: JobState.RUNNING } });
+    expect(await getJobStatus('j')).toEqual({ response: { jobStates: { j: JobState.RUNNING } } });
     expect(answers).toEqual(['getJobStatus OK']);
   });
 
   it('answers an error of the call as it is', async () => {
-    await expect(getJobStatus('')).rejects.toMatchObject({
-      code: status.INVALID_ARGUMENT,
-      details: 'job_ids[0] is empty',
+    expect(await getJobStatus('')).toEqual({
+      error: { code: status.INVALID_ARGUMENT, details: 'job_ids[0] is empty' },
     });
     expect(answers).toEqual(['getJobStatus INVALID_ARGUMENT']);
     expect(internalErrors).toEqual([]);
@@ -44,7 +43,9 @@ describe('api.Jobs over gRPC', () => {
 
   it('answers INTERNAL for a defect, without its text, and reports it', async () => {
     h.redisFailure = new TypeError('secret of the inside');
-    await expect(getJobStatus('j')).rejects.toEqual({ code: status.INTERNAL, details: INTERNAL_ERROR_TEXT });
+    expect(await getJobStatus('j')).toEqual({
+      error: { code: status.INTERNAL, details: INTERNAL_ERROR_TEXT },
+    });
     expect(answers).toEqual(['getJobStatus INTERNAL']);
     expect(internalErrors).toEqual([h.redisFailure]);
   });

@@ -7,7 +7,7 @@ import { Access } from '../access/access.js';
 import { Admission } from '../load/admission.js';
 import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
-import { callUnary } from '../testing/unary-call.js';
+import { callUnary, type UnaryAnswer } from '../testing/unary-call.js';
 import type { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService } from './legacy-job-service.js';
 
@@ -30,7 +30,7 @@ describe('GetJobStatus of jobservice.JobService, where the query of the state fa
   });
 
   /** What a caller gets where the query rejects with `failure`. */
-  const answerTo = (failure: Error): Promise<JobServiceResponse> => {
+  const answerTo = (failure: Error): Promise<UnaryAnswer<JobServiceResponse>> => {
     const service = legacyJobService({
       access,
       admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
@@ -44,21 +44,23 @@ describe('GetJobStatus of jobservice.JobService, where the query of the state fa
     return callUnary(service.getJobStatus, { queue: 'q', jobSetId: 's', jobId: 'j' });
   };
 
+  const connectionError = (error: unknown) => ({ response: { state: State.CONNECTION_ERR, error } });
+
   it('answers CONNECTION_ERR with the cause where Redis cannot serve the read', async () => {
     const cause = new Error('Connection is closed.');
-    expect(await answerTo(new RedisReadError('unavailable', cause))).toEqual({
-      state: State.CONNECTION_ERR,
-      error: 'Redis is unavailable; poll again',
-    });
-    const denied = await answerTo(new RedisReadError('denied', cause));
-    expect(denied.error).toMatch(/^Redis denies access to this service/);
+    expect(await answerTo(new RedisReadError('unavailable', cause))).toEqual(
+      connectionError('Redis is unavailable; poll again'),
+    );
+    expect(await answerTo(new RedisReadError('denied', cause))).toEqual(
+      connectionError(expect.stringMatching(/^Redis denies access to this service/)),
+    );
     expect(redisFailures).toEqual([cause, cause]);
     expect(internalErrors).toEqual([]);
   });
 
   it('answers CONNECTION_ERR for a defect, names it as one and not as Redis’, and reports it', async () => {
     const defect = new TypeError('secret of the inside');
-    expect(await answerTo(defect)).toEqual({ state: State.CONNECTION_ERR, error: INTERNAL_ERROR_TEXT });
+    expect(await answerTo(defect)).toEqual(connectionError(INTERNAL_ERROR_TEXT));
     expect(internalErrors).toEqual([defect]);
     expect(redisFailures).toEqual([]);
   });
@@ -66,16 +68,13 @@ describe('GetJobStatus of jobservice.JobService, where the query of the state fa
   it.each([status.UNAVAILABLE, status.RESOURCE_EXHAUSTED])(
     'answers CONNECTION_ERR with the reason for code %s, on which the operator would fail its task',
     async (code) => {
-      expect(await answerTo(new RpcError(code, 'the reason'))).toEqual({
-        state: State.CONNECTION_ERR,
-        error: 'the reason',
-      });
+      expect(await answerTo(new RpcError(code, 'the reason'))).toEqual(connectionError('the reason'));
     },
   );
 
   it('answers an error of the caller as it is', async () => {
-    const error = new RpcError(status.PERMISSION_DENIED, 'permission denied for queue "q"');
-    await expect(answerTo(error)).rejects.toMatchObject({ code: error.code, details: error.details });
+    const error = { code: status.PERMISSION_DENIED, details: 'permission denied for queue "q"' };
+    expect(await answerTo(new RpcError(error.code, error.details))).toEqual({ error });
     expect(refused).toEqual([status.PERMISSION_DENIED]);
   });
 });

@@ -1,13 +1,16 @@
-import { Metadata, type ServerUnaryCall, type handleUnaryCall } from '@grpc/grpc-js';
+import { Metadata, type ServerUnaryCall, type handleUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 
-/**
- * Calls a handler as grpc-js does, for a caller without credentials that waits without a deadline. Resolves to the response; rejects with
- * the error that the handler answers.
- */
+/** What a handler answers: a response, or an error. */
+export interface UnaryAnswer<Response> {
+  readonly response?: Response | null | undefined;
+  readonly error?: Parameters<sendUnaryData<Response>>[0];
+}
+
+/** Calls a handler as grpc-js does, for a caller without credentials that waits without a deadline. */
 export function callUnary<Request, Response>(
   handler: handleUnaryCall<Request, Response>,
   request: Request,
-): Promise<Response> {
+): Promise<UnaryAnswer<Response>> {
   const call = {
     request,
     cancelled: false,
@@ -16,10 +19,7 @@ export function callUnary<Request, Response>(
     getAuthContext: () => ({}),
     getPeer: () => '127.0.0.1:1',
   } as unknown as ServerUnaryCall<Request, Response>;
-  return new Promise((resolve, reject) => {
-    handler(call, (error, response) => {
-      if (response) resolve(response);
-      else reject(error);
-    });
+  return new Promise((resolve) => {
+    handler(call, (error, response) => resolve(error === null ? { response } : { error }));
   });
 }

@@ -2,6 +2,7 @@ import { ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { Generation, formatKey } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { packJobId } from '../codec/job-id-codec.js';
+import { LAYOUT } from '../codec/record-layout.js';
 import {
   NewerLayoutError,
   RedisJobLister,
@@ -158,6 +159,25 @@ describe('a job set of layout 1', () => {
     await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     expect(await life.unfinished(key)).toBe(3);
     expect((await (await sink.open(key)).load([...Object.keys(records), jobId])).size).toBe(4);
+  });
+});
+
+describe('the layout of a job set', () => {
+  it('is that of its owner, and is not raised by provisional jobs and terminal states', async () => {
+    const jobId = aJobId();
+    await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
+    expect(await meta()).toMatchObject({ layout: '0' });
+    await writeJobs({});
+    expect(await meta()).toMatchObject({ layout: `${LAYOUT}` });
+    await redis.hset(metaKey(), { layout: LAYOUT - 1 });
+    await provisional.addProvisionalJobs(key, [
+      { jobId: aJobId(), state: 'QUEUED', changedAt: ArmadaTime(1) },
+    ]);
+    await provisional.addTerminalStates(key, new Map([[jobId, 'CANCELLED']]));
+    expect(await meta()).toMatchObject({
+      layout: `${LAYOUT - 1}`,
+      counts: expect.stringContaining('135=1') as string,
+    });
   });
 });
 

@@ -20,7 +20,7 @@ if generation then
   keepAlive(meta, generation, m[3], m[4], time, ARGV[2])
 else
   generation = ARGV[1]
-  begin(meta, generation, time)
+  begin(meta, generation, time, 0)
   redis.call('EXPIRE', meta, ARGV[2])
 end
 local g = open(meta, generation, ARGV[2])

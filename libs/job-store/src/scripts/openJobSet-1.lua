@@ -44,7 +44,7 @@ if generation then
 end
 if not generation or lost > 0 then
   generation = ARGV[1]
-  begin(meta, generation, time)
+  begin(meta, generation, time, LAYOUT)
 else
   if layout and layout > LAYOUT then takeOver(generation) end
   redis.call('HSET', meta, 'renewed', time)

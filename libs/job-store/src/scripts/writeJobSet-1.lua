@@ -26,6 +26,7 @@ local time = now()
 local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision')
 if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return { time } end
 local g = open(meta, m[1], ARGV[8])
+g.layout = LAYOUT
 local kept = 0
 
 local at = 11

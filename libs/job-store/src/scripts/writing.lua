@@ -3,7 +3,8 @@
 
   Fields of meta:
     generation  one life of the job set's keys (random)
-    layout      the newest layout that was written here; none in layout 1
+    layout      the layout that an owner wrote last; 0 until one has, none in layout 1. Who writes without owning does not raise it:
+                a query that is upgraded first must not take job sets from the owners there are
     cursor      the last message whose event is in the records ('': none)
     revision    how many times records, cursor or heartbeat were written
     counts      how many jobs are in each state (see countsOf)
@@ -26,8 +27,8 @@ redis.call('EXISTS', KEYS[1] .. '-')
 local LONGEST_IDS = 180000
 
 -- Begins a generation: a job set without a cursor and without jobs.
-local function begin(meta, generation, time)
-  redis.call('HSET', meta, 'generation', generation, 'layout', LAYOUT, 'cursor', '', 'revision', 1, 'counts', '',
+local function begin(meta, generation, time, layout)
+  redis.call('HSET', meta, 'generation', generation, 'layout', layout, 'cursor', '', 'revision', 1, 'counts', '',
     'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'heartbeat', time, 'next', '', 'synced', '')
   redis.call('HDEL', meta, 'reconciled')
   redis.call('HSETNX', meta, 'interest', time)
@@ -84,7 +85,7 @@ local function countsOf(g)
 end
 
 local function close(g)
-  redis.call('HSET', g.meta, 'layout', math.max(g.layout, LAYOUT), 'revision', g.revision, 'counts', countsOf(g),
+  redis.call('HSET', g.meta, 'layout', g.layout, 'revision', g.revision, 'counts', countsOf(g),
     'buckets', g.buckets, 'keys', g.keys)
 end
 

@@ -29,6 +29,12 @@ const EDGE_LIBRARIES = [
 
 /** The folders of a library and which of the others each may import. `testing` may import all, and is imported by specs alone. */
 const ROOMS = {
+  'libs/job-store/src': {
+    client: [],
+    codec: [],
+    scripts: ['client', 'codec'],
+    redis: ['client', 'codec', 'scripts'],
+  },
   'libs/subscriptions/src': {
     interest: [],
     sync: [],

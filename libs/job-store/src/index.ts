@@ -18,7 +18,7 @@ export {
   type SubscriptionView,
 } from './ports.js';
 export { redisErrorKind, type RedisErrorKind } from './client/redis-errors.js';
-export { isFull, memoryOf, type RedisMemory } from './client/redis-memory.js';
+export { memoryOf, type RedisMemory } from './client/redis-memory.js';
 export {
   createRedisClient,
   isReady,

@@ -21,8 +21,3 @@ export async function memoryOf(redis: RedisClient): Promise<RedisMemory[]> {
     return { policy: value('maxmemory_policy') ?? 'unknown', isFull: most > 0 && used >= most };
   });
 }
-
-/** Whether this is how Redis refuses a write because it has reached `maxmemory`. */
-export function isFull(error: Error): boolean {
-  return error.message.startsWith('OOM ');
-}

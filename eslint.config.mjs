@@ -92,6 +92,8 @@ export default tseslint.config(
                 ...EDGE_LIBRARIES.slice(0, place + 1).map((name) => `edge:${name}`),
                 ...LAYERS.mapping.map((layer) => `layer:${layer}`),
               ],
+              // The framework makes processes of the other libraries, which are configured by values.
+              ...(library !== 'runtime' && { bannedExternalImports: ['@nestjs/*'] }),
             })),
           ],
         },

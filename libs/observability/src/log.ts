@@ -1,4 +1,3 @@
-import type { LoggerService } from '@nestjs/common';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 
 /** Writes one JSON object per line to standard output: `level`, `time`, `app`, `msg`, and fields with details. */
@@ -25,33 +24,4 @@ function toPlainError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { type, message, stack } = pino.stdSerializers.err(error);
   return { type, message, stack };
-}
-
-/** Nest's own log lines. What it logs about modules and routes is at level debug. */
-export class NestLog implements LoggerService {
-  constructor(private readonly target: Log) {}
-
-  log(message: unknown): void {
-    this.target.debug(String(message));
-  }
-
-  debug(message: unknown): void {
-    this.target.debug(String(message));
-  }
-
-  verbose(message: unknown): void {
-    this.target.trace(String(message));
-  }
-
-  warn(message: unknown): void {
-    this.target.warn(String(message));
-  }
-
-  error(message: unknown): void {
-    this.target.error(message instanceof Error ? { err: message } : {}, String(message));
-  }
-
-  fatal(message: unknown): void {
-    this.target.fatal(String(message));
-  }
 }

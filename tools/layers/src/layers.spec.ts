@@ -56,7 +56,7 @@ describe('the layers: apps → edge → mapping → domain', () => {
     'forbid production code to import test doubles from %s',
     async (from) => {
       const text = `import { MemoryJobStore } from '${from}';\nexport const x = MemoryJobStore;`;
-      const rule = expect.stringContaining('no-restricted-imports');
+      const rule: unknown = expect.stringContaining('no-restricted-imports');
       expect(await rulesBroken('apps/query/src/query.module.ts', text)).toContainEqual(rule);
       expect(await rulesBroken('apps/query/src/store/coalesced-lister.spec.ts', text)).not.toContainEqual(
         rule,
@@ -90,6 +90,13 @@ describe('the edge libraries', () => {
     ],
   ])('have an order, which forbids an import by %s', async (_, file, text) => {
     expect(await rulesBroken(file, text)).toContainEqual(expect.stringContaining(BOUNDARIES));
+  });
+
+  it('do not know the framework, except the runtime', async () => {
+    const text = "import { Injectable } from '@nestjs/common';\nexport const x = Injectable;";
+    const rule: unknown = expect.stringContaining(BOUNDARIES);
+    expect(await rulesBroken('libs/subscriptions/src/assignment/sweeper.ts', text)).toContainEqual(rule);
+    expect(await rulesBroken('libs/runtime/src/health/readiness.ts', text)).not.toContainEqual(rule);
   });
 
   it.each([

@@ -9,10 +9,10 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { NestLog } from '@ajs/observability';
 import { HealthModule } from '../health/health.module.js';
 import { BoundedHttpAdapter, type HttpTls } from '../http/bounded-http.js';
 import { rejectedConnections } from '../http/rejected-connections.js';
+import { NestLog } from './nest-log.js';
 import { ProcessModule, type ProcessContext } from './process.module.js';
 import { Shutdown } from './shutdown.js';
 

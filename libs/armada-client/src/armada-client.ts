@@ -16,11 +16,11 @@ const HEALTH_DEADLINE_MS = 2_000;
 
 export interface ArmadaClientOptions {
   readonly transport: ArmadaTransport;
-  /** Who every call is made as. */
+  /** The identity of every call. */
   readonly identity: ArmadaIdentity;
-  /** A larger message ends its stream with an error. Bytes. */
+  /** A larger message fails its call. Bytes. */
   readonly maxMessageBytes: number;
-  /** Calls of {@link ArmadaClient.jobs}, all its methods together. */
+  /** The rate limit of {@link ArmadaClient.jobs}, all methods together. */
   readonly callsPerSecond: number;
   readonly counter: MessageCounter;
 }
@@ -29,12 +29,12 @@ export interface ArmadaClient {
   readonly events: EventSource;
   readonly jobs: ArmadaJobs;
   readonly queueGrants: QueueGrants;
-  /** Rejects unless Armada answers its own Health with SERVING within 2 s. */
+  /** Rejects unless Armada's own Health responds SERVING within 2 s. */
   health(): Promise<void>;
   close(): void;
 }
 
-/** The connections of one process to Armada. None is made before it is needed. */
+/** This process's client of Armada. Connections are made when they are needed. */
 export function createArmadaClient({
   transport,
   identity,

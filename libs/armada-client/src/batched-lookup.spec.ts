@@ -1,3 +1,4 @@
+import { MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { ArmadaJobsError } from './armada-jobs.js';
 import { FAIL_FAST_MS, BatchTooLargeError, BatchedLookup } from './batched-lookup.js';
@@ -29,7 +30,7 @@ function setUp({ largestBatch = 500, mostWaiting = 10_000, atOnce = 1 } = {}) {
     gate,
     maxBatchSize: largestBatch,
     maxWaiting: mostWaiting,
-    now: () => now,
+    now: () => MonotonicTime(now),
   });
   cleanups.push(() => gate.close());
   const call = (index: number): Promise<Call> => eventually(`call ${index}`, () => calls[index]);
@@ -41,8 +42,8 @@ afterEach(() => cleanups.splice(0).forEach((cleanUp) => cleanUp()));
 
 const entries = (map: ReadonlyMap<string, string>): [string, string][] => [...map];
 
-describe('questions by key', () => {
-  it('of one moment are one call, and each gets what it asked for', async () => {
+describe('lookups by key', () => {
+  it('of the same moment share one call, and each gets its own keys', async () => {
     const { lookup, call, calls } = setUp();
     const asked = [['a', 'b', 'a'], ['b', 'c'], ['none']].map((keys) => lookup.lookUp(keys));
     (await call(0)).answer();
@@ -60,13 +61,13 @@ describe('questions by key', () => {
     expect(calls.map(({ keys }) => keys)).toEqual([['a', 'b', 'c', 'none']]);
   });
 
-  it('about no key are no call', async () => {
+  it('of no key make no call', async () => {
     const { lookup, calls } = setUp();
     expect(entries(await lookup.lookUp([]))).toEqual([]);
     expect(calls).toEqual([]);
   });
 
-  it('about a key that is being asked share its answer; the others gather for the next call', async () => {
+  it('of a key in flight share its value; other keys gather for the next call', async () => {
     const { lookup, call, calls } = setUp();
     const first = lookup.lookUp(['a']);
     await call(0);
@@ -78,7 +79,7 @@ describe('questions by key', () => {
     expect(calls.map(({ keys }) => keys)).toEqual([['a'], ['b', 'c']]);
   });
 
-  it('about a key that was answered are asked anew', async () => {
+  it('of a key that has its value make a new call', async () => {
     const { lookup, call } = setUp();
     for (let i = 0; i < 2; i++) {
       const asked = lookup.lookUp(['a']);
@@ -87,7 +88,7 @@ describe('questions by key', () => {
     }
   });
 
-  it('are cut into calls of a bounded size', async () => {
+  it('are split into calls of a bounded size', async () => {
     const { lookup, call, calls } = setUp({ largestBatch: 2 });
     const asked = lookup.lookUp(['a', 'b', 'c', 'd', 'e']);
     for (let i = 0; i < 3; i++) (await call(i)).answer();
@@ -95,7 +96,7 @@ describe('questions by key', () => {
     expect(calls.map(({ keys }) => keys)).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
   });
 
-  it('are asked again in smaller calls where they were too many, and so from then on', async () => {
+  it('are repeated in smaller calls where there were too many, and stay smaller', async () => {
     const { lookup, call, calls } = setUp();
     const asked = lookup.lookUp(['a', 'b', 'c']);
     (await call(0)).fail(new BatchTooLargeError(2));
@@ -107,7 +108,7 @@ describe('questions by key', () => {
     expect(calls.map(({ keys }) => keys.length)).toEqual([3, 2, 1, 2, 1]);
   });
 
-  it('beyond the number that may wait are refused at once, and the others are answered', async () => {
+  it('beyond the limit of waiting keys are refused at once, and the others succeed', async () => {
     const { lookup, call } = setUp({ mostWaiting: 3 });
     const asked = lookup.lookUp(['a', 'b', 'c']);
     await expect(lookup.lookUp(['d'])).rejects.toMatchObject({
@@ -121,8 +122,8 @@ describe('questions by key', () => {
   });
 });
 
-describe('an Armada that does not answer', () => {
-  it('fails what was asked and what waited, and for a second what comes, all for the same reason', async () => {
+describe('an Armada that does not respond', () => {
+  it('fails lookups in flight, waiting ones, and those of the next second, all with the same reason', async () => {
     const { lookup, call, calls, pass } = setUp();
     const asked = lookup.lookUp(['a']);
     const first = await call(0);
@@ -139,7 +140,7 @@ describe('an Armada that does not answer', () => {
     expect(calls.map(({ keys }) => keys)).toEqual([['a'], ['a']]);
   });
 
-  it.each(['refused', 'unsupported'] as const)('but says "%s" is asked again', async (kind) => {
+  it.each(['refused', 'unsupported'] as const)('but answers "%s" is called again', async (kind) => {
     const { lookup, call } = setUp();
     const asked = lookup.lookUp(['a']);
     const first = await call(0);
@@ -150,7 +151,7 @@ describe('an Armada that does not answer', () => {
     expect(entries(await waited)).toEqual([['b', 'B']]);
   });
 
-  it('is told of as unavailable, whatever went wrong', async () => {
+  it('is reported as unavailable, whatever went wrong', async () => {
     const { lookup, call } = setUp();
     const asked = lookup.lookUp(['a']);
     (await call(0)).fail(new Error('the wire is cut'));
@@ -160,7 +161,7 @@ describe('an Armada that does not answer', () => {
     });
   });
 
-  it('is not waited for by a process that stops', async () => {
+  it('is not waited for by a process that shuts down', async () => {
     const { lookup, call, gate } = setUp();
     const asked = lookup.lookUp(['a']);
     const first = await call(0);

@@ -1,61 +1,62 @@
+import { addMs, type MonotonicTime } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { ArmadaJobsError } from './armada-jobs.js';
 import type { CallGate } from './call-gate.js';
 
 /**
- * After Armada did not answer, questions of this time get the same reason at once: they would wait, one deadline after another,
- * for what is most likely the same end. Milliseconds.
+ * After Armada failed to respond, lookups fail at once with the same reason for this time: they would wait, one deadline after
+ * another, for what is most likely the same failure. Milliseconds.
  */
 export const FAIL_FAST_MS = 1_000;
 
-/** One call asked for more than can be answered in one. */
+/** One call asked for more keys than Armada answers in one response. */
 export class BatchTooLargeError extends Error {
   constructor(
-    /** What can be answered, at least 1 and less than what was asked. */
-    readonly atMost: number,
+    /** How many it answers: at least 1, and fewer than were asked for. */
+    readonly maxKeys: number,
   ) {
-    super(`at most ${atMost} can be asked in one call`);
-    this.name = 'AskedTooMuch';
+    super(`one call takes at most ${maxKeys} keys`);
+    this.name = 'BatchTooLargeError';
   }
 }
 
 export interface BatchedLookupOptions<V> {
   /**
-   * One call upstream. What it has no answer for is left out. Rejects with {@link ArmadaJobsError}, or with
-   * {@link BatchTooLargeError}: from then on fewer are asked in a call, and these again.
+   * One call upstream; leaves out keys without a value. Rejects with {@link ArmadaJobsError}, or with {@link BatchTooLargeError}: these
+   * keys are then looked up again, and from then on fewer go in one call.
    */
   readonly call: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>;
   readonly gate: CallGate;
   /** Keys in one call. */
   readonly maxBatchSize: number;
-  /** Keys that may wait for their call; more are refused. */
+  /** The most keys that wait for a call; more are refused. */
   readonly maxWaiting: number;
-  /** Monotonic. Milliseconds. */
-  readonly now?: () => number;
+  readonly now?: () => MonotonicTime;
 }
 
 /**
- * Looks keys up in as few calls as can be. Keys gather while the gate is shut, whoever asks for them, and go in one call when it
- * opens. Who asks for a key that waits or is being asked shares its answer: it may be older than the question, by one call.
+ * Looks keys up in as few calls as possible. While the gate is closed, keys of all callers gather, and go in one call when it opens.
+ * Whoever looks up a key that is waiting or in flight shares its value, which may be older than the lookup by one call.
  */
 export class BatchedLookup<V> {
   private readonly pending = new Map<string, PendingKey<V>>();
-  /** Of the open keys those that are in no call yet, in the order they came. */
+  /** The pending keys that are in no call yet, in the order they came. */
   private readonly waiting = new Set<string>();
   private maxBatchSize: number;
-  private readonly now: () => number;
+  private readonly now: () => MonotonicTime;
   private sending = false;
-  private failure: { readonly error: ArmadaJobsError; readonly until: number } | undefined;
+  private failure: { readonly error: ArmadaJobsError; readonly until: MonotonicTime } | undefined;
 
   constructor(private readonly options: BatchedLookupOptions<V>) {
     this.maxBatchSize = options.maxBatchSize;
-    this.now = options.now ?? (() => performance.now());
+    this.now = options.now ?? monotonicNow;
   }
 
-  /** What each key leads to; keys without an answer are left out. Rejects with {@link ArmadaJobsError}. */
+  /** The value of each key; keys without one are left out. Rejects with {@link ArmadaJobsError}. */
   async lookUp(keys: readonly string[]): Promise<ReadonlyMap<string, V>> {
     if (this.failure !== undefined && this.now() < this.failure.until) throw this.failure.error;
-    const asked = [...new Set(keys)];
-    const fresh = asked.filter((key) => !this.pending.has(key));
+    const wanted = [...new Set(keys)];
+    const fresh = wanted.filter((key) => !this.pending.has(key));
     if (this.waiting.size + fresh.length > this.options.maxWaiting) {
       throw new ArmadaJobsError(
         'unavailable',
@@ -67,22 +68,22 @@ export class BatchedLookup<V> {
       this.waiting.add(key);
     }
     if (fresh.length > 0) void this.sendWaiting();
-    const questions = asked.map((key) => [key, this.pending.get(key)] as const);
+    const entries = wanted.map((key) => [key, this.pending.get(key)] as const);
     const found = new Map<string, V>();
     await Promise.all(
-      questions.map(async ([key, question]) => {
-        const value = await question?.value;
+      entries.map(async ([key, entry]) => {
+        const value = await entry?.value;
         if (value !== undefined) found.set(key, value);
       }),
     );
     return found;
   }
 
-  /** One at a time stands at the gate for all that wait, so that methods take turns there. */
+  /** Queues at the gate once for all waiting keys, so that the lookups that share it take turns. */
   private async sendWaiting(): Promise<void> {
     if (this.sending) return;
     this.sending = true;
-    // What is asked in the same turn of the event loop goes in the same call.
+    // Lookups of the same turn of the event loop go in the same call.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.waiting.size > 0) {
       const leave = await this.options.gate.enter().catch(() => undefined);
@@ -101,36 +102,36 @@ export class BatchedLookup<V> {
     if (keys.length === 0) return;
     try {
       const found = await this.options.call(keys);
-      for (const key of keys) this.settle(key, (question) => question.resolve(found.get(key)));
+      for (const key of keys) this.settle(key, (entry) => entry.resolve(found.get(key)));
     } catch (error) {
       if (error instanceof BatchTooLargeError) {
-        this.maxBatchSize = Math.min(this.maxBatchSize, error.atMost);
+        this.maxBatchSize = Math.min(this.maxBatchSize, error.maxKeys);
         for (const key of keys) this.waiting.add(key);
         void this.sendWaiting();
         return;
       }
-      const told =
+      const reason =
         error instanceof ArmadaJobsError ? error : new ArmadaJobsError('unavailable', String(error));
-      for (const key of keys) this.settle(key, (question) => question.reject(told));
-      if (told.kind !== 'unavailable') return;
-      this.failure = { error: told, until: this.now() + FAIL_FAST_MS };
-      this.rejectWaiting(told);
+      for (const key of keys) this.settle(key, (entry) => entry.reject(reason));
+      if (reason.kind !== 'unavailable') return;
+      this.failure = { error: reason, until: addMs(this.now(), FAIL_FAST_MS) };
+      this.rejectWaiting(reason);
     }
   }
 
   private rejectWaiting(error: ArmadaJobsError): void {
-    for (const key of this.waiting) this.settle(key, (question) => question.reject(error));
+    for (const key of this.waiting) this.settle(key, (entry) => entry.reject(error));
     this.waiting.clear();
   }
 
-  private settle(key: string, settle: (question: PendingKey<V>) => void): void {
-    const question = this.pending.get(key);
+  private settle(key: string, settle: (entry: PendingKey<V>) => void): void {
+    const entry = this.pending.get(key);
     this.pending.delete(key);
-    if (question !== undefined) settle(question);
+    if (entry !== undefined) settle(entry);
   }
 }
 
-/** A key that somebody waits for. */
+/** A key whose value somebody waits for. */
 class PendingKey<V> {
   resolve!: (value: V | undefined) => void;
   reject!: (error: ArmadaJobsError) => void;

@@ -19,8 +19,8 @@ function setUp(callsPerSecond: number, mostAtOnce: number) {
 
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i}`);
 
-describe('the gate of calls', () => {
-  it('lets a burst through at once, and then so many a second, in the order they came', async () => {
+describe('the call gate', () => {
+  it('admits a burst at once and then calls at its rate, in the order they came', async () => {
     const { clock, come, names } = setUp(20, 1_000);
     come(...numbered(100));
     await clock.pass(1);
@@ -40,7 +40,7 @@ describe('the gate of calls', () => {
     expect(names()).toHaveLength(5);
   });
 
-  it('lets through so many at a time, and the next when one leaves', async () => {
+  it('admits a limited number at a time, and the next when one leaves', async () => {
     const { clock, come, names, entered } = setUp(1_000, 2);
     come('a', 'b', 'c', 'd');
     await clock.pass(10_000);
@@ -50,7 +50,7 @@ describe('the gate of calls', () => {
     expect(names()).toEqual(['a', 'b', 'c']);
   });
 
-  it('lets one call through a second where that is the rate', async () => {
+  it('admits one call a second where that is the rate', async () => {
     const { clock, come, names } = setUp(1, 4);
     come('a', 'b');
     await clock.pass(999);
@@ -59,7 +59,7 @@ describe('the gate of calls', () => {
     expect(names()).toEqual(['a', 'b']);
   });
 
-  it('closed, refuses who waits and who comes', async () => {
+  it('rejects waiting calls and new ones once it is closed', async () => {
     const { clock, gate, come, names, refused } = setUp(1, 4);
     come('a', 'b');
     await clock.pass(1);

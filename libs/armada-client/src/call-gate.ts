@@ -1,6 +1,6 @@
 import { TokenBucket, systemClock, type Clock } from '@ajs/platform';
 
-/** After a pause, this part of a second's calls may be made at once. */
+/** After a pause, this many seconds' worth of calls may be made at once. */
 const BURST_SECONDS = 0.25;
 
 interface Waiting {
@@ -8,7 +8,7 @@ interface Waiting {
   readonly refuse: () => void;
 }
 
-/** Lets calls through in the order they came: so many a second, and so many at a time. */
+/** Admits calls in the order they came, limited in rate and in number at one time. */
 export class CallGate {
   private readonly waiting: Waiting[] = [];
   private readonly bucket: TokenBucket;
@@ -28,7 +28,7 @@ export class CallGate {
     );
   }
 
-  /** Resolves when a call may be made, to what is called once when it has ended. Rejects when the gate is closed. */
+  /** Resolves when a call may be made, to a function to call once when it has ended. Rejects when the gate is closed. */
   enter(): Promise<() => void> {
     return new Promise((enter, reject) => {
       const refuse = (): void => reject(new Error('the gate is closed'));
@@ -41,7 +41,7 @@ export class CallGate {
     });
   }
 
-  /** Lets nobody through any more. */
+  /** Rejects all that wait, and all that come later. */
   close(): void {
     this.closed = true;
     this.cancelTimer?.();

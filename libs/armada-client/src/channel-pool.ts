@@ -2,8 +2,8 @@ import type { ArmadaTransport } from '@ajs/armada-credentials';
 import { Client, type ClientOptions } from '@grpc/grpc-js';
 
 /**
- * Streams on one connection. Servers and proxies limit them (100 is the least that HTTP/2 advises), and a stream above the
- * limit waits without a word.
+ * Streams on one connection. Servers and proxies limit them (HTTP/2 recommends no less than 100), and a stream above the limit waits
+ * silently.
  */
 const STREAMS_PER_CHANNEL = 100;
 
@@ -12,7 +12,7 @@ interface Channel {
   streams: number;
 }
 
-/** Connections to one server, as many as its streams need. */
+/** As many connections to one server as its streams need. */
 export class ChannelPool {
   private readonly channels: Channel[] = [];
 
@@ -21,7 +21,7 @@ export class ChannelPool {
     private readonly options: ClientOptions,
   ) {}
 
-  /** A connection with room for one more stream; `release` is called once when that stream has ended. */
+  /** A connection with room for one more stream; call `release` once when that stream has ended. */
   acquire(): { readonly client: Client; readonly release: () => void } {
     let channel = this.channels.find(({ streams }) => streams < STREAMS_PER_CHANNEL);
     if (channel === undefined) {
@@ -39,7 +39,7 @@ export class ChannelPool {
     for (const { client } of this.channels.splice(0)) client.close();
   }
 
-  /** The first connection stays, for the next stream; others go when they are empty. */
+  /** Keeps the first connection for the next stream, and closes others when they have no stream left. */
   private release(channel: Channel): void {
     channel.streams--;
     if (channel.streams > 0 || channel === this.channels[0]) return;

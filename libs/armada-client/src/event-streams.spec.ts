@@ -57,8 +57,8 @@ function open(request: Partial<StreamRequest> = {}): Heard {
 const ended = ({ ends }: Heard): Promise<StreamEnd> => eventually('the stream ends', () => ends[0]);
 const log = () => armada.state.openLog(KEY.queue, KEY.jobSetId);
 
-describe('event streams of Armada', () => {
-  it('a read brings what exists, in its order, and ends', async () => {
+describe('event streams from Armada', () => {
+  it('a read delivers the existing messages in order, and ends', async () => {
     for (const recording of allRecordings()) {
       armada.replay(recording);
       const read = open({ key: { queue: recording.queue, jobSetId: recording.jobSetId } });
@@ -67,7 +67,7 @@ describe('event streams of Armada', () => {
     }
   });
 
-  it('a read from a cursor brings what comes after it', async () => {
+  it('a read from a cursor delivers the messages after it', async () => {
     log().append([...jobEvents.leased(REF), ...jobEvents.succeeded(REF)]);
     const all = open();
     await ended(all);
@@ -76,7 +76,7 @@ describe('event streams of Armada', () => {
     expect(rest.messages).toEqual(all.messages.slice(1));
   });
 
-  it('a watch brings what comes, until it is cancelled', async () => {
+  it('a watch delivers new messages until it is cancelled', async () => {
     const watch = open({ watch: true });
     await eventually('it is open', () => armada.events.streams === 1);
     log().append(jobEvents.leased(REF));
@@ -87,7 +87,7 @@ describe('event streams of Armada', () => {
     expect(watch.ends).toHaveLength(1);
   });
 
-  it('a paused stream brings nothing more until it is resumed', async () => {
+  it('a paused stream delivers nothing until it is resumed', async () => {
     const watch = open({ watch: true });
     await eventually('it is open', () => armada.events.streams === 1);
     watch.stream.pause();
@@ -103,7 +103,7 @@ describe('event streams of Armada', () => {
     watch.stream.cancel();
   });
 
-  it('a paused read ends once it has brought all there is, however little that is', async () => {
+  it('a paused read ends only after everything was delivered, however little that is', async () => {
     for (let i = 0; i < 10; i++) log().append(jobEvents.leased(REF));
     const paused = open();
     paused.stream.pause();
@@ -126,7 +126,7 @@ describe('event streams of Armada', () => {
     expect((await ended(watch)).kind).toBe(kind);
   });
 
-  it('a queue that is not there, or not for us', async () => {
+  it('a queue that does not exist, or that we may not watch, ends the stream with the reason', async () => {
     expect(await ended(open({ key: { queue: 'nope', jobSetId: 's' } }))).toEqual({
       kind: 'gone',
       reason: 'NOT_FOUND: [GetJobSetEvents] Queue nope does not exist',
@@ -135,7 +135,7 @@ describe('event streams of Armada', () => {
     expect((await ended(open())).kind).toBe('denied');
   });
 
-  it('a server that is not there', async () => {
+  it('a server that is not reachable ends the stream for a retry', async () => {
     client.close();
     client = clientOf(`127.0.0.1:${await freePort()}`);
     const end = await ended(open({ watch: true }));
@@ -143,7 +143,7 @@ describe('event streams of Armada', () => {
     await expect(client.health()).rejects.toThrow();
   });
 
-  it('a server that takes a read and says nothing is given up', async () => {
+  it('a read from a server that accepts it and sends nothing is given up', async () => {
     armada.faults.set({ hang: true });
     const read = open();
     await eventually('the call is taken', () => armada.events.streams === 1);
@@ -151,7 +151,7 @@ describe('event streams of Armada', () => {
     expect(end).toMatchObject({ kind: 'retry', reason: expect.stringContaining('sent nothing') as string });
   }, 20_000);
 
-  it('a message above our limit ends the stream, and is not taken in', async () => {
+  it('a message above our limit ends the stream and is not delivered', async () => {
     client.close();
     client = clientOf(await restart(), 10_000);
     const value = { ...JobRunningEvent.decode(new Uint8Array()), ...REF, nodeName: 'n'.repeat(20_000) };
@@ -164,7 +164,7 @@ describe('event streams of Armada', () => {
     expect(read.messages).toEqual([]);
   });
 
-  it('messages of an unknown kind, or that name no job, are counted, and the cursor moves past them', async () => {
+  it('messages of an unknown kind, or without a job id, are counted, and the cursor moves past them', async () => {
     log().append([
       { events: undefined },
       ...jobEvents.leased({ ...REF, jobId: '' }),
@@ -177,7 +177,7 @@ describe('event streams of Armada', () => {
     expect(counted).toEqual({ unknown: before.unknown + 1, malformed: before.malformed + 1 });
   });
 
-  it('more streams than one connection has room for all open', async () => {
+  it('more streams than one connection holds all open', async () => {
     const watches = Array.from({ length: 250 }, (_, i) =>
       open({ key: { queue: 'q', jobSetId: `s${i}` }, watch: true }),
     );
@@ -186,7 +186,7 @@ describe('event streams of Armada', () => {
     await eventually('all are closed', () => armada.events.streams === 0);
   });
 
-  it('Armada that answers its Health is healthy', async () => {
+  it('Armada is healthy if its Health responds SERVING', async () => {
     await expect(client.health()).resolves.toBeUndefined();
     armada.faults.set({ unavailable: true });
     await expect(client.health()).rejects.toThrow('UNAVAILABLE');

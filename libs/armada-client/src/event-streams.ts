@@ -5,18 +5,18 @@ import { Metadata, connectivityState, type ClientReadableStream, type StatusObje
 import type { ChannelPool } from './channel-pool.js';
 import { classifyEnd } from './stream-end.js';
 
-/** A connection that is not there after this time will not be waited for. Milliseconds. */
+/** How long to wait for the connection. Milliseconds. */
 const CONNECT_MS = 5_000;
-/** A read that brings nothing, and does not end, for this long is given up: half-open connections say nothing. Milliseconds. */
+/** A read that neither brings anything nor ends for this long is given up: its connection may be half-open. Milliseconds. */
 const READ_SILENCE_MS = 10_000;
 
-/** Counts messages that are not as this version knows them. */
+/** Counts messages that this version does not understand. */
 export interface MessageCounter {
   unknownKind(): void;
   malformed(): void;
 }
 
-/** Job-set events over `api.Event/GetJobSetEvents`. Watches and reads go over connections of their own. */
+/** Job-set events over `api.Event/GetJobSetEvents`. Watches and reads use separate connections. */
 export class ArmadaEventSource implements EventSource {
   constructor(
     private readonly watches: ChannelPool,
@@ -64,13 +64,13 @@ class OpenStream implements EventStream {
     this.call.on('data', (message: EventStreamMessage) => this.take(message));
     this.call.on('status', (status: StatusObject) => {
       const end = classifyEnd(status);
-      // The status comes before what a paused stream has buffered, and the end of a read proves that all was brought.
+      // The status arrives before what a paused stream has buffered, and the end of a read proves that everything was delivered.
       if (end.kind === 'end') this.call.once('end', () => this.end(end));
       else this.end(end);
     });
-    // The status tells all that the error does; without a listener the error would end the process.
+    // The status says all that the error does; without a listener the error would end the process.
     this.call.on('error', () => undefined);
-    // An idle watch carries nothing, not even headers: only the connection tells whether it can be open.
+    // An idle watch carries nothing, not even headers: only the connection shows whether it can be open.
     this.connecting = setTimeout(() => {
       if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
       this.giveUp(`no connection to Armada within ${CONNECT_MS / 1000} s`);
@@ -121,7 +121,7 @@ class OpenStream implements EventStream {
     clearTimeout(this.connecting);
     clearInterval(this.silence);
     this.release();
-    // What is still buffered is not delivered any more; flowing, it is dropped.
+    // Flowing, the stream drops what is still buffered.
     this.call.resume();
     this.listener.end(end);
   }

@@ -3,12 +3,9 @@ import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
 
 /**
- * Connections to Armada for calls that are forwarded: they carry no credential of ours, only what each call brings, and are
- * shared with no call of our own. A larger message than `largestMessageBytes` ends its call.
+ * Connections to Armada for forwarded calls: they carry no credential of ours, only what each call brings, and are shared with no call
+ * of our own. A message larger than `maxMessageBytes` fails its call.
  */
-export function createForwardingChannels(
-  transport: ArmadaTransport,
-  largestMessageBytes: number,
-): ChannelPool {
-  return new ChannelPool(transport, channelOptions(largestMessageBytes));
+export function createForwardingChannels(transport: ArmadaTransport, maxMessageBytes: number): ChannelPool {
+  return new ChannelPool(transport, channelOptions(maxMessageBytes));
 }

@@ -49,7 +49,7 @@ function knowJobs(ids: readonly string[]): void {
 }
 
 describe("Armada's own api.Jobs", () => {
-  it('tells the states and errors of every recording', async () => {
+  it('returns the states and errors of every recording', async () => {
     for (const recording of allRecordings()) {
       armada.replay(recording);
       const ids = Object.keys(recording.states);
@@ -61,7 +61,7 @@ describe("Armada's own api.Jobs", () => {
     }
   });
 
-  it('tells a state of every job, UNKNOWN where there is none; details and errors leave it out', async () => {
+  it('returns a state for every job, UNKNOWN for one it does not have, which details and errors leave out', async () => {
     knowJobs(['job']);
     const asked = ['job', 'no-such-job', 'job', 'not an id', ''];
     expect(Object.fromEntries(await client.jobs.status(asked))).toEqual({
@@ -75,21 +75,21 @@ describe("Armada's own api.Jobs", () => {
     expect([...details.values()]).toMatchObject([{ jobId: 'job', queue: 'q', jobset: 's' }]);
   });
 
-  it('is not asked about what can be no id', async () => {
+  it('is not called for what cannot be an id', async () => {
     const no = ['not an id', '', 'x'.repeat(65), 'a\0b'];
     expect([...(await client.jobs.status(no)).values()]).toEqual(no.map(() => JobState.UNKNOWN));
     expect((await client.jobs.details(no, NOTHING)).size).toBe(0);
     expect([calls('GetJobStatus'), calls('GetJobDetails')]).toEqual([0, 0]);
   });
 
-  it('is asked for more jobs than one call can bring', async () => {
+  it('is called in batches for more jobs than one call takes', async () => {
     const ids = jobIds(1_234);
     knowJobs(ids);
     expect((await client.jobs.status(ids)).size).toBe(1_234);
     expect(calls('GetJobStatus')).toBe(3);
   });
 
-  it('is asked once for what many ask at the same time', async () => {
+  it('is called once for concurrent lookups of the same jobs', async () => {
     knowJobs(jobIds(10));
     const asked = jobIds(10).flatMap((jobId) => [
       client.jobs.status([jobId]),
@@ -104,7 +104,7 @@ describe("Armada's own api.Jobs", () => {
     expect([calls('GetJobStatusUsingExternalJobUri'), calls('GetActiveQueues')]).toEqual([1, 1]);
   });
 
-  it('is asked for no more jobs a call than it accepts, and told so once', async () => {
+  it('is called with no more jobs than it accepts, after one refusal', async () => {
     armada.faults.set({ mostIds: 4 });
     const ids = jobIds(10);
     knowJobs(ids);
@@ -116,7 +116,7 @@ describe("Armada's own api.Jobs", () => {
     await expect(client.jobs.runDetails(ids)).resolves.toEqual(new Map());
   });
 
-  it('tells the spec and the runs of a job where they are asked for', async () => {
+  it('returns the spec and the runs of a job on request', async () => {
     armada.replay(recording('preempt_api'));
     const preempted = '01m85vrgp7whz55kx8f03d6510';
     for (const spec of [false, true]) {
@@ -142,7 +142,7 @@ describe("Armada's own api.Jobs", () => {
     expect((await ask('a\0b')).size).toBe(0);
   });
 
-  it('is asked for fewer jobs a call where the answer is too large', async () => {
+  it('is called with fewer jobs where the response is too large', async () => {
     const ids = jobIds(20);
     knowJobs(ids);
     for (const job of armada.state.jobs.values()) job.error = 'x'.repeat(100_000);
@@ -150,18 +150,18 @@ describe("Armada's own api.Jobs", () => {
     expect(ids.map((jobId) => errors.get(jobId)?.length)).toEqual(ids.map(() => 100_000));
   });
 
-  it('that an older Armada does not have is unsupported', async () => {
+  it('is unsupported where an older Armada lacks it', async () => {
     armada.faults.set({ jobsUnimplemented: true });
     await expect(client.jobs.status(['job'])).rejects.toMatchObject({ kind: 'unsupported' });
     await expect(client.jobs.details(['job'], NOTHING)).rejects.toMatchObject({ kind: 'unsupported' });
   });
 
-  it('that does not let us ask is refused', async () => {
+  it('is refused where we have no permission', async () => {
     armada.faults.set({ jobsDenied: true });
     await expect(client.jobs.activeQueues()).rejects.toMatchObject({ kind: 'refused' });
   });
 
-  it('that does not answer is given up', async () => {
+  it('is given up where it does not respond', async () => {
     armada.faults.set({ jobsDelayMs: 3_600_000 });
     await expect(client.jobs.status(['job'])).rejects.toMatchObject({
       kind: 'unavailable',
@@ -169,7 +169,7 @@ describe("Armada's own api.Jobs", () => {
     });
   });
 
-  it('of a server that is stopping or not there is unavailable, and says why', async () => {
+  it('is unavailable, with a reason, where the server is stopping or not reachable', async () => {
     armada.faults.set({ unavailable: true });
     const reason = 'UNAVAILABLE: the server is shutting down';
     await expect(client.jobs.status(['job'])).rejects.toMatchObject({ kind: 'unavailable', reason });
@@ -178,7 +178,7 @@ describe("Armada's own api.Jobs", () => {
     await expect(client.jobs.errors(['job'])).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
-  it('is not asked any more by a client that was closed', async () => {
+  it('is not called by a closed client', async () => {
     client.close();
     await expect(client.jobs.status(['job'])).rejects.toMatchObject({
       reason: 'this process is shutting down',

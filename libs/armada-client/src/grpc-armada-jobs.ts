@@ -13,64 +13,64 @@ import type { ChannelPool } from './channel-pool.js';
 import { lookupErrorOf } from './lookup-error.js';
 import { callUnary, type UnaryMethod } from './unary-call.js';
 
-/** Armada answers in tens of milliseconds: what takes this long is a database in trouble. Milliseconds. */
+/** Armada responds in tens of milliseconds: a call that takes this long has met an overloaded database. Milliseconds. */
 const DEADLINE_MS = 5_000;
-/** Enough to use the default rate while an answer takes 200 ms, and few for a server whose answers take longer. */
-const CALLS_AT_ONCE = 4;
+/** Enough for the default rate at 200 ms a call, and few for a server that takes longer. */
+const MAX_CONCURRENT_CALLS = 4;
 /** Armada's own default for the ids of one request. */
-const LARGEST_BATCH = 500;
+const MAX_BATCH_SIZE = 500;
 /** Twenty full batches: a second's calls at the default rate. */
-const MOST_WAITING_IDS = 10_000;
-/** Of methods that are asked one question a call: ten seconds' calls at the default rate. */
-const MOST_WAITING_QUESTIONS = 200;
+const MAX_WAITING_IDS = 10_000;
+/** For methods with one query a call: ten seconds' calls at the default rate. */
+const MAX_WAITING_QUERIES = 200;
 
-/** Armada's ids are ULIDs and UUIDs. One that no Armada can have is not sent: it could spoil the call for all others. */
-const CAN_BE_AN_ID = /^[\x21-\x7e]{1,64}$/;
-/** PostgreSQL, where Armada looks, holds no such text and fails the call. */
+/** Armada's ids are ULIDs and UUIDs. What cannot be one is not sent: it could fail the call for all others. */
+const POSSIBLE_ID = /^[\x21-\x7e]{1,64}$/;
+/** Armada's PostgreSQL stores no such text, and fails the call. */
 const NUL = '\0';
 
-/** {@link ArmadaJobs} over gRPC. The methods share one gate; each has questions of its own that wait there. */
+/** {@link ArmadaJobs} over gRPC. The methods share one gate, where each queues its own batches. */
 export function grpcArmadaJobs(
   pool: ChannelPool,
   callsPerSecond: number,
 ): ArmadaJobs & {
-  /** What waits for its call is answered with an error. */
+  /** Rejects all that waits for a call. */
   close(): void;
 } {
-  const gate = new CallGate(callsPerSecond, CALLS_AT_ONCE);
+  const gate = new CallGate(callsPerSecond, MAX_CONCURRENT_CALLS);
 
-  async function call<Q, A>(method: UnaryMethod<Q, A>, request: Q, asked: number): Promise<A> {
+  async function call<Q, A>(method: UnaryMethod<Q, A>, request: Q, ids: number): Promise<A> {
     try {
       return await callUnary(pool, method, request, DEADLINE_MS);
     } catch (error) {
-      throw lookupErrorOf(error as ServiceError, asked);
+      throw lookupErrorOf(error as ServiceError, ids);
     }
   }
 
   function byId<Q, A, V>(
     method: UnaryMethod<Q, A>,
     requestFor: (ids: string[]) => Q,
-    answersIn: (answer: A) => Readonly<Record<string, V>>,
+    valuesIn: (answer: A) => Readonly<Record<string, V>>,
   ): (ids: readonly string[]) => Promise<ReadonlyMap<string, V>> {
     const lookup = new BatchedLookup<V>({
       call: async (ids) =>
-        new Map(Object.entries(answersIn(await call(method, requestFor([...ids]), ids.length)))),
+        new Map(Object.entries(valuesIn(await call(method, requestFor([...ids]), ids.length)))),
       gate,
-      maxBatchSize: LARGEST_BATCH,
-      maxWaiting: MOST_WAITING_IDS,
+      maxBatchSize: MAX_BATCH_SIZE,
+      maxWaiting: MAX_WAITING_IDS,
     });
-    return (ids) => lookup.lookUp(ids.filter((id) => CAN_BE_AN_ID.test(id)));
+    return (ids) => lookup.lookUp(ids.filter((id) => POSSIBLE_ID.test(id)));
   }
 
-  function oneACall<V>(answer: (question: string) => Promise<V>): (question: string) => Promise<V> {
+  function singly<V>(look: (query: string) => Promise<V>): (query: string) => Promise<V> {
     const lookup = new BatchedLookup<V>({
-      call: async ([question = '']) => new Map([[question, await answer(question)]]),
+      call: async ([query = '']) => new Map([[query, await look(query)]]),
       gate,
       maxBatchSize: 1,
-      maxWaiting: MOST_WAITING_QUESTIONS,
+      maxWaiting: MAX_WAITING_QUERIES,
     });
-    return async (question) => {
-      const value = (await lookup.lookUp([question])).get(question);
+    return async (query) => {
+      const value = (await lookup.lookUp([query])).get(query);
       if (value === undefined) throw new ArmadaJobsError('unavailable', 'Armada sent no response');
       return value;
     };
@@ -103,12 +103,12 @@ export function grpcArmadaJobs(
     withRuns: detailsWith(false, true),
     withBoth: detailsWith(true, true),
   };
-  const byExternalUri = oneACall(async (question) => {
-    const request = JSON.parse(question) as JobStatusUsingExternalJobUriRequest;
+  const byExternalUri = singly(async (query) => {
+    const request = JSON.parse(query) as JobStatusUsingExternalJobUriRequest;
     const { jobStates } = await call(JobsService.getJobStatusUsingExternalJobUri, request, 1);
     return new Map(Object.entries(jobStates));
   });
-  const activeQueues = oneACall((): Promise<GetActiveQueuesResponse> =>
+  const activeQueues = singly((): Promise<GetActiveQueuesResponse> =>
     call(JobsService.getActiveQueues, {}, 1),
   );
 
@@ -118,7 +118,7 @@ export function grpcArmadaJobs(
       const stateOf = (jobId: string): JobState => {
         const state = found.get(jobId);
         if (state !== undefined) return state;
-        if (!CAN_BE_AN_ID.test(jobId)) return JobState.UNKNOWN;
+        if (!POSSIBLE_ID.test(jobId)) return JobState.UNKNOWN;
         throw new ArmadaJobsError('unavailable', `Armada's response lacks the state of ${jobId}`);
       };
       return new Map(jobIds.map((jobId) => [jobId, stateOf(jobId)]));

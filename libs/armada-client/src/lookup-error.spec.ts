@@ -5,17 +5,17 @@ import { lookupErrorOf } from './lookup-error.js';
 
 const { UNKNOWN, RESOURCE_EXHAUSTED } = status;
 
-describe('a call of api.Jobs that failed', () => {
+describe('a failed call of api.Jobs', () => {
   it.each([
     [UNKNOWN, 'request contained more than 200 jobIds', 500, 200],
     [UNKNOWN, 'request contained more than 200 JobIds', 201, 200],
     [UNKNOWN, 'request contained more than 10 RunIds', 500, 10],
     [RESOURCE_EXHAUSTED, 'Received message larger than max (20000000 vs 16777216)', 500, 250],
     [RESOURCE_EXHAUSTED, 'grpc: trying to send message larger than max (20000000 vs. 16777216)', 3, 1],
-  ])('with %i, "%s" for %i ids asked for too much: at most %i', (code, details, asked, atMost) => {
-    const meaning = lookupErrorOf({ code, details }, asked);
+  ])('with %i, "%s" for %i ids asked for too many: at most %i', (code, details, ids, maxIds) => {
+    const meaning = lookupErrorOf({ code, details }, ids);
     expect(meaning).toBeInstanceOf(BatchTooLargeError);
-    expect(meaning).toMatchObject({ atMost });
+    expect(meaning).toMatchObject({ maxKeys: maxIds });
   });
 
   it.each([
@@ -23,8 +23,8 @@ describe('a call of api.Jobs that failed', () => {
     [UNKNOWN, 'request contained more than 0 jobIds', 500],
     [RESOURCE_EXHAUSTED, 'Received message larger than max (20000000 vs 16777216)', 1],
     [RESOURCE_EXHAUSTED, 'too many requests', 500],
-  ])('with %i, "%s" for %i ids is no reason to ask for less', (code, details, asked) => {
-    expect(lookupErrorOf({ code, details }, asked)).toMatchObject({ kind: 'unavailable' });
+  ])('with %i, "%s" for %i ids is no reason to ask for fewer', (code, details, ids) => {
+    expect(lookupErrorOf({ code, details }, ids)).toMatchObject({ kind: 'unavailable' });
   });
 
   it.each([

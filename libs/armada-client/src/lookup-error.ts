@@ -3,20 +3,20 @@ import { ArmadaJobsError } from './armada-jobs.js';
 import { BatchTooLargeError } from './batched-lookup.js';
 import { statusText } from './status-text.js';
 
-/** Armada's words, in every spelling that its methods have (`jobIds`, `JobIds`, `RunIds`); the code beside them is UNKNOWN. */
+/** Armada's text, in every spelling of its methods (`jobIds`, `JobIds`, `RunIds`); its code is UNKNOWN. */
 const TOO_MANY_IDS = /request contained more than (\d+) (?:job|run)ids/i;
-/** An answer above our limit, in the words of grpc-js, or above the server's, in those of grpc-go; RESOURCE_EXHAUSTED. */
-const ANSWER_TOO_LARGE = /message larger than max/i;
+/** A response above our limit, in the text of grpc-js, or above the server's, in that of grpc-go; the code is RESOURCE_EXHAUSTED. */
+const RESPONSE_TOO_LARGE = /message larger than max/i;
 
-/** What the failure of a call that asked for `asked` ids means. */
+/** What the failure of a call for so many ids means. */
 export function lookupErrorOf(
   { code, details }: Pick<StatusObject, 'code' | 'details'>,
-  asked: number,
+  ids: number,
 ): ArmadaJobsError | BatchTooLargeError {
-  const atMost = Number(TOO_MANY_IDS.exec(details)?.[1]);
-  if (atMost >= 1 && atMost < asked) return new BatchTooLargeError(atMost);
-  if (code === status.RESOURCE_EXHAUSTED && ANSWER_TOO_LARGE.test(details) && asked > 1) {
-    return new BatchTooLargeError(Math.floor(asked / 2));
+  const maxIds = Number(TOO_MANY_IDS.exec(details)?.[1]);
+  if (maxIds >= 1 && maxIds < ids) return new BatchTooLargeError(maxIds);
+  if (code === status.RESOURCE_EXHAUSTED && RESPONSE_TOO_LARGE.test(details) && ids > 1) {
+    return new BatchTooLargeError(Math.floor(ids / 2));
   }
   return new ArmadaJobsError(kindOf(code), statusText({ code, details }));
 }

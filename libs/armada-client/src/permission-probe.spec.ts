@@ -46,17 +46,17 @@ describe('what Armada lets a caller do', () => {
     ['no such queue', ALICE, 'nope', 'no-queue'],
     ['a credential of nobody', 'Bearer x', 'hers', 'bad-credentials'],
     ['no credential', undefined, 'hers', 'bad-credentials'],
-  ])('is what a read of the queue ends with: %s', async (_, authorization, queue, verdict) => {
+  ])('follows from the status of a read of the queue: %s', async (_, authorization, queue, verdict) => {
     expect(await probe.mayWatch(authorization, queue)).toBe(verdict);
   });
 
-  it('begins with being somebody', async () => {
+  it('requires that Armada accepts the credential', async () => {
     expect(await probe.authenticates(ALICE)).toBe('yes');
     expect(await probe.authenticates('Bearer x')).toBe('bad-credentials');
     expect(await probe.authenticates(undefined)).toBe('bad-credentials');
   });
 
-  it('is asked for with exactly what the caller sent, or with nothing', async () => {
+  it('is found out with exactly the caller’s authorization, or with none', async () => {
     const odd = 'bEaReR  spaces=and+all/of.it==';
     for (const authorization of [ALICE, odd, undefined]) {
       await probe.authenticates(authorization);
@@ -71,7 +71,7 @@ describe('what Armada lets a caller do', () => {
     ]);
   });
 
-  it('is asked for from beyond the end of any stream, so that nothing is sent', async () => {
+  it('is found out by a read from beyond the end of any stream, so that nothing is sent', async () => {
     const requests: JobSetRequest[] = [];
     const server = new Server();
     const { getJobSetEvents } = EventService;
@@ -101,14 +101,14 @@ describe('what Armada lets a caller do', () => {
     }
   });
 
-  it('leaves nothing open', async () => {
+  it('leaves no stream open', async () => {
     await probe.mayWatch(ALICE, 'hers');
     await eventually('the read has ended', () => armada.events.streams === 0);
   });
 });
 
 describe('no verdict', () => {
-  it('comes of any other status, which is told without its words', async () => {
+  it('comes of any other status, and the error leaves out its text', async () => {
     armada.security.hasReadQueues = false;
     await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check failed with INTERNAL$/);
     armada.faults.set({ unavailable: true });
@@ -116,19 +116,19 @@ describe('no verdict', () => {
     await expect(probe.authenticates(ALICE)).rejects.toThrow(/^the check failed with UNAVAILABLE$/);
   });
 
-  it('comes where there is no answer in time', async () => {
+  it('comes of a response that takes too long', async () => {
     armada.faults.set({ hang: true });
     const hasty = new PermissionProbe(channels, 100);
     await expect(hasty.mayWatch(ALICE, 'hers')).rejects.toThrow('no answer within 0.1 s');
   });
 
-  it('comes where Armada is away', async () => {
+  it('comes of an Armada that is not reachable', async () => {
     armada.stop();
     await expect(probe.mayWatch(ALICE, 'hers')).rejects.toThrow(/^the check failed with UNAVAILABLE$/);
   });
 });
 
-describe('whom a queue lets watch', () => {
+describe('the watchers of a queue', () => {
   const grantsAs = async (identity = fixedIdentity(OURS)) => {
     const client = createArmadaClient({
       transport: withoutTls(await armada.listen('127.0.0.1:0')),
@@ -141,7 +141,7 @@ describe('whom a queue lets watch', () => {
     return client.queueGrants;
   };
 
-  it('is read as us: owners and who has the verb watch, and nobody else', async () => {
+  it('are read as us: owners and holders of the verb watch, and nobody else', async () => {
     const subjects = (name: string) => [
       { kind: 'User', name },
       { kind: 'Group', name: `${name}-team` },
@@ -164,11 +164,11 @@ describe('whom a queue lets watch', () => {
     expect(armada.calls.countsOf(OURS)).toEqual({ [GET_QUEUE]: 1 });
   });
 
-  it('is nobody where there is no such queue', async () => {
+  it('are undefined where the queue does not exist', async () => {
     expect(await (await grantsAs()).watchersOf('nope')).toBeUndefined();
   });
 
-  it('is told as not known, and why, where Armada does not say', async () => {
+  it('are an error with the reason where Armada gives no answer', async () => {
     await expect((await grantsAs(anonymous)).watchersOf('hers')).rejects.toThrow('UNAUTHENTICATED');
     armada.faults.set({ unavailable: true });
     await expect((await grantsAs()).watchersOf('hers')).rejects.toThrow('UNAVAILABLE');

@@ -4,11 +4,11 @@ import { Metadata, status, type ServiceError, type StatusObject } from '@grpc/gr
 import type { ChannelPool } from './channel-pool.js';
 import { callUnary } from './unary-call.js';
 
-/** Armada answers in about a millisecond. */
+/** Armada responds in about a millisecond. */
 const DEADLINE_MS = 5_000;
-/** Beyond the end of any stream: a read from here goes through every check of Armada and brings nothing. */
+/** Beyond the end of any stream: a read from here passes all of Armada's checks and brings nothing. */
 const FAR_END = '9999999999999:0:0:1';
-/** The right is a queue's, whatever the job set. */
+/** The permission is the queue's, whatever the job set. */
 const ANY_JOB_SET = 'armada-job-service-permission-check';
 
 /** What a read's status says of the caller's right to watch; any other one says nothing of it. */
@@ -20,8 +20,8 @@ const VERDICTS: ReadonlyMap<status, ArmadaVerdict> = new Map([
 ]);
 
 /**
- * Asks Armada what a caller may do, by calls with exactly the caller's `authorization`, or with none: the channels must add no
- * credentials. Errors tell the status alone, since Armada's words may repeat what the caller sent.
+ * Finds out what Armada lets a caller do, by calls with exactly the caller's `authorization`, or with none: the channels must add no
+ * credentials. Errors name the status alone, since Armada's text may repeat what the caller sent.
  */
 export class PermissionProbe implements ArmadaPermissions {
   constructor(
@@ -47,7 +47,7 @@ export class PermissionProbe implements ArmadaPermissions {
     return verdict;
   }
 
-  /** The status that a read of the queue ends with. */
+  /** The status of a read of the queue. */
   private async read(authorization: string | undefined, queue: string): Promise<status> {
     const { client, release } = this.channels.acquire();
     const { path, requestSerialize, responseDeserialize } = EventService.getJobSetEvents;
@@ -69,9 +69,9 @@ export class PermissionProbe implements ArmadaPermissions {
       );
       return await new Promise((resolve) => {
         call.on('status', ({ code }: StatusObject) => resolve(code));
-        // The status tells all that the error does; without a listener the error would end the process.
+        // The status says all that the error does; without a listener the error would end the process.
         call.on('error', () => undefined);
-        // Nothing is sent to who may not watch.
+        // Data is sent only to a caller that may watch.
         call.on('data', () => {
           resolve(status.OK);
           call.cancel();

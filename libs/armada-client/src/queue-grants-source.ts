@@ -8,7 +8,7 @@ import { callUnary } from './unary-call.js';
 const DEADLINE_MS = 5_000;
 const WATCH = 'watch';
 
-/** The permissions of Armada's queues, by `GetQueue` over channels with our own credentials. */
+/** Reads the permissions of Armada's queues by `GetQueue`, over channels with our own credentials. */
 export class ArmadaQueueGrantsSource implements QueueGrants {
   constructor(private readonly channels: ChannelPool) {}
 
@@ -25,7 +25,7 @@ export class ArmadaQueueGrantsSource implements QueueGrants {
   }
 }
 
-/** Owners hold every verb: Armada folds them into the permissions; servers that do not are understood too. */
+/** Owners hold every verb. Armada adds them to the permissions; a server that does not is supported, too. */
 function watchersOf({ permissions, userOwners, groupOwners }: Queue): Grantees {
   const subjects = permissions
     .filter(({ verbs }) => verbs.includes(WATCH))

@@ -1,16 +1,16 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
 
-const LONGEST_REASON = 500;
+const MAX_LENGTH = 500;
 
 /** What grpc-js makes of HTTP/2's ENHANCE_YOUR_CALM, with which a server answers pings that come too often (`too_many_pings`). */
 const ENHANCE_YOUR_CALM = 'Bandwidth exhausted or memory limit exceeded';
 
-/** What a status says, for people: one line, of a length that fits a log and an answer. */
+/** A status for people: one line, of a length that fits a log and a response. */
 export function statusText({ code, details }: Pick<StatusObject, 'code' | 'details'>): string {
   const cause =
     code === status.RESOURCE_EXHAUSTED && details === ENHANCE_YOUR_CALM
       ? 'Armada closed the connection (HTTP/2 ENHANCE_YOUR_CALM): too many keepalive pings or requests'
       : details;
   const line = `${status[code]}: ${cause}`.replace(/\s+/g, ' ').trim();
-  return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON - 1)}…`;
+  return line.length <= MAX_LENGTH ? line : `${line.slice(0, MAX_LENGTH - 1)}…`;
 }

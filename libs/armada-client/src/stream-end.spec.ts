@@ -16,7 +16,7 @@ describe('the end of a stream', () => {
     expect(classifyEnd({ code, details: 'x' }).kind).toBe(kind);
   });
 
-  it('is told in one line of a bounded length', () => {
+  it('is described in one line of a bounded length', () => {
     const { reason } = classifyEnd({
       code: status.UNAVAILABLE,
       details: `first\nsecond ${'x'.repeat(10_000)}`,

@@ -8,7 +8,7 @@ export interface UnaryMethod<Q, A> {
   readonly responseDeserialize: (bytes: Buffer) => A;
 }
 
-/** Calls a method and waits for its answer. Rejects with gRPC's ServiceError. */
+/** Calls a method; resolves to its response. Rejects with gRPC's ServiceError. */
 export async function callUnary<Q, A>(
   pool: ChannelPool,
   { path, requestSerialize, responseDeserialize }: UnaryMethod<Q, A>,
@@ -27,7 +27,7 @@ export async function callUnary<Q, A>(
         metadata,
         { deadline: Date.now() + deadlineMs },
         (error: ServiceError | null, answer) => {
-          if (answer === undefined) reject(error ?? new Error(`${path} ended without an answer`));
+          if (answer === undefined) reject(error ?? new Error(`${path} ended without a response`));
           else resolve(answer);
         },
       );

@@ -119,7 +119,7 @@ class Credentials implements ArmadaIdentity {
 }
 
 describe('a call of ours', () => {
-  it('carries our credential of the time, whatever it is, without TLS too', async () => {
+  it('carries our current credential, of any kind, also without TLS', async () => {
     const identity = new Credentials(['basic dXM6cA==']);
     const client = clientOf({ transport: withoutTls(await gate.listen()), identity });
     await client.health();
@@ -137,22 +137,22 @@ describe('a call of ours', () => {
     expect(identity.refusals).toEqual([]);
   });
 
-  it('carries none where we are nobody in particular', async () => {
+  it('carries no credential where none is configured', async () => {
     await clientOf({ transport: withoutTls(await gate.listen()), identity: anonymous }).health();
     expect(gate.calls).toEqual([['health', undefined]]);
   });
 
-  it('that Armada does not know us by is told to the identity', async () => {
+  it('whose credential Armada rejects is reported to the identity', async () => {
     const identity = new Credentials(['Bearer old']);
     gate.unknown.add('Bearer old');
     const client = clientOf({ transport: withoutTls(await gate.listen()), identity });
     await expect(client.health()).rejects.toThrow('UNAUTHENTICATED: who are you?');
     watch(client);
-    await eventually('both are told', () => identity.refusals.length === 2);
+    await eventually('both rejections are reported', () => identity.refusals.length === 2);
     expect(identity.refusals).toEqual(['Bearer old', 'Bearer old']);
   });
 
-  it('without a credential is not made, and the streams that are open stay', async () => {
+  it('without a credential is not made, and open streams stay open', async () => {
     const identity = new Credentials(['Bearer good']);
     const client = clientOf({ transport: withoutTls(await gate.listen()), identity });
     watch(client);
@@ -167,7 +167,7 @@ describe('a call of ours', () => {
     expect(gate.calls).toHaveLength(1);
   });
 
-  it('waits for its credential no longer than its own time', async () => {
+  it('waits for its credential no longer than its deadline', async () => {
     const identity: ArmadaIdentity = { ...anonymous, authorization: () => new Promise(() => undefined) };
     const client = clientOf({ transport: withoutTls(await gate.listen()), identity });
     await expect(client.health()).rejects.toThrow('DEADLINE_EXCEEDED');
@@ -176,7 +176,7 @@ describe('a call of ours', () => {
 });
 
 describe('a forwarded call', () => {
-  it('carries nothing of ours, but what it brings', async () => {
+  it('carries its caller’s authorization and no credential of ours', async () => {
     const channels = createForwardingChannels(withoutTls(await gate.listen()), 100_000);
     cleanups.push(() => channels.close());
     const { client } = channels.acquire();
@@ -208,12 +208,12 @@ describe('TLS', () => {
     return gate.listen(ServerCredentials.createSsl(Buffer.from(authority.cert), [pair], checkClients));
   }
 
-  it('with a given CA, at an address that has none by itself', async () => {
+  it('works with a given CA, at an address that defaults to plaintext', async () => {
     const env = { ARMADA_URL: await listenWithTls(['127.0.0.1']), ARMADA_TLS_CA_FILE: authority.certFile };
     await expect(clientWith(env).health()).resolves.toBeUndefined();
   });
 
-  it('with the roots of the system', async () => {
+  it('works with the system’s roots', async () => {
     const address = (await listenWithTls(['localhost'])).replace('127.0.0.1', 'localhost');
     // The server name alone asks for TLS.
     const env = { ARMADA_URL: address, ARMADA_TLS_SERVER_NAME: 'localhost' };
@@ -221,7 +221,7 @@ describe('TLS', () => {
     await expect(clientWith(env).health()).rejects.toThrow(/UNAVAILABLE: .*certificate/);
   });
 
-  it('is not made with a server of another name, unless that name is expected', async () => {
+  it('fails with a server of another name, unless that name is expected', async () => {
     const env = {
       ARMADA_URL: await listenWithTls(['armada.internal']),
       ARMADA_TLS_CA_FILE: authority.certFile,
@@ -231,7 +231,7 @@ describe('TLS', () => {
     await expect(named.health()).resolves.toBeUndefined();
   });
 
-  it('with our certificate, where Armada or what stands before it asks for one', async () => {
+  it('presents our certificate where Armada, or a proxy before it, requests one', async () => {
     const address = await listenWithTls(['127.0.0.1'], true);
     const env = { ARMADA_URL: address, ARMADA_TLS_CA_FILE: authority.certFile };
     await expect(clientWith(env).health()).rejects.toThrow('UNAVAILABLE');

@@ -2,10 +2,10 @@ import type { ArmadaIdentity } from '@ajs/armada-credentials';
 import { InterceptingCall, Metadata, credentials, status, type Interceptor } from '@grpc/grpc-js';
 
 /**
- * Gives every call of a channel our credential of the time. A call whose credential cannot be had ends with UNAVAILABLE and the
- * reason; one that Armada does not know us by is told to the identity.
+ * Adds our current credential to every call of a channel. A call whose credential cannot be obtained fails with UNAVAILABLE and the
+ * reason; a credential that Armada rejects is reported to the identity.
  *
- * It is set call by call: grpc-js wants TLS for credentials of a channel, where Armada's own clients send them without, too.
+ * It is set for each call: grpc-js requires TLS for a channel's credentials, while Armada's own clients also send them without.
  */
 export function withIdentity(identity: ArmadaIdentity): Interceptor {
   return (options, nextCall) => {

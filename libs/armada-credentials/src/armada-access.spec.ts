@@ -131,7 +131,7 @@ describe('an armadactl file', () => {
       'contexts:\n  main:\n    armadaUrl: a:1\n',
       `currentContext (${FILE}) is missing; set it to one of the contexts: main`,
     ],
-    ['- hidden\n', 'must hold "name: value" lines'],
+    ['- hidden\n', 'must consist of "name: value" lines'],
     ['contexts: hidden\n', `contexts (${FILE}) must be a map`],
     [main(URL_LINE, 'basicAuth: hidden'), `contexts.main.basicAuth (${FILE}) must be a map`],
     [

@@ -72,6 +72,7 @@ export async function runApp(
   app.disable('x-powered-by');
   app.enableShutdownHooks([], { useProcessExit: true });
   try {
+    await app.init();
     await app.listen(http.port, http.host).catch((error: unknown) => {
       throw new Error(
         `cannot listen for HTTP at ${http.host}:${http.port} (${http.setting}): ${(error as Error).message}`,

@@ -15,7 +15,7 @@ import { InterestModule } from '../interest/interest.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { LIFETIME, REDIS_WRITER } from '../tokens.js';
 
-/** What this replica may ask of Armada: its part of the watches and of the reads of all replicas. */
+/** What this replica may request from Armada: its part of the watches and of the reads of all replicas. */
 @Module({
   imports: [RedisModule, JobStoreModule, InterestModule],
   providers: [

@@ -86,7 +86,7 @@ export function sendError(response: ServerResponse, error: RpcError): void {
 function callerOf(request: HttpRequest, response: ServerResponse): Caller {
   return {
     deadline: performance.now() + timeoutOf(request),
-    // Also true once the response is sent, when nobody asks any more.
+    // Also true once the response is sent, when it no longer matters.
     isGone: () => response.destroyed,
     address: () => request.socket.remoteAddress ?? '',
     certificateName: () => certificateNameOfSocket(request.socket),

@@ -57,7 +57,7 @@ export const JOBS_ROUTES: readonly JobsRoute[] = [
 function route<Request, Response>(
   path: JobsPath,
   definition: MethodDefinition<Request, Response>,
-  ask: (jobs: JobsApi, request: Request, caller: Caller) => Promise<Response>,
+  call: (jobs: JobsApi, request: Request, caller: Caller) => Promise<Response>,
 ): JobsRoute {
   const method = api.method(definition);
   return {
@@ -65,7 +65,7 @@ function route<Request, Response>(
     method: method.descriptor.localName as keyof JobsApi,
     descriptor: method.descriptor,
     answer: async (jobs, body, caller, profile) =>
-      method.writeResponse(await ask(jobs, requestOf(method, body), caller), profile),
+      method.writeResponse(await call(jobs, requestOf(method, body), caller), profile),
   };
 }
 

@@ -27,7 +27,7 @@ const EDGE_LIBRARIES = [
   'runtime',
 ];
 
-/** The folders of a library and which of the others each may import. `testing` may import all, and is imported by specs alone. */
+/** The rooms of a library or an app, and which of the others each may import. `testing` may import all, and is imported by specs alone. */
 const ROOMS = {
   'libs/job-store/src': {
     client: [],
@@ -40,6 +40,11 @@ const ROOMS = {
     sync: [],
     budget: ['interest', 'sync'],
     assignment: ['interest', 'sync', 'budget'],
+  },
+  'apps/query/src/jobs-api': {
+    cache: [],
+    upstream: [],
+    methods: ['cache', 'upstream'],
   },
 };
 

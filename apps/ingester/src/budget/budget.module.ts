@@ -48,8 +48,8 @@ import { LIFETIME, REDIS_WRITER } from '../tokens.js';
           watches,
           reads,
           schedule: new ReadSchedule({
-            shortestMs: settings.minReadIntervalMs,
-            longestMs: settings.maxReadIntervalMs,
+            minIntervalMs: settings.minReadIntervalMs,
+            maxIntervalMs: settings.maxReadIntervalMs,
             perSecond: readsPerSecond(watches, settings),
           }),
           onRead: () => metrics.upstreamReads.inc(),

@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseLostError, type Lease } from '../sync/lease.js';
 import type { LeaseTerm } from './leases.js';
 
+type Term = Pick<LeaseTerm, 'isHeld'>;
+
 const POLL_MS = 50;
 
 /** A lease of one term after the other: what expired while Redis was unavailable is often given to the same replica again. */
 export class AssignmentLease implements Lease {
-  private term: LeaseTerm | undefined;
+  private term: Term | undefined;
   private ended = false;
 
   get isOver(): boolean {
@@ -25,7 +27,7 @@ export class AssignmentLease implements Lease {
     }
   }
 
-  begin(term: LeaseTerm): void {
+  begin(term: Term): void {
     this.term = term;
   }
 

@@ -3,7 +3,7 @@ import type { ReflectorObserver } from '../sync/reflector-observer.js';
 
 /** Hears what this replica does with the job sets that are assigned to it, for logs and metrics. */
 export interface AssignmentObserver extends ReflectorObserver {
-  /** The job set is watched. Those that are read on a schedule are too many to be told one by one. */
+  /** The job set is watched. Those that are read on a schedule are too many to be announced one by one. */
   watchStarted(key: JobSetKey): void;
   /** It is not watched any more, or not followed at all. */
   watchEnded(key: JobSetKey, reason: string): void;

@@ -11,7 +11,7 @@ import type { ReflectorTiming } from '../sync/reflector-timing.js';
 import type { StreamFailures } from '../sync/stream-failures.js';
 import { AssignmentLease } from './assignment-lease.js';
 import type { AssignmentObserver } from './assignment-observer.js';
-import type { LeaseHolder, LeaseTerm } from './leases.js';
+import type { LeaseTerm } from './leases.js';
 import type { Suspendable } from './suspended-assignments.js';
 import type { AssignmentData } from './work-queue.js';
 
@@ -29,7 +29,7 @@ export interface AssignmentOptions {
 export type AssignmentEnd = ReflectorOutcome | { readonly kind: 'hand-over' };
 
 /** One job set given to this replica: its reflector, its lease and its part of the quota. */
-export class Assignment implements WatchHolder, LeaseHolder, Suspendable {
+export class Assignment implements WatchHolder, Suspendable {
   readonly quota: AssignmentQuota;
   readonly reflector: JobSetReflector;
   private readonly key: JobSetKey;
@@ -37,7 +37,7 @@ export class Assignment implements WatchHolder, LeaseHolder, Suspendable {
   private running: Promise<void> | undefined;
   private finish: (end: AssignmentEnd) => void = () => {};
   private isStopping = false;
-  /** The observer was told that the job set is watched, and not yet that it is not any more. */
+  /** The start of a watch was announced to the observer, and not yet its end. */
   private isWatchAnnounced = false;
 
   constructor(
@@ -79,13 +79,14 @@ export class Assignment implements WatchHolder, LeaseHolder, Suspendable {
     const end = new Promise<AssignmentEnd>((resolve) => (this.finish = resolve));
     this.job = job;
     this.lease.begin(term);
+    void term.expired.then(() => this.leaseExpired());
     // A watch that was suspended.
     if (this.quota.isWatched) this.announceWatch();
     this.running ??= this.run();
     return end;
   }
 
-  /** Another replica is to go on, or nobody asks any more. */
+  /** Another replica is to go on, or the job set is not polled any more. */
   end(end: AssignmentEnd): void {
     this.finish(end);
   }
@@ -105,11 +106,6 @@ export class Assignment implements WatchHolder, LeaseHolder, Suspendable {
     this.lease.end();
   }
 
-  leaseExpired(): void {
-    if (this.isStopping) this.lease.end();
-    else this.finish({ kind: 'lease-lost' });
-  }
-
   watchGranted(): void {
     this.rememberWatch(true);
     this.announceWatch();
@@ -125,6 +121,11 @@ export class Assignment implements WatchHolder, LeaseHolder, Suspendable {
   announceEnd(reason: string): void {
     if (this.isWatchAnnounced || reason === 'done') this.options.observer.watchEnded(this.key, reason);
     this.isWatchAnnounced = false;
+  }
+
+  private leaseExpired(): void {
+    if (this.isStopping) this.lease.end();
+    else this.finish({ kind: 'lease-lost' });
   }
 
   private announceWatch(): void {

@@ -63,7 +63,7 @@ function days() {
   return { poll, follow, pass, store, isPolled: () => polledAt.has(KEY) };
 }
 
-describe('a job set that nobody asks about any more', () => {
+describe('a job set that is not polled any more', () => {
   it('is followed for ten minutes after the last poll, and deleted after a day', async () => {
     const { poll, follow, pass, isPolled } = days();
     await poll();
@@ -72,14 +72,14 @@ describe('a job set that nobody asks about any more', () => {
     expect(isPolled()).toBe(false);
   });
 
-  it('is followed for an hour while it has jobs that have not ended', async () => {
+  it('is followed for an hour while it has unfinished jobs', async () => {
     const { poll, follow, pass } = days();
     await poll();
     await follow('RUNNING');
     expect(await pass(48 * HOUR)).toEqual({ followed: 59, there: 24 * 60 - 1 });
   });
 
-  it('is neither left nor deleted for as long as somebody asks, however seldom it changes', async () => {
+  it('is neither left nor deleted for as long as it is polled, however rarely it changes', async () => {
     const { poll, follow, pass, store } = days();
     await poll();
     await follow('RUNNING');
@@ -91,7 +91,7 @@ describe('a job set that nobody asks about any more', () => {
     expect((await store.read(KEY, ['job'])).jobs.get('job')?.state).toBe('RUNNING');
   });
 
-  it('begins anew, without a cursor, when somebody asks after it was deleted', async () => {
+  it('begins anew, without a cursor, when it is polled after it was deleted', async () => {
     const { poll, follow, pass, store } = days();
     await poll();
     await follow('SUCCEEDED');

@@ -120,13 +120,13 @@ export class JobSetWorker {
 
   private async process(job: Job<AssignmentData, void>, token: string): Promise<void> {
     const id = AssignmentId(job.id ?? '');
-    // Redis lost what the job held, and not its place: nobody can tell its job set. The sweep adds it again.
+    // Redis lost what the job held, and not its place: its job set is not known. The sweep adds it again.
     if ((job.data as Partial<AssignmentData>).queue === undefined) return;
     const delayMs = await this.admissionDelay(id, job);
     if (delayMs !== undefined || this.assignments.has(id)) {
       return this.requeue(job, token, delayMs ?? HAND_OVER_MS);
     }
-    const assignment = this.resume(id) ?? this.create(id, job);
+    const assignment = this.resumable(id) ?? this.create(id, job);
     this.assignments.set(id, assignment);
     const end = await this.serve(id, assignment, job, token).finally(() => this.assignments.delete(id));
     return this.giveBack(id, end, job, token);
@@ -147,12 +147,10 @@ export class JobSetWorker {
     return quota.admissionDelay(this.size - watches.size, attemptsStarted <= 1);
   }
 
-  /** The assignment whose lease ran out here, if its streams are still open. */
-  private resume(id: AssignmentId): Assignment | undefined {
-    const assignment = this.suspended.take(id);
-    if (assignment === undefined || assignment.canResume) return assignment;
-    assignment.abandon();
-    return undefined;
+  /** The assignment whose lease ran out here, if its streams are still open. It stays suspended until the lease is taken again. */
+  private resumable(id: AssignmentId): Assignment | undefined {
+    const assignment = this.suspended.peek(id);
+    return assignment?.canResume === true ? assignment : undefined;
   }
 
   private create(id: AssignmentId, job: Job<AssignmentData, void>): Assignment {
@@ -169,14 +167,13 @@ export class JobSetWorker {
   ): Promise<AssignmentEnd> {
     const { quota, rebalanceIntervalMs, onError } = this.options;
     const key = keyOf(job);
-    const term = await this.leases.take(id, token, assignment).catch((error: unknown) => {
+    const term = await this.leases.take(id, token).catch((error: unknown) => {
       onError(error as Error);
       return undefined;
     });
-    if (term === undefined) {
-      assignment.abandon();
-      return { kind: 'lease-lost' };
-    }
+    if (term === undefined) return { kind: 'lease-lost' };
+    const suspended = this.suspended.take(id);
+    if (suspended !== assignment) suspended?.abandon();
     const rebalancing = setInterval(() => void this.rebalance(assignment), rebalanceIntervalMs);
     try {
       if (await quota.isForgotten(key).catch(() => false)) {
@@ -200,7 +197,7 @@ export class JobSetWorker {
     }
   }
 
-  /** A rebalance interval is over: the watch goes on in place unless nobody asks any more, or another replica has fewer. */
+  /** A rebalance interval is over: the watch goes on in place unless the job set is not polled any more, or another replica has fewer. */
   private async rebalance(assignment: Assignment): Promise<void> {
     const { quota, reflector } = assignment;
     if (!quota.isWatched) return;

@@ -13,7 +13,7 @@ function setUp() {
   const leases = new Leases(
     (ids) => {
       renewals.push(ids);
-      return away ? Promise.reject(new Error('Redis is away')) : Promise.resolve(refuse);
+      return away ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve(refuse);
     },
     (error) => errors.push(error),
     () => MonotonicTime(now),
@@ -32,12 +32,11 @@ function setUp() {
 const cleanups: (() => void)[] = [];
 afterEach(() => cleanups.splice(0).forEach((cleanUp) => cleanUp()));
 const [A, B] = [AssignmentId('a'), AssignmentId('b')];
-const HOLDER = { leaseExpired: (): void => undefined };
 
 describe('leases', () => {
-  it('hold until they were not renewed for their time, less a margin', async () => {
+  it('are held until they were not renewed for their time, less a margin', async () => {
     const { leases, pass, setAway } = setUp();
-    const lease = await leases.take(A, 'token', HOLDER);
+    const lease = await leases.take(A, 'token');
     setAway(true);
     pass(LEASE_MS - 201);
     expect(lease?.isHeld()).toBe(true);
@@ -45,27 +44,29 @@ describe('leases', () => {
     expect(lease?.isHeld()).toBe(false);
   });
 
-  it('are not taken where the turn is somebody else’s already', async () => {
+  it('are not taken where another replica has the assignment by now', async () => {
     const { leases, refuse } = setUp();
     refuse('a');
-    expect(await leases.take(A, 'token', HOLDER)).toBeUndefined();
+    expect(await leases.take(A, 'token')).toBeUndefined();
     expect(leases.size).toBe(0);
   });
 
   it('are renewed together', async () => {
     const { leases, renewals, pass } = setUp();
-    const held = await Promise.all([A, B].map((id) => leases.take(id, 'token', HOLDER)));
+    const held = await Promise.all([A, B].map((id) => leases.take(id, 'token')));
     pass(2_000);
     await eventually('renewed', () => renewals.some((ids) => ids.length === 2));
     pass(2_000);
     expect(held.map((lease) => lease?.isHeld())).toEqual([true, true]);
   });
 
-  it('end at once when a renewal is refused, once', async () => {
+  it('expire at once when a renewal is refused, and say so once', async () => {
     const { leases, refuse } = setUp();
     const lost: string[] = [];
-    const one = await leases.take(A, 'token', { leaseExpired: () => lost.push('a') });
-    await leases.take(B, 'token', { leaseExpired: () => lost.push('b') });
+    const one = await leases.take(A, 'token');
+    const other = await leases.take(B, 'token');
+    void one?.expired.then(() => lost.push('a'));
+    void other?.expired.then(() => lost.push('b'));
     refuse('a');
     await eventually('it is lost', () => lost.length > 0);
     expect(lost).toEqual(['a']);
@@ -73,10 +74,11 @@ describe('leases', () => {
     expect(leases.size).toBe(1);
   });
 
-  it('end by our own clock while Redis says nothing', async () => {
+  it('expire by our own clock while Redis does not answer', async () => {
     const { leases, errors, pass, setAway } = setUp();
     let lost = 0;
-    await leases.take(A, 'token', { leaseExpired: () => lost++ });
+    const lease = await leases.take(A, 'token');
+    void lease?.expired.then(() => lost++);
     setAway(true);
     await eventually('a renewal fails', () => errors.length > 0);
     expect(lost).toBe(0);
@@ -84,12 +86,17 @@ describe('leases', () => {
     await eventually('it is lost', () => lost === 1);
   });
 
-  it('given back are nobody’s loss', async () => {
-    const { leases, pass } = setUp();
-    let lost = 0;
-    const lease = await leases.take(A, 'token', { leaseExpired: () => lost++ });
+  it('do not expire once they are given back', async () => {
+    const { leases, pass, setAway } = setUp();
+    const lost: string[] = [];
+    const lease = await leases.take(A, 'token');
+    const other = await leases.take(B, 'token');
+    void lease?.expired.then(() => lost.push('a'));
+    void other?.expired.then(() => lost.push('b'));
     leases.giveBack(A);
+    setAway(true);
     pass(LEASE_MS);
-    expect([lease?.isHeld(), lost, leases.size]).toEqual([false, 0, 0]);
+    await eventually('the other expires', () => lost.includes('b'));
+    expect([lease?.isHeld(), lost, leases.size]).toEqual([false, ['b'], 0]);
   });
 });

@@ -13,20 +13,17 @@ const RENEW_EVERY_MS = 1_000;
 const MARGIN_MS = 200;
 
 /** One term of a lease. Where a renewal comes late, it is held again. */
-export type LeaseTerm = Pick<Lease, 'isHeld'>;
+export interface LeaseTerm extends Pick<Lease, 'isHeld'> {
+  /** Resolves if it expires before it is given back. */
+  readonly expired: Promise<void>;
+}
 
 /** Renews leases at Redis: returns the ids of those that could not be renewed. */
 export type Renew = (ids: AssignmentId[], tokens: string[], durationMs: number) => Promise<string[]>;
 
-/** Whoever owns a lease. */
-export interface LeaseHolder {
-  /** Called once if the lease expires before it is given back. */
-  leaseExpired(): void;
-}
-
 interface Held {
   readonly token: string;
-  readonly holder: LeaseHolder;
+  readonly expire: () => void;
   validUntil: MonotonicTime;
 }
 
@@ -52,13 +49,15 @@ export class Leases {
    * Takes the lease of an assignment that BullMQ has just given to this replica: when that was is not known, so it counts from a renewal
    * of its own. `undefined` where another replica has it by now.
    */
-  async take(id: AssignmentId, token: string, holder: LeaseHolder): Promise<LeaseTerm | undefined> {
+  async take(id: AssignmentId, token: string): Promise<LeaseTerm | undefined> {
     const sentAt = this.now();
     const refused = await this.renew([id], [token], LEASE_MS);
     if (refused.length > 0) return undefined;
-    const held: Held = { token, holder, validUntil: validUntil(sentAt) };
+    let expire = (): void => {};
+    const expired = new Promise<void>((resolve) => (expire = resolve));
+    const held: Held = { token, expire, validUntil: validUntil(sentAt) };
     this.held.set(id, held);
-    return { isHeld: () => this.held.get(id) === held && this.now() < held.validUntil };
+    return { isHeld: () => this.held.get(id) === held && this.now() < held.validUntil, expired };
   }
 
   giveBack(id: AssignmentId): void {
@@ -103,7 +102,7 @@ export class Leases {
   private drop(id: AssignmentId, held: Held): void {
     if (this.held.get(id) !== held) return;
     this.held.delete(id);
-    held.holder.leaseExpired();
+    held.expire();
   }
 }
 

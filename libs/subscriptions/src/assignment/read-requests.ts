@@ -8,8 +8,8 @@ const SPACING_MS = 1_000;
 const REMEMBERED = 10_000;
 
 /**
- * Tells the holder of a job set that a poll waits to know whether a job exists, so that it reads at once. Sent over Redis'
- * publish/subscribe: nothing is stored, and one that is lost costs a poll its wait, no more.
+ * Requests a read of a job set from its owner, for a poll that waits to know whether a job exists. Sent over Redis' publish/subscribe:
+ * nothing is stored, and a lost request costs a poll its wait, no more.
  */
 export class ReadRequestSender {
   private readonly sentAt = new LRUCache<JobSetTag, number>({ max: REMEMBERED });
@@ -19,26 +19,26 @@ export class ReadRequestSender {
     private readonly workQueue: Pick<WorkQueue, 'promote'>,
   ) {}
 
-  /** Asks, at most once a second for one job set: its holder, or whoever takes the turn that is woken. */
+  /** Sends at most one request a second for one job set: to its owner, or to the replica that it is assigned to now. */
   async send(key: JobSetKey): Promise<void> {
     const tag = jobSetTag(key);
     const now = performance.now();
     if (now - (this.sentAt.peek(tag) ?? -Infinity) < SPACING_MS) return;
     this.sentAt.set(tag, now);
-    // First, so that it has been heard by whoever takes the turn.
+    // First, so that it has been heard by the replica that is given the assignment.
     await this.redis.publish(READ_REQUESTS_CHANNEL, tag);
     await this.workQueue.promote(key);
   }
 }
 
-/** Hears what {@link ReadRequestSender} sends. `subscriber` is a client of its own: a subscribed connection can do nothing else. */
+/** Receives what {@link ReadRequestSender} sends. `subscriber` is a client of its own: a subscribed connection can do nothing else. */
 export async function listenForReadRequests(
   subscriber: RedisClient,
-  heard: (key: JobSetKey) => void,
+  onRequest: (key: JobSetKey) => void,
 ): Promise<void> {
   subscriber.on('message', (_channel: string, tag: string) => {
     const key = parseJobSetTag(tag);
-    if (key !== undefined) heard(key);
+    if (key !== undefined) onRequest(key);
   });
   await subscriber.subscribe(READ_REQUESTS_CHANNEL);
 }

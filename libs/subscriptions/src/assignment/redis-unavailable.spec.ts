@@ -42,7 +42,7 @@ function connect(role: ClientRole): RedisClient {
   return client;
 }
 
-/** One ingester's turns, over a source that is fed by hand. */
+/** One ingester's worker, over a source that is fed by hand. */
 function replica() {
   const source = new ScriptedSource();
   const ended: string[] = [];
@@ -50,7 +50,7 @@ function replica() {
     ...SILENT_OBSERVER,
     watchEnded: (_, why) => ended.push(why),
   };
-  const turns = new JobSetWorker({
+  const worker = new JobSetWorker({
     connection: connect('work-queue'),
     sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
     source,
@@ -61,31 +61,31 @@ function replica() {
     rebalanceIntervalMs: HOUR,
     onError: ignore,
   });
-  turns.start();
-  cleanups.push(() => turns.stop());
-  return { turns, source, ended };
+  worker.start();
+  cleanups.push(() => worker.stop());
+  return { worker, source, ended };
 }
 
 /** A replica that watches all job sets. */
 async function watching() {
-  const { turns, source, ended } = replica();
-  const demand = new InterestStore(redis);
-  for (const key of SETS) await demand.record(key);
+  const { worker, source, ended } = replica();
+  const interest = new InterestStore(redis);
+  for (const key of SETS) await interest.record(key);
   const workQueue = new WorkQueue(connect('work-queue'), ignore);
   cleanups.push(() => workQueue.close());
   await workQueue.enqueue(SETS);
   await eventually('all are read', () => source.live.length === SETS.length);
   for (const read of source.live) source.end(read, { kind: 'end', reason: '' });
   await eventually('all are watched', () => source.live.length === SETS.length);
-  return { turns, source, ended, watches: source.live };
+  return { worker, source, ended, watches: source.live };
 }
 
 const stateOf = async (key: (typeof SETS)[number]) =>
   (await new RedisJobLister(redis).read(key, ['job'])).jobs.get('job')?.state;
 
-describe('turns while Redis is away for longer than their leases', () => {
+describe('assignments while Redis is unavailable for longer than their leases', () => {
   it('keep their streams open, and go on with them when it is back', async () => {
-    const { turns, source, ended, watches } = await watching();
+    const { worker, source, ended, watches } = await watching();
     for (const watch of watches) watch.listener.message(running(1));
     await eventually('all run', async () =>
       (await Promise.all(SETS.map(stateOf))).every((s) => s === 'RUNNING'),
@@ -93,7 +93,7 @@ describe('turns while Redis is away for longer than their leases', () => {
     const opened = source.opened.length;
     await server.kill();
     await eventually('all leases have run out', () => ended.length === SETS.length);
-    expect(turns.size).toBe(0);
+    expect(worker.size).toBe(0);
     for (const watch of watches) {
       watch.listener.message(
         aMessage(2, { kind: 'succeeded', jobId: 'job', at: ArmadaTime(2), placement: {} }),

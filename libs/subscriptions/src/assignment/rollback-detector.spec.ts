@@ -6,7 +6,7 @@ import { RollbackDetector } from './rollback-detector.js';
 let server: RedisServer;
 let redis: RedisClient;
 let lost = 0;
-let canary: RollbackDetector;
+let detector: RollbackDetector;
 
 beforeAll(async () => {
   server = await RedisServer.start();
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   lost = 0;
-  canary = new RollbackDetector(
+  detector = new RollbackDetector(
     redis,
     () => lost++,
     () => undefined,
@@ -25,25 +25,25 @@ afterAll(async () => {
   await server.stop();
 });
 
-describe('a Redis that lost writes', () => {
+describe('a Redis that went back in time', () => {
   it('is noticed when it is empty, once', async () => {
-    for (let n = 0; n < 3; n++) await canary.look();
+    for (let n = 0; n < 3; n++) await detector.check();
     expect(lost).toBe(0);
     await redis.flushall();
-    for (let n = 0; n < 3; n++) await canary.look();
+    for (let n = 0; n < 3; n++) await detector.check();
     expect(lost).toBe(1);
   });
 
-  it('is noticed when a part of it went back, though others raise the numbers too', async () => {
+  it('is noticed when a part of it lost writes, though other replicas raise the numbers too', async () => {
     const other = new RollbackDetector(
       redis,
       () => undefined,
       () => undefined,
     );
-    for (let n = 0; n < 10; n++) await Promise.all([canary.look(), other.look()]);
+    for (let n = 0; n < 10; n++) await Promise.all([detector.check(), other.check()]);
     expect(lost).toBe(0);
     await redis.set(formatKey({ kind: 'rollback', shard: 3 }), 12);
-    await canary.look();
+    await detector.check();
     expect(lost).toBe(1);
   });
 });

@@ -26,6 +26,11 @@ export class SuspendedAssignments<T extends Suspendable> {
     this.suspended.set(id, { assignment, timer });
   }
 
+  /** The assignment, if it is kept here. */
+  peek(id: AssignmentId): T | undefined {
+    return this.suspended.get(id)?.assignment;
+  }
+
   /** The assignment, if it is kept here: it goes on. */
   take(id: AssignmentId): T | undefined {
     const kept = this.suspended.get(id);

@@ -18,7 +18,7 @@ export interface SweeperOptions {
 
 /**
  * Goes through all interest from time to time, one replica for all: enqueues wanted job sets whose assignment was lost, and deletes job
- * sets that nobody has asked about for long enough; those without any job as soon as they are not followed any more, for they may be no
+ * sets that were not polled for long enough; those without any job as soon as they are not followed any more, for they may be no
  * more than a name that a caller made up.
  */
 export class Sweeper {
@@ -35,7 +35,7 @@ export class Sweeper {
     clearInterval(this.timer);
   }
 
-  /** Sweeps once, whichever replica's turn it is. */
+  /** Sweeps once, whether this replica is elected or not. */
   async sweep(): Promise<void> {
     for await (const entries of this.options.interest.all()) {
       const decisions = await Promise.all(entries.map((entry) => this.decide(entry)));

@@ -11,17 +11,17 @@ export const WORK_QUEUE = 'follow';
 /** BullMQ's error for a job that is in another state by now. */
 const NOT_DELAYED = -3;
 
-/** What a BullMQ job of the work queue holds: the job set to follow, and whether the last holder watches or watched it. */
+/** What a BullMQ job of the work queue holds: the job set, and whether its last owner watched it. */
 export type AssignmentData = JobSetKey & { readonly watched?: boolean };
 
-/** The id of a job set's BullMQ job: any number of hints make one job. */
+/** The id of a job set's BullMQ job: however often a job set is enqueued, there is one job. */
 export function assignmentIdOf(key: JobSetKey): AssignmentId {
   return AssignmentId(createHash('sha1').update(jobSetTag(key)).digest('hex'));
 }
 
 /**
- * The work queue as those see it who want a job set followed. A BullMQ job is only a hint and a lease: what is to be
- * followed stands in the demand, and a lost job is put back from there.
+ * Where job sets wait to be assigned: BullMQ's queue. A BullMQ job is only a reminder and a lease: what is to be followed stands in the
+ * interest store, and a lost job is added again from there.
  */
 export class WorkQueue implements AssignmentQueue {
   private readonly queue: Queue<AssignmentData>;
@@ -35,12 +35,11 @@ export class WorkQueue implements AssignmentQueue {
     this.queue.on('error', onError);
   }
 
-  /** Makes sure that these job sets have their turn. Costs next to nothing where they have one. */
   async enqueue(keys: readonly JobSetKey[]): Promise<void> {
-    const known = await Promise.all(
+    const exists = await Promise.all(
       keys.map((key) => this.connection.exists(this.queue.toKey(assignmentIdOf(key)))),
     );
-    const missing = keys.filter((_, i) => known[i] === 0);
+    const missing = keys.filter((_, i) => exists[i] === 0);
     if (missing.length === 0) return;
     await this.queue.addBulk(
       missing.map((key) => ({
@@ -51,18 +50,17 @@ export class WorkQueue implements AssignmentQueue {
     );
   }
 
-  /** Lets a job set's turn begin now, if it is one that waits for its time. */
   async promote(key: JobSetKey): Promise<void> {
-    const turnId = assignmentIdOf(key);
-    if ((await this.connection.zscore(this.queue.toKey('delayed'), turnId)) === null) return;
-    const job = await this.queue.getJob(turnId);
+    const id = assignmentIdOf(key);
+    if ((await this.connection.zscore(this.queue.toKey('delayed'), id)) === null) return;
+    const job = await this.queue.getJob(id);
     await job?.promote().catch((error: unknown) => {
-      // Somebody else woke it.
+      // It was promoted by another replica.
       if ((error as { code?: number }).code !== NOT_DELAYED) throw error;
     });
   }
 
-  /** Lets all turns begin now that wait for their time. */
+  /** Has all job sets assigned now that wait for the time of their next read. */
   async promoteAll(): Promise<void> {
     await this.queue.promoteJobs();
   }

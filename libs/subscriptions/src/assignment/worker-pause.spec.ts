@@ -23,7 +23,7 @@ function connect(): RedisClient {
 }
 
 describe('a worker whose Redis is full', () => {
-  it('asks now and then, and goes on when there is room', async () => {
+  it('fetches now and then, and goes on when there is room', async () => {
     const admin = connect();
     const queue = new Queue('full', { connection: connect() });
     const done: string[] = [];

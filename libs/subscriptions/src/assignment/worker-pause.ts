@@ -1,28 +1,28 @@
 import type { Worker } from 'bullmq';
 
 /**
- * Has a worker rest where Redis answers it with an error, as one that is full does: by itself BullMQ's worker would ask again at
- * once, thousands of times a second. (It does wait where the connection is lost.)
+ * Pauses a worker where Redis answers it with an error, as one that is full does: by itself BullMQ's worker would fetch again at once,
+ * thousands of times a second. (It does wait where the connection is lost.)
  */
 export class WorkerPause {
   private timer: NodeJS.Timeout | undefined;
-  private isOver = false;
+  private isStopped = false;
 
-  constructor(worker: Worker, restMs: number) {
+  constructor(worker: Worker, pauseMs: number) {
     worker.on('error', (error) => {
-      if (error.name !== 'ReplyError' || this.timer !== undefined || this.isOver) return;
-      // What has begun goes on meanwhile.
+      if (error.name !== 'ReplyError' || this.timer !== undefined || this.isStopped) return;
+      // Assignments that have begun go on meanwhile.
       void worker.pause(true);
       this.timer = setTimeout(() => {
         this.timer = undefined;
         void worker.resume();
-      }, restMs);
+      }, pauseMs);
     });
   }
 
-  /** The worker rests no more, and is not woken: it is about to be closed. */
+  /** The worker is neither paused nor resumed any more: it is about to be closed. */
   stop(): void {
-    this.isOver = true;
+    this.isStopped = true;
     clearTimeout(this.timer);
   }
 }

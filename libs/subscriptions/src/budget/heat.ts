@@ -2,9 +2,9 @@
 export const HEATS = ['cold', 'warm', 'hot'] as const;
 export type Heat = (typeof HEATS)[number];
 
-/** What tells how hot a job set is. All ages in milliseconds, `Infinity` for never. */
+/** What makes a job set hot. All ages in milliseconds, `Infinity` for never. */
 export interface Activity {
-  /** Since somebody asked about it. */
+  /** Since its last poll. */
   readonly pollAge: number;
   /** Since its last event, as Armada dates it. */
   readonly eventAge: number;
@@ -15,7 +15,7 @@ export interface Activity {
 /** Twice as long as interest in a job set that is polled all the time may take to be noted, and then some. */
 const RECENT_MS = 60_000;
 
-/** Hot: somebody asks, and events come. Warm: somebody asks, and jobs have not ended. */
+/** Hot: it is polled, and events come. Warm: it is polled, and has unfinished jobs. Cold: all others. */
 export function heatOf({ pollAge, eventAge, unfinished }: Activity): Heat {
   if (pollAge >= RECENT_MS) return 'cold';
   if (eventAge < RECENT_MS) return 'hot';

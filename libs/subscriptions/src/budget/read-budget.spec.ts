@@ -23,7 +23,7 @@ describe('reads of Armada', () => {
     expect(reads.backlog).toBe(22);
   });
 
-  it('that are due leave a part of what may begin at once to those that hurry', async () => {
+  it('leave a part of what may begin at once to urgent ones where they are merely due', async () => {
     let now = 0;
     const reads = new ReadBudget(
       () => 100,
@@ -56,7 +56,7 @@ describe('reads of Armada', () => {
     expect(begun).toEqual(['requested', 'watched', 'due', 'due']);
   });
 
-  it('cost nothing when nobody wants them any more', async () => {
+  it('cost nothing once they are withdrawn', async () => {
     const reads = new ReadBudget(
       () => 1,
       () => MonotonicTime(0),

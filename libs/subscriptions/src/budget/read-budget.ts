@@ -35,7 +35,7 @@ export class ReadBudget {
     return URGENCIES.reduce((sum, urgency) => sum + this.waiting[urgency].length, 0);
   }
 
-  /** Resolves when a read may begin, or at once when nobody wants to begin it any more. */
+  /** Resolves when a read may begin, or at once when it is withdrawn. */
   async take(urgency: Urgency, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const queue = this.waiting[urgency];

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { ReadSchedule } from './read-schedule.js';
 
 function schedule(perSecond: number, now: () => number = () => 0): ReadSchedule {
-  return new ReadSchedule({ shortestMs: 2_000, longestMs: 60_000, perSecond: () => perSecond, now });
+  return new ReadSchedule({ minIntervalMs: 2_000, maxIntervalMs: 60_000, perSecond: () => perSecond, now });
 }
 
 describe('the next read of a job set', () => {
   it.each([
-    ['soon, where something happened or somebody asked a moment ago', 0, 2_000],
+    ['soon, where an event or a poll came a moment ago', 0, 2_000],
     ['later, the longer there was nothing', 100_000, 25_000],
     ['as late as it may be, where there was nothing for long', Infinity, 60_000],
   ])('is %s', (_, quietMs, inMs) => {
@@ -16,20 +16,20 @@ describe('the next read of a job set', () => {
     expect(wait).toBeLessThan(inMs + 1_000);
   });
 
-  it('of 20,000 quiet ones comes within about 100 s at 200 reads a second', () => {
+  it('comes within about 100 s for 20,000 quiet job sets at 200 reads a second', () => {
     const one = schedule(200);
     const waits = Array.from({ length: 20_000 }, () => one.next(0, 'cold'));
     expect(Math.max(...waits)).toBeLessThan(125_000);
   });
 
-  it('of a hot one has its place where colder ones have filled what they may', () => {
+  it('has a place for a hot job set where colder ones have filled theirs', () => {
     const one = schedule(100);
     for (let n = 0; n < 1_000; n++) one.next(0, 'cold');
     expect(one.next(0, 'cold')).toBeGreaterThan(10_000);
     expect(one.next(0, 'hot')).toBeLessThan(4_000);
   });
 
-  it('is never sooner than asked, and no second has more reads than may be made', () => {
+  it('is never sooner than wanted, and no second has more reads than may be made', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),

@@ -2,13 +2,13 @@ import type { Heat } from './heat.js';
 
 /** A job set that was quiet for a time is read again after this part of it. */
 const PART_OF_QUIET = 1 / 4;
-/** How full a second may be with reads that are due: the rest is for polls that ask, and for hotter job sets. */
+/** How full a second may be with reads that are due: the rest is for read requests, and for hotter job sets. */
 const FILLED: Readonly<Record<Heat, number>> = { cold: 0.85, warm: 0.89, hot: 0.93 };
 
 export interface ReadScheduleOptions {
   /** The least and the most time between two reads of a job set, unless more are due than may be made. Milliseconds. */
-  readonly shortestMs: number;
-  readonly longestMs: number;
+  readonly minIntervalMs: number;
+  readonly maxIntervalMs: number;
   /** Reads a second that this replica plans, as of now. */
   readonly perSecond: () => number;
   /** The monotonic clock, in milliseconds. */
@@ -17,7 +17,7 @@ export interface ReadScheduleOptions {
 
 /**
  * When job sets without a watch are read again: soon after a poll or an event, rarer the longer there was none, and later where a
- * second has as many reads as may be made. Each replica plans its part of the fleet's reads; whoever takes the turn then makes it.
+ * second has as many reads as may be made. Each replica plans its part of the fleet's reads; any replica may then make them.
  */
 export class ReadSchedule {
   /** Reads planned, by second. */
@@ -25,10 +25,10 @@ export class ReadSchedule {
 
   constructor(private readonly options: ReadScheduleOptions) {}
 
-  /** Milliseconds until a job set is read again in which nothing has happened, and nobody has asked, for `quietMs`. */
+  /** Milliseconds until a job set is read again that had neither an event nor a poll for `quietMs`. */
   next(quietMs: number, heat: Heat): number {
-    const { shortestMs, longestMs } = this.options;
-    return this.reserve(Math.min(Math.max(quietMs * PART_OF_QUIET, shortestMs), longestMs), heat);
+    const { minIntervalMs, maxIntervalMs } = this.options;
+    return this.reserve(Math.min(Math.max(quietMs * PART_OF_QUIET, minIntervalMs), maxIntervalMs), heat);
   }
 
   /** The first time after `waitMs` milliseconds at which there is place for a read; it is taken. */

@@ -2,76 +2,79 @@ import { AssignmentId } from './assignment-id.js';
 import { UpstreamQuota } from './upstream-quota.js';
 import type { WatchBudget } from './watch-budget.js';
 
-const TURN_ID = AssignmentId('t');
-const STANDING = () => ({ cursor: '', unfinished: 0 });
+const ID = AssignmentId('t');
+const POSITION = () => ({ cursor: '', unfinished: 0 });
 
-describe('the plan of a turn', () => {
+describe('the quota of an assignment', () => {
   let held: Set<string>;
-  let told: boolean[];
+  let announced: boolean[];
   let give: () => void;
 
   beforeEach(() => {
     held = new Set();
-    told = [];
+    announced = [];
   });
 
-  const planOf = () => {
+  const quotaOf = () => {
     const watches = {
       confirmAboveShare: () => Promise.resolve(false),
-      holds: (turnId: string) => held.has(turnId),
-      release: (turnId: string) => held.delete(turnId),
-      claim: (turnId: string) =>
+      holds: (id: string) => held.has(id),
+      release: (id: string) => held.delete(id),
+      claim: (id: string) =>
         new Promise<boolean>((done) => {
           give = () => {
-            held.add(turnId);
+            held.add(id);
             done(true);
           };
         }),
     } as unknown as WatchBudget;
-    const planner = new UpstreamQuota({
+    const upstreamQuota = new UpstreamQuota({
       interest: { age: () => Promise.resolve(0) },
       lifetime: { followFor: 1_000, followUnfinishedFor: 1_000, keepFor: 1_000 },
       watches,
       now: () => 0,
     } as unknown as ConstructorParameters<typeof UpstreamQuota>[0]);
-    return planner.quotaOf({
-      assignmentId: TURN_ID,
+    return upstreamQuota.quotaOf({
+      assignmentId: ID,
       key: { queue: 'q', jobSetId: 's' },
       wasWatched: false,
-      holder: { watchGranted: () => void told.push(true), watchRevoked: () => void told.push(false) },
+      holder: {
+        watchGranted: () => void announced.push(true),
+        watchRevoked: () => void announced.push(false),
+      },
     });
   };
 
   /** As far as it gets until the budget answers. */
-  const claimed = async (plan: ReturnType<typeof planOf>): Promise<() => Promise<unknown>> => {
-    const next = plan.nextStep(STANDING);
+  const claimed = async (quota: ReturnType<typeof quotaOf>): Promise<() => Promise<unknown>> => {
+    const next = quota.nextStep(POSITION);
     await new Promise((resolve) => setImmediate(resolve));
     return () => next;
   };
 
-  it('has the watch that it is given, and tells', async () => {
-    const plan = planOf();
-    const next = await claimed(plan);
+  it('has the watch that it was granted, and announces it', async () => {
+    const quota = quotaOf();
+    const next = await claimed(quota);
     give();
     expect(await next()).toBe('watch');
-    expect([plan.isWatched, told]).toEqual([true, [true]]);
+    expect([quota.isWatched, announced]).toEqual([true, [true]]);
   });
 
-  it('gives its watch up where there is nothing to watch, and tells', async () => {
-    const plan = planOf();
-    const next = await claimed(plan);
+  it('releases its watch where there is nothing to watch, and announces it', async () => {
+    const quota = quotaOf();
+    const next = await claimed(quota);
     give();
     await next();
-    plan.releaseWatch('PERMISSION_DENIED: no');
-    expect([held.size, told]).toEqual([0, [true, false]]);
+    quota.releaseWatch('PERMISSION_DENIED: no');
+    expect([held.size, announced]).toEqual([0, [true, false]]);
   });
 
-  it('gives a watch back that comes when the turn is over: nobody else would', async () => {
-    const plan = planOf();
-    const next = await claimed(plan);
-    plan.release();
+  it('releases a watch that is granted when the assignment is over', async () => {
+    const quota = quotaOf();
+    const next = await claimed(quota);
+    quota.release();
     give();
     await next().catch(() => undefined);
-    expect([held.size, told]).toEqual([0, []]);
+    expect([held.size, announced]).toEqual([0, []]);
   });
 });

@@ -41,7 +41,7 @@ export interface QuotaRequest {
   readonly holder: WatchHolder;
 }
 
-/** Decides for every assignment of this replica what may be asked of Armada: watches, reads, and when. */
+/** Decides what the assignments of this replica may cost Armada: watches, reads, and when. */
 export class UpstreamQuota {
   constructor(private readonly options: UpstreamQuotaOptions) {}
 
@@ -52,7 +52,7 @@ export class UpstreamQuota {
     return reading < max ? undefined : schedule.reserve(0, 'cold');
   }
 
-  /** Whether nobody asks about the job set, and it may be deleted by now: opened, it would begin anew. */
+  /** Whether interest in the job set was forgotten, so that it may be deleted by now: opened, it would begin anew. */
   async isForgotten(key: JobSetKey): Promise<boolean> {
     return (await this.options.interest.age(key)) === undefined;
   }
@@ -62,7 +62,7 @@ export class UpstreamQuota {
   }
 }
 
-/** What may be asked of Armada for one job set during one assignment. */
+/** What one job set may cost Armada during one assignment. */
 export class AssignmentQuota implements JobSetQuota {
   private lastPoll = { age: Infinity, at: -Infinity };
   private position: () => JobSetPosition = () => ({ cursor: '', unfinished: 0 });
@@ -100,7 +100,7 @@ export class AssignmentQuota implements JobSetQuota {
     return this.options.schedule.reserve(afterMs, 'cold');
   }
 
-  /** Whether somebody still asks about the job set. */
+  /** Whether the job set was polled lately enough to be followed. */
   async isWanted(unfinished: number): Promise<boolean> {
     const { interest, lifetime, now } = this.options;
     const age = await interest.age(this.request.key);

@@ -81,7 +81,7 @@ describe('the watch budget', () => {
     expect(most).toBe(20);
   });
 
-  it('has one that leaves share in nothing, though it counts until its watches are closed', async () => {
+  it('counts the watches of a replica that leaves until they are closed, and gives it no share', async () => {
     const [a, b] = [replica('a', 10), replica('b', 10)];
     await claim(a, 'a', 5);
     await claim(b, 'b', 5);
@@ -103,15 +103,15 @@ describe('the watch budget', () => {
     expect(await claim(b, 'b', 10)).toBe(10);
   });
 
-  it('counts what a replica held that was killed until 15 s after, since a frozen one keeps its sockets', async () => {
+  it('counts what a killed replica held until 15 s after, since a frozen one keeps its sockets', async () => {
     // Redis' clock goes on, also while the machine stalls: that one has been silent for longer then, and says nothing here.
     const seen = await eventually('the machine does not stall', async () => {
       await silent('killed', 7, 14_000);
       const began = performance.now();
       const a = replica('a', 10);
-      const told = { given: await claim(a, 'a', 10), replicas: a.replicas };
+      const announced = { given: await claim(a, 'a', 10), replicas: a.replicas };
       await a.leave();
-      return performance.now() - began < 2_000 && told;
+      return performance.now() - began < 2_000 && announced;
     });
     expect(seen).toEqual({ given: 3, replicas: 1 });
     await silent('killed', 7, 19_000);
@@ -119,7 +119,7 @@ describe('the watch budget', () => {
     expect(await redis.hexists(KEY, 'killed')).toBe(0);
   });
 
-  it('has whoever cannot reach Redis close its watches before others may have them', async () => {
+  it('has a replica that cannot reach Redis close its watches before others may have them', async () => {
     let now = 0;
     let failed = 0;
     const a = replica('a', 10, { now: () => MonotonicTime(now), onError: () => failed++ });
@@ -139,7 +139,7 @@ describe('the watch budget', () => {
     await redis.connect();
   });
 
-  it('goes to hotter job sets: colder ones give theirs up, and no cold one gets what a hot one waits for', async () => {
+  it('goes to hotter job sets: watches of colder ones are revoked, and no cold one is granted what a hot one waits for', async () => {
     const [a, b] = [replica('a', 4), replica('b', 4)];
     const cold: string[] = [];
     for (const id of ['a1', 'a2', 'a3'].map(AssignmentId)) {
@@ -159,7 +159,7 @@ describe('the watch budget', () => {
     expect(cold.length).toBeLessThan(3);
   });
 
-  it('leaves the holder of a hot one alone, however many wait', async () => {
+  it('revokes no watch of a hot job set, however many wait', async () => {
     const a = replica('a', 2);
     let revoked = 0;
     for (const id of ['1', '2'].map(AssignmentId))
@@ -167,10 +167,10 @@ describe('the watch budget', () => {
         id,
         claimant('hot', () => revoked++),
       );
-    const told = async (): Promise<string> => (await redis.hget(KEY, 'a')) ?? '';
+    const announced = async (): Promise<string> => (await redis.hget(KEY, 'a')) ?? '';
     expect(await claim(a, 'more', 5, 'hot')).toBe(0);
-    const before = await told();
-    await eventually('it is told again', async () => (await told()) !== before);
+    const before = await announced();
+    await eventually('it is announced again', async () => (await announced()) !== before);
     expect(revoked).toBe(0);
   });
 });

@@ -1,19 +1,19 @@
-import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobSetLife } from '@ajs/job-store';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
+import { LRUCache } from 'lru-cache';
 import type { InterestStore } from './interest-store.js';
 import { NewJobSetLimit } from './new-job-set-limit.js';
 
 /** Interest in one job set is written this often by one replica at most, however many polls there are. */
 const RECORD_EVERY_MS = 10_000;
 const REMEMBERED = 100_000;
-/** More job sets than this at once wait for the next flush. */
+/** More job sets than this wait for the next flush. */
 const FLUSH_SIZE = 500;
-/** More than this are not taken note of: the next poll may have more luck. */
+/** Above this, polls of further job sets are refused until some are written. */
 const MAX_PENDING = 20_000;
 
-/** Where job sets wait for a replica that follows them. */
+/** Where job sets wait to be assigned to an ingester replica. */
 export interface AssignmentQueue {
   /** Makes sure that each of these job sets is assigned, or waits to be. Costs next to nothing where it is. */
   enqueue(keys: readonly JobSetKey[]): Promise<void>;
@@ -25,9 +25,9 @@ export interface InterestRecorderOptions {
   readonly interest: InterestStore;
   readonly life: JobSetLife;
   readonly workQueue: AssignmentQueue;
-  /** Job sets that are asked about, over all replicas: more are refused. */
+  /** Job sets with interest, over all replicas: more are refused. */
   readonly maxJobSets: number;
-  /** Job sets that nobody asked about before, of one caller, in ten minutes, here. */
+  /** Job sets without interest before, of one caller, in ten minutes, on this replica. */
   readonly maxNewJobSetsPerCaller: number;
   readonly onRefused: () => void;
   readonly onError: (error: Error) => void;
@@ -35,9 +35,8 @@ export interface InterestRecorderOptions {
 
 interface Pending {
   readonly key: JobSetKey;
-  /** Whose allowance of new job sets it took from, if anybody's: it is given back where it was not needed. */
+  /** The caller whose allowance of new job sets was reduced, if any: it is given back where the job set is not new. */
   readonly caller: string | undefined;
-  /** The caller may bring in what nobody asked about before. */
   readonly mayBeNew: boolean;
 }
 
@@ -47,8 +46,8 @@ interface Refusal {
 }
 
 /**
- * Takes note of polls, aside from their way to an answer (P9): coalesces them by job set and writes them in the background,
- * so that what is polled is followed and kept. Bounded, so that no careless caller has Redis filled with names.
+ * Records interest in polled job sets, aside from the poll's way to its answer (P9): coalesces polls by job set and writes in the background,
+ * so that what is polled is followed and kept. Bounded, so that no careless caller fills Redis with names.
  */
 export class InterestRecorder {
   private readonly recordedAt = new LRUCache<JobSetTag, number>({ max: REMEMBERED });
@@ -62,7 +61,7 @@ export class InterestRecorder {
   }
 
   /**
-   * Somebody polled a job set, whose tag may be known already. Returns at once. `caller` tells who named the job set; it is left
+   * Records a poll of a job set, whose tag may be known already. Returns at once. `caller` identifies who named the job set; it is left
    * out where Armada named it.
    */
   record(key: JobSetKey, tag = jobSetTag(key), caller?: () => string): void {
@@ -70,35 +69,35 @@ export class InterestRecorder {
     if (now - (this.recordedAt.peek(tag) ?? -Infinity) < RECORD_EVERY_MS) return;
     this.recordedAt.set(tag, now);
     if (this.pending.size >= MAX_PENDING) {
-      this.refuse(tag, 'too many job sets are asked about for the first time just now');
+      this.refuse(tag, 'too many job sets are polled for the first time at once; try again later');
       return;
     }
-    const who = caller?.();
-    const mayBeNew = who === undefined || this.newJobSets.take(who);
-    // Said at once, and taken back where it turns out that the job set is no new one.
-    if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newJobSets.most));
-    this.pending.set(tag, { key, caller: mayBeNew ? who : undefined, mayBeNew });
+    const callerId = caller?.();
+    const mayBeNew = callerId === undefined || this.newJobSets.take(callerId);
+    // Refused at once, and accepted after all where it turns out that the job set is not new.
+    if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newJobSets.max));
+    this.pending.set(tag, { key, caller: mayBeNew ? callerId : undefined, mayBeNew });
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
   }
 
-  /** Redis may have lost what was noted: the next poll of each job set is noted again. */
+  /** Redis may have lost what was recorded: the next poll of each job set is recorded again. */
   invalidate(): void {
     this.recordedAt.clear();
   }
 
-  /** Why a job set that is asked about will not be followed; `undefined` where nothing is in the way. */
+  /** Why a polled job set will not be followed; `undefined` where nothing is in the way. */
   refusal(tag: JobSetTag): string | undefined {
     const refusal = this.refusals.peek(tag);
     return refusal !== undefined && performance.now() < refusal.until ? refusal.reason : undefined;
   }
 
-  /** Resolves when what was noted is written, or has failed to be. */
+  /** Resolves when what was recorded is written, or has failed to be. */
   async flushed(): Promise<void> {
     await this.flushing;
   }
 
   private async flush(): Promise<void> {
-    // Polls of one turn of the event loop are written together.
+    // Polls that arrive in one iteration of the event loop are written together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.pending.size > 0) {
       const batch = Array.from(this.pending).slice(0, FLUSH_SIZE);
@@ -106,7 +105,7 @@ export class InterestRecorder {
       try {
         await this.write(batch);
       } catch (error) {
-        // The next poll notes it again.
+        // The next poll is recorded again.
         for (const [tag, { caller }] of batch) {
           this.recordedAt.delete(tag);
           if (caller !== undefined) this.newJobSets.giveBack(caller);
@@ -117,23 +116,23 @@ export class InterestRecorder {
   }
 
   private async write(batch: readonly (readonly [tag: JobSetTag, pending: Pending])[]): Promise<void> {
-    const { interest: demand, life, workQueue, maxJobSets: mostDemanded } = this.options;
-    const noted = await Promise.all(
-      batch.map(([, { key, mayBeNew }]) => demand.record(key, mayBeNew ? mostDemanded : 0)),
+    const { interest, life, workQueue, maxJobSets } = this.options;
+    const results = await Promise.all(
+      batch.map(([, { key, mayBeNew }]) => interest.record(key, mayBeNew ? maxJobSets : 0)),
     );
     const wanted: JobSetKey[] = [];
     const quiet: JobSetKey[] = [];
     for (const [i, [tag, { key, caller, mayBeNew }]] of batch.entries()) {
-      if (noted[i] === 'refused') {
-        this.refuse(tag, mayBeNew ? tooManyDemanded(mostDemanded) : tooManyNew(this.newJobSets.most));
+      if (results[i] === 'refused') {
+        this.refuse(tag, mayBeNew ? tooMany(maxJobSets) : tooManyNew(this.newJobSets.max));
       } else {
         wanted.push(key);
         if (!mayBeNew) this.refusals.delete(tag);
       }
-      if (noted[i] === 'quiet') quiet.push(key);
-      if (noted[i] !== 'new' && caller !== undefined) this.newJobSets.giveBack(caller);
+      if (results[i] === 'quiet') quiet.push(key);
+      if (results[i] !== 'new' && caller !== undefined) this.newJobSets.giveBack(caller);
     }
-    // After the demand, so that whoever takes the turn finds it wanted.
+    // After the interest, so that the replica that is given the assignment finds the job set wanted.
     await Promise.all([
       workQueue.enqueue(wanted),
       ...wanted.map((key) => life.touch(key)),
@@ -154,6 +153,6 @@ export class InterestRecorder {
   }
 }
 
-const tooManyNew = (most: number): string =>
-  `you asked about more than ${most} new job sets in ten minutes (MAX_NEW_JOB_SETS_PER_CALLER)`;
-const tooManyDemanded = (most: number): string => `${most} job sets are asked about already (MAX_JOB_SETS)`;
+const tooManyNew = (max: number): string =>
+  `this caller polled more than ${max} new job sets within ten minutes (MAX_NEW_JOB_SETS_PER_CALLER)`;
+const tooMany = (max: number): string => `${max} job sets are followed already (MAX_JOB_SETS)`;

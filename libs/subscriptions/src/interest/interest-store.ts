@@ -14,28 +14,28 @@ import recordInterest from './lua/recordInterest-1.lua';
 import readInterest from './lua/readInterest-1.lua';
 
 interface Scripts {
-  recordInterest(shard: string, tag: JobSetTag, mostInShard: number, quietMs: number): Promise<0 | 1 | 2 | 3>;
+  recordInterest(shard: string, tag: JobSetTag, maxInShard: number, quietMs: number): Promise<0 | 1 | 2 | 3>;
   readInterest(shard: string, first: number, last: number): Promise<[now: number, ...string[]]>;
   ageOfInterest(shard: string, tag: JobSetTag): Promise<number | null>;
   forgetInterest(shard: string, tag: JobSetTag, lastInterestAt: number): Promise<number>;
 }
 
-/** A job set that somebody asked about. */
+/** A job set with interest: it was polled. */
 export interface InterestEntry {
   readonly key: JobSetKey;
-  /** Milliseconds since the epoch, by Redis' clock. */
+  /** When it was polled last: milliseconds since the epoch, by Redis' clock. */
   readonly lastInterestAt: number;
   /** Milliseconds from then until it was read. */
   readonly age: number;
 }
 
 /** What `recordInterest` returns. */
-const NOTED = ['known', 'new', 'refused', 'quiet'] as const;
-/** A job set that nobody has asked about for so long is quiet: it may be read seldom by now. Milliseconds. */
+const RESULTS = ['known', 'new', 'refused', 'quiet'] as const;
+/** A job set that was not polled for this long is quiet: it may be read rarely by now. Milliseconds. */
 const QUIET_AFTER_MS = 30_000;
-const READ_AT_ONCE = 500;
+const PAGE_SIZE = 500;
 
-/** Which job sets somebody asks about, and since when nobody does: what is followed is derived from it, always anew. */
+/** Which job sets are polled, and when each was last: what is followed is derived from it, always anew. */
 export class InterestStore {
   private readonly redis: RedisClient & Scripts;
 
@@ -52,38 +52,40 @@ export class InterestStore {
   }
 
   /**
-   * `refused`: nobody asked about the job set before, and there are `mostJobSets` that somebody asks about; about, since each shard
-   * has its part of it. `quiet`: nobody has asked for a while.
+   * Records a poll. `refused`: the job set had no interest before, and `maxJobSets` have (more or less, since each shard has its part of the
+   * limit). `quiet`: it was not polled for a while.
    */
-  async record(key: JobSetKey, mostJobSets = Number.MAX_SAFE_INTEGER): Promise<(typeof NOTED)[number]> {
-    const mostInShard = Math.ceil(mostJobSets / INTEREST_SHARDS);
-    return NOTED[await this.redis.recordInterest(shardKey(key), jobSetTag(key), mostInShard, QUIET_AFTER_MS)];
+  async record(key: JobSetKey, maxJobSets = Number.MAX_SAFE_INTEGER): Promise<(typeof RESULTS)[number]> {
+    const maxInShard = Math.ceil(maxJobSets / INTEREST_SHARDS);
+    return RESULTS[
+      await this.redis.recordInterest(shardKey(key), jobSetTag(key), maxInShard, QUIET_AFTER_MS)
+    ];
   }
 
-  /** Milliseconds since somebody asked; `undefined` where nobody did, or it was forgotten. */
+  /** Milliseconds since the last poll; `undefined` where there was none, or it was forgotten. */
   async age(key: JobSetKey): Promise<number | undefined> {
     return (await this.redis.ageOfInterest(shardKey(key), jobSetTag(key))) ?? undefined;
   }
 
-  /** Every demanded job set, a bounded number at a time; one whose interest changes meanwhile may come twice or be missed. */
+  /** Every job set with interest, a bounded number at a time; one that is polled meanwhile may come twice or be missed. */
   async *all(): AsyncGenerator<InterestEntry[]> {
     for (let shard = 0; shard < INTEREST_SHARDS; shard++) {
       const shardName = formatKey({ kind: 'interest', shard });
-      for (let first = 0; ; first += READ_AT_ONCE) {
-        const [now, ...pairs] = await this.redis.readInterest(shardName, first, first + READ_AT_ONCE - 1);
-        const demanded: InterestEntry[] = [];
+      for (let first = 0; ; first += PAGE_SIZE) {
+        const [now, ...pairs] = await this.redis.readInterest(shardName, first, first + PAGE_SIZE - 1);
+        const entries: InterestEntry[] = [];
         for (let i = 0; i < pairs.length; i += 2) {
           const key = parseJobSetTag(pairs[i] ?? '');
           const lastInterestAt = Number(pairs[i + 1]);
-          if (key !== undefined) demanded.push({ key, lastInterestAt, age: now - lastInterestAt });
+          if (key !== undefined) entries.push({ key, lastInterestAt, age: now - lastInterestAt });
         }
-        if (demanded.length > 0) yield demanded;
-        if (pairs.length < 2 * READ_AT_ONCE) break;
+        if (entries.length > 0) yield entries;
+        if (pairs.length < 2 * PAGE_SIZE) break;
       }
     }
   }
 
-  /** Forgets a job set, unless somebody asked since it was read. */
+  /** Forgets a job set, unless it was polled since the entry was read. */
   async forget({ key, lastInterestAt }: InterestEntry): Promise<void> {
     await this.redis.forgetInterest(shardKey(key), jobSetTag(key), lastInterestAt);
   }

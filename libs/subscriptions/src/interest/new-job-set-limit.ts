@@ -5,24 +5,21 @@ import { LRUCache } from 'lru-cache';
 const WITHIN_SECONDS = 10 * 60;
 const REMEMBERED = 10_000;
 
-/**
- * Bounds how many job sets that nobody asked about before one caller brings in: `most` in ten minutes. Who has used that up has more
- * allowed as time goes on.
- */
+/** Limits how many job sets without interest before one caller may poll: `max` in ten minutes, which refill as time passes. */
 export class NewJobSetLimit {
   private readonly allowances = new LRUCache<string, TokenBucket>({ max: REMEMBERED });
 
   constructor(
-    readonly most: number,
+    readonly max: number,
     private readonly now: () => MonotonicTime = monotonicNow,
   ) {}
 
-  /** Whether the caller may bring one more; it then counts as brought. */
+  /** Whether the caller may poll one more; it then counts. */
   take(caller: string): boolean {
     return this.allowanceOf(caller).take();
   }
 
-  /** What the caller brought was no newcomer. */
+  /** What the caller polled was not new after all. */
   giveBack(caller: string): void {
     this.allowanceOf(caller).giveBack();
   }
@@ -30,7 +27,7 @@ export class NewJobSetLimit {
   private allowanceOf(caller: string): TokenBucket {
     let allowance = this.allowances.get(caller);
     if (allowance === undefined) {
-      const rate = { perSecond: this.most / WITHIN_SECONDS, burst: this.most };
+      const rate = { perSecond: this.max / WITHIN_SECONDS, burst: this.max };
       allowance = new TokenBucket(() => rate, this.now);
       this.allowances.set(caller, allowance);
     }

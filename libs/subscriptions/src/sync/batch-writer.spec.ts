@@ -77,7 +77,7 @@ function gate(writer: WatchedWriter): () => void {
 }
 
 describe('a batch writer', () => {
-  it('writes what it takes, with the cursor of the last message', async () => {
+  it('writes what it accepts, with the cursor of the last message', async () => {
     const { store, batchWriter, writer } = await setUp();
     batchWriter.accept(running(1, 'a'));
     batchWriter.accept(aMessage(2));
@@ -86,7 +86,7 @@ describe('a batch writer', () => {
     expect(writer.batches).toHaveLength(1);
   });
 
-  it('takes messages once and in one order, however streams overlap', async () => {
+  it('accepts each message once and in one order, however streams overlap', async () => {
     const { batchWriter, writer } = await setUp();
     for (const ms of [1, 2, 3, 2, 3, 4, 1]) batchWriter.accept(running(ms, `job-${ms}`));
     await eventually('it is written', () => writer.cursor === '4:0:0:1');
@@ -94,7 +94,7 @@ describe('a batch writer', () => {
     expect(jobs).toEqual(['job-1', 'job-2', 'job-3', 'job-4']);
   });
 
-  it('asks the streams to wait while Redis is slow, and to go on afterwards', async () => {
+  it('pauses the streams while Redis is slow, and resumes them afterwards', async () => {
     const { batchWriter, writer, pauses } = await setUp();
     const open = gate(writer);
     for (let ms = 1; ms < 2_000; ms++) batchWriter.accept(running(ms));
@@ -107,7 +107,7 @@ describe('a batch writer', () => {
     for (const { records } of writer.batches) expect(records.size).toBeLessThanOrEqual(500);
   });
 
-  it('tries the same batch again, before anything newer', async () => {
+  it('writes the same batch again after a failure, before anything newer', async () => {
     const { batchWriter, writer, writeFailures } = await setUp();
     let left = 2;
     writer.before = () =>
@@ -123,7 +123,7 @@ describe('a batch writer', () => {
     expect(writer.batches.map(({ cursor }) => cursor)).toEqual(['1:0:0:1', '2:0:0:1']);
   });
 
-  it('says that the job set is level only with the write that makes it so', async () => {
+  it('claims that the job set is synced only with the write that makes it so', async () => {
     const { batchWriter, writer } = await setUp();
     const open = gate(writer);
     for (let ms = 1; ms <= 600; ms++) batchWriter.accept(running(ms));
@@ -131,62 +131,62 @@ describe('a batch writer', () => {
     batchWriter.markSynced(MonotonicTime(123));
     open();
     await eventually('all is written', () => writer.cursor === '600:0:0:1');
-    const told = writer.batches.map(({ cursor, subscription: { state, syncedAt: levelAt } }) => [
+    const written = writer.batches.map(({ cursor, subscription: { state, syncedAt } }) => [
       cursor,
       state,
-      levelAt,
+      syncedAt,
     ]);
-    expect(told.filter(([cursor]) => cursor !== '600:0:0:1').every(([, state]) => state !== 'live')).toBe(
+    expect(written.filter(([cursor]) => cursor !== '600:0:0:1').every(([, state]) => state !== 'live')).toBe(
       true,
     );
-    expect(told.find(([cursor]) => cursor === '600:0:0:1')).toEqual(['600:0:0:1', 'live', 123]);
+    expect(written.find(([cursor]) => cursor === '600:0:0:1')).toEqual(['600:0:0:1', 'live', 123]);
   });
 
-  it('takes an event of a live watch for a proof of its own time, and not of that at which it came', async () => {
+  it('is synced by an event of a live watch as of the event’s own time, not as of its arrival', async () => {
     const { batchWriter, writer } = await setUp();
-    const levels = (): unknown[] => writer.batches.map(({ subscription }) => subscription.syncedAt);
-    const level = performance.now() - 60_000;
+    const claims = (): unknown[] => writer.batches.map(({ subscription }) => subscription.syncedAt);
+    const syncedAt = performance.now() - 60_000;
     batchWriter.report('live', '');
-    batchWriter.markSynced(MonotonicTime(level));
-    await eventually('it is told', () => levels().includes(level));
+    batchWriter.markSynced(MonotonicTime(syncedAt));
+    await eventually('it is claimed', () => claims().includes(syncedAt));
     const late = Date.now() - 30_000;
     batchWriter.accept(running(late));
     await eventually('it is written', () => writer.cursor === `${late}:0:0:1`);
-    const ago = performance.now() - Number(levels().at(-1));
+    const ago = performance.now() - Number(claims().at(-1));
     expect(ago).toBeGreaterThanOrEqual(30_000);
     expect(ago).toBeLessThan(59_000);
   });
 
-  it('takes no event for a proof that is older than the last one', async () => {
+  it('does not move the time as of which it is synced back by an older event', async () => {
     const { batchWriter, writer } = await setUp();
-    const level = performance.now();
+    const syncedAt = performance.now();
     batchWriter.report('live', '');
-    batchWriter.markSynced(MonotonicTime(level));
-    await eventually('it is told', () => writer.batches.length === 1);
+    batchWriter.markSynced(MonotonicTime(syncedAt));
+    await eventually('it is claimed', () => writer.batches.length === 1);
     batchWriter.accept(running(Date.now() - 30_000));
     await eventually('it is written', () => writer.batches.length === 2);
-    expect(writer.batches.map(({ subscription }) => subscription.syncedAt)).toEqual([level, undefined]);
+    expect(writer.batches.map(({ subscription }) => subscription.syncedAt)).toEqual([syncedAt, undefined]);
   });
 
-  it('tells a moment that it learned while it wrote another one', async () => {
+  it('claims a moment that was marked while it wrote another one', async () => {
     const { batchWriter, writer } = await setUp();
     const open = gate(writer);
     batchWriter.markSynced(MonotonicTime(100));
     await eventually('the write has begun', () => writer.begun > 0);
     batchWriter.markSynced(MonotonicTime(200));
     open();
-    await eventually('both are told', () => writer.batches.length === 2);
+    await eventually('both are claimed', () => writer.batches.length === 2);
     expect(writer.batches.map(({ subscription }) => subscription.syncedAt)).toEqual([100, 200]);
   });
 
-  it('writes a sign of life without any message', async () => {
+  it('writes a heartbeat without any message', async () => {
     const { batchWriter, writer } = await setUp();
     batchWriter.heartbeat();
     await eventually('it is written', () => writer.batches.length === 1);
     expect(writer.batches[0]).toMatchObject({ cursor: '', subscription: { state: 'connecting' } });
   });
 
-  it('lets the streams wait from the first write that fails until one is done', async () => {
+  it('pauses the streams from the first write that fails until one succeeds', async () => {
     const { batchWriter, writer, pauses, writeFailures } = await setUp();
     let away = true;
     writer.before = () => (away ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve());
@@ -207,7 +207,7 @@ describe('a batch writer', () => {
     expect(writer.batches).toEqual([]);
   });
 
-  it('goes on with the same batch where something was learned, folded over that', async () => {
+  it('folds the same batch again over provisional jobs that were added meanwhile', async () => {
     const { store, batchWriter, writer, failures } = await setUp();
     await store.addProvisionalJobs(KEY, [
       { jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1), submittedAt: ArmadaTime(7) },
@@ -235,7 +235,7 @@ describe('a batch writer', () => {
     expect(writer.begun).toBe(1);
   });
 
-  it('tries to take the job set up again while Redis is away', async () => {
+  it('tries to reload the job set again while Redis is unavailable', async () => {
     const { store, batchWriter, writer, writeFailures } = await setUp();
     await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     const reload = writer.reload.bind(writer);
@@ -246,7 +246,7 @@ describe('a batch writer', () => {
     expect(writeFailures).toHaveLength(2);
   });
 
-  it('does not take the job set up again without the lease', async () => {
+  it('does not reload the job set without the lease', async () => {
     const { store, batchWriter, writer, failures, lease } = await setUp();
     await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     writer.before = () => {
@@ -258,7 +258,7 @@ describe('a batch writer', () => {
     expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('QUEUED');
   });
 
-  it('ends when somebody else follows the job set', async () => {
+  it('fails when another owner wrote the job set', async () => {
     const { store, batchWriter, failures } = await setUp();
     const other = await store.open(KEY);
     await other.write({ cursor: '9:0:0:1', records: new Map(), subscription: { state: 'live', reason: '' } });
@@ -268,7 +268,7 @@ describe('a batch writer', () => {
     expect(failures).toHaveLength(1);
   });
 
-  it('gives jobs the ends that Armada told, behind what the stream showed, and with its cursor', async () => {
+  it('gives jobs the ends that Armada reported, after what the stream showed, and with its cursor', async () => {
     const { store, batchWriter, writer } = await setUp();
     const open = gate(writer);
     batchWriter.accept(running(1, 'a'));
@@ -286,7 +286,7 @@ describe('a batch writer', () => {
     expect(writer.cursor).toBe('2:0:0:1');
   });
 
-  it('gives them again where the write failed, or somebody learned something meanwhile', async () => {
+  it('gives them again where the write failed, or provisional jobs were added meanwhile', async () => {
     const { store, batchWriter, writer, writeFailures } = await setUp();
     await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     let left = 1;
@@ -297,7 +297,7 @@ describe('a batch writer', () => {
     expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('FAILED');
   });
 
-  it('repairs nothing once it writes nothing any more, also not what it was given before', async () => {
+  it('repairs nothing once it was aborted, not even what it was given before', async () => {
     const { store, batchWriter, writer } = await setUp();
     gate(writer);
     batchWriter.accept(running(1, 'a'));
@@ -308,16 +308,16 @@ describe('a batch writer', () => {
     expect((await store.read(KEY, ['a'])).jobs.size).toBe(0);
   });
 
-  it('says once that the job set is reconciled', async () => {
+  it('reports once that the job set is reconciled', async () => {
     const { batchWriter, writer } = await setUp();
     batchWriter.markReconciled();
     await eventually('it is written', () => writer.batches.length === 1);
     batchWriter.heartbeat();
-    await eventually('a sign of life too', () => writer.batches.length === 2);
+    await eventually('a heartbeat too', () => writer.batches.length === 2);
     expect(writer.batches.map(({ reconciled }) => reconciled)).toEqual([true, undefined]);
   });
 
-  it('closed, has written what it took and writes no more', async () => {
+  it('has written what it accepted when it is closed, and writes no more', async () => {
     const { batchWriter, writer } = await setUp();
     batchWriter.accept(running(1));
     await batchWriter.close();

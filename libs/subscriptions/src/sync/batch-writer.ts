@@ -35,7 +35,7 @@ export interface BatchFeed {
   fail(error: unknown): void;
 }
 
-/** Ends that Armada's own `api.Jobs` told, and who waits until they are written. */
+/** Ends that Armada's own `api.Jobs` reported, and who waits until they are written. */
 interface Repairs {
   readonly ends: ReadonlyMap<string, JobEnd>;
   readonly done: (repaired: readonly string[]) => void;
@@ -109,7 +109,7 @@ export class BatchWriter {
   }
 
   /**
-   * Gives jobs the end that Armada's own `api.Jobs` told, in one order with the stream, as if it had shown it. One call at a time.
+   * Gives jobs the end that Armada's own `api.Jobs` reported, in one order with the stream, as if it had shown it. One call at a time.
    * Resolves, when they are in Redis, to the jobs that had not ended before; to none where nothing is written any more.
    */
   repair(ends: ReadonlyMap<string, JobEnd>): Promise<readonly string[]> {
@@ -159,7 +159,7 @@ export class BatchWriter {
   }
 
   private async drain(): Promise<void> {
-    // What arrives within one turn of the event loop is written together.
+    // What arrives in one iteration of the event loop is written together.
     await Promise.resolve();
     try {
       while (!this.stopping.signal.aborted && (this.queue.length > 0 || this.isHeartbeatDue)) {

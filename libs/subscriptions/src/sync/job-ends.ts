@@ -4,7 +4,7 @@ import type { JobEnd } from '@ajs/job-state';
 export interface JobEnds {
   /**
    * How these jobs, at most 500, have ended; left out are those that have not, and those that Armada does not know. Rejects with
-   * {@link NoJobEndsError} where this Armada cannot tell, and with any other error where asking again later may help.
+   * {@link NoJobEndsError} where this Armada has no `api.Jobs`, and with any other error where calling again later may help.
    */
   endsOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>>;
 }

@@ -6,13 +6,13 @@ export interface JobSetPosition {
   readonly unfinished: number;
 }
 
-/** What comes after a read: a watch, another read after so many milliseconds, or nothing, since nobody asks any more. */
+/** What comes after a read: a watch, another read after so many milliseconds, or nothing, since the job set is not polled any more. */
 export type NextStep = 'watch' | 'done' | { readonly readInMs: number };
 
 /** Why Armada is read: a poll waits for it, to begin or go on with following, or to check that a watch delivers everything. */
 export type ReadReason = 'requested' | 'catch-up' | 'check';
 
-/** What may be asked of Armada for one job set, so that all of them together are not too much. */
+/** What one job set may cost Armada, so that all of them together are not too much. */
 export interface JobSetQuota {
   /** Whether it has a watch of the budget now. */
   readonly isWatched: boolean;

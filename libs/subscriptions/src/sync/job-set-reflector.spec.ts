@@ -17,17 +17,17 @@ const HOURS = 3_600_000;
 const SOON: Partial<ReflectorTiming> = { firstRetryMs: 1, maxRetryMs: 5, maxDeniedRetryMs: 5 };
 const ignore = (): void => undefined;
 const running_: JobSetReflector[] = [];
-afterEach(() => running_.splice(0).forEach((follower) => follower.stop()));
+afterEach(() => running_.splice(0).forEach((reflector) => reflector.stop()));
 
 function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
   const { reconciler, armada } = scriptedReconciler();
   const store = new MemoryJobStore();
   const source = new ScriptedSource();
   const lease = new ScriptedLease();
-  const plan = new ScriptedQuota();
+  const quota = new ScriptedQuota();
   const ends: [kind: string, inARow: number][] = [];
   const stale: unknown[] = [];
-  const follower = new JobSetReflector({
+  const reflector = new JobSetReflector({
     key: KEY,
     sink: sink ?? store,
     source,
@@ -38,11 +38,11 @@ function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
       staleWriter: (key) => stale.push(key),
     },
     reconciler,
-    quota: plan,
+    quota: quota,
     timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOURS, ...timing },
   });
-  running_.push(follower);
-  const done = follower.run();
+  running_.push(reflector);
+  const done = reflector.run();
   const stream = (n: number): Promise<OpenedStream> => eventually(`stream ${n}`, () => source.opened[n]);
   const view = () => store.read(KEY, ['job']);
   const inState = (state: string) =>
@@ -57,7 +57,21 @@ function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
     source.end(read, END);
     return eventually('the watch', () => source.live.find(({ request }) => request.watch));
   };
-  return { store, source, plan, lease, armada, ends, stale, follower, done, stream, view, inState, catchUp };
+  return {
+    store,
+    source,
+    quota,
+    lease,
+    armada,
+    ends,
+    stale,
+    reflector,
+    done,
+    stream,
+    view,
+    inState,
+    catchUp,
+  };
 }
 
 /** The store, with a look at every batch before it is written. */
@@ -71,7 +85,7 @@ function watched(store: MemoryJobStore, before: (batch: Batch) => Promise<unknow
   };
 }
 
-describe('a follower', () => {
+describe('a reflector', () => {
   it('reads what exists, then watches from there, and is live', async () => {
     const { stream, catchUp, inState, view } = follow();
     expect((await stream(0)).request).toEqual({ key: KEY, from: '', watch: false });
@@ -87,13 +101,13 @@ describe('a follower', () => {
     );
   });
 
-  it('says that it catches up as soon as there is something to read', async () => {
+  it('reports that it catches up as soon as there is something to read', async () => {
     const { stream, inState } = follow();
     (await stream(0)).listener.message(running(1));
     await inState('catching-up');
   });
 
-  it('whose job set was written by another opens nothing until it has opened the job set again', async () => {
+  it('opens no stream after another owner wrote the job set until it has opened the job set again', async () => {
     const store = new MemoryJobStore();
     let refusals = 20;
     let opened = 0;
@@ -104,7 +118,7 @@ describe('a follower', () => {
           ? store.open(key)
           : Promise.reject(new Error('Connection is closed.')),
     };
-    const { source, follower, stale, catchUp } = follow(SOON, sink);
+    const { source, reflector, stale, catchUp } = follow(SOON, sink);
     await catchUp(running(1));
     await (
       await store.open(KEY)
@@ -113,7 +127,7 @@ describe('a follower', () => {
       records: new Map(),
       subscription: { state: 'live', reason: '' },
     });
-    follower.heartbeat();
+    reflector.heartbeat();
     await eventually('it is open again', () => refusals < 0 && source.live.length > 0);
     expect(stale).toHaveLength(1);
     expect(source.live.map(({ request }) => request)).toEqual([{ key: KEY, from: '2:0:0:1', watch: false }]);
@@ -132,7 +146,7 @@ describe('a follower', () => {
     expect((await stream(0)).request.from).toBe('7:0:0:1');
   });
 
-  it('follows again from what it took when a stream ends, backing off', async () => {
+  it('reads again from what it accepted when a stream fails, backing off', async () => {
     const { source, catchUp, inState, stream, ends } = follow(SOON);
     const watch = await catchUp(running(1));
     watch.listener.message(running(2));
@@ -149,24 +163,24 @@ describe('a follower', () => {
     ]);
   });
 
-  it('says that we may not watch the queue, gives its watch to others, and tells when it tries again', async () => {
-    const { source, plan, stream, inState, done } = follow(SOON);
+  it('reports that the queue may not be watched, releases its watch, and reports when it tries again', async () => {
+    const { source, quota, stream, inState, done } = follow(SOON);
     source.end(await stream(0), { kind: 'denied', reason: 'PERMISSION_DENIED: no' });
-    const told = await inState('denied');
-    expect(told.reason).toBe('PERMISSION_DENIED: no');
-    expect(told.nextReadAt).toEqual(expect.any(Number));
+    const subscription = await inState('denied');
+    expect(subscription.reason).toBe('PERMISSION_DENIED: no');
+    expect(subscription.nextReadAt).toEqual(expect.any(Number));
     expect(await done).toEqual({ kind: 'read-later', inMs: expect.any(Number) as number });
-    expect(plan.isWatched).toBe(false);
+    expect(quota.isWatched).toBe(false);
   });
 
-  it('believes that a queue is gone only after a while: servers learn of new ones late', async () => {
+  it('reports that a queue is gone only after a while: servers learn of new ones late', async () => {
     const { source, stream, inState, view, done } = follow({ ...SOON, goneAfterMs: 60 });
     source.end(await stream(0), { kind: 'gone', reason: 'NOT_FOUND: no queue' });
-    const told = await eventually('the reason', async () => {
+    const subscription = await eventually('the reason', async () => {
       const { subscription } = await view();
       return subscription?.reason === '' ? undefined : subscription;
     });
-    expect(told).toEqual({ state: 'connecting', reason: 'NOT_FOUND: no queue' });
+    expect(subscription).toEqual({ state: 'connecting', reason: 'NOT_FOUND: no queue' });
     const over = { isOver: false };
     void done.then(() => (over.isOver = true));
     for (let n = 1; !over.isOver; n++) {
@@ -177,32 +191,32 @@ describe('a follower', () => {
     expect((await inState('gone')).syncedAt).toEqual(expect.any(Number));
   });
 
-  it('reads beside the watch when somebody asks, and proves the job set level as of then', async () => {
-    const { source, follower, catchUp, inState, view } = follow({ readRequestSpacingMs: 0 });
+  it('reads beside the watch when a poll requests it, and is synced as of then', async () => {
+    const { source, reflector, catchUp, inState, view } = follow({ readRequestSpacingMs: 0 });
     await catchUp(running(1));
     const before = toMs((await inState('live')).syncedAt ?? RedisTime(0));
     const askedAt = performance.now();
-    follower.requestRead();
+    reflector.requestRead();
     const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
     expect(read.request.from).toBe('1:0:0:1');
     source.end(read, END);
     await eventually(
-      'it is level',
+      'it is synced',
       async () => toMs((await view()).subscription?.syncedAt ?? RedisTime(0)) >= askedAt,
     );
     expect(before).toBeLessThan(askedAt);
     expect(source.live).toHaveLength(1);
   });
 
-  it('begins such reads no more often than its spacing allows', async () => {
-    const { source, follower, catchUp, inState } = follow({ readRequestSpacingMs: HOURS });
+  it('begins requested reads no more often than their spacing allows', async () => {
+    const { source, reflector, catchUp, inState } = follow({ readRequestSpacingMs: HOURS });
     await catchUp();
     await inState('live');
-    for (let i = 0; i < 10; i++) follower.requestRead();
+    for (let i = 0; i < 10; i++) reflector.requestRead();
     expect(source.opened).toHaveLength(2);
   });
 
-  it('checks a silent watch by a read, takes what the watch lacks, and opens it anew', async () => {
+  it('checks a silent watch by a read, accepts what the watch lacks, and reopens it', async () => {
     const { source, catchUp, view, stream } = follow({
       ...SOON,
       checkSilentWatchAfterMs: 0,
@@ -213,36 +227,33 @@ describe('a follower', () => {
     read.listener.message(running(5));
     source.end(read, END);
     await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
-    await eventually('the watch is given up', () => watch.ended);
+    await eventually('the watch is closed', () => watch.ended);
     expect(await eventually('another', () => source.live[0])).toMatchObject({ request: { from: '5:0:0:1' } });
     expect((await stream(0)).ended).toBe(true);
   });
 
-  it.each(['denied', 'gone'] as const)(
-    'gives a watch up that goes on though the queue is %s',
-    async (kind) => {
-      const { source, catchUp, inState } = follow({
-        ...SOON,
-        goneAfterMs: 0,
-        checkWatchEveryMs: 0,
-      });
-      const watch = await catchUp();
-      await inState('live');
-      // It never falls silent: only the time since the last read counts.
-      const more = setInterval(() => watch.listener.message(running(Date.now())), 20);
-      try {
-        const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
-        source.end(read, { kind, reason: 'no' });
-        expect((await inState(kind)).reason).toBe('no');
-        expect(watch.ended).toBe(true);
-        expect(source.live.filter(({ request }) => request.watch)).toEqual([]);
-      } finally {
-        clearInterval(more);
-      }
-    },
-  );
+  it.each(['denied', 'gone'] as const)('closes a watch that goes on though the queue is %s', async (kind) => {
+    const { source, catchUp, inState } = follow({
+      ...SOON,
+      goneAfterMs: 0,
+      checkWatchEveryMs: 0,
+    });
+    const watch = await catchUp();
+    await inState('live');
+    // It never falls silent: only the time since the last read counts.
+    const more = setInterval(() => watch.listener.message(running(Date.now())), 20);
+    try {
+      const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
+      source.end(read, { kind, reason: 'no' });
+      expect((await inState(kind)).reason).toBe('no');
+      expect(watch.ended).toBe(true);
+      expect(source.live.filter(({ request }) => request.watch)).toEqual([]);
+    } finally {
+      clearInterval(more);
+    }
+  });
 
-  it('opens the job set again when somebody else wrote it, and goes on from what is there', async () => {
+  it('opens the job set again when another owner wrote it, and goes on from what is there', async () => {
     const { store, source, catchUp, stale, inState } = follow(SOON);
     const watch = await catchUp(running(1));
     await inState('live');
@@ -256,11 +267,13 @@ describe('a follower', () => {
     expect(read.request.watch).toBe(false);
   });
 
-  it('keeps its streams open while something is learned', async () => {
+  it('keeps its streams open while provisional jobs are added', async () => {
     const { store, source, catchUp, stale, inState, view } = follow({ heartbeatEveryMs: 0 });
     const watch = await catchUp(running(1));
     await inState('live');
-    await store.addProvisionalJobs(KEY, [{ jobId: 'learned', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
+    await store.addProvisionalJobs(KEY, [
+      { jobId: 'provisional', state: 'QUEUED', changedAt: ArmadaTime(1) },
+    ]);
     watch.listener.message(
       aMessage(2, { kind: 'succeeded', jobId: 'job', at: ArmadaTime(2), placement: {} }),
     );
@@ -270,13 +283,13 @@ describe('a follower', () => {
     expect(stale).toEqual([]);
   });
 
-  it('gives jobs whose end the stream does not show the end that Armada tells', async () => {
+  it('gives jobs whose end the stream does not show the end that Armada reports', async () => {
     const { store, armada, catchUp, inState, source, view, stream } = follow();
     // Long ago, by the clock that events have.
     (await stream(0)).listener.message(running(1));
     armada.ends.set('job', { state: 'FAILED', at: ArmadaTime(5), failure: { reason: 'exit 7' } });
     await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
-    expect(armada.asked).toEqual([]);
+    expect(armada.calls).toEqual([]);
     await catchUp();
     await inState('live');
     await eventually('it has ended', async () => (await view()).jobs.get('job')?.state === 'FAILED');
@@ -287,10 +300,10 @@ describe('a follower', () => {
     expect(source.opened).toHaveLength(2);
   });
 
-  it('without a watch reads once, and tells when it reads again', async () => {
-    const { plan, source, stream, done, view } = follow();
-    plan.isWatched = false;
-    plan.comes = { readInMs: 30_000 };
+  it('reads once without a watch, and reports when it reads again', async () => {
+    const { quota, source, stream, done, view } = follow();
+    quota.isWatched = false;
+    quota.step = { readInMs: 30_000 };
     const read = await stream(0);
     read.listener.message(running(1));
     const endedAt = performance.now();
@@ -304,37 +317,40 @@ describe('a follower', () => {
     expect(source.opened).toHaveLength(1);
   });
 
-  it('without a watch lets a poll that asked since its read began not wait for the next', async () => {
-    const { plan, source, stream, done, follower } = follow({ readRequestSpacingMs: 0 });
-    plan.isWatched = false;
-    plan.comes = { readInMs: 30_000 };
+  it('does not let a poll wait that requested a read since the last one began, without a watch', async () => {
+    const { quota, source, stream, done, reflector } = follow({ readRequestSpacingMs: 0 });
+    quota.isWatched = false;
+    quota.step = { readInMs: 30_000 };
     const read = await stream(0);
-    follower.requestRead();
+    reflector.requestRead();
     source.end(read, END);
     expect(await done).toEqual({ kind: 'read-later', inMs: 0 });
   });
 
-  it('without a watch is level, reads for a poll and stops while a reconciling round takes long', async () => {
-    const { plan, source, stream, armada, done, follower, inState } = follow({ readRequestSpacingMs: 0 });
-    plan.isWatched = false;
-    plan.comes = { readInMs: 30_000 };
+  it('is synced, reads for a poll and stops while a reconciling round takes long, without a watch', async () => {
+    const { quota, source, stream, armada, done, reflector, inState } = follow({ readRequestSpacingMs: 0 });
+    quota.isWatched = false;
+    quota.step = { readInMs: 30_000 };
     armada.before = () => new Promise(ignore);
     const read = await stream(0);
     read.listener.message(running(1));
     source.end(read, END);
-    await eventually('the round', () => armada.asked.length === 1);
-    const told = await inState('live');
-    expect([told.syncedAt, told.nextReadAt]).toEqual([expect.any(Number), expect.any(Number)]);
-    follower.requestRead();
+    await eventually('the round', () => armada.calls.length === 1);
+    const subscription = await inState('live');
+    expect([subscription.syncedAt, subscription.nextReadAt]).toEqual([
+      expect.any(Number),
+      expect.any(Number),
+    ]);
+    reflector.requestRead();
     source.end(await stream(1), END);
-    follower.stop();
+    reflector.stop();
     expect(await done).toEqual({ kind: 'stopped' });
-    expect(armada.asked).toHaveLength(1);
+    expect(armada.calls).toHaveLength(1);
   });
 
-  it('tells of no watch once nobody asks any more', async () => {
-    const { plan, source, stream, done, view } = follow();
-    plan.comes = 'done';
+  it('claims no watch once the job set is not polled any more', async () => {
+    const { quota, source, stream, done, view } = follow();
+    quota.step = 'done';
     source.end(await stream(0), END);
     expect(await done).toEqual({ kind: 'done' });
     expect((await view()).subscription).toMatchObject({
@@ -343,30 +359,30 @@ describe('a follower', () => {
     });
   });
 
-  it('without a watch leaves after a read that failed, and is tried again in another turn', async () => {
-    const { plan, source, stream, done, view, ends } = follow(SOON);
-    plan.isWatched = false;
+  it('ends after a read that failed, to be read again later, without a watch', async () => {
+    const { quota, source, stream, done, view, ends } = follow(SOON);
+    quota.isWatched = false;
     source.end(await stream(0), { kind: 'retry', reason: 'UNAVAILABLE: bye' });
     expect(await done).toEqual({ kind: 'read-later', inMs: expect.any(Number) as number });
     expect((await view()).subscription).toMatchObject({ state: 'connecting', reason: 'UNAVAILABLE: bye' });
     expect(ends).toEqual([['retry', 1]]);
   });
 
-  it('ends where nobody asks any more', async () => {
-    const { plan, source, stream, done } = follow();
-    plan.isWatched = false;
-    plan.comes = 'done';
+  it('ends where the job set is not polled any more', async () => {
+    const { quota, source, stream, done } = follow();
+    quota.isWatched = false;
+    quota.step = 'done';
     source.end(await stream(0), END);
     expect(await done).toEqual({ kind: 'done' });
   });
 
-  it('that has to close its watch reads once more, from where it was, and then on a schedule', async () => {
-    const { plan, source, follower, catchUp, done, stream } = follow();
+  it('reads once more when its watch is revoked, from where it was, and then on a schedule', async () => {
+    const { quota, source, reflector, catchUp, done, stream } = follow();
     const watch = await catchUp(running(1));
     watch.listener.message(running(2));
-    plan.comes = { readInMs: 30_000 };
-    plan.isWatched = false;
-    follower.closeWatch();
+    quota.step = { readInMs: 30_000 };
+    quota.isWatched = false;
+    reflector.closeWatch();
     expect(watch.ended).toBe(true);
     const read = await stream(2);
     expect(read.request).toMatchObject({ from: '2:0:0:1', watch: false });
@@ -374,18 +390,18 @@ describe('a follower', () => {
     expect(await done).toEqual({ kind: 'read-later', inMs: expect.closeTo(30_000, -3) as number });
   });
 
-  it('opens no watch that was taken back before it was open', async () => {
-    const { plan, source, stream, follower, done } = follow();
-    plan.isWatched = false;
+  it('opens no watch that was revoked before it was open', async () => {
+    const { quota, source, stream, reflector, done } = follow();
+    quota.isWatched = false;
     source.end(await stream(0), END);
     source.end(await stream(1), END);
     await stream(2);
     expect(source.opened.every(({ request }) => !request.watch)).toBe(true);
-    follower.stop();
+    reflector.stop();
     expect(await done).toEqual({ kind: 'stopped' });
   });
 
-  it('writes signs of life while nothing comes', async () => {
+  it('writes heartbeats while nothing comes', async () => {
     const store = new MemoryJobStore();
     const written: Batch[] = [];
     const { stream, source } = follow(
@@ -408,17 +424,17 @@ describe('a follower', () => {
     expect(source.live).toEqual([]);
   });
 
-  it('stopped, has written what it took, and leaves no stream open', async () => {
-    const { catchUp, follower, done, view, source } = follow();
+  it('has written what it accepted when it is stopped, and leaves no stream open', async () => {
+    const { catchUp, reflector, done, view, source } = follow();
     const watch = await catchUp();
     watch.listener.message(running(1));
-    follower.stop();
+    reflector.stop();
     await done;
     expect((await view()).jobs.get('job')?.state).toBe('RUNNING');
     expect(source.live).toEqual([]);
   });
 
-  it('lets the streams wait while Redis is slow', async () => {
+  it('pauses the streams while Redis is slow', async () => {
     const store = new MemoryJobStore();
     let open: () => void = ignore;
     const opened = new Promise<void>((resolve) => (open = resolve));

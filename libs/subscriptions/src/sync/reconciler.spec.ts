@@ -46,7 +46,7 @@ const STORES: readonly [string, () => Promise<JobSink & JobLister>][] = [
 
 let sets = 0;
 
-describe.each(STORES)('reconciling over %s', (_, begin) => {
+describe.each(STORES)('the reconciler over %s', (_, begin) => {
   let store: JobSink & JobLister;
   let key: JobSetKey;
   let now: ArmadaTime;
@@ -78,7 +78,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     });
   }
 
-  /** Takes the job set up as a holder does. */
+  /** Takes the job set up as its owner does. */
   async function hold(reconciler: Reconciler) {
     const writer = await store.open(key);
     const batchWriter = new BatchWriter(writer, new ScriptedLease(), SILENT_OBSERVER, {
@@ -97,7 +97,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     await eventually('its round ends', () => ended.some(([of]) => of === key));
   }
 
-  it('gives those that have ended upstream their end, and leaves the others as they are', async () => {
+  it('gives jobs that have ended upstream their end, and leaves the others as they are', async () => {
     await jobs({ ended: 7, 'still-running': 8, unknown: 9, young: 5 });
     const { reconciler, armada, repaired, rounds: ended } = scriptedReconciler(clock);
     armada.ends.set('ended', { state: 'FAILED', at: addMs(now, -HOUR), failure: { reason: 'exit 7' } });
@@ -105,7 +105,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     const { rounds } = await hold(reconciler);
     rounds.tick();
     await eventually('the round ends', () => ended.length > 0);
-    expect(armada.asked.map((ids) => [...ids].sort())).toEqual([['ended', 'still-running', 'unknown']]);
+    expect(armada.calls.map((ids) => [...ids].sort())).toEqual([['ended', 'still-running', 'unknown']]);
     expect(ended).toEqual([[key, 1]]);
     expect(repaired).toEqual(['ended']);
     const { jobs: found } = await store.read(key, ['ended', 'still-running', 'unknown', 'young']);
@@ -114,7 +114,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
       expect(found.get(jobId)?.state).toBe('RUNNING');
   });
 
-  it('asks about all that have not ended where the stream has a gap', async () => {
+  it('compares all unfinished jobs where the stream has a gap', async () => {
     await jobs({ young: 1 }, { cursorAge: 15 * 24 });
     const { reconciler, armada } = scriptedReconciler(clock);
     armada.ends.set('young', { state: 'SUCCEEDED' });
@@ -122,17 +122,17 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     await eventually('it has ended', async () => (await stateOf('young')) === 'SUCCEEDED');
   });
 
-  it('asks in questions of a bounded size', async () => {
+  it('names a bounded number of jobs in one call', async () => {
     await jobs(Object.fromEntries(Array.from({ length: 1_201 }, (_, i) => [`job-${i}`, 7])));
     const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
     for (let i = 0; i < 1_201; i++) armada.ends.set(`job-${i}`, { state: 'CANCELLED' });
     (await hold(reconciler)).rounds.tick();
     await eventually('the round ends', () => ended.length > 0);
-    expect(armada.asked.map((ids) => ids.length)).toEqual([500, 500, 201]);
+    expect(armada.calls.map((ids) => ids.length)).toEqual([500, 500, 201]);
     expect(ended).toEqual([[key, 1_201]]);
   });
 
-  it('is done once an hour, whoever holds the job set', async () => {
+  it('compares a job set once an hour, whichever replica owns it', async () => {
     await jobs({ job: 7 });
     const first = scriptedReconciler(clock);
     const { rounds, batchWriter } = await hold(first.reconciler);
@@ -152,7 +152,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     await eventually('another round ends', () => other.rounds.some(([of]) => of === shared));
   });
 
-  it('is done for a job set without unfinished jobs never', async () => {
+  it('never compares a job set without unfinished jobs', async () => {
     await jobs({ job: 7 }, { state: 'SUCCEEDED', cursorAge: 15 * 24 });
     const scripted = scriptedReconciler(clock);
     (await hold(scripted.reconciler)).rounds.tick();
@@ -160,7 +160,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     expect(scripted.rounds).toEqual([[key, 0]]);
   });
 
-  it('is tried again some minutes after Armada did not answer', async () => {
+  it('tries again some minutes after Armada did not answer', async () => {
     await jobs({ job: 7 });
     const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
     armada.ends.set('job', { state: 'SUCCEEDED' });
@@ -178,7 +178,7 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     ]);
   });
 
-  it('ends for good, with one word, where Armada has no such method', async () => {
+  it('ends for good, reported once, where Armada has no such method', async () => {
     await jobs({ job: 7 });
     const { reconciler, armada, rounds: ended, switchedOff } = scriptedReconciler(clock);
     armada.errors.push(new NoJobEndsError('UNIMPLEMENTED: unknown service api.Jobs'));
@@ -190,10 +190,10 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
     for (const some of [rounds, others]) some.tick();
     await behind(scriptedReconciler(clock));
     expect(switchedOff).toEqual(['UNIMPLEMENTED: unknown service api.Jobs']);
-    expect([armada.asked.length, ended]).toEqual([1, []]);
+    expect([armada.calls.length, ended]).toEqual([1, []]);
   });
 
-  it('goes through one job set after the other', async () => {
+  it('compares one job set after the other', async () => {
     const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
     let open: () => void = ignore;
     const opened = new Promise<void>((resolve) => (open = resolve));
@@ -203,13 +203,13 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
       await jobs({ job: 7 });
       (await hold(reconciler)).rounds.tick();
     }
-    await eventually('the first is asked about', () => armada.asked.length > 0);
-    expect(armada.asked).toHaveLength(1);
+    await eventually('the first is compared', () => armada.calls.length > 0);
+    expect(armada.calls).toHaveLength(1);
     open();
     await eventually('all are done', () => ended.length === 3);
   });
 
-  it('asks nothing more, and changes nothing, once the job set is given up', async () => {
+  it('calls Armada no more, and changes nothing, once the job set is given back', async () => {
     await jobs(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`job-${i}`, 7])));
     const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
     for (let i = 0; i < 600; i++) armada.ends.set(`job-${i}`, { state: 'CANCELLED' });
@@ -219,12 +219,12 @@ describe.each(STORES)('reconciling over %s', (_, begin) => {
       return Promise.resolve();
     };
     rounds.tick();
-    await eventually('it was asked', () => armada.asked.length > 0);
+    await eventually('Armada is called', () => armada.calls.length > 0);
     const next = scriptedReconciler(clock);
     next.armada.before = () => Promise.reject(new Error('the next round'));
     (await hold(next.reconciler)).rounds.tick();
-    await eventually('another holder begins', () => next.rounds.length > 0);
-    expect(armada.asked).toHaveLength(1);
+    await eventually('another owner begins', () => next.rounds.length > 0);
+    expect(armada.calls).toHaveLength(1);
     expect(ended).toEqual([]);
     expect(await stateOf('job-1')).toBe('RUNNING');
   });

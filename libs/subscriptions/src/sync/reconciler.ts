@@ -21,7 +21,7 @@ const JOBS_PER_CALL = 500;
 
 /** Hears what reconciling does, for logs and metrics. */
 export interface ReconcileObserver {
-  /** These jobs were given the end that Armada told, some hundreds at a time. */
+  /** These jobs were given the end that Armada reported, some hundreds at a time. */
   repaired(key: JobSetKey, jobIds: readonly string[]): void;
   /** A round is over; with an error it did not reach its end, and is begun again later. */
   roundEnded(key: JobSetKey, repaired: number, error?: Error): void;
@@ -60,7 +60,7 @@ export class Reconciler {
     return this.backlog >= MAX_BACKLOG;
   }
 
-  /** Runs a round after those of all job sets before; none once Armada has said that it cannot tell. */
+  /** Runs a round after those of all job sets before; none once Armada has answered that it has no `api.Jobs`. */
   run(round: () => Promise<void>): Promise<void> {
     const run = this.lastRound.then(async () => {
       if (this.isOff) return;

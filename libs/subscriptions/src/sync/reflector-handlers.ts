@@ -135,10 +135,10 @@ export function takeStep(
 ): Transition {
   const { report } = state.phase;
   if (step === 'watch') {
-    const told = { kind: 'report', report } as const;
+    const reported = { kind: 'report', report } as const;
     // What was granted may have been revoked by now.
-    if (!isWatched) return awaitRead(state, told);
-    return go(state, { kind: 'watching', check: 'none', laggingSince: undefined }, told, {
+    if (!isWatched) return awaitRead(state, reported);
+    return go(state, { kind: 'watching', check: 'none', laggingSince: undefined }, reported, {
       kind: 'open-watch',
     });
   }

@@ -14,7 +14,7 @@ export interface SyncReport {
 }
 
 /**
- * How following ended: it was stopped, nobody asks about the job set any more, the job set is to be read again later, the lease is
+ * How following ended: it was stopped, the job set is not polled any more, the job set is to be read again later, the lease is
  * lost, this version cannot read what is stored, or something failed that trying again does not heal.
  */
 export type ReflectorOutcome =
@@ -29,7 +29,7 @@ export type Phase =
   /** Waits until it may read from the cursor to the end. */
   | { readonly kind: 'awaiting-read' }
   | { readonly kind: 'reading' }
-  /** Asks the quota what comes next, and reports then. */
+  /** Waits for the quota to decide what comes next, and reports then. */
   | { readonly kind: 'deciding'; readonly report: SyncReport }
   | {
       readonly kind: 'watching';
@@ -117,9 +117,9 @@ export type SessionEffect =
   | { readonly kind: 'fail-watch'; readonly end: StreamEnd }
   /** Closes the streams, and withdraws a read that is not admitted yet. */
   | { readonly kind: 'close-streams' }
-  /** The job set is synced; asks what comes next. Answers `step-decided`. */
+  /** The job set is synced; has the quota decide what comes next. Answers `step-decided`. */
   | { readonly kind: 'decide-step' }
-  /** Asks when to read after a failure. Answers `step-decided`. */
+  /** Has the quota decide when to read after a failure. Answers `step-decided`. */
   | { readonly kind: 'schedule-read'; readonly afterMs: number }
   | { readonly kind: 'release-watch'; readonly reason: string }
   | { readonly kind: 'report'; readonly report: SyncReport; readonly nextReadAt?: MonotonicTime }

@@ -11,16 +11,16 @@ export interface FailureTiming {
   readonly maxDeniedRetryMs: number;
 }
 
-/** What a stream's end that was not wanted means for its job set. */
+/** What the failure of a stream means for its job set. */
 export interface FailureVerdict {
   readonly state: 'connecting' | 'denied' | 'gone';
-  /** Milliseconds until it is worth another try. */
+  /** Milliseconds to wait before the next stream. */
   readonly retryInMs: number;
-  /** Streams that ended so since the last catch-up. */
+  /** Streams that failed since the last read that came to its end. */
   readonly inARow: number;
 }
 
-/** How the streams of one job set have failed lately, over its turns: what the next failure means, and how long to wait. */
+/** How the streams of one job set have failed lately, over its assignments: what the next failure means, and how long to wait. */
 export class StreamFailures {
   private readonly retry: Backoff;
   private readonly refusedRetry: Backoff;

@@ -8,12 +8,12 @@ import { WatchBudget } from '../budget/watch-budget.js';
 
 const ignore = (): void => undefined;
 
-/** For specs: what a replica may ask of Armada, by its numbers. */
+/** For specs: what a replica may cost Armada, by its numbers. */
 export function scriptedBudgets(
   redis: RedisClient,
   replicaId: string,
   lifetime: Lifetime,
-  { watchBudget = 100, readsPerSecond = 1_000, shortestMs = 60_000, longestMs = 60_000 } = {},
+  { watchBudget = 100, readsPerSecond = 1_000, minIntervalMs = 60_000, maxIntervalMs = 60_000 } = {},
 ) {
   const watches = new WatchBudget({ redis, replicaId, budget: watchBudget, onError: ignore });
   const perSecond = (): number => readsPerSecond / watches.replicas;
@@ -22,7 +22,7 @@ export function scriptedBudgets(
     lifetime,
     watches,
     reads: new ReadBudget(perSecond),
-    schedule: new ReadSchedule({ shortestMs, longestMs, perSecond }),
+    schedule: new ReadSchedule({ minIntervalMs, maxIntervalMs, perSecond }),
     onRead: ignore,
     now: () => Date.now(),
   });

@@ -6,14 +6,14 @@ import { Reconciler, type ReconcilerOptions } from '../sync/reconciler.js';
 /** For specs: an Armada whose `api.Jobs` says what a test says. */
 export class ScriptedEnds implements JobEnds {
   readonly ends = new Map<string, JobEnd>();
-  /** The ids of each question. */
-  readonly asked: (readonly string[])[] = [];
-  /** What the next questions reject with, the first first. */
+  /** The ids of each call. */
+  readonly calls: (readonly string[])[] = [];
+  /** What the next calls reject with, the first first. */
   readonly errors: Error[] = [];
   before: () => Promise<void> = () => Promise.resolve();
 
   async endsOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
-    this.asked.push(jobIds);
+    this.calls.push(jobIds);
     await this.before();
     const error = this.errors.shift();
     if (error !== undefined) throw error;

@@ -1,16 +1,16 @@
 import type { JobSetQuota, NextStep } from '../sync/job-set-quota.js';
 
-/** For specs: reads begin at once, and what comes after one is what a test says; a watch unless it does. */
+/** For specs: reads begin at once, and what comes after one is what a test says, by default a watch. */
 export class ScriptedQuota implements JobSetQuota {
   isWatched = true;
-  comes: NextStep = 'watch';
+  step: NextStep = 'watch';
 
   admitRead(): Promise<void> {
     return Promise.resolve();
   }
 
   nextStep(): Promise<NextStep> {
-    return Promise.resolve(this.comes);
+    return Promise.resolve(this.step);
   }
 
   releaseWatch(): void {

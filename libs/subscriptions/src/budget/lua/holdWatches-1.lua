@@ -1,19 +1,19 @@
 --[[
-  Says how many watches a replica holds and how many job sets wait for one here, and gives it more of the fleet's budget. What a
-  replica said counts as held until it has said nothing for so long that it must have closed its watches, or been killed.
+  Announces how many watches a replica holds and how many job sets wait for one there, and grants it more of the fleet's budget. What a
+  replica announced counts as held until it has been silent for so long that it must have closed its watches, or been killed.
 
   Input:
     KEYS[1]  hash: replica -> "time (ms) held hot-waiting warm-waiting"
     ARGV[1]  replica
     ARGV[2]  watches it holds
     ARGV[3]  budget of the fleet
-    ARGV[4]  watches wanted for hot job sets, ARGV[5] for warm ones, ARGV[6] for cold ones
+    ARGV[4]  watches claimed for hot job sets, ARGV[5] for warm ones, ARGV[6] for cold ones
     ARGV[7]  hot job sets that wait here, ARGV[8] warm ones
     ARGV[9]  what a silent replica held is free after so long (ms)
     ARGV[10] a replica that was silent for so long (ms) has no share and waits for nothing
     ARGV[11] 'leaving' where this one is to have no share any more from now on, else ''
   Output:
-    { given to hot, to warm, to cold, what is still free (below 0: so many are too many), other replicas, watches that they hold,
+    { granted to hot, to warm, to cold, what is still free (below 0: so many are too many), other replicas, watches that they hold,
       their waiting hot job sets, their waiting warm ones }
 ]]
 local time = redis.call('TIME')
@@ -37,17 +37,17 @@ for i = 1, #all, 2 do
   end
 end
 
--- What hotter job sets wait for is not given to colder ones.
-local function give(wanted, kept)
-  local given = math.max(0, math.min(tonumber(wanted), free - kept))
-  free = free - given
-  return given, tonumber(wanted) - given
+-- What hotter job sets wait for is not granted to colder ones.
+local function grant(wanted, kept)
+  local granted = math.max(0, math.min(tonumber(wanted), free - kept))
+  free = free - granted
+  return granted, tonumber(wanted) - granted
 end
-local toHot, noHot = give(ARGV[4], 0)
+local toHot, noHot = grant(ARGV[4], 0)
 local waitingHot = hot + tonumber(ARGV[7]) + noHot
-local toWarm, noWarm = give(ARGV[5], waitingHot)
+local toWarm, noWarm = grant(ARGV[5], waitingHot)
 local waitingWarm = warm + tonumber(ARGV[8]) + noWarm
-local toCold = give(ARGV[6], waitingHot + waitingWarm)
+local toCold = grant(ARGV[6], waitingHot + waitingWarm)
 
 local holds = tonumber(ARGV[2]) + toHot + toWarm + toCold
 local at = ARGV[11] == 'leaving' and now - ARGV[10] - 1 or now

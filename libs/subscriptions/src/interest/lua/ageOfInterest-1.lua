@@ -1,11 +1,11 @@
 --[[
-  How long ago somebody asked about a job set.
+  Returns how long ago a job set was polled last.
 
   Input:
-    KEYS[1]  a shard of the demand
+    KEYS[1]  a shard of the interest
     ARGV[1]  tag of the job set
   Output:
-    ms since the last interest, or nil where there is none
+    ms since the last poll, or nil where there was none
 ]]
 local time = redis.call('TIME')
 local at = redis.call('ZSCORE', KEYS[1], ARGV[1])

@@ -1,10 +1,10 @@
 --[[
-  Forgets the demand for a job set, unless somebody asked since it was read.
+  Forgets the interest in a job set, unless it was polled since it was read.
 
   Input:
-    KEYS[1]  a shard of the demand
+    KEYS[1]  a shard of the interest
     ARGV[1]  tag of the job set
-    ARGV[2]  last interest, as it was read
+    ARGV[2]  last poll, as it was read
   Output:
     1 if it was forgotten
 ]]

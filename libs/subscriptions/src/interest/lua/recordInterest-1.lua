@@ -1,13 +1,13 @@
 --[[
-  Notes that somebody asks about a job set, by Redis' clock; not where it is a new one and there are too many.
+  Records a poll of a job set, by Redis' clock; not where the job set is new and there are too many.
 
   Input:
-    KEYS[1]  a shard of the demand
+    KEYS[1]  a shard of the interest
     ARGV[1]  tag of the job set
     ARGV[2]  the most job sets in a shard
-    ARGV[3]  it is quiet when nobody asked for so long (ms)
+    ARGV[3]  a job set is quiet when it was not polled for this long (ms)
   Output:
-    0 if somebody asked about it before, 1 if it is new, 2 if it is new and was not noted, 3 if it was quiet before
+    0 if it was polled before, 1 if it is new, 2 if it is new and was refused, 3 if it was quiet before
 ]]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,0 +1,36 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { READ_REQUESTS_CHANNEL } from '@ajs/redis-keys';
+import { RedisServer, eventually } from '@ajs/testing';
+import { RecordedQueue } from '../testing/recorded-queue.js';
+import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
+
+const ignore = (): void => undefined;
+const jobSet = (n: number): JobSetKey => ({ queue: 'q', jobSetId: `s${n}` });
+let server: RedisServer;
+let redis: RedisClient;
+let subscriber: RedisClient;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', ignore);
+  subscriber = createRedisClient({ kind: 'single', url: server.url }, 'work-queue', ignore);
+});
+afterAll(async () => {
+  redis.disconnect();
+  subscriber.disconnect();
+  await server.stop();
+});
+
+it('read requests are sent at most once a second for a job set, and promote it', async () => {
+  const received: JobSetKey[] = [];
+  await listenForReadRequests(subscriber, (key) => received.push(key));
+  const queue = new RecordedQueue();
+  const sender = new ReadRequestSender(redis, queue);
+  for (let i = 0; i < 50; i++) await sender.send(jobSet(1));
+  await redis.publish(READ_REQUESTS_CHANNEL, 'rubbish');
+  await sender.send(jobSet(2));
+  await eventually('both are received', () => received.length >= 2);
+  expect(received).toEqual([jobSet(1), jobSet(2)]);
+  expect([...queue.promoted]).toEqual(['s1', 's2']);
+});

@@ -1,0 +1,146 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { RedisJobSetLife, createRedisClient, type RedisClient } from '@ajs/job-store';
+import { formatKey, interestShard, jobSetTag } from '@ajs/redis-keys';
+import { RedisServer, eventually } from '@ajs/testing';
+import { RecordedQueue } from '../testing/recorded-queue.js';
+import { InterestRecorder, type InterestRecorderOptions } from './interest-recorder.js';
+import { InterestStore } from './interest-store.js';
+
+const ignore = (): void => undefined;
+let server: RedisServer;
+let redis: RedisClient;
+let interest: InterestStore;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', ignore);
+  interest = new InterestStore(redis);
+});
+afterEach(() => redis.flushall());
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const jobSet = (n: number): JobSetKey => ({ queue: 'q', jobSetId: `s${n}` });
+
+function recorderWith(options: Partial<InterestRecorderOptions> = {}) {
+  const queue = new RecordedQueue();
+  const recorder = new InterestRecorder({
+    interest,
+    life: new RedisJobSetLife(redis, 1_000),
+    workQueue: queue,
+    maxJobSets: 1_000,
+    maxNewJobSetsPerCaller: 1_000,
+    onRefused: ignore,
+    onError: ignore,
+    ...options,
+  });
+  /** Polls these job sets; returns why each is refused. */
+  const poll = async (from: number, to: number, caller: string): Promise<(string | undefined)[]> => {
+    const keys = Array.from({ length: to - from }, (_, i) => jobSet(from + i));
+    for (const key of keys) recorder.record(key, undefined, () => caller);
+    await recorder.flushed();
+    return keys.map((key) => recorder.refusal(jobSetTag(key)));
+  };
+  return { recorder, queue, poll };
+}
+
+/** The store, with something before every record. */
+function intercepted(before: () => Promise<unknown>): InterestStore {
+  return Object.assign(Object.create(interest) as InterestStore, {
+    record: (key: JobSetKey, maxJobSets: number) => before().then(() => interest.record(key, maxJobSets)),
+  });
+}
+
+describe('the interest recorder', () => {
+  it('writes once for many polls, and enqueues the job set', async () => {
+    let writes = 0;
+    const { recorder, queue } = recorderWith({ interest: intercepted(() => Promise.resolve(writes++)) });
+    for (let i = 0; i < 1_000; i++) recorder.record(jobSet(1));
+    await recorder.flushed();
+    for (let i = 0; i < 1_000; i++) recorder.record(jobSet(1));
+    await recorder.flushed();
+    expect([writes, [...queue.enqueued]]).toEqual([1, ['s1']]);
+  });
+
+  it('writes the next poll again once Redis may have lost what was recorded', async () => {
+    const { recorder } = recorderWith();
+    recorder.record(jobSet(1));
+    await recorder.flushed();
+    await redis.flushall();
+    recorder.record(jobSet(1));
+    await recorder.flushed();
+    expect(await interest.age(jobSet(1))).toBeUndefined();
+    recorder.invalidate();
+    recorder.record(jobSet(1));
+    await recorder.flushed();
+    expect(await interest.age(jobSet(1))).toBeDefined();
+  });
+
+  it('promotes a job set that was quiet, and no other', async () => {
+    const shard = formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) });
+    await redis.zadd(shard, Date.now() - 60_000, jobSetTag(jobSet(1)));
+    await interest.record(jobSet(2));
+    const { queue, poll } = recorderWith();
+    await poll(1, 4, 'caller');
+    expect([...queue.promoted]).toEqual(['s1']);
+  });
+
+  it('records the next poll of what could not be written', async () => {
+    const errors: Error[] = [];
+    let isAway = true;
+    const { recorder } = recorderWith({
+      interest: intercepted(() => (isAway ? Promise.reject(new Error('away')) : Promise.resolve())),
+      onError: (error) => errors.push(error),
+    });
+    recorder.record(jobSet(1));
+    await recorder.flushed();
+    expect(errors).toHaveLength(1);
+    isAway = false;
+    recorder.record(jobSet(1));
+    await recorder.flushed();
+    expect(await interest.age(jobSet(1))).toBeDefined();
+  });
+
+  it('refuses more job sets than one caller, and than all together, may have followed, and says why', async () => {
+    let refused = 0;
+    const { queue, poll } = recorderWith({
+      maxJobSets: 160,
+      maxNewJobSetsPerCaller: 100,
+      onRefused: () => refused++,
+    });
+    const reasons = await poll(0, 1_000, 'careless');
+    const accepted = reasons.slice(0, 100).filter((reason) => reason === undefined).length;
+    expect(accepted).toBeGreaterThan(50);
+    expect(reasons[100]).toContain('MAX_NEW_JOB_SETS_PER_CALLER');
+    const others = await poll(1_000, 1_100, 'other');
+    expect(others.filter((reason) => reason?.includes('MAX_JOB_SETS'))).not.toHaveLength(0);
+    expect(others.filter((reason) => reason === undefined)).not.toHaveLength(0);
+    let recorded = 0;
+    for await (const page of interest.all()) recorded += page.length;
+    expect(recorded).toBeLessThanOrEqual(160);
+    expect(refused).toBe(1_100 - recorded);
+    expect(queue.enqueued.size).toBe(recorded);
+  }, 30_000);
+
+  it('never refuses a job set that is followed already, whatever else its caller polled', async () => {
+    for (let n = 0; n < 50; n++) await interest.record(jobSet(n));
+    const { poll } = recorderWith({ maxNewJobSetsPerCaller: 1 });
+    expect(await poll(100, 103, 'caller')).toEqual([
+      undefined,
+      ...Array<unknown>(2).fill(expect.any(String)),
+    ]);
+    const lastInterest = async (): Promise<number> => {
+      for await (const page of interest.all()) {
+        const of49 = page.find(({ key }) => key.jobSetId === jobSet(49).jobSetId);
+        if (of49 !== undefined) return of49.lastInterestAt;
+      }
+      return NaN;
+    };
+    const before = await lastInterest();
+    await eventually('a moment has passed', async () => ((await interest.age(jobSet(49))) ?? 0) > 10);
+    expect(await poll(0, 50, 'caller')).toEqual(Array(50).fill(undefined));
+    expect(await lastInterest()).toBeGreaterThan(before);
+  }, 30_000);
+});

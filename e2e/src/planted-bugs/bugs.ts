@@ -4,6 +4,7 @@ import {
   refusedWritesAreRetried,
   stoppingHandsOver,
   storedJobsAreReadAsWritten,
+  unreadableRecordsHideNoNeighbour,
   type Check,
 } from './checks.js';
 
@@ -66,5 +67,17 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     ],
     check: stoppingHandsOver,
     foundBy: /Redis command failed/,
+  },
+  'one unreadable record fails the whole read': {
+    app: 'query',
+    patches: [
+      {
+        file: 'libs/job-store/src/redis/redis-lister.ts',
+        from: 'if (!(error instanceof UnreadableRecordError)) throw error;',
+        to: 'throw error;',
+      },
+    ],
+    check: unreadableRecordsHideNoNeighbour,
+    foundBy: /-\s+"state": "RUNNING"[^]*\+\s+"state": "CONNECTION_ERR"/,
   },
 };

@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import type { App } from '../patched-build.js';
 import { Stack, poll, pollCalmly } from '../stack.js';
 import { JOB, QUEUE, key, ref } from '../traffic.js';
+import { buildTomorrow } from '../upgrade/tomorrow.js';
 
 /** Bundles to run in place of those in dist. */
 export type Builds = Readonly<Partial<Record<App, string>>>;
@@ -104,5 +105,24 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
     const written = await runsOf(before.client);
     expect(written).toHaveLength(1);
     expect(await runsOf((await stack.query({}, builds.query)).client)).toEqual(written);
+  });
+};
+
+/** A job whose record a newer version wrote hides no other job, not even one that is polled in the same tick. */
+export const unreadableRecordsHideNoNeighbour: Check = async (builds) => {
+  const tomorrow = await buildTomorrow();
+  await withStack({}, await RedisServer.start(), async (stack) => {
+    await stack.ingester({}, tomorrow.ingester);
+    const [sound, checked] = [await stack.query(), await stack.query({}, builds.query)];
+    const [unreadable, neighbour] = [ref(0, 0), ref(0, 1)];
+    for (const job of [unreadable, neighbour]) logOf(stack, 0).append(jobEvents.running(job, JOB));
+    logOf(stack, 0).append(jobEvents.preempted(unreadable, 'Preempted by a better job').slice(0, -1));
+    await eventually('the record is stored, and cannot be read', async () =>
+      (await poll(sound.client, key(0), unreadable.jobId)).error.includes('newer version'),
+    );
+    const [, answer] = await Promise.all(
+      [unreadable, neighbour].map(({ jobId }) => pollCalmly(checked.client, key(0), jobId)),
+    );
+    expect(answer).toMatchObject({ state: 'RUNNING', error: '' });
   });
 };

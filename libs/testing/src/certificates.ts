@@ -11,7 +11,7 @@ export interface Certified {
   readonly keyFile: string;
 }
 
-/** An authority made for one test, and what it signs. Its files are in a folder of their own, which `remove` removes. */
+/** A certificate authority for one test. Its files, and those of what it signs, are in a folder of their own; `remove` deletes it. */
 export class CertificateAuthority implements Certified {
   private constructor(
     private readonly folder: string,
@@ -35,7 +35,7 @@ export class CertificateAuthority implements Certified {
     return new CertificateAuthority(folder, cert, key, files.certFile, files.keyFile);
   }
 
-  /** For a server with these names, DNS names and IPv4 addresses, or a client with this name. */
+  /** Signs a certificate for a server with these DNS names and IPv4 addresses, or for a client with this name. */
   async sign(names: readonly string[]): Promise<Certified> {
     const [name = ''] = names;
     const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {

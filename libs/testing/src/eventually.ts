@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LOOK_AGAIN_MS = 10;
 
 /**
- * Waits until `look` gives something other than `undefined` or `false`, and gives that. What `look` throws counts as not
- * yet. Rejects after the deadline with the last thing it saw, so that a failed test tells why.
+ * Waits until `look` returns something other than `undefined` or `false`, and resolves to that. An error of `look` counts as "not
+ * yet". Rejects after the deadline with the last result or error, so that a failed test shows the cause.
  */
 export async function eventually<T>(
   what: string,

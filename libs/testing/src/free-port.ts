@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 
-/** A port that nobody listens on now; another process may take it before the caller does, so be ready to ask again. */
+/** A port that is free now. Another process may take it before the caller does: be ready to try again. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   const server = createServer();
   return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { EventStreamMessage } from '@ajs/contracts/api/event';
 
-/** One job set as a real Armada streamed it, and what its `api.Jobs` answered once the set had ended. */
+/** One job set as a real Armada streamed it, and what its `api.Jobs` answered after all jobs had ended. */
 export interface Recording {
   readonly name: string;
   readonly queue: string;
@@ -31,14 +31,14 @@ export function readRecordings(path: string): Recording[] {
   return names.sort().map((name) => readRecording(join(path, name)));
 }
 
-/** `NAME.jsonl` holds a message a line; `NAME.status.json` the states, and stands beside it. */
+/** `NAME.jsonl` holds one message on each line; `NAME.status.json` beside it holds the states. */
 function readRecording(file: string): Recording {
   const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
   const messages = lines.map((line): RecordedMessage => {
     const { id, message_b64 } = JSON.parse(line) as { id: string; message_b64: string };
     return { id, bytes: Buffer.from(message_b64, 'base64') };
   });
-  // A message of a kind that we do not know names no job set.
+  // A message of an unknown kind names no job set.
   const named = messages
     .map(({ bytes }) => EventStreamMessage.decode(bytes).message?.events?.value)
     .find((value) => value?.jobSetId);

@@ -23,7 +23,7 @@ export function metadataOf(authorization: string | undefined): Metadata {
   return metadata;
 }
 
-/** Calls a method and waits for its answer with the trailing metadata. Rejects with gRPC's ServiceError. */
+/** Calls a method; resolves to its response with the trailing metadata. Rejects with gRPC's ServiceError. */
 export function unary<Q, A>(
   client: Client,
   { path, requestSerialize, responseDeserialize }: UnaryMethod<Q, A>,

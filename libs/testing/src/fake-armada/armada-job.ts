@@ -3,7 +3,7 @@ import { JobRunDetails, JobRunState, type JobDetails } from '@ajs/contracts/api/
 import { JobState } from '@ajs/contracts/api/submit';
 import { runIdOf, type JobRef } from './job-events.js';
 
-/** A job as this server knows it. Changes replace its values and change none of them, so a copy stays as it was. */
+/** A job as this server stores it. Changes replace its values and never mutate them, so that a copy stays as it was. */
 export interface ArmadaJob
   extends
     JobRef,
@@ -16,7 +16,7 @@ export interface ArmadaJob
       | 'cancelUser'
       | 'lastTransitionTs'
       | 'jobSpec'
-      /** The newest first, as Armada answers. */
+      /** The newest first, as in Armada's responses. */
       | 'jobRuns'
     > {
   state: JobState;
@@ -25,12 +25,12 @@ export interface ArmadaJob
   externalJobUri: string;
 }
 
-/** Armada cuts longer ones. Characters. */
-const LONGEST_URI = 1_024;
+/** Armada truncates longer ones. Characters. */
+const MAX_URI_LENGTH = 1_024;
 export const URI_ANNOTATION = 'armadaproject.io/externalJobUri';
 
-/** A job of which nothing is known but what is given. */
-export function armadaJob(ref: JobRef, known: Partial<ArmadaJob> = {}): ArmadaJob {
+/** A queued job with these fields, and defaults for all others. */
+export function armadaJob(ref: JobRef, fields: Partial<ArmadaJob> = {}): ArmadaJob {
   return {
     jobId: ref.jobId,
     queue: ref.queue,
@@ -46,16 +46,16 @@ export function armadaJob(ref: JobRef, known: Partial<ArmadaJob> = {}): ArmadaJo
     lastTransitionTs: undefined,
     jobSpec: undefined,
     jobRuns: [],
-    ...known,
+    ...fields,
   };
 }
 
-/** Of a job submitted with an annotation, a field of its own, or both: then the field wins. */
+/** The URI of a job that was submitted with an annotation, the field, or both: the field wins then. */
 export function externalUriOf(annotations: Readonly<Record<string, string>>, field = ''): string {
-  return (field === '' ? (annotations[URI_ANNOTATION] ?? '') : field).slice(0, LONGEST_URI);
+  return (field === '' ? (annotations[URI_ANNOTATION] ?? '') : field).slice(0, MAX_URI_LENGTH);
 }
 
-/** Takes over what an event tells of a job, apart from its state and its error. */
+/** Applies an event to a job, apart from its state and its error. */
 export function applyEvent(job: ArmadaJob, { events }: EventMessage): void {
   if (events === undefined) return;
   const created = events.value.created;
@@ -112,7 +112,7 @@ export function applyEvent(job: ArmadaJob, { events }: EventMessage): void {
     case 'cancelled':
       job.cancelTs = created;
       job.cancelUser = events.value.requestor;
-      // Armada's own api.Jobs has no word for a run that was cancelled.
+      // Armada's own api.Jobs has no state for a cancelled run.
       changeRun(job, { state: JobRunState.RUN_STATE_UNKNOWN, finishedTs: created });
       break;
     case 'queued':
@@ -131,7 +131,7 @@ export function applyEvent(job: ArmadaJob, { events }: EventMessage): void {
   job.lastTransitionTs = created;
 }
 
-/** Of a run that has ended, what came first stays: `failed` follows `preempted`. */
+/** Changes the newest run unless it has ended: `failed` follows `preempted`, and must not replace it. */
 function changeRun(job: ArmadaJob, change: Partial<JobRunDetails>): void {
   const [run, ...earlier] = job.jobRuns;
   if (run === undefined || run.finishedTs !== undefined) return;

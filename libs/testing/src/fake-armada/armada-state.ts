@@ -5,7 +5,7 @@ import { applyEvent, type ArmadaJob } from './armada-job.js';
 import { Lookout } from './lookout.js';
 import { Queues } from './queues.js';
 
-/** Everything a fake Armada remembers: its queues, the events of their job sets, and its jobs. */
+/** The state of a fake Armada: its queues, the events of their job sets, and its jobs. */
 export class ArmadaState {
   readonly queues = new Queues();
   readonly jobs = new Map<string, ArmadaJob>();
@@ -16,12 +16,12 @@ export class ArmadaState {
     this.lookout = new Lookout(this.jobs, lookoutLagMs);
   }
 
-  /** The events of a job set; `undefined` where nothing ever happened in it. */
+  /** The events of a job set; `undefined` where it has none. */
   log(queue: string, jobSetId: string): EventLog | undefined {
     return this.logs.get(JSON.stringify([queue, jobSetId]));
   }
 
-  /** As {@link log}, begun where there is none; its queue comes to be with it. */
+  /** As {@link log}; creates the log and its queue where they are missing. */
   openLog(queue: string, jobSetId: string): EventLog {
     const name = JSON.stringify([queue, jobSetId]);
     let log = this.logs.get(name);
@@ -33,7 +33,7 @@ export class ArmadaState {
     return log;
   }
 
-  /** Something happens to a job: its events, kept together, and what `api.Jobs` tells from now on. */
+  /** Moves a job to a state: appends the events as one entry, and changes what `api.Jobs` returns. */
   move(job: ArmadaJob, state: JobState, events: readonly EventMessage[], error = job.error): void {
     this.lookout.changing(job.jobId);
     this.jobs.set(job.jobId, job);

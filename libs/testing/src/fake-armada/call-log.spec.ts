@@ -30,8 +30,8 @@ function callRaw(path: string, metadata: Metadata, messages: readonly Buffer[] =
   return heard;
 }
 
-describe('what callers sent', () => {
-  it('is counted by method, in memory and over the wire', async () => {
+describe('the call log', () => {
+  it('counts calls by method, in memory and over the wire', async () => {
     expect(server.armada.calls.count(STATUS)).toBe(0);
     for (let i = 0; i < 3; i++) await server.call(JobsService.getJobStatus, { jobIds: ['x'] });
     await server.read({});
@@ -40,13 +40,13 @@ describe('what callers sent', () => {
     expect(calls).toMatchObject({ [STATUS]: 3, '/api.Event/GetJobSetEvents': 1 });
   });
 
-  it('is counted also where the answer is an error', async () => {
+  it('counts calls that fail, too', async () => {
     await server.setFaults({ jobsUnavailable: true });
     await expect(server.call(JobsService.getJobStatus, { jobIds: ['x'] })).rejects.toThrow();
     expect(server.armada.calls.count(STATUS)).toBe(1);
   });
 
-  it('is kept with its metadata, the newest last', async () => {
+  it('keeps the metadata of calls, the newest last', async () => {
     for (const authorization of ['Bearer one', 'Bearer two']) {
       const metadata = new Metadata();
       metadata.set('authorization', authorization);
@@ -58,8 +58,8 @@ describe('what callers sent', () => {
   });
 });
 
-describe('what is added to answers', () => {
-  it('comes with every method, in the headers and in the trailers', async () => {
+describe('metadata added to responses', () => {
+  it('comes with every method, in headers and trailers', async () => {
     server.armada.calls.added.headers.set('x-head', 'a');
     server.armada.calls.added.trailers.set('grpc-status-details-bin', Buffer.from('details'));
     const { trailers } = await unary(server.client, SubmitService.health, {});
@@ -79,15 +79,15 @@ describe('what is added to answers', () => {
   });
 });
 
-describe('methods that no contract knows', () => {
-  it('send back every message', async () => {
+describe('methods outside our contracts', () => {
+  it('echo every message', async () => {
     const messages = ['one', 'two', 'three'].map((text) => Buffer.from(text));
     const heard = callRaw(NEW_METHOD, new Metadata(), messages);
     expect((await eventually('it ends', () => heard.status)).code).toBe(status.OK);
     expect(heard.messages).toEqual(messages);
   });
 
-  it('can be added, with any end', async () => {
+  it('can be added, with any status', async () => {
     server.armada.addMethod('/api.Other/Refuse', (call) => {
       const metadata = new Metadata();
       metadata.set('x-own', 'c');
@@ -99,7 +99,7 @@ describe('methods that no contract knows', () => {
     expect(end.metadata.get('x-own')).toEqual(['c']);
   });
 
-  it('and are not there are UNIMPLEMENTED', async () => {
+  it('are UNIMPLEMENTED unless they were added', async () => {
     const heard = callRaw('/api.Submit/Nothing', new Metadata());
     expect((await eventually('it ends', () => heard.status)).code).toBe(status.UNIMPLEMENTED);
   });

@@ -8,7 +8,7 @@ beforeEach(async () => (server = await SpecServer.start()));
 afterEach(() => server.stop());
 
 describe('recordings', () => {
-  it.each(allRecordings())('$name comes back byte for byte', async (recording) => {
+  it.each(allRecordings())('$name is streamed byte for byte', async (recording) => {
     server.armada.replay(recording);
     const { messages, end } = await server.read({ queue: recording.queue, id: recording.jobSetId });
     expect(end.code).toBe(status.OK);
@@ -28,23 +28,23 @@ describe('recordings', () => {
 });
 
 describe('GetJobSetEvents', () => {
-  it('of a queue that does not exist is NOT_FOUND, in the words of Armada', async () => {
+  it('of a queue that does not exist is NOT_FOUND, with Armada’s text', async () => {
     const { end } = await server.read({ queue: 'nope' });
     expect(end).toEqual({ code: status.NOT_FOUND, details: '[GetJobSetEvents] Queue nope does not exist' });
   });
 
-  it('of a job set in which nothing happened is empty, or NOT_FOUND where that was asked for', async () => {
+  it('of a job set without events is empty, or NOT_FOUND on request', async () => {
     expect(await server.read({ errorIfMissing: true })).toMatchObject({
       end: { code: status.NOT_FOUND, details: '[GetJobSetEvents] Jobset s for queue q does not exist' },
     });
     expect(await server.read({})).toMatchObject({ messages: [], end: { code: status.OK } });
   });
 
-  it('refuses a message id that is none', async () => {
+  it('refuses an invalid message id', async () => {
     expect((await server.read({ fromMessageId: 'x' })).end.code).toBe(status.INVALID_ARGUMENT);
   });
 
-  it('brings what there was when it began, and ends though more comes', async () => {
+  it('delivers the messages that existed when it began, and ends although more come', async () => {
     const { state, events } = server.armada;
     const leased = jobEvents.leased({ jobId: 'j', queue: 'q', jobSetId: 's' });
     state.openLog('q', 's').append(leased);
@@ -57,7 +57,7 @@ describe('GetJobSetEvents', () => {
     expect(read.messages).toHaveLength(1);
   });
 
-  it('with watch stays open and brings what comes', async () => {
+  it('with watch stays open and delivers new messages', async () => {
     const watch = server.open({ watch: true });
     await eventually('the watch is open', () => server.armada.events.streams === 1);
     await server.submit();
@@ -82,7 +82,7 @@ describe('Watch', () => {
     return server.stream(path, requestSerialize, { queue: 'q', jobSetId, fromId: '' });
   };
 
-  it('brings what there is and what comes', async () => {
+  it('delivers existing and new messages', async () => {
     await server.submit();
     const watched = watch('s');
     await eventually('the end of the job', () => watched.messages.map(kindOf).includes('succeeded'));
@@ -90,7 +90,7 @@ describe('Watch', () => {
     watched.call.cancel();
   });
 
-  it('of a job set in which nothing happened is NOT_FOUND', async () => {
+  it('of a job set without events is NOT_FOUND', async () => {
     const watched = watch('s');
     expect(await eventually('it ends', () => watched.end)).toMatchObject({ code: status.NOT_FOUND });
   });

@@ -14,14 +14,14 @@ type WatchCall = ServerWritableStream<WatchRequest, Buffer>;
 
 const asTheyAre = (bytes: Buffer): Buffer => bytes;
 
-/** What is sent was serialized before: recordings go out byte for byte. */
+/** Messages are already serialized: recordings are sent byte for byte. */
 export const eventService = {
   getJobSetEvents: { ...EventService.getJobSetEvents, responseSerialize: asTheyAre },
   watch: { ...EventService.watch, responseSerialize: asTheyAre },
   health: EventService.health,
 };
 
-/** `api.Event`, in the order of checks that Armada has: the queue, the right, the message id. */
+/** `api.Event`, with Armada's order of checks: the queue, the permission, the message id. */
 export class EventServer {
   private readonly open = new Map<Call, () => void>();
   private readonly watching = new Set<Call>();
@@ -45,7 +45,7 @@ export class EventServer {
     },
   };
 
-  /** Watches that were opened so far. */
+  /** How many watches were opened so far. */
   watchesOpened = 0;
 
   /** How many event streams are open now. */
@@ -53,12 +53,12 @@ export class EventServer {
     return this.open.size;
   }
 
-  /** How many of them stay open for what comes. */
+  /** How many of them are watches. */
   get watches(): number {
     return this.watching.size;
   }
 
-  /** Ends every open stream; says how many there were. */
+  /** Ends every open stream; returns how many there were. */
   endStreams(code: status): number {
     const calls = Array.from(this.open);
     for (const [call, close] of calls) {
@@ -75,7 +75,7 @@ export class EventServer {
 
   private async stream(call: Call, request: JobSetRequest): Promise<void> {
     const { queue, id: jobSetId, watch, fromMessageId, errorIfMissing } = request;
-    // A caller that goes away is no error of ours.
+    // A caller that cancels is no error of ours.
     call.on('error', () => undefined);
     const { now } = this.faults;
     const refuse = (code: status, details: string): void => {
@@ -118,10 +118,10 @@ export class EventServer {
     this.pump(call, this.state.openLog(queue, jobSetId), watch, from);
   }
 
-  /** Sends what there is, no faster than it is read, and goes on with what comes if it is a watch. */
+  /** Sends the existing messages, no faster than they are read, and goes on with new ones if it is a watch. */
   private pump(call: Call, log: EventLog, watch: boolean, from: ReturnType<typeof parseMessageId>): void {
     let position = log.after(from);
-    // What comes while it is read is not in a read.
+    // A read does not include messages that come while it lasts.
     const end = watch ? Infinity : log.end;
     let full = false;
     const close = (): void => {

@@ -22,7 +22,7 @@ import { SubmitService } from './submit-service.js';
 import { seededRandom, ulidFactory } from './ulid.js';
 
 export interface FakeArmadaOptions {
-  /** The same seed gives the same jobs with the same fates. */
+  /** The same seed makes the same jobs with the same fates. */
   readonly seed?: number;
   /** Time between two steps of a submitted job. Milliseconds. */
   readonly stepMs?: number;
@@ -32,8 +32,8 @@ export interface FakeArmadaOptions {
 export type RawMethod = (call: ServerDuplexStream<Buffer, Buffer>) => void;
 
 /**
- * A server that behaves as Armada does on the wire, as far as this project has to do with it: `api.Event`, `api.Jobs`,
- * `api.Submit`, `api.QueueService`, with rights where they are switched on, and faults on demand. It keeps everything in memory.
+ * A server that behaves as Armada does on the wire, as far as this project needs it: `api.Event`, `api.Jobs`, `api.Submit` and
+ * `api.QueueService`, with optional permissions, and faults on demand. It keeps everything in memory.
  */
 export class FakeArmada {
   readonly faults = new Faults();
@@ -65,7 +65,7 @@ export class FakeArmada {
     this.addMethod(NEW_METHOD, echo);
   }
 
-  /** Adds a method that no contract of ours knows, such as `/api.Submit/SomethingNew`. */
+  /** Adds a method that is in none of our contracts, such as `/api.Submit/SomethingNew`. */
   addMethod(path: string, method: RawMethod): void {
     const asTheyAre = (bytes: Buffer): Buffer => bytes;
     this.server.register<Buffer, Buffer>(path, method, asTheyAre, asTheyAre, 'bidi');
@@ -83,14 +83,14 @@ export class FakeArmada {
     return this.listensAt;
   }
 
-  /** As a server does that ends and is started again at once. */
+  /** Behaves as a server that crashes and restarts at once. */
   dropConnections(): void {
     if (this.listensAt !== undefined) this.server.drain(this.listensAt, 0);
   }
 
   /**
-   * Brings a recorded job set in, byte for byte, the states and errors that `api.Jobs` gave for it, and the details that its
-   * events tell; ids of runs are made up, where no event names them.
+   * Replays a recorded job set, byte for byte, with the states and errors that `api.Jobs` returned for it, and the details in its
+   * events; ids of runs are made up where no event names them.
    */
   replay({ queue, jobSetId, messages, states, errors }: Recording): void {
     this.state.openLog(queue, jobSetId).appendRecorded(messages);
@@ -108,13 +108,13 @@ export class FakeArmada {
     }
   }
 
-  /** Starts job sets in which something always happens. */
+  /** Starts job sets whose jobs are submitted, run and end all the time. */
   liveOn(options: Omit<SimulationOptions, 'random' | 'newJobId'>): void {
     const newJobId = ulidFactory(this.random);
     this.living.push(new SimulatedJobSets(this.state, { ...options, random: this.random, newJobId }));
   }
 
-  /** Ends every call and stops listening. What it knows stays. */
+  /** Ends every call and stops listening. Its state stays. */
   stop(): void {
     for (const living of this.living) living.stop();
     this.submit.stop();
@@ -122,7 +122,7 @@ export class FakeArmada {
   }
 }
 
-/** A method that newer servers could have: it sends back every message, and ends when its caller does. */
+/** A method that newer servers could have: it echoes every message, and ends when its caller does. */
 export const NEW_METHOD = '/api.Submit/SomethingNew';
 
 const echo: RawMethod = (call) => {

@@ -1,6 +1,6 @@
 import type { JobSubmitRequestItem } from '@ajs/contracts/api/submit';
 
-/** What becomes of a job; with `runSteps` it goes on running for so many steps before it ends. */
+/** How a job ends; with `runSteps` it runs for so many steps first. */
 export type Fate =
   | { readonly kind: 'succeeds'; readonly runSteps?: number }
   | { readonly kind: 'fails'; readonly exitCode: number; readonly runSteps?: number }
@@ -13,12 +13,12 @@ export type Fate =
   | { readonly kind: 'is-rejected' };
 
 /**
- * The fate that a submitted job's pod spec names, anywhere in its texts. It succeeds, unless there is
+ * The fate that a submitted job's pod spec names, anywhere in its text. The job succeeds, unless there is
  * - `exit N`: it fails with this code, if that is not 0;
  * - `sleep N`: it runs N seconds longer than others; `sleep forever` or `sleep infinity`: until somebody ends it;
  * - `fate=retried`: its first run fails, with the code of `exit N` or 1, and the second succeeds;
- * - `fate=preempted`, `fate=rejected`: just so;
- * - `fate=refused`: it never becomes a job, the answer to its submission says so.
+ * - `fate=preempted`, `fate=rejected`: it is preempted or rejected;
+ * - `fate=refused`: it never becomes a job, and the response to its submission says so.
  */
 export function fateOf({ podSpec, podSpecs }: JobSubmitRequestItem, stepMs: number): Fate | 'is-refused' {
   const text = Buffer.concat([podSpec, ...podSpecs]).toString('latin1');

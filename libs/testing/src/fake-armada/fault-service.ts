@@ -6,7 +6,7 @@ import type { EventServer } from './event-service.js';
 import type { EventLog } from './event-log.js';
 import { rpcError, type Faults } from './faults.js';
 
-/** Faults on demand, and what was called, for a fake Armada that runs as a process of its own. */
+/** Sets faults and counts calls of a fake Armada that runs as a process of its own. */
 export function faultService(
   state: ArmadaState,
   faults: Faults,
@@ -21,7 +21,7 @@ export function faultService(
   ): void => {
     const log = state.log(queue, jobSetId);
     if (log === undefined) {
-      callback(rpcError(status.NOT_FOUND, `nothing ever happened in job set ${jobSetId} of queue ${queue}`));
+      callback(rpcError(status.NOT_FOUND, `job set ${jobSetId} of queue ${queue} has no events`));
       return;
     }
     act(log);

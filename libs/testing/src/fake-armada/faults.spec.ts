@@ -14,21 +14,21 @@ async function endedJob(): Promise<void> {
 }
 
 describe('faults', () => {
-  it('UNAVAILABLE, until they are cleared', async () => {
+  it('make every call UNAVAILABLE until they are cleared', async () => {
     await server.setFaults({ unavailable: true });
     expect((await server.read({})).end.code).toBe(status.UNAVAILABLE);
     await server.setFaults({});
     expect((await server.read({})).end.code).toBe(status.OK);
   });
 
-  it('a queue that may not be watched, and one that is not there', async () => {
+  it('deny a queue, and hide one', async () => {
     await server.setFaults({ deniedQueues: ['q'] });
     expect((await server.read({})).end.code).toBe(status.PERMISSION_DENIED);
     await server.setFaults({ missingQueues: ['q'] });
     expect((await server.read({})).end.code).toBe(status.NOT_FOUND);
   });
 
-  it('streams that end, with any code', async () => {
+  it('end streams with any code', async () => {
     for (const code of [status.OK, status.UNAVAILABLE, status.INTERNAL]) {
       const watch = server.open({ watch: true });
       await eventually('the watch is open', () => server.armada.events.streams === 1);
@@ -37,7 +37,7 @@ describe('faults', () => {
     }
   });
 
-  it('silence: calls are taken and nothing comes, until it is over', async () => {
+  it('hang: calls are accepted and get no response until the fault is over', async () => {
     await endedJob();
     await server.setFaults({ hang: true });
     const silent = server.open({});
@@ -48,7 +48,7 @@ describe('faults', () => {
     expect(silent.messages).toHaveLength(6);
   });
 
-  it('events lost to retention, without a word', async () => {
+  it('lose events to retention, without an error', async () => {
     await endedJob();
     await server.call(FaultServiceService.forgetEvents, { queue: 'q', jobSetId: 's', count: 4 });
     const { messages, end } = await server.read({});
@@ -56,7 +56,7 @@ describe('faults', () => {
     expect(end.code).toBe(status.OK);
   });
 
-  it('events that come again under new ids', async () => {
+  it('repeat events under new ids', async () => {
     await endedJob();
     await server.call(FaultServiceService.duplicateEvents, { queue: 'q', jobSetId: 's', count: 2 });
     const { messages } = await server.read({});

@@ -16,7 +16,7 @@ export const NO_FAULTS: SetFaultsRequest = {
   lookoutLagMs: 0,
 };
 
-/** What goes wrong now, and who wants to know when that changes. */
+/** The current faults, and listeners to their changes. */
 export class Faults {
   private current = NO_FAULTS;
   private readonly watchers = new Set<() => void>();
@@ -36,7 +36,7 @@ export class Faults {
   }
 }
 
-/** An error as a gRPC handler gives it. */
+/** An error as a gRPC handler returns it. */
 export function rpcError(
   code: status,
   details: string,

@@ -24,7 +24,7 @@ export interface JobRef {
   readonly jobSetId: string;
 }
 
-/** What of a submitted job its events show. */
+/** The part of a submitted job that its events show. */
 export type SubmittedJob = Pick<JobSubmitRequestItem, 'namespace' | 'annotations'> &
   Partial<Pick<JobSubmitRequestItem, (typeof SHOWN)[number]>>;
 
@@ -42,7 +42,7 @@ const SHOWN = [
 
 const EMPTY = new Uint8Array();
 export const CLUSTER = { clusterId: 'fake-cluster', pool: 'default' };
-/** Who every caller is to this server. */
+/** The user that this server names in its events. */
 const USER = 'anonymous';
 const NODE = 'fake-cluster-fake-node-0';
 
@@ -119,7 +119,7 @@ export const jobEvents = {
       value: { ...JobReprioritizedEvent.decode(EMPTY), ...base(ref), newPriority, requestor: USER },
     }),
   ],
-  /** Armada's own streams tell no reason. */
+  /** Armada's own streams carry no reason. */
   cancelled: (ref: JobRef, reason = ''): EventMessage[] => [
     message({
       $case: 'cancelling',
@@ -132,7 +132,7 @@ export const jobEvents = {
   ],
 };
 
-/** The job as `api.Job` tells of it: what was submitted, except an external URI in a field of its own. */
+/** The job as `api.Job` describes it: what was submitted, except an external URI in a field of its own. */
 function specOf(ref: JobRef, submitted: SubmittedJob): Job {
   const shown = SHOWN.flatMap((name) => (submitted[name] === undefined ? [] : [[name, submitted[name]]]));
   return {

@@ -23,7 +23,7 @@ async function detailsOf(jobId: string, expandJobSpec = true, expandJobRun = tru
 }
 
 describe('api.Jobs of recordings', () => {
-  it.each(allRecordings())('$name: states and errors as they were', async (recording) => {
+  it.each(allRecordings())('returns the recorded states and errors of $name', async (recording) => {
     server.armada.replay(recording);
     const jobIds = [...Object.keys(recording.states), 'unknown-id'];
     const { jobStates } = await server.call(JobsService.getJobStatus, { jobIds });
@@ -35,7 +35,7 @@ describe('api.Jobs of recordings', () => {
     expect(jobErrors).toEqual(recording.errors);
   });
 
-  it('a retried job has a run for each try, the newest first', async () => {
+  it('has a run for each attempt of a retried job, the newest first', async () => {
     const retry = allRecordings().find(({ name }) => name === 'retry');
     if (retry === undefined) throw new Error('no such recording');
     server.armada.replay(retry);
@@ -46,7 +46,7 @@ describe('api.Jobs of recordings', () => {
     expect(leased).toEqual([...leased].sort((a, b) => b - a));
   });
 
-  it('a preempted run has the id that its event names', async () => {
+  it('gives a preempted run the id in its event', async () => {
     const preempted = allRecordings().find(({ name }) => name === 'preempt_api');
     if (preempted === undefined) throw new Error('no such recording');
     server.armada.replay(preempted);
@@ -57,7 +57,7 @@ describe('api.Jobs of recordings', () => {
 });
 
 describe('GetJobDetails', () => {
-  it('tells all of a job that ended', async () => {
+  it('returns all fields of a job that ended', async () => {
     const labels = { team: 'a' };
     const jobId = await server.submit('echo hi', { namespace: 'ns', labels, priority: 7 });
     await inState(jobId, JobState.SUCCEEDED);
@@ -91,7 +91,7 @@ describe('GetJobDetails', () => {
     expect(runId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
-  it('leaves out the spec and the runs unless they are asked for, and jobs that are not there', async () => {
+  it('leaves out the spec and the runs unless they are requested, and jobs that do not exist', async () => {
     const jobId = await server.submit();
     await inState(jobId, JobState.SUCCEEDED);
     expect(await detailsOf(jobId, false, false)).toMatchObject({
@@ -103,7 +103,7 @@ describe('GetJobDetails', () => {
     expect(await server.call(JobsService.getJobDetails, request)).toEqual({ jobDetails: {} });
   });
 
-  it('tells of a retried job both runs, the newest first, and no error once it succeeded', async () => {
+  it('returns both runs of a retried job, the newest first, and no error once it succeeded', async () => {
     const jobId = await server.submit('fate=retried exit 3');
     await inState(jobId, JobState.SUCCEEDED);
     expect((await detailsOf(jobId)).jobRuns.map(({ state }) => state)).toEqual([
@@ -116,7 +116,7 @@ describe('GetJobDetails', () => {
 });
 
 describe('GetJobRunDetails', () => {
-  it('tells of runs by their ids; those that are not there are left out', async () => {
+  it('returns runs by their ids, and leaves out those that do not exist', async () => {
     const jobId = await server.submit();
     await inState(jobId, JobState.SUCCEEDED);
     const runId = runIdOf({ jobId }, 1);
@@ -145,7 +145,7 @@ describe('GetJobStatusUsingExternalJobUri', () => {
     expect(await ask('nope')).toEqual([]);
   });
 
-  it('knows no more than 1,024 characters of a URI', async () => {
+  it('compares 1,024 characters of a URI', async () => {
     const jobId = await server.submit('', { externalJobUri: 'x'.repeat(2_000) });
     expect(await ask('x'.repeat(1_024))).toEqual([jobId]);
     expect(await ask('x'.repeat(2_000))).toEqual([]);
@@ -167,7 +167,7 @@ describe('GetActiveQueues', () => {
 });
 
 describe('the limit of ids', () => {
-  it('is 500, and told as each method tells it', async () => {
+  it('is 500, with the error text of each method', async () => {
     const ids = Array.from({ length: 501 }, (_, i) => `${i}`);
     const plain = { jobIds: ids, expandJobSpec: false, expandJobRun: false };
     const refused = (word: string) => ({
@@ -182,7 +182,7 @@ describe('the limit of ids', () => {
     );
   });
 
-  it('can be another', async () => {
+  it('can be changed', async () => {
     await server.setFaults({ mostIds: 2 });
     await expect(server.call(JobsService.getJobStatus, { jobIds: ['a', 'b', 'c'] })).rejects.toMatchObject({
       details: 'request contained more than 2 jobIds',
@@ -192,8 +192,8 @@ describe('the limit of ids', () => {
   });
 });
 
-describe('api.Jobs behind the events', () => {
-  it('does not know a job that was just submitted', async () => {
+describe('api.Jobs that lags behind the events', () => {
+  it('does not have a job that was just submitted', async () => {
     await server.setFaults({ lookoutLagMs: 3_600_000 });
     const jobId = await server.submit('', { externalJobUri: 'u' });
     await eventually('it ended', () => server.armada.state.jobs.get(jobId)?.state === JobState.SUCCEEDED);
@@ -202,7 +202,7 @@ describe('api.Jobs behind the events', () => {
     expect(await stateOf(jobId)).toBe(JobState.SUCCEEDED);
   });
 
-  it('knows a job as it was', async () => {
+  it('returns an earlier state of a job', async () => {
     const jobId = await server.submit('sleep forever');
     await inState(jobId, JobState.RUNNING);
     await server.setFaults({ lookoutLagMs: 3_600_000 });

@@ -9,7 +9,7 @@ import type { ArmadaJob } from './armada-job.js';
 const MOST_IDS = 500;
 const ACTIVE: ReadonlySet<JobState> = new Set([JobState.LEASED, JobState.PENDING, JobState.RUNNING]);
 
-/** `api.Jobs`. Its limit of ids is told in the very words that Armada's methods have. */
+/** `api.Jobs`. Errors of its limit of ids have the exact texts of Armada's methods. */
 export function jobsService({ lookout }: ArmadaState, faults: Faults): JobsServer {
   const answer = <T>(callback: sendUnaryData<T>, make: () => T): void => {
     const { unavailable, jobsUnimplemented, jobsUnavailable, jobsDenied, jobsDelayMs } = faults.now;

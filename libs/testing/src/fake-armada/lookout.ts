@@ -1,8 +1,8 @@
 import type { ArmadaJob } from './armada-job.js';
 
-/** What `api.Jobs` sees: the jobs as they were a while ago, for it reads a database that is filled from the events. */
+/** What `api.Jobs` sees: the jobs as they were some time ago, since it reads a database that lags behind the events. */
 export class Lookout {
-  /** Of jobs that changed: how they were before each change, the oldest first. */
+  /** For each job that changed: its versions before each change, the oldest first. */
   private readonly past = new Map<
     string,
     { readonly changedAt: number; readonly before: ArmadaJob | undefined }[]
@@ -13,7 +13,7 @@ export class Lookout {
     private readonly lagMs: () => number,
   ) {}
 
-  /** To be told before a job changes. */
+  /** Call it before a job changes. */
   changing(jobId: string): void {
     if (this.lagMs() === 0) return;
     const job = this.jobs.get(jobId);

@@ -8,21 +8,21 @@ interface Groups {
   readonly groups?: readonly string[];
 }
 
-/** Whom a server of Armada lets in. A way of authentication that is left out is not configured. */
+/** Whom a server of Armada authenticates. A method that is left out is not configured. */
 export interface PrincipalRules {
   /** User name → its password and groups. */
   readonly basicUsers?: Readonly<Record<string, { readonly password: string } & Groups>>;
-  /** Token → what it says. */
+  /** Token → its claims. */
   readonly bearerTokens?: Readonly<Record<string, { readonly name: string } & Groups>>;
-  /** Token inside a KubernetesAuth credential → the name that its review gives. */
+  /** Token inside a KubernetesAuth credential → the name in its review. */
   readonly kubernetesTokens?: Readonly<Record<string, string>>;
-  /** Whoever is none of the others' is `anonymous`. */
+  /** Whether a caller that no other method is for is `anonymous`. */
   readonly anonymous?: boolean;
 }
 
 /**
- * Who the caller is; `undefined`: UNAUTHENTICATED. In Armada's order: the first way whose scheme it is decides. `crash`: a server
- * of today ends on this.
+ * Who the caller is; `undefined` for UNAUTHENTICATED. In Armada's order: the first method for the scheme decides. `crash`: today's
+ * servers crash on this.
  */
 export function findPrincipal(
   { basicUsers, bearerTokens, kubernetesTokens, anonymous }: PrincipalRules,

@@ -2,7 +2,7 @@ import { Queue, type Queue_Permissions } from '@ajs/contracts/api/submit';
 
 const EVERY_VERB = ['submit', 'cancel', 'preempt', 'reprioritize', 'watch'];
 
-/** To whom a queue grants something. */
+/** Who is granted a right by a queue. */
 export interface Granted {
   readonly users?: readonly string[];
   readonly groups?: readonly string[];
@@ -12,7 +12,7 @@ export interface Granted {
 export class Queues {
   private readonly queues = new Map<string, Queue>();
 
-  /** A queue of which nothing but the name matters; one that is there stays as it is. */
+  /** Adds a queue with defaults; an existing one stays as it is. */
   add(name: string): void {
     if (!this.has(name)) this.create({ ...Queue.decode(new Uint8Array()), name, priorityFactor: 1 });
   }
@@ -25,7 +25,7 @@ export class Queues {
     return this.queues.get(name);
   }
 
-  /** Owners come back as permissions, with every verb, and no more as owners. */
+  /** Returns owners as permissions with every verb, and no longer as owners. */
   create(queue: Queue): void {
     const { userOwners: users, groupOwners: groups } = queue;
     const owners = users.length + groups.length === 0 ? [] : [permissions({ users, groups }, EVERY_VERB)];
@@ -41,7 +41,7 @@ export class Queues {
     this.queues.delete(name);
   }
 
-  /** Lets these watch the queue, and from now on nobody else; it comes to be where it was not there. */
+  /** Lets these watch the queue and nobody else; creates it where it is missing. */
   letWatch(name: string, granted: Granted): void {
     this.add(name);
     const queue = this.queues.get(name);

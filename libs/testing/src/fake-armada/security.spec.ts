@@ -45,14 +45,14 @@ describe('callers', () => {
     expect(await server.codeOf(QueueServiceService.getQueue, { name: 'q' }, authorization)).toBe(code);
   });
 
-  it('without credentials are anonymous where that is allowed, and so are those of a kind that nobody takes', async () => {
+  it('are anonymous, where that is allowed, without credentials or with those of an unconfigured scheme', async () => {
     server.armada.security.rules = { anonymous: true, basicUsers: {} };
     expect(await health()).toBe(status.OK);
     expect(await health(BOB)).toBe(status.OK);
     expect(await health(ALICE)).toBe(status.UNAUTHENTICATED);
   });
 
-  it('are told apart in the record of calls, refused ones too', async () => {
+  it('are distinguished in the call log, refused ones too', async () => {
     await health();
     await health(ALICE);
     await health(ALICE);
@@ -64,7 +64,7 @@ describe('callers', () => {
     expect(calls.countsOf('Bearer x')).toEqual({});
   });
 
-  it('end the server with a Basic header that has no colon; it is there again at once', async () => {
+  it('crash the server with a Basic header without a colon; it restarts at once', async () => {
     const watch = server.open({ watch: true }, BOB);
     await eventually('the watch is open', () => server.armada.events.streams === 1);
     expect(await health(basic('nocolon'))).not.toBe(status.OK);
@@ -95,14 +95,14 @@ describe("the events of a queue's job sets", () => {
     ['a group', { groups: ['team'] }, ALICE],
     ['everyone', { groups: ['everyone'] }, POD],
     ['a service account, by the group of its name', { groups: ['system:serviceaccount:ns:pod'] }, POD],
-  ])('are for those whom the queue lets watch: %s', async (_, granted, authorization) => {
+  ])('are for callers that may watch the queue: %s', async (_, granted, authorization) => {
     server.armada.state.queues.letWatch('q', granted);
     expect(await readOf(authorization)).toBe(status.OK);
     server.armada.state.queues.letWatch('q', { users: ['team'], groups: ['alice'] });
     expect(await readOf(authorization)).toBe(status.PERMISSION_DENIED);
   });
 
-  it('go on to a stream that is open when the right is taken away', async () => {
+  it('continue on an open stream when the permission is withdrawn', async () => {
     const { state, events } = server.armada;
     state.queues.letWatch('q', { users: ['alice'] });
     const watch = server.open({ watch: true }, ALICE);
@@ -114,14 +114,14 @@ describe("the events of a queue's job sets", () => {
     expect(watch.end).toBeUndefined();
   });
 
-  it('are INTERNAL of a server that has not read its queues, and not denied', async () => {
+  it('are INTERNAL, not denied, on a server that has not read its queues', async () => {
     server.armada.security.hasReadQueues = false;
     expect(await readOf(ALICE)).toBe(status.INTERNAL);
   });
 });
 
 describe('the permissions of a queue', () => {
-  it('tell its owners, too', async () => {
+  it('include its owners', async () => {
     const owned = { userOwners: ['alice'], groupOwners: ['team'] };
     server.armada.state.queues.create({ ...Queue.decode(new Uint8Array()), name: 'owned', ...owned });
     const queue = await server.call(QueueServiceService.getQueue, { name: 'owned' }, ALICE);

@@ -24,18 +24,18 @@ const UNAUTHENTICATED: Refusal = {
   code: status.UNAUTHENTICATED,
   details: 'the credentials are missing or bad',
 };
-/** How the tests rule this server. */
+/** How tests control this server. */
 const CONTROL = '/fakearmada.';
 
 /**
- * Who may do what, as Armada's server decides it: every call is authenticated, and a job set's events are for those who may watch
- * its queue. Off until there are rules: then everyone may do everything.
+ * Authentication and permissions as in Armada's server: every call is authenticated, and a job set's events are for those who may watch
+ * its queue. Without rules everyone may do everything.
  */
 export class Security {
   rules: SecurityRules | undefined;
-  /** As a server that was just started: it has not read its queues yet, and tells nobody's rights. */
+  /** Whether it behaves as a server that just started: it has not read its queues yet, and cannot check permissions. */
   hasReadQueues = true;
-  /** How often a caller has ended the server, as a Basic header without a colon does. */
+  /** How often a caller has crashed the server, as a Basic header without a colon does. */
   crashes = 0;
 
   constructor(
@@ -60,7 +60,7 @@ export class Security {
     return new ServerInterceptingCall(call, { start: (next) => next(listener) });
   };
 
-  /** Why a caller may not read the events of a queue that exists; asked once, when a stream opens. */
+  /** Why a caller may not read the events of an existing queue; checked once, when a stream opens. */
   refuseWatching(queue: string, metadata: Metadata): Refusal | undefined {
     const principal = this.principalOf(metadata);
     if (principal === undefined || principal === 'crash') return UNAUTHENTICATED;

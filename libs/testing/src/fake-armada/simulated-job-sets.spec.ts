@@ -2,8 +2,8 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { eventually } from '../index.js';
 import { SpecServer } from './spec-server.js';
 
-describe('living job sets', () => {
-  it('move, jobs end and new ones come', async () => {
+describe('simulated job sets', () => {
+  it('have jobs that end, and then get new ones', async () => {
     const server = await SpecServer.start();
     try {
       server.armada.liveOn({ queue: 'demo', jobSets: 2, jobs: 5, rate: 1_000 });

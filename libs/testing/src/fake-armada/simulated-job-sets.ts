@@ -7,15 +7,15 @@ export interface SimulationOptions {
   readonly jobSets: number;
   /** Jobs of each job set. */
   readonly jobs: number;
-  /** Steps of jobs a second, all job sets together. */
+  /** Steps of jobs a second, in all job sets together. */
   readonly rate: number;
   readonly random: () => number;
   readonly newJobId: () => string;
 }
 
 const TICK_MS = 50;
-/** A job set whose jobs have all ended gets as many new ones. Events older than these are forgotten. */
-const KEPT_EVENTS = 50_000;
+/** The most events of a job set that are kept when it gets new jobs. */
+const MAX_EVENTS = 50_000;
 
 const FATES: readonly (readonly [share: number, fate: Fate])[] = [
   [0.75, { kind: 'succeeds' }],
@@ -26,17 +26,17 @@ const FATES: readonly (readonly [share: number, fate: Fate])[] = [
   [0.02, { kind: 'is-rejected' }],
 ];
 
-/** Job sets in which something always happens: jobs are submitted, run, and end one way or another. */
+/** Job sets whose jobs are submitted, run, and end in one way or another; when all of a set have ended, it gets as many new ones. */
 export class SimulatedJobSets {
   private readonly timer: NodeJS.Timeout;
-  private readonly lives: SimulatedJob[][] = [];
+  private readonly jobs: SimulatedJob[][] = [];
   private owed = 0;
 
   constructor(
     private readonly state: ArmadaState,
     private readonly options: SimulationOptions,
   ) {
-    for (let set = 0; set < options.jobSets; set++) this.lives.push(this.submitAll(set));
+    for (let set = 0; set < options.jobSets; set++) this.jobs.push(this.submitAll(set));
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -47,10 +47,10 @@ export class SimulatedJobSets {
   private tick(): void {
     const { rate, random } = this.options;
     for (this.owed += (rate * TICK_MS) / 1000; this.owed >= 1; this.owed--) {
-      const set = Math.floor(random() * this.lives.length);
-      const living = (this.lives[set] ?? []).filter((life) => !life.hasEnded);
-      if (living.length > 0) living[Math.floor(random() * living.length)]?.advance();
-      else this.lives[set] = this.submitAll(set);
+      const set = Math.floor(random() * this.jobs.length);
+      const running = (this.jobs[set] ?? []).filter((job) => !job.hasEnded);
+      if (running.length > 0) running[Math.floor(random() * running.length)]?.advance();
+      else this.jobs[set] = this.submitAll(set);
     }
   }
 
@@ -58,7 +58,7 @@ export class SimulatedJobSets {
     const { queue, jobs, newJobId } = this.options;
     const jobSetId = `demo-${set + 1}`;
     const log = this.state.openLog(queue, jobSetId);
-    log.forgetOldest(log.length - KEPT_EVENTS);
+    log.forgetOldest(log.length - MAX_EVENTS);
     return Array.from({ length: jobs }, () => {
       const ref = { jobId: newJobId(), queue, jobSetId };
       return new SimulatedJob(this.state, ref, { namespace: 'default', annotations: {} }, this.fate());

@@ -12,7 +12,7 @@ const ENDED: ReadonlySet<JobState> = new Set([
   JobState.REJECTED,
 ]);
 
-/** One job from its submission to its end, a step at a time. */
+/** One job from its submission to its end, one step at a time. */
 export class SimulatedJob {
   readonly job: ArmadaJob;
   private readonly steps: (() => void)[];

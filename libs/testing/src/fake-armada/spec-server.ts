@@ -23,7 +23,7 @@ export const kindOf = (bytes: Buffer): string | undefined =>
   EventStreamMessage.decode(bytes).message?.events?.$case;
 export const idOf = (bytes: Buffer): string => EventStreamMessage.decode(bytes).id;
 
-/** A fake Armada, its queue `q` and a client of it, as the specs of its services use them. */
+/** A fake Armada with a queue `q`, and a client of it, for the specs of its services. */
 export class SpecServer {
   readonly armada: FakeArmada;
   client!: Client;
@@ -48,7 +48,7 @@ export class SpecServer {
     return (await unary(this.client, method, request, { authorization })).answer;
   }
 
-  /** How a call ends. */
+  /** The status that a call ends with. */
   async codeOf<Q, A>(method: UnaryMethod<Q, A>, request: Q, authorization?: string): Promise<status> {
     return this.call(method, request, authorization).then(
       () => status.OK,

@@ -22,7 +22,7 @@ describe('submitted jobs', () => {
     ['fate=rejected', JobState.REJECTED, 'job does not fit on any node'],
     ['sleep forever', JobState.RUNNING, ''],
     ['sleep 1000; exit 1', JobState.RUNNING, ''],
-  ])('with "%s" in the pod spec come to state %i', async (podSpec, state, error) => {
+  ])('with "%s" in the pod spec reach state %i', async (podSpec, state, error) => {
     const jobId = await server.submit(podSpec);
     await inState(jobId, state);
     expect(job(jobId)?.error).toContain(error);
@@ -30,7 +30,7 @@ describe('submitted jobs', () => {
     expect(jobStates).toEqual({ [jobId]: state });
   });
 
-  it('can be refused one by one; answers stand in the order of the items', async () => {
+  it('can be refused one by one; the response has the order of the items', async () => {
     const refused = { podSpecs: [Buffer.from('fate=refused')] };
     const answers = await server.submitAll([{}, refused, {}]);
     expect(answers).toMatchObject([
@@ -58,7 +58,7 @@ describe('submitted jobs', () => {
   });
 });
 
-describe('jobs that run', () => {
+describe('running jobs', () => {
   const run = async (jobSetId = 's'): Promise<string> => {
     const jobId = await server.submit('sleep forever', {}, jobSetId);
     await inState(jobId, JobState.RUNNING);
@@ -66,7 +66,7 @@ describe('jobs that run', () => {
   };
   const names = { queue: 'q', jobSetId: 's', reason: 'enough' };
 
-  it('can be cancelled; every id that was asked for is in the answer', async () => {
+  it('can be cancelled; the response has every requested id', async () => {
     const [one, two] = [await run(), await run()];
     const request = { ...names, jobId: one, jobIds: [two, 'nope'] };
     expect(await server.call(SubmitService.cancelJobs, request)).toEqual({
@@ -111,7 +111,7 @@ describe('jobs that run', () => {
     expect((await kinds()).slice(-3)).toEqual(['preempting', 'preempted', 'failed']);
   });
 
-  it('can be given another priority, and stay as they are', async () => {
+  it('can get another priority, and keep their state', async () => {
     const jobId = await run();
     const request = { ...names, jobIds: [jobId], newPriority: 3 };
     expect(await server.call(SubmitService.reprioritizeJobs, request)).toEqual({
@@ -125,7 +125,7 @@ describe('jobs that run', () => {
 describe('queues', () => {
   const queue = { ...Queue.decode(new Uint8Array()), name: 'new', priorityFactor: 2 };
 
-  it('are created in one service and are there in the other', async () => {
+  it('are created in one service and exist in the other', async () => {
     await server.call(QueueServiceService.createQueue, queue);
     expect(await server.call(SubmitService.getQueue, { name: 'new' })).toMatchObject({
       name: 'new',
@@ -144,7 +144,7 @@ describe('queues', () => {
     }
   });
 
-  it('that are not there are NOT_FOUND', async () => {
+  it('that do not exist are NOT_FOUND', async () => {
     expect(await server.call(QueueServiceService.getQueue, { name: 'q' })).toMatchObject({ name: 'q' });
     await expect(server.call(QueueServiceService.getQueue, { name: 'nope' })).rejects.toMatchObject({
       code: status.NOT_FOUND,

@@ -17,7 +17,7 @@ interface JobSetNames {
   readonly jobSetId: string;
 }
 
-/** `api.Submit`, apart from queues: submitted jobs run by themselves, each to the {@link fateOf} its pod spec. */
+/** `api.Submit`, apart from queues: submitted jobs run on their own, each to the {@link fateOf} its pod spec. */
 export class SubmitService {
   private readonly lives = new Map<string, SimulatedJob>();
   private readonly byClientId = new Map<string, string>();
@@ -43,7 +43,7 @@ export class SubmitService {
         const asked = [...new Set([...jobIds, jobId])].filter((id) => id !== '');
         const lives = asked.length > 0 ? this.livesOf(asked) : this.livesIn(request);
         for (const life of lives) life.cancel(reason);
-        // Without an id the whole job set is cancelled, and the answer names the empty id.
+        // Without an id the whole job set is cancelled, and the response names the empty id.
         return { cancelledIds: asked.length > 0 ? asked : [''] };
       }),
     cancelJobSet: ({ request }, callback) =>
@@ -77,7 +77,7 @@ export class SubmitService {
     for (const timer of this.timers) clearInterval(timer);
   }
 
-  /** As CancelJobs does, at once. */
+  /** Does what CancelJobs does. */
   cancel(jobId: string, reason: string): void {
     this.lives.get(jobId)?.cancel(reason);
   }

@@ -1,6 +1,6 @@
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** Makes job ids as Armada's are: ULIDs in lower case. `random` gives numbers from 0 (included) to 1 (excluded). */
+/** Makes job ids like Armada's: ULIDs in lower case. `random` returns numbers from 0 (included) to 1 (excluded). */
 export function ulidFactory(random: () => number): () => string {
   return () => {
     let time = Date.now();

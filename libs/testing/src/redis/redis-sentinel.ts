@@ -6,10 +6,10 @@ const MASTER_NAME = 'the-master';
 const SENTINELS = 3;
 const DOWN_AFTER_MS = 1_000;
 
-/** A private master, its replica and three sentinels on this machine, which make the replica the master within some seconds. */
+/** A private master, its replica and three sentinels on this machine, which fail over within some seconds. */
 export class RedisSentinelServers {
   private constructor(
-    /** The master and its replica, whichever is which by now. */
+    /** The master and its replica, in any order. */
     readonly servers: readonly RedisServer[],
     readonly sentinels: readonly RedisServer[],
   ) {}
@@ -45,12 +45,12 @@ export class RedisSentinelServers {
 
   readonly masterName = MASTER_NAME;
 
-  /** As REDIS_URL wants it. */
+  /** The value for REDIS_URL. */
   get url(): string {
     return `redis-sentinel://${this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${MASTER_NAME}`;
   }
 
-  /** The server that the sentinels say is the master. */
+  /** The server that the sentinels report as the master. */
   async master(): Promise<RedisServer> {
     const [sentinel] = this.sentinels;
     if (sentinel === undefined) throw new Error('there is no sentinel');

@@ -19,7 +19,7 @@ export class RedisServer {
     private child: ChildProcess,
   ) {}
 
-  /** A Redis Sentinel, which knows of no master yet. */
+  /** A Redis Sentinel that monitors no master yet. */
   static async startSentinel(): Promise<RedisServer> {
     return RedisServer.start(['--sentinel']);
   }
@@ -31,7 +31,7 @@ export class RedisServer {
       try {
         return new RedisServer(port, folder, args, await launch(port, folder, args));
       } catch (error) {
-        // Somebody else may have taken the port meanwhile.
+        // Another process may have taken the port meanwhile.
         if (attempt === ATTEMPTS) throw error;
       }
     }
@@ -45,24 +45,24 @@ export class RedisServer {
     return this.child.pid ?? 0;
   }
 
-  /** Ends the server as a crash does: what is not on disk is lost. */
+  /** Kills the server: what is not on disk is lost. */
   async kill(): Promise<void> {
     await end(this.child, 'SIGKILL');
   }
 
-  /** Starts it again, on the same port and with what it had on disk. */
+  /** Starts it again on the same port, with what it has on disk. */
   async restart(): Promise<void> {
     await end(this.child, 'SIGKILL');
     this.child = await launch(this.port, this.folder, this.args);
   }
 
-  /** Copies what is on disk, in place of an older copy. */
+  /** Copies what is on disk, replacing an older copy. */
   async backUp(): Promise<void> {
     await rm(this.backup, { recursive: true, force: true });
     await cp(this.folder, this.backup, { recursive: true });
   }
 
-  /** Starts it again, on the same port, with what was copied, or with nothing where nothing was. */
+  /** Starts it again on the same port with the copy, or empty where there is none. */
   async restore(): Promise<void> {
     await end(this.child, 'SIGKILL');
     await rm(this.folder, { recursive: true, force: true });
@@ -71,7 +71,7 @@ export class RedisServer {
     this.child = await launch(this.port, this.folder, this.args);
   }
 
-  /** Ends the server and removes its folder. */
+  /** Stops the server and removes its folder. */
   async stop(): Promise<void> {
     await end(this.child, 'SIGKILL');
     for (const folder of [this.folder, this.backup]) await rm(folder, { recursive: true, force: true });
@@ -89,7 +89,7 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
         ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...args],
         /Ready to accept connections/i,
       ];
-  // A group of its own: Ctrl-C is for those who use the server, and they end it when they are done.
+  // A process group of its own: Ctrl-C must reach the users of the server only, which stop it when they are done.
   const child = spawn(await redisBinary(), options, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const lastResort = (): boolean => child.kill('SIGKILL');
   process.once('exit', lastResort);
@@ -116,13 +116,13 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
     throw error;
   } finally {
     clearTimeout(late);
-    // Nobody reads on; a full pipe would stop the server.
+    // A full pipe would block the server.
     child.stdout.removeAllListeners('data').resume();
     child.stderr.removeAllListeners('data').resume();
   }
 }
 
-/** A sentinel keeps what it learns in its configuration file, which must be the first argument. */
+/** A sentinel stores its state in its configuration file, which must be the first argument. */
 async function sentinelOptions(port: number, folder: string): Promise<string[]> {
   const file = join(folder, 'sentinel.conf');
   if (!existsSync(file)) await writeFile(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\n`);

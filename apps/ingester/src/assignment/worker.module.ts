@@ -86,16 +86,15 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
     @Inject(RedisConnections) private readonly redis: RedisConnections,
     @Inject(RedisErrorLog) private readonly errors: RedisErrorLog,
     @Inject(LOG) private readonly log: Log,
-    @Inject(WorkQueue) workQueue: WorkQueue,
-    @Inject(Readiness) readiness: Readiness,
-  ) {
-    readiness.add('workQueue', () => workQueue.check());
-  }
+    @Inject(WorkQueue) private readonly workQueue: WorkQueue,
+    @Inject(Readiness) private readonly readiness: Readiness,
+  ) {}
 
   onApplicationBootstrap(): void {
+    this.readiness.add('workQueue', () => this.workQueue.check());
     // Redis may be back with less than it had.
     this.writer.on('ready', () => this.worker.heartbeat());
-    // Not awaited: without Redis it takes as long as it takes, while HTTP says so.
+    // Not awaited: it takes until Redis is available, and HTTP must not wait for that.
     listenForReadRequests(this.redis.open('work-queue'), (key) => this.worker.requestRead(key)).catch(
       this.errors.report,
     );

@@ -43,12 +43,11 @@ import { RedisMemoryCheck } from './redis-memory-check.js';
 export class JobStoreModule implements OnApplicationBootstrap {
   constructor(
     @Inject(RedisMemoryCheck) private readonly memory: RedisMemoryCheck,
-    @Inject(Readiness) readiness: Readiness,
-  ) {
-    readiness.add('redisMemory', () => memory.check());
-  }
+    @Inject(Readiness) private readonly readiness: Readiness,
+  ) {}
 
   onApplicationBootstrap(): void {
+    this.readiness.add('redisMemory', () => this.memory.check());
     void this.memory.warnOfEviction();
   }
 }

@@ -1,4 +1,4 @@
-import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
 import type { JobSetLife, RedisClient } from '@ajs/job-store';
 import { Metrics } from '@ajs/observability';
@@ -55,13 +55,15 @@ const LAST_NOTES_TIMEOUT_MS = 500;
   ],
   exports: [InterestRecorder, ReadRequestSender, NOTE_INTEREST],
 })
-export class InterestModule implements OnApplicationShutdown {
+export class InterestModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(InterestRecorder) private readonly interest: InterestRecorder,
-    @Inject(REDIS_READER) redis: RedisClient,
-  ) {
+    @Inject(REDIS_READER) private readonly redis: RedisClient,
+  ) {}
+
+  onModuleInit(): void {
     // Redis may be back with less than it had.
-    redis.on('ready', () => interest.invalidate());
+    this.redis.on('ready', () => this.interest.invalidate());
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -4,7 +4,7 @@ import { ArmadaJobsError } from './armada-jobs.js';
 import { FAIL_FAST_MS, BatchTooLargeError, BatchedLookup } from './batched-lookup.js';
 import { CallGate } from './call-gate.js';
 
-const AWAY = new ArmadaJobsError('unavailable', 'the database is away');
+const AWAY = new ArmadaJobsError('unavailable', 'the database is down');
 
 interface Call {
   readonly keys: readonly string[];
@@ -45,9 +45,9 @@ const entries = (map: ReadonlyMap<string, string>): [string, string][] => [...ma
 describe('lookups by key', () => {
   it('of the same moment share one call, and each gets its own keys', async () => {
     const { lookup, call, calls } = setUp();
-    const asked = [['a', 'b', 'a'], ['b', 'c'], ['none']].map((keys) => lookup.lookUp(keys));
+    const results = [['a', 'b', 'a'], ['b', 'c'], ['none']].map((keys) => lookup.lookUp(keys));
     (await call(0)).answer();
-    expect((await Promise.all(asked)).map(entries)).toEqual([
+    expect((await Promise.all(results)).map(entries)).toEqual([
       [
         ['a', 'A'],
         ['b', 'B'],
@@ -82,26 +82,26 @@ describe('lookups by key', () => {
   it('of a key that has its value make a new call', async () => {
     const { lookup, call } = setUp();
     for (let i = 0; i < 2; i++) {
-      const asked = lookup.lookUp(['a']);
+      const result = lookup.lookUp(['a']);
       (await call(i)).answer();
-      expect(entries(await asked)).toEqual([['a', 'A']]);
+      expect(entries(await result)).toEqual([['a', 'A']]);
     }
   });
 
   it('are split into calls of a bounded size', async () => {
     const { lookup, call, calls } = setUp({ largestBatch: 2 });
-    const asked = lookup.lookUp(['a', 'b', 'c', 'd', 'e']);
+    const result = lookup.lookUp(['a', 'b', 'c', 'd', 'e']);
     for (let i = 0; i < 3; i++) (await call(i)).answer();
-    expect((await asked).size).toBe(5);
+    expect((await result).size).toBe(5);
     expect(calls.map(({ keys }) => keys)).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
   });
 
   it('are repeated in smaller calls where there were too many, and stay smaller', async () => {
     const { lookup, call, calls } = setUp();
-    const asked = lookup.lookUp(['a', 'b', 'c']);
+    const result = lookup.lookUp(['a', 'b', 'c']);
     (await call(0)).fail(new BatchTooLargeError(2));
     for (let i = 1; i < 3; i++) (await call(i)).answer();
-    expect((await asked).size).toBe(3);
+    expect((await result).size).toBe(3);
     const later = lookup.lookUp(['d', 'e', 'f']);
     for (let i = 3; i < 5; i++) (await call(i)).answer();
     await later;
@@ -110,14 +110,14 @@ describe('lookups by key', () => {
 
   it('beyond the limit of waiting keys are refused at once, and the others succeed', async () => {
     const { lookup, call } = setUp({ mostWaiting: 3 });
-    const asked = lookup.lookUp(['a', 'b', 'c']);
+    const result = lookup.lookUp(['a', 'b', 'c']);
     await expect(lookup.lookUp(['d'])).rejects.toMatchObject({
       kind: 'unavailable',
       reason: 'too many lookups are waiting for Armada: 3 of at most 3',
     });
     const shared = lookup.lookUp(['b']);
     (await call(0)).answer();
-    expect((await asked).size).toBe(3);
+    expect((await result).size).toBe(3);
     expect(entries(await shared)).toEqual([['b', 'B']]);
   });
 });
@@ -125,11 +125,11 @@ describe('lookups by key', () => {
 describe('an Armada that does not respond', () => {
   it('fails lookups in flight, waiting ones, and those of the next second, all with the same reason', async () => {
     const { lookup, call, calls, pass } = setUp();
-    const asked = lookup.lookUp(['a']);
+    const result = lookup.lookUp(['a']);
     const first = await call(0);
     const waited = lookup.lookUp(['b']);
     first.fail(AWAY);
-    await expect(asked).rejects.toBe(AWAY);
+    await expect(result).rejects.toBe(AWAY);
     await expect(waited).rejects.toBe(AWAY);
     pass(FAIL_FAST_MS - 1);
     await expect(lookup.lookUp(['c'])).rejects.toBe(AWAY);
@@ -142,20 +142,20 @@ describe('an Armada that does not respond', () => {
 
   it.each(['refused', 'unsupported'] as const)('but answers "%s" is called again', async (kind) => {
     const { lookup, call } = setUp();
-    const asked = lookup.lookUp(['a']);
+    const result = lookup.lookUp(['a']);
     const first = await call(0);
     const waited = lookup.lookUp(['b']);
     first.fail(new ArmadaJobsError(kind, 'no'));
-    await expect(asked).rejects.toMatchObject({ kind });
+    await expect(result).rejects.toMatchObject({ kind });
     (await call(1)).answer();
     expect(entries(await waited)).toEqual([['b', 'B']]);
   });
 
   it('is reported as unavailable, whatever went wrong', async () => {
     const { lookup, call } = setUp();
-    const asked = lookup.lookUp(['a']);
+    const result = lookup.lookUp(['a']);
     (await call(0)).fail(new Error('the wire is cut'));
-    await expect(asked).rejects.toMatchObject({
+    await expect(result).rejects.toMatchObject({
       kind: 'unavailable',
       reason: expect.stringContaining('the wire is cut') as string,
     });
@@ -163,7 +163,7 @@ describe('an Armada that does not respond', () => {
 
   it('is not waited for by a process that shuts down', async () => {
     const { lookup, call, gate } = setUp();
-    const asked = lookup.lookUp(['a']);
+    const result = lookup.lookUp(['a']);
     const first = await call(0);
     const waited = lookup.lookUp(['b']);
     gate.close();
@@ -172,6 +172,6 @@ describe('an Armada that does not respond', () => {
       reason: 'this process is shutting down',
     });
     first.answer();
-    expect(entries(await asked)).toEqual([['a', 'A']]);
+    expect(entries(await result)).toEqual([['a', 'A']]);
   });
 });

@@ -9,10 +9,10 @@ import type { CallGate } from './call-gate.js';
  */
 export const FAIL_FAST_MS = 1_000;
 
-/** One call asked for more keys than Armada answers in one response. */
+/** One call has more keys than Armada answers in one response. */
 export class BatchTooLargeError extends Error {
   constructor(
-    /** How many it answers: at least 1, and fewer than were asked for. */
+    /** How many it answers: at least 1, and fewer than the call has. */
     readonly maxKeys: number,
   ) {
     super(`one call takes at most ${maxKeys} keys`);

@@ -63,15 +63,15 @@ describe("Armada's own api.Jobs", () => {
 
   it('returns a state for every job, UNKNOWN for one it does not have, which details and errors leave out', async () => {
     knowJobs(['job']);
-    const asked = ['job', 'no-such-job', 'job', 'not an id', ''];
-    expect(Object.fromEntries(await client.jobs.status(asked))).toEqual({
+    const ids = ['job', 'no-such-job', 'job', 'not an id', ''];
+    expect(Object.fromEntries(await client.jobs.status(ids))).toEqual({
       job: JobState.RUNNING,
       'no-such-job': JobState.UNKNOWN,
       'not an id': JobState.UNKNOWN,
       '': JobState.UNKNOWN,
     });
-    expect(Object.fromEntries(await client.jobs.errors(asked))).toEqual({ job: 'error of job' });
-    const details = await client.jobs.details(asked, NOTHING);
+    expect(Object.fromEntries(await client.jobs.errors(ids))).toEqual({ job: 'error of job' });
+    const details = await client.jobs.details(ids, NOTHING);
     expect([...details.values()]).toMatchObject([{ jobId: 'job', queue: 'q', jobset: 's' }]);
   });
 
@@ -91,11 +91,11 @@ describe("Armada's own api.Jobs", () => {
 
   it('is called once for concurrent lookups of the same jobs', async () => {
     knowJobs(jobIds(10));
-    const asked = jobIds(10).flatMap((jobId) => [
+    const lookups = jobIds(10).flatMap((jobId) => [
       client.jobs.status([jobId]),
       client.jobs.status([jobId, 'job-3']),
     ]);
-    expect((await Promise.all(asked)).map(({ size }) => size)).toContain(2);
+    expect((await Promise.all(lookups)).map(({ size }) => size)).toContain(2);
     expect(calls('GetJobStatus')).toBe(1);
     const request = { queue: 'q', jobset: 's', externalJobUri: 'u' };
     await Promise.all(

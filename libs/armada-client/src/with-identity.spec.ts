@@ -157,12 +157,12 @@ describe('a call of ours', () => {
     const client = clientOf({ transport: withoutTls(await gate.listen()), identity });
     watch(client);
     await eventually('it is open', () => gate.open === 1);
-    identity.values[0] = new Error('the provider is away');
+    identity.values[0] = new Error('the provider is down');
     ends.length = 0;
-    await expect(client.health()).rejects.toThrow(/UNAVAILABLE: .*the provider is away/);
+    await expect(client.health()).rejects.toThrow(/UNAVAILABLE: .*the provider is down/);
     watch(client);
     await eventually('the second watch ends', () => ends.length === 1);
-    expect(ends[0]).toMatch(/UNAVAILABLE: .*the provider is away/);
+    expect(ends[0]).toMatch(/UNAVAILABLE: .*the provider is down/);
     expect(gate.open).toBe(1);
     expect(gate.calls).toHaveLength(1);
   });
@@ -215,7 +215,7 @@ describe('TLS', () => {
 
   it('works with the system’s roots', async () => {
     const address = (await listenWithTls(['localhost'])).replace('127.0.0.1', 'localhost');
-    // The server name alone asks for TLS.
+    // The server name alone turns TLS on.
     const env = { ARMADA_URL: address, ARMADA_TLS_SERVER_NAME: 'localhost' };
     await expect(clientWith({ ...env, SSL_CERT_FILE: authority.certFile }).health()).resolves.toBeUndefined();
     await expect(clientWith(env).health()).rejects.toThrow(/UNAVAILABLE: .*certificate/);

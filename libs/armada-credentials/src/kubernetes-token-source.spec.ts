@@ -14,7 +14,7 @@ const ACCOUNT = { where: 'kubernetesNativeAuth', namespace: 'jobs', name: 'polle
 /** The API of a cluster, as far as TokenRequest goes, and the folder that it mounts into a pod. */
 class FakeCluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'serviceaccount-'));
-  readonly asked: unknown[] = [];
+  readonly requests: unknown[] = [];
   answer: { status: number; body: unknown } = {
     status: 201,
     body: { kind: 'TokenRequest', status: { token: 'a.token.of-the-account', expirationTimestamp: END } },
@@ -34,7 +34,7 @@ class FakeCluster {
       request.on('data', (chunk) => (body += String(chunk)));
       request.on('end', () => {
         const { authorization } = request.headers;
-        cluster.asked.push([request.method, request.url, authorization, JSON.parse(body)]);
+        cluster.requests.push([request.method, request.url, authorization, JSON.parse(body)]);
         response.writeHead(cluster.answer.status, { 'content-type': 'application/json' });
         response.end(JSON.stringify(cluster.answer.body));
       });
@@ -74,7 +74,7 @@ afterEach(() => cluster.stop());
 describe("a service account's token", () => {
   it("is requested with the pod's own token and wrapped with the cluster's CA", async () => {
     const { authorization, expiresAt } = await kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never);
-    expect(cluster.asked).toEqual([
+    expect(cluster.requests).toEqual([
       [
         'POST',
         '/api/v1/namespaces/jobs/serviceaccounts/poller/token',
@@ -102,7 +102,7 @@ describe("a service account's token", () => {
     cluster.mountToken('another');
     await source.fetch(never);
     const path: unknown = expect.any(String);
-    expect(cluster.asked).toMatchObject([
+    expect(cluster.requests).toMatchObject([
       ['POST', path, 'Bearer pod-token', { spec: {} }],
       ['POST', path, 'Bearer another', { spec: {} }],
     ]);
@@ -130,6 +130,6 @@ describe("a service account's token", () => {
     writeFileSync(join(cluster.folder, 'ca.crt'), stranger.cert);
     stranger.remove();
     await expect(kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never)).rejects.toThrow('certificate');
-    expect(cluster.asked).toEqual([]);
+    expect(cluster.requests).toEqual([]);
   });
 });

@@ -154,11 +154,11 @@ async function formOf(request: IncomingMessage): Promise<Record<string, string>>
 
 describe("Armada's Kubernetes grant", () => {
   it("exchanges the pod's token at a fixed path", async () => {
-    const asked: unknown[] = [];
+    const requests: unknown[] = [];
     const url = await listen(
       createServer((request, response) => {
         void formOf(request).then((form) => {
-          asked.push([request.method, request.url, form]);
+          requests.push([request.method, request.url, form]);
           response.setHeader('content-type', 'application/json');
           response.end(JSON.stringify({ access_token: 'got', token_type: 'Bearer', expires_in: 60 }));
         });
@@ -167,7 +167,7 @@ describe("Armada's Kubernetes grant", () => {
     const client = clientOf(`${url}/tenant`, 'service', ['openid', 'armada']);
     const source = kubernetesGrantTokenSource(client, () => Promise.resolve("the pod's"), options);
     expect(await source.fetch(never)).toEqual({ authorization: 'Bearer got', expiresAt: NOW + 60_000 });
-    expect(asked).toEqual([
+    expect(requests).toEqual([
       [
         'POST',
         '/tenant/connect/token',

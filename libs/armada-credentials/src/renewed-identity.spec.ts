@@ -27,7 +27,7 @@ function setUp({ renew = 'ahead', random = 0 }: { renew?: 'ahead' | 'on-demand';
           fetches.push({
             answer: (lifeMs) =>
               resolve({ authorization, expiresAt: lifeMs === undefined ? undefined : clock.wall() + lifeMs }),
-            fail: () => reject(new Error('it is away')),
+            fail: () => reject(new Error('the provider is down')),
             signal,
           });
         }),
@@ -106,9 +106,9 @@ describe('a token', () => {
     const first = identity.authorization();
     fetches[0]?.fail();
     await expect(first).rejects.toThrow(
-      new CredentialError('contexts.main.execAuth (armadactl.yaml)', 'it is away').message,
+      new CredentialError('contexts.main.execAuth (armadactl.yaml)', 'the provider is down').message,
     );
-    await expect(identity.authorization()).rejects.toThrow('it is away');
+    await expect(identity.authorization()).rejects.toThrow('the provider is down');
     expect(fetches).toHaveLength(1);
     expect(events).toEqual(['failed']);
     await clock.pass(1_000);

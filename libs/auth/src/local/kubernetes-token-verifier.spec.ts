@@ -16,7 +16,7 @@ const reviewed = (status: unknown) => ({ kind: 'TokenReview', spec: { token: 'ca
 
 /** The API of a cluster, as far as TokenReview goes. */
 class FakeCluster {
-  readonly asked: unknown[] = [];
+  readonly requests: unknown[] = [];
   answer: { status: number; body: string } = { status: 201, body: '' };
 
   private constructor(
@@ -33,7 +33,7 @@ class FakeCluster {
       let body = '';
       request.on('data', (chunk) => (body += String(chunk)));
       request.on('end', () => {
-        cluster.asked.push([request.method, request.url, request.headers.authorization, JSON.parse(body)]);
+        cluster.requests.push([request.method, request.url, request.headers.authorization, JSON.parse(body)]);
         response.writeHead(cluster.answer.status, { 'content-type': 'application/json' });
         response.end(cluster.answer.body);
       });
@@ -100,7 +100,7 @@ describe("a pod's token", () => {
     const { principal, expiresAt: until } = await cluster
       .tokens()
       .verify({ payload: payloadOf('caller-token') });
-    expect(cluster.asked).toEqual([
+    expect(cluster.requests).toEqual([
       [
         'POST',
         '/apis/authentication.k8s.io/v1/tokenreviews',
@@ -125,7 +125,7 @@ describe("a pod's token", () => {
     await tokens.verify({ payload: payloadOf('caller-token') });
     cluster.mountToken('renewed-token');
     await tokens.verify({ payload: payloadOf('caller-token') });
-    expect(cluster.asked).toMatchObject([
+    expect(cluster.requests).toMatchObject([
       [expect.anything(), expect.anything(), 'Bearer our-token', {}],
       [expect.anything(), expect.anything(), 'Bearer renewed-token', {}],
     ]);
@@ -136,7 +136,7 @@ describe("a pod's token", () => {
     const user = { username: ACCOUNT };
     cluster.says({ authenticated: true, user, audiences: ['jobs'] });
     expect((await tokens.verify({ payload: payloadOf('caller-token') })).principal.name).toBe(ACCOUNT);
-    expect(cluster.asked).toMatchObject([
+    expect(cluster.requests).toMatchObject([
       [expect.anything(), expect.anything(), expect.anything(), { spec: { audiences: ['jobs', 'other'] } }],
     ]);
     for (const audiences of [['https://kubernetes.default.svc'], [], undefined]) {
@@ -161,7 +161,7 @@ describe("a pod's token", () => {
     for (const payload of ['', '!', Buffer.from('{"ca":"x"}').toString('base64url')]) {
       expect((await refusal(cluster.tokens(), payload)).kind).toBe('unauthenticated');
     }
-    expect(cluster.asked).toEqual([]);
+    expect(cluster.requests).toEqual([]);
   });
 });
 
@@ -189,7 +189,7 @@ describe('a cluster that gives no review', () => {
     const other = await CertificateAuthority.create();
     try {
       expect((await refusal(cluster.tokens({ caFile: other.certFile }))).kind).toBe('unavailable');
-      expect(cluster.asked).toEqual([]);
+      expect(cluster.requests).toEqual([]);
     } finally {
       other.remove();
     }
@@ -227,7 +227,7 @@ describe('the verdict on a reviewed caller', () => {
     clock.advance(59_999);
     expect(await ask('caller-token', 'other')).toBe('no');
     expect(await ask('caller-token')).toBe('yes');
-    expect(cluster.asked).toHaveLength(1);
+    expect(cluster.requests).toHaveLength(1);
     clock.advance(1);
     expect(await ask('caller-token')).toBe('unauthenticated');
   });
@@ -245,7 +245,7 @@ describe('the verdict on a reviewed caller', () => {
 
   it('takes one review, however many calls wait for it', async () => {
     expect(await Promise.all([1, 2, 3].map(() => ask('caller-token')))).toEqual(['yes', 'yes', 'yes']);
-    expect(cluster.asked).toHaveLength(1);
+    expect(cluster.requests).toHaveLength(1);
   });
 
   it('is cached for a shorter time if it is a refusal', async () => {
@@ -276,7 +276,7 @@ describe('the verdict on a reviewed caller', () => {
     }
     expect(answers.filter((answer) => answer === 'unauthenticated')).toHaveLength(49);
     expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(151);
-    expect(cluster.asked).toHaveLength(50);
+    expect(cluster.requests).toHaveLength(50);
     clock.advance(60_000);
     cluster.says({ authenticated: true, user: { username: ACCOUNT } });
     for (let i = 0; i < 6; i++)

@@ -42,7 +42,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A real provider; it can be given other keys, as when it is started anew with them. */
 class Issuer {
-  readonly asked: string[] = [];
+  readonly requests: string[] = [];
   /** Answers instead of the provider. */
   instead: Handler | undefined;
   private provider!: Handler;
@@ -58,7 +58,7 @@ class Issuer {
     const issuer = new Issuer(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     issuer.useKeys([key]);
     server.on('request', (request, response) => {
-      issuer.asked.push(request.url ?? '');
+      issuer.requests.push(request.url ?? '');
       (issuer.instead ?? issuer.provider)(request, response);
     });
     return issuer;
@@ -106,8 +106,8 @@ class Issuer {
     return String(((await response.json()) as { access_token: unknown }).access_token);
   }
 
-  timesAsked(path: string): number {
-    return this.asked.filter((each) => each === path).length;
+  timesRequested(path: string): number {
+    return this.requests.filter((each) => each === path).length;
   }
 
   stop(): void {
@@ -123,7 +123,7 @@ beforeAll(() => void jest.spyOn(console, 'warn').mockImplementation(() => undefi
 afterAll(() => void jest.restoreAllMocks());
 
 const DISCOVERY = '/.well-known/openid-configuration';
-/** The provider is asked no sooner again. */
+/** The provider is requested again no sooner. */
 const COOLDOWN_MS = 5_000;
 const MAX_AGE_MS = 600_000;
 
@@ -315,8 +315,8 @@ describe("the provider's keys", () => {
   it('are fetched once', async () => {
     await Promise.all([1, 2, 3].map(async () => tokens.verify({ token: await signed({}) })));
     await tokens.verify({ token: await signed({}) });
-    expect(issuer.timesAsked(DISCOVERY)).toBe(1);
-    expect(issuer.timesAsked('/jwks')).toBe(1);
+    expect(issuer.timesRequested(DISCOVERY)).toBe(1);
+    expect(issuer.timesRequested('/jwks')).toBe(1);
   });
 
   it('are fetched again for a token that is signed with a new one', async () => {
@@ -346,7 +346,7 @@ describe("the provider's keys", () => {
   it('are not fetched again and again for tokens with unknown keys', async () => {
     await tokens.verify({ token: await signed({}) });
     for (let i = 0; i < 20; i++) await refusal(tokens, await signed({}, { ...NEW, kid: `k${i}` }));
-    expect(issuer.timesAsked('/jwks')).toBe(1);
+    expect(issuer.timesRequested('/jwks')).toBe(1);
   });
 
   it('stay in use while the provider is down, whatever other tokens come meanwhile', async () => {
@@ -415,7 +415,7 @@ describe('a provider that is unavailable', () => {
   ])('is asked once per cooldown, however many tokens come, if it %s', async (_, hasGiven) => {
     if (hasGiven) await tokens.verify({ token: await signed({}) });
     issuer.instead = answer(503, '');
-    issuer.asked.length = 0;
+    issuer.requests.length = 0;
     clock.advance(COOLDOWN_MS - 1);
     for (const times of [1, 2]) {
       clock.advance(1);
@@ -426,7 +426,7 @@ describe('a provider that is unavailable', () => {
         expect(refused.kind).toBe('unavailable');
       clock.advance(COOLDOWN_MS - 1);
       for (const token of all) expect((await refusal(tokens, token)).message).toContain('HTTP 503');
-      expect(issuer.asked).toEqual(Array(times).fill(DISCOVERY));
+      expect(issuer.requests).toEqual(Array(times).fill(DISCOVERY));
     }
   });
 

@@ -53,8 +53,8 @@ describe('the call log', () => {
       const heard = callRaw(NEW_METHOD, metadata);
       await eventually('it ends', () => heard.status);
     }
-    const kept = server.armada.calls.metadata(NEW_METHOD).map((metadata) => metadata.get('authorization'));
-    expect(kept).toEqual([['Bearer one'], ['Bearer two']]);
+    const sent = server.armada.calls.metadata(NEW_METHOD).map((metadata) => metadata.get('authorization'));
+    expect(sent).toEqual([['Bearer one'], ['Bearer two']]);
   });
 });
 
@@ -72,8 +72,8 @@ describe('metadata added to responses', () => {
 
   it('comes with errors, too', async () => {
     server.armada.calls.added.trailers.set('x-why', 'b');
-    const asked = unary(server.client, SubmitService.getQueue, { name: 'nope' });
-    const error: unknown = await asked.catch((caught: unknown) => caught);
+    const call = unary(server.client, SubmitService.getQueue, { name: 'nope' });
+    const error: unknown = await call.catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: status.NOT_FOUND });
     expect((error as { metadata: Metadata }).metadata.get('x-why')).toEqual(['b']);
   });

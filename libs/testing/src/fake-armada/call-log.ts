@@ -6,12 +6,12 @@ import {
   type ServerInterceptor,
 } from '@grpc/grpc-js';
 
-/** Of each method, the metadata of so many calls is kept. */
-const KEPT_CALLS = 100;
+/** The most calls of a method whose metadata is kept. */
+const MAX_CALLS = 100;
 
-/** What callers sent, by path such as `/api.Jobs/GetJobStatus`, and what is added to every answer. */
+/** What callers sent, by path such as `/api.Jobs/GetJobStatus`, and what is added to every response. */
 export class CallLog {
-  /** Added to the initial and to the trailing metadata of every answer. */
+  /** Added to the initial and to the trailing metadata of every response. */
   readonly added = { headers: new Metadata(), trailers: new Metadata() };
   private readonly counts = new Map<string, number>();
   private readonly countsByAuthorization = new Map<string | undefined, Map<string, number>>();
@@ -68,9 +68,9 @@ export class CallLog {
     const counts = this.countsByAuthorization.get(authorization) ?? new Map<string, number>();
     counts.set(path, (counts.get(path) ?? 0) + 1);
     this.countsByAuthorization.set(authorization, counts);
-    const kept = this.received.get(path) ?? [];
-    kept.push(metadata.clone());
-    if (kept.length > KEPT_CALLS) kept.shift();
-    this.received.set(path, kept);
+    const calls = this.received.get(path) ?? [];
+    calls.push(metadata.clone());
+    if (calls.length > MAX_CALLS) calls.shift();
+    this.received.set(path, calls);
   }
 }

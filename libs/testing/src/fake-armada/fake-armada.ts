@@ -47,7 +47,7 @@ export class FakeArmada {
     'grpc.max_concurrent_streams': 10_000,
     interceptors: [this.calls.interceptor, this.security.interceptor],
   });
-  private readonly living: SimulatedJobSets[] = [];
+  private readonly simulations: SimulatedJobSets[] = [];
   private listensAt: string | undefined;
 
   constructor({ seed = 1, stepMs = 300 }: FakeArmadaOptions = {}) {
@@ -111,12 +111,12 @@ export class FakeArmada {
   /** Starts job sets whose jobs are submitted, run and end all the time. */
   liveOn(options: Omit<SimulationOptions, 'random' | 'newJobId'>): void {
     const newJobId = ulidFactory(this.random);
-    this.living.push(new SimulatedJobSets(this.state, { ...options, random: this.random, newJobId }));
+    this.simulations.push(new SimulatedJobSets(this.state, { ...options, random: this.random, newJobId }));
   }
 
   /** Ends every call and stops listening. Its state stays. */
   stop(): void {
-    for (const living of this.living) living.stop();
+    for (const simulation of this.simulations) simulation.stop();
     this.submit.stop();
     this.server.forceShutdown();
   }

@@ -26,9 +26,9 @@ export interface JobRef {
 
 /** The part of a submitted job that its events show. */
 export type SubmittedJob = Pick<JobSubmitRequestItem, 'namespace' | 'annotations'> &
-  Partial<Pick<JobSubmitRequestItem, (typeof SHOWN)[number]>>;
+  Partial<Pick<JobSubmitRequestItem, (typeof JOB_FIELDS)[number]>>;
 
-const SHOWN = [
+const JOB_FIELDS = [
   'priority',
   'podSpec',
   'podSpecs',
@@ -134,10 +134,12 @@ export const jobEvents = {
 
 /** The job as `api.Job` describes it: what was submitted, except an external URI in a field of its own. */
 function specOf(ref: JobRef, submitted: SubmittedJob): Job {
-  const shown = SHOWN.flatMap((name) => (submitted[name] === undefined ? [] : [[name, submitted[name]]]));
+  const fields = JOB_FIELDS.flatMap((name) =>
+    submitted[name] === undefined ? [] : [[name, submitted[name]]],
+  );
   return {
     ...Job.decode(EMPTY),
-    ...(Object.fromEntries(shown) as Partial<Job>),
+    ...(Object.fromEntries(fields) as Partial<Job>),
     id: ref.jobId,
     queue: ref.queue,
     jobSetId: ref.jobSetId,

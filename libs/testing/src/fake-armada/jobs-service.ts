@@ -15,7 +15,7 @@ export function jobsService({ lookout }: ArmadaState, faults: Faults): JobsServe
     const { unavailable, jobsUnimplemented, jobsUnavailable, jobsDenied, jobsDelayMs } = faults.now;
     if (unavailable) callback(UNAVAILABLE);
     else if (jobsUnimplemented) callback(rpcError(status.UNIMPLEMENTED, 'unknown service api.Jobs'));
-    else if (jobsUnavailable) callback(rpcError(status.UNAVAILABLE, 'the database is away'));
+    else if (jobsUnavailable) callback(rpcError(status.UNAVAILABLE, 'the database is down'));
     else if (jobsDenied) callback(rpcError(status.PERMISSION_DENIED, 'anonymous may not ask api.Jobs'));
     else if (jobsDelayMs > 0) setTimeout(() => callback(null, make()), jobsDelayMs).unref();
     else callback(null, make());
@@ -63,11 +63,11 @@ export function jobsService({ lookout }: ArmadaState, faults: Faults): JobsServe
       })),
     getJobRunDetails: ({ request: { runIds } }, callback) =>
       answerAll(runIds, 'RunIds', callback, () => {
-        const asked = new Set(runIds);
+        const requested = new Set(runIds);
         const runs = Array.from(lookout.all()).flatMap(({ jobRuns }) => jobRuns);
         return {
           jobRunDetails: Object.fromEntries(
-            runs.filter(({ runId }) => asked.has(runId)).map((run) => [run.runId, run]),
+            runs.filter(({ runId }) => requested.has(runId)).map((run) => [run.runId, run]),
           ),
         };
       }),

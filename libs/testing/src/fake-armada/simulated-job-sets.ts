@@ -14,7 +14,7 @@ export interface SimulationOptions {
 }
 
 const TICK_MS = 50;
-/** The most events of a job set that are kept when it gets new jobs. */
+/** The most events of a job set that stay when it gets new jobs. */
 const MAX_EVENTS = 50_000;
 
 const FATES: readonly (readonly [share: number, fate: Fate])[] = [

@@ -35,7 +35,7 @@ describe('submitted jobs', () => {
     const answers = await server.submitAll([{}, refused, {}]);
     expect(answers).toMatchObject([
       { error: '' },
-      { jobId: '', error: 'the job was refused, as its pod spec asked for' },
+      { jobId: '', error: 'the job was refused, as its pod spec requests' },
       { error: '' },
     ]);
     expect(server.armada.state.jobs.size).toBe(2);

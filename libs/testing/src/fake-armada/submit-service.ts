@@ -19,7 +19,7 @@ interface JobSetNames {
 
 /** `api.Submit`, apart from queues: submitted jobs run on their own, each to the {@link fateOf} its pod spec. */
 export class SubmitService {
-  private readonly lives = new Map<string, SimulatedJob>();
+  private readonly jobs = new Map<string, SimulatedJob>();
   private readonly byClientId = new Map<string, string>();
   private readonly timers = new Set<NodeJS.Timeout>();
 
@@ -40,31 +40,32 @@ export class SubmitService {
     cancelJobs: ({ request }, callback) =>
       this.answer('CancelJobs', request, callback, () => {
         const { jobId, jobIds, reason } = request;
-        const asked = [...new Set([...jobIds, jobId])].filter((id) => id !== '');
-        const lives = asked.length > 0 ? this.livesOf(asked) : this.livesIn(request);
-        for (const life of lives) life.cancel(reason);
+        const requested = [...new Set([...jobIds, jobId])].filter((id) => id !== '');
+        const jobs = requested.length > 0 ? this.jobsOf(requested) : this.jobsIn(request);
+        for (const job of jobs) job.cancel(reason);
         // Without an id the whole job set is cancelled, and the response names the empty id.
-        return { cancelledIds: asked.length > 0 ? asked : [''] };
+        return { cancelledIds: requested.length > 0 ? requested : [''] };
       }),
     cancelJobSet: ({ request }, callback) =>
       this.answer('CancelJobSet', request, callback, () => {
         const states = request.filter?.states ?? [];
-        for (const life of this.livesIn(request)) {
-          if (states.length === 0 || states.includes(life.job.state)) life.cancel(request.reason);
+        for (const simulated of this.jobsIn(request)) {
+          const { state } = simulated.job;
+          if (states.length === 0 || states.includes(state)) simulated.cancel(request.reason);
         }
         return {};
       }),
     preemptJobs: ({ request }, callback) =>
       this.answer('PreemptJobs', request, callback, () => {
         const reason = `Preempted by anonymous${request.reason === '' ? '' : ` - ${request.reason}`}`;
-        for (const life of this.livesOf(request.jobIds)) life.preempt(reason);
+        for (const job of this.jobsOf(request.jobIds)) job.preempt(reason);
         return { preemptionResults: noErrors(request.jobIds) };
       }),
     reprioritizeJobs: ({ request }, callback) =>
       this.answer('ReprioritizeJobs', request, callback, () => {
         const { jobIds, jobSetId, newPriority } = request;
         const all = jobIds.length === 0;
-        for (const life of all ? this.livesIn(request) : this.livesOf(jobIds)) life.reprioritize(newPriority);
+        for (const job of all ? this.jobsIn(request) : this.jobsOf(jobIds)) job.reprioritize(newPriority);
         return { reprioritizationResults: noErrors(all ? [`all jobs in job set ${jobSetId}`] : jobIds) };
       }),
     health: (_call, callback) => {
@@ -79,7 +80,7 @@ export class SubmitService {
 
   /** Does what CancelJobs does. */
   cancel(jobId: string, reason: string): void {
-    this.lives.get(jobId)?.cancel(reason);
+    this.jobs.get(jobId)?.cancel(reason);
   }
 
   private answer<T>(
@@ -103,28 +104,28 @@ export class SubmitService {
     callback(null, act());
   }
 
-  private livesOf(jobIds: readonly string[]): SimulatedJob[] {
-    return jobIds.map((jobId) => this.lives.get(jobId)).filter((life) => life !== undefined);
+  private jobsOf(jobIds: readonly string[]): SimulatedJob[] {
+    return jobIds.map((jobId) => this.jobs.get(jobId)).filter((job) => job !== undefined);
   }
 
-  private livesIn({ queue, jobSetId }: JobSetNames): SimulatedJob[] {
-    return [...this.lives.values()].filter(({ job }) => job.queue === queue && job.jobSetId === jobSetId);
+  private jobsIn({ queue, jobSetId }: JobSetNames): SimulatedJob[] {
+    return [...this.jobs.values()].filter(({ job }) => job.queue === queue && job.jobSetId === jobSetId);
   }
 
   /** The id of the new job, or of the one submitted before under the same client id in the same queue. */
   private submit({ queue, jobSetId }: JobSetNames, item: JobSubmitRequestItem): JobSubmitResponseItem {
     const fate = fateOf(item, this.options.stepMs);
-    if (fate === 'is-refused') return { jobId: '', error: 'the job was refused, as its pod spec asked for' };
+    if (fate === 'is-refused') return { jobId: '', error: 'the job was refused, as its pod spec requests' };
     const client = item.clientId === '' ? undefined : JSON.stringify([queue, item.clientId]);
     const earlier = client === undefined ? undefined : this.byClientId.get(client);
     if (earlier !== undefined) return { jobId: earlier, error: '' };
     const jobId = this.options.newJobId();
     if (client !== undefined) this.byClientId.set(client, jobId);
-    const life = new SimulatedJob(this.state, { jobId, queue, jobSetId }, item, fate, item.externalJobUri);
-    this.lives.set(jobId, life);
+    const job = new SimulatedJob(this.state, { jobId, queue, jobSetId }, item, fate, item.externalJobUri);
+    this.jobs.set(jobId, job);
     const timer = setInterval(() => {
-      life.advance();
-      if (!life.hasEnded) return;
+      job.advance();
+      if (!job.hasEnded) return;
       clearInterval(timer);
       this.timers.delete(timer);
     }, this.options.stepMs);

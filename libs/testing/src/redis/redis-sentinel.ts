@@ -18,24 +18,24 @@ export class RedisSentinelServers {
   static async start(args: readonly string[] = []): Promise<RedisSentinelServers> {
     const master = await RedisServer.start(args);
     const replica = await RedisServer.start(['--replicaof', `127.0.0.1 ${master.port}`, ...args]);
-    await told(replica, async (client) =>
+    await ask(replica, async (client) =>
       eventually('the replica follows', async () =>
         (await client.info('replication')).includes('master_link_status:up'),
       ),
     );
     const sentinels = await Promise.all(Array.from({ length: SENTINELS }, () => RedisServer.startSentinel()));
     for (const sentinel of sentinels) {
-      await told(sentinel, async (client) => {
+      await ask(sentinel, async (client) => {
         await client.call('SENTINEL', 'MONITOR', MASTER_NAME, '127.0.0.1', master.port, 2);
         const options = ['down-after-milliseconds', DOWN_AFTER_MS, 'failover-timeout', 5_000];
         await client.call('SENTINEL', 'SET', MASTER_NAME, ...options);
       });
     }
     for (const sentinel of sentinels) {
-      await told(sentinel, (client) =>
+      await ask(sentinel, (client) =>
         eventually('the sentinels know each other and the replica', async () => {
-          const told = (await client.call('SENTINEL', 'MASTER', MASTER_NAME)) as string[];
-          const value = (name: string): string | undefined => told[told.indexOf(name) + 1];
+          const answer = (await client.call('SENTINEL', 'MASTER', MASTER_NAME)) as string[];
+          const value = (name: string): string | undefined => answer[answer.indexOf(name) + 1];
           return value('num-slaves') === '1' && value('num-other-sentinels') === `${SENTINELS - 1}`;
         }),
       );
@@ -54,7 +54,7 @@ export class RedisSentinelServers {
   async master(): Promise<RedisServer> {
     const [sentinel] = this.sentinels;
     if (sentinel === undefined) throw new Error('there is no sentinel');
-    const [, port] = await told(
+    const [, port] = await ask(
       sentinel,
       async (client) => (await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME)) as string[],
     );
@@ -68,7 +68,7 @@ export class RedisSentinelServers {
   }
 }
 
-async function told<T>(server: RedisServer, question: (client: Redis) => Promise<T>): Promise<T> {
+async function ask<T>(server: RedisServer, question: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis(server.url);
   try {
     return await question(client);

@@ -13,7 +13,7 @@ import { RpcError } from '../rpc-error.js';
 import { UNRESTRICTED, type JobPermissions } from './job-permissions.js';
 
 /** How many well-formed credentials are recognised at once when they come again. */
-const MOST_RECOGNISED = 1_000;
+const MAX_RECOGNISED = 1_000;
 /** A call over many queues has this many checked at a time: the authorizer limits the concurrent checks of one credential. */
 const CHECKS_AT_ONCE = 10;
 
@@ -38,7 +38,7 @@ type Identity = Pick<Caller, 'authorization' | 'certificateName'>;
  */
 export class Access {
   /** A credential comes with each poll, thousands of times a second, and is a kilobyte long: it is parsed once. */
-  private readonly recognised = new LRUCache<string, Credential>({ max: MOST_RECOGNISED });
+  private readonly recognised = new LRUCache<string, Credential>({ max: MAX_RECOGNISED });
   private last: Credential | undefined;
 
   constructor(private readonly options: AccessOptions) {}

@@ -55,7 +55,7 @@ export class GrpcServer {
     this.passThrough = passThrough;
     this.server = new Server({
       // One limit for all services, so the widest; ours have their own (boundedService).
-      'grpc.max_receive_message_length': Math.max(MAX_REQUEST_BYTES, passThrough?.largestRequestBytes ?? 0),
+      'grpc.max_receive_message_length': Math.max(MAX_REQUEST_BYTES, passThrough?.maxRequestBytes ?? 0),
       'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION,
       'grpc.max_connection_idle_ms': options.idleMs ?? IDLE_MS,
       'grpc.max_connection_age_ms': options.maxAgeMs,

@@ -3,11 +3,11 @@ import { nameProblem } from '../name-problem.js';
 import { RpcError } from '../rpc-error.js';
 
 /** The ids of a request, each once. Throws INVALID_ARGUMENT where they are too many or one of them cannot be an id. */
-export function requestedIds(field: string, ids: readonly string[], most: number): string[] {
-  if (ids.length > most) {
+export function requestedIds(field: string, ids: readonly string[], max: number): string[] {
+  if (ids.length > max) {
     throw new RpcError(
       status.INVALID_ARGUMENT,
-      `${field} has ${ids.length} ids, more than the ${most} that one call may have (MAX_JOB_IDS); split the request`,
+      `${field} has ${ids.length} ids, more than the ${max} that one call may have (MAX_JOB_IDS); split the request`,
     );
   }
   const requested = new Set<string>();

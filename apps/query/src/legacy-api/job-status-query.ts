@@ -42,7 +42,7 @@ const LIVE_PROOF_MS = 2_000;
 /** The answer leaves this long before the caller's deadline. Milliseconds. */
 const DEADLINE_MARGIN_MS = 100;
 const FIRST_RETRY_MS = 15;
-const LONGEST_RETRY_MS = 200;
+const MAX_RETRY_MS = 200;
 
 /** Answers what state a job is in: with one round trip to Redis for a cached job, with none for one that it has read as terminal. */
 export class JobStatusQuery {
@@ -58,7 +58,7 @@ export class JobStatusQuery {
 
     const until = Math.min(performance.now() + this.options.waitMs, caller.deadline - DEADLINE_MARGIN_MS);
     let arrivedAt: RedisTime | undefined;
-    for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
+    for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
       const view = await fromRedis(this.options.lister.read(key, [jobId]));
       const status = view.jobs.get(jobId);
       const { subscription } = view;

@@ -50,8 +50,8 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
   const unknownQueues = new UnknownQueues();
   const answer = async (request: JobServiceRequest, caller: Caller): Promise<Reply> => {
     const { queue, jobSetId, jobId } = request;
-    if ((await options.access.toQueue(caller, queue)) === 'no-queue')
-      return ofNoQueue(request, unknownQueues);
+    const verdict = await options.access.toQueue(caller, queue);
+    if (verdict === 'no-queue') return ofNoQueue(request, unknownQueues);
     return toReply(await options.query.run({ queue, jobSetId }, jobId, caller));
   };
   return {

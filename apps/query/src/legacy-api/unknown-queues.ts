@@ -7,7 +7,7 @@ const GONE_AFTER_MS = 15_000;
 /** A job that was not polled for this long starts anew. Milliseconds. */
 const FORGOTTEN_AFTER_MS = 60_000;
 /** Some 100 bytes each. */
-const MOST_JOBS = 50_000;
+const MAX_JOBS = 50_000;
 
 /**
  * How long jobs have been polled while their queue did not exist: a queue that Armada does not know may be new, and then its jobs must not
@@ -15,7 +15,7 @@ const MOST_JOBS = 50_000;
  */
 export class UnknownQueues {
   private readonly jobs = new LRUCache<string, { readonly since: number; readonly polledAt: number }>({
-    max: MOST_JOBS,
+    max: MAX_JOBS,
   });
 
   constructor(private readonly now: () => number = () => performance.now()) {}

@@ -126,7 +126,7 @@ export class ForwardedCall extends ServerInterceptingCall {
     const [what, setting] = watches ? ['watches', 'MAX_FORWARDED_WATCHES'] : ['calls', 'MAX_FORWARDED_CALLS'];
     this.end({
       code: status.RESOURCE_EXHAUSTED,
-      details: `limit of forwarded ${what} reached: this replica forwards ${open.most} at once (${setting}); retry later, or add replicas`,
+      details: `limit of forwarded ${what} reached: this replica forwards ${open.max} at once (${setting}); retry later, or add replicas`,
     });
     return undefined;
   }

@@ -3,13 +3,13 @@ export class OpenCalls {
   private readonly open = new Set<() => void>();
 
   constructor(
-    readonly most: number,
+    readonly max: number,
     private readonly changed?: (open: number) => void,
   ) {}
 
   /** Counts a call until it calls `leave`; `undefined` at the limit. `end` ends the call. */
   enter(end: () => void): { readonly leave: () => void } | undefined {
-    if (this.open.size >= this.most) return undefined;
+    if (this.open.size >= this.max) return undefined;
     this.open.add(end);
     this.changed?.(this.open.size);
     return {

@@ -6,7 +6,7 @@ import {
   HELLO,
   LEASE,
   MEBIBYTE,
-  MOST_CALLS,
+  MAX_CALLS,
   PassThroughHarness,
   SUBMIT,
   WATCH,
@@ -54,14 +54,14 @@ describe('forwarded calls', () => {
   ])('are rejected at their limit, and do not reach Armada: %s', async (_, path, message) => {
     const answer = h.armada.answer;
     h.armada.answer = () => undefined;
-    const calls = Array.from({ length: MOST_CALLS }, () => h.client.open(path));
+    const calls = Array.from({ length: MAX_CALLS }, () => h.client.open(path));
     const outcomes = calls.map(outcomeOf);
     for (const call of calls) call.end(message);
-    await eventually('Armada has them', () => h.armada.calls.length === MOST_CALLS);
+    await eventually('Armada has them', () => h.armada.calls.length === MAX_CALLS);
     const { status: end } = await h.client.call(SUBMIT, HELLO);
     expect(end.code).toBe(status.RESOURCE_EXHAUSTED);
     expect(end.details).toMatch(/forwards 5 at once \(MAX_FORWARDED_CALLS\); retry/);
-    expect(h.armada.calls).toHaveLength(MOST_CALLS);
+    expect(h.armada.calls).toHaveLength(MAX_CALLS);
     h.armada.answer = answer;
     const watch = h.client.open(EVENTS);
     watch.end(readRequest(true));
@@ -77,7 +77,7 @@ describe('forwarded calls', () => {
 
   it('do not count, and do not reach Armada, while only their headers have come', async () => {
     const paths = [SUBMIT, LEASE, EVENTS, WATCH];
-    const calls = Array.from({ length: 2 * MOST_CALLS }, (_, i) => h.client.open(paths[i % 4] ?? ''));
+    const calls = Array.from({ length: 2 * MAX_CALLS }, (_, i) => h.client.open(paths[i % 4] ?? ''));
     expect((await h.client.call(SUBMIT, HELLO)).status.code).toBe(status.OK);
     expect(h.armada.calls).toHaveLength(1);
     for (const call of calls) call.cancel();

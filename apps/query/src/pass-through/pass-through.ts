@@ -11,11 +11,11 @@ export interface PassThroughOptions {
   readonly transport: ArmadaTransport;
   /** Full names of the services whose methods are forwarded, including methods that this version does not know. */
   readonly services: readonly string[];
-  readonly largestRequestBytes: number;
-  readonly largestAnswerBytes: number;
-  readonly mostWatches: number;
+  readonly maxRequestBytes: number;
+  readonly maxResponseBytes: number;
+  readonly maxWatches: number;
   /** All calls but watches. */
-  readonly mostCalls: number;
+  readonly maxCalls: number;
   readonly watchPermissions: WatchPermissions;
   /** Observers of unary methods, by path. */
   readonly observers: ReadonlyMap<string, ExchangeObserver>;
@@ -31,16 +31,16 @@ export class PassThrough {
 
   constructor(private readonly options: PassThroughOptions) {
     this.services = new Set(options.services);
-    this.channels = createForwardingChannels(options.transport, options.largestAnswerBytes);
-    this.watches = new OpenCalls(options.mostWatches, (open) => {
+    this.channels = createForwardingChannels(options.transport, options.maxResponseBytes);
+    this.watches = new OpenCalls(options.maxWatches, (open) => {
       options.metrics.forwardedWatches.set(open);
     });
-    this.calls = new OpenCalls(options.mostCalls);
+    this.calls = new OpenCalls(options.maxCalls);
   }
 
   /** The largest message that a caller may send. Bytes. */
-  get largestRequestBytes(): number {
-    return this.options.largestRequestBytes;
+  get maxRequestBytes(): number {
+    return this.options.maxRequestBytes;
   }
 
   /** Forwards the calls that {@link attach} accepts; install it as an interceptor of the server. */

@@ -3,7 +3,7 @@ import type { JobDetailsLister, JobLister, JobSetView } from '@ajs/job-store';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 
 /** More jobs than this are read by several commands: a long script blocks Redis for everyone. */
-const MOST_JOBS = 200;
+const MAX_JOBS = 200;
 
 interface Pending {
   readonly key: JobSetKey;
@@ -23,7 +23,7 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
   read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
     const tag = jobSetTag(key);
     let pending = this.pending.get(tag);
-    if (pending === undefined || pending.jobIds.size + jobIds.length > MOST_JOBS) {
+    if (pending === undefined || pending.jobIds.size + jobIds.length > MAX_JOBS) {
       const requested = new Set<string>();
       pending = { key, jobIds: requested, view: this.readSoon(tag, key, requested) };
       this.pending.set(tag, pending);

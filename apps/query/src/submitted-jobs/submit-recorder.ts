@@ -15,7 +15,7 @@ export const SUBMIT_JOBS = '/api.Submit/SubmitJobs';
  */
 const WAIT_MS = 10;
 /** Further jobs of one submit are left to the stream. */
-const MOST_JOBS = 10_000;
+const MAX_JOBS = 10_000;
 /** Jobs in one write. */
 const CHUNK = 500;
 
@@ -71,7 +71,7 @@ function readSubmit(request: Buffer, response: Buffer, now: ArmadaTime): Submitt
   if (nameProblem(queue) !== undefined || nameProblem(jobSetId) !== undefined) return undefined;
   const fresh: ProvisionalJob[] = [];
   const perhapsOlder: string[] = [];
-  for (const [i, { jobId, error }] of jobResponseItems.slice(0, MOST_JOBS).entries()) {
+  for (const [i, { jobId, error }] of jobResponseItems.slice(0, MAX_JOBS).entries()) {
     const item = jobRequestItems[i];
     if (item === undefined || error !== '' || nameProblem(jobId) !== undefined) continue;
     if (item.clientId !== '') perhapsOlder.push(jobId);

@@ -8,7 +8,7 @@ import { requireAnswers, unresolvedError } from '../upstream/upstream-errors.js'
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 
 /** A longer text is answered but not stored: the next call fetches it again. */
-const LONGEST_STORED = 65_536;
+const MAX_STORED_LENGTH = 65_536;
 
 export interface JobErrorsQueryOptions {
   readonly cachedJobs: CachedJobs;
@@ -52,7 +52,8 @@ export class JobErrorsQuery {
         // Armada's own database may be behind the stream, and not have the error yet.
         if (job !== undefined && error === '' && errorOf(job.job) !== '') continue;
         errors.set(jobId, error);
-        if (job !== undefined && error.length <= LONGEST_STORED) toStore.push([job.key, [jobId, { error }]]);
+        if (job !== undefined && error.length <= MAX_STORED_LENGTH)
+          toStore.push([job.key, [jobId, { error }]]);
       }
       enrichment.record(toStore);
     } catch (error) {

@@ -15,7 +15,7 @@ import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-sta
 import { requireAnswers } from '../upstream/upstream-errors.js';
 
 /** Armada's Lookout cuts a URI to this many characters. */
-const LONGEST_URI = 1_024;
+const MAX_URI_LENGTH = 1_024;
 
 export interface JobsByUriQueryOptions {
   readonly lister: Pick<JobDetailsLister, 'readUri'>;
@@ -41,7 +41,7 @@ export class JobsByUriQuery {
    */
   async run(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<string, JobState>> {
     const { lister, cachedJobs, noteInterest, provisionalGraceMs } = this.options;
-    const externalJobUri = request.externalJobUri.slice(0, LONGEST_URI);
+    const externalJobUri = request.externalJobUri.slice(0, MAX_URI_LENGTH);
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
     const [stored, reported] = await Promise.all([

@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 
-const MOST_ANSWERS = 50_000;
+const MAX_ANSWERS = 50_000;
 
 /** Reuses answers for a moment: a burst of requests for the same key costs one. */
 export class RecentAnswers<V> {
   private readonly answers = new LRUCache<string, { readonly value: V; readonly at: number }>({
-    max: MOST_ANSWERS,
+    max: MAX_ANSWERS,
   });
 
   constructor(

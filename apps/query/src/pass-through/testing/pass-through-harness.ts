@@ -21,7 +21,7 @@ export const LEASE = '/api.Executor/LeaseJobRuns';
 export const EVENTS = '/api.Event/GetJobSetEvents';
 export const WATCH = '/api.Event/Watch';
 export const MEBIBYTE = 1024 * 1024;
-export const MOST_CALLS = 5;
+export const MAX_CALLS = 5;
 export const HELLO = Buffer.from('hello');
 
 const CHECK_EVERY_MS = 20;
@@ -164,10 +164,10 @@ export class PassThroughHarness {
     this.passThrough = new PassThrough({
       transport: withoutTls(this.armadaAddress),
       services: ['api.Submit', 'api.Executor', 'api.Event'],
-      largestRequestBytes: 4 * MEBIBYTE,
-      largestAnswerBytes: 4 * MEBIBYTE,
-      mostWatches: 2,
-      mostCalls: MOST_CALLS,
+      maxRequestBytes: 4 * MEBIBYTE,
+      maxResponseBytes: 4 * MEBIBYTE,
+      maxWatches: 2,
+      maxCalls: MAX_CALLS,
       watchPermissions: new WatchPermissions(permissions, CHECK_EVERY_MS),
       observers: this.observers,
       metrics: this.metrics,

@@ -8,7 +8,12 @@ import { startStore } from './store.js';
 const TARGET_BYTES = 90;
 const JOBS_PER_SET = 1_000;
 const FAILED_SHARE = 20;
-const SINK_OPTIONS = { ttlSeconds: 86_400, onLost: () => undefined, onKept: () => undefined };
+const SINK_OPTIONS = {
+  ttlSeconds: 86_400,
+  onLost: () => undefined,
+  onKept: () => undefined,
+  onUnreadable: () => undefined,
+};
 
 /** Redis' memory for jobs that have ended, one in twenty by a failure, with everything stored about them. */
 export async function benchBytes(quick: boolean): Promise<Figure[]> {

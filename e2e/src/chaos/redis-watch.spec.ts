@@ -40,6 +40,7 @@ describe('a change of a meta', () => {
       ttlSeconds: 60,
       onLost: () => undefined,
       onKept: () => undefined,
+      onUnreadable: () => undefined,
     });
     const writer = await sink.open(KEY);
     await writer.write({ cursor: CURSOR, records: new Map(), subscription: { state: 'live', reason: '' } });

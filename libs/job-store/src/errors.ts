@@ -24,11 +24,8 @@ export class NewerLayoutError extends Error {
 
 /** One job's stored record cannot be read by this version. Says nothing of its neighbours, and nothing of Redis. */
 export class UnreadableRecordError extends Error {
-  constructor(
-    readonly reason: string,
-    jobId?: string,
-  ) {
-    super(`the stored record${jobId === undefined ? '' : ` of job ${jobId}`} cannot be read: ${reason}`);
+  constructor(reason: string) {
+    super(`the stored record cannot be read: ${reason}`);
     this.name = 'UnreadableRecordError';
   }
 }

@@ -1,4 +1,4 @@
-export { NewerLayoutError, StaleWriterError, UnreadableRecordError } from './errors.js';
+export { NewerLayoutError, StaleWriterError } from './errors.js';
 export {
   STALLED_AFTER_MS,
   type Batch,

@@ -67,7 +67,10 @@ export interface JobSetWriter {
   readonly unfinished: number;
   /** How long before the opening a batch was last reconciled. Left out if none was. */
   readonly reconciledAgoMs?: number;
-  /** The records of these jobs, those that exist. Rejects with {@link UnreadableRecordError} where this version cannot read one. */
+  /**
+   * The records of these jobs, those that exist and that this version can read. Its owner writes the others anew: in a job set of
+   * this version's layout they are provisional jobs that a newer query added, and the stream shows them from the beginning.
+   */
   load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>>;
   /**
    * Writes a batch. A terminal record in Redis is never replaced by another state (P1). When the outcome is unknown (a

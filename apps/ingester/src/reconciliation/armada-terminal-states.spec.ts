@@ -82,7 +82,12 @@ describe('terminal states from Armada’s api.Jobs', () => {
     const repaired: string[] = [];
     const reflector = new JobSetReflector({
       key: KEY,
-      sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+      sink: new RedisJobSink(redis, {
+        ttlSeconds: 1_000,
+        onLost: ignore,
+        onKept: ignore,
+        onUnreadable: ignore,
+      }),
       source: armada.events,
       lease: { isHeld: () => true, whenHeld: () => Promise.resolve() },
       quota: {

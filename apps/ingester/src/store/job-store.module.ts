@@ -28,6 +28,11 @@ import { RedisMemoryCheck } from './redis-memory-check.js';
             ),
           onKept: (key, jobs) =>
             log.error({ ...key, jobs }, 'refused to change the state of terminal jobs; kept the first state'),
+          onUnreadable: (key, jobId, reason) =>
+            log.warn(
+              { ...key, jobId, reason },
+              'cannot read the record of a job; rebuilding it from its next event',
+            ),
         }),
     },
     {

@@ -29,7 +29,12 @@ describe('a record in Redis with the state of a newer version', () => {
     server = await RedisServer.start();
     redis = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined);
     await eventually('Redis answers', () => redis.status === 'ready');
-    const sink = new RedisJobSink(redis, { ttlSeconds: TTL_SECONDS, onLost: () => {}, onKept: () => {} });
+    const sink = new RedisJobSink(redis, {
+      ttlSeconds: TTL_SECONDS,
+      onLost: () => {},
+      onKept: () => {},
+      onUnreadable: () => {},
+    });
     const writer = await sink.open(KEY);
     const write = (cursor: string, jobId: string): Promise<void> =>
       writer.write({

@@ -64,6 +64,7 @@ class Load {
       ttlSeconds: 1_000,
       onLost: (_, keys) => this.wrong.push(`${keys} keys are said to be lost`),
       onKept: (_, jobs) => this.wrong.push(`${jobs} ended jobs would have been replaced`),
+      onUnreadable: (_, jobId) => this.wrong.push(`${jobId} cannot be read`),
     });
     for (let writer = await this.persist(() => sink.open(KEY)); !this.stopped;) {
       const batch = Number(writer.cursor.split(':')[0] ?? 0) + 1;

@@ -124,6 +124,11 @@ export function decodeStatus(bytes: Buffer): RecordStatus {
   };
 }
 
+/** When the job's state changed last, also where this version does not know that state. Throws {@link UnreadableRecordError}. */
+export function decodeChangedAt(bytes: Buffer): ArmadaTime {
+  return readHead(new ByteReader(bytes)).changedAt;
+}
+
 /** The inverse of {@link encodeRecord}, with the failure details put back. Throws {@link UnreadableRecordError}. */
 export function decodeRecord(
   jobId: string,

@@ -5,7 +5,7 @@ import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
 import { decodeFailureDetails, encodeFailureDetails, failureDetailsOf } from '../codec/failure-details.js';
 import { packJobId, packJobIds, unpackJobId } from '../codec/job-id-codec.js';
-import { decodeRecord, decodeStatus, encodeRecord } from '../codec/record-codec.js';
+import { decodeChangedAt, decodeRecord, encodeRecord } from '../codec/record-codec.js';
 import { LAYOUT } from '../codec/record-layout.js';
 import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
 import { NewerLayoutError, StaleWriterError, UnreadableRecordError } from '../errors.js';
@@ -25,6 +25,7 @@ export interface WriterContext {
   readonly records: LRUCache<string, JobRecord>;
   readonly ttlSeconds: number;
   readonly onKept: (key: JobSetKey, jobs: number) => void;
+  readonly onUnreadable: (key: JobSetKey, jobId: string, reason: string) => void;
   /** How many times writers took a job set up: each time what was read before may be old. */
   takenUp: number;
 }
@@ -86,6 +87,7 @@ export class RedisJobSetWriter implements JobSetWriter {
       const bytes = reply.records[i];
       if (bytes === undefined) return;
       const record = this.decode(jobId, bytes, reply.failureDetails.get(i));
+      if (record === undefined) return;
       this.context.records.set(this.cacheKey(jobId), record);
       loaded.set(jobId, record);
     });
@@ -172,20 +174,21 @@ export class RedisJobSetWriter implements JobSetWriter {
       const jobs = new Map<string, ArmadaTime>();
       for (let i = 0; i + 1 < entries.length; i += 2) {
         const [id, record] = [entries[i], entries[i + 1]];
-        if (id !== undefined && record !== undefined)
-          jobs.set(unpackJobId(id), decodeStatus(record).changedAt);
+        if (id !== undefined && record !== undefined) jobs.set(unpackJobId(id), decodeChangedAt(record));
       }
       if (jobs.size > 0) yield jobs;
       bucket = next;
     } while (bucket > 0);
   }
 
-  private decode(jobId: string, bytes: Buffer, details: Buffer | undefined): JobRecord {
+  private decode(jobId: string, bytes: Buffer, details: Buffer | undefined): JobRecord | undefined {
     try {
       const failureDetails = details === undefined ? undefined : decodeFailureDetails(details.toString());
       return decodeRecord(jobId, bytes, failureDetails, (number) => this.strings.stringOf(number));
     } catch (error) {
-      throw error instanceof UnreadableRecordError ? new UnreadableRecordError(error.reason, jobId) : error;
+      if (!(error instanceof UnreadableRecordError)) throw error;
+      this.context.onUnreadable(this.key, jobId, error.message);
+      return undefined;
     }
   }
 

@@ -19,8 +19,10 @@ export interface RedisSinkOptions {
   readonly ttlSeconds: number;
   /** Called when a job set is begun anew because some of its keys were gone (evicted, or lost by Redis). */
   readonly onLost: (key: JobSetKey, keysLost: number) => void;
-  /** Called when a batch would have replaced ended jobs by another state: they were kept (P1), and the fold has a defect. */
+  /** Called when a batch would have replaced terminal records by another state: they were kept (P1), and the fold has a defect. */
   readonly onKept: (key: JobSetKey, jobs: number) => void;
+  /** Called when {@link JobSetWriter.load} leaves out a job whose record this version cannot read. */
+  readonly onUnreadable: (key: JobSetKey, jobId: string, reason: string) => void;
 }
 
 /** The sink over Redis 7.0 or later, single or Cluster. */
@@ -37,6 +39,7 @@ export class RedisJobSink implements JobSink {
       records: new LRUCache({ max: RECORDS_CACHED }),
       ttlSeconds: options.ttlSeconds,
       onKept: options.onKept,
+      onUnreadable: options.onUnreadable,
       takenUp: 0,
     };
   }

@@ -46,6 +46,7 @@ async function storeAt(target: RedisTarget): Promise<StoreUnderTest> {
       ttlSeconds: TTL_SECONDS,
       onLost: () => {},
       onKept: (_, jobs) => (kept += jobs),
+      onUnreadable: () => {},
     }),
     kept: () => kept,
     lister: new RedisJobLister(reader),
@@ -94,6 +95,7 @@ describe('Redis keys of a job set', () => {
       ttlSeconds: TTL_SECONDS,
       onLost: (_, keys) => lost.push(keys),
       onKept: () => {},
+      onUnreadable: () => {},
     });
     lister = new RedisJobLister(redis);
   });
@@ -220,7 +222,12 @@ describe('Redis keys of a job set', () => {
 
   it('are refused by a Redis that has reached maxmemory, which says so', async () => {
     const key = aJobSet();
-    const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: () => {}, onKept: () => {} });
+    const sink = new RedisJobSink(redis, {
+      ttlSeconds: 1_000,
+      onLost: () => {},
+      onKept: () => {},
+      onUnreadable: () => {},
+    });
     const writer = await sink.open(key);
     expect(await memoryOf(redis)).toEqual([{ policy: 'noeviction', isFull: false }]);
     await redis.call('CONFIG', 'SET', 'maxmemory', '1mb');

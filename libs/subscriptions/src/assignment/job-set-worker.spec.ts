@@ -82,7 +82,12 @@ function replica(
   const budgets = scriptedBudgets(redis, id, lifetime, numbers);
   const worker = new JobSetWorker({
     connection: connect('work-queue'),
-    sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+    sink: new RedisJobSink(redis, {
+      ttlSeconds: 1_000,
+      onLost: ignore,
+      onKept: ignore,
+      onUnreadable: ignore,
+    }),
     source,
     ...budgets,
     observer,

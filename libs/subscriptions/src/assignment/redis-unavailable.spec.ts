@@ -52,7 +52,12 @@ function replica() {
   };
   const worker = new JobSetWorker({
     connection: connect('work-queue'),
-    sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+    sink: new RedisJobSink(redis, {
+      ttlSeconds: 1_000,
+      onLost: ignore,
+      onKept: ignore,
+      onUnreadable: ignore,
+    }),
     source,
     ...scriptedBudgets(redis, 'a', LIFETIME),
     observer,

@@ -51,7 +51,12 @@ async function watching() {
   const writeFailures: string[] = [];
   const worker = new JobSetWorker({
     connection: connect('work-queue'),
-    sink: new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore }),
+    sink: new RedisJobSink(redis, {
+      ttlSeconds: 1_000,
+      onLost: ignore,
+      onKept: ignore,
+      onUnreadable: ignore,
+    }),
     source,
     ...scriptedBudgets(redis, 'a', LIFETIME),
     observer: {

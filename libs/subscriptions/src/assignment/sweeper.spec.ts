@@ -50,7 +50,12 @@ function sweeperWith(options: Partial<SweeperOptions> = {}) {
 }
 
 async function write(key: JobSetKey, jobs: Readonly<Record<string, JobRecord>> = {}): Promise<void> {
-  const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore });
+  const sink = new RedisJobSink(redis, {
+    ttlSeconds: 1_000,
+    onLost: ignore,
+    onKept: ignore,
+    onUnreadable: ignore,
+  });
   const writer = await sink.open(key);
   await writer.write({
     cursor: '1:0:0:1',

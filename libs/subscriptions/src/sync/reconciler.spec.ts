@@ -33,7 +33,12 @@ const STORES: readonly [string, () => Promise<JobSink & JobLister>][] = [
         () => server.stop(),
         () => redis.disconnect(),
       );
-      const sink = new RedisJobSink(redis, { ttlSeconds: 1_000, onLost: ignore, onKept: ignore });
+      const sink = new RedisJobSink(redis, {
+        ttlSeconds: 1_000,
+        onLost: ignore,
+        onKept: ignore,
+        onUnreadable: ignore,
+      });
       const lister = new RedisJobLister(redis);
       return {
         open: (key) => sink.open(key),

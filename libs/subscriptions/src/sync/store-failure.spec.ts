@@ -1,4 +1,4 @@
-import { NewerLayoutError, StaleWriterError, UnreadableRecordError } from '@ajs/job-store';
+import { NewerLayoutError, StaleWriterError } from '@ajs/job-store';
 import { LeaseLostError } from './lease.js';
 import { isRetryable, storeFailureOf } from './store-failure.js';
 
@@ -11,7 +11,6 @@ describe('a failure of the store', () => {
     ['is retryable where another owner wrote the job set', new StaleWriterError(KEY), 'retryable'],
     ['is the loss of the lease', new LeaseLostError(), 'lease-lost'],
     ['is a layout that this version cannot read', new NewerLayoutError(KEY, 9, 1), 'unreadable'],
-    ['is a record that this version cannot read', new UnreadableRecordError('its state'), 'unreadable'],
     ['is final where a script has a defect', new Error('ERR user_script:1: attempt to index nil'), 'failed'],
     ['is final where Redis denies the command', new Error('NOPERM this user has no permissions'), 'failed'],
     ['is final where our own code has a defect', new TypeError('undefined is not a function'), 'failed'],

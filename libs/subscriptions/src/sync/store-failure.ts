@@ -1,11 +1,11 @@
-import { NewerLayoutError, StaleWriterError, UnreadableRecordError, redisErrorKind } from '@ajs/job-store';
+import { NewerLayoutError, StaleWriterError, redisErrorKind } from '@ajs/job-store';
 import { LeaseLostError } from './lease.js';
 
 /**
  * Why a job set cannot be written any more.
  * - `retryable`: Redis is unavailable or refuses writes, or another owner wrote the job set: open it again.
  * - `lease-lost`: another replica may own it now.
- * - `unreadable`: this version cannot read what is stored, most likely since a newer one wrote it.
+ * - `unreadable`: a newer version owns it.
  * - `failed`: anything else. Most likely a defect: trying again at once changes nothing.
  */
 export type StoreFailure =
@@ -21,8 +21,6 @@ export function isRetryable(error: unknown): boolean {
 export function storeFailureOf(error: unknown): StoreFailure {
   if (error instanceof LeaseLostError) return { kind: 'lease-lost' };
   if (error instanceof StaleWriterError || isRetryable(error)) return { kind: 'retryable' };
-  if (error instanceof NewerLayoutError || error instanceof UnreadableRecordError) {
-    return { kind: 'unreadable', error };
-  }
+  if (error instanceof NewerLayoutError) return { kind: 'unreadable', error };
   return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
 }

@@ -4,7 +4,7 @@ import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
-import { REFLECTOR_TIMING, JobSetReflector, NoJobEndsError, Reconciler } from '@ajs/subscriptions';
+import { REFLECTOR_TIMING, JobSetReflector, NoApiJobsError, Reconciler } from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, jobEvents, armadaJob } from '@ajs/testing';
 import { ArmadaTerminalStates } from './armada-terminal-states.js';
 
@@ -60,7 +60,7 @@ describe('terminal states from Armada’s api.Jobs', () => {
     aJob('running', JobState.RUNNING, 'first run');
     const ids = ['failed', 'refused', 'preempted', 'done', 'cancelled', 'running', 'unknown'];
     const at: unknown = expect.any(Number);
-    expect(Object.fromEntries(await new ArmadaTerminalStates(armada.jobs).endsOf(ids))).toEqual({
+    expect(Object.fromEntries(await new ArmadaTerminalStates(armada.jobs).terminalStatesOf(ids))).toEqual({
       failed: { state: 'FAILED', at, failure: { reason: 'exit 7' } },
       refused: { state: 'REJECTED', at, failure: { reason: 'does not fit' } },
       preempted: { state: 'PREEMPTED', at },
@@ -71,9 +71,13 @@ describe('terminal states from Armada’s api.Jobs', () => {
 
   it('cannot be had from an Armada without api.Jobs, and can be later from one that is unavailable', async () => {
     fake.faults.set({ jobsUnimplemented: true });
-    await expect(new ArmadaTerminalStates(armada.jobs).endsOf(['job'])).rejects.toThrow(NoJobEndsError);
+    await expect(new ArmadaTerminalStates(armada.jobs).terminalStatesOf(['job'])).rejects.toThrow(
+      NoApiJobsError,
+    );
     fake.faults.set({ jobsUnavailable: true });
-    await expect(new ArmadaTerminalStates(armada.jobs).endsOf(['job'])).rejects.not.toThrow(NoJobEndsError);
+    await expect(new ArmadaTerminalStates(armada.jobs).terminalStatesOf(['job'])).rejects.not.toThrow(
+      NoApiJobsError,
+    );
   });
 
   it('repair the jobs whose event stream lacks them', async () => {

@@ -1,18 +1,18 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { isFailure, type JobEnd } from '@ajs/job-state';
-import { NoJobEndsError, type JobEnds } from '@ajs/subscriptions';
+import { NoApiJobsError, type TerminalStateSource } from '@ajs/subscriptions';
 import { toJobEnd } from '@ajs/wire-mapping';
 
 /** The terminal states of jobs from Armada's own `api.Jobs`, for failed jobs with the text of `GetJobErrors`. */
-export class ArmadaTerminalStates implements JobEnds {
+export class ArmadaTerminalStates implements TerminalStateSource {
   constructor(private readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>) {}
 
-  async endsOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
+  async terminalStatesOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
     try {
       return await this.fetch(jobIds);
     } catch (error) {
       const unsupported = error instanceof ArmadaJobsError && error.kind === 'unsupported';
-      throw unsupported ? new NoJobEndsError(error.reason) : error;
+      throw unsupported ? new NoApiJobsError(error.reason) : error;
     }
   }
 

@@ -5,7 +5,7 @@ import { AssignmentId } from '../budget/assignment-id.js';
 import type { UpstreamQuota } from '../budget/upstream-quota.js';
 import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { StreamFailures } from '../sync/stream-failures.js';
-import { scriptedReconciler } from '../testing/scripted-ends.js';
+import { scriptedReconciler } from '../testing/scripted-reconciler.js';
 import { ScriptedQuota } from '../testing/scripted-quota.js';
 import { ScriptedSource } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';

@@ -13,7 +13,7 @@ import { InterestStore } from '../interest/interest-store.js';
 import type { Lifetime } from '../interest/lifetime.js';
 import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
-import { scriptedReconciler } from '../testing/scripted-ends.js';
+import { scriptedReconciler } from '../testing/scripted-reconciler.js';
 import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import type { AssignmentObserver } from './assignment-observer.js';

@@ -12,7 +12,7 @@ import type { AssignmentObserver } from './assignment-observer.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
-import { scriptedReconciler } from '../testing/scripted-ends.js';
+import { scriptedReconciler } from '../testing/scripted-reconciler.js';
 import { ScriptedSource, aMessage, running } from '../testing/scripted-source.js';
 import { JobSetWorker } from './job-set-worker.js';
 import { WorkQueue } from './work-queue.js';

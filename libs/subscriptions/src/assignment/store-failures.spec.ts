@@ -10,7 +10,7 @@ import { RedisServer, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
 import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
-import { scriptedReconciler } from '../testing/scripted-ends.js';
+import { scriptedReconciler } from '../testing/scripted-reconciler.js';
 import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { JobSetWorker } from './job-set-worker.js';

@@ -18,9 +18,9 @@ import { SyncProgress } from './sync-progress.js';
 
 /** Messages written at once. Larger batches are not faster, and block Redis for longer. */
 const BATCH_SIZE = 500;
-/** The feed is paused when this many messages wait to be written, and resumed when no more than the second number do. */
-const PAUSE_ABOVE = 2_000;
-const RESUME_BELOW = 500;
+/** The feed is paused when so many messages wait to be written, and resumed when no more than the second number do. */
+const PAUSE_AT = 2_000;
+const RESUME_AT = 500;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
@@ -84,7 +84,7 @@ export class BatchWriter {
     this.tailCursor = message.cursor;
     this.progress.accept(message);
     this.queue.push(message);
-    if (this.queue.length >= PAUSE_ABOVE) this.pauseFeed();
+    if (this.queue.length >= PAUSE_AT) this.pauseFeed();
     this.startDraining();
   }
 
@@ -167,7 +167,7 @@ export class BatchWriter {
         this.isHeartbeatDue = false;
         await this.write(messages);
         this.queue.splice(0, messages.length);
-        if (this.queue.length <= RESUME_BELOW) this.resumeFeed();
+        if (this.queue.length <= RESUME_AT) this.resumeFeed();
       }
     } finally {
       // In one step with the last look at the queue: what comes later starts another drain.

@@ -8,7 +8,7 @@ import { REFLECTOR_TIMING, type ReflectorTiming } from './reflector-timing.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { ScriptedLease } from '../testing/scripted-lease.js';
 import { ScriptedQuota } from '../testing/scripted-quota.js';
-import { scriptedReconciler } from '../testing/scripted-ends.js';
+import { scriptedReconciler } from '../testing/scripted-reconciler.js';
 import { ScriptedSource, aMessage, running, type OpenedStream } from '../testing/scripted-source.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -16,8 +16,8 @@ const END: StreamEnd = { kind: 'end', reason: '' };
 const HOURS = 3_600_000;
 const SOON: Partial<ReflectorTiming> = { firstRetryMs: 1, maxRetryMs: 5, maxDeniedRetryMs: 5 };
 const ignore = (): void => undefined;
-const running_: JobSetReflector[] = [];
-afterEach(() => running_.splice(0).forEach((reflector) => reflector.stop()));
+const started: JobSetReflector[] = [];
+afterEach(() => started.splice(0).forEach((reflector) => reflector.stop()));
 
 function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
   const { reconciler, armada } = scriptedReconciler();
@@ -41,7 +41,7 @@ function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
     quota: quota,
     timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOURS, ...timing },
   });
-  running_.push(reflector);
+  started.push(reflector);
   const done = reflector.run();
   const stream = (n: number): Promise<OpenedStream> => eventually(`stream ${n}`, () => source.opened[n]);
   const view = () => store.read(KEY, ['job']);

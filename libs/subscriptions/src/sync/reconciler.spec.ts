@@ -10,9 +10,9 @@ import {
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { RedisServer, eventually } from '@ajs/testing';
 import { BatchWriter } from './batch-writer.js';
-import { NoJobEndsError } from './job-ends.js';
+import { NoApiJobsError } from './terminal-state-source.js';
 import type { Reconciler } from './reconciler.js';
-import { HOUR, scriptedReconciler } from '../testing/scripted-ends.js';
+import { HOUR, scriptedReconciler } from '../testing/scripted-reconciler.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { ScriptedLease } from '../testing/scripted-lease.js';
 
@@ -186,7 +186,7 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
   it('ends for good, reported once, where Armada has no such method', async () => {
     await jobs({ job: 7 });
     const { reconciler, armada, rounds: ended, switchedOff } = scriptedReconciler(clock);
-    armada.errors.push(new NoJobEndsError('UNIMPLEMENTED: unknown service api.Jobs'));
+    armada.errors.push(new NoApiJobsError('UNIMPLEMENTED: unknown service api.Jobs'));
     const { rounds } = await hold(reconciler);
     rounds.tick();
     await eventually('it is switched off', () => switchedOff.length > 0);

@@ -8,7 +8,7 @@ import {
 } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import type { BatchWriter } from './batch-writer.js';
-import { NoJobEndsError, type JobEnds } from './job-ends.js';
+import { NoApiJobsError, type TerminalStateSource } from './terminal-state-source.js';
 
 /** A job set is reconciled this often at most, whichever replica owns it. */
 const RECONCILE_EVERY_MS = 3_600_000;
@@ -30,7 +30,7 @@ export interface ReconcileObserver {
 }
 
 export interface ReconcilerOptions {
-  readonly armada: JobEnds;
+  readonly armada: TerminalStateSource;
   readonly observer: ReconcileObserver;
   /** An unfinished job is reconciled once its state has not changed for this long. Milliseconds. */
   readonly unfinishedAfterMs: number;
@@ -67,7 +67,7 @@ export class Reconciler {
       try {
         await round();
       } catch (error) {
-        if (!(error instanceof NoJobEndsError)) throw error;
+        if (!(error instanceof NoApiJobsError)) throw error;
         this.isOff = true;
         this.options.observer.switchedOff(error.message);
       }
@@ -139,7 +139,7 @@ export class Rounds {
   /** Gives those of these jobs their end that have ended at Armada; returns how many. */
   private async compare(jobIds: readonly string[]): Promise<number> {
     const { writer, batchWriter, options } = this;
-    const ends = await options.armada.endsOf(jobIds);
+    const ends = await options.armada.terminalStatesOf(jobIds);
     if (this.isStopped || ends.size === 0) return 0;
     const repaired = await batchWriter.repair(ends);
     if (repaired.length > 0) options.observer.repaired(writer.key, repaired);

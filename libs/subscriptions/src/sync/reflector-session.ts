@@ -83,7 +83,7 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
         return;
       case 'schedule-read': {
         const step = { readInMs: quota.scheduleRead(effect.afterMs) };
-        this.tell({ kind: 'step-decided', step, isWatched: false });
+        this.dispatch({ kind: 'step-decided', step, isWatched: false });
         return;
       }
       case 'release-watch':
@@ -106,7 +106,7 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
         return;
       case 'close-job-set':
         rounds.stop();
-        this.answer(batchWriter.close(), () => this.tell({ kind: 'closed' }));
+        this.whenDone(batchWriter.close(), () => this.dispatch({ kind: 'closed' }));
         return;
     }
   }
@@ -134,14 +134,14 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
   }
 
   readProgressed(): void {
-    this.tell({ kind: 'read-progressed' });
+    this.dispatch({ kind: 'read-progressed' });
   }
 
   readEnded(read: ReadListener, end: StreamEnd): void {
     this.streams.delete(read);
     const isAheadOfWatch = read.hasNews && this.watch?.progress.isCaughtUp === false;
-    if (end.kind === 'end') this.tell({ kind: 'read-completed', isAheadOfWatch });
-    else if (read.purpose === 'check') this.tell({ kind: 'check-failed', end, isAheadOfWatch });
+    if (end.kind === 'end') this.dispatch({ kind: 'read-completed', isAheadOfWatch });
+    else if (read.purpose === 'check') this.dispatch({ kind: 'check-failed', end, isAheadOfWatch });
     else this.streamFailed(end);
   }
 
@@ -155,8 +155,8 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
     const { lease, quota } = this.options;
     const { signal } = this.admission;
     const admitted = lease.whenHeld().then(() => quota.admitRead(reason, signal));
-    this.answer(admitted, () => {
-      if (!signal.aborted) this.tell({ kind: 'read-admitted' });
+    this.whenDone(admitted, () => {
+      if (!signal.aborted) this.dispatch({ kind: 'read-admitted' });
     });
   }
 
@@ -177,7 +177,9 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
       cursor: batchWriter.tailCursor,
       unfinished: batchWriter.unfinished,
     }));
-    this.answer(decided, (step) => this.tell({ kind: 'step-decided', step, isWatched: quota.isWatched }));
+    this.whenDone(decided, (step) =>
+      this.dispatch({ kind: 'step-decided', step, isWatched: quota.isWatched }),
+    );
   }
 
   private report({ state, reason, syncedAt }: SyncReport, nextReadAt: MonotonicTime | undefined): void {
@@ -188,14 +190,14 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
   private finishRound(): void {
     // Whether a job is unfinished is known once it is written.
     const finished = this.batchWriter.flushed().then(() => this.rounds.settle());
-    this.answer(finished, () => this.tell({ kind: 'round-ended' }));
+    this.whenDone(finished, () => this.dispatch({ kind: 'round-ended' }));
   }
 
   private streamFailed(end: StreamEnd): void {
     const { key, observer, quota } = this.options;
-    const verdict = this.failures.classify(end, performance.now());
+    const verdict = this.failures.classify(end, monotonicNow());
     observer.streamEnded(key, end, Math.round(verdict.retryInMs), verdict.inARow);
-    this.tell({ kind: 'stream-failed', reason: end.reason, verdict, isWatched: quota.isWatched });
+    this.dispatch({ kind: 'stream-failed', reason: end.reason, verdict, isWatched: quota.isWatched });
   }
 
   private open(watch: boolean, listener: StreamListener): void {
@@ -205,11 +207,11 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
     if (this.isPaused) stream.pause();
   }
 
-  private tell(input: ReflectorInput): void {
+  private dispatch(input: ReflectorInput): void {
     if (!this.isOver) this.owner.dispatch(input);
   }
 
-  private answer<T>(work: Promise<T>, then: (result: T) => void): void {
+  private whenDone<T>(work: Promise<T>, then: (result: T) => void): void {
     work.then(then).catch((error: unknown) => this.fail(error));
   }
 }

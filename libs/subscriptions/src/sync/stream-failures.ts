@@ -1,3 +1,4 @@
+import { msBetween, type MonotonicTime } from '@ajs/job-state';
 import { Backoff } from './backoff.js';
 import type { StreamEnd } from './event-source.js';
 
@@ -24,7 +25,7 @@ export interface FailureVerdict {
 export class StreamFailures {
   private readonly retry: Backoff;
   private readonly refusedRetry: Backoff;
-  private goneSince: number | undefined;
+  private goneSince: MonotonicTime | undefined;
   private endsInARow = 0;
 
   constructor(private readonly timing: FailureTiming) {
@@ -49,11 +50,10 @@ export class StreamFailures {
     if (ms > this.timing.maxRetryMs) this.retry.reset();
   }
 
-  /** @param now By the monotonic clock. */
-  classify({ kind }: StreamEnd, now: number): FailureVerdict {
+  classify({ kind }: StreamEnd, now: MonotonicTime): FailureVerdict {
     if (kind !== 'gone' && kind !== 'denied') this.goneSince = undefined;
     if (kind === 'gone') this.goneSince ??= now;
-    const isGone = this.goneSince !== undefined && now - this.goneSince >= this.timing.goneAfterMs;
+    const isGone = this.goneSince !== undefined && msBetween(this.goneSince, now) >= this.timing.goneAfterMs;
     const state = kind === 'denied' ? 'denied' : kind === 'gone' && isGone ? 'gone' : 'connecting';
     const wait = state === 'connecting' ? this.retry : this.refusedRetry;
     return { state, retryInMs: wait.next(), inARow: ++this.endsInARow };

@@ -1,10 +1,10 @@
 import { armadaNow } from '@ajs/platform';
 import type { JobEnd, JobSetKey } from '@ajs/job-state';
-import type { JobEnds } from '../sync/job-ends.js';
+import type { TerminalStateSource } from '../sync/terminal-state-source.js';
 import { Reconciler, type ReconcilerOptions } from '../sync/reconciler.js';
 
 /** For specs: an Armada whose `api.Jobs` says what a test says. */
-export class ScriptedEnds implements JobEnds {
+export class ScriptedTerminalStates implements TerminalStateSource {
   readonly ends = new Map<string, JobEnd>();
   /** The ids of each call. */
   readonly calls: (readonly string[])[] = [];
@@ -12,7 +12,7 @@ export class ScriptedEnds implements JobEnds {
   readonly errors: Error[] = [];
   before: () => Promise<void> = () => Promise.resolve();
 
-  async endsOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
+  async terminalStatesOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
     this.calls.push(jobIds);
     await this.before();
     const error = this.errors.shift();
@@ -25,7 +25,7 @@ export const HOUR = 3_600_000;
 
 /** For specs: a reconciler over such an Armada, and what its observer heard. */
 export function scriptedReconciler(more: Partial<ReconcilerOptions> = {}) {
-  const armada = new ScriptedEnds();
+  const armada = new ScriptedTerminalStates();
   const repaired: string[] = [];
   const rounds: (readonly [key: JobSetKey, repaired: number, error?: string])[] = [];
   const switchedOff: string[] = [];

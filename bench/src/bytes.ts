@@ -46,7 +46,7 @@ async function writeJobSet(sink: RedisJobSink, set: number): Promise<void> {
   for (let step = 0; step < 5; step++) {
     for (let from = 0; from < JOBS_PER_SET; from += 500) {
       const messages = Array.from({ length: 500 }, (_, i) => messageOf(set, from + i, step, begin));
-      const jobIds = messages.map(({ event }) => event?.jobId ?? '');
+      const jobIds = messages.flatMap(({ event }) => event?.jobId ?? []);
       const records = foldBatch(await writer.load(jobIds), messages);
       const cursor = messages.at(-1)?.cursor ?? '';
       await writer.write({

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   JobServiceResponse_State,
@@ -57,7 +58,7 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
       while (sent < polls) {
         const n = ++sent;
         if (n === polls / 10) peakEarly = peakResidentKib(query.child.pid);
-        const { error } = await poll(careless, { queue: QUEUE, jobSetId: `made-up-${n}`, jobId: 'x' });
+        const { error } = await poll(careless, { queue: QUEUE, jobSetId: `made-up-${n}`, jobId: JobId('x') });
         if (error.includes('MAX_NEW_JOB_SETS_PER_CALLER')) rejected++;
       }
     };

@@ -1,4 +1,4 @@
-import { msBetween } from '@ajs/job-state';
+import { msBetween, type JobId } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisJobLister } from '@ajs/job-store';
 import { InterestStore } from '@ajs/subscriptions';
@@ -155,7 +155,7 @@ async function runBusy(
   const isOver = (): boolean => signal.aborted;
   let next = firstJob;
   let polledAt = -Infinity;
-  const readable = async (key: (typeof keys)[number], jobId: string, sent: number): Promise<void> => {
+  const readable = async (key: (typeof keys)[number], jobId: JobId, sent: number): Promise<void> => {
     while (!isOver() && !(await lister.read(key, [jobId])).jobs.has(jobId)) await sleep(5);
     seen.busyMs.push(performance.now() - sent);
   };

@@ -1,4 +1,4 @@
-import type { JobSetKey } from '@ajs/job-state';
+import type { JobSetKey, JobId } from '@ajs/job-state';
 import { seededRandom } from '@ajs/testing';
 import { jobIdFor } from '../job-ids.js';
 import type { RedisKind } from './chaos-redis.js';
@@ -12,7 +12,7 @@ export interface PlannedJobSet {
   readonly polled: Polled;
   /** When polling begins. Milliseconds after the start of the run, like all times of a plan. */
   readonly from: number;
-  readonly jobIds: readonly string[];
+  readonly jobIds: readonly JobId[];
 }
 
 export interface PlannedStep {

@@ -1,3 +1,4 @@
+import type { JobId } from '@ajs/job-state';
 import type {
   GetActiveQueuesResponse,
   JobDetails,
@@ -13,16 +14,16 @@ import type { JobState } from '@ajs/contracts/api/submit';
  */
 export interface ArmadaJobs {
   /** The state of every job; UNKNOWN where Armada has no such job. */
-  status(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobState>>;
+  status(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobState>>;
   /** Jobs that Armada does not have are left out. */
   details(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     expand: { readonly spec: boolean; readonly runs: boolean },
-  ): Promise<ReadonlyMap<string, JobDetails>>;
+  ): Promise<ReadonlyMap<JobId, JobDetails>>;
   /** Jobs that Armada does not have are left out; '' for a job without an error. */
-  errors(jobIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  errors(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, string>>;
   /** The state of every job with this URI, which must not be empty. */
-  byExternalUri(request: JobStatusUsingExternalJobUriRequest): Promise<ReadonlyMap<string, JobState>>;
+  byExternalUri(request: JobStatusUsingExternalJobUriRequest): Promise<ReadonlyMap<JobId, JobState>>;
   /** Runs that Armada does not have are left out. */
   runDetails(runIds: readonly string[]): Promise<ReadonlyMap<string, JobRunDetails>>;
   activeQueues(): Promise<GetActiveQueuesResponse>;

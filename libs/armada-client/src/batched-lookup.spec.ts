@@ -17,7 +17,7 @@ function setUp({ largestBatch = 500, mostWaiting = 10_000, atOnce = 1 } = {}) {
   let now = 0;
   const calls: Call[] = [];
   const gate = new CallGate(1_000, atOnce);
-  const lookup = new BatchedLookup<string>({
+  const lookup = new BatchedLookup<string, string>({
     call: (keys) =>
       new Promise((resolve, reject) => {
         const known = keys.filter((key) => !key.startsWith('no'));

@@ -20,12 +20,12 @@ export class BatchTooLargeError extends Error {
   }
 }
 
-export interface BatchedLookupOptions<V> {
+export interface BatchedLookupOptions<K, V> {
   /**
    * One call upstream; leaves out keys without a value. Rejects with {@link ArmadaJobsError}, or with {@link BatchTooLargeError}: these
    * keys are then looked up again, and from then on fewer go in one call.
    */
-  readonly call: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>;
+  readonly call: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>;
   readonly gate: CallGate;
   /** Keys in one call. */
   readonly maxBatchSize: number;
@@ -38,22 +38,22 @@ export interface BatchedLookupOptions<V> {
  * Looks keys up in as few calls as possible. While the gate is closed, keys of all callers gather, and go in one call when it opens.
  * Whoever looks up a key that is waiting or in flight shares its value, which may be older than the lookup by one call.
  */
-export class BatchedLookup<V> {
-  private readonly pending = new Map<string, PendingKey<V>>();
+export class BatchedLookup<K, V> {
+  private readonly pending = new Map<K, PendingKey<V>>();
   /** The pending keys that are in no call yet, in the order they came. */
-  private readonly waiting = new Set<string>();
+  private readonly waiting = new Set<K>();
   private maxBatchSize: number;
   private readonly now: () => MonotonicTime;
   private sending = false;
   private failure: { readonly error: ArmadaJobsError; readonly until: MonotonicTime } | undefined;
 
-  constructor(private readonly options: BatchedLookupOptions<V>) {
+  constructor(private readonly options: BatchedLookupOptions<K, V>) {
     this.maxBatchSize = options.maxBatchSize;
     this.now = options.now ?? monotonicNow;
   }
 
   /** The value of each key; keys without one are left out. Rejects with {@link ArmadaJobsError}. */
-  async lookUp(keys: readonly string[]): Promise<ReadonlyMap<string, V>> {
+  async lookUp(keys: readonly K[]): Promise<ReadonlyMap<K, V>> {
     if (this.failure !== undefined && this.now() < this.failure.until) throw this.failure.error;
     const wanted = [...new Set(keys)];
     const fresh = wanted.filter((key) => !this.pending.has(key));
@@ -69,7 +69,7 @@ export class BatchedLookup<V> {
     }
     if (fresh.length > 0) void this.sendWaiting();
     const entries = wanted.map((key) => [key, this.pending.get(key)] as const);
-    const found = new Map<string, V>();
+    const found = new Map<K, V>();
     await Promise.all(
       entries.map(async ([key, entry]) => {
         const value = await entry?.value;
@@ -124,7 +124,7 @@ export class BatchedLookup<V> {
     this.waiting.clear();
   }
 
-  private settle(key: string, settle: (entry: PendingKey<V>) => void): void {
+  private settle(key: K, settle: (entry: PendingKey<V>) => void): void {
     const entry = this.pending.get(key);
     this.pending.delete(key);
     if (entry !== undefined) settle(entry);

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { JobState } from '@ajs/contracts/api/submit';
 import { FakeArmada, allRecordings, freePort, armadaJob, type Recording } from '@ajs/testing';
@@ -36,7 +37,7 @@ function recording(name: string): Recording {
 }
 
 const NOTHING = { spec: false, runs: false };
-const jobIds = (count: number): string[] => Array.from({ length: count }, (_, i) => `job-${i}`);
+const jobIds = (count: number): JobId[] => Array.from({ length: count }, (_, i) => JobId(`job-${i}`));
 
 function knowJobs(ids: readonly string[]): void {
   for (const jobId of ids) {
@@ -52,10 +53,10 @@ describe("Armada's own api.Jobs", () => {
   it('returns the states and errors of every recording', async () => {
     for (const recording of allRecordings()) {
       armada.replay(recording);
-      const ids = Object.keys(recording.states);
+      const ids = Object.keys(recording.states).map(JobId);
       const states = await client.jobs.status(ids);
       for (const [jobId, name] of Object.entries(recording.states)) {
-        expect(states.get(jobId)).toBe(JobState[name as keyof typeof JobState]);
+        expect(states.get(JobId(jobId))).toBe(JobState[name as keyof typeof JobState]);
       }
       expect(Object.fromEntries(await client.jobs.errors(ids))).toEqual(recording.errors);
     }
@@ -63,7 +64,7 @@ describe("Armada's own api.Jobs", () => {
 
   it('returns a state for every job, UNKNOWN for one it does not have, which details and errors leave out', async () => {
     knowJobs(['job']);
-    const ids = ['job', 'no-such-job', 'job', 'not an id', ''];
+    const ids = ['job', 'no-such-job', 'job', 'not an id', ''].map(JobId);
     expect(Object.fromEntries(await client.jobs.status(ids))).toEqual({
       job: JobState.RUNNING,
       'no-such-job': JobState.UNKNOWN,
@@ -76,7 +77,7 @@ describe("Armada's own api.Jobs", () => {
   });
 
   it('is not called for what cannot be an id', async () => {
-    const no = ['not an id', '', 'x'.repeat(65), 'a\0b'];
+    const no = ['not an id', '', 'x'.repeat(65), 'a\0b'].map(JobId);
     expect([...(await client.jobs.status(no)).values()]).toEqual(no.map(() => JobState.UNKNOWN));
     expect((await client.jobs.details(no, NOTHING)).size).toBe(0);
     expect([calls('GetJobStatus'), calls('GetJobDetails')]).toEqual([0, 0]);
@@ -93,7 +94,7 @@ describe("Armada's own api.Jobs", () => {
     knowJobs(jobIds(10));
     const lookups = jobIds(10).flatMap((jobId) => [
       client.jobs.status([jobId]),
-      client.jobs.status([jobId, 'job-3']),
+      client.jobs.status([jobId, JobId('job-3')]),
     ]);
     expect((await Promise.all(lookups)).map(({ size }) => size)).toContain(2);
     expect(calls('GetJobStatus')).toBe(1);
@@ -118,7 +119,7 @@ describe("Armada's own api.Jobs", () => {
 
   it('returns the spec and the runs of a job on request', async () => {
     armada.replay(recording('preempt_api'));
-    const preempted = '01m85vrgp7whz55kx8f03d6510';
+    const preempted = JobId('01m85vrgp7whz55kx8f03d6510');
     for (const spec of [false, true]) {
       for (const runs of [false, true]) {
         const details = (await client.jobs.details([preempted], { spec, runs })).get(preempted);
@@ -152,8 +153,8 @@ describe("Armada's own api.Jobs", () => {
 
   it('is unsupported where an older Armada lacks it', async () => {
     armada.faults.set({ jobsUnimplemented: true });
-    await expect(client.jobs.status(['job'])).rejects.toMatchObject({ kind: 'unsupported' });
-    await expect(client.jobs.details(['job'], NOTHING)).rejects.toMatchObject({ kind: 'unsupported' });
+    await expect(client.jobs.status([JobId('job')])).rejects.toMatchObject({ kind: 'unsupported' });
+    await expect(client.jobs.details([JobId('job')], NOTHING)).rejects.toMatchObject({ kind: 'unsupported' });
   });
 
   it('is refused where we have no permission', async () => {
@@ -163,7 +164,7 @@ describe("Armada's own api.Jobs", () => {
 
   it('is given up where it does not respond', async () => {
     armada.faults.set({ jobsDelayMs: 3_600_000 });
-    await expect(client.jobs.status(['job'])).rejects.toMatchObject({
+    await expect(client.jobs.status([JobId('job')])).rejects.toMatchObject({
       kind: 'unavailable',
       reason: expect.stringMatching(/^DEADLINE_EXCEEDED/) as string,
     });
@@ -172,15 +173,15 @@ describe("Armada's own api.Jobs", () => {
   it('is unavailable, with a reason, where the server is stopping or not reachable', async () => {
     armada.faults.set({ unavailable: true });
     const reason = 'UNAVAILABLE: the server is shutting down';
-    await expect(client.jobs.status(['job'])).rejects.toMatchObject({ kind: 'unavailable', reason });
+    await expect(client.jobs.status([JobId('job')])).rejects.toMatchObject({ kind: 'unavailable', reason });
     client.close();
     client = clientOf(`127.0.0.1:${await freePort()}`);
-    await expect(client.jobs.errors(['job'])).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(client.jobs.errors([JobId('job')])).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
   it('is not called by a closed client', async () => {
     client.close();
-    await expect(client.jobs.status(['job'])).rejects.toMatchObject({
+    await expect(client.jobs.status([JobId('job')])).rejects.toMatchObject({
       reason: 'this process is shutting down',
     });
   });

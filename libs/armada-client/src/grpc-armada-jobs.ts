@@ -1,3 +1,4 @@
+import type { JobId } from '@ajs/job-state';
 import {
   JobsService,
   type GetActiveQueuesResponse,
@@ -47,14 +48,13 @@ export function grpcArmadaJobs(
     }
   }
 
-  function byId<Q, A, V>(
+  function byId<Id extends string, Q, A, V>(
     method: UnaryMethod<Q, A>,
-    requestFor: (ids: string[]) => Q,
+    requestFor: (ids: Id[]) => Q,
     valuesIn: (answer: A) => Readonly<Record<string, V>>,
-  ): (ids: readonly string[]) => Promise<ReadonlyMap<string, V>> {
-    const lookup = new BatchedLookup<V>({
-      call: async (ids) =>
-        new Map(Object.entries(valuesIn(await call(method, requestFor([...ids]), ids.length)))),
+  ): (ids: readonly Id[]) => Promise<ReadonlyMap<Id, V>> {
+    const lookup = new BatchedLookup<Id, V>({
+      call: async (ids) => entriesOf<Id, V>(valuesIn(await call(method, requestFor([...ids]), ids.length))),
       gate,
       maxBatchSize: MAX_BATCH_SIZE,
       maxWaiting: MAX_WAITING_IDS,
@@ -63,7 +63,7 @@ export function grpcArmadaJobs(
   }
 
   function singly<V>(look: (query: string) => Promise<V>): (query: string) => Promise<V> {
-    const lookup = new BatchedLookup<V>({
+    const lookup = new BatchedLookup<string, V>({
       call: async ([query = '']) => new Map([[query, await look(query)]]),
       gate,
       maxBatchSize: 1,
@@ -78,23 +78,23 @@ export function grpcArmadaJobs(
 
   const states = byId(
     JobsService.getJobStatus,
-    (jobIds) => ({ jobIds }),
+    (jobIds: JobId[]) => ({ jobIds }),
     ({ jobStates }) => jobStates,
   );
   const errors = byId(
     JobsService.getJobErrors,
-    (jobIds) => ({ jobIds }),
+    (jobIds: JobId[]) => ({ jobIds }),
     ({ jobErrors }) => jobErrors,
   );
   const runDetails = byId(
     JobsService.getJobRunDetails,
-    (runIds) => ({ runIds }),
+    (runIds: string[]) => ({ runIds }),
     ({ jobRunDetails }) => jobRunDetails,
   );
   const detailsWith = (spec: boolean, runs: boolean) =>
     byId(
       JobsService.getJobDetails,
-      (jobIds) => ({ jobIds, expandJobSpec: spec, expandJobRun: runs }),
+      (jobIds: JobId[]) => ({ jobIds, expandJobSpec: spec, expandJobRun: runs }),
       ({ jobDetails }): Readonly<Record<string, JobDetails>> => jobDetails,
     );
   const details = {
@@ -106,7 +106,7 @@ export function grpcArmadaJobs(
   const byExternalUri = singly(async (query) => {
     const request = JSON.parse(query) as JobStatusUsingExternalJobUriRequest;
     const { jobStates } = await call(JobsService.getJobStatusUsingExternalJobUri, request, 1);
-    return new Map(Object.entries(jobStates));
+    return entriesOf<JobId, JobState>(jobStates);
   });
   const activeQueues = singly((): Promise<GetActiveQueuesResponse> =>
     call(JobsService.getActiveQueues, {}, 1),
@@ -115,7 +115,7 @@ export function grpcArmadaJobs(
   return {
     status: async (jobIds) => {
       const found = await states(jobIds);
-      const stateOf = (jobId: string): JobState => {
+      const stateOf = (jobId: JobId): JobState => {
         const state = found.get(jobId);
         if (state !== undefined) return state;
         if (!POSSIBLE_ID.test(jobId)) return JobState.UNKNOWN;
@@ -136,4 +136,8 @@ export function grpcArmadaJobs(
     activeQueues: () => activeQueues(''),
     close: () => gate.close(),
   };
+}
+
+function entriesOf<Id extends string, V>(answers: Readonly<Record<string, V>>): Map<Id, V> {
+  return new Map(Object.entries(answers) as [Id, V][]);
 }

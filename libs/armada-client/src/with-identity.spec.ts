@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { anonymous, armadaAccess, withoutTls, type ArmadaIdentity } from '@ajs/armada-credentials';
 import { loadSettings } from '@ajs/config';
 import { EventService } from '@ajs/contracts/api/event';
@@ -123,7 +124,7 @@ describe('a call of ours', () => {
     const identity = new Credentials(['basic dXM6cA==']);
     const client = clientOf({ transport: withoutTls(await gate.listen()), identity });
     await client.health();
-    await client.jobs.errors(['01m85vrgp7whz55kx8f03d6510']);
+    await client.jobs.errors([JobId('01m85vrgp7whz55kx8f03d6510')]);
     watch(client);
     await eventually('the watch is open', () => gate.open === 1);
     identity.values[0] = 'Bearer next';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import {
+  JobId,
   ArmadaTime,
   compareMessageIds,
   fold,
@@ -12,7 +13,7 @@ import {
   type StreamMessage,
 } from './index.js';
 
-const jobId = fc.constantFrom('a', 'b', 'never-submitted');
+const jobId = fc.constantFrom('a', 'b', 'never-submitted').map(JobId);
 const placement = fc.record({ cluster: fc.constantFrom('c1', 'c2') }, { requiredKeys: [] });
 const at = fc.integer({ min: 1, max: 1_000 }).map(ArmadaTime);
 const event: fc.Arbitrary<JobEvent> = fc.oneof(
@@ -63,7 +64,7 @@ const hostile: fc.Arbitrary<StreamMessage[]> = fc.array(
   { maxLength: 40 },
 );
 
-type Records = ReadonlyMap<string, JobRecord>;
+type Records = ReadonlyMap<JobId, JobRecord>;
 const NONE: Records = new Map();
 const apply = (records: Records, messages: readonly StreamMessage[]): Records =>
   new Map([...records, ...foldBatch(records, messages)]);

@@ -1,3 +1,4 @@
+import { type JobId } from './job-id.js';
 import { fold } from './fold.js';
 import type { JobEvent } from './job-event.js';
 import type { JobRecord } from './job-record.js';
@@ -17,10 +18,10 @@ export interface StreamMessage {
  * `known` is not touched. Cutting a stream into batches anywhere gives the same records.
  */
 export function foldBatch(
-  known: ReadonlyMap<string, JobRecord>,
+  known: ReadonlyMap<JobId, JobRecord>,
   messages: readonly StreamMessage[],
-): Map<string, JobRecord> {
-  const changed = new Map<string, JobRecord>();
+): Map<JobId, JobRecord> {
+  const changed = new Map<JobId, JobRecord>();
   for (const { event, id } of messages) {
     if (event === undefined) continue;
     const before = changed.get(event.jobId) ?? known.get(event.jobId);

@@ -1,4 +1,5 @@
 import {
+  JobId,
   addMs,
   ArmadaTime,
   fold,
@@ -12,7 +13,7 @@ import {
 
 const id = (n: number): MessageId => ({ ms: 1_795_493_217_000 + n, sequence: 0, index: 0, last: true });
 const at = ArmadaTime(1_795_493_217_053);
-const base = { jobId: 'job', at };
+const base = { jobId: JobId('job'), at };
 const placement = { cluster: 'c1', node: 'n1', pool: 'p1', podName: 'pod', podNamespace: 'ns' };
 const failed = (more: Partial<Extract<JobEvent, { kind: 'failed' }>> = {}): JobEvent => ({
   ...base,

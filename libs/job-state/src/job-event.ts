@@ -1,3 +1,4 @@
+import { type JobId } from './job-id.js';
 import { type ArmadaTime } from './times.js';
 /** Where a run's pod is. Fields that an event does not carry are left out. */
 export interface Placement {
@@ -18,7 +19,7 @@ export interface Failure {
 }
 
 interface EventBase {
-  readonly jobId: string;
+  readonly jobId: JobId;
   /** When it happened. */
   readonly at: ArmadaTime;
 }

@@ -1,4 +1,4 @@
-import { addMs, ArmadaTime, fold, isTerminal, repair, type JobEnd, type JobRecord } from './index.js';
+import { JobId, addMs, ArmadaTime, fold, isTerminal, repair, type JobEnd, type JobRecord } from './index.js';
 
 const at = ArmadaTime(1_795_493_217_053);
 const id = { ms: 1_795_493_217_053, sequence: 0, index: 0, last: true };
@@ -50,7 +50,7 @@ describe('a repair', () => {
     const ended = repair(RUNNING, FAILED);
     expect(repair(ended, { state: 'SUCCEEDED', at })).toBe(ended);
     const later = { ...id, ms: id.ms + 100 };
-    expect(fold(ended, { kind: 'running', jobId: 'j', at, placement: {} }, later)).toBe(ended);
+    expect(fold(ended, { kind: 'running', jobId: JobId('j'), at, placement: {} }, later)).toBe(ended);
   });
 
   it('takes nothing but an end', () => {

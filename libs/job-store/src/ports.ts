@@ -7,6 +7,7 @@ import type {
   RedisTime,
   TerminalState,
   ArmadaTime,
+  JobId,
 } from '@ajs/job-state';
 
 /**
@@ -48,7 +49,7 @@ export interface Batch {
   /** The last message whose event is in the records of this or an earlier batch. */
   readonly cursor: string;
   /** The records that changed, by job id. */
-  readonly records: ReadonlyMap<string, JobRecord>;
+  readonly records: ReadonlyMap<JobId, JobRecord>;
   readonly subscription: SubscriptionReport;
   /** The unfinished jobs have just been compared with Armada's own `api.Jobs`. */
   readonly reconciled?: true;
@@ -71,7 +72,7 @@ export interface JobSetWriter {
    * The records of these jobs, those that exist and that this version can read. Its owner writes the others anew: in a job set of
    * this version's layout they are provisional jobs that a newer query added, and the stream shows them from the beginning.
    */
-  load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>>;
+  load(jobIds: Iterable<JobId>): Promise<ReadonlyMap<JobId, JobRecord>>;
   /**
    * Writes a batch. A terminal record in Redis is never replaced by another state (P1). When the outcome is unknown (a
    * connection that broke), the same batch may be tried again: if it was written, the second try is stale.
@@ -86,7 +87,7 @@ export interface JobSetWriter {
   /**
    * The jobs that have not ended, with when they changed last, some hundreds at a time: never all in memory. What changes meanwhile may come twice, as it was, or not at all.
    */
-  unfinishedJobs(): AsyncIterable<ReadonlyMap<string, ArmadaTime>>;
+  unfinishedJobs(): AsyncIterable<ReadonlyMap<JobId, ArmadaTime>>;
 }
 
 /** Where owners write. */
@@ -123,24 +124,24 @@ export interface JobSetView {
   /** Left out where the job set has no keys: nobody has followed it yet, or it expired. */
   readonly subscription?: SubscriptionView;
   /** The jobs asked for, those that exist and can be read. */
-  readonly jobs: ReadonlyMap<string, JobStatus>;
+  readonly jobs: ReadonlyMap<JobId, JobStatus>;
   /** The jobs asked for whose record this version cannot read, with why: a newer version wrote it. Not in {@link jobs}. */
-  readonly unreadable: ReadonlyMap<string, string>;
+  readonly unreadable: ReadonlyMap<JobId, string>;
 }
 
 /** Where readers ask. One round trip a call, and no write. */
 export interface JobLister {
-  read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView>;
+  read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView>;
   /**
    * The job set that each job is in, where it is known. It may name a job set that does not hold the job, for 10 min at most (results
    * are cached for so long): read the job there.
    */
-  locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>>;
+  locate(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobSetKey>>;
 }
 
 /** A job that the stream has not shown yet, known from a forwarded submit or from Armada's own `api.Jobs`. */
 export interface ProvisionalJob {
-  readonly jobId: string;
+  readonly jobId: JobId;
   readonly state: JobState;
   readonly changedAt: ArmadaTime;
   readonly submittedAt?: ArmadaTime;
@@ -160,9 +161,9 @@ export interface ProvisionalJobSink {
    * Ends jobs that have a record and have not ended, as Armada's own `api.Jobs` reports them. Events that follow change nothing. An
    * owner is stale by it, and reloads.
    */
-  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void>;
+  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<JobId, TerminalState>): Promise<void>;
   /** Keeps enrichment, beside what was kept before. Nothing is kept of a job that has no record. No owner is stale by it. */
-  addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<string, JobEnrichment>): Promise<void>;
+  addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<JobId, JobEnrichment>): Promise<void>;
 }
 
 /** All that is known of a job. */
@@ -173,17 +174,17 @@ export interface DetailedJob {
 
 export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {
   /** The jobs asked for, those that exist and can be read. */
-  readonly jobs: ReadonlyMap<string, DetailedJob>;
+  readonly jobs: ReadonlyMap<JobId, DetailedJob>;
 }
 
 /** Where readers ask for more than states. */
 export interface JobDetailsLister {
-  readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails>;
+  readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails>;
   /** The ids of jobs with an external URI: those submitted with it, and those that carry it as their annotation. */
   readUri(
     key: JobSetKey,
     externalUri: string,
-  ): Promise<{ readonly submitted: readonly string[]; readonly annotated: readonly string[] }>;
+  ): Promise<{ readonly submitted: readonly JobId[]; readonly annotated: readonly JobId[] }>;
 }
 
 /** What interest does to a job set's life (P8). */

@@ -12,6 +12,7 @@ import {
   type MessageId,
   type Placement,
   type StreamMessage,
+  type JobId,
 } from '@ajs/job-state';
 import {
   LONGEST_EXTERNAL_URI,
@@ -62,20 +63,19 @@ export function toStreamMessage({ id: cursor, message }: EventStreamMessage): Ma
     return { kind: 'unknown', message: bare };
   }
   if (WITHOUT_MEANING.has(oneof.$case)) return { kind: 'message', message: bare };
-  if (!isUsableJobId(oneof.value.jobId)) return { kind: 'malformed', message: bare };
-  const event = toEvent(oneof, id);
+  const { jobId, created } = oneof.value;
+  if (!isUsableJobId(jobId)) return { kind: 'malformed', message: bare };
+  const event = toEvent(oneof, { jobId, at: toArmadaTime(created) ?? messageTime(id) });
   return { kind: 'message', message: event === undefined ? bare : { ...bare, event } };
 }
 
 /** Bytes that are no UTF-8 decode as U+FFFD: two ids could become one. */
-function isUsableJobId(jobId: string): boolean {
+function isUsableJobId(jobId: string): jobId is JobId {
   // A UTF-16 unit is at most three bytes of UTF-8.
   return jobId !== '' && jobId.length * 3 <= LONGEST_JOB_ID_BYTES && !jobId.includes('\ufffd');
 }
 
-function toEvent(oneof: Oneof, id: MessageId): JobEvent | undefined {
-  const { jobId, created } = oneof.value;
-  const base = { jobId, at: toArmadaTime(created) ?? messageTime(id) };
+function toEvent(oneof: Oneof, base: Pick<JobEvent, 'jobId' | 'at'>): JobEvent | undefined {
   switch (oneof.$case) {
     case 'submitted': {
       const { job } = oneof.value;

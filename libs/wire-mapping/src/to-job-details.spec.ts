@@ -1,6 +1,7 @@
 import { JobRunState } from '@ajs/contracts/api/job';
 import { JobState as ApiJobState } from '@ajs/contracts/api/submit';
 import {
+  JobId,
   ArmadaTime,
   type JobEnrichment,
   type JobRecord,
@@ -22,7 +23,12 @@ function told(state: JobState, more: Partial<JobRecord> = {}, facts: JobEnrichme
     runningAt: ArmadaTime(2_500),
     endedAt: ArmadaTime(3_000),
   };
-  return toJobDetails('j', KEY, { state, runNumber: 2, changedAt: ArmadaTime(9_001), run, ...more }, facts);
+  return toJobDetails(
+    JobId('j'),
+    KEY,
+    { state, runNumber: 2, changedAt: ArmadaTime(9_001), run, ...more },
+    facts,
+  );
 }
 
 describe('the details of a job', () => {

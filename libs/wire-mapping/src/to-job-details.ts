@@ -1,5 +1,5 @@
 import { JobRunState, type JobDetails, type JobRunDetails } from '@ajs/contracts/api/job';
-import type { JobEnrichment, JobRecord, JobSetKey, JobState, Run, ArmadaTime } from '@ajs/job-state';
+import type { JobEnrichment, JobRecord, JobSetKey, JobState, Run, ArmadaTime, JobId } from '@ajs/job-state';
 import { toApiJobState } from './to-jobs-api.js';
 import { toTimestamp } from './timestamps.js';
 
@@ -8,7 +8,7 @@ import { toTimestamp } from './timestamps.js';
  * is no run in it: callers look a run up by its id. The job's spec is Armada's alone.
  */
 export function toJobDetails(
-  jobId: string,
+  jobId: JobId,
   { queue, jobSetId }: JobSetKey,
   record: JobRecord,
   facts: JobEnrichment,
@@ -33,7 +33,7 @@ export function toJobDetails(
   };
 }
 
-function toRunDetails(jobId: string, runId: string, record: JobRecord, run: Run): JobRunDetails {
+function toRunDetails(jobId: JobId, runId: string, record: JobRecord, run: Run): JobRunDetails {
   return {
     runId,
     jobId,

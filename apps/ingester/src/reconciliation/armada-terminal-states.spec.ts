@@ -1,5 +1,5 @@
 import { armadaNow } from '@ajs/platform';
-import { addMs } from '@ajs/job-state';
+import { JobId, addMs } from '@ajs/job-state';
 import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
@@ -9,8 +9,8 @@ import { FakeArmada, RedisServer, eventually, jobEvents, armadaJob } from '@ajs/
 import { ArmadaTerminalStates } from './armada-terminal-states.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const LOST = '01m85vnck01jqpr3vd00000001';
-const RUNNING = '01m85vnck01jqpr3vd00000002';
+const LOST = JobId('01m85vnck01jqpr3vd00000001');
+const RUNNING = JobId('01m85vnck01jqpr3vd00000002');
 const HOURS = 3_600_000;
 const ignore = (): void => undefined;
 
@@ -58,7 +58,7 @@ describe('terminal states from Armada’s api.Jobs', () => {
     aJob('done', JobState.SUCCEEDED);
     aJob('cancelled', JobState.CANCELLED, '', 'enough');
     aJob('running', JobState.RUNNING, 'first run');
-    const ids = ['failed', 'refused', 'preempted', 'done', 'cancelled', 'running', 'unknown'];
+    const ids = ['failed', 'refused', 'preempted', 'done', 'cancelled', 'running', 'unknown'].map(JobId);
     const at: unknown = expect.any(Number);
     expect(Object.fromEntries(await new ArmadaTerminalStates(armada.jobs).terminalStatesOf(ids))).toEqual({
       failed: { state: 'FAILED', at, failure: { reason: 'exit 7' } },
@@ -71,11 +71,11 @@ describe('terminal states from Armada’s api.Jobs', () => {
 
   it('cannot be had from an Armada without api.Jobs, and can be later from one that is unavailable', async () => {
     fake.faults.set({ jobsUnimplemented: true });
-    await expect(new ArmadaTerminalStates(armada.jobs).terminalStatesOf(['job'])).rejects.toThrow(
+    await expect(new ArmadaTerminalStates(armada.jobs).terminalStatesOf([JobId('job')])).rejects.toThrow(
       NoApiJobsError,
     );
     fake.faults.set({ jobsUnavailable: true });
-    await expect(new ArmadaTerminalStates(armada.jobs).terminalStatesOf(['job'])).rejects.not.toThrow(
+    await expect(new ArmadaTerminalStates(armada.jobs).terminalStatesOf([JobId('job')])).rejects.not.toThrow(
       NoApiJobsError,
     );
   });

@@ -1,5 +1,5 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
-import { isFailure, type JobEnd } from '@ajs/job-state';
+import { isFailure, type JobEnd, type JobId } from '@ajs/job-state';
 import { NoApiJobsError, type TerminalStateSource } from '@ajs/subscriptions';
 import { toJobEnd } from '@ajs/wire-mapping';
 
@@ -7,7 +7,7 @@ import { toJobEnd } from '@ajs/wire-mapping';
 export class ArmadaTerminalStates implements TerminalStateSource {
   constructor(private readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>) {}
 
-  async terminalStatesOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
+  async terminalStatesOf(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobEnd>> {
     try {
       return await this.fetch(jobIds);
     } catch (error) {
@@ -16,10 +16,10 @@ export class ArmadaTerminalStates implements TerminalStateSource {
     }
   }
 
-  private async fetch(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
+  private async fetch(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobEnd>> {
     const details = await this.armada.details(jobIds, { spec: false, runs: false });
-    const ends = new Map<string, JobEnd>();
-    const failed: string[] = [];
+    const ends = new Map<JobId, JobEnd>();
+    const failed: JobId[] = [];
     for (const [jobId, job] of details) {
       const end = toJobEnd(job);
       if (end === undefined) continue;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { JobSetKey } from '@ajs/job-state';
+import type { JobSetKey, JobId } from '@ajs/job-state';
 import { Metrics, throttledLog, type Log } from '@ajs/observability';
 import { LOG } from '@ajs/runtime';
 import type { ReconcileObserver } from '@ajs/subscriptions';
@@ -14,7 +14,7 @@ export class ReconcileLog implements ReconcileObserver {
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {}
 
-  repaired(key: JobSetKey, jobIds: readonly string[]): void {
+  repaired(key: JobSetKey, jobIds: readonly JobId[]): void {
     this.metrics.repairedJobs.inc(jobIds.length);
     this.log.debug({ ...key, jobIds }, 'repaired jobs whose event stream lacks their terminal state');
   }

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { Metrics, createLog } from '@ajs/observability';
 import { FailureLog } from './failure-log.js';
 
@@ -34,10 +35,10 @@ describe('the failure log', () => {
   });
 
   it('counts every request for an unreadable record, and logs a reason once a minute, whatever the job', async () => {
-    failures.unreadableRecord('a', 'state number 13');
-    failures.unreadableRecord('b', 'state number 13');
+    failures.unreadableRecord(JobId('a'), 'state number 13');
+    failures.unreadableRecord(JobId('b'), 'state number 13');
     expect(lines).toMatchObject([{ level: 'warn', jobId: 'a', reason: 'state number 13' }]);
-    failures.unreadableRecord('c', 'state number 14');
+    failures.unreadableRecord(JobId('c'), 'state number 14');
     expect(lines).toHaveLength(2);
     expect(await countOf('unreadableRecords')).toBe(3);
   });

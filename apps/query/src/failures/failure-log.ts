@@ -1,3 +1,4 @@
+import type { JobId } from '@ajs/job-state';
 import { throttledLog, type Log, type Metrics } from '@ajs/observability';
 
 /**
@@ -24,7 +25,7 @@ export class FailureLog {
   };
 
   /** A call asked for a job whose stored record this version cannot read. */
-  readonly unreadableRecord = (jobId: string, reason: string): void => {
+  readonly unreadableRecord = (jobId: JobId, reason: string): void => {
     this.metrics.unreadableRecords.inc();
     if (this.isDue(reason)) this.log.warn({ jobId, reason }, 'Unreadable job record; upgrade this replica');
   };

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { loadSettings } from '@ajs/config';
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
-import { ArmadaTime } from '@ajs/job-state';
+import { JobId, ArmadaTime } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { Metrics, createLog } from '@ajs/observability';
 import { ProcessModule } from '@ajs/runtime';
@@ -77,7 +77,7 @@ describe('the gRPC port', () => {
     const writer = await store.open(KEY);
     await writer.write({
       cursor: '1:0:0:1',
-      records: new Map([['j', { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) }]]),
+      records: new Map([[JobId('j'), { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) }]]),
       subscription: { state: 'live', reason: '' },
     });
     const { answer } = await unary(client, JobServiceService.getJobStatus, { ...KEY, jobId: 'j' });

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
@@ -76,8 +77,8 @@ describe('api.Jobs', () => {
   describe('where the record of a job cannot be read', () => {
     beforeEach(async () => {
       await h.write({ j: jobRecord('RUNNING'), ok: jobRecord('RUNNING') });
-      await h.addProvisional({ jobId: 'j', externalUri: 'u' });
-      h.store.makeUnreadable(KEY, 'j', REASON);
+      await h.addProvisional({ jobId: JobId('j'), externalUri: 'u' });
+      h.store.makeUnreadable(KEY, JobId('j'), REASON);
     });
 
     it('answers for that job from Armada, for its neighbours from the cache, and leaves the record as it is', async () => {
@@ -86,7 +87,7 @@ describe('api.Jobs', () => {
       expect(await h.states('ok', 'j')).toEqual({ ok: JobState.RUNNING, j: JobState.SUCCEEDED });
       expect(await h.errors('ok', 'j')).toEqual({ ok: '', j: 'a text' });
       expect(await h.details('j')).toMatchObject({ state: JobState.SUCCEEDED });
-      expect((await h.store.read(KEY, ['j'])).unreadable.get('j')).toBe(REASON);
+      expect((await h.store.read(KEY, [JobId('j')])).unreadable.get(JobId('j'))).toBe(REASON);
       expect(h.armada.calls).toEqual([
         ['details', 'j'],
         ['errors', 'j'],

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
@@ -28,10 +29,10 @@ export interface CachedJobsApiOptions {
   readonly provisionalJobs: ProvisionalJobSink;
   readonly armada: ArmadaJobs;
   readonly noteInterest: NoteInterest;
-  readonly terminalJobs: LRUCache<string, CachedJob>;
+  readonly terminalJobs: LRUCache<JobId, CachedJob>;
   readonly redisFailed: (error: Error) => void;
   /** A requested job has a record that this version cannot read. */
-  readonly unreadableRecord: (jobId: string, reason: string) => void;
+  readonly unreadableRecord: (jobId: JobId, reason: string) => void;
   /** The most ids in one call. */
   readonly maxJobIds: number;
   /** How long a call is retried while Redis is unavailable, before Armada is asked instead. Milliseconds. */
@@ -84,7 +85,7 @@ export class CachedJobsApi implements JobsApi {
   }
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {
-    const jobIds = this.requested('job_ids', request.jobIds);
+    const jobIds = this.requested('job_ids', request.jobIds).map(JobId);
     const permissions = await this.options.access.toJobs(caller);
     const states = await this.retrying(
       caller,
@@ -117,7 +118,7 @@ export class CachedJobsApi implements JobsApi {
   };
 
   getJobErrors: JobsApi['getJobErrors'] = async (request, caller) => {
-    const jobIds = this.requested('job_ids', request.jobIds);
+    const jobIds = this.requested('job_ids', request.jobIds).map(JobId);
     const permissions = await this.options.access.toJobs(caller);
     const errors = await this.retrying(
       caller,
@@ -128,7 +129,7 @@ export class CachedJobsApi implements JobsApi {
   };
 
   getJobDetails: JobsApi['getJobDetails'] = async (request, caller) => {
-    const jobIds = this.requested('job_ids', request.jobIds);
+    const jobIds = this.requested('job_ids', request.jobIds).map(JobId);
     const expand = { spec: request.expandJobSpec, runs: request.expandJobRun };
     const permissions = await this.options.access.toJobs(caller);
     const details = await this.retrying(
@@ -145,10 +146,10 @@ export class CachedJobsApi implements JobsApi {
     const permissions = await this.options.access.toJobs(caller);
     const runs = [...(await fromArmada(this.options.armada.runDetails(runIds)))];
     if (!permissions.isRestricted) return { jobRunDetails: Object.fromEntries(runs) };
-    const queues = await this.resolver.queuesOf([...new Set(runs.map(([, { jobId }]) => jobId))]);
+    const queues = await this.resolver.queuesOf([...new Set(runs.map(([, { jobId }]) => JobId(jobId)))]);
     const allowed = await permissions.allowedQueues(new Set(queues.values()));
     const visible = runs.filter(([, { jobId }]) => {
-      const queue = queues.get(jobId);
+      const queue = queues.get(JobId(jobId));
       return queue !== undefined && allowed.has(queue);
     });
     return { jobRunDetails: Object.fromEntries(visible) };
@@ -172,9 +173,9 @@ export class CachedJobsApi implements JobsApi {
 
   /** Armada's answer on jobs, once the caller is known to have permission for all of them. */
   private async permitted<T>(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     permissions: JobPermissions,
-    request: (jobIds: readonly string[]) => Promise<T>,
+    request: (jobIds: readonly JobId[]) => Promise<T>,
   ): Promise<T> {
     if (permissions.isRestricted) await this.resolver.resolve(jobIds, permissions);
     return request(jobIds);

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { AuthError, type Authorizer, type Verdict } from '@ajs/auth';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
@@ -57,8 +58,8 @@ describe('api.Jobs and the permissions of its callers', () => {
     for (const queue of ['q', 'hidden', 'lost', 'away']) {
       const writer = await made.store.open({ queue, jobSetId: 's' });
       const records = new Map([
-        [`in-${queue}`, jobRecord('RUNNING')],
-        [`ended-in-${queue}`, jobRecord('FAILED')],
+        [JobId(`in-${queue}`), jobRecord('RUNNING')],
+        [JobId(`ended-in-${queue}`), jobRecord('FAILED')],
       ]);
       const subscription = { state: 'live', reason: '' } as const;
       await writer.write({ cursor: '1:0:0:1', records, subscription });
@@ -124,7 +125,7 @@ describe('api.Jobs and the permissions of its callers', () => {
     });
 
     it('records a job, and has its job set followed, for the first caller who may see it', async () => {
-      const jobIds = ['only-armada-in-q'];
+      const jobIds = [JobId('only-armada-in-q')];
       await expect(request(h.api, jobIds, as(STRANGER))).rejects.toMatchObject({
         code: status.PERMISSION_DENIED,
       });
@@ -132,7 +133,10 @@ describe('api.Jobs and the permissions of its callers', () => {
       expect(await h.store.locate(jobIds)).toEqual(new Map());
       await request(h.api, jobIds, as(WATCHER));
       expect(h.interest).toContainEqual({ queue: 'q', jobSetId: 's' });
-      expect((await h.store.locate(jobIds)).get('only-armada-in-q')).toEqual({ queue: 'q', jobSetId: 's' });
+      expect((await h.store.locate(jobIds)).get(JobId('only-armada-in-q'))).toEqual({
+        queue: 'q',
+        jobSetId: 's',
+      });
     });
 
     it.each(['lost', 'away'])(

@@ -1,4 +1,4 @@
-import { isTerminal, msBetween, type JobSetKey, type RedisTime } from '@ajs/job-state';
+import { isTerminal, msBetween, type JobSetKey, type RedisTime, type JobId } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
@@ -29,7 +29,7 @@ export interface JobStatusQueryOptions {
   /** Requests a read of the job set from its owner. */
   readonly requestRead: (key: JobSetKey) => void;
   /** The requested job has a record that this version cannot read. */
-  readonly unreadableRecord: (jobId: string, reason: string) => void;
+  readonly unreadableRecord: (jobId: JobId, reason: string) => void;
   readonly terminalJobs: LRUCache<string, TerminalJob>;
   /** How long a poll of a job that has no record waits for proof of its absence. Milliseconds. */
   readonly waitMs: number;
@@ -49,7 +49,7 @@ export class JobStatusQuery {
   constructor(private readonly options: JobStatusQueryOptions) {}
 
   /** Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
-  async run(key: JobSetKey, jobId: string, caller: Caller): Promise<Answer> {
+  async run(key: JobSetKey, jobId: JobId, caller: Caller): Promise<Answer> {
     const tag = jobSetTag(key);
     this.options.noteInterest(key, tag, caller);
     const cacheKey = `${tag} ${jobId}`;

@@ -1,4 +1,4 @@
-import { toMs } from '@ajs/job-state';
+import { JobId, toMs } from '@ajs/job-state';
 import type {
   JobServiceRequest,
   JobServiceResponse,
@@ -52,7 +52,7 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
     const { queue, jobSetId, jobId } = request;
     const verdict = await options.access.toQueue(caller, queue);
     if (verdict === 'no-queue') return ofNoQueue(request, unknownQueues);
-    return toReply(await options.query.run({ queue, jobSetId }, jobId, caller));
+    return toReply(await options.query.run({ queue, jobSetId }, JobId(jobId), caller));
   };
   return {
     getJobStatus: (call, callback) => {

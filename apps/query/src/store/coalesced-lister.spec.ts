@@ -1,5 +1,5 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { ArmadaTime, type JobSetKey } from '@ajs/job-state';
+import { JobId, ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import { CoalescedLister } from './coalesced-lister.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -11,8 +11,8 @@ async function setUp() {
   await writer.write({
     cursor: '1:0:0:1',
     records: new Map([
-      ['a', record],
-      ['b', record],
+      [JobId('a'), record],
+      [JobId('b'), record],
     ]),
     subscription: { state: 'live', reason: '' },
   });
@@ -20,7 +20,9 @@ async function setUp() {
   const lister = new CoalescedLister({
     read: (key: JobSetKey, jobIds) => {
       reads.push([key.jobSetId, ...jobIds]);
-      return jobIds.includes('broken') ? Promise.reject(new Error('Redis is away')) : store.read(key, jobIds);
+      return jobIds.includes(JobId('broken'))
+        ? Promise.reject(new Error('Redis is away'))
+        : store.read(key, jobIds);
     },
     locate: (jobIds) => store.locate(jobIds),
     readDetails: (key, jobIds) => store.readDetails(key, jobIds),
@@ -32,20 +34,16 @@ async function setUp() {
 describe('reads of one moment', () => {
   it('are one read of a job set, and each is answered', async () => {
     const { lister, reads } = await setUp();
-    const views = await Promise.all(['a', 'b', 'a', 'absent'].map((jobId) => lister.read(KEY, [jobId])));
+    const jobIds = ['a', 'b', 'a', 'absent'].map(JobId);
+    const views = await Promise.all(jobIds.map((jobId) => lister.read(KEY, [jobId])));
     expect(reads).toEqual([['s', 'a', 'b', 'absent']]);
-    expect(views.map(({ jobs }, i) => jobs.has(['a', 'b', 'a', 'absent'][i] ?? ''))).toEqual([
-      true,
-      true,
-      true,
-      false,
-    ]);
+    expect(views.map(({ jobs }, i) => jobs.has(jobIds[i] ?? JobId('')))).toEqual([true, true, true, false]);
   });
 
   it('are not coalesced for different job sets, nor with a later read', async () => {
     const { lister, reads } = await setUp();
-    await Promise.all([lister.read(KEY, ['a']), lister.read({ ...KEY, jobSetId: 't' }, ['a'])]);
-    await lister.read(KEY, ['a']);
+    await Promise.all([lister.read(KEY, [JobId('a')]), lister.read({ ...KEY, jobSetId: 't' }, [JobId('a')])]);
+    await lister.read(KEY, [JobId('a')]);
     expect(reads).toEqual([
       ['s', 'a'],
       ['t', 'a'],
@@ -55,14 +53,14 @@ describe('reads of one moment', () => {
 
   it('are split into reads of a bounded size', async () => {
     const { lister, reads } = await setUp();
-    await Promise.all(Array.from({ length: 450 }, (_, i) => lister.read(KEY, [`j${i}`])));
+    await Promise.all(Array.from({ length: 450 }, (_, i) => lister.read(KEY, [JobId(`j${i}`)])));
     expect(reads.map((read) => read.length - 1)).toEqual([200, 200, 50]);
   });
 
   it('fail together, and the next read is a new one', async () => {
     const { lister } = await setUp();
-    const views = [lister.read(KEY, ['broken']), lister.read(KEY, ['a'])];
+    const views = [lister.read(KEY, [JobId('broken')]), lister.read(KEY, [JobId('a')])];
     for (const view of views) await expect(view).rejects.toThrow('Redis is away');
-    expect((await lister.read(KEY, ['a'])).jobs.has('a')).toBe(true);
+    expect((await lister.read(KEY, [JobId('a')])).jobs.has(JobId('a'))).toBe(true);
   });
 });

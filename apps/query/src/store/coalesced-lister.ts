@@ -1,4 +1,4 @@
-import type { JobSetKey } from '@ajs/job-state';
+import type { JobSetKey, JobId } from '@ajs/job-state';
 import type { JobDetailsLister, JobLister, JobSetView } from '@ajs/job-store';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 
@@ -7,7 +7,7 @@ const MAX_JOBS = 200;
 
 interface Pending {
   readonly key: JobSetKey;
-  readonly jobIds: Set<string>;
+  readonly jobIds: Set<JobId>;
   readonly view: Promise<JobSetView>;
 }
 
@@ -20,11 +20,11 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
 
   constructor(private readonly lister: JobLister & JobDetailsLister) {}
 
-  read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
+  read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
     const tag = jobSetTag(key);
     let pending = this.pending.get(tag);
     if (pending === undefined || pending.jobIds.size + jobIds.length > MAX_JOBS) {
-      const requested = new Set<string>();
+      const requested = new Set<JobId>();
       pending = { key, jobIds: requested, view: this.readSoon(tag, key, requested) };
       this.pending.set(tag, pending);
     }
@@ -32,11 +32,11 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
     return pending.view;
   }
 
-  locate(jobIds: readonly string[]): ReturnType<JobLister['locate']> {
+  locate(jobIds: readonly JobId[]): ReturnType<JobLister['locate']> {
     return this.lister.locate(jobIds);
   }
 
-  readDetails(key: JobSetKey, jobIds: readonly string[]): ReturnType<JobDetailsLister['readDetails']> {
+  readDetails(key: JobSetKey, jobIds: readonly JobId[]): ReturnType<JobDetailsLister['readDetails']> {
     return this.lister.readDetails(key, jobIds);
   }
 
@@ -44,7 +44,7 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
     return this.lister.readUri(key, externalUri);
   }
 
-  private async readSoon(tag: JobSetTag, key: JobSetKey, jobIds: Set<string>): Promise<JobSetView> {
+  private async readSoon(tag: JobSetTag, key: JobSetKey, jobIds: Set<JobId>): Promise<JobSetView> {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.pending.get(tag)?.jobIds === jobIds) this.pending.delete(tag);
     return this.lister.read(key, [...jobIds]);

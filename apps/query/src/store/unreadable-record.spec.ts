@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { JobState } from '@ajs/contracts/api/submit';
 import {
   RedisJobLister,
@@ -14,8 +15,8 @@ import { JobsApiHarness, KEY, jobRecord } from '../jobs-api/testing/jobs-api-har
 import { JobStatusQuery } from '../legacy-api/job-status-query.js';
 import { testCaller } from '../testing/test-caller.js';
 
-const NEWER = '01arz3ndektsv4rrffq69g5fav';
-const NEIGHBOUR = '01arz3ndektsv4rrffq69g5faw';
+const NEWER = JobId('01arz3ndektsv4rrffq69g5fav');
+const NEIGHBOUR = JobId('01arz3ndektsv4rrffq69g5faw');
 const TTL_SECONDS = 1_000;
 const REASON = /a newer version of this service gave it state number 13/;
 
@@ -36,7 +37,7 @@ describe('a record in Redis with the state of a newer version', () => {
       onUnreadable: () => {},
     });
     const writer = await sink.open(KEY);
-    const write = (cursor: string, jobId: string): Promise<void> =>
+    const write = (cursor: string, jobId: JobId): Promise<void> =>
       writer.write({
         cursor,
         records: new Map([[jobId, jobRecord('RUNNING')]]),

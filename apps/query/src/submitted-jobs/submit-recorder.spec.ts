@@ -4,7 +4,7 @@ import {
   JobSubmitResponse,
   type JobSubmitResponseItem,
 } from '@ajs/contracts/api/submit';
-import { ArmadaTime, type JobSetKey } from '@ajs/job-state';
+import { JobId, ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJob } from '@ajs/job-store';
 import { eventually } from '@ajs/testing';
 import { recordSubmits } from './submit-recorder.js';
@@ -59,7 +59,7 @@ const responseOf = (items: Partial<JobSubmitResponseItem>[]): Buffer =>
   );
 
 const job = (jobId: string, externalUri?: string): ProvisionalJob => ({
-  jobId,
+  jobId: JobId(jobId),
   state: 'SUBMITTED',
   changedAt: NOW,
   submittedAt: NOW,

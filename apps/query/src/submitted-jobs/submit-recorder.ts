@@ -1,6 +1,6 @@
 import { completesWithin, armadaNow } from '@ajs/platform';
 import { JobSubmitRequest, JobSubmitResponse, type JobSubmitRequestItem } from '@ajs/contracts/api/submit';
-import type { JobSetKey, ArmadaTime } from '@ajs/job-state';
+import { type JobSetKey, type ArmadaTime, JobId } from '@ajs/job-state';
 import type { ProvisionalJobSink, ProvisionalJob } from '@ajs/job-store';
 import { EXTERNAL_URI_ANNOTATION, LONGEST_EXTERNAL_URI, cut } from '@ajs/wire-mapping';
 import { nameProblem } from '../name-problem.js';
@@ -22,7 +22,7 @@ const CHUNK = 500;
 export interface SubmitRecorderOptions {
   readonly provisionalJobs: Pick<ProvisionalJobSink, 'addProvisionalJobs'>;
   /** Resolves jobs by Armada's `api.Jobs`, as this service, and records them. */
-  readonly resolve: (jobIds: readonly string[]) => Promise<unknown>;
+  readonly resolve: (jobIds: readonly JobId[]) => Promise<unknown>;
   readonly noteInterest: (key: JobSetKey) => void;
   readonly redisFailed: (error: Error) => void;
   /** Not all jobs were recorded, for whatever cause: the stream will show them, or a poll will resolve them. */
@@ -36,7 +36,7 @@ interface Submitted {
   /** Certainly new. */
   readonly fresh: readonly ProvisionalJob[];
   /** Submitted with a client id: Armada may have answered with an older job, even one of another job set. */
-  readonly perhapsOlder: readonly string[];
+  readonly perhapsOlder: readonly JobId[];
 }
 
 /**
@@ -70,18 +70,18 @@ function readSubmit(request: Buffer, response: Buffer, now: ArmadaTime): Submitt
   const { jobResponseItems } = JobSubmitResponse.decode(response);
   if (nameProblem(queue) !== undefined || nameProblem(jobSetId) !== undefined) return undefined;
   const fresh: ProvisionalJob[] = [];
-  const perhapsOlder: string[] = [];
+  const perhapsOlder: JobId[] = [];
   for (const [i, { jobId, error }] of jobResponseItems.slice(0, MAX_JOBS).entries()) {
     const item = jobRequestItems[i];
     if (item === undefined || error !== '' || nameProblem(jobId) !== undefined) continue;
-    if (item.clientId !== '') perhapsOlder.push(jobId);
-    else fresh.push(toProvisionalJob(jobId, item, now));
+    if (item.clientId !== '') perhapsOlder.push(JobId(jobId));
+    else fresh.push(toProvisionalJob(JobId(jobId), item, now));
   }
   if (fresh.length + perhapsOlder.length === 0) return undefined;
   return { key: { queue, jobSetId }, fresh, perhapsOlder };
 }
 
-function toProvisionalJob(jobId: string, item: JobSubmitRequestItem, now: ArmadaTime): ProvisionalJob {
+function toProvisionalJob(jobId: JobId, item: JobSubmitRequestItem, now: ArmadaTime): ProvisionalJob {
   const uri = item.externalJobUri || item.annotations[EXTERNAL_URI_ANNOTATION];
   return {
     jobId,

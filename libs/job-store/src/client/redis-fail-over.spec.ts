@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatKey } from '@ajs/redis-keys';
 import { RedisClusterServers, RedisSentinelServers, eventually } from '@ajs/testing';
@@ -18,7 +19,7 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-const jobId = (job: number): string => `01m85vnck01jqpr3vd${String(job).padStart(8, '0')}`;
+const jobId = (job: number): JobId => JobId(`01m85vnck01jqpr3vd${String(job).padStart(8, '0')}`);
 /** The state of a job after so many batches; -1 where it is not there yet. Each batch brings one more job. */
 const rankAfter = (job: number, batches: number): number =>
   job > batches ? -1 : Math.min(Math.floor((batches - job) / STEP), 2);

@@ -13,12 +13,12 @@ const NOT_A_ULID = 0xff;
 const LONGEST_PACKED = 0xffff;
 
 /** The bytes that stand for a job id in Redis. */
-export function packJobId(jobId: string): Buffer {
+export function packJobId(jobId: JobId): Buffer {
   return packUlid(jobId) ?? Buffer.concat([Buffer.of(NOT_A_ULID), Buffer.from(jobId, 'utf8')]);
 }
 
 /** Job ids one after the other, each behind its length in two bytes, which bounds it. */
-export function packJobIds(jobIds: readonly string[]): Buffer {
+export function packJobIds(jobIds: readonly JobId[]): Buffer {
   const parts: Buffer[] = [];
   for (const jobId of jobIds) {
     const packed = packJobId(jobId);
@@ -29,8 +29,8 @@ export function packJobIds(jobIds: readonly string[]): Buffer {
 }
 
 /** The inverse of {@link packJobIds}. */
-export function unpackJobIds(packed: Buffer): string[] {
-  const jobIds: string[] = [];
+export function unpackJobIds(packed: Buffer): JobId[] {
+  const jobIds: JobId[] = [];
   for (let at = 0; at < packed.length;) {
     const end = at + 2 + packed.readUInt16BE(at);
     jobIds.push(unpackJobId(packed.subarray(at + 2, end)));
@@ -40,8 +40,8 @@ export function unpackJobIds(packed: Buffer): string[] {
 }
 
 /** The inverse of {@link packJobId}. */
-export function unpackJobId(packed: Buffer): string {
-  if (packed[0] === NOT_A_ULID) return packed.toString('utf8', 1);
+export function unpackJobId(packed: Buffer): JobId {
+  if (packed[0] === NOT_A_ULID) return JobId(packed.toString('utf8', 1));
   let text = '';
   // 128 bits, 5 at a time, after two bits of padding in front.
   for (let digit = 0; digit < ULID_LENGTH; digit++) {
@@ -50,10 +50,10 @@ export function unpackJobId(packed: Buffer): string {
     const window = ((packed[byte] ?? 0) << 8) | (packed[byte + 1] ?? 0);
     text += ALPHABET.charAt((window >> (11 - (bit - byte * 8))) & 31);
   }
-  return text;
+  return JobId(text);
 }
 
-function packUlid(jobId: string): Buffer | undefined {
+function packUlid(jobId: JobId): Buffer | undefined {
   if (jobId.length !== ULID_LENGTH) return undefined;
   const packed = Buffer.allocUnsafe(PACKED_LENGTH);
   let bits = 0;
@@ -72,3 +72,4 @@ function packUlid(jobId: string): Buffer | undefined {
   }
   return packed[0] === NOT_A_ULID ? undefined : packed;
 }
+import { JobId } from '@ajs/job-state';

@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { ArmadaTime, JOB_STATES, isTerminal, type JobRecord, type JobState, type Run } from '@ajs/job-state';
+import {
+  JobId,
+  ArmadaTime,
+  JOB_STATES,
+  isTerminal,
+  type JobRecord,
+  type JobState,
+  type Run,
+} from '@ajs/job-state';
 import { UnreadableRecordError } from '../errors.js';
 import { GOLDEN_RECORDS, JOB_ID } from '../testing/golden-records.js';
 import { decodeFailureDetails, encodeFailureDetails, failureDetailsOf } from './failure-details.js';
@@ -101,7 +109,9 @@ describe('a record of a newer version', () => {
 
   it('is read without an outcome that is not known: the run has ended', () => {
     const unknown = Buffer.from('24ac0284880201ba8ce2bbc1680a04', 'hex');
-    expect(decodeRecord(JOB_ID, unknown, undefined, () => 'a').run).toEqual({ endedAt: 1_795_493_217_058 });
+    expect(decodeRecord(JOB_ID, unknown, undefined, () => 'a').run).toEqual({
+      endedAt: ArmadaTime(1_795_493_217_058),
+    });
   });
 
   it('in a state that is not known is unreadable, and never in another state', () => {
@@ -124,7 +134,7 @@ describe('a record', () => {
   const some = <T extends object>(fields: {
     [K in keyof T]-?: fc.Arbitrary<NonNullable<T[K]>>;
   }): fc.Arbitrary<T> => fc.record<object>(fields, { requiredKeys: [] }) as fc.Arbitrary<T>;
-  const jobId = fc.constantFrom(JOB_ID, 'not a ULID', 'x-0');
+  const jobId = fc.constantFrom(JOB_ID, JobId('not a ULID'), JobId('x-0'));
   const record = (id: string): fc.Arbitrary<JobRecord> =>
     fc
       .tuple(

@@ -10,6 +10,7 @@ import {
   type JobState,
   type Run,
   type RunOutcome,
+  type JobId,
 } from '@ajs/job-state';
 import { UnreadableRecordError } from '../errors.js';
 import { failureDetailsOf, type FailureDetails } from './failure-details.js';
@@ -62,7 +63,7 @@ export interface RecordStatus {
 const writer = new ByteWriter();
 
 /** The record's bytes as the scripts take them: they add the revision. */
-export function encodeRecord(jobId: string, record: JobRecord, numberOf: NumberOfString): Buffer {
+export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOfString): Buffer {
   const { run, lastEvent } = record;
   const pod = podNumber(jobId, run?.podName);
   let mask = 0;
@@ -131,7 +132,7 @@ export function decodeChangedAt(bytes: Buffer): ArmadaTime {
 
 /** The inverse of {@link encodeRecord}, with the failure details put back. Throws {@link UnreadableRecordError}. */
 export function decodeRecord(
-  jobId: string,
+  jobId: JobId,
   bytes: Buffer,
   details: FailureDetails | undefined,
   stringOf: StringOfNumber,
@@ -214,7 +215,7 @@ function indexAndLast(value: number): { index: number; last: boolean } {
 }
 
 /** Armada names pods so; then the number alone is kept. */
-function podNumber(jobId: string, podName: string | undefined): number | undefined {
+function podNumber(jobId: JobId, podName: string | undefined): number | undefined {
   const prefix = `armada-${jobId}-`;
   if (podName?.startsWith(prefix) !== true) return undefined;
   const number = podName.slice(prefix.length);

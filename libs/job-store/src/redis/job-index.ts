@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JobSetKey } from '@ajs/job-state';
+import type { JobSetKey, JobId } from '@ajs/job-state';
 import { JOB_INDEX_SHARDS, formatKey, jobSetTag, parseJobSetTag, shardOf } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
 import type { RedisClient } from '../client/redis-client.js';
@@ -28,7 +28,7 @@ function hashOf(text: string): Buffer {
   return createHash('sha1').update(text).digest().subarray(0, HASH_BYTES);
 }
 
-function shardKey(jobId: string): string {
+function shardKey(jobId: JobId): string {
   return formatKey({ kind: 'job-index', shard: shardOf(jobId, JOB_INDEX_SHARDS) });
 }
 
@@ -58,7 +58,7 @@ export class JobIndex {
     await this.redis.set(nameKey(referenceOf(key)), jobSetTag(key), 'EX', ttlSeconds);
   }
 
-  async add(key: JobSetKey, jobIds: Iterable<string>, ttlSeconds: number): Promise<void> {
+  async add(key: JobSetKey, jobIds: Iterable<JobId>, ttlSeconds: number): Promise<void> {
     const reference = referenceOf(key);
     const now = this.now();
     const writes: Promise<unknown>[] = [];
@@ -75,14 +75,14 @@ export class JobIndex {
     await Promise.all(writes);
   }
 
-  async remove(jobIds: Iterable<string>): Promise<void> {
+  async remove(jobIds: Iterable<JobId>): Promise<void> {
     await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), hashOf(jobId))));
   }
 
   /** Results are cached for a while; a job without one is looked up each time. */
-  async locate(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
-    const located = new Map<string, JobSetKey>();
-    const unknown: string[] = [];
+  async locate(jobIds: readonly JobId[]): Promise<Map<JobId, JobSetKey>> {
+    const located = new Map<JobId, JobSetKey>();
+    const unknown: JobId[] = [];
     const now = this.now();
     for (const jobId of jobIds) {
       const cached = this.located.get(jobId);
@@ -97,7 +97,7 @@ export class JobIndex {
     return located;
   }
 
-  private async read(jobIds: readonly string[]): Promise<Map<string, JobSetKey>> {
+  private async read(jobIds: readonly JobId[]): Promise<Map<JobId, JobSetKey>> {
     const references = await Promise.all(
       jobIds.map((jobId) => this.redis.hgetBuffer(shardKey(jobId), hashOf(jobId))),
     );
@@ -109,7 +109,7 @@ export class JobIndex {
     await Promise.all(
       Array.from(wanted, async ([hex, reference]) => named.set(hex, await this.nameOf(hex, reference))),
     );
-    const located = new Map<string, JobSetKey>();
+    const located = new Map<JobId, JobSetKey>();
     jobIds.forEach((jobId, i) => {
       const key = named.get(references[i]?.toString('hex') ?? '');
       if (key !== undefined) located.set(jobId, key);

@@ -1,4 +1,4 @@
-import { ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { Generation, formatKey } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { packJobId } from '../codec/job-id-codec.js';
@@ -62,13 +62,13 @@ async function bucketKey(): Promise<string> {
   });
 }
 
-async function storedRecord(jobId: string): Promise<Buffer> {
+async function storedRecord(jobId: JobId): Promise<Buffer> {
   const bytes = await redis.hgetBuffer(await bucketKey(), packJobId(jobId));
   if (bytes === null) throw new Error(`${jobId} has no record`);
   return bytes;
 }
 
-async function store(jobId: string, bytes: Buffer): Promise<void> {
+async function store(jobId: JobId, bytes: Buffer): Promise<void> {
   await redis.hset(await bucketKey(), packJobId(jobId), bytes);
 }
 
@@ -77,7 +77,7 @@ async function writeJobs(records: Record<string, JobRecord>): Promise<void> {
 }
 
 /** Makes the job set what a newer version leaves behind, which heard of it last so long ago. */
-async function makeNewer(jobId: string, heartbeatAgoMs: number): Promise<void> {
+async function makeNewer(jobId: JobId, heartbeatAgoMs: number): Promise<void> {
   const bytes = await storedRecord(jobId);
   bytes[0] = ((bytes[0] ?? 0) & 0xe0) | STATE_OF_TOMORROW;
   await store(jobId, bytes);
@@ -92,7 +92,7 @@ async function makeNewer(jobId: string, heartbeatAgoMs: number): Promise<void> {
   });
 }
 
-const stateOf = async (jobId: string) => (await lister.read(key, [jobId])).jobs.get(jobId)?.state;
+const stateOf = async (jobId: JobId) => (await lister.read(key, [jobId])).jobs.get(jobId)?.state;
 
 describe('records as Redis has them', () => {
   it.each(GOLDEN_RECORDS)('are the golden bytes of today: $name', async ({ record, layout1 }) => {
@@ -114,7 +114,7 @@ describe('a job set of layout 1', () => {
   beforeEach(async () => {
     await writeJobs(records);
     const { heartbeat = '', synced = '' } = await meta();
-    for (const jobId of Object.keys(records)) {
+    for (const jobId of Object.keys(records).map(JobId)) {
       const bytes = await storedRecord(jobId);
       await store(jobId, Buffer.concat([Buffer.of((bytes[0] ?? 0) & ~0x20), bytes.subarray(2)]));
     }
@@ -123,7 +123,7 @@ describe('a job set of layout 1', () => {
   });
 
   it('is read, and said to have the jobs that it has', async () => {
-    const { jobs } = await lister.readDetails(key, Object.keys(records));
+    const { jobs } = await lister.readDetails(key, Object.keys(records).map(JobId));
     expect(Object.fromEntries(Array.from(jobs, ([jobId, { record }]) => [jobId, record]))).toEqual(records);
     expect((await lister.read(key, [running])).jobs.get(running)).toEqual({
       state: 'RUNNING',
@@ -136,9 +136,9 @@ describe('a job set of layout 1', () => {
   it('is written on in layout 2, from its cursor: its records stay until they change', async () => {
     const writer = await sink.open(key);
     expect([writer.cursor, writer.unfinished]).toEqual(['1:0:0:1', 2]);
-    expect(Object.fromEntries(await writer.load(Object.keys(records)))).toEqual(records);
+    expect(Object.fromEntries(await writer.load(Object.keys(records).map(JobId)))).toEqual(records);
     await writer.write(aBatch('2:0:0:1', { [queued]: aRecord('SUCCEEDED') }));
-    const { jobs, subscription } = await lister.read(key, Object.keys(records));
+    const { jobs, subscription } = await lister.read(key, Object.keys(records).map(JobId));
     expect(Array.from(jobs.values(), ({ state, revision }) => [state, revision])).toEqual([
       ['RUNNING', undefined],
       ['FAILED', undefined],
@@ -163,7 +163,7 @@ describe('a job set of layout 1', () => {
     const jobId = aJobId();
     await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     expect(await life.unfinished(key)).toBe(3);
-    expect((await (await sink.open(key)).load([...Object.keys(records), jobId])).size).toBe(4);
+    expect((await (await sink.open(key)).load([...Object.keys(records).map(JobId), jobId])).size).toBe(4);
   });
 });
 

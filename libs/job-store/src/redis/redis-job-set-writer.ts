@@ -1,5 +1,5 @@
 import type { LRUCache } from 'lru-cache';
-import { toMs, type JobRecord, type JobSetKey, type ArmadaTime } from '@ajs/job-state';
+import { toMs, type JobRecord, type JobSetKey, type ArmadaTime, type JobId } from '@ajs/job-state';
 import { formatKey, type Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
@@ -25,7 +25,7 @@ export interface WriterContext {
   readonly records: LRUCache<string, JobRecord>;
   readonly ttlSeconds: number;
   readonly onKept: (key: JobSetKey, jobs: number) => void;
-  readonly onUnreadable: (key: JobSetKey, jobId: string, reason: string) => void;
+  readonly onUnreadable: (key: JobSetKey, jobId: JobId, reason: string) => void;
   /** How many times writers took a job set up: each time what was read before may be old. */
   takenUp: number;
 }
@@ -69,9 +69,9 @@ export class RedisJobSetWriter implements JobSetWriter {
     for (const [number, text] of position.strings) this.strings.set(number, text);
   }
 
-  async load(jobIds: Iterable<string>): Promise<ReadonlyMap<string, JobRecord>> {
-    const loaded = new Map<string, JobRecord>();
-    const missing: string[] = [];
+  async load(jobIds: Iterable<JobId>): Promise<ReadonlyMap<JobId, JobRecord>> {
+    const loaded = new Map<JobId, JobRecord>();
+    const missing: JobId[] = [];
     for (const jobId of new Set(jobIds)) {
       const cached = this.context.records.get(this.cacheKey(jobId));
       if (cached === undefined) missing.push(jobId);
@@ -97,7 +97,7 @@ export class RedisJobSetWriter implements JobSetWriter {
   async write({ cursor, records, subscription, reconciled }: Batch): Promise<void> {
     const args: ScriptArgument[] = [];
     const uris: ScriptArgument[] = [];
-    const newJobs: string[] = [];
+    const newJobs: JobId[] = [];
     try {
       for (const [jobId, record] of records) {
         const before = this.context.records.get(this.cacheKey(jobId));
@@ -162,7 +162,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     return true;
   }
 
-  async *unfinishedJobs(): AsyncGenerator<ReadonlyMap<string, ArmadaTime>> {
+  async *unfinishedJobs(): AsyncGenerator<ReadonlyMap<JobId, ArmadaTime>> {
     let bucket = 0;
     do {
       const [next = 0, ...entries] = await this.context.redis.unfinishedJobsBuffer(
@@ -171,7 +171,7 @@ export class RedisJobSetWriter implements JobSetWriter {
         bucket,
         BUCKETS_AT_ONCE,
       );
-      const jobs = new Map<string, ArmadaTime>();
+      const jobs = new Map<JobId, ArmadaTime>();
       for (let i = 0; i + 1 < entries.length; i += 2) {
         const [id, record] = [entries[i], entries[i + 1]];
         if (id !== undefined && record !== undefined) jobs.set(unpackJobId(id), decodeChangedAt(record));
@@ -181,7 +181,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     } while (bucket > 0);
   }
 
-  private decode(jobId: string, bytes: Buffer, details: Buffer | undefined): JobRecord | undefined {
+  private decode(jobId: JobId, bytes: Buffer, details: Buffer | undefined): JobRecord | undefined {
     try {
       const failureDetails = details === undefined ? undefined : decodeFailureDetails(details.toString());
       return decodeRecord(jobId, bytes, failureDetails, (number) => this.strings.stringOf(number));
@@ -193,7 +193,7 @@ export class RedisJobSetWriter implements JobSetWriter {
   }
 
   /** What was read is good for this writer alone, until it takes the job set up again: another one may have written since. */
-  private cacheKey(jobId: string): string {
+  private cacheKey(jobId: JobId): string {
     return `${this.takenUp}:${jobId}`;
   }
 }

@@ -1,4 +1,4 @@
-import { RedisTime, laterOf, msBetween, type JobSetKey } from '@ajs/job-state';
+import { RedisTime, laterOf, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { decodeEnrichment } from '../codec/enrichment-codec.js';
@@ -35,7 +35,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     this.index = new JobIndex(redis, now);
   }
 
-  async read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
+  async read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
     const reply = readJobsReply(
       await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds)),
       jobIds.length,
@@ -48,7 +48,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     return { now, subscription: toSubscription(now, subscription), ...decoded };
   }
 
-  async readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
+  async readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
     const reply = readJobsReply(
       await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds), 'enrichment'),
       jobIds.length,
@@ -71,12 +71,12 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
   async readUri(
     key: JobSetKey,
     externalUri: string,
-  ): Promise<{ readonly submitted: readonly string[]; readonly annotated: readonly string[] }> {
+  ): Promise<{ readonly submitted: readonly JobId[]; readonly annotated: readonly JobId[] }> {
     const [submitted, annotated] = await this.redis.readUriBuffer(metaKey(key), externalUri);
     return { submitted: unpackJobIds(submitted), annotated: unpackJobIds(annotated) };
   }
 
-  async locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>> {
+  async locate(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobSetKey>> {
     return this.index.locate(jobIds);
   }
 }
@@ -87,12 +87,12 @@ function metaKey(key: JobSetKey): string {
 
 /** Decodes the records that are there; what cannot be read of one says nothing of the others. */
 function decodeEach<T>(
-  jobIds: readonly string[],
+  jobIds: readonly JobId[],
   { records }: ReadJobs,
-  decode: (jobId: string, record: Buffer, i: number) => T,
-): { readonly jobs: Map<string, T>; readonly unreadable: Map<string, string> } {
-  const jobs = new Map<string, T>();
-  const unreadable = new Map<string, string>();
+  decode: (jobId: JobId, record: Buffer, i: number) => T,
+): { readonly jobs: Map<JobId, T>; readonly unreadable: Map<JobId, string> } {
+  const jobs = new Map<JobId, T>();
+  const unreadable = new Map<JobId, string>();
   records.forEach((record, i) => {
     const jobId = jobIds[i];
     if (record === undefined || jobId === undefined) return;
@@ -107,7 +107,7 @@ function decodeEach<T>(
 }
 
 function toDetails(
-  jobId: string,
+  jobId: JobId,
   record: Buffer,
   { enrichment, failureDetails }: ReadJobs,
   i: number,

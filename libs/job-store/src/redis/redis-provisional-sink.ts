@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { JobEnrichment, JobSetKey, TerminalState } from '@ajs/job-state';
+import type { JobEnrichment, JobSetKey, TerminalState, JobId } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { encodeEnrichment } from '../codec/enrichment-codec.js';
@@ -54,7 +54,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     }
   }
 
-  async addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void> {
+  async addTerminalStates(key: JobSetKey, ends: ReadonlyMap<JobId, TerminalState>): Promise<void> {
     for (const some of inParts(Array.from(ends))) {
       await this.redis.addTerminalStates(
         formatKey({ kind: 'meta', jobSet: key }),
@@ -63,7 +63,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     }
   }
 
-  async addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<string, JobEnrichment>): Promise<void> {
+  async addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<JobId, JobEnrichment>): Promise<void> {
     for (const some of inParts(Array.from(enrichment))) {
       await this.redis.addEnrichment(
         formatKey({ kind: 'meta', jobSet: key }),

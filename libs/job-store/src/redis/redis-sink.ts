@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { RedisTime, msBetween, type JobSetKey } from '@ajs/job-state';
+import { RedisTime, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
 import { Generation, formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { RedisClock } from '../client/redis-clock.js';
@@ -22,7 +22,7 @@ export interface RedisSinkOptions {
   /** Called when a batch would have replaced terminal records by another state: they were kept (P1), and the fold has a defect. */
   readonly onKept: (key: JobSetKey, jobs: number) => void;
   /** Called when {@link JobSetWriter.load} leaves out a job whose record this version cannot read. */
-  readonly onUnreadable: (key: JobSetKey, jobId: string, reason: string) => void;
+  readonly onUnreadable: (key: JobSetKey, jobId: JobId, reason: string) => void;
 }
 
 /** The sink over Redis 7.0 or later, single or Cluster. */

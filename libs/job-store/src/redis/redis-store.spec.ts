@@ -1,7 +1,7 @@
 import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
 import { describeStore } from '../testing/conformance.js';
 import { aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from '../testing/fixtures.js';
-import { ArmadaTime, stateOfNumber, toMs, type JobSetKey, type JobState } from '@ajs/job-state';
+import { JobId, ArmadaTime, stateOfNumber, toMs, type JobSetKey, type JobState } from '@ajs/job-state';
 import { STATE_BITS } from '../codec/record-layout.js';
 import { parseStateCounts } from '../codec/state-counts.js';
 import { Generation, formatKey } from '@ajs/redis-keys';
@@ -188,7 +188,7 @@ describe('Redis keys of a job set', () => {
     expect(await new RedisJobSetLife(redis, TTL_SECONDS).remove(key, 0)).toBe(true);
     const tag = formatKey({ kind: 'meta', jobSet: key }).replace(/^.*(\{.*\}).*$/, '$1');
     expect((await keys('*')).filter((name) => name.includes(tag))).toEqual([]);
-    expect((await lister.locate(Object.keys(jobs))).size).toBe(0);
+    expect((await lister.locate(Object.keys(jobs).map(JobId))).size).toBe(0);
   });
 
   it('of a job are located once and cached, for a while: then a job set that was deleted is forgotten', async () => {

@@ -1,4 +1,5 @@
 import {
+  JobId,
   ArmadaTime,
   formatMessageId,
   isTerminal,
@@ -109,7 +110,7 @@ export function describeManyJobs(under: () => StoreUnderTest): void {
     });
 
     it('are all found, written in batches of any size', async () => {
-      const jobs = Array.from({ length: 3000 }, (_, i) => (i % 10 === 0 ? `odd-${i}` : aJobId()));
+      const jobs = Array.from({ length: 3000 }, (_, i) => (i % 10 === 0 ? JobId(`odd-${i}`) : aJobId()));
       for (let at = 0, size = 1; at < jobs.length; at += size, size = (size * 3) % 701) {
         const batch = jobs
           .slice(at, at + size)
@@ -128,7 +129,7 @@ export function describeManyJobs(under: () => StoreUnderTest): void {
     });
 
     it('are located by their id alone, until the job set is deleted', async () => {
-      const [a, b, c, unknown] = [aJobId(), `not a ULID ${aJobId()}`, aJobId(), aJobId()];
+      const [a, b, c, unknown] = [aJobId(), JobId(`not a ULID ${aJobId()}`), aJobId(), aJobId()];
       const otherKey = aJobSet();
       const other = await store.sink.open(otherKey);
       await writer.write(aBatch('1:0:0:1', { [a]: aRecord('RUNNING'), [c]: aRecord('RUNNING') }));
@@ -142,7 +143,7 @@ export function describeManyJobs(under: () => StoreUnderTest): void {
     });
 
     it('that have not ended are listed in parts, never all at once', async () => {
-      const jobs = Array.from({ length: 2_500 }, (_, i) => (i % 10 === 0 ? `odd-${i}` : aJobId()));
+      const jobs = Array.from({ length: 2_500 }, (_, i) => (i % 10 === 0 ? JobId(`odd-${i}`) : aJobId()));
       for (let at = 0; at < jobs.length; at += 500) {
         const batch = jobs
           .slice(at, at + 500)
@@ -151,14 +152,14 @@ export function describeManyJobs(under: () => StoreUnderTest): void {
           );
         await writer.write(aBatch(`${at + 1}:0:0:1`, Object.fromEntries(batch)));
       }
-      const found = new Map<string, ArmadaTime>();
+      const found = new Map<JobId, ArmadaTime>();
       for await (const some of writer.unfinishedJobs()) {
         expect(some.size).toBeLessThanOrEqual(1_250);
         for (const [jobId, changedAt] of some) found.set(jobId, changedAt);
       }
       const unfinished = jobs.filter((_, i) => i % 2 === 1);
       expect(new Set(found.keys())).toEqual(new Set(unfinished));
-      expect(found.get(unfinished.at(-1) ?? '')).toBe(2_000);
+      expect(found.get(unfinished.at(-1) ?? JobId(''))).toBe(2_000);
     });
 
     it('that have not ended are none where the job set has no jobs, or was deleted', async () => {

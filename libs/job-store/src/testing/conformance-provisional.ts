@@ -5,6 +5,7 @@ import {
   type JobEnrichment,
   type JobSetKey,
   type StreamMessage,
+  JobId,
 } from '@ajs/job-state';
 import { FULL, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './fixtures.js';
 import { StaleWriterError } from '../errors.js';
@@ -13,7 +14,7 @@ import type { JobSetWriter, ProvisionalJob } from '../ports.js';
 const AT = ArmadaTime(1_795_493_217_053);
 const LAST_EVENT = { ms: 1_795_493_217_053, sequence: 0, index: 0, last: true };
 
-const queued = (jobId: string, more: Partial<ProvisionalJob> = {}): ProvisionalJob => ({
+const queued = (jobId: JobId, more: Partial<ProvisionalJob> = {}): ProvisionalJob => ({
   jobId,
   state: 'QUEUED',
   changedAt: AT,
@@ -28,11 +29,11 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
     store = under();
     key = aJobSet();
   });
-  const statusOf = async (jobId: string) => (await store.lister.read(key, [jobId])).jobs.get(jobId);
+  const statusOf = async (jobId: JobId) => (await store.lister.read(key, [jobId])).jobs.get(jobId);
 
   describe('provisional jobs', () => {
     it('begin a job set that is new, without a cursor, and are found by their id', async () => {
-      const [a, b] = [aJobId(), `not a ULID ${aJobId()}`];
+      const [a, b] = [aJobId(), JobId(`not a ULID ${aJobId()}`)];
       await store.provisional.addProvisionalJobs(key, [queued(a, { submittedAt: addMs(AT, -5) }), queued(b)]);
       const { jobs, subscription } = await store.lister.read(key, [a, b]);
       expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
@@ -131,7 +132,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
     });
 
     it('are kept with any text as id, reason or URI', async () => {
-      const odd = ['\ud800', '\u0000\n', 'ü'.repeat(500), '{}', '0'.repeat(26), 'z'.repeat(26)];
+      const odd = ['\ud800', '\u0000\n', 'ü'.repeat(500), '{}', '0'.repeat(26), 'z'.repeat(26)].map(JobId);
       const failure = { reason: '\ud800\n\u0000', exitCodes: { '': -1 } };
       const externalUri = '\u0000\n{';
       await store.provisional.addProvisionalJobs(
@@ -230,7 +231,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
 
   describe('external URIs', () => {
     it('are kept apart: those submitted with a job, and those of its annotation', async () => {
-      const [a, b, c] = [aJobId(), aJobId(), 'not a ULID'];
+      const [a, b, c] = [aJobId(), aJobId(), JobId('not a ULID')];
       await store.provisional.addProvisionalJobs(key, [
         queued(a, { externalUri: 'airflow://1' }),
         queued(c, { externalUri: 'airflow://1' }),
@@ -303,7 +304,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
 }
 
 /** Each of these jobs is submitted and succeeds, in messages that stand at `n`. */
-function messagesOf(jobIds: readonly string[], n: number): StreamMessage[] {
+function messagesOf(jobIds: readonly JobId[], n: number): StreamMessage[] {
   const at = ArmadaTime(10);
   return jobIds.flatMap((jobId, i) =>
     (['submitted', 'succeeded'] as const).map((kind, j) => {

@@ -1,5 +1,5 @@
 import { monotonicNow } from '@ajs/platform';
-import { ArmadaTime, toMs, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import { JobId, ArmadaTime, toMs, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import { StaleWriterError } from '../errors.js';
 import type { JobSetWriter } from '../ports.js';
 import { describeManyJobs } from './conformance-many-jobs.js';
@@ -19,7 +19,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       key = aJobSet();
       writer = await store.sink.open(key);
     });
-    const state = async (jobId: string): Promise<JobState | undefined> =>
+    const state = async (jobId: JobId): Promise<JobState | undefined> =>
       (await store.lister.read(key, [jobId])).jobs.get(jobId)?.state;
 
     it('knows nothing of a job set that nobody opened', async () => {
@@ -34,7 +34,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
     });
 
     it('keeps a batch: records, cursor and subscription', async () => {
-      const [a, b] = [aJobId(), 'not a ULID: é/{}'];
+      const [a, b] = [aJobId(), JobId('not a ULID: é/{}')];
       await writer.write(aBatch('5:0:0:1', { [a]: aRecord('RUNNING'), [b]: aRecord('SUCCEEDED') }));
       const view = await store.lister.read(key, [a, b, aJobId()]);
       expect(Array.from(view.jobs, ([id, job]) => [id, job.state])).toEqual([
@@ -129,7 +129,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         'REJECTED',
         'DUPLICATE_FOUND',
       ] as const) {
-        const ended = `${jobId.slice(0, -2)}${terminal.slice(0, 2).toLowerCase()}`;
+        const ended = JobId(`${jobId.slice(0, -2)}${terminal.slice(0, 2).toLowerCase()}`);
         await writer.write(aBatch('1:0:0:1', { [ended]: aRecord(terminal) }));
         const later = terminal === 'FAILED' ? 'SUCCEEDED' : 'FAILED';
         await writer.write(aBatch('2:0:0:1', { [ended]: aRecord('RUNNING') }));

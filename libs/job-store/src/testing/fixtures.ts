@@ -1,4 +1,4 @@
-import { ArmadaTime, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import { JobId, ArmadaTime, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import type {
   Batch,
   JobDetailsLister,
@@ -28,14 +28,15 @@ let ids = 0;
 /** A job set that no other test uses, with names that need escaping. */
 export const aJobSet = (): JobSetKey => ({ queue: `q/{${++sets}}`, jobSetId: 'set:%7B{a}/b' });
 /** A ULID in Armada's form. */
-export const aJobId = (): string => `01m85vnck01jqpr3vd${(++ids).toString().padStart(8, '0')}`;
+export const aJobId = (): JobId => JobId(`01m85vnck01jqpr3vd${(++ids).toString().padStart(8, '0')}`);
 
 export function aRecord(state: JobState, more: Partial<JobRecord> = {}): JobRecord {
   return { state, runNumber: 1, changedAt: ArmadaTime(1_795_493_217_053), ...more };
 }
 
 export function aBatch(cursor: string, records: Record<string, JobRecord>, more: Partial<Batch> = {}): Batch {
-  return { cursor, records: new Map(Object.entries(records)), subscription: LIVE, ...more };
+  const byId = Object.entries(records).map(([jobId, record]) => [JobId(jobId), record] as const);
+  return { cursor, records: new Map(byId), subscription: LIVE, ...more };
 }
 
 /** A record with every field. */

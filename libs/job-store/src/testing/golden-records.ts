@@ -1,7 +1,7 @@
-import { ArmadaTime, type JobRecord } from '@ajs/job-state';
+import { JobId, ArmadaTime, type JobRecord } from '@ajs/job-state';
 
 /** The job of all golden records. */
-export const JOB_ID = '01m85vnck01jqpr3vd00000001';
+export const JOB_ID = JobId('01m85vnck01jqpr3vd00000001');
 const AT = 1_795_493_217_053;
 
 /**

@@ -10,6 +10,7 @@ import {
   type JobState,
   type MonotonicTime,
   type TerminalState,
+  type JobId,
 } from '@ajs/job-state';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
@@ -38,13 +39,13 @@ interface JobSet {
   syncedAt: RedisTime | undefined;
   reconciledAt: RedisTime | undefined;
   report: SubscriptionReport;
-  readonly records: Map<string, JobRecord>;
+  readonly records: Map<JobId, JobRecord>;
   /** At which revision each record changed last. */
-  readonly revisions: Map<string, number>;
-  readonly enrichment: Map<string, JobEnrichment>;
-  readonly unreadable: Map<string, string>;
+  readonly revisions: Map<JobId, number>;
+  readonly enrichment: Map<JobId, JobEnrichment>;
+  readonly unreadable: Map<JobId, string>;
   /** Pairs of an external URI and a job that was submitted with it. */
-  readonly submitted: (readonly [externalUri: string, jobId: string])[];
+  readonly submitted: (readonly [externalUri: string, jobId: JobId])[];
 }
 
 /**
@@ -53,7 +54,7 @@ interface JobSet {
  */
 export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, JobDetailsLister, JobSetLife {
   private readonly jobSets = new Map<JobSetTag, JobSet>();
-  private readonly index = new Map<string, JobSetKey>();
+  private readonly index = new Map<JobId, JobSetKey>();
 
   private readonly now: () => RedisTime;
 
@@ -83,7 +84,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
         Promise.resolve(
           new Map(
             Array.from(jobIds, (jobId) => [jobId, jobSet.records.get(jobId)] as const).filter(
-              (entry): entry is [string, JobRecord] => entry[1] !== undefined,
+              (entry): entry is [JobId, JobRecord] => entry[1] !== undefined,
             ),
           ),
         ),
@@ -121,7 +122,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve();
   }
 
-  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<string, TerminalState>): Promise<void> {
+  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<JobId, TerminalState>): Promise<void> {
     const jobSet = this.jobSets.get(jobSetTag(key));
     let ended = 0;
     for (const [jobId, state] of ends) {
@@ -134,7 +135,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve();
   }
 
-  addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<string, JobEnrichment>): Promise<void> {
+  addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<JobId, JobEnrichment>): Promise<void> {
     const jobSet = this.jobSets.get(jobSetTag(key));
     for (const [jobId, enriched] of enrichment) {
       if (jobSet?.records.has(jobId))
@@ -143,7 +144,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve();
   }
 
-  readDetails(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetDetails> {
+  readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
     return Promise.resolve(
       this.view(key, jobIds, (record, jobId, { enrichment }) => ({
         record,
@@ -155,7 +156,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
   readUri(
     key: JobSetKey,
     externalUri: string,
-  ): Promise<{ readonly submitted: readonly string[]; readonly annotated: readonly string[] }> {
+  ): Promise<{ readonly submitted: readonly JobId[]; readonly annotated: readonly JobId[] }> {
     const jobSet = this.jobSets.get(jobSetTag(key));
     const submitted = new Set(
       jobSet?.submitted.filter(([uri]) => uri === externalUri).map(([, jobId]) => jobId),
@@ -166,7 +167,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve({ submitted: Array.from(submitted), annotated });
   }
 
-  read(key: JobSetKey, jobIds: readonly string[]): Promise<JobSetView> {
+  read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
     return Promise.resolve(
       this.view(
         key,
@@ -184,11 +185,11 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
   }
 
   /** Makes a job's record one that a newer version wrote: readers are given the reason. */
-  makeUnreadable(key: JobSetKey, jobId: string, reason: string): void {
+  makeUnreadable(key: JobSetKey, jobId: JobId, reason: string): void {
     this.takeUp(jobSetTag(key)).unreadable.set(jobId, reason);
   }
 
-  locate(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobSetKey>> {
+  locate(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobSetKey>> {
     return Promise.resolve(
       new Map(
         jobIds.flatMap((jobId) => {
@@ -230,13 +231,13 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
 
   private view<T>(
     key: JobSetKey,
-    jobIds: readonly string[],
-    toView: (record: JobRecord, jobId: string, jobSet: JobSet) => T,
-  ): Omit<JobSetView, 'jobs'> & { readonly jobs: Map<string, T> } {
+    jobIds: readonly JobId[],
+    toView: (record: JobRecord, jobId: JobId, jobSet: JobSet) => T,
+  ): Omit<JobSetView, 'jobs'> & { readonly jobs: Map<JobId, T> } {
     const now = this.now();
     const jobSet = this.jobSets.get(jobSetTag(key));
-    const jobs = new Map<string, T>();
-    const unreadable = new Map<string, string>();
+    const jobs = new Map<JobId, T>();
+    const unreadable = new Map<JobId, string>();
     if (jobSet === undefined) return { now, jobs, unreadable };
     for (const jobId of jobIds) {
       const record = jobSet.records.get(jobId);
@@ -256,10 +257,10 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       syncedAt: undefined,
       reconciledAt: undefined,
       report: { state: 'connecting' as const, reason: '' },
-      records: new Map<string, JobRecord>(),
-      revisions: new Map<string, number>(),
-      enrichment: new Map<string, JobEnrichment>(),
-      unreadable: new Map<string, string>(),
+      records: new Map<JobId, JobRecord>(),
+      revisions: new Map<JobId, number>(),
+      enrichment: new Map<JobId, JobEnrichment>(),
+      unreadable: new Map<JobId, string>(),
       submitted: [],
     };
     this.jobSets.set(tag, jobSet);
@@ -301,7 +302,7 @@ function subscriptionOf({ heartbeatAt, report, syncedAt }: JobSet, now: RedisTim
 }
 
 /** Puts a record as part of the next revision. */
-function put(jobSet: JobSet, jobId: string, record: JobRecord): void {
+function put(jobSet: JobSet, jobId: JobId, record: JobRecord): void {
   jobSet.records.set(jobId, record);
   jobSet.revisions.set(jobId, jobSet.revision + 1);
 }

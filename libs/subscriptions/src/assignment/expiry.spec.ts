@@ -1,5 +1,5 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import type { InterestEntry } from '../interest/interest-store.js';
 import { Sweeper } from './sweeper.js';
 
@@ -45,7 +45,7 @@ function days() {
     const subscription = { state: 'live', reason: '' } as const;
     await (
       await store.open(KEY)
-    ).write({ cursor: '1:0:0:1', records: new Map([['job', record]]), subscription });
+    ).write({ cursor: '1:0:0:1', records: new Map([[JobId('job'), record]]), subscription });
   };
   /** Lets so much time pass; says for how many minutes of it the job set was followed, and there. */
   const pass = async (ms: number, each?: () => Promise<void>) => {
@@ -88,7 +88,7 @@ describe('a job set that is not polled any more', () => {
       if (++minute % 9 === 0) await poll();
     });
     expect(seen).toEqual({ followed: 72 * 60, there: 72 * 60 });
-    expect((await store.read(KEY, ['job'])).jobs.get('job')?.state).toBe('RUNNING');
+    expect((await store.read(KEY, [JobId('job')])).jobs.get(JobId('job'))?.state).toBe('RUNNING');
   });
 
   it('begins anew, without a cursor, when it is polled after it was deleted', async () => {

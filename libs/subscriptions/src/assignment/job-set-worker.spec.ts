@@ -1,4 +1,4 @@
-import { toMs, type JobSetKey } from '@ajs/job-state';
+import { JobId, toMs, type JobSetKey } from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSetLife,
@@ -130,8 +130,8 @@ describe('an assignment', () => {
     const again = await eventually('the other follows', () => b.source.live[0]);
     // What was read before is written: the other goes on after it.
     expect(again.request.from).toBe('5:0:0:1');
-    const view = await new RedisJobLister(redis).read(jobSet(1), ['job']);
-    expect(view.jobs.get('job')?.state).toBe('RUNNING');
+    const view = await new RedisJobLister(redis).read(jobSet(1), [JobId('job')]);
+    expect(view.jobs.get(JobId('job'))?.state).toBe('RUNNING');
   });
 
   it('is handed over where a new replica has fewer watches', async () => {

@@ -1,4 +1,4 @@
-import { ArmadaTime } from '@ajs/job-state';
+import { JobId, ArmadaTime } from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSink,
@@ -86,7 +86,7 @@ async function watching() {
 }
 
 const stateOf = async (key: (typeof SETS)[number]) =>
-  (await new RedisJobLister(redis).read(key, ['job'])).jobs.get('job')?.state;
+  (await new RedisJobLister(redis).read(key, [JobId('job')])).jobs.get(JobId('job'))?.state;
 
 describe('assignments while Redis is unavailable for longer than their leases', () => {
   it('keep their streams open, and go on with them when it is back', async () => {
@@ -101,7 +101,7 @@ describe('assignments while Redis is unavailable for longer than their leases', 
     expect(worker.size).toBe(0);
     for (const watch of watches) {
       watch.listener.message(
-        aMessage(2, { kind: 'succeeded', jobId: 'job', at: ArmadaTime(2), placement: {} }),
+        aMessage(2, { kind: 'succeeded', jobId: JobId('job'), at: ArmadaTime(2), placement: {} }),
       );
     }
     await eventually('they are unread', () => watches.every(({ paused }) => paused));

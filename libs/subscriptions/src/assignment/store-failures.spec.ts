@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSink,
@@ -82,7 +83,7 @@ async function watching() {
   return { worker, workQueue, source, watch, isGivenBack, unreadable, failed, writeFailures };
 }
 
-const stateOf = async (jobId: string) =>
+const stateOf = async (jobId: JobId) =>
   (await new RedisJobLister(redis).read(KEY, [jobId])).jobs.get(jobId)?.state;
 
 describe('a job set that a newer version has written', () => {
@@ -92,7 +93,7 @@ describe('a job set that a newer version has written', () => {
     // As a newer replica does: it moves the layout, and the revision like every write.
     await redis.hset(META, 'layout', 99);
     await redis.hincrby(META, 'revision', 1);
-    (await watch()).listener.message(running(1, 'job'));
+    (await watch()).listener.message(running(1, JobId('job')));
     await isGivenBack();
     expect(unreadable).toEqual([[expect.stringContaining('layout 99'), 1]]);
     expect(source.live).toEqual([]);
@@ -112,7 +113,7 @@ describe('a job set in which something fails that trying again does not heal', (
     const generation = Generation((await redis.hget(META, 'generation')) ?? '');
     // A key of another type, which no script of ours expects.
     await redis.set(formatKey({ kind: 'bucket', jobSet: KEY, generation, bucket: 0 }), 'no hash');
-    (await watch()).listener.message(running(1, 'job'));
+    (await watch()).listener.message(running(1, JobId('job')));
     await isGivenBack();
     expect(failed).toEqual([[expect.stringContaining('WRONGTYPE'), 1]]);
     expect(writeFailures).toEqual([]);
@@ -135,11 +136,11 @@ describe('a job set whose writes Redis refuses', () => {
     const { watch, worker, writeFailures, failed } = await watching();
     const stream = await watch();
     await redis.call('CONFIG', 'SET', 'maxmemory', '1');
-    stream.listener.message(running(1, 'job'));
+    stream.listener.message(running(1, JobId('job')));
     await eventually('writes are refused', () => writeFailures.some((message) => message.startsWith('OOM')));
     expect(stream.paused).toBe(true);
     await redis.call('CONFIG', 'SET', 'maxmemory', '0');
-    await eventually('the job runs', async () => (await stateOf('job')) === 'RUNNING');
+    await eventually('the job runs', async () => (await stateOf(JobId('job'))) === 'RUNNING');
     await eventually('it is read again', () => !stream.paused);
     expect([worker.size, failed, stream.ended]).toEqual([1, [], false]);
   });

@@ -1,4 +1,4 @@
-import { ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSetLife,
@@ -59,7 +59,7 @@ async function write(key: JobSetKey, jobs: Readonly<Record<string, JobRecord>> =
   const writer = await sink.open(key);
   await writer.write({
     cursor: '1:0:0:1',
-    records: new Map(Object.entries(jobs)),
+    records: new Map(Object.entries(jobs).map(([jobId, record]) => [JobId(jobId), record])),
     subscription: { state: 'live', reason: '' },
   });
 }

@@ -1,6 +1,6 @@
 import { StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { ArmadaTime, MonotonicTime } from '@ajs/job-state';
+import { JobId, ArmadaTime, MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { BatchWriter } from './batch-writer.js';
 import { LeaseLostError } from './lease.js';
@@ -29,7 +29,7 @@ class WatchedWriter implements JobSetWriter {
     return this.writer.unfinished;
   }
 
-  load(jobIds: Iterable<string>): ReturnType<JobSetWriter['load']> {
+  load(jobIds: Iterable<JobId>): ReturnType<JobSetWriter['load']> {
     return this.writer.load(jobIds);
   }
 
@@ -44,7 +44,7 @@ class WatchedWriter implements JobSetWriter {
     return this.writer.reload();
   }
 
-  unfinishedJobs(): AsyncIterable<ReadonlyMap<string, ArmadaTime>> {
+  unfinishedJobs(): AsyncIterable<ReadonlyMap<JobId, ArmadaTime>> {
     return this.writer.unfinishedJobs();
   }
 }
@@ -79,16 +79,16 @@ function gate(writer: WatchedWriter): () => void {
 describe('a batch writer', () => {
   it('writes what it accepts, with the cursor of the last message', async () => {
     const { store, batchWriter, writer } = await setUp();
-    batchWriter.accept(running(1, 'a'));
+    batchWriter.accept(running(1, JobId('a')));
     batchWriter.accept(aMessage(2));
     await eventually('it is written', () => writer.cursor === '2:0:0:1');
-    expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('RUNNING');
+    expect((await store.read(KEY, [JobId('a')])).jobs.get(JobId('a'))?.state).toBe('RUNNING');
     expect(writer.batches).toHaveLength(1);
   });
 
   it('accepts each message once and in one order, however streams overlap', async () => {
     const { batchWriter, writer } = await setUp();
-    for (const ms of [1, 2, 3, 2, 3, 4, 1]) batchWriter.accept(running(ms, `job-${ms}`));
+    for (const ms of [1, 2, 3, 2, 3, 4, 1]) batchWriter.accept(running(ms, JobId(`job-${ms}`)));
     await eventually('it is written', () => writer.cursor === '4:0:0:1');
     const jobs = writer.batches.flatMap(({ records }) => [...records.keys()]);
     expect(jobs).toEqual(['job-1', 'job-2', 'job-3', 'job-4']);
@@ -112,9 +112,9 @@ describe('a batch writer', () => {
     let left = 2;
     writer.before = () =>
       left-- > 0 ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve();
-    batchWriter.accept(running(1, 'a'));
+    batchWriter.accept(running(1, JobId('a')));
     await eventually('a write failed', () => writeFailures.length === 1);
-    batchWriter.accept(running(2, 'b'));
+    batchWriter.accept(running(2, JobId('b')));
     await eventually('all is written', () => writer.cursor === '2:0:0:1');
     expect(writeFailures.map(({ message }) => message)).toEqual([
       'Connection is closed.',
@@ -210,15 +210,15 @@ describe('a batch writer', () => {
   it('folds the same batch again over provisional jobs that were added meanwhile', async () => {
     const { store, batchWriter, writer, failures } = await setUp();
     await store.addProvisionalJobs(KEY, [
-      { jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1), submittedAt: ArmadaTime(7) },
-      { jobId: 'b', state: 'FAILED', changedAt: ArmadaTime(1) },
+      { jobId: JobId('a'), state: 'QUEUED', changedAt: ArmadaTime(1), submittedAt: ArmadaTime(7) },
+      { jobId: JobId('b'), state: 'FAILED', changedAt: ArmadaTime(1) },
     ]);
-    batchWriter.accept(running(1, 'a'));
-    batchWriter.accept(running(2, 'b'));
+    batchWriter.accept(running(1, JobId('a')));
+    batchWriter.accept(running(2, JobId('b')));
     await eventually('it is written', () => writer.cursor === '2:0:0:1');
-    const { jobs } = await store.readDetails(KEY, ['a', 'b']);
-    expect(jobs.get('a')?.record).toMatchObject({ state: 'RUNNING', submittedAt: 7 });
-    expect(jobs.get('b')?.record.state).toBe('FAILED');
+    const { jobs } = await store.readDetails(KEY, [JobId('a'), JobId('b')]);
+    expect(jobs.get(JobId('a'))?.record).toMatchObject({ state: 'RUNNING', submittedAt: ArmadaTime(7) });
+    expect(jobs.get(JobId('b'))?.record.state).toBe('FAILED');
     expect(failures).toEqual([]);
   });
 
@@ -237,25 +237,25 @@ describe('a batch writer', () => {
 
   it('tries to reload the job set again while Redis is unavailable', async () => {
     const { store, batchWriter, writer, writeFailures } = await setUp();
-    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
+    await store.addProvisionalJobs(KEY, [{ jobId: JobId('a'), state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     const reload = writer.reload.bind(writer);
     let left = 2;
     writer.reload = () => (left-- > 0 ? Promise.reject(new Error('Connection is closed.')) : reload());
-    batchWriter.accept(running(1, 'a'));
+    batchWriter.accept(running(1, JobId('a')));
     await eventually('it is written', () => writer.cursor === '1:0:0:1');
     expect(writeFailures).toHaveLength(2);
   });
 
   it('does not reload the job set without the lease', async () => {
     const { store, batchWriter, writer, failures, lease } = await setUp();
-    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
+    await store.addProvisionalJobs(KEY, [{ jobId: JobId('a'), state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     writer.before = () => {
       lease.held = false;
       return Promise.resolve();
     };
-    batchWriter.accept(running(1, 'a'));
+    batchWriter.accept(running(1, JobId('a')));
     await eventually('it fails', () => failures[0] instanceof LeaseLostError);
-    expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('QUEUED');
+    expect((await store.read(KEY, [JobId('a')])).jobs.get(JobId('a'))?.state).toBe('QUEUED');
   });
 
   it('fails when another owner wrote the job set', async () => {
@@ -271,14 +271,20 @@ describe('a batch writer', () => {
   it('gives jobs the ends that Armada reported, after what the stream showed, and with its cursor', async () => {
     const { store, batchWriter, writer } = await setUp();
     const open = gate(writer);
-    batchWriter.accept(running(1, 'a'));
-    batchWriter.accept(aMessage(2, { kind: 'succeeded', jobId: 'b', at: ArmadaTime(2), placement: {} }));
+    batchWriter.accept(running(1, JobId('a')));
+    batchWriter.accept(
+      aMessage(2, { kind: 'succeeded', jobId: JobId('b'), at: ArmadaTime(2), placement: {} }),
+    );
     const repaired = batchWriter.repair(
-      new Map(['a', 'b', 'unknown'].map((jobId) => [jobId, { state: 'FAILED', at: ArmadaTime(3) }] as const)),
+      new Map(
+        ['a', 'b', 'unknown']
+          .map(JobId)
+          .map((jobId) => [jobId, { state: 'FAILED', at: ArmadaTime(3) }] as const),
+      ),
     );
     open();
     expect(await repaired).toEqual(['a']);
-    const { jobs } = await store.read(KEY, ['a', 'b', 'unknown']);
+    const { jobs } = await store.read(KEY, [JobId('a'), JobId('b'), JobId('unknown')]);
     expect(Array.from(jobs, ([jobId, { state }]) => [jobId, state])).toEqual([
       ['a', 'FAILED'],
       ['b', 'SUCCEEDED'],
@@ -288,24 +294,28 @@ describe('a batch writer', () => {
 
   it('gives them again where the write failed, or provisional jobs were added meanwhile', async () => {
     const { store, batchWriter, writer, writeFailures } = await setUp();
-    await store.addProvisionalJobs(KEY, [{ jobId: 'a', state: 'QUEUED', changedAt: ArmadaTime(1) }]);
+    await store.addProvisionalJobs(KEY, [{ jobId: JobId('a'), state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     let left = 1;
     writer.before = () =>
       left-- > 0 ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve();
-    expect(await batchWriter.repair(new Map([['a', { state: 'FAILED', at: ArmadaTime(3) }]]))).toEqual(['a']);
+    expect(await batchWriter.repair(new Map([[JobId('a'), { state: 'FAILED', at: ArmadaTime(3) }]]))).toEqual(
+      ['a'],
+    );
     expect(writeFailures).toHaveLength(1);
-    expect((await store.read(KEY, ['a'])).jobs.get('a')?.state).toBe('FAILED');
+    expect((await store.read(KEY, [JobId('a')])).jobs.get(JobId('a'))?.state).toBe('FAILED');
   });
 
   it('repairs nothing once it was aborted, not even what it was given before', async () => {
     const { store, batchWriter, writer } = await setUp();
     gate(writer);
-    batchWriter.accept(running(1, 'a'));
-    const given = batchWriter.repair(new Map([['a', { state: 'FAILED', at: ArmadaTime(3) }]]));
+    batchWriter.accept(running(1, JobId('a')));
+    const given = batchWriter.repair(new Map([[JobId('a'), { state: 'FAILED', at: ArmadaTime(3) }]]));
     batchWriter.abort();
     expect(await given).toEqual([]);
-    expect(await batchWriter.repair(new Map([['a', { state: 'FAILED', at: ArmadaTime(3) }]]))).toEqual([]);
-    expect((await store.read(KEY, ['a'])).jobs.size).toBe(0);
+    expect(await batchWriter.repair(new Map([[JobId('a'), { state: 'FAILED', at: ArmadaTime(3) }]]))).toEqual(
+      [],
+    );
+    expect((await store.read(KEY, [JobId('a')])).jobs.size).toBe(0);
   });
 
   it('reports once that the job set is reconciled', async () => {

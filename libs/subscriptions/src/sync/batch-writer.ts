@@ -6,6 +6,7 @@ import {
   type MessageId,
   type MonotonicTime,
   type StreamMessage,
+  type JobId,
 } from '@ajs/job-state';
 import { StaleWriterError, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +25,7 @@ const RESUME_AT = 500;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 
-const NO_ENDS: ReadonlyMap<string, JobEnd> = new Map();
+const NO_ENDS: ReadonlyMap<JobId, JobEnd> = new Map();
 
 /** Whoever gives a batch writer its messages. */
 export interface BatchFeed {
@@ -37,8 +38,8 @@ export interface BatchFeed {
 
 /** Ends that Armada's own `api.Jobs` reported, and who waits until they are written. */
 interface Repairs {
-  readonly ends: ReadonlyMap<string, JobEnd>;
-  readonly done: (repaired: readonly string[]) => void;
+  readonly ends: ReadonlyMap<JobId, JobEnd>;
+  readonly done: (repaired: readonly JobId[]) => void;
 }
 
 /**
@@ -112,7 +113,7 @@ export class BatchWriter {
    * Gives jobs the end that Armada's own `api.Jobs` reported, in one order with the stream, as if it had shown it. One call at a time.
    * Resolves, when they are in Redis, to the jobs that had not ended before; to none where nothing is written any more.
    */
-  repair(ends: ReadonlyMap<string, JobEnd>): Promise<readonly string[]> {
+  repair(ends: ReadonlyMap<JobId, JobEnd>): Promise<readonly JobId[]> {
     return new Promise((done) => {
       const { signal } = this.stopping;
       if (signal.aborted) {
@@ -225,9 +226,9 @@ export class BatchWriter {
   private async tryWrite(
     messages: readonly StreamMessage[],
     syncedAt: MonotonicTime | undefined,
-    ends: ReadonlyMap<string, JobEnd>,
+    ends: ReadonlyMap<JobId, JobEnd>,
     isReconciled: boolean,
-  ): Promise<readonly string[]> {
+  ): Promise<readonly JobId[]> {
     const { writer, subscription } = this;
     const jobIds = new Set(ends.keys());
     for (const { event } of messages) if (event !== undefined) jobIds.add(event.jobId);

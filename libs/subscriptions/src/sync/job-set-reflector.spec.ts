@@ -1,4 +1,4 @@
-import { ArmadaTime, toMs, RedisTime } from '@ajs/job-state';
+import { JobId, ArmadaTime, toMs, RedisTime } from '@ajs/job-state';
 import type { Batch, JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
@@ -44,7 +44,7 @@ function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
   started.push(reflector);
   const done = reflector.run();
   const stream = (n: number): Promise<OpenedStream> => eventually(`stream ${n}`, () => source.opened[n]);
-  const view = () => store.read(KEY, ['job']);
+  const view = () => store.read(KEY, [JobId('job')]);
   const inState = (state: string) =>
     eventually(`the subscription is ${state}`, async () => {
       const { subscription } = await view();
@@ -93,11 +93,11 @@ describe('a reflector', () => {
     expect(watch.request).toEqual({ key: KEY, from: '2:0:0:1', watch: true });
     expect((await inState('live')).syncedAt).toEqual(expect.any(Number));
     watch.listener.message(
-      aMessage(3, { kind: 'succeeded', jobId: 'job', at: ArmadaTime(3), placement: {} }),
+      aMessage(3, { kind: 'succeeded', jobId: JobId('job'), at: ArmadaTime(3), placement: {} }),
     );
     await eventually(
       'the event is folded',
-      async () => (await view()).jobs.get('job')?.state === 'SUCCEEDED',
+      async () => (await view()).jobs.get(JobId('job'))?.state === 'SUCCEEDED',
     );
   });
 
@@ -226,7 +226,7 @@ describe('a reflector', () => {
     const read = await eventually('the read', () => source.live.find(({ request }) => !request.watch));
     read.listener.message(running(5));
     source.end(read, END);
-    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
+    await eventually('it is folded', async () => (await view()).jobs.get(JobId('job'))?.state === 'RUNNING');
     await eventually('the watch is closed', () => watch.ended);
     expect(await eventually('another', () => source.live[0])).toMatchObject({ request: { from: '5:0:0:1' } });
     expect((await stream(0)).ended).toBe(true);
@@ -272,12 +272,15 @@ describe('a reflector', () => {
     const watch = await catchUp(running(1));
     await inState('live');
     await store.addProvisionalJobs(KEY, [
-      { jobId: 'provisional', state: 'QUEUED', changedAt: ArmadaTime(1) },
+      { jobId: JobId('provisional'), state: 'QUEUED', changedAt: ArmadaTime(1) },
     ]);
     watch.listener.message(
-      aMessage(2, { kind: 'succeeded', jobId: 'job', at: ArmadaTime(2), placement: {} }),
+      aMessage(2, { kind: 'succeeded', jobId: JobId('job'), at: ArmadaTime(2), placement: {} }),
     );
-    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'SUCCEEDED');
+    await eventually(
+      'it is folded',
+      async () => (await view()).jobs.get(JobId('job'))?.state === 'SUCCEEDED',
+    );
     expect(source.live).toEqual([watch]);
     expect(source.opened).toHaveLength(2);
     expect(stale).toEqual([]);
@@ -287,13 +290,13 @@ describe('a reflector', () => {
     const { store, armada, catchUp, inState, source, view, stream } = follow();
     // Long ago, by the clock that events have.
     (await stream(0)).listener.message(running(1));
-    armada.ends.set('job', { state: 'FAILED', at: ArmadaTime(5), failure: { reason: 'exit 7' } });
-    await eventually('it is folded', async () => (await view()).jobs.get('job')?.state === 'RUNNING');
+    armada.ends.set(JobId('job'), { state: 'FAILED', at: ArmadaTime(5), failure: { reason: 'exit 7' } });
+    await eventually('it is folded', async () => (await view()).jobs.get(JobId('job'))?.state === 'RUNNING');
     expect(armada.calls).toEqual([]);
     await catchUp();
     await inState('live');
-    await eventually('it has ended', async () => (await view()).jobs.get('job')?.state === 'FAILED');
-    expect((await store.readDetails(KEY, ['job'])).jobs.get('job')?.record).toMatchObject({
+    await eventually('it has ended', async () => (await view()).jobs.get(JobId('job'))?.state === 'FAILED');
+    expect((await store.readDetails(KEY, [JobId('job')])).jobs.get(JobId('job'))?.record).toMatchObject({
       failure: { reason: 'exit 7' },
       lastEvent: { ms: 1 },
     });
@@ -310,7 +313,7 @@ describe('a reflector', () => {
     source.end(read, END);
     expect(await done).toEqual({ kind: 'read-later', inMs: expect.closeTo(30_000, -3) as number });
     const { subscription, jobs } = await view();
-    expect(jobs.get('job')?.state).toBe('RUNNING');
+    expect(jobs.get(JobId('job'))?.state).toBe('RUNNING');
     expect(subscription?.state).toBe('live');
     expect(subscription?.syncedAt).toBeLessThanOrEqual(endedAt);
     expect(subscription?.nextReadAt).toBeGreaterThanOrEqual(endedAt + 30_000);
@@ -430,7 +433,7 @@ describe('a reflector', () => {
     watch.listener.message(running(1));
     reflector.stop();
     await done;
-    expect((await view()).jobs.get('job')?.state).toBe('RUNNING');
+    expect((await view()).jobs.get(JobId('job'))?.state).toBe('RUNNING');
     expect(source.live).toEqual([]);
   });
 

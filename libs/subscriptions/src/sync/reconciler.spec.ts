@@ -1,5 +1,13 @@
 import { armadaNow } from '@ajs/platform';
-import { toMs, addMs, type JobRecord, type JobSetKey, type JobState, type ArmadaTime } from '@ajs/job-state';
+import {
+  JobId,
+  toMs,
+  addMs,
+  type JobRecord,
+  type JobSetKey,
+  type JobState,
+  type ArmadaTime,
+} from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSink,
@@ -64,7 +72,7 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
   });
 
   const clock = { now: () => now };
-  const stateOf = async (jobId: string) => (await store.read(key, [jobId])).jobs.get(jobId)?.state;
+  const stateOf = async (jobId: JobId) => (await store.read(key, [jobId])).jobs.get(jobId)?.state;
 
   /** Jobs that changed last so many hours ago, by id, in a job set whose stream stands at `cursorAge`. */
   async function jobs(
@@ -72,9 +80,9 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
     { state = 'RUNNING', cursorAge = 0 }: { state?: JobState; cursorAge?: number } = {},
   ): Promise<void> {
     const writer = await store.open(key);
-    const records = Object.entries(hours).map(([jobId, age]): [string, JobRecord] => {
+    const records = Object.entries(hours).map(([jobId, age]): [JobId, JobRecord] => {
       const changedAt = addMs(now, -age * HOUR);
-      return [jobId, { state, runNumber: 1, changedAt }];
+      return [JobId(jobId), { state, runNumber: 1, changedAt }];
     });
     await writer.write({
       cursor: `${toMs(now) - cursorAge * HOUR}:0:0:1`,
@@ -105,32 +113,41 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
   it('gives jobs that have ended upstream their end, and leaves the others as they are', async () => {
     await jobs({ ended: 7, 'still-running': 8, unknown: 9, young: 5 });
     const { reconciler, armada, repaired, rounds: ended } = scriptedReconciler(clock);
-    armada.ends.set('ended', { state: 'FAILED', at: addMs(now, -HOUR), failure: { reason: 'exit 7' } });
-    armada.ends.set('young', { state: 'FAILED' });
+    armada.ends.set(JobId('ended'), {
+      state: 'FAILED',
+      at: addMs(now, -HOUR),
+      failure: { reason: 'exit 7' },
+    });
+    armada.ends.set(JobId('young'), { state: 'FAILED' });
     const { rounds } = await hold(reconciler);
     rounds.tick();
     await eventually('the round ends', () => ended.length > 0);
     expect(armada.calls.map((ids) => [...ids].sort())).toEqual([['ended', 'still-running', 'unknown']]);
     expect(ended).toEqual([[key, 1]]);
     expect(repaired).toEqual(['ended']);
-    const { jobs: found } = await store.read(key, ['ended', 'still-running', 'unknown', 'young']);
-    expect(found.get('ended')).toMatchObject({ state: 'FAILED', failure: { reason: 'exit 7' } });
-    for (const jobId of ['still-running', 'unknown', 'young'])
+    const { jobs: found } = await store.read(key, [
+      JobId('ended'),
+      JobId('still-running'),
+      JobId('unknown'),
+      JobId('young'),
+    ]);
+    expect(found.get(JobId('ended'))).toMatchObject({ state: 'FAILED', failure: { reason: 'exit 7' } });
+    for (const jobId of ['still-running', 'unknown', 'young'].map(JobId))
       expect(found.get(jobId)?.state).toBe('RUNNING');
   });
 
   it('compares all unfinished jobs where the stream has a gap', async () => {
     await jobs({ young: 1 }, { cursorAge: 15 * 24 });
     const { reconciler, armada } = scriptedReconciler(clock);
-    armada.ends.set('young', { state: 'SUCCEEDED' });
+    armada.ends.set(JobId('young'), { state: 'SUCCEEDED' });
     (await hold(reconciler)).rounds.tick();
-    await eventually('it has ended', async () => (await stateOf('young')) === 'SUCCEEDED');
+    await eventually('it has ended', async () => (await stateOf(JobId('young'))) === 'SUCCEEDED');
   });
 
   it('names a bounded number of jobs in one call', async () => {
     await jobs(Object.fromEntries(Array.from({ length: 1_201 }, (_, i) => [`job-${i}`, 7])));
     const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
-    for (let i = 0; i < 1_201; i++) armada.ends.set(`job-${i}`, { state: 'CANCELLED' });
+    for (let i = 0; i < 1_201; i++) armada.ends.set(JobId(`job-${i}`), { state: 'CANCELLED' });
     (await hold(reconciler)).rounds.tick();
     await eventually('the round ends', () => ended.length > 0);
     expect(armada.calls.map((ids) => ids.length)).toEqual([500, 500, 201]);
@@ -168,7 +185,7 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
   it('tries again some minutes after Armada did not answer', async () => {
     await jobs({ job: 7 });
     const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
-    armada.ends.set('job', { state: 'SUCCEEDED' });
+    armada.ends.set(JobId('job'), { state: 'SUCCEEDED' });
     armada.errors.push(new Error('UNAVAILABLE'));
     const { rounds } = await hold(reconciler);
     rounds.tick();
@@ -217,7 +234,7 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
   it('calls Armada no more, and changes nothing, once the job set is given back', async () => {
     await jobs(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`job-${i}`, 7])));
     const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
-    for (let i = 0; i < 600; i++) armada.ends.set(`job-${i}`, { state: 'CANCELLED' });
+    for (let i = 0; i < 600; i++) armada.ends.set(JobId(`job-${i}`), { state: 'CANCELLED' });
     const { rounds } = await hold(reconciler);
     armada.before = () => {
       rounds.stop();
@@ -231,6 +248,6 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
     await eventually('another owner begins', () => next.rounds.length > 0);
     expect(armada.calls).toHaveLength(1);
     expect(ended).toEqual([]);
-    expect(await stateOf('job-1')).toBe('RUNNING');
+    expect(await stateOf(JobId('job-1'))).toBe('RUNNING');
   });
 });

@@ -5,6 +5,7 @@ import {
   parseMessageId,
   type ArmadaTime,
   type JobSetKey,
+  type JobId,
 } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import type { BatchWriter } from './batch-writer.js';
@@ -22,7 +23,7 @@ const JOBS_PER_CALL = 500;
 /** Hears what reconciling does, for logs and metrics. */
 export interface ReconcileObserver {
   /** These jobs were given the end that Armada reported, some hundreds at a time. */
-  repaired(key: JobSetKey, jobIds: readonly string[]): void;
+  repaired(key: JobSetKey, jobIds: readonly JobId[]): void;
   /** A round is over; with an error it did not reach its end, and is begun again later. */
   roundEnded(key: JobSetKey, repaired: number, error?: Error): void;
   /** This Armada has no `api.Jobs`: nothing is reconciled any more until this process starts again. Called once. */
@@ -137,7 +138,7 @@ export class Rounds {
   }
 
   /** Gives those of these jobs their end that have ended at Armada; returns how many. */
-  private async compare(jobIds: readonly string[]): Promise<number> {
+  private async compare(jobIds: readonly JobId[]): Promise<number> {
     const { writer, batchWriter, options } = this;
     const ends = await options.armada.terminalStatesOf(jobIds);
     if (this.isStopped || ends.size === 0) return 0;
@@ -147,10 +148,10 @@ export class Rounds {
   }
 
   /** The jobs to compare, as many at a time as one call names. */
-  private async *jobsToCompare(): AsyncGenerator<readonly string[]> {
+  private async *jobsToCompare(): AsyncGenerator<readonly JobId[]> {
     const { now, unfinishedAfterMs } = this.options;
     const before = addMs(now(), this.hasGap ? Infinity : -unfinishedAfterMs);
-    let jobIds: string[] = [];
+    let jobIds: JobId[] = [];
     for await (const some of this.writer.unfinishedJobs()) {
       for (const [jobId, changedAt] of some) {
         if (this.isStopped) return;

@@ -1,12 +1,12 @@
-import { repair, type JobEnd, type JobRecord } from '@ajs/job-state';
+import { repair, type JobEnd, type JobRecord, type JobId } from '@ajs/job-state';
 
 /** Adds the records that these ends change to those that have changed already; returns the ids of their jobs. */
 export function repairJobs(
-  known: ReadonlyMap<string, JobRecord>,
-  changed: Map<string, JobRecord>,
-  ends: ReadonlyMap<string, JobEnd>,
-): readonly string[] {
-  const repaired: string[] = [];
+  known: ReadonlyMap<JobId, JobRecord>,
+  changed: Map<JobId, JobRecord>,
+  ends: ReadonlyMap<JobId, JobEnd>,
+): readonly JobId[] {
+  const repaired: JobId[] = [];
   for (const [jobId, end] of ends) {
     const before = changed.get(jobId) ?? known.get(jobId);
     const after = before && repair(before, end);

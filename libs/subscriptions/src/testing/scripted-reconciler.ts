@@ -1,18 +1,18 @@
 import { armadaNow } from '@ajs/platform';
-import type { JobEnd, JobSetKey } from '@ajs/job-state';
+import type { JobEnd, JobSetKey, JobId } from '@ajs/job-state';
 import type { TerminalStateSource } from '../sync/terminal-state-source.js';
 import { Reconciler, type ReconcilerOptions } from '../sync/reconciler.js';
 
 /** For specs: an Armada whose `api.Jobs` says what a test says. */
 export class ScriptedTerminalStates implements TerminalStateSource {
-  readonly ends = new Map<string, JobEnd>();
+  readonly ends = new Map<JobId, JobEnd>();
   /** The ids of each call. */
   readonly calls: (readonly string[])[] = [];
   /** What the next calls reject with, the first first. */
   readonly errors: Error[] = [];
   before: () => Promise<void> = () => Promise.resolve();
 
-  async terminalStatesOf(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobEnd>> {
+  async terminalStatesOf(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobEnd>> {
     this.calls.push(jobIds);
     await this.before();
     const error = this.errors.shift();
@@ -26,7 +26,7 @@ export const HOUR = 3_600_000;
 /** For specs: a reconciler over such an Armada, and what its observer heard. */
 export function scriptedReconciler(more: Partial<ReconcilerOptions> = {}) {
   const armada = new ScriptedTerminalStates();
-  const repaired: string[] = [];
+  const repaired: JobId[] = [];
   const rounds: (readonly [key: JobSetKey, repaired: number, error?: string])[] = [];
   const switchedOff: string[] = [];
   const reconciler = new Reconciler({

@@ -1,4 +1,4 @@
-import { ArmadaTime, parseMessageId, type JobEvent, type StreamMessage } from '@ajs/job-state';
+import { JobId, ArmadaTime, parseMessageId, type JobEvent, type StreamMessage } from '@ajs/job-state';
 import type {
   EventSource,
   EventStream,
@@ -55,6 +55,6 @@ export function aMessage(ms: number, event?: JobEvent): StreamMessage {
 }
 
 /** A message that says that the job runs. */
-export function running(ms: number, jobId = 'job'): StreamMessage {
+export function running(ms: number, jobId = JobId('job')): StreamMessage {
   return aMessage(ms, { kind: 'running', jobId, at: ArmadaTime(ms), placement: {} });
 }

@@ -1,4 +1,4 @@
-import { isTerminal, type JobSetKey } from '@ajs/job-state';
+import { isTerminal, type JobSetKey, type JobId } from '@ajs/job-state';
 import type { DetailedJob, JobDetailsLister, JobLister, JobSetView, JobStatus } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
 import { jobSetTag } from '@ajs/redis-keys';
@@ -24,17 +24,17 @@ export interface CachedDetails {
 
 /** What the cache holds of the requested jobs. */
 export interface CachedJobSelection<Job> {
-  readonly jobs: ReadonlyMap<string, Job>;
+  readonly jobs: ReadonlyMap<JobId, Job>;
   /** Jobs with a record that this version cannot read, with the reason; not among {@link jobs}. */
-  readonly unreadable: ReadonlyMap<string, string>;
+  readonly unreadable: ReadonlyMap<JobId, string>;
 }
 
 export interface CachedJobsOptions {
   readonly lister: JobLister & JobDetailsLister;
   readonly noteInterest: NoteInterest;
-  readonly unreadableRecord: (jobId: string, reason: string) => void;
+  readonly unreadableRecord: (jobId: JobId, reason: string) => void;
   /** Terminal jobs by id: their state never changes. */
-  readonly terminalJobs: LRUCache<string, CachedJob>;
+  readonly terminalJobs: LRUCache<JobId, CachedJob>;
 }
 
 /**
@@ -47,12 +47,12 @@ export class CachedJobs {
 
   /** The jobs that have a record. */
   async states(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     permissions: JobPermissions,
   ): Promise<CachedJobSelection<CachedJob>> {
     const { lister, terminalJobs, noteInterest } = this.options;
-    const jobs = new Map<string, CachedJob>();
-    const toRead: string[] = [];
+    const jobs = new Map<JobId, CachedJob>();
+    const toRead: JobId[] = [];
     for (const jobId of jobIds) {
       const job = terminalJobs.get(jobId);
       if (job === undefined) toRead.push(jobId);
@@ -75,10 +75,10 @@ export class CachedJobs {
 
   /** As {@link states}, with their whole records and enrichment. */
   async details(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     permissions: JobPermissions,
   ): Promise<CachedJobSelection<CachedDetails>> {
-    const jobs = new Map<string, CachedDetails>();
+    const jobs = new Map<JobId, CachedDetails>();
     const unreadable = await this.inEachJobSet(jobIds, permissions, async (key, ids) => {
       const view = await fromRedis(this.options.lister.readDetails(key, ids));
       for (const [jobId, job] of view.jobs) jobs.set(jobId, { key, job, moment: view });
@@ -89,11 +89,11 @@ export class CachedJobs {
 
   /** Resolves to the unreadable ones among the jobs. */
   private async inEachJobSet(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     permissions: JobPermissions,
-    read: (key: JobSetKey, ids: readonly string[]) => Promise<JobSetView['unreadable']>,
-  ): Promise<Map<string, string>> {
-    const unreadable = new Map<string, string>();
+    read: (key: JobSetKey, ids: readonly JobId[]) => Promise<JobSetView['unreadable']>,
+  ): Promise<Map<JobId, string>> {
+    const unreadable = new Map<JobId, string>();
     if (jobIds.length === 0) return unreadable;
     const { lister, noteInterest, unreadableRecord } = this.options;
     const located = await fromRedis(lister.locate(jobIds));

@@ -1,11 +1,11 @@
-import type { JobEnrichment, JobSetKey } from '@ajs/job-state';
+import type { JobEnrichment, JobSetKey, JobId } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { groupByJobSet } from './group-by-job-set.js';
 
 /** The enrichment fetched for one job of a job set. */
 export type FetchedEnrichment = readonly [
   key: JobSetKey,
-  entry: readonly [jobId: string, enrichment: JobEnrichment],
+  entry: readonly [jobId: JobId, enrichment: JobEnrichment],
 ];
 
 /** Stores what was fetched from Armada beside the jobs' records, so that it is fetched once. */

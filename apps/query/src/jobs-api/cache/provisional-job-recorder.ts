@@ -1,5 +1,5 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
-import { ArmadaTime } from '@ajs/job-state';
+import { JobId, ArmadaTime } from '@ajs/job-state';
 import type { ProvisionalJob, ProvisionalJobSink } from '@ajs/job-store';
 import { fromApiJobState, toArmadaTime } from '@ajs/wire-mapping';
 import type { NoteInterest } from '../../interest/note-interest.js';
@@ -38,7 +38,7 @@ function toProvisionalJob({
   if (state === undefined) return undefined;
   const submittedAt = toArmadaTime(submittedTs);
   return {
-    jobId,
+    jobId: JobId(jobId),
     state,
     changedAt: toArmadaTime(lastTransitionTs) ?? submittedAt ?? ArmadaTime(0),
     ...(submittedAt !== undefined && { submittedAt }),

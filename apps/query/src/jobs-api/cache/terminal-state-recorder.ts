@@ -1,5 +1,5 @@
 import type { JobState } from '@ajs/contracts/api/submit';
-import { isTerminal, type TerminalState } from '@ajs/job-state';
+import { isTerminal, type TerminalState, type JobId } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { fromApiJobState } from '@ajs/wire-mapping';
 import type { CachedJob } from './cached-jobs.js';
@@ -7,7 +7,7 @@ import { groupByJobSet } from './group-by-job-set.js';
 
 /** A cached job, and the state that Armada's `api.Jobs` has just reported for it. */
 export type ReportedState = readonly [
-  jobId: string,
+  jobId: JobId,
   cached: Pick<CachedJob, 'key' | 'moment'>,
   state: JobState,
 ];
@@ -35,7 +35,7 @@ export class TerminalStateRecorder {
         : [];
     });
     await Promise.all(
-      groupByJobSet<readonly [string, TerminalState]>(terminal).map(({ key, items }) =>
+      groupByJobSet<readonly [JobId, TerminalState]>(terminal).map(({ key, items }) =>
         this.sink.addTerminalStates(key, new Map(items)).catch(this.redisFailed),
       ),
     );

@@ -1,4 +1,4 @@
-import { addMs } from '@ajs/job-state';
+import { JobId, addMs } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobRunState, type JobDetails, type JobRunDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
@@ -92,6 +92,6 @@ describe('GetJobDetails', () => {
     h.armada.add('x', runDetails('run-1'));
     expect(await h.details('x')).toEqual(h.armada.jobs.get('x'));
     expect(await h.details('y')).toBeUndefined();
-    expect((await h.store.locate(['x'])).get('x')).toEqual(KEY);
+    expect((await h.store.locate([JobId('x')])).get(JobId('x'))).toEqual(KEY);
   });
 });

@@ -1,6 +1,6 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
-import { msBetween, isTerminal, type JobEnrichment, type JobRecord } from '@ajs/job-state';
+import { msBetween, isTerminal, type JobEnrichment, type JobRecord, type JobId } from '@ajs/job-state';
 import type { DetailedJob } from '@ajs/job-store';
 import { toJobDetails, toArmadaTime } from '@ajs/wire-mapping';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
@@ -46,10 +46,10 @@ export class JobDetailsQuery {
    * for those that the caller may not see.
    */
   async run(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     expand: JobDetailsExpansion,
     permissions: JobPermissions,
-  ): Promise<Map<string, JobDetails>> {
+  ): Promise<Map<JobId, JobDetails>> {
     const { jobs: cached, unreadable } = await this.options.cachedJobs.details(jobIds, permissions);
     const behind = new Set(jobIds.filter((jobId) => this.isBehind(cached.get(jobId))));
     const toFetch = jobIds.filter(
@@ -66,7 +66,7 @@ export class JobDetailsQuery {
         return job === undefined || reported === undefined ? [] : [[jobId, job, reported.state] as const];
       }),
     );
-    const answers = new Map<string, JobDetails>();
+    const answers = new Map<JobId, JobDetails>();
     for (const jobId of jobIds) {
       const job = cached.get(jobId);
       const reported = fetched.get(jobId);
@@ -84,7 +84,7 @@ export class JobDetailsQuery {
   }
 
   /** Whether enrichment is missing that was not requested a moment ago. */
-  private lacksEnrichment(jobId: string, job: DetailedJob | undefined): boolean {
+  private lacksEnrichment(jobId: JobId, job: DetailedJob | undefined): boolean {
     if (job === undefined) return true;
     const { record, enrichment } = job;
     const lacksRun = record.run !== undefined && enrichment.run?.number !== record.runNumber;
@@ -98,11 +98,11 @@ export class JobDetailsQuery {
 
   /** Armada's details; none where it does not answer, unless a job is not cached. */
   private async fetch(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     { spec }: JobDetailsExpansion,
-    uncached: readonly string[],
-    unreadable: ReadonlyMap<string, string>,
-  ): Promise<ReadonlyMap<string, JobDetails>> {
+    uncached: readonly JobId[],
+    unreadable: ReadonlyMap<JobId, string>,
+  ): Promise<ReadonlyMap<JobId, JobDetails>> {
     if (jobIds.length === 0) return new Map();
     try {
       return await this.options.armada.details(jobIds, { spec, runs: true });
@@ -114,9 +114,9 @@ export class JobDetailsQuery {
   }
 
   private record(
-    cached: ReadonlyMap<string, CachedDetails>,
-    unreadable: ReadonlyMap<string, string>,
-    fetched: ReadonlyMap<string, JobDetails>,
+    cached: ReadonlyMap<JobId, CachedDetails>,
+    unreadable: ReadonlyMap<JobId, string>,
+    fetched: ReadonlyMap<JobId, JobDetails>,
   ): void {
     const enrichments: FetchedEnrichment[] = [];
     const uncached: JobDetails[] = [];
@@ -132,7 +132,7 @@ export class JobDetailsQuery {
   }
 }
 
-function merge(jobId: string, { key, job }: CachedDetails, reported: JobDetails | undefined): JobDetails {
+function merge(jobId: JobId, { key, job }: CachedDetails, reported: JobDetails | undefined): JobDetails {
   if (reported === undefined) return toJobDetails(jobId, key, job.record, job.enrichment);
   const enrichment = { ...job.enrichment, ...enrichmentOf(reported, job.record) };
   return { ...toJobDetails(jobId, key, job.record, enrichment), jobSpec: reported.jobSpec };

@@ -1,3 +1,4 @@
+import type { JobId } from '@ajs/job-state';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { DetailedJob } from '@ajs/job-store';
 import { LONGEST_REASON } from '@ajs/wire-mapping';
@@ -28,12 +29,12 @@ export class JobErrorsQuery {
    * A text for every job that exists, '' where it has no error. Rejects with UNAVAILABLE for jobs that are neither cached nor resolved
    * by Armada, and with PERMISSION_DENIED for those that the caller may not see.
    */
-  async run(jobIds: readonly string[], permissions: JobPermissions): Promise<Map<string, string>> {
+  async run(jobIds: readonly JobId[], permissions: JobPermissions): Promise<Map<JobId, string>> {
     const { cachedJobs, armada, enrichment } = this.options;
     const { jobs, unreadable } = await cachedJobs.details(jobIds, permissions);
-    const errors = new Map<string, string>();
-    const requested: string[] = [];
-    const uncached: string[] = [];
+    const errors = new Map<JobId, string>();
+    const requested: JobId[] = [];
+    const uncached: JobId[] = [];
     for (const jobId of jobIds) {
       const job = jobs.get(jobId)?.job;
       if (job === undefined) uncached.push(jobId);
@@ -66,10 +67,10 @@ export class JobErrorsQuery {
 
   /** Those of the jobs, none of them cached, that exist and that the caller may see: Armada's errors do not name a job's queue. */
   private async permitted(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     permissions: JobPermissions,
-    unreadable: ReadonlyMap<string, string>,
-  ): Promise<Iterable<string>> {
+    unreadable: ReadonlyMap<JobId, string>,
+  ): Promise<Iterable<JobId>> {
     if (!permissions.isRestricted || jobIds.length === 0) return jobIds;
     return (await this.options.resolver.resolve(jobIds, permissions, unreadable)).keys();
   }

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
@@ -36,7 +37,7 @@ describe('GetJobStatus', () => {
     h.armada.add('x', { queue: 'other' });
     expect(await h.states('x')).toEqual({ x: JobState.RUNNING });
     expect(h.interest).toEqual([{ queue: 'other', jobSetId: 's' }]);
-    expect((await h.store.locate(['x'])).get('x')).toEqual({ queue: 'other', jobSetId: 's' });
+    expect((await h.store.locate([JobId('x')])).get(JobId('x'))).toEqual({ queue: 'other', jobSetId: 's' });
     expect(await h.states('x')).toEqual({ x: JobState.RUNNING });
     expect(h.armada.calls.map(([method]) => method)).toEqual(['details', 'status']);
   });
@@ -74,14 +75,14 @@ describe('GetJobStatus', () => {
     h.armada.externalUris.set('j', 'airflow://j');
     expect(await request()).toBe(JobState.CANCELLED);
     // As another replica reads it, while Armada does not answer.
-    expect((await h.store.read(KEY, ['j'])).jobs.get('j')?.state).toBe('CANCELLED');
+    expect((await h.store.read(KEY, [JobId('j')])).jobs.get(JobId('j'))?.state).toBe('CANCELLED');
   });
 
   it('leaves a terminal state to the stream where there is one, with all that it brings', async () => {
     await h.write({ j: jobRecord('RUNNING') }, { state: 'connecting', reason: '' });
     h.armada.add('j', { state: JobState.CANCELLED });
     expect(await h.states('j')).toEqual({ j: JobState.CANCELLED });
-    expect((await h.store.read(KEY, ['j'])).jobs.get('j')?.state).toBe('RUNNING');
+    expect((await h.store.read(KEY, [JobId('j')])).jobs.get(JobId('j'))?.state).toBe('RUNNING');
   });
 
   it('answers the last cached state where Armada does not answer, or does not know the job', async () => {

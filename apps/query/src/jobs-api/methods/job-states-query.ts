@@ -1,3 +1,4 @@
+import type { JobId } from '@ajs/job-state';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { fromApiJobState, toApiJobState } from '@ajs/wire-mapping';
@@ -33,11 +34,11 @@ export class JobStatesQuery {
    * A state for every requested job. Rejects with UNAVAILABLE if one is neither cached nor resolved by Armada, and with
    * PERMISSION_DENIED if the caller may not see one.
    */
-  async run(jobIds: readonly string[], permissions: JobPermissions): Promise<Map<string, JobState>> {
+  async run(jobIds: readonly JobId[], permissions: JobPermissions): Promise<Map<JobId, JobState>> {
     const { cachedJobs, resolver, provisionalGraceMs } = this.options;
-    const states = new Map<string, JobState>();
-    const uncached: string[] = [];
-    const behind = new Map<string, CachedJob>();
+    const states = new Map<JobId, JobState>();
+    const uncached: JobId[] = [];
+    const behind = new Map<JobId, CachedJob>();
     const { jobs, unreadable } = await cachedJobs.states(jobIds, permissions);
     for (const jobId of jobIds) {
       const job = jobs.get(jobId);
@@ -57,9 +58,9 @@ export class JobStatesQuery {
   }
 
   /** Armada's states of jobs for which the cache may be behind; none for those that Armada does not answer. */
-  private async newerStates(behind: ReadonlyMap<string, CachedJob>): Promise<Map<string, JobState>> {
-    const newer = new Map<string, JobState>();
-    const requested: string[] = [];
+  private async newerStates(behind: ReadonlyMap<JobId, CachedJob>): Promise<Map<JobId, JobState>> {
+    const newer = new Map<JobId, JobState>();
+    const requested: JobId[] = [];
     for (const jobId of behind.keys()) {
       const recent = this.recent.get(jobId);
       if (recent === undefined) requested.push(jobId);

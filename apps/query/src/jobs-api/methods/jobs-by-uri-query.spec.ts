@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
@@ -14,7 +15,7 @@ describe('GetJobStatusUsingExternalJobUri', () => {
 
   it('answers the jobs that Armada finds, with newer cached states, and those recorded from submits', async () => {
     await h.write({ a: jobRecord('SUCCEEDED'), b: jobRecord('RUNNING', { externalUri: 'u' }) });
-    await h.addProvisional({ jobId: 'c', externalUri: 'u' });
+    await h.addProvisional({ jobId: JobId('c'), externalUri: 'u' });
     for (const id of ['a', 'x']) {
       h.armada.add(id, { state: JobState.PENDING });
       h.armada.externalUris.set(id, 'u');

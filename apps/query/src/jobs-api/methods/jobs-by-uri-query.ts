@@ -1,3 +1,4 @@
+import type { JobId } from '@ajs/job-state';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobStatusUsingExternalJobUriRequest } from '@ajs/contracts/api/job';
 import type { JobState } from '@ajs/contracts/api/submit';
@@ -39,7 +40,7 @@ export class JobsByUriQuery {
    * The states of all matching jobs, for a caller who may see the queue's jobs. Rejects with UNAVAILABLE where Armada, which has the
    * method, does not answer.
    */
-  async run(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<string, JobState>> {
+  async run(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<JobId, JobState>> {
     const { lister, cachedJobs, noteInterest, provisionalGraceMs } = this.options;
     const externalJobUri = request.externalJobUri.slice(0, MAX_URI_LENGTH);
     const key = { queue: request.queue, jobSetId: request.jobset };
@@ -52,7 +53,7 @@ export class JobsByUriQuery {
     const jobIds = new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted]);
     // All of them are in the queue that the request names, and that the caller may watch.
     const { jobs, unreadable } = await cachedJobs.states([...jobIds], UNRESTRICTED);
-    const states = new Map<string, JobState>();
+    const states = new Map<JobId, JobState>();
     const behind: ReportedState[] = [];
     for (const jobId of jobIds) {
       const job = jobs.get(jobId);
@@ -71,7 +72,7 @@ export class JobsByUriQuery {
   /** `undefined` where Armada lacks the method: then the cache decides. */
   private async fromArmada(
     request: JobStatusUsingExternalJobUriRequest,
-  ): Promise<ReadonlyMap<string, JobState> | undefined> {
+  ): Promise<ReadonlyMap<JobId, JobState> | undefined> {
     try {
       return await this.options.armada.byExternalUri(request);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobDetails, JobRunDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
@@ -20,19 +21,19 @@ export class FakeArmadaJobs implements ArmadaJobs {
     this.jobs.set(jobId, job);
   }
 
-  status(jobIds: readonly string[]): Promise<Map<string, JobState>> {
+  status(jobIds: readonly string[]): Promise<Map<JobId, JobState>> {
     return this.answer('status', jobIds, (id) => this.jobs.get(id)?.state ?? JobState.UNKNOWN);
   }
 
-  details(jobIds: readonly string[]): Promise<Map<string, JobDetails>> {
+  details(jobIds: readonly string[]): Promise<Map<JobId, JobDetails>> {
     return this.answer('details', jobIds, (id) => this.jobs.get(id));
   }
 
-  errors(jobIds: readonly string[]): Promise<Map<string, string>> {
+  errors(jobIds: readonly string[]): Promise<Map<JobId, string>> {
     return this.answer('errors', jobIds, (id) => this.errorTexts.get(id));
   }
 
-  byExternalUri({ externalJobUri }: { externalJobUri: string }): Promise<Map<string, JobState>> {
+  byExternalUri({ externalJobUri }: { externalJobUri: string }): Promise<Map<JobId, JobState>> {
     const matching = [...this.jobs.keys()].filter((id) => this.externalUris.get(id) === externalJobUri);
     return this.answer('byExternalUri', matching, (id) => this.jobs.get(id)?.state);
   }
@@ -55,13 +56,13 @@ export class FakeArmadaJobs implements ArmadaJobs {
     method: Method,
     ids: readonly string[],
     of: (id: string) => V | undefined,
-  ): Promise<Map<string, V>> {
+  ): Promise<Map<JobId, V>> {
     this.calls.push([method, ...ids]);
     if (this.failure !== undefined) return Promise.reject(this.failure);
-    const answers = new Map<string, V>();
+    const answers = new Map<JobId, V>();
     for (const id of ids) {
       const value = of(id);
-      if (value !== undefined) answers.set(id, value);
+      if (value !== undefined) answers.set(JobId(id), value);
     }
     return Promise.resolve(answers);
   }

@@ -1,6 +1,6 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
 import type { JobState } from '@ajs/contracts/api/submit';
-import { toMs, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { JobId, toMs, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import type { JobSetWriter, ProvisionalJob, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { LRUCache } from 'lru-cache';
@@ -87,13 +87,14 @@ export class JobsApiHarness {
     subscription: SubscriptionReport = { state: 'live', reason: '' },
   ): Promise<void> {
     this.writer ??= await this.store.open(KEY);
-    await this.writer.write({ cursor: '1:0:0:1', records: new Map(Object.entries(records)), subscription });
+    const byId = Object.entries(records).map(([jobId, record]) => [JobId(jobId), record] as const);
+    await this.writer.write({ cursor: '1:0:0:1', records: new Map(byId), subscription });
   }
 
   /** Records job `j` as submitted through this service, unless told otherwise. */
   async addProvisional(job: Partial<ProvisionalJob> = {}): Promise<void> {
     await this.store.addProvisionalJobs(KEY, [
-      { jobId: 'j', state: 'SUBMITTED', changedAt: ArmadaTime(this.now), ...job },
+      { jobId: JobId('j'), state: 'SUBMITTED', changedAt: ArmadaTime(this.now), ...job },
     ]);
     await this.writer?.reload();
   }

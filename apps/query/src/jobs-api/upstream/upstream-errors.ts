@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../rpc-error.js';
@@ -43,11 +44,11 @@ export async function fromArmadaInstead<T>(answer: Promise<T>, why: string): Pro
  * @param unreadable why the records of some of the jobs cannot be read; the others are not cached
  */
 export function unresolvedError(
-  jobIds: readonly string[],
-  unreadable: ReadonlyMap<string, string>,
+  jobIds: readonly JobId[],
+  unreadable: ReadonlyMap<JobId, string>,
   { reason }: ArmadaJobsError,
 ): RpcError {
-  const example = jobIds.find((jobId) => unreadable.has(jobId)) ?? jobIds[0] ?? '';
+  const example = jobIds.find((jobId) => unreadable.has(jobId)) ?? jobIds[0] ?? JobId('');
   const others = jobIds.length > 1 ? ` and ${jobIds.length - 1} more` : '';
   const why = unreadable.get(example);
   return new RpcError(
@@ -65,8 +66,8 @@ const UPGRADE = '; upgrade the query replicas';
  * absence would be true.
  */
 export function requireAnswers(
-  unreadable: ReadonlyMap<string, string>,
-  answers: ReadonlyMap<string, unknown>,
+  unreadable: ReadonlyMap<JobId, string>,
+  answers: ReadonlyMap<JobId, unknown>,
 ): void {
   for (const [jobId, reason] of unreadable) {
     if (answers.has(jobId)) continue;

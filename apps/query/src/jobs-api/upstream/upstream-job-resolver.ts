@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
@@ -7,7 +8,7 @@ import { requireAnswers, unresolvedError } from './upstream-errors.js';
 /** How long Armada's answer on a job is reused, also the one that there is no such job. Milliseconds. */
 const KEEP_MS = 1_000;
 
-const NONE: ReadonlyMap<string, string> = new Map();
+const NONE: ReadonlyMap<JobId, string> = new Map();
 
 export interface UpstreamJobResolverOptions {
   readonly armada: Pick<ArmadaJobs, 'details'>;
@@ -33,15 +34,15 @@ export class UpstreamJobResolver {
    * @param unreadable why the records of some of the jobs cannot be read: these keep their records, and are never left out
    */
   async resolve(
-    jobIds: readonly string[],
+    jobIds: readonly JobId[],
     permissions: JobPermissions,
-    unreadable: ReadonlyMap<string, string> = NONE,
-  ): Promise<Map<string, JobDetails>> {
+    unreadable: ReadonlyMap<JobId, string> = NONE,
+  ): Promise<Map<JobId, JobDetails>> {
     const resolved = await this.find(jobIds, unreadable);
     await requirePermission(permissions, resolved, ({ details }) => details.queue);
     requireAnswers(unreadable, resolved);
     const unrecorded = [...resolved.values()].filter(
-      ({ details: { jobId }, isRecorded }) => !isRecorded && !unreadable.has(jobId),
+      ({ details: { jobId }, isRecorded }) => !isRecorded && !unreadable.has(JobId(jobId)),
     );
     for (const job of unrecorded) job.isRecorded = true;
     this.options.record(unrecorded.map(({ details }) => details));
@@ -49,17 +50,17 @@ export class UpstreamJobResolver {
   }
 
   /** The queues of jobs, for permission checks alone: nothing is recorded, and no job set followed. */
-  async queuesOf(jobIds: readonly string[]): Promise<Map<string, string>> {
+  async queuesOf(jobIds: readonly JobId[]): Promise<Map<JobId, string>> {
     const resolved = await this.find(jobIds, NONE);
     return new Map(Array.from(resolved, ([jobId, { details }]) => [jobId, details.queue]));
   }
 
   private async find(
-    jobIds: readonly string[],
-    unreadable: ReadonlyMap<string, string>,
-  ): Promise<Map<string, ResolvedJob>> {
-    const resolved = new Map<string, ResolvedJob>();
-    const requested: string[] = [];
+    jobIds: readonly JobId[],
+    unreadable: ReadonlyMap<JobId, string>,
+  ): Promise<Map<JobId, ResolvedJob>> {
+    const resolved = new Map<JobId, ResolvedJob>();
+    const requested: JobId[] = [];
     for (const jobId of jobIds) {
       const recent = this.recent.get(jobId);
       if (recent === undefined) requested.push(jobId);
@@ -77,9 +78,9 @@ export class UpstreamJobResolver {
   }
 
   private async request(
-    jobIds: readonly string[],
-    unreadable: ReadonlyMap<string, string>,
-  ): Promise<ReadonlyMap<string, JobDetails>> {
+    jobIds: readonly JobId[],
+    unreadable: ReadonlyMap<JobId, string>,
+  ): Promise<ReadonlyMap<JobId, JobDetails>> {
     try {
       return await this.options.armada.details(jobIds, { spec: false, runs: false });
     } catch (error) {

@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import { createServer, type AddressInfo } from 'node:net';
 import {
   Inject,
+  Logger,
   Module,
   type BeforeApplicationShutdown,
   type OnApplicationShutdown,
@@ -130,6 +131,22 @@ describe('an application', () => {
       jest.useRealTimers();
       exit.mockRestore();
     }
+  });
+
+  it('leaves an error of a module to its caller to report, and logs nothing of it', async () => {
+    const provide = { provide: 'broken', useFactory: () => Promise.reject(new Error('a module is broken')) };
+    await expect(run({ module: { module: WorkModule, providers: [provide] } })).rejects.toThrow(
+      'a module is broken',
+    );
+    expect(steps).toEqual([]);
+  });
+
+  it('logs what Nest reports of a running application', async () => {
+    const app = await run();
+    Logger.error('a hook failed');
+    finish();
+    await app.close();
+    expect(steps).toContain('log: a hook failed');
   });
 
   it('names the setting of an address that it cannot have, and stops what has begun', async () => {

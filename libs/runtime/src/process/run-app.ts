@@ -65,10 +65,14 @@ export async function runApp(
   const onRejected = rejectedConnections('http', maxConnections, log, metrics);
   const adapter = new BoundedHttpAdapter({ maxConnections, tls, onRejected });
   const app = await NestFactory.create<NestExpressApplication>(RootModule.of(context, module), adapter, {
-    logger: new NestLog(log),
+    // Held back until there is an application: Nest would log an error of a module that our caller reports.
+    bufferLogs: true,
+    autoFlushLogs: false,
     bodyParser: false,
     abortOnError: false,
   });
+  app.useLogger(new NestLog(log));
+  app.flushLogs();
   app.disable('x-powered-by');
   app.enableShutdownHooks([], { useProcessExit: true });
   try {

@@ -10,6 +10,7 @@ import {
 } from '@ajs/job-state';
 import { UnreadableRecordError } from '../errors.js';
 import { GOLDEN_RECORDS, JOB_ID } from '../testing/golden-records.js';
+import { decodeEnrichment } from './enrichment-codec.js';
 import { decodeFailureDetails, encodeFailureDetails, failureDetailsOf } from './failure-details.js';
 import { decodeRecord, decodeStatus, encodeRecord, type StringOfNumber } from './record-codec.js';
 import { FIELD, LAYOUT } from './record-layout.js';
@@ -192,6 +193,11 @@ describe('a record', () => {
       const cut = layout2.subarray(0, length);
       expect(() => decodeRecord(JOB_ID, cut, undefined, () => 'a')).toThrow(UnreadableRecordError);
     }
+  });
+
+  it('whose failure details or enrichment are damaged is unreadable', () => {
+    expect(() => decodeFailureDetails('{"failure":')).toThrow(UnreadableRecordError);
+    expect(() => decodeEnrichment('[1,\n\n')).toThrow(UnreadableRecordError);
   });
 
   it('in a state that has no number is never written', () => {

@@ -233,6 +233,16 @@ describe('a job set of a newer layout', () => {
     expect(await life.unfinished(key)).toBe(2);
   });
 
+  it('may have more enrichment, which is ignored, and stays when today adds its own', async () => {
+    const generation = Generation((await meta())['generation'] ?? '');
+    const enrichment = formatKey({ kind: 'enrichment', jobSet: key, generation });
+    await redis.hset(enrichment, packJobId(ended), '[1,"run"]\n\n\n{"of":"tomorrow"}');
+    await provisional.addEnrichment(key, new Map([[ended, { error: 'exit 7' }]]));
+    const { jobs } = await lister.readDetails(key, [ended]);
+    expect(jobs.get(ended)?.enrichment).toEqual({ run: { number: 1, id: 'run' }, error: 'exit 7' });
+    expect(await redis.hget(enrichment, packJobId(ended))).toBe('[1,"run"]\n\n"exit 7"\n{"of":"tomorrow"}');
+  });
+
   it('whose owner reports a state of tomorrow is connecting to a reader, who is given that state as the reason', async () => {
     await redis.hset(metaKey(), 'state', 'paused');
     expect((await lister.read(key, [])).subscription).toEqual({

@@ -1,6 +1,6 @@
 // node e2e/python/run.mjs older|newer: runs the tests of the real Python clients in a virtual environment of their own, made where
-// it is missing. Ends with pytest's exit code. Where the stack is comes from the environment; e2e/src/python.spec.ts starts one
-// and says it.
+// it is missing. Ends with pytest's exit code. The stack's addresses come from the environment; e2e/src/python.spec.ts starts one
+// and passes them on.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { virtualEnvironment } from './virtual-environment.mjs';

@@ -116,7 +116,7 @@ describe('the content of an image', () => {
   }, 60_000);
 
   it.each(APPS)(
-    '%s: the image is made of it, runs as nobody special, and tells whether it is healthy',
+    '%s: the image holds nothing else, runs without privileges, and has a health check',
     (app) => {
       const dockerfile = readFileSync(join(ROOT, `docker/${app}.Dockerfile`), 'utf8');
       const last = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
@@ -129,7 +129,7 @@ describe('the content of an image', () => {
   );
 
   it.each([...APPS, 'fake-armada'])(
-    '%s: compose runs it with a file system to read from, and no privilege',
+    '%s: compose runs it with a read-only file system and without privileges',
     (app) => {
       const { services } = parse(readFileSync(join(ROOT, 'docker/compose.yaml'), 'utf8'), {
         merge: true,

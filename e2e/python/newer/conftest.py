@@ -1,4 +1,4 @@
-"""The stack runs already; its one address comes from the environment."""
+"""The stack is already running; its only address comes from the environment."""
 
 import os
 import time
@@ -7,7 +7,7 @@ import grpc
 import pytest
 from armada_client.client import ArmadaClient
 
-# A call without a deadline would hang as long as the service does.
+# A call without a deadline would hang for as long as the service does.
 CALL_SECONDS = 20
 
 
@@ -25,7 +25,7 @@ def connect(**options):
 
 @pytest.fixture(scope="session")
 def client():
-    """The operator's client, as it is, with the query as its one target."""
+    """The operator's client, unmodified, with the query as its only target."""
     return connect()
 
 
@@ -36,13 +36,13 @@ def gzip_client():
 
 @pytest.fixture(scope="session")
 def eventually():
-    """Asks until the answer is the one waited for, or a deadline has passed."""
+    """Calls until the answer is the expected one, or a deadline has passed."""
 
-    def wait(ask, is_it, seconds=20):
+    def wait(call, is_expected, seconds=20):
         deadline = time.monotonic() + seconds
         while True:
-            answer = ask()
-            if is_it(answer):
+            answer = call()
+            if is_expected(answer):
                 return answer
             assert time.monotonic() < deadline, f"not within {seconds} s; last: {answer}"
             time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The calls of Armada's newer Airflow operator, made by its real client (armada-client 0.5.0), with the query as the one target."""
+"""The calls of Armada's newer Airflow operator, made by its real client (armada-client 0.5.0), with the query as the only target."""
 
 import uuid
 
@@ -40,37 +40,37 @@ def state_of(client):
     return lambda job_id: JobState(client.get_job_status([job_id]).job_states[job_id])
 
 
-def test_a_submitted_job_is_known_at_once_and_followed_to_its_success(submit, state_of, eventually):
+def test_a_submitted_job_is_answered_at_once_and_followed_to_its_success(submit, state_of, eventually):
     job_id = submit("exit 0")
     seen = []
 
-    def ask():
+    def poll():
         seen.append(state_of(job_id))
         return seen[-1]
 
-    eventually(ask, lambda state: state == JobState.SUCCEEDED)
+    eventually(poll, lambda state: state == JobState.SUCCEEDED)
     order = [JobState.QUEUED, JobState.LEASED, JobState.PENDING, JobState.RUNNING, JobState.SUCCEEDED]
     assert seen == sorted(seen, key=order.index)
 
 
-def test_a_failed_job_tells_why(client, submit, state_of, eventually):
+def test_a_failed_job_has_its_reason(client, submit, state_of, eventually):
     job_id = submit("exit 3")
     eventually(lambda: state_of(job_id), lambda state: state == JobState.FAILED)
     assert "exit code 3" in client.get_job_errors([job_id]).job_errors[job_id]
 
 
-def test_a_running_job_tells_its_run_and_cluster(client, submit, state_of, eventually, job_set_id):
+def test_a_running_job_has_its_run_and_cluster(client, submit, state_of, eventually, job_set_id):
     job_id = submit("sleep infinity")
     eventually(lambda: state_of(job_id), lambda state: state == JobState.RUNNING)
 
     def details():
         return client.get_job_details([job_id]).job_details[job_id]
 
-    told = eventually(details, lambda job: job.latest_run_id != "")
-    assert (told.job_id, told.queue, told.jobset) == (job_id, QUEUE, job_set_id)
-    assert JobState(told.state) == JobState.RUNNING
-    assert told.submitted_ts.seconds > 0
-    (run,) = [run for run in told.job_runs if run.run_id == told.latest_run_id]
+    job = eventually(details, lambda job: job.latest_run_id != "")
+    assert (job.job_id, job.queue, job.jobset) == (job_id, QUEUE, job_set_id)
+    assert JobState(job.state) == JobState.RUNNING
+    assert job.submitted_ts.seconds > 0
+    (run,) = [run for run in job.job_runs if run.run_id == job.latest_run_id]
     assert run.cluster != ""
 
 
@@ -88,7 +88,7 @@ def test_a_retry_finds_the_job_by_the_external_uri(as_annotation, client, submit
 def test_a_retry_that_finds_no_job_may_submit_one(client, job_set_id):
     found = client.get_job_status_by_external_job_uri(QUEUE, job_set_id, "airflow://dag/other/run/-1").job_states
     assert dict(found) == {}
-    # So the operator goes on: it asks for the details of no job at all.
+    # The operator goes on and requests the details of no job at all.
     assert dict(client.get_job_details(list(found)).job_details) == {}
 
 
@@ -99,7 +99,7 @@ def test_a_job_is_cancelled_and_has_no_error(client, submit, state_of, eventuall
     assert client.get_job_errors([job_id]).job_errors.get(job_id, "") == ""
 
 
-def test_every_id_asked_for_is_answered(client, submit):
+def test_every_requested_id_is_answered(client, submit):
     ours = [submit("sleep infinity"), submit("exit 0")]
     strangers = [f"stranger-{number}" for number in range(100)]
     states = client.get_job_status(ours + strangers + ours).job_states
@@ -108,7 +108,7 @@ def test_every_id_asked_for_is_answered(client, submit):
     assert all(JobState(states[job_id]) != JobState.UNKNOWN for job_id in ours)
 
 
-def test_what_armada_refuses_is_refused_in_its_words(client):
+def test_an_error_of_armada_is_passed_on_unchanged(client):
     with pytest.raises(grpc.RpcError) as refused:
         client.submit_jobs("no-such-queue", "s", [item("exit 0")])
     assert refused.value.code() == grpc.StatusCode.NOT_FOUND

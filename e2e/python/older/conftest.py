@@ -1,4 +1,4 @@
-"""The stack runs already; its addresses come from the environment."""
+"""The stack is already running; its addresses come from the environment."""
 
 import os
 import time
@@ -8,7 +8,7 @@ import pytest
 from armada.jobservice import jobservice_pb2, jobservice_pb2_grpc
 from armada_client.client import ArmadaClient
 
-# A call without a deadline would hang as long as the service does.
+# A call without a deadline would hang for as long as the service does.
 CALL_SECONDS = 10
 
 
@@ -31,9 +31,9 @@ def armada():
 
 @pytest.fixture(scope="session")
 def poll(job_service, eventually):
-    """Polls as the operator does, on after CONNECTION_ERR: the name of the state, and the error."""
+    """Polls like the operator, which goes on after CONNECTION_ERR; returns the name of the state, and the error."""
 
-    def ask(queue, job_set_id, job_id):
+    def poll_job(queue, job_set_id, job_id):
         request = jobservice_pb2.JobServiceRequest(queue=queue, job_set_id=job_set_id, job_id=job_id)
 
         def once():
@@ -42,18 +42,18 @@ def poll(job_service, eventually):
 
         return eventually(once, lambda answer: answer[0] != "CONNECTION_ERR")
 
-    return ask
+    return poll_job
 
 
 @pytest.fixture(scope="session")
 def eventually():
-    """Asks until the answer is the one waited for, or a deadline has passed."""
+    """Calls until the answer is the expected one, or a deadline has passed."""
 
-    def wait(ask, is_it, seconds=20):
+    def wait(call, is_expected, seconds=20):
         deadline = time.monotonic() + seconds
         while True:
-            answer = ask()
-            if is_it(answer):
+            answer = call()
+            if is_expected(answer):
                 return answer
             assert time.monotonic() < deadline, f"not within {seconds} s; last: {answer}"
             time.sleep(0.02)

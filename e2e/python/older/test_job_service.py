@@ -26,10 +26,10 @@ def test_every_recording_gives_the_states_armada_gave(file, poll):
     message = event_pb2.EventStreamMessage.FromString(base64.b64decode(first["message_b64"]))
     submitted = message.message.submitted
     for job_id, state in status["job_states"].items():
-        told, error = poll(submitted.queue, submitted.job_set_id, job_id)
-        assert told == LEGACY.get(state, state)
+        answered, error = poll(submitted.queue, submitted.job_set_id, job_id)
+        assert answered == LEGACY.get(state, state)
         reason = status["job_errors"][job_id]
-        # Armada may tell more in the event than api.Jobs does: of a retry, the policy's verdict around the reason.
+        # An event may hold more than Armada's api.Jobs answers: after a retry, the verdict of the policy around the reason.
         if reason:
             assert reason in error
         else:
@@ -47,11 +47,11 @@ def test_a_submitted_job_is_followed_to_its_success(armada, poll, eventually):
     job_id = submit(armada, "succeeds", "exit 0")
     seen = []
 
-    def ask():
+    def poll_once():
         seen.append(poll(QUEUE, "succeeds", job_id)[0])
         return seen[-1]
 
-    eventually(ask, lambda state: state == "SUCCEEDED")
+    eventually(poll_once, lambda state: state == "SUCCEEDED")
     assert set(seen) <= {"SUBMITTED", "RUNNING", "SUCCEEDED"}
     assert seen == sorted(seen, key=["SUBMITTED", "RUNNING", "SUCCEEDED"].index)
 
@@ -68,12 +68,12 @@ def test_a_cancelled_job_is_cancelled(armada, poll, eventually):
     eventually(lambda: poll(QUEUE, "cancelled", job_id), lambda answer: answer[0] == "CANCELLED")
 
 
-def test_a_job_that_is_not_there(poll):
+def test_a_job_that_does_not_exist_is_not_found(poll):
     assert poll(QUEUE, "empty", "nobody") == ("JOB_ID_NOT_FOUND", "")
 
 
 @pytest.mark.parametrize("field", ["job_id", "job_set_id", "queue"])
-def test_a_request_without_a_field_is_refused_and_told_which(field, job_service):
+def test_a_request_that_lacks_a_field_is_rejected_and_names_it(field, job_service):
     names = {"job_id": "j", "job_set_id": "s", "queue": "q", field: ""}
     with pytest.raises(grpc.RpcError) as refused:
         job_service.GetJobStatus(jobservice_pb2.JobServiceRequest(**names), timeout=CALL_SECONDS)
@@ -81,7 +81,7 @@ def test_a_request_without_a_field_is_refused_and_told_which(field, job_service)
     assert refused.value.details().startswith(f"{field} is empty")
 
 
-def test_freshness_is_told_in_trailing_metadata(job_service, poll):
+def test_trailing_metadata_shows_the_freshness(job_service, poll):
     request = jobservice_pb2.JobServiceRequest(job_id="nobody", job_set_id="empty", queue=QUEUE)
     poll(QUEUE, "empty", "nobody")
     _, call = job_service.GetJobStatus.with_call(request, timeout=CALL_SECONDS)
@@ -90,5 +90,5 @@ def test_freshness_is_told_in_trailing_metadata(job_service, poll):
     assert trailers["armada-job-set-synced-at"].endswith("Z")
 
 
-def test_health(job_service):
+def test_health_is_serving(job_service):
     assert job_service.Health(empty_pb2.Empty(), timeout=CALL_SECONDS).status == jobservice_pb2.HealthCheckResponse.SERVING

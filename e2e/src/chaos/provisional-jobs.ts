@@ -23,12 +23,12 @@ export function provisionalSince(
         result.kind === 'state' && isTerminalApiState(result.apiState, 'jobs') && answeredAt >= refusedSince,
     );
     const result = ofJob.filter((answer) => answer.api === 'legacy' && answer.result.kind === 'state');
-    const learned = requests.filter((at) => {
+    const provisionalAt = requests.filter((at) => {
       const lostAt = Math.max(-Infinity, ...losses.filter(({ from }) => from <= at).map(({ to }) => to));
       return !result.some(({ requestedAt, answeredAt }) => requestedAt > lostAt && answeredAt < at);
     });
-    for (const { requestedAt } of ends) learned.push(requestedAt);
-    if (learned.length > 0) since.set(jobId, Math.min(...learned));
+    for (const { requestedAt } of ends) provisionalAt.push(requestedAt);
+    if (provisionalAt.length > 0) since.set(jobId, Math.min(...provisionalAt));
   }
   return since;
 }

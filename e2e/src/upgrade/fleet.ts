@@ -18,7 +18,7 @@ export class Fleet {
     private readonly tomorrow: Readonly<Record<App, string>>,
   ) {}
 
-  /** As a rolling update does: new replicas start before old ones are told to stop. */
+  /** As a rolling update does: new replicas start before old ones get SIGTERM. */
   async deploy({ ingester, query }: Deployment): Promise<void> {
     for (const version of ingester) {
       if (this.ingesters.has(version)) continue;

@@ -189,11 +189,11 @@ export interface JobDetailsLister {
 
 /** What interest does to a job set's life (P8). */
 export interface JobSetLife {
-  /** Notes that somebody asked about the job set now. Returns whether it has keys. */
+  /** Notes that the job set is polled now. Returns whether it has keys. */
   touch(key: JobSetKey): Promise<boolean>;
   /** How many of its jobs have not ended; `undefined` where it has no job at all. */
   unfinished(key: JobSetKey): Promise<number | undefined>;
-  /** Deletes the job set if nobody asked about it for `idleMs`. Returns whether it did. */
+  /** Deletes the job set if it was not polled for `idleMs`. Returns whether it did. */
   remove(key: JobSetKey, idleMs: number): Promise<boolean>;
 }
 

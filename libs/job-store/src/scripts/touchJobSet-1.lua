@@ -1,5 +1,5 @@
 --[[
-  Notes that somebody asked about a job set, where there is one, and keeps its keys alive.
+  Notes that a job set is polled, where there is one, and keeps its keys alive.
 
   Input:
     KEYS[1]  meta

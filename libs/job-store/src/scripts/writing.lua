@@ -15,7 +15,7 @@
     next        when the job set is read again (ms), '' while it is watched or read
     synced      when the job set was last known to be synced with Armada (ms), '' if never
     reconciled  when it was last compared with Armada's api.Jobs (ms)
-    interest    when somebody last asked about it (ms)
+    interest    when it was last polled (ms)
     renewed     when the time to live of all keys was last pushed ahead (ms)
 ]]
 

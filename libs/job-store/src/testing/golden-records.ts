@@ -6,8 +6,8 @@ const AT = 1_795_493_217_053;
 
 /**
  * Records in every state and with every field, as the stored layouts have them, byte by byte: names that many jobs share are number 0
- * of the string dictionary, and the records of layout 2 were changed last by revision 300. What is here once stays, since it may be
- * in somebody's Redis.
+ * of the string dictionary, and the records of layout 2 were changed last by revision 300. A line is never changed or removed: such
+ * records may be stored.
  */
 const ROWS: readonly (readonly [
   name: string,

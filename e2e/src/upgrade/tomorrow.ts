@@ -1,12 +1,19 @@
 import { buildPatched, type App, type Patch } from '../patched-build.js';
 
+/** The layouts of both versions. */
+export const LAYOUTS = { today: 2, tomorrow: 3 } as const;
+
 const LAYOUT = 'libs/job-store/src/codec/record-layout.ts';
 const CODEC = 'libs/job-store/src/codec/record-codec.ts';
 const FOLD = 'libs/job-state/src/fold.ts';
 
 /** A layout with one more job state, which lasts from a preemption to the end of the run, and one more field, set when a run begins. */
 const PATCHES: readonly Patch[] = [
-  { file: LAYOUT, from: 'export const LAYOUT = 2;', to: 'export const LAYOUT = 3;' },
+  {
+    file: LAYOUT,
+    from: `export const LAYOUT = ${LAYOUTS.today};`,
+    to: `export const LAYOUT = ${LAYOUTS.tomorrow};`,
+  },
   {
     file: 'libs/job-state/src/job-states.ts',
     from: '} as const satisfies Readonly<Record<string, StateTraits>>;',

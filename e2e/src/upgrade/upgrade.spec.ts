@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { Stack, pollCalmly, type LegacyAnswer, type RunningQuery } from '../stack.js';
 import { QUEUE } from '../traffic.js';
 import { Fleet, type Deployment, type Version } from './fleet.js';
-import { buildTomorrow } from './tomorrow.js';
+import { LAYOUTS, buildTomorrow } from './tomorrow.js';
 import { Workload, type WorkloadJob } from './workload.js';
 
 /** How long the events of a step may take to reach every answer. */
@@ -82,11 +82,11 @@ describe('a version with one more job state and one more field', () => {
             ),
           );
           // The next version did write what this one cannot read, and this one did take it back.
-          if (deployment.ingester === NEW) expect(await layout()).toBe('3');
+          if (deployment.ingester === NEW) expect(await layout()).toBe(`${LAYOUTS.tomorrow}`);
           if (deployment.ingester === NEW && fleet.queries.has('today'))
             expect(Math.max(...unreadable)).toBe(2);
           if (isTakenBack) {
-            expect(await layout()).toBe('2');
+            expect(await layout()).toBe(`${LAYOUTS.today}`);
             const left = fleet.ingesters
               .get('today')
               ?.logs.filter(({ msg }) => msg.includes('newer version'));

@@ -1,4 +1,4 @@
-# For compose.yaml: a fake Armada with living job sets. Not for production.
+# For compose.yaml: a fake Armada with simulated job sets. Not for production.
 FROM node:20-bookworm-slim
 WORKDIR /src
 ENV CI=1 NX_DAEMON=false
@@ -6,7 +6,7 @@ COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
 RUN npx nx build fake-armada
-# "node", as a number: Kubernetes cannot tell of a name whether it is root (runAsNonRoot).
+# The user "node", as a number: runAsNonRoot in Kubernetes cannot verify a name.
 USER 1000:1000
 EXPOSE 50051
 ENTRYPOINT ["node", "dist/tools/fake-armada/main.js", "--address", "0.0.0.0:50051"]

@@ -11,10 +11,10 @@ FROM node:20-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /app .
-# "node", as a number: Kubernetes cannot tell of a name whether it is root (runAsNonRoot).
+# The user "node", as a number: runAsNonRoot in Kubernetes cannot verify a name.
 USER 1000:1000
 EXPOSE 8091
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8091/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# No shell between Docker and the process: it gets SIGTERM itself.
+# No shell in between: the process gets SIGTERM itself.
 ENTRYPOINT ["node", "--enable-source-maps", "main.js"]

@@ -11,11 +11,11 @@ FROM node:20-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /app .
-# "node", as a number: Kubernetes cannot tell of a name whether it is root (runAsNonRoot).
+# The user "node", as a number: runAsNonRoot in Kubernetes cannot verify a name.
 USER 1000:1000
 EXPOSE 60003 8090
-# Whoever the certificate is for: this asks the process itself.
+# Accepts any certificate: this calls the process itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "const tls = process.env.QUERY_TLS_CERT_FILE ? 's' : ''; require('http' + tls).get({ host: '127.0.0.1', port: 8090, path: '/healthz', rejectUnauthorized: false }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
-# No shell between Docker and the process: it gets SIGTERM itself.
+# No shell in between: the process gets SIGTERM itself.
 ENTRYPOINT ["node", "--enable-source-maps", "main.js"]

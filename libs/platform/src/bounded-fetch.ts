@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { Agent, errors, request } from 'undici';
 
-/** For all of it, from the look-up of the name to the last byte. Milliseconds. */
+/** For the whole exchange, from the DNS lookup to the last byte. Milliseconds. */
 const TIME_OUT_MS = 10_000;
 /** Tokens, keys, reviews and discovery documents have a few KiB. */
 const MAX_RESPONSE_BYTES = 256 * 1024;
@@ -22,7 +22,7 @@ export interface BoundedResponse {
   readonly body: string;
 }
 
-/** Connections are kept for a moment, apart for each set of roots; roots that were replaced take theirs with them. */
+/** One pool of connections for each set of roots: a CA that was replaced gets a new pool, and the old one closes when it is evicted. */
 const agents = new LRUCache<string, Agent>({ max: 8, dispose: (agent) => void agent.close() });
 
 /**

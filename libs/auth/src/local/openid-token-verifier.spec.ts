@@ -1,120 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import {
-  SignJWT,
-  UnsecuredJWT,
-  exportJWK,
-  exportSPKI,
-  generateKeyPair,
-  type CryptoKey,
-  type JWK,
-} from 'jose';
-import { jest } from '@jest/globals';
-import Provider from 'oidc-provider';
-import { AuthError } from '../authorizer.js';
-import { systemClock } from '@ajs/platform';
-import { parseAuthSection } from './auth-section.js';
 import { ManualClock } from '@ajs/testing';
+import { systemClock } from '@ajs/platform';
+import { jest } from '@jest/globals';
+import { SignJWT, UnsecuredJWT, exportSPKI } from 'jose';
+import { parseAuthSection } from './auth-section.js';
 import { LocalAuthorizer } from './local-authorizer.js';
 import { OpenIdTokenVerifier } from './openid-token-verifier.js';
 import type { Principal } from './principal.js';
-
-const AUDIENCE = 'https://jobs.example.org';
-
-interface Key {
-  readonly kid: string;
-  readonly privateKey: CryptoKey;
-  readonly publicKey: CryptoKey;
-  readonly jwk: JWK;
-}
-
-async function newKey(kid: string): Promise<Key> {
-  const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
-  return {
-    kid,
-    privateKey,
-    publicKey,
-    jwk: { ...(await exportJWK(privateKey)), kid, alg: 'RS256', use: 'sig' },
-  };
-}
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** A real provider; it can be given other keys, as when it is started anew with them. */
-class Issuer {
-  readonly requests: string[] = [];
-  /** Answers instead of the provider. */
-  instead: Handler | undefined;
-  private provider!: Handler;
-
-  private constructor(
-    readonly server: Server,
-    readonly url: string,
-  ) {}
-
-  static async start(key: Key): Promise<Issuer> {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const issuer = new Issuer(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    issuer.useKeys([key]);
-    server.on('request', (request, response) => {
-      issuer.requests.push(request.url ?? '');
-      (issuer.instead ?? issuer.provider)(request, response);
-    });
-    return issuer;
-  }
-
-  useKeys(keys: readonly Key[]): void {
-    const provider = new Provider(this.url, {
-      jwks: { keys: keys.map(({ jwk }) => jwk as Record<string, string> & { kty: string }) },
-      clients: [
-        {
-          client_id: 'airflow',
-          client_secret: 'secret',
-          grant_types: ['client_credentials'],
-          redirect_uris: [],
-          response_types: [],
-        },
-      ],
-      scopes: ['jobs', 'more'],
-      features: {
-        clientCredentials: { enabled: true },
-        devInteractions: { enabled: false },
-        resourceIndicators: {
-          enabled: true,
-          getResourceServerInfo: (_, audience) => ({
-            audience,
-            scope: 'jobs more',
-            accessTokenFormat: 'jwt',
-          }),
-        },
-      },
-      extraTokenClaims: () => ({ groups: ['team-a', 'team-b'], team: 'a' }),
-      ttl: { ClientCredentials: 300 },
-    });
-    const answer = provider.callback();
-    this.provider = (request, response) => void answer(request, response);
-  }
-
-  /** An access token as any client gets one. */
-  async token(): Promise<string> {
-    const response = await fetch(`${this.url}/token`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from('airflow:secret').toString('base64')}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'jobs more', resource: AUDIENCE }),
-    });
-    return String(((await response.json()) as { access_token: unknown }).access_token);
-  }
-
-  timesRequested(path: string): number {
-    return this.requests.filter((each) => each === path).length;
-  }
-
-  stop(): void {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
-}
+import { AUDIENCE, Issuer, inSeconds, newKey, refusalOf, type Key } from './testing/openid-issuer.js';
 
 const OLD = await newKey('old');
 const NEW = await newKey('new');
@@ -122,16 +14,9 @@ const NEW = await newKey('new');
 beforeAll(() => void jest.spyOn(console, 'warn').mockImplementation(() => undefined));
 afterAll(() => void jest.restoreAllMocks());
 
-const DISCOVERY = '/.well-known/openid-configuration';
-/** The provider is requested again no sooner. */
-const COOLDOWN_MS = 5_000;
-const MAX_AGE_MS = 600_000;
-
 let issuer: Issuer;
 let tokens: OpenIdTokenVerifier;
-let clock: ManualClock;
 beforeEach(async () => {
-  clock = new ManualClock();
   issuer = await Issuer.start(OLD);
   tokens = tokensOf({});
 });
@@ -145,27 +30,11 @@ function tokensOf(config: Partial<ConstructorParameters<typeof OpenIdTokenVerifi
     clockSkewSeconds: 30,
     ...config,
   };
-  return new OpenIdTokenVerifier(whole, clock);
+  return new OpenIdTokenVerifier(whole, new ManualClock());
 }
 
-const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1000) + seconds;
-
-/** A token as the provider could have signed it. */
-async function signed(
-  claims: Record<string, unknown>,
-  { kid, privateKey }: Key = OLD,
-  alg = 'RS256',
-): Promise<string> {
-  const whole = { iss: issuer.url, aud: AUDIENCE, sub: 'someone', exp: inSeconds(300), ...claims };
-  return new SignJWT(whole).setProtectedHeader({ alg, kid }).sign(privateKey);
-}
-
-async function refusal(of: OpenIdTokenVerifier, token: string): Promise<AuthError> {
-  const error: unknown = await of.verify({ token }).catch((caught: unknown) => caught);
-  if (!(error instanceof AuthError)) throw new Error(`not refused: ${JSON.stringify(error)}`);
-  expect(error.message).not.toContain(token.slice(-40));
-  return error;
-}
+const signed = (claims: Record<string, unknown>, key: Key = OLD): Promise<string> =>
+  issuer.signed(claims, key);
 
 const contentOf = ({ name, groups, scopes }: Principal) => ({
   name,
@@ -207,8 +76,8 @@ describe('the access token of a caller', () => {
     await tokens.verify({ token: await signed({ exp: inSeconds(-10) }) });
     await tokens.verify({ token: await signed({ nbf: inSeconds(10) }) });
     const exact = tokensOf({ clockSkewSeconds: 0 });
-    await refusal(exact, await signed({ exp: inSeconds(-10) }));
-    await refusal(exact, await signed({ nbf: inSeconds(10) }));
+    await refusalOf(exact, await signed({ exp: inSeconds(-10) }));
+    await refusalOf(exact, await signed({ nbf: inSeconds(10) }));
   });
 
   it.each<[string, () => Promise<string> | string]>([
@@ -248,7 +117,7 @@ describe('the access token of a caller', () => {
         (await signed({})).replace(/\.[^.]*\./, `.${Buffer.from('{"sub":"root"}').toString('base64url')}.`),
     ],
   ])('is refused if it is a token %s', async (_, token) => {
-    expect((await refusal(tokens, await token())).kind).toBe('unauthenticated');
+    expect((await refusalOf(tokens, await token())).kind).toBe('unauthenticated');
   });
 });
 
@@ -308,130 +177,5 @@ describe('the queues that a token lets its caller watch', () => {
     await expect(authorizer.mayWatch({ authorization }, 'theirs')).rejects.toMatchObject({
       kind: 'unauthenticated',
     });
-  });
-});
-
-describe("the provider's keys", () => {
-  it('are fetched once', async () => {
-    await Promise.all([1, 2, 3].map(async () => tokens.verify({ token: await signed({}) })));
-    await tokens.verify({ token: await signed({}) });
-    expect(issuer.timesRequested(DISCOVERY)).toBe(1);
-    expect(issuer.timesRequested('/jwks')).toBe(1);
-  });
-
-  it('are fetched again for a token that is signed with a new one', async () => {
-    const before = await issuer.token();
-    await tokens.verify({ token: before });
-    issuer.useKeys([NEW, OLD]);
-    clock.advance(COOLDOWN_MS);
-    const after = await issuer.token();
-    expect((await tokens.verify({ token: after })).principal.name).toBe('airflow');
-    expect((await tokens.verify({ token: before })).principal.name).toBe('airflow');
-    issuer.useKeys([NEW]);
-    clock.advance(COOLDOWN_MS);
-    await refusal(tokens, await signed({}, { ...NEW, kid: 'newer' }));
-    expect((await refusal(tokens, before)).kind).toBe('unauthenticated');
-  });
-
-  it('stop counting ten minutes after the provider withdrew them', async () => {
-    const token = await issuer.token();
-    await tokens.verify({ token });
-    issuer.useKeys([NEW]);
-    clock.advance(MAX_AGE_MS - 1);
-    await tokens.verify({ token });
-    clock.advance(1);
-    expect((await refusal(tokens, token)).kind).toBe('unauthenticated');
-  });
-
-  it('are not fetched again and again for tokens with unknown keys', async () => {
-    await tokens.verify({ token: await signed({}) });
-    for (let i = 0; i < 20; i++) await refusal(tokens, await signed({}, { ...NEW, kid: `k${i}` }));
-    expect(issuer.timesRequested('/jwks')).toBe(1);
-  });
-
-  it('stay in use while the provider is down, whatever other tokens come meanwhile', async () => {
-    await tokens.verify({ token: await signed({}) });
-    issuer.stop();
-    for (const laterMs of [0, COOLDOWN_MS, MAX_AGE_MS]) {
-      clock.advance(laterMs);
-      const unknown = await refusal(tokens, await signed({}, NEW));
-      expect(unknown.kind).toBe(laterMs === 0 ? 'unauthenticated' : 'unavailable');
-      await tokens.verify({ token: await signed({}) });
-    }
-  });
-});
-
-describe('a provider that is unavailable', () => {
-  const answer =
-    (code: number, body: string): Handler =>
-    (_, response) =>
-      void response.writeHead(code, { 'content-type': 'application/json' }).end(body);
-
-  it.each<[string, () => Handler, string]>([
-    ['fails', () => answer(503, 'no'), 'HTTP 503'],
-    [
-      'answers with something else',
-      () => answer(200, '<html>'),
-      'did not answer with the configuration of an OpenID provider',
-    ],
-    [
-      'has another issuer',
-      () => answer(200, JSON.stringify({ issuer: 'https://a', jwks_uri: 'https://a/jwks' })),
-      'its issuer is https://a',
-    ],
-    ['answers with too much', () => answer(200, 'x'.repeat(300_000)), 'answered with more than 262144 bytes'],
-    [
-      'redirects us',
-      () => (_, response) => void response.writeHead(302, { location: '/jwks' }).end(),
-      'openid-configuration',
-    ],
-    [
-      'has no keys',
-      () => (request, response) =>
-        (request.url === '/jwks'
-          ? answer(500, '')
-          : answer(200, JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` })))(
-          request,
-          response,
-        ),
-      'again',
-    ],
-  ])(
-    'because it %s leads to no refusal, and is asked again after the cooldown',
-    async (_, handler, reason) => {
-      issuer.instead = handler();
-      const error = await refusal(tokens, await signed({}));
-      expect(error.kind).toBe('unavailable');
-      expect(error.message).toContain(reason);
-      issuer.instead = undefined;
-      clock.advance(COOLDOWN_MS);
-      await tokens.verify({ token: await signed({}) });
-    },
-  );
-
-  it.each([
-    ['has given its keys', true],
-    ['has not', false],
-  ])('is asked once per cooldown, however many tokens come, if it %s', async (_, hasGiven) => {
-    if (hasGiven) await tokens.verify({ token: await signed({}) });
-    issuer.instead = answer(503, '');
-    issuer.requests.length = 0;
-    clock.advance(COOLDOWN_MS - 1);
-    for (const times of [1, 2]) {
-      clock.advance(1);
-      const all = await Promise.all(
-        Array.from({ length: 5 }, (_, i) => signed({}, { ...NEW, kid: `k${i}` })),
-      );
-      for (const refused of await Promise.all(all.map((token) => refusal(tokens, token))))
-        expect(refused.kind).toBe('unavailable');
-      clock.advance(COOLDOWN_MS - 1);
-      for (const token of all) expect((await refusal(tokens, token)).message).toContain('HTTP 503');
-      expect(issuer.requests).toEqual(Array(times).fill(DISCOVERY));
-    }
-  });
-
-  it('because it is not reachable leads to no refusal', async () => {
-    issuer.stop();
-    expect((await refusal(tokens, await signed({}))).kind).toBe('unavailable');
   });
 });

@@ -1,0 +1,62 @@
+import { MonotonicTime } from '@ajs/job-state';
+import type { StreamEnd } from './event-source.js';
+import { REFLECTOR_TIMING } from './reflector-timing.js';
+import { StreamFailures } from './stream-failures.js';
+
+function setUp() {
+  const failures = new StreamFailures(REFLECTOR_TIMING);
+  const classify = (kind: StreamEnd['kind'], seconds = 0) =>
+    failures.classify({ kind, reason: '' }, MonotonicTime(seconds * 1_000));
+  const wait = (kind: StreamEnd['kind']): number =>
+    Math.max(...Array.from({ length: 10 }, () => classify(kind).retryInMs));
+  return { failures, classify, wait };
+}
+
+describe('the stream failures of a job set', () => {
+  it('are those of a connection, unless Armada refuses the queue', () => {
+    const { classify } = setUp();
+    expect(classify('retry').state).toBe('connecting');
+    expect(classify('end').state).toBe('connecting');
+    expect(classify('denied').state).toBe('denied');
+  });
+
+  it('say that the queue is gone once Armada has not known it for 15 s without a break', () => {
+    const { failures, classify } = setUp();
+    expect([0, 14.9, 15].map((seconds) => classify('gone', seconds).state)).toEqual([
+      'connecting',
+      'connecting',
+      'gone',
+    ]);
+    classify('retry', 16);
+    expect(classify('gone', 17).state).toBe('connecting');
+    failures.synced();
+    expect(classify('gone', 33).state).toBe('connecting');
+  });
+
+  it('are counted until a read comes to its end', () => {
+    const { failures, classify } = setUp();
+    expect(failures.isOver).toBe(true);
+    expect([classify('retry').inARow, classify('denied').inARow]).toEqual([1, 2]);
+    expect(failures.isOver).toBe(false);
+    failures.synced();
+    expect([failures.isOver, classify('retry').inARow]).toEqual([true, 1]);
+  });
+
+  it('wait for longer where Armada refuses the queue, and for less again after a read', () => {
+    const { failures, wait, classify } = setUp();
+    expect(wait('retry')).toBeLessThanOrEqual(10_000);
+    expect(wait('denied')).toBeGreaterThan(10_000);
+    failures.synced();
+    expect(classify('denied').retryInMs).toBeLessThanOrEqual(500);
+  });
+
+  it('wait for less again only after a watch that stayed open: one that fails at once is no success', () => {
+    const { failures, wait, classify } = setUp();
+    wait('retry');
+    failures.synced();
+    failures.watchedFor(1_000);
+    expect(classify('retry').retryInMs).toBeGreaterThan(500);
+    failures.watchedFor(10_001);
+    expect(classify('retry').retryInMs).toBeLessThanOrEqual(500);
+  });
+});

@@ -1,4 +1,4 @@
-import type { JobSetKey, JobId } from '@ajs/job-state';
+import type { JobSetKey } from '@ajs/job-state';
 
 /** The job set was written by another owner since this writer read it. */
 export class StaleWriterError extends Error {

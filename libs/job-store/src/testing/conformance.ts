@@ -2,6 +2,7 @@ import { monotonicNow } from '@ajs/platform';
 import { JobId, ArmadaTime, toMs, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import { StaleWriterError } from '../errors.js';
 import type { JobSetWriter } from '../ports.js';
+import { describeDetails } from './conformance-details.js';
 import { describeManyJobs } from './conformance-many-jobs.js';
 import { describeProvisionalJobs } from './conformance-provisional.js';
 import { FULL, LIVE, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './fixtures.js';
@@ -178,6 +179,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
 
     describeManyJobs(() => store);
     describeProvisionalJobs(() => store);
+    describeDetails(() => store);
 
     it('deletes a job set once nobody has asked about it for long enough, and not before', async () => {
       const jobId = aJobId();

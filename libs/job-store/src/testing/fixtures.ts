@@ -5,6 +5,7 @@ import type {
   JobLister,
   JobSetLife,
   JobSink,
+  ProvisionalJob,
   ProvisionalJobSink,
 } from '../ports.js';
 
@@ -30,8 +31,10 @@ export const aJobSet = (): JobSetKey => ({ queue: `q/{${++sets}}`, jobSetId: 'se
 /** A ULID in Armada's form. */
 export const aJobId = (): JobId => JobId(`01m85vnck01jqpr3vd${(++ids).toString().padStart(8, '0')}`);
 
+export const AT = ArmadaTime(1_795_493_217_053);
+
 export function aRecord(state: JobState, more: Partial<JobRecord> = {}): JobRecord {
-  return { state, runNumber: 1, changedAt: ArmadaTime(1_795_493_217_053), ...more };
+  return { state, runNumber: 1, changedAt: AT, ...more };
 }
 
 export function aBatch(cursor: string, records: Record<string, JobRecord>, more: Partial<Batch> = {}): Batch {
@@ -62,3 +65,11 @@ export const FULL: JobRecord = {
   failure: { reason: 'preempted by ünïcode', category: 'c', subcategory: 's', exitCodes: { main: 137 } },
   cancellation: { reason: 'no longer wanted', requestor: 'alice' },
 };
+
+/** A provisional job. */
+export const queued = (jobId: JobId, more: Partial<ProvisionalJob> = {}): ProvisionalJob => ({
+  jobId,
+  state: 'QUEUED',
+  changedAt: AT,
+  ...more,
+});

@@ -1,5 +1,5 @@
 import { monotonicNow } from '@ajs/platform';
-import { ArmadaTime, foldBatch, type JobEvent, type StreamMessage } from '@ajs/job-state';
+import { Cursor, ArmadaTime, foldBatch, type JobEvent, type StreamMessage } from '@ajs/job-state';
 import { RedisJobSink, type RedisClient } from '@ajs/job-store';
 import { thousands, type Figure } from './figure.js';
 import { jobIdOf } from './jobs.js';
@@ -48,7 +48,7 @@ async function writeJobSet(sink: RedisJobSink, set: number): Promise<void> {
       const messages = Array.from({ length: 500 }, (_, i) => messageOf(set, from + i, step, begin));
       const jobIds = messages.flatMap(({ event }) => event?.jobId ?? []);
       const records = foldBatch(await writer.load(jobIds), messages);
-      const cursor = messages.at(-1)?.cursor ?? '';
+      const cursor = messages.at(-1)?.cursor ?? writer.cursor;
       await writer.write({
         cursor,
         records,
@@ -91,7 +91,7 @@ function messageOf(set: number, job: number, step: number, begin: number): Strea
   ];
   const event = events[step];
   const id = { ms, sequence: 0, index: 0, last: true };
-  return { cursor: `${ms}:0:0:1`, id, ...(event !== undefined && { event }) };
+  return { cursor: Cursor(`${ms}:0:0:1`), id, ...(event !== undefined && { event }) };
 }
 
 async function usedMemory(redis: RedisClient): Promise<number> {

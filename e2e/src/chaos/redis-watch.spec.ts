@@ -1,3 +1,4 @@
+import { Cursor } from '@ajs/job-state';
 import { RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
 import { RedisServer, eventually } from '@ajs/testing';
 import { checkWrites } from './check-writes.js';
@@ -6,7 +7,7 @@ import { TcpGate } from './tcp-gate.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const META = 'ajs:{q/s}:meta';
-const CURSOR = '5:0:0:1';
+const CURSOR = Cursor('5:0:0:1');
 
 let server: RedisServer;
 let gate: TcpGate;

@@ -2,7 +2,7 @@ import { constants, createServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { JobRunningEvent } from '@ajs/contracts/api/event';
-import type { StreamMessage } from '@ajs/job-state';
+import { Cursor, type StreamMessage } from '@ajs/job-state';
 import type { EventStream, StreamEnd, StreamRequest } from '@ajs/subscriptions';
 import { FakeArmada, allRecordings, eventually, freePort, jobEvents } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
@@ -48,7 +48,7 @@ function open(request: Partial<StreamRequest> = {}): Heard {
   const messages: StreamMessage[] = [];
   const ends: StreamEnd[] = [];
   const stream = client.events.open(
-    { key: KEY, from: '', watch: false, ...request },
+    { key: KEY, from: Cursor(''), watch: false, ...request },
     { message: (message) => messages.push(message), end: (end) => ends.push(end) },
   );
   return { messages, ends, stream };
@@ -71,7 +71,7 @@ describe('event streams from Armada', () => {
     log().append([...jobEvents.leased(REF), ...jobEvents.succeeded(REF)]);
     const all = open();
     await ended(all);
-    const rest = open({ from: all.messages[0]?.cursor ?? '' });
+    const rest = open({ from: all.messages[0]?.cursor ?? Cursor('') });
     await ended(rest);
     expect(rest.messages).toEqual(all.messages.slice(1));
   });
@@ -215,7 +215,7 @@ describe('a server that closes the connection since pings come too often', () =>
     const impatient = clientOf(`127.0.0.1:${(server.address() as AddressInfo).port}`);
     const ends: StreamEnd[] = [];
     impatient.events.open(
-      { key: KEY, from: '', watch: true },
+      { key: KEY, from: Cursor(''), watch: true },
       { message: () => undefined, end: (end) => ends.push(end) },
     );
     expect(await eventually('the watch ends', () => ends[0])).toEqual({

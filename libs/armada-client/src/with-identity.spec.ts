@@ -1,4 +1,4 @@
-import { JobId } from '@ajs/job-state';
+import { Cursor, JobId } from '@ajs/job-state';
 import { anonymous, armadaAccess, withoutTls, type ArmadaIdentity } from '@ajs/armada-credentials';
 import { loadSettings } from '@ajs/config';
 import { EventService } from '@ajs/contracts/api/event';
@@ -96,7 +96,7 @@ function clientWith(env: Readonly<Record<string, string>>): ArmadaClient {
 const ends: string[] = [];
 const watch = (client: ArmadaClient) =>
   client.events.open(
-    { key: KEY, from: '', watch: true },
+    { key: KEY, from: Cursor(''), watch: true },
     { message: () => undefined, end: ({ reason }) => ends.push(reason) },
   );
 

@@ -39,8 +39,8 @@ const event: fc.Arbitrary<JobEvent> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('duplicate-found' as const), jobId, at, originalJobId: fc.string() }),
 );
-/** Most messages tell of a state; some do not, as those of an unknown kind. */
-const told = fc.option(event, { freq: 6, nil: undefined });
+/** Most messages have an event; some do not, as those of an unknown kind. */
+const eventOrNone = fc.option(event, { freq: 6, nil: undefined });
 
 function message(id: MessageId, event: JobEvent | undefined): StreamMessage {
   return { id, cursor: formatMessageId(id), ...(event !== undefined && { event }) };
@@ -48,7 +48,7 @@ function message(id: MessageId, event: JobEvent | undefined): StreamMessage {
 
 /** A stream as Armada sends it: ids that rise, several in an entry. */
 const stream: fc.Arbitrary<StreamMessage[]> = fc
-  .array(fc.tuple(told, fc.boolean()), { maxLength: 40 })
+  .array(fc.tuple(eventOrNone, fc.boolean()), { maxLength: 40 })
   .map((items) => {
     let id: MessageId = { ms: 1, sequence: 0, index: -1, last: false };
     return items.map(([event, newEntry]) => {
@@ -59,7 +59,7 @@ const stream: fc.Arbitrary<StreamMessage[]> = fc
 /** Anything at all: ids in any order, also the same twice. */
 const hostile: fc.Arbitrary<StreamMessage[]> = fc.array(
   fc
-    .tuple(told, fc.integer({ min: 0, max: 8 }))
+    .tuple(eventOrNone, fc.integer({ min: 0, max: 8 }))
     .map(([event, ms]) => message({ ms, sequence: 0, index: 0, last: true }, event)),
   { maxLength: 40 },
 );

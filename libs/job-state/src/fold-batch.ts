@@ -2,12 +2,12 @@ import { type JobId } from './job-id.js';
 import { fold } from './fold.js';
 import type { JobEvent } from './job-event.js';
 import type { JobRecord } from './job-record.js';
-import type { MessageId } from './message-id.js';
+import { type Cursor, type MessageId } from './message-id.js';
 
 /** One message of a job set's stream. */
 export interface StreamMessage {
   /** The message id verbatim, as the server wrote it: what the stream is resumed from. */
-  readonly cursor: string;
+  readonly cursor: Cursor;
   readonly id: MessageId;
   /** What it says of a job's state; left out where it says nothing. */
   readonly event?: JobEvent;

@@ -116,15 +116,15 @@ describe('fold: the state table', () => {
     expect(fold(record, running, id(2)).state).toBe('RUNNING');
   });
 
-  it('any event applies to a record without a message id: one that was learned', () => {
-    const learned: JobRecord = { state: 'QUEUED', runNumber: 0, changedAt: at };
-    expect(fold(learned, running, id(0)).state).toBe('RUNNING');
-    expect(fold(learned, submitted, id(0))).toMatchObject({
+  it('any event applies to a provisional record, which has no message id', () => {
+    const provisional: JobRecord = { state: 'QUEUED', runNumber: 0, changedAt: at };
+    expect(fold(provisional, running, id(0)).state).toBe('RUNNING');
+    expect(fold(provisional, submitted, id(0))).toMatchObject({
       state: 'QUEUED',
       lastEvent: id(0),
       submittedAt: at,
     });
-    expect(fold(learned, queued, id(0))).toEqual({ ...learned, lastEvent: id(0) });
+    expect(fold(provisional, queued, id(0))).toEqual({ ...provisional, lastEvent: id(0) });
   });
 });
 
@@ -203,7 +203,7 @@ describe('fold: what else a record keeps', () => {
     expect(foldAll(running, cancelled)?.cancellation).toEqual({ reason: 'enough', requestor: 'alice' });
   });
 
-  it('the time of the submission, whenever it is told', () => {
+  it('the time of the submission, even where another event came first', () => {
     expect(foldAll({ ...running, at: addMs(at, 5) }, submitted)).toMatchObject({
       submittedAt: at,
       changedAt: addMs(at, 5),

@@ -10,7 +10,7 @@ import { compareMessageIds, type MessageId } from './message-id.js';
  * Applies one event to what is known of its job and returns what is known then. The very same object comes back where
  * the event changes nothing: its id is not greater than the last one applied, the job has ended (the first terminal
  * event wins), or the event does not count in this state. A stream may begin in the middle of a job's life, so every
- * event that tells of a state makes a record by itself.
+ * event that implies a state makes a record by itself.
  */
 export function fold(record: JobRecord | undefined, event: JobEvent, id: MessageId): JobRecord {
   if (record !== undefined) {

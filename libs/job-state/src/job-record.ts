@@ -15,7 +15,7 @@ export interface Run extends Placement {
   readonly pendingAt?: ArmadaTime;
   readonly runningAt?: ArmadaTime;
   readonly endedAt?: ArmadaTime;
-  /** Left out while the run goes on, and where it ended with its job: then the job's state tells. */
+  /** Left out while the run goes on, and where it ended with its job: then see the job's state. */
   readonly outcome?: RunOutcome;
   /** The reason of a `preempted` event of this run. Its `failed` event follows. */
   readonly preempted?: string;

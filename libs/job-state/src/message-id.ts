@@ -47,8 +47,8 @@ export function messageTime({ ms }: MessageId): ArmadaTime {
 }
 
 /** The current form of a message id: the inverse of {@link parseMessageId}. */
-export function formatMessageId(id: MessageId): string {
-  return `${id.ms}:${id.sequence}:${id.index}:${id.last ? 1 : 0}`;
+export function formatMessageId(id: MessageId): Cursor {
+  return Cursor(`${id.ms}:${id.sequence}:${id.index}:${id.last ? 1 : 0}`);
 }
 
 /** Negative, zero or positive as `a` stands before, at or after `b`. Ids are compared as numbers, never as text. */

@@ -31,7 +31,7 @@ describe('a repair', () => {
     });
   });
 
-  it('leaves the end of a run that the job outlived', () => {
+  it('keeps the end of a run that the job outlived', () => {
     const waiting: JobRecord = {
       ...RUNNING,
       state: 'QUEUED',
@@ -40,20 +40,20 @@ describe('a repair', () => {
     expect(repair(waiting, FAILED).run).toEqual({ endedAt: 7, outcome: 'failed' });
   });
 
-  it('is no run where none was seen', () => {
-    const learned: JobRecord = { state: 'QUEUED', runNumber: 0, changedAt: at };
+  it('adds no run where none was seen', () => {
+    const provisional: JobRecord = { state: 'QUEUED', runNumber: 0, changedAt: at };
     const { at: changedAt, ...end } = FAILED;
-    expect(repair(learned, FAILED)).toEqual({ ...learned, ...end, changedAt });
+    expect(repair(provisional, FAILED)).toEqual({ ...provisional, ...end, changedAt });
   });
 
-  it('never changes an end', () => {
+  it('never changes a terminal state', () => {
     const ended = repair(RUNNING, FAILED);
     expect(repair(ended, { state: 'SUCCEEDED', at })).toBe(ended);
     const later = { ...id, ms: id.ms + 100 };
     expect(fold(ended, { kind: 'running', jobId: JobId('j'), at, placement: {} }, later)).toBe(ended);
   });
 
-  it('takes nothing but an end', () => {
+  it('accepts terminal states only', () => {
     // @ts-expect-error A job does not end in a state that goes on.
     const end: JobEnd = { state: 'QUEUED', at };
     expect(isTerminal(end.state)).toBe(false);

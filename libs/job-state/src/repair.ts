@@ -4,7 +4,7 @@ import type { Failure } from './job-event.js';
 import type { JobRecord } from './job-record.js';
 import { isTerminal, type TerminalState } from './job-states.js';
 
-/** How a job ended, as Armada's own `api.Jobs` tells it. */
+/** How a job ended, as Armada's own `api.Jobs` reports it. */
 export interface JobEnd {
   readonly state: TerminalState;
   /** Left out where it is not known. */

@@ -8,6 +8,7 @@ import type {
   TerminalState,
   ArmadaTime,
   JobId,
+  Cursor,
 } from '@ajs/job-state';
 
 /**
@@ -47,7 +48,7 @@ export interface SubscriptionReport {
 /** Records with the cursor they stand for: written together, or not at all (P2). */
 export interface Batch {
   /** The last message whose event is in the records of this or an earlier batch. */
-  readonly cursor: string;
+  readonly cursor: Cursor;
   /** The records that changed, by job id. */
   readonly records: ReadonlyMap<JobId, JobRecord>;
   readonly subscription: SubscriptionReport;
@@ -63,7 +64,7 @@ export interface Batch {
 export interface JobSetWriter {
   readonly key: JobSetKey;
   /** The last message durably applied; '' where there is none. */
-  readonly cursor: string;
+  readonly cursor: Cursor;
   /** Jobs that have not ended. */
   readonly unfinished: number;
   /** How long before the opening a batch was last reconciled. Left out if none was. */

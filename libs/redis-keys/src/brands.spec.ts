@@ -19,7 +19,7 @@ it('texts that name different things cannot be taken for one another', () => {
   expect([jobId, other, unseen]).toEqual(['q/s', '1:0:0:1', 'a']);
 });
 
-it('a brand is a text at run time, and to whoever wants any text', () => {
+it('a branded text is a plain text at run time, and wherever any text will do', () => {
   const text: string = JobId('a');
   expect([text, Generation('g'), VerdictDigest('0f')]).toEqual(['a', 'g', '0f']);
 });

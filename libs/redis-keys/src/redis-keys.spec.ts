@@ -67,7 +67,7 @@ describe('keys', () => {
     'ajs:{a/b}:g:x',
     'ajs:jobs:01',
     'bull:x',
-  ])('of somebody else (%j) are none of ours', (text) => expect(parseKey(text)).toBeUndefined());
+  ])('of other applications (%j) are not read', (text) => expect(parseKey(text)).toBeUndefined());
 });
 
 describe('job set tags', () => {

@@ -4,13 +4,13 @@ import { jobSetTag, parseJobSetTag } from './job-set-tag.js';
 import { shardOf } from './shard.js';
 import { VerdictDigest } from './verdict-digest.js';
 
-/** How many hashes share the look-up from job to job set: below 128 entries each (Redis' compact form) up to 4 million jobs. */
+/** How many hashes share the index from job to job set: below 128 entries each (Redis' compact form) up to 4 million jobs. */
 export const JOB_INDEX_SHARDS = 32_768;
 
 /** How many sorted sets share the interest in job sets, so that Redis Cluster spreads it. */
 export const INTEREST_SHARDS = 16;
 
-/** How many numbers tell whether Redis went back in time: enough that every master of a Cluster has some. */
+/** How many numbers detect that Redis went back in time: enough that every master of a Cluster has some. */
 export const ROLLBACK_SHARDS = 16;
 
 /** The prefix of BullMQ's keys: a hash tag, since its scripts need all of a work queue's keys in one slot. */
@@ -36,23 +36,23 @@ export type RedisKey =
   | { readonly kind: 'strings'; readonly jobSet: JobSetKey; readonly generation: Generation }
   /** Hash: external URI → the job ids that carry it as their annotation. */
   | { readonly kind: 'uris'; readonly jobSet: JobSetKey; readonly generation: Generation }
-  /** Hash: external URI → the job ids that were submitted with it, as far as a submit told it. */
+  /** Hash: external URI → the job ids that were submitted with it, as far as forwarded submits show. */
   | { readonly kind: 'submitted-uris'; readonly jobSet: JobSetKey; readonly generation: Generation }
-  /** Hash: job id → what only Armada's own `api.Jobs` tells of it. */
+  /** Hash: job id → what only Armada's own `api.Jobs` knows of it. */
   | { readonly kind: 'enrichment'; readonly jobSet: JobSetKey; readonly generation: Generation }
   /** Hash: hash of a job id → reference of its job set. */
   | { readonly kind: 'job-index'; readonly shard: number }
   /** String: the tag of the job set that a reference stands for. */
   | { readonly kind: 'job-set-name'; readonly reference: string }
-  /** Sorted set: tag of a job set → when somebody last asked about it. */
+  /** Sorted set: tag of a job set → when it was last polled. */
   | { readonly kind: 'interest'; readonly shard: number }
   /** String: a number that only grows, for as long as Redis loses nothing. */
   | { readonly kind: 'rollback'; readonly shard: number }
   /** Hash: ingester replica → how many watches it holds, how many job sets wait for one there, and when it said so. */
   | { readonly kind: 'replicas' }
-  /** String: what Armada said of a caller's credential; the digest is of credential and queue, under a secret. */
+  /** String: Armada's verdict on a caller's credential; the digest is of credential and queue, under a secret. */
   | { readonly kind: 'verdict'; readonly digest: VerdictDigest }
-  /** String: the replica whose turn it is to sweep, for a time. */
+  /** String: the replica that sweeps, for a time. */
   | { readonly kind: 'sweeper' };
 
 /** What the keys of a generation begin with; the scripts add `r0`, `r1`, … (buckets) or one of these. */
@@ -124,7 +124,7 @@ export function parseKey(text: string): RedisKey | undefined {
   return kind === undefined ? undefined : { kind, jobSet, generation };
 }
 
-/** The shard of the demand that a job set stands in. */
+/** The shard of the interest that a job set is in. */
 export function interestShard(jobSet: JobSetKey): number {
   return shardOf(jobSetTag(jobSet), INTEREST_SHARDS);
 }

@@ -53,7 +53,7 @@ describe('messages of Armada', () => {
     });
   });
 
-  it('tell a lease that came back from one that expired', () => {
+  it('distinguish a lease that came back from one that expired', () => {
     const returned = { ...JobLeaseReturnedEvent.decode(EMPTY), ...base };
     expect(eventOf({ $case: 'leaseReturned', value: returned })).toMatchObject({
       kind: 'returned',
@@ -86,7 +86,7 @@ describe('messages of Armada', () => {
     expect(toStreamMessage({ id: ID, message: undefined })).toMatchObject({ kind: 'unknown' });
   });
 
-  it('tell a rejection by its cause, and a retry by its flag', () => {
+  it('show a rejection by its cause, and a retry by its flag', () => {
     const failed = { ...JobFailedEvent.decode(EMPTY), ...base, reason: 'r' };
     expect(eventOf({ $case: 'failed', value: { ...failed, cause: Cause.Rejected } })).toMatchObject({
       rejected: true,
@@ -96,7 +96,7 @@ describe('messages of Armada', () => {
     });
   });
 
-  it('tell exit codes by container, in the form of today and of before', () => {
+  it('hold exit codes by container, in the current form and the older one', () => {
     const failed = { ...JobFailedEvent.decode(EMPTY), ...base };
     const status = { name: 'main', exitCode: 7, message: '', reason: '', cause: Cause.Error };
     const failure = { exitCodes: { main: 7 } };
@@ -108,7 +108,7 @@ describe('messages of Armada', () => {
     });
   });
 
-  it('tell the external URI from the annotation', () => {
+  it('take the external URI from the annotation', () => {
     const decoded = JobSubmittedEvent.decode(
       JobSubmittedEvent.encode({
         ...JobSubmittedEvent.decode(EMPTY),

@@ -5,11 +5,11 @@ import {
   type JobFailedEvent,
 } from '@ajs/contracts/api/event';
 import {
+  Cursor,
   messageTime,
   parseMessageId,
   type Failure,
   type JobEvent,
-  type MessageId,
   type Placement,
   type StreamMessage,
   type JobId,
@@ -40,7 +40,7 @@ export type Mapped =
 type Oneof = NonNullable<EventMessage['events']>;
 type Kind = Oneof['$case'];
 
-/** Kinds that say nothing of a job's state. `terminated` tells of a pod that went away, not of the job's end. */
+/** Kinds that say nothing of a job's state. `terminated` means that a pod went away, not the job's end. */
 const WITHOUT_MEANING = new Set<Kind>([
   'reprioritizing',
   'reprioritized',
@@ -53,10 +53,10 @@ const WITHOUT_MEANING = new Set<Kind>([
 ]);
 
 /** Maps one message of Armada's stream. Never throws; what it keeps of texts is bounded. */
-export function toStreamMessage({ id: cursor, message }: EventStreamMessage): Mapped {
-  const id = parseMessageId(cursor);
-  if (id === undefined) return { kind: 'broken', reason: `"${cut(cursor, 64)}" is not a message id` };
-  const bare: StreamMessage = { cursor, id };
+export function toStreamMessage({ id: text, message }: EventStreamMessage): Mapped {
+  const id = parseMessageId(text);
+  if (id === undefined) return { kind: 'broken', reason: `"${cut(text, 64)}" is not a message id` };
+  const bare: StreamMessage = { cursor: Cursor(text), id };
   const oneof = message?.events;
   // A kind that the contract does not know decodes as no kind at all, or as one without a value.
   if ((oneof as Partial<Oneof> | undefined)?.value === undefined || oneof === undefined) {

@@ -158,7 +158,7 @@ describe('a request', () => {
   });
 });
 
-it('a method that the descriptors do not tell of is found out at once', () => {
+it('a method without a descriptor is refused at once', () => {
   expect(() => api.method({ ...JobsService.getJobStatus, path: '/api.Jobs/GetNothing' })).toThrow(
     'no descriptor of /api.Jobs/GetNothing',
   );

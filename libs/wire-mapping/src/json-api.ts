@@ -24,7 +24,7 @@ export interface MethodDefinition<Request, Response> {
   responseSerialize(response: Response): Uint8Array;
 }
 
-/** Methods whose messages are JSON, by what a FileDescriptorSet tells of them. */
+/** Methods whose messages are JSON, as a FileDescriptorSet describes them. */
 export class JsonApi {
   private readonly registry: FileRegistry;
 

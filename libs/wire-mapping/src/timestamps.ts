@@ -1,7 +1,7 @@
 import type { Timestamp } from '@ajs/contracts/google/protobuf/timestamp';
 import { ArmadaTime, toMs } from '@ajs/job-state';
 
-/** A moment that Armada tells; `undefined` where there is none, or one that no clock shows. */
+/** A moment of Armada's; `undefined` where there is none, or one that no clock shows. */
 export function toArmadaTime(timestamp: Timestamp | undefined): ArmadaTime | undefined {
   if (timestamp === undefined) return undefined;
   const ms = Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1e6);

@@ -14,7 +14,7 @@ import { toTimestamp } from './timestamps.js';
 const KEY = { queue: 'q', jobSetId: 's' };
 const RUN_ID = { run: { number: 2, id: 'run-2' } };
 
-function told(state: JobState, more: Partial<JobRecord> = {}, facts: JobEnrichment = RUN_ID) {
+function detailsOf(state: JobState, more: Partial<JobRecord> = {}, enrichment: JobEnrichment = RUN_ID) {
   const run = {
     cluster: 'c',
     node: 'n',
@@ -27,13 +27,13 @@ function told(state: JobState, more: Partial<JobRecord> = {}, facts: JobEnrichme
     JobId('j'),
     KEY,
     { state, runNumber: 2, changedAt: ArmadaTime(9_001), run, ...more },
-    facts,
+    enrichment,
   );
 }
 
 describe('the details of a job', () => {
   it('hold all that its record holds', () => {
-    expect(told('RUNNING', { namespace: 'ns', submittedAt: ArmadaTime(1_000) })).toEqual({
+    expect(detailsOf('RUNNING', { namespace: 'ns', submittedAt: ArmadaTime(1_000) })).toEqual({
       jobId: 'j',
       queue: 'q',
       jobset: 's',
@@ -64,24 +64,24 @@ describe('the details of a job', () => {
   });
 
   it('hold no run whose id is not known, or is that of the run before', () => {
-    for (const facts of [{}, { run: { number: 1, id: 'run-1' } }]) {
-      expect(told('RUNNING', {}, facts)).toMatchObject({ latestRunId: '', jobRuns: [] });
+    for (const enrichment of [{}, { run: { number: 1, id: 'run-1' } }]) {
+      expect(detailsOf('RUNNING', {}, enrichment)).toMatchObject({ latestRunId: '', jobRuns: [] });
     }
   });
 
-  it('tell when, why and by whom a job was cancelled, in Armada’s words where they are known', () => {
+  it('hold when, why and by whom a job was cancelled, as Armada reports it where that is known', () => {
     const cancellation = { reason: 'in the stream', requestor: 'me' };
-    expect(told('CANCELLED', { cancellation })).toMatchObject({
+    expect(detailsOf('CANCELLED', { cancellation })).toMatchObject({
       cancelTs: toTimestamp(ArmadaTime(9_001)),
       cancelReason: 'in the stream',
       cancelUser: 'me',
     });
-    const facts = { cancellation: { reason: '', user: 'alice' } };
-    expect(told('CANCELLED', { cancellation }, facts)).toMatchObject({
+    const enrichment = { cancellation: { reason: '', user: 'alice' } };
+    expect(detailsOf('CANCELLED', { cancellation }, enrichment)).toMatchObject({
       cancelReason: '',
       cancelUser: 'alice',
     });
-    expect(told('FAILED', { cancellation })).toMatchObject({ cancelTs: undefined, cancelReason: '' });
+    expect(detailsOf('FAILED', { cancellation })).toMatchObject({ cancelTs: undefined, cancelReason: '' });
   });
 
   it.each<[JobState, RunOutcome | undefined, JobRunState]>([
@@ -98,8 +98,8 @@ describe('the details of a job', () => {
     ['QUEUED', 'expired', JobRunState.RUN_STATE_LEASE_EXPIRED],
     // Cancelled while it waited for another run: the one before had ended already.
     ['CANCELLED', 'failed', JobRunState.RUN_STATE_FAILED],
-  ])('of a job that is %s, its run %s, tell the run’s state', (state, outcome, expected) => {
+  ])('of a job that is %s, its run %s, hold the run’s state', (state, outcome, expected) => {
     const run = { leasedAt: ArmadaTime(1), ...(outcome !== undefined && { outcome }) };
-    expect(told(state, { run }).jobRuns[0]?.state).toBe(expected);
+    expect(detailsOf(state, { run }).jobRuns[0]?.state).toBe(expected);
   });
 });

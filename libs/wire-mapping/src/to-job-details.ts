@@ -4,17 +4,17 @@ import { toApiJobState } from './to-jobs-api.js';
 import { toTimestamp } from './timestamps.js';
 
 /**
- * A job as `GetJobDetails` tells of it, from its record and from what Armada told before. Without the id of its latest run there
+ * A job as `GetJobDetails` shows it, from its record and its enrichment. Without the id of its latest run there
  * is no run in it: callers look a run up by its id. The job's spec is Armada's alone.
  */
 export function toJobDetails(
   jobId: JobId,
   { queue, jobSetId }: JobSetKey,
   record: JobRecord,
-  facts: JobEnrichment,
+  enrichment: JobEnrichment,
 ): JobDetails {
   const { state, changedAt, submittedAt, cancellation } = record;
-  const runId = facts.run?.number === record.runNumber ? facts.run.id : '';
+  const runId = enrichment.run?.number === record.runNumber ? enrichment.run.id : '';
   const cancelled = state === 'CANCELLED';
   return {
     jobId,
@@ -24,8 +24,8 @@ export function toJobDetails(
     state: toApiJobState(record),
     submittedTs: timestamp(submittedAt),
     cancelTs: cancelled ? toTimestamp(changedAt) : undefined,
-    cancelReason: cancelled ? (facts.cancellation?.reason ?? cancellation?.reason ?? '') : '',
-    cancelUser: cancelled ? (facts.cancellation?.user ?? cancellation?.requestor ?? '') : '',
+    cancelReason: cancelled ? (enrichment.cancellation?.reason ?? cancellation?.reason ?? '') : '',
+    cancelUser: cancelled ? (enrichment.cancellation?.user ?? cancellation?.requestor ?? '') : '',
     lastTransitionTs: toTimestamp(changedAt),
     latestRunId: runId,
     jobSpec: undefined,
@@ -67,7 +67,7 @@ const OF_JOB: Record<JobState, JobRunState> = {
   RUNNING: JobRunState.RUN_STATE_RUNNING,
   SUCCEEDED: JobRunState.RUN_STATE_SUCCEEDED,
   FAILED: JobRunState.RUN_STATE_FAILED,
-  // As Armada's own api.Jobs, which does not use the word that its contract has for it.
+  // As Armada's own api.Jobs, which does not use the state that its contract has for it.
   CANCELLED: JobRunState.RUN_STATE_UNKNOWN,
   PREEMPTED: JobRunState.RUN_STATE_PREEMPTED,
   REJECTED: JobRunState.RUN_STATE_FAILED,

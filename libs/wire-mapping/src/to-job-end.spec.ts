@@ -6,7 +6,7 @@ import { toJobEnd } from './index.js';
 const NOTHING = JobDetails.decode(new Uint8Array());
 const lastTransitionTs = { seconds: '1795493200', nanos: 5_000_000 };
 
-describe('the end of a job, as api.Jobs tells it', () => {
+describe('the end of a job, as api.Jobs reports it', () => {
   it('is its last state, with when and why', () => {
     const details = { ...NOTHING, state: JobState.FAILED, lastTransitionTs };
     expect(toJobEnd(details, 'exit 7')).toEqual({
@@ -17,7 +17,7 @@ describe('the end of a job, as api.Jobs tells it', () => {
     expect(toJobEnd({ ...NOTHING, state: JobState.SUCCEEDED })).toEqual({ state: 'SUCCEEDED' });
   });
 
-  it('tells who cancelled it', () => {
+  it('names who cancelled it', () => {
     const details = { ...NOTHING, state: JobState.CANCELLED, cancelReason: 'enough', cancelUser: 'alice' };
     expect(toJobEnd(details)?.cancellation).toEqual({ reason: 'enough', requestor: 'alice' });
   });

@@ -2,7 +2,7 @@ import { JobState as ApiJobState } from '@ajs/contracts/api/submit';
 import { fromApiJobState, toApiJobState } from './to-jobs-api.js';
 
 describe('states of api.Jobs', () => {
-  it('come back as they went, but for those that it has no word for', () => {
+  it('come back as they went, but for those without a state of their own there', () => {
     for (const state of ['QUEUED', 'LEASED', 'PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED'] as const) {
       expect(fromApiJobState(toApiJobState({ state }))).toBe(state);
     }

@@ -1,5 +1,5 @@
 import { JobServiceClient, JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
-import { JOB_STATES, type JobSetKey } from '@ajs/job-state';
+import { JOB_STATES, type JobSetKey, Cursor } from '@ajs/job-state';
 import type { EventSource } from '@ajs/subscriptions';
 import { credentials } from '@grpc/grpc-js';
 
@@ -53,7 +53,7 @@ export class JobBoard {
   }
 
   start(): void {
-    for (const set of this.sets) this.watchForJobs(set, '');
+    for (const set of this.sets) this.watchForJobs(set, Cursor(''));
     this.timers.push(setInterval(() => void this.round(), ROUND_MS));
   }
 
@@ -83,7 +83,7 @@ export class JobBoard {
     });
   }
 
-  private watchForJobs(set: { key: JobSetKey; states: Map<string, StateName> }, from: string): void {
+  private watchForJobs(set: { key: JobSetKey; states: Map<string, StateName> }, from: Cursor): void {
     let cursor = from;
     this.events.open(
       { key: set.key, from, watch: true },

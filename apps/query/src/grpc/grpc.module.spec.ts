@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { loadSettings } from '@ajs/config';
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
-import { JobId, ArmadaTime } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { Metrics, createLog } from '@ajs/observability';
 import { ProcessModule } from '@ajs/runtime';
@@ -76,7 +76,7 @@ describe('the gRPC port', () => {
   it('answers a poll from whatever store the modules are given, notes the interest and counts the answer', async () => {
     const writer = await store.open(KEY);
     await writer.write({
-      cursor: '1:0:0:1',
+      cursor: Cursor('1:0:0:1'),
       records: new Map([[JobId('j'), { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) }]]),
       subscription: { state: 'live', reason: '' },
     });

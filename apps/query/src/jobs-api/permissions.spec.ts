@@ -1,4 +1,4 @@
-import { JobId } from '@ajs/job-state';
+import { Cursor, JobId } from '@ajs/job-state';
 import { AuthError, type Authorizer, type Verdict } from '@ajs/auth';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
@@ -62,7 +62,7 @@ describe('api.Jobs and the permissions of its callers', () => {
         [JobId(`ended-in-${queue}`), jobRecord('FAILED')],
       ]);
       const subscription = { state: 'live', reason: '' } as const;
-      await writer.write({ cursor: '1:0:0:1', records, subscription });
+      await writer.write({ cursor: Cursor('1:0:0:1'), records, subscription });
       for (const jobId of [`in-${queue}`, `only-armada-in-${queue}`]) made.armada.add(jobId, { queue });
     }
     for (const jobId of made.armada.jobs.keys()) made.armada.errorTexts.set(jobId, 'out of memory');

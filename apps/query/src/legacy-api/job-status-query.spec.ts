@@ -1,4 +1,4 @@
-import { JobId, ArmadaTime, MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
 import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { monotonicNow } from '@ajs/platform';
@@ -54,7 +54,7 @@ describe('a poll of a job', () => {
     });
   const write = (report: SubscriptionReport, records: Record<string, JobRecord> = {}): Promise<void> => {
     const byId = Object.entries(records).map(([jobId, record]) => [JobId(jobId), record] as const);
-    return writer.write({ cursor: '1:0:0:1', records: new Map(byId), subscription: report });
+    return writer.write({ cursor: Cursor('1:0:0:1'), records: new Map(byId), subscription: report });
   };
 
   it('is answered at once where the job is cached, and notes interest', async () => {

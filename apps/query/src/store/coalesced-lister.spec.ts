@@ -1,5 +1,5 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { JobId, ArmadaTime, type JobSetKey } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import { CoalescedLister } from './coalesced-lister.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -9,7 +9,7 @@ async function setUp() {
   const writer = await store.open(KEY);
   const record = { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) } as const;
   await writer.write({
-    cursor: '1:0:0:1',
+    cursor: Cursor('1:0:0:1'),
     records: new Map([
       [JobId('a'), record],
       [JobId('b'), record],

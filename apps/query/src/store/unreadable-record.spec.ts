@@ -1,4 +1,4 @@
-import { JobId } from '@ajs/job-state';
+import { Cursor, JobId } from '@ajs/job-state';
 import { JobState } from '@ajs/contracts/api/submit';
 import {
   RedisJobLister,
@@ -39,7 +39,7 @@ describe('a record in Redis with the state of a newer version', () => {
     const writer = await sink.open(KEY);
     const write = (cursor: string, jobId: JobId): Promise<void> =>
       writer.write({
-        cursor,
+        cursor: Cursor(cursor),
         records: new Map([[jobId, jobRecord('RUNNING')]]),
         subscription: { state: 'live', reason: '' },
       });

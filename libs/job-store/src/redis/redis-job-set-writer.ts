@@ -1,5 +1,12 @@
 import type { LRUCache } from 'lru-cache';
-import { toMs, type JobRecord, type JobSetKey, type ArmadaTime, type JobId } from '@ajs/job-state';
+import {
+  toMs,
+  type JobRecord,
+  type JobSetKey,
+  type ArmadaTime,
+  type JobId,
+  type Cursor,
+} from '@ajs/job-state';
 import { formatKey, type Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
@@ -34,7 +41,7 @@ export interface WriterContext {
 export interface Position {
   readonly clock: RedisClock;
   readonly generation: Generation;
-  readonly cursor: string;
+  readonly cursor: Cursor;
   readonly revision: number;
   readonly unfinished: number;
   readonly reconciledAgoMs: number | undefined;
@@ -44,7 +51,7 @@ export interface Position {
 
 /** The writer of one job set over Redis 7.0 or later. */
 export class RedisJobSetWriter implements JobSetWriter {
-  cursor: string;
+  cursor: Cursor;
   unfinished: number;
   readonly reconciledAgoMs?: number;
   private revision: number;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { RedisTime, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
+import { Cursor, RedisTime, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
 import { Generation, formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { RedisClock } from '../client/redis-clock.js';
@@ -55,7 +55,7 @@ export class RedisJobSink implements JobSink {
     return new RedisJobSetWriter(this.context, key, meta, {
       clock: new RedisClock(now),
       generation: Generation(generation.toString()),
-      cursor: cursor.toString(),
+      cursor: Cursor(cursor.toString()),
       revision: Number(revision),
       unfinished,
       reconciledAgoMs: reconciled === null ? undefined : msBetween(RedisTime(Number(reconciled)), now),

@@ -1,4 +1,12 @@
-import { addMs, ArmadaTime, foldBatch, type JobSetKey, type StreamMessage, JobId } from '@ajs/job-state';
+import {
+  formatMessageId,
+  addMs,
+  ArmadaTime,
+  foldBatch,
+  type JobSetKey,
+  type StreamMessage,
+  JobId,
+} from '@ajs/job-state';
 import { AT, FULL, aBatch, aJobId, aJobSet, aRecord, queued, type StoreUnderTest } from './fixtures.js';
 import { StaleWriterError } from '../errors.js';
 import type { JobSetWriter } from '../ports.js';
@@ -220,7 +228,7 @@ function messagesOf(jobIds: readonly JobId[], n: number): StreamMessage[] {
   return jobIds.flatMap((jobId, i) =>
     (['submitted', 'succeeded'] as const).map((kind, j) => {
       const id = { ms: 10 + n, sequence: 0, index: i * 2 + j, last: true };
-      const cursor = `${id.ms}:0:${id.index}:1`;
+      const cursor = formatMessageId(id);
       const event =
         kind === 'submitted' ? { kind, jobId, at } : { kind, jobId, at, placement: { cluster: 'c' } };
       return { id, cursor, event };

@@ -1,4 +1,4 @@
-import { JobId, ArmadaTime, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import type {
   Batch,
   JobDetailsLister,
@@ -39,7 +39,7 @@ export function aRecord(state: JobState, more: Partial<JobRecord> = {}): JobReco
 
 export function aBatch(cursor: string, records: Record<string, JobRecord>, more: Partial<Batch> = {}): Batch {
   const byId = Object.entries(records).map(([jobId, record]) => [JobId(jobId), record] as const);
-  return { cursor, records: new Map(byId), subscription: LIVE, ...more };
+  return { cursor: Cursor(cursor), records: new Map(byId), subscription: LIVE, ...more };
 }
 
 /** A record with every field. */

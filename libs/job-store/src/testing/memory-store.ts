@@ -1,4 +1,5 @@
 import {
+  Cursor,
   RedisTime,
   isTerminal,
   laterOf,
@@ -32,7 +33,7 @@ import {
 } from '../ports.js';
 
 interface JobSet {
-  cursor: string;
+  cursor: Cursor;
   revision: number;
   interestAt: RedisTime;
   heartbeatAt: RedisTime;
@@ -250,7 +251,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
 
   private takeUp(tag: JobSetTag): JobSet {
     const jobSet = this.jobSets.get(tag) ?? {
-      cursor: '',
+      cursor: Cursor(''),
       revision: 1,
       interestAt: this.now(),
       heartbeatAt: this.now(),

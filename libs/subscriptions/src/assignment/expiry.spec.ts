@@ -1,5 +1,5 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import type { InterestEntry } from '../interest/interest-store.js';
 import { Sweeper } from './sweeper.js';
 
@@ -45,7 +45,7 @@ function days() {
     const subscription = { state: 'live', reason: '' } as const;
     await (
       await store.open(KEY)
-    ).write({ cursor: '1:0:0:1', records: new Map([[JobId('job'), record]]), subscription });
+    ).write({ cursor: Cursor('1:0:0:1'), records: new Map([[JobId('job'), record]]), subscription });
   };
   /** Lets so much time pass; says for how many minutes of it the job set was followed, and there. */
   const pass = async (ms: number, each?: () => Promise<void>) => {

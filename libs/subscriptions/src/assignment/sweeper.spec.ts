@@ -1,4 +1,4 @@
-import { JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSetLife,
@@ -58,7 +58,7 @@ async function write(key: JobSetKey, jobs: Readonly<Record<string, JobRecord>> =
   });
   const writer = await sink.open(key);
   await writer.write({
-    cursor: '1:0:0:1',
+    cursor: Cursor('1:0:0:1'),
     records: new Map(Object.entries(jobs).map(([jobId, record]) => [JobId(jobId), record])),
     subscription: { state: 'live', reason: '' },
   });

@@ -1,9 +1,10 @@
+import { Cursor } from '@ajs/job-state';
 import { AssignmentId } from './assignment-id.js';
 import { UpstreamQuota } from './upstream-quota.js';
 import type { WatchBudget } from './watch-budget.js';
 
 const ID = AssignmentId('t');
-const POSITION = () => ({ cursor: '', unfinished: 0 });
+const POSITION = () => ({ cursor: Cursor(''), unfinished: 0 });
 
 describe('the quota of an assignment', () => {
   let held: Set<string>;

@@ -1,4 +1,4 @@
-import { parseMessageId, type JobSetKey } from '@ajs/job-state';
+import { Cursor, parseMessageId, type JobSetKey } from '@ajs/job-state';
 import type { AssignmentId } from './assignment-id.js';
 import type { InterestStore } from '../interest/interest-store.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
@@ -65,7 +65,7 @@ export class UpstreamQuota {
 /** What one job set may cost Armada during one assignment. */
 export class AssignmentQuota implements JobSetQuota {
   private lastPoll = { age: Infinity, at: -Infinity };
-  private position: () => JobSetPosition = () => ({ cursor: '', unfinished: 0 });
+  private position: () => JobSetPosition = () => ({ cursor: Cursor(''), unfinished: 0 });
   private isUrgent: boolean;
   private isOver = false;
 

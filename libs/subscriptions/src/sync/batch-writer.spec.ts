@@ -1,6 +1,6 @@
 import { StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { JobId, ArmadaTime, MonotonicTime } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { BatchWriter } from './batch-writer.js';
 import { LeaseLostError } from './lease.js';
@@ -21,7 +21,7 @@ class WatchedWriter implements JobSetWriter {
 
   constructor(private readonly writer: JobSetWriter) {}
 
-  get cursor(): string {
+  get cursor(): Cursor {
     return this.writer.cursor;
   }
 
@@ -261,7 +261,11 @@ describe('a batch writer', () => {
   it('fails when another owner wrote the job set', async () => {
     const { store, batchWriter, failures } = await setUp();
     const other = await store.open(KEY);
-    await other.write({ cursor: '9:0:0:1', records: new Map(), subscription: { state: 'live', reason: '' } });
+    await other.write({
+      cursor: Cursor('9:0:0:1'),
+      records: new Map(),
+      subscription: { state: 'live', reason: '' },
+    });
     batchWriter.accept(running(1));
     await eventually('it fails', () => failures[0] instanceof StaleWriterError);
     batchWriter.accept(running(2));

@@ -7,6 +7,7 @@ import {
   type MonotonicTime,
   type StreamMessage,
   type JobId,
+  type Cursor,
 } from '@ajs/job-state';
 import { StaleWriterError, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -72,7 +73,7 @@ export class BatchWriter {
   }
 
   /** The last message accepted, written or not: where the next stream starts. */
-  tailCursor: string;
+  tailCursor: Cursor;
 
   get unfinished(): number {
     return this.writer.unfinished;

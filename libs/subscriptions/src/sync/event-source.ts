@@ -1,4 +1,4 @@
-import type { JobSetKey, StreamMessage } from '@ajs/job-state';
+import type { JobSetKey, StreamMessage, Cursor } from '@ajs/job-state';
 
 /**
  * How a stream ended, said once for every reader:
@@ -17,7 +17,7 @@ export interface StreamEnd {
 export interface StreamRequest {
   readonly key: JobSetKey;
   /** The stream starts after this message id; '' is the beginning. */
-  readonly from: string;
+  readonly from: Cursor;
   /** Stay open for what comes, or end where the stream ends now. */
   readonly watch: boolean;
 }

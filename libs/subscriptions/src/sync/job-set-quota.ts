@@ -1,7 +1,7 @@
 /** Where a job set stands. */
 export interface JobSetPosition {
   /** The last message read. */
-  readonly cursor: string;
+  readonly cursor: Cursor;
   /** Jobs that have not ended. */
   readonly unfinished: number;
 }
@@ -25,3 +25,4 @@ export interface JobSetQuota {
   /** Milliseconds until a read that is to be made after so many, or later if more are due than may be made. */
   scheduleRead(afterMs: number): number;
 }
+import type { Cursor } from '@ajs/job-state';

@@ -1,4 +1,4 @@
-import { JobId, ArmadaTime, toMs, RedisTime } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, toMs, RedisTime } from '@ajs/job-state';
 import type { Batch, JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
@@ -123,7 +123,7 @@ describe('a reflector', () => {
     await (
       await store.open(KEY)
     ).write({
-      cursor: '2:0:0:1',
+      cursor: Cursor('2:0:0:1'),
       records: new Map(),
       subscription: { state: 'live', reason: '' },
     });
@@ -138,7 +138,7 @@ describe('a reflector', () => {
     const store = new MemoryJobStore();
     const writer = await store.open(KEY);
     await writer.write({
-      cursor: '7:0:0:1',
+      cursor: Cursor('7:0:0:1'),
       records: new Map(),
       subscription: { state: 'live', reason: '' },
     });
@@ -258,7 +258,11 @@ describe('a reflector', () => {
     const watch = await catchUp(running(1));
     await inState('live');
     const other = await store.open(KEY);
-    await other.write({ cursor: '9:0:0:1', records: new Map(), subscription: { state: 'live', reason: '' } });
+    await other.write({
+      cursor: Cursor('9:0:0:1'),
+      records: new Map(),
+      subscription: { state: 'live', reason: '' },
+    });
     watch.listener.message(running(2));
     await eventually('it noticed', () => stale.length === 1);
     const read = await eventually('it reads again', () =>

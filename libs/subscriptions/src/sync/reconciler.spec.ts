@@ -1,5 +1,6 @@
 import { armadaNow } from '@ajs/platform';
 import {
+  Cursor,
   JobId,
   toMs,
   addMs,
@@ -85,7 +86,7 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
       return [JobId(jobId), { state, runNumber: 1, changedAt }];
     });
     await writer.write({
-      cursor: `${toMs(now) - cursorAge * HOUR}:0:0:1`,
+      cursor: Cursor(`${toMs(now) - cursorAge * HOUR}:0:0:1`),
       records: new Map(records),
       subscription: { state: 'live', reason: '' },
     });

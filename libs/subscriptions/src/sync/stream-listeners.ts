@@ -1,4 +1,4 @@
-import { MonotonicTime, type StreamMessage } from '@ajs/job-state';
+import { MonotonicTime, type StreamMessage, type Cursor } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import type { BatchWriter } from './batch-writer.js';
 import type { StreamEnd, StreamListener } from './event-source.js';
@@ -45,7 +45,7 @@ export class ReadListener implements StreamListener {
 export class WatchListener implements StreamListener {
   readonly openedAt = monotonicNow();
   private lastMessageAt = MonotonicTime(-Infinity);
-  private lastCursor: string;
+  private lastCursor: Cursor;
 
   constructor(
     private readonly batchWriter: BatchWriter,

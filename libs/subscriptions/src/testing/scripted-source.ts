@@ -1,4 +1,4 @@
-import { JobId, ArmadaTime, parseMessageId, type JobEvent, type StreamMessage } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, parseMessageId, type JobEvent, type StreamMessage } from '@ajs/job-state';
 import type {
   EventSource,
   EventStream,
@@ -51,7 +51,7 @@ export function aMessage(ms: number, event?: JobEvent): StreamMessage {
   const cursor = `${ms}:0:0:1`;
   const id = parseMessageId(cursor);
   if (id === undefined) throw new Error(`${cursor} is not a message id`);
-  return { cursor, id, ...(event !== undefined && { event }) };
+  return { cursor: Cursor(cursor), id, ...(event !== undefined && { event }) };
 }
 
 /** A message that says that the job runs. */

@@ -1,6 +1,6 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
 import type { JobState } from '@ajs/contracts/api/submit';
-import { JobId, toMs, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { Cursor, JobId, toMs, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import type { JobSetWriter, ProvisionalJob, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { LRUCache } from 'lru-cache';
@@ -88,7 +88,7 @@ export class JobsApiHarness {
   ): Promise<void> {
     this.writer ??= await this.store.open(KEY);
     const byId = Object.entries(records).map(([jobId, record]) => [JobId(jobId), record] as const);
-    await this.writer.write({ cursor: '1:0:0:1', records: new Map(byId), subscription });
+    await this.writer.write({ cursor: Cursor('1:0:0:1'), records: new Map(byId), subscription });
   }
 
   /** Records job `j` as submitted through this service, unless told otherwise. */

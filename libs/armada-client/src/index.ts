@@ -4,4 +4,3 @@ export type { ChannelPool } from './channel-pool.js';
 export { createForwardingChannels } from './forwarding-channels.js';
 export type { MessageCounter } from './event-streams.js';
 export { PermissionProbe } from './permission-probe.js';
-export { classifyEnd } from './stream-end.js';

@@ -1,8 +1,8 @@
 export { armadaNow } from './armada-now.js';
-export { boundedFetch, type BoundedRequest, type BoundedResponse } from './bounded-fetch.js';
+export { boundedFetch } from './bounded-fetch.js';
 export { systemClock, type Clock } from './clock.js';
 export { completesWithin } from './completes-within.js';
 export { jwtExpiry } from './jwt-expiry.js';
 export { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from './kubernetes-api.js';
 export { monotonicNow } from './monotonic-now.js';
-export { TokenBucket, type TokenRate } from './token-bucket.js';
+export { TokenBucket } from './token-bucket.js';

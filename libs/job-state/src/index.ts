@@ -11,7 +11,6 @@ export {
   isFailure,
   isTerminal,
   stateOfNumber,
-  type FailureState,
   type JobState,
   type TerminalState,
 } from './job-states.js';
@@ -24,4 +23,4 @@ export {
   type MessageId,
 } from './message-id.js';
 export { repair, type JobEnd } from './repair.js';
-export { ArmadaTime, MonotonicTime, RedisTime, addMs, laterOf, msBetween, toMs, type Time } from './times.js';
+export { ArmadaTime, MonotonicTime, RedisTime, addMs, laterOf, msBetween, toMs } from './times.js';

@@ -33,15 +33,10 @@ export const JOB_STATES = {
 
 export type JobState = keyof typeof JOB_STATES;
 
-type StateWith<Traits> = {
-  [State in JobState]: (typeof JOB_STATES)[State] extends Traits ? State : never;
-}[JobState];
-
 /** A state that a job ends in. */
-export type TerminalState = StateWith<{ readonly terminal: true }>;
-
-/** A state that a job ends badly in. */
-export type FailureState = StateWith<{ readonly failure: true }>;
+export type TerminalState = {
+  [State in JobState]: (typeof JOB_STATES)[State]['terminal'] extends true ? State : never;
+}[JobState];
 
 /** Whether no later event counts (invariant P1). */
 export function isTerminal(state: JobState): state is TerminalState {
@@ -49,7 +44,7 @@ export function isTerminal(state: JobState): state is TerminalState {
 }
 
 /** Whether the job ended badly, so that there is a text that says why. */
-export function isFailure(state: JobState): state is FailureState {
+export function isFailure(state: JobState): boolean {
   return JOB_STATES[state].failure;
 }
 

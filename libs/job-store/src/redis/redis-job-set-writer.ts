@@ -136,12 +136,12 @@ export class RedisJobSetWriter implements JobSetWriter {
         uris.length / 2,
         ...uris,
       );
-      if (revision === undefined || unfinished === undefined) throw new StaleWriterError(this.key);
+      if (revision === undefined) throw new StaleWriterError(this.key);
       this.strings.commit();
       this.clock.synchronize(now);
       this.cursor = cursor;
       this.revision = revision;
-      this.unfinished = unfinished;
+      this.unfinished = unfinished ?? this.unfinished;
       if (kept > 0) this.context.onKept(this.key, kept);
       for (const [jobId, record] of records) {
         if (kept === 0) this.context.records.set(this.cacheKey(jobId), record);

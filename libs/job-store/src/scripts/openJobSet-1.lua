@@ -51,6 +51,7 @@ else
 end
 redis.call('EXPIRE', meta, ARGV[2])
 local position = redis.call('HMGET', meta, 'cursor', 'revision', 'reconciled')
-local unfinished = open(meta, generation).unfinished
+local g = open(meta, generation)
+countsOf(g)
 local strings = redis.call('HGETALL', prefixOf(meta, generation) .. 'd')
-return { time, generation, position[1], position[2], unfinished, position[3], lost, strings }
+return { time, generation, position[1], position[2], g.unfinished, position[3], lost, strings }

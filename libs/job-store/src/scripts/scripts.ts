@@ -39,7 +39,7 @@ export type OpenReply =
 /** The scripts of this folder, each described at its head. Replies that hold bytes are read as buffers. */
 export interface Scripts {
   openJobSetBuffer: Script<OpenReply>;
-  writeJobSet: Script<[now: RedisTime, revision?: number, unfinished?: number, kept?: number]>;
+  writeJobSet: Script<[now: RedisTime, revision?: number, unfinished?: number | null, kept?: number]>;
   addProvisionalJobs: Script<number>;
   addTerminalStates: Script<number>;
   addEnrichment: Script<null>;

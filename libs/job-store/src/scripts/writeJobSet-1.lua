@@ -19,7 +19,7 @@
              number of strings, then for each: number, string
              number of external URIs, then for each: URI, job id behind its length
   Output:
-    { now (ms), revision, unfinished jobs, terminal records that were kept }, or { now (ms) } where it was refused
+    { now (ms), revision, unfinished jobs (nil: as before), terminal records that were kept }, or { now (ms) } where it was refused
 ]]
 local meta = KEYS[1]
 local time = now()
@@ -60,4 +60,4 @@ close(g)
 redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'heartbeat', time, 'next', ARGV[10])
 if ARGV[9] ~= '' then redis.call('HSET', meta, 'reconciled', time) end
 if ARGV[7] ~= '' then redis.call('HSET', meta, 'synced', ARGV[7]) end
-return { time, g.revision, g.unfinished, kept }
+return { time, g.revision, g.unfinished or false, kept }

@@ -7,7 +7,7 @@
                 a query that is upgraded first must not take job sets from the owners there are
     cursor      the last message whose event is in the records ('': none)
     revision    how many times records, cursor or heartbeat were written
-    counts      how many jobs are in each state (see countsOf)
+    counts      how many jobs are in each state, as KIND=JOBS,… (see kindOf)
     buckets     number of buckets
     keys        how many keys of this generation there must be
     state       of the subscription, and `reason` for it
@@ -51,41 +51,48 @@ local function varint(number)
   return bytes .. string.char(number)
 end
 
--- A generation while a script writes it: what meta says of it, to be put back by close().
+-- A generation while a script writes it: what meta says of it, to be put back by close(). Heartbeats, which are most of the
+-- writes, count nothing: counts are taken apart when they are first needed.
 local function open(meta, generation, seconds)
   local m = redis.call('HMGET', meta, 'layout', 'revision', 'counts', 'buckets', 'keys')
-  local revision, buckets = m[2] + 1, tonumber(m[4])
-  local g = {
-    meta = meta, prefix = prefixOf(meta, generation), layout = tonumber(m[1]), revision = revision,
-    stamp = varint(revision), counts = {}, jobs = 0, unfinished = 0, buckets = buckets, level = levelOf(buckets),
-    keys = tonumber(m[5]), seconds = seconds,
+  local buckets = tonumber(m[4])
+  return {
+    meta = meta, prefix = prefixOf(meta, generation), layout = tonumber(m[1]), revision = m[2] + 1, storedCounts = m[3],
+    buckets = buckets, level = levelOf(buckets), keys = tonumber(m[5]), seconds = seconds,
   }
-  for kind, jobs in string.gmatch(m[3], '(%d+)=(%d+)') do
+end
+
+local function countsOf(g)
+  if g.counts then return g.counts end
+  g.counts, g.jobs, g.unfinished = {}, 0, 0
+  for kind, jobs in string.gmatch(g.storedCounts, '(%d+)=(%d+)') do
     kind, jobs = tonumber(kind), tonumber(jobs)
     g.counts[kind] = jobs
     g.jobs = g.jobs + jobs
     if kind < TERMINAL then g.unfinished = g.unfinished + jobs end
   end
-  return g
+  return g.counts
 end
 
 local function count(g, first, jobs)
-  local kind = kindOf(first)
-  g.counts[kind] = (g.counts[kind] or 0) + jobs
+  local counts, kind = countsOf(g), kindOf(first)
+  counts[kind] = (counts[kind] or 0) + jobs
   g.jobs = g.jobs + jobs
   if first < TERMINAL then g.unfinished = g.unfinished + jobs end
 end
 
-local function countsOf(g)
-  local counts = {}
+-- As meta keeps them; as they were where nothing was counted.
+local function formatCounts(g)
+  if not g.counts then return g.storedCounts end
+  local texts = {}
   for kind, jobs in pairs(g.counts) do
-    if jobs > 0 then counts[#counts + 1] = kind .. '=' .. jobs end
+    if jobs > 0 then texts[#texts + 1] = kind .. '=' .. jobs end
   end
-  return table.concat(counts, ',')
+  return table.concat(texts, ',')
 end
 
 local function close(g)
-  redis.call('HSET', g.meta, 'layout', g.layout, 'revision', g.revision, 'counts', countsOf(g),
+  redis.call('HSET', g.meta, 'layout', g.layout, 'revision', g.revision, 'counts', formatCounts(g),
     'buckets', g.buckets, 'keys', g.keys)
 end
 
@@ -136,6 +143,7 @@ local function putRecord(g, id, record, details, old)
   if old then count(g, string.byte(old), -1) end
   count(g, first, 1)
   if g.jobs > g.buckets * JOBS_PER_BUCKET then grow(g) end
+  g.stamp = g.stamp or varint(g.revision)
   put(g, bucketKey(g, id), id, string.char(first + REVISION) .. g.stamp .. string.sub(record, 2))
   if details ~= '' then put(g, 'f', id, details) end
 end
@@ -163,8 +171,8 @@ end
 -- Turns the meta of layout 1, which had other names and no counts by state, into that of layout 2. Its records stay.
 local function migrate(meta, generation)
   local m = redis.call('HMGET', meta, 'buckets', 'contact', 'level')
-  local g = { counts = {}, jobs = 0, unfinished = 0 }
+  local g = { storedCounts = '' }
   eachRecord(prefixOf(meta, generation), tonumber(m[1]), function(_, _, record) count(g, string.byte(record), 1) end)
-  redis.call('HSET', meta, 'layout', 2, 'counts', countsOf(g), 'heartbeat', m[2], 'synced', m[3])
+  redis.call('HSET', meta, 'layout', 2, 'counts', formatCounts(g), 'heartbeat', m[2], 'synced', m[3])
   redis.call('HDEL', meta, 'contact', 'level', 'unfinished', 'jobs')
 end

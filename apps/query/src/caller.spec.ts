@@ -1,8 +1,9 @@
+import { MonotonicTime } from '@ajs/job-state';
 import { callerId } from './caller.js';
 
 describe('a caller', () => {
   const caller = {
-    deadline: Infinity,
+    deadline: MonotonicTime(Infinity),
     isGone: () => false,
     address: () => '10.0.0.1',
     certificateName: () => undefined,

@@ -1,10 +1,11 @@
+import type { MonotonicTime } from '@ajs/job-state';
 import { createHash } from 'node:crypto';
 import { tokenIn } from '@ajs/auth';
 
 /** Who waits for an answer. */
 export interface Caller {
-  /** When the caller wants an answer at the latest, by `performance.now()`; Infinity where it did not say. */
-  readonly deadline: number;
+  /** When the caller wants an answer at the latest; the infinite future where it did not say. */
+  readonly deadline: MonotonicTime;
   /** Whether the caller has stopped waiting for the answer. */
   readonly isGone: () => boolean;
   /** Where the connection comes from, without a port: perhaps a proxy. */

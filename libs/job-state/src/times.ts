@@ -18,7 +18,7 @@ export type RedisTime = Moment<'redis'>;
 /** A moment by Armada's clock, or by one that is taken for it. Since the epoch. */
 export type ArmadaTime = Moment<'armada'>;
 
-export type Time = MonotonicTime | RedisTime | ArmadaTime;
+type Time = MonotonicTime | RedisTime | ArmadaTime;
 
 /** The moment at so many milliseconds by this process's monotonic clock. */
 export function MonotonicTime(ms: number): MonotonicTime {

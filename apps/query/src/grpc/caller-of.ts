@@ -1,3 +1,5 @@
+import { addMs } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { certificateNameOf } from '../server-tls/certificate-name.js';
@@ -7,7 +9,7 @@ export function callerOf(call: ServerUnaryCall<unknown, unknown>): Caller {
   const deadline = call.getDeadline();
   return {
     // Infinity where the caller set none, as Airflow's operators do.
-    deadline: deadline === Infinity ? Infinity : performance.now() + (Number(deadline) - Date.now()),
+    deadline: addMs(monotonicNow(), Number(deadline) - Date.now()),
     isGone: () => call.cancelled,
     address: () => call.getPeer().replace(/:\d+$/, ''),
     certificateName: () => certificateNameOf(call),

@@ -1,4 +1,5 @@
-import { completesWithin } from '@ajs/platform';
+import { msBetween, addMs } from '@ajs/job-state';
+import { monotonicNow, completesWithin } from '@ajs/platform';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { JsonProfile } from '@ajs/wire-mapping';
@@ -62,7 +63,7 @@ export class HttpCalls {
     const body = await readBody(request);
     const answer = admission.run(caller, () => route.answer(jobs, body, caller, profile));
     // The work itself notices that its caller has gone, and ends.
-    const leftMs = Math.min(caller.deadline - performance.now(), MAX_TIMER_MS);
+    const leftMs = Math.min(msBetween(monotonicNow(), caller.deadline), MAX_TIMER_MS);
     if (!(await completesWithin(leftMs, answer))) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'deadline exceeded');
     }
@@ -85,7 +86,7 @@ export function sendError(response: ServerResponse, error: RpcError): void {
 /** The caller of an HTTP request. */
 function callerOf(request: HttpRequest, response: ServerResponse): Caller {
   return {
-    deadline: performance.now() + timeoutOf(request),
+    deadline: addMs(monotonicNow(), timeoutOf(request)),
     // Also true once the response is sent, when it no longer matters.
     isGone: () => response.destroyed,
     address: () => request.socket.remoteAddress ?? '',

@@ -1,3 +1,5 @@
+import { addMs } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fromRedis } from '../store/redis-read.js';
 import { testCaller } from '../testing/test-caller.js';
@@ -45,7 +47,7 @@ describe('a call while Redis is unavailable', () => {
   });
 
   it('is answered by Armada in time for the caller’s deadline', async () => {
-    const caller = testCaller({ deadline: performance.now() + 150 });
+    const caller = testCaller({ deadline: addMs(monotonicNow(), 150) });
     expect(await retryWhileRedisUnavailable(caller, retrying(LONG_MS), failing(UNAVAILABLE), without)).toBe(
       'from Armada',
     );

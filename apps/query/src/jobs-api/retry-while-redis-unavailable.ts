@@ -1,3 +1,5 @@
+import { msBetween, addMs } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { RedisReadError } from '../store/redis-read.js';
@@ -24,7 +26,8 @@ export async function retryWhileRedisUnavailable<T>(
   work: () => Promise<T>,
   without: (why: RedisReadError) => Promise<T>,
 ): Promise<T> {
-  const until = Math.min(performance.now() + timeoutMs, caller.deadline - RETRY_AFTER_MS * 2);
+  const now = monotonicNow();
+  const until = addMs(now, Math.min(timeoutMs, msBetween(now, caller.deadline) - RETRY_AFTER_MS * 2));
   for (;;) {
     try {
       return await work();
@@ -32,7 +35,7 @@ export async function retryWhileRedisUnavailable<T>(
       if (!(error instanceof RedisReadError)) throw error;
       redisFailed(error.cause);
       if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
-      if (error.kind !== 'unavailable' || performance.now() >= until) return without(error);
+      if (error.kind !== 'unavailable' || monotonicNow() >= until) return without(error);
       await pause(RETRY_AFTER_MS);
     }
   }

@@ -1,4 +1,5 @@
-import { isTerminal, msBetween, type JobSetKey, type RedisTime, type JobId } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+import { addMs, isTerminal, msBetween, type JobSetKey, type RedisTime, type JobId } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
@@ -56,7 +57,9 @@ export class JobStatusQuery {
     const terminal = this.options.terminalJobs.get(cacheKey);
     if (terminal !== undefined) return resolved(terminal.status, terminal.subscription);
 
-    const until = Math.min(performance.now() + this.options.waitMs, caller.deadline - DEADLINE_MARGIN_MS);
+    const now = monotonicNow();
+    const answerWithinMs = msBetween(now, caller.deadline) - DEADLINE_MARGIN_MS;
+    const until = addMs(now, Math.min(this.options.waitMs, answerWithinMs));
     let arrivedAt: RedisTime | undefined;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
       const view = await fromRedis(this.options.lister.read(key, [jobId]));
@@ -66,7 +69,7 @@ export class JobStatusQuery {
         this.options.terminalJobs.set(cacheKey, { status, subscription });
         return resolved(status, subscription);
       }
-      const left = until - performance.now();
+      const left = msBetween(monotonicNow(), until);
       if (status !== undefined) {
         if (left <= 0 || !isFirstCatchUp(status, subscription)) return resolved(status, subscription);
       } else {

@@ -1,8 +1,10 @@
+import { monotonicNow } from '@ajs/platform';
+import { MonotonicTime } from '@ajs/job-state';
 import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Admission } from './admission.js';
 
-const caller = { deadline: Infinity, isGone: () => false };
+const caller = { deadline: MonotonicTime(Infinity), isGone: () => false };
 
 describe('concurrent calls', () => {
   let shed: number;
@@ -86,7 +88,7 @@ describe('concurrent calls', () => {
     const work = (): Promise<never> => Promise.reject(new Error('worked on'));
     const gone = { ...caller, isGone: () => true };
     await expect(admission.run(gone, work)).rejects.toMatchObject({ code: status.CANCELLED });
-    const late = { ...caller, deadline: performance.now() };
+    const late = { ...caller, deadline: monotonicNow() };
     await expect(admission.run(late, work)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
     expect(shed).toBe(0);
   });

@@ -1,3 +1,4 @@
+import { monotonicNow } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
@@ -30,7 +31,7 @@ export class Admission {
   async run<T>(caller: Pick<Caller, 'deadline' | 'isGone'>, work: () => Promise<T>): Promise<T> {
     const { working } = this.limits;
     if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
-    if (performance.now() >= caller.deadline) {
+    if (monotonicNow() >= caller.deadline) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline expired before the call was processed');
     }
     if (this.working >= working)

@@ -1,9 +1,10 @@
+import { MonotonicTime } from '@ajs/job-state';
 import type { Caller } from '../caller.js';
 
 /** A caller that waits for its answer without a deadline and shows no credentials, but for what is given. */
 export function testCaller(overrides: Partial<Caller> = {}): Caller {
   return {
-    deadline: Infinity,
+    deadline: MonotonicTime(Infinity),
     isGone: () => false,
     address: () => '',
     certificateName: () => undefined,

@@ -1,6 +1,6 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState, JobSubmitRequestItem, SubmitService } from '@ajs/contracts/api/submit';
-import { RedisServer, eventually, jobEvents, unary } from '@ajs/testing';
+import { RedisServer, SURVIVES_KILL, eventually, jobEvents, unary } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
@@ -16,7 +16,7 @@ let query: { app: AppProcess; client: Client };
 
 /** A running job that is followed, over a Redis that keeps every acknowledged write. */
 beforeEach(async () => {
-  redis = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always']);
+  redis = await RedisServer.start(SURVIVES_KILL);
   stack = await Stack.start({}, redis);
   ingester = await stack.ingester();
   query = await stack.query();

@@ -1,9 +1,14 @@
-import { RedisClusterServers, RedisSentinelServers, RedisServer, eventually, jobEvents } from '@ajs/testing';
+import {
+  RedisClusterServers,
+  RedisSentinelServers,
+  RedisServer,
+  SURVIVES_KILL,
+  eventually,
+  jobEvents,
+} from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { Stack, poll, type LegacyAnswer } from './stack.js';
 import { JOB, QUEUE, Traffic, key, ref } from './traffic.js';
-
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 let stack: Stack;
 afterEach(() => stack.stop());
@@ -49,7 +54,7 @@ describe('when Redis fails over while jobs move', () => {
 
 describe('when Redis is unavailable for 10 s', () => {
   it('open streams are kept', async () => {
-    const redis = await RedisServer.start(DURABLE);
+    const redis = await RedisServer.start(SURVIVES_KILL);
     const { ingester, query } = await start(redis);
     for (let set = 0; set < 10; set++) log(set).append(jobEvents.running(ref(set, 0), JOB));
     for (let set = 0; set < 10; set++) {
@@ -75,7 +80,7 @@ describe('when Redis is unavailable for 10 s', () => {
 
 describe('when Redis comes back with less than it had', () => {
   it('job sets are read again from Armada at once, idle ones too', async () => {
-    const redis = await RedisServer.start(DURABLE);
+    const redis = await RedisServer.start(SURVIVES_KILL);
     const { query } = await start(redis);
     for (let set = 0; set < 5; set++) {
       log(set).append(jobEvents.running(ref(set, 0), JOB));
@@ -96,7 +101,7 @@ describe('when Redis comes back with less than it had', () => {
   }, 60_000);
 
   it('answers show how old they are until Redis has caught up', async () => {
-    const redis = await RedisServer.start(DURABLE);
+    const redis = await RedisServer.start(SURVIVES_KILL);
     const { query } = await start(redis);
     const { jobId } = ref(0, 0);
     log(0).append(jobEvents.running(ref(0, 0), JOB));

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { RedisServer, eventually, jobEvents } from '@ajs/testing';
+import { RedisServer, SURVIVES_KILL, eventually, jobEvents } from '@ajs/testing';
 import type { AppProcess } from './app-process.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 import { JOB, QUEUE, Traffic, key, ref } from './traffic.js';
@@ -9,7 +9,7 @@ let redis: RedisServer;
 let query: RunningQuery;
 
 beforeEach(async () => {
-  redis = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always']);
+  redis = await RedisServer.start(SURVIVES_KILL);
   stack = await Stack.start({}, redis);
   stack.armada.state.queues.add(QUEUE);
   query = await stack.query();

@@ -5,7 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisTarget } from '@ajs/job-store';
 import { WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
-import { RedisClusterServers, RedisSentinelServers, RedisServer, eventually } from '@ajs/testing';
+import {
+  RedisClusterServers,
+  RedisSentinelServers,
+  RedisServer,
+  SURVIVES_KILL,
+  eventually,
+} from '@ajs/testing';
 import { Redis } from 'ioredis';
 
 /** One server whose files can be exchanged; a master and a replica with sentinels; three masters with a replica each. */
@@ -14,8 +20,6 @@ export type RedisKind = (typeof REDIS_KINDS)[number];
 
 /** Where Redis keeps its append-only files, in its folder. */
 const AOF = 'appendonlydir';
-/** An acknowledged write is on disk: nothing is lost but what a fault takes away. */
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HEALED_WITHIN_MS = 60_000;
 
 /** One Redis that can come back with less than it had. */
@@ -27,7 +31,7 @@ export class SingleRedis {
 
   static async start(): Promise<SingleRedis> {
     const disk = await mkdtemp(join(tmpdir(), 'armada-job-service-chaos-'));
-    return new SingleRedis(await RedisServer.start([...DURABLE, '--dir', disk]), disk);
+    return new SingleRedis(await RedisServer.start([...SURVIVES_KILL, '--dir', disk]), disk);
   }
 
   get url(): string {
@@ -68,8 +72,8 @@ export class ReplicatedRedis {
   static async start(kind: 'sentinel' | 'cluster'): Promise<ReplicatedRedis> {
     return new ReplicatedRedis(
       kind === 'cluster'
-        ? await RedisClusterServers.start({ replicas: 1, args: DURABLE })
-        : await RedisSentinelServers.start(DURABLE),
+        ? await RedisClusterServers.start({ replicas: 1, args: SURVIVES_KILL })
+        : await RedisSentinelServers.start(SURVIVES_KILL),
     );
   }
 

@@ -11,5 +11,5 @@ export { ManualClock } from './manual-clock.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
 export { RedisClusterServers } from './redis/redis-cluster.js';
 export { RedisSentinelServers } from './redis/redis-sentinel.js';
-export { RedisServer } from './redis/redis-server.js';
+export { RedisServer, SURVIVES_KILL } from './redis/redis-server.js';
 export { unary, type Answered, type UnaryMethod, type UnaryOptions } from './unary.js';

@@ -6,7 +6,8 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { RedisServer, eventually } from '@ajs/testing';
+import { completesWithin } from '@ajs/platform';
+import { RedisServer, SURVIVES_KILL, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
 import type { AssignmentObserver } from './assignment-observer.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
@@ -24,12 +25,15 @@ const ignore = (): void => undefined;
 
 let server: RedisServer;
 let redis: RedisClient;
+let lister: RedisJobLister;
 const cleanups: (() => unknown)[] = [];
 
 beforeEach(async () => {
-  server = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always']);
+  server = await RedisServer.start(SURVIVES_KILL);
   cleanups.push(() => server.stop());
   redis = connect('writer');
+  // One for all polls, as in a query: it allocates its caches up front.
+  lister = new RedisJobLister(redis);
 });
 
 afterEach(async () => {
@@ -67,7 +71,8 @@ function replica() {
     onError: ignore,
   });
   worker.start();
-  cleanups.push(() => worker.stop());
+  // Where the test has failed Redis is still down, and nothing can be handed over.
+  cleanups.push(() => completesWithin(3_000, worker.stop()));
   return { worker, source, ended };
 }
 
@@ -86,7 +91,7 @@ async function watching() {
 }
 
 const stateOf = async (key: (typeof SETS)[number]) =>
-  (await new RedisJobLister(redis).read(key, [JobId('job')])).jobs.get(JobId('job'))?.state;
+  (await lister.read(key, [JobId('job')])).jobs.get(JobId('job'))?.state;
 
 describe('assignments while Redis is unavailable for longer than their leases', () => {
   it('keep their streams open, and go on with them when it is back', async () => {
@@ -97,8 +102,8 @@ describe('assignments while Redis is unavailable for longer than their leases', 
     );
     const opened = source.opened.length;
     await server.kill();
-    await eventually('all leases have run out', () => ended.length === SETS.length);
-    expect(worker.size).toBe(0);
+    // A busy machine may have lost a lease before, and taken it again: its end is then announced twice.
+    await eventually('all leases have run out', () => worker.size === 0);
     for (const watch of watches) {
       watch.listener.message(
         aMessage(2, { kind: 'succeeded', jobId: JobId('job'), at: ArmadaTime(2), placement: {} }),

@@ -10,6 +10,12 @@ import { redisBinary } from './redis-binary.js';
 const ATTEMPTS = 5;
 const START_MS = 10_000;
 
+/**
+ * Arguments of a server that loses no acknowledged write when it is killed: it writes its file before it answers. Syncing the file to the
+ * disk would only guard against a crash of the machine, and holds up every write where the disk is busy.
+ */
+export const SURVIVES_KILL: readonly string[] = ['--appendonly', 'yes', '--appendfsync', 'no'];
+
 /** A private Redis (or Valkey) server on a free port of this machine, in a folder of its own. */
 export class RedisServer {
   private constructor(

@@ -20,19 +20,19 @@ import {
 } from '../ports.js';
 import { readJobsReply, type ReadJobs, type StoredSubscription } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
-import { JobIndex } from './job-index.js';
+import { JobLocator } from './job-locator.js';
 import { StringDictionary } from './string-dictionary.js';
 
 /** The lister over Redis 7.0 or later, single or Cluster. */
 export class RedisJobLister implements JobLister, JobDetailsLister {
   private readonly redis: RedisClient & Scripts;
-  private readonly index: JobIndex;
+  private readonly locator: JobLocator;
   private readonly strings = new StringDictionary();
 
   /** @param now The clock for what is kept in memory: milliseconds. */
   constructor(redis: RedisClient, now?: () => number) {
     this.redis = withScripts(redis);
-    this.index = new JobIndex(redis, now);
+    this.locator = new JobLocator(redis, now);
   }
 
   async read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
@@ -77,7 +77,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
   }
 
   async locate(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobSetKey>> {
-    return this.index.locate(jobIds);
+    return this.locator.locate(jobIds);
   }
 }
 

@@ -1,6 +1,6 @@
-import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Settings } from '@ajs/config';
+import { holdsCertificate } from '@ajs/platform';
 import type { Diagnostics } from './diagnostics.js';
 import { systemRoots } from './system-roots.js';
 import { withTls, withoutTls, type ArmadaTransport } from './transport.js';
@@ -88,14 +88,5 @@ function readPem(name: string, file: string, diagnostics: Diagnostics): Buffer |
   } catch (error) {
     diagnostics.problem(`${name} is "${file}", which cannot be read: ${(error as Error).message}`);
     return undefined;
-  }
-}
-
-function holdsCertificate(pem: Buffer): boolean {
-  try {
-    new X509Certificate(pem);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Settings } from '@ajs/config';
+import { holdsCertificate } from '@ajs/platform';
 
 export type TlsFileSettings = Pick<Settings, 'queryTlsCertFile' | 'queryTlsKeyFile' | 'queryTlsClientCaFile'>;
 
@@ -76,14 +77,5 @@ function read(setting: string, file: string): Buffer {
     throw new Error(`${setting} is "${file}", which cannot be read: ${(error as Error).message}`, {
       cause: error,
     });
-  }
-}
-
-function holdsCertificate(pem: Buffer): boolean {
-  try {
-    new X509Certificate(pem);
-    return true;
-  } catch {
-    return false;
   }
 }

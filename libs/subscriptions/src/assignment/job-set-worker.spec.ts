@@ -2,7 +2,6 @@ import { JobId, toMs, type JobSetKey } from '@ajs/job-state';
 import {
   RedisJobLister,
   RedisJobSetLife,
-  RedisJobSink,
   createRedisClient,
   type ClientRole,
   type RedisClient,
@@ -11,13 +10,11 @@ import { RedisServer, eventually } from '@ajs/testing';
 import { InterestRecorder } from '../interest/interest-recorder.js';
 import { InterestStore } from '../interest/interest-store.js';
 import type { Lifetime } from '../interest/lifetime.js';
-import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
-import { scriptedReconciler } from '../testing/scripted-reconciler.js';
+import { scriptedWorker } from '../testing/scripted-worker.js';
 import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import type { AssignmentObserver } from './assignment-observer.js';
-import { JobSetWorker } from './job-set-worker.js';
 import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
 import { WorkQueue, assignmentIdOf } from './work-queue.js';
 
@@ -80,23 +77,13 @@ function replica(
     watchEnded: ({ jobSetId }, why) => ended.push(`${jobSetId} ${why}`),
   };
   const budgets = scriptedBudgets(redis, id, lifetime, numbers);
-  const worker = new JobSetWorker({
+  const worker = scriptedWorker(redis, {
     connection: connect('work-queue'),
-    sink: new RedisJobSink(redis, {
-      ttlSeconds: 1_000,
-      onLost: ignore,
-      onKept: ignore,
-      onUnreadable: ignore,
-    }),
     source,
     ...budgets,
     observer,
-    reconciler: scriptedReconciler().reconciler,
-    timing: REFLECTOR_TIMING,
     rebalanceIntervalMs,
-    onError: ignore,
   });
-  worker.start();
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= worker.stop());
   cleanups.push(stop);

@@ -1,11 +1,5 @@
 import { JobId, ArmadaTime } from '@ajs/job-state';
-import {
-  RedisJobLister,
-  RedisJobSink,
-  createRedisClient,
-  type ClientRole,
-  type RedisClient,
-} from '@ajs/job-store';
+import { RedisJobLister, createRedisClient, type ClientRole, type RedisClient } from '@ajs/job-store';
 import { completesWithin } from '@ajs/platform';
 import { RedisServer, SURVIVES_KILL, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
@@ -13,9 +7,8 @@ import type { AssignmentObserver } from './assignment-observer.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
-import { scriptedReconciler } from '../testing/scripted-reconciler.js';
+import { scriptedWorker } from '../testing/scripted-worker.js';
 import { ScriptedSource, aMessage, running } from '../testing/scripted-source.js';
-import { JobSetWorker } from './job-set-worker.js';
 import { WorkQueue } from './work-queue.js';
 
 const HOUR = 3_600_000;
@@ -54,23 +47,14 @@ function replica() {
     ...SILENT_OBSERVER,
     watchEnded: (_, why) => ended.push(why),
   };
-  const worker = new JobSetWorker({
+  const worker = scriptedWorker(redis, {
     connection: connect('work-queue'),
-    sink: new RedisJobSink(redis, {
-      ttlSeconds: 1_000,
-      onLost: ignore,
-      onKept: ignore,
-      onUnreadable: ignore,
-    }),
     source,
     ...scriptedBudgets(redis, 'a', LIFETIME),
     observer,
-    reconciler: scriptedReconciler().reconciler,
     timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOUR },
     rebalanceIntervalMs: HOUR,
-    onError: ignore,
   });
-  worker.start();
   // Where the test has failed Redis is still down, and nothing can be handed over.
   cleanups.push(() => completesWithin(3_000, worker.stop()));
   return { worker, source, ended };

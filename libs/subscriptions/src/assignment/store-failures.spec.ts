@@ -1,20 +1,13 @@
 import { JobId } from '@ajs/job-state';
-import {
-  RedisJobLister,
-  RedisJobSink,
-  createRedisClient,
-  type ClientRole,
-  type RedisClient,
-} from '@ajs/job-store';
+import { RedisJobLister, createRedisClient, type ClientRole, type RedisClient } from '@ajs/job-store';
 import { Generation, formatKey } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
 import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
-import { scriptedReconciler } from '../testing/scripted-reconciler.js';
+import { scriptedWorker } from '../testing/scripted-worker.js';
 import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
-import { JobSetWorker } from './job-set-worker.js';
 import { WorkQueue } from './work-queue.js';
 
 const HOUR = 3_600_000;
@@ -50,14 +43,8 @@ async function watching() {
   const unreadable: (readonly [message: string, inARow: number])[] = [];
   const failed: (readonly [message: string, inARow: number])[] = [];
   const writeFailures: string[] = [];
-  const worker = new JobSetWorker({
+  const worker = scriptedWorker(redis, {
     connection: connect('work-queue'),
-    sink: new RedisJobSink(redis, {
-      ttlSeconds: 1_000,
-      onLost: ignore,
-      onKept: ignore,
-      onUnreadable: ignore,
-    }),
     source,
     ...scriptedBudgets(redis, 'a', LIFETIME),
     observer: {
@@ -66,12 +53,9 @@ async function watching() {
       assignmentFailed: (_, { message }, __, inARow) => failed.push([message, inARow]),
       writeFailed: (_, { message }) => writeFailures.push(message),
     },
-    reconciler: scriptedReconciler().reconciler,
     timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOUR },
     rebalanceIntervalMs: HOUR,
-    onError: ignore,
   });
-  worker.start();
   cleanups.push(() => worker.stop());
   const workQueue = new WorkQueue(connect('work-queue'), ignore);
   cleanups.push(() => workQueue.close());

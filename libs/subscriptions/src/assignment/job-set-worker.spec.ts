@@ -122,17 +122,19 @@ describe('an assignment', () => {
   });
 
   it('is handed over where a new replica has fewer watches', async () => {
-    const a = replica('a', { rebalanceIntervalMs: 300 });
+    // A replica that has its share when a job set arrives reads it again soon, and another one may watch it then.
+    const numbers = { rebalanceIntervalMs: 300, minIntervalMs: 500, maxIntervalMs: 500 };
+    const a = replica('a', numbers);
     await poll(...Array.from({ length: 12 }, (_, n) => jobSet(n)));
-    await eventually('all are followed', () => a.worker.size === 12);
-    const b = replica('b', { rebalanceIntervalMs: 300 });
+    await eventually('all are watched', () => a.watches.size === 12);
+    const b = replica('b', numbers);
     await eventually(
       'each has about half',
-      () => b.worker.size >= 4 && a.worker.size + b.worker.size >= 11,
+      () => b.watches.size >= 4 && a.watches.size + b.watches.size >= 11,
       20_000,
     );
-    // Where the machine stalls for as long as a lease lasts, worker are lost beside.
-    expect(a.ended.filter((why) => !/ (hand-over|lost)$/.test(why))).toEqual([]);
+    // Where the machine stalls for as long as a lease lasts, some are lost beside.
+    expect(a.ended.filter((why) => !/ (hand-over|lease-lost)$/.test(why))).toEqual([]);
   }, 30_000);
 
   it('is added again where Redis lost all of its BullMQ job but the place in the queue', async () => {

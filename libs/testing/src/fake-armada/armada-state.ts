@@ -1,5 +1,6 @@
 import type { EventMessage } from '@ajs/contracts/api/event';
 import type { JobState } from '@ajs/contracts/api/submit';
+import type { EventIngester } from './event-ingester.js';
 import { EventLog } from './event-log.js';
 import { applyEvent, type ArmadaJob } from './armada-job.js';
 import { Lookout } from './lookout.js';
@@ -12,7 +13,10 @@ export class ArmadaState {
   readonly lookout: Lookout;
   private readonly logs = new Map<string, EventLog>();
 
-  constructor(lookoutLagMs: () => number) {
+  constructor(
+    private readonly eventIngester: EventIngester,
+    lookoutLagMs: () => number,
+  ) {
     this.lookout = new Lookout(this.jobs, lookoutLagMs);
   }
 
@@ -33,13 +37,13 @@ export class ArmadaState {
     return log;
   }
 
-  /** Moves a job to a state: appends the events as one entry, and changes what `api.Jobs` returns. */
+  /** Moves a job to a state: accepts the events as one entry, to be published later, and changes what `api.Jobs` returns. */
   move(job: ArmadaJob, state: JobState, events: readonly EventMessage[], error = job.error): void {
     this.lookout.changing(job.jobId);
     this.jobs.set(job.jobId, job);
     job.state = state;
     job.error = error;
     for (const event of events) applyEvent(job, event);
-    this.openLog(job.queue, job.jobSetId).append(events);
+    this.eventIngester.accept(this.openLog(job.queue, job.jobSetId), events);
   }
 }

@@ -110,7 +110,7 @@ export class EventServer {
       refuse(status.INVALID_ARGUMENT, `[GetJobSetEvents] message id ${fromMessageId} is not valid`);
       return;
     }
-    if (errorIfMissing && this.state.log(queue, jobSetId) === undefined) {
+    if (errorIfMissing && !this.state.log(queue, jobSetId)?.end) {
       refuse(status.NOT_FOUND, `[GetJobSetEvents] Jobset ${jobSetId} for queue ${queue} does not exist`);
       return;
     }

@@ -10,6 +10,7 @@ import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-j
 import type { Recording } from '../recordings.js';
 import { ArmadaState } from './armada-state.js';
 import { CallLog } from './call-log.js';
+import { EventIngester } from './event-ingester.js';
 import { EventServer, eventService } from './event-service.js';
 import { faultService } from './fault-service.js';
 import { Faults } from './faults.js';
@@ -37,7 +38,10 @@ export type RawMethod = (call: ServerDuplexStream<Buffer, Buffer>) => void;
  */
 export class FakeArmada {
   readonly faults = new Faults();
-  readonly state = new ArmadaState(() => this.faults.now.lookoutLagMs);
+  readonly state = new ArmadaState(
+    new EventIngester(this.faults, () => 0),
+    () => this.faults.now.lookoutLagMs,
+  );
   readonly calls = new CallLog();
   readonly security = new Security(this.state.queues, this.faults, () => this.dropConnections());
   readonly events = new EventServer(this.state, this.faults, this.security);

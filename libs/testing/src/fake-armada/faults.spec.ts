@@ -1,8 +1,11 @@
+import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { FaultServiceService } from '@ajs/contracts/fakearmada/v1/faults';
 import { status } from '@grpc/grpc-js';
 import { eventually } from '../index.js';
 import { SpecServer, idOf, kindOf } from './spec-server.js';
+
+const LIFE = ['submitted', 'queued', 'leased', 'pending', 'running', 'succeeded'];
 
 let server: SpecServer;
 beforeEach(async () => (server = await SpecServer.start()));
@@ -62,5 +65,31 @@ describe('faults', () => {
     const { messages } = await server.read({});
     expect(messages.map(kindOf).slice(-4)).toEqual(['running', 'succeeded', 'running', 'succeeded']);
     expect(new Set(messages.map(idOf)).size).toBe(8);
+  });
+});
+
+describe('one of Armada’s two sides behind the other', () => {
+  const stateOf = async (jobId: string) =>
+    (await server.call(JobsService.getJobStatus, { jobIds: [jobId] })).jobStates[jobId];
+
+  it('stops events while api.Jobs goes on, and publishes them in their order afterwards', async () => {
+    await server.setFaults({ eventsStopped: true });
+    const watch = server.open({ watch: true });
+    const jobId = await server.submit();
+    await eventually('it has succeeded', async () => (await stateOf(jobId)) === JobState.SUCCEEDED);
+    expect((await server.read({})).messages).toEqual([]);
+    expect(watch).toMatchObject({ messages: [], end: undefined });
+    await server.setFaults({});
+    await eventually('all events have come', () => watch.messages.length === 6);
+    expect(watch.messages.map(kindOf)).toEqual(LIFE);
+  });
+
+  it('delays api.Jobs while events go on', async () => {
+    await server.setFaults({ lookoutLagMs: 3_600_000 });
+    const jobId = await server.submit();
+    await eventually('its end is published', async () => (await server.read({})).messages.length === 6);
+    expect(await stateOf(jobId)).toBe(JobState.UNKNOWN);
+    await server.setFaults({});
+    expect(await stateOf(jobId)).toBe(JobState.SUCCEEDED);
   });
 });

@@ -14,6 +14,7 @@ export const NO_FAULTS: SetFaultsRequest = {
   jobsDelayMs: 0,
   mostIds: 0,
   lookoutLagMs: 0,
+  eventsStopped: false,
 };
 
 /** The current faults, and listeners to their changes. */

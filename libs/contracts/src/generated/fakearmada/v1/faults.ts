@@ -46,8 +46,13 @@ export interface SetFaultsRequest {
   jobsDelayMs: number;
   /** Ids that one request of api.Jobs may name; 0 stands for 500, Armada's own default. */
   mostIds: number;
-  /** api.Jobs tells of a change this long after it happened, as it is behind the event streams. Milliseconds. */
+  /** api.Jobs shows a change this long after it happened: it lags behind the event streams. Milliseconds. */
   lookoutLagMs: number;
+  /**
+   * Event streams stay open and carry nothing new, while api.Jobs goes on: Armada's event ingester has stopped. Once the fault is over,
+   * everything accepted meanwhile is published.
+   */
+  eventsStopped: boolean;
 }
 
 export interface SetFaultsResponse {
@@ -109,6 +114,7 @@ function createBaseSetFaultsRequest(): SetFaultsRequest {
     jobsDelayMs: 0,
     mostIds: 0,
     lookoutLagMs: 0,
+    eventsStopped: false,
   };
 }
 
@@ -146,6 +152,9 @@ export const SetFaultsRequest: MessageFns<SetFaultsRequest> = {
     }
     if (message.lookoutLagMs !== 0) {
       writer.uint32(88).uint32(message.lookoutLagMs);
+    }
+    if (message.eventsStopped !== false) {
+      writer.uint32(96).bool(message.eventsStopped);
     }
     return writer;
   },
@@ -249,6 +258,14 @@ export const SetFaultsRequest: MessageFns<SetFaultsRequest> = {
             }
 
             message.lookoutLagMs = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.eventsStopped = reader.bool();
             continue;
           }
         }

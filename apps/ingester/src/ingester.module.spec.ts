@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import type { ArmadaClient } from '@ajs/armada-client';
 import { loadSettings } from '@ajs/config';
 import type { RedisClient } from '@ajs/job-store';
-import { Metrics, createLog } from '@ajs/observability';
+import { IngesterMetrics, createLog } from '@ajs/observability';
 import { ARMADA, ProcessModule, type ProcessContext } from '@ajs/runtime';
 import { InterestStore, JobSetWorker, RollbackDetector, Sweeper, WorkQueue } from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, recordCalls } from '@ajs/testing';
@@ -37,7 +37,7 @@ beforeEach(async () => {
       lines.push(`${level} ${msg}`);
     },
   });
-  context = { settings, log, metrics: new Metrics() };
+  context = { settings, log, metrics: new IngesterMetrics() };
 });
 afterEach(() => armada.stop());
 

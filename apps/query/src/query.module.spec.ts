@@ -2,7 +2,7 @@ import type { ArmadaClient, ChannelPool } from '@ajs/armada-client';
 import { loadSettings } from '@ajs/config';
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import type { RedisClient } from '@ajs/job-store';
-import { Metrics, createLog } from '@ajs/observability';
+import { QueryMetrics, createLog } from '@ajs/observability';
 import { ARMADA, ProcessModule } from '@ajs/runtime';
 import { InterestRecorder, InterestStore, WorkQueue } from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, recordCalls, unary } from '@ajs/testing';
@@ -35,7 +35,7 @@ beforeEach(async () => {
       FIRST_POLL_WAIT: '1s',
     },
   });
-  const context = { settings, log: createLog('query', 'silent'), metrics: new Metrics() };
+  const context = { settings, log: createLog('query', 'silent'), metrics: new QueryMetrics() };
   query = await Test.createTestingModule({
     imports: [ProcessModule.of(context), QueryModule.of(undefined)],
   }).compile();

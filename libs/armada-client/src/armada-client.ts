@@ -22,11 +22,11 @@ export interface ArmadaClientOptions {
   readonly maxMessageBytes: number;
   /** The rate limit of {@link ArmadaClient.jobs}, all methods together. */
   readonly callsPerSecond: number;
-  readonly counter: MessageCounter;
 }
 
 export interface ArmadaClient {
-  readonly events: EventSource;
+  /** The event streams of job sets; the counter hears of messages that this version does not understand. */
+  events(counter: MessageCounter): EventSource;
   readonly jobs: ArmadaJobs;
   readonly queueGrants: QueueGrants;
   /** Rejects unless Armada's own Health responds SERVING within 2 s. */
@@ -40,14 +40,13 @@ export function createArmadaClient({
   identity,
   maxMessageBytes: largestMessageBytes,
   callsPerSecond,
-  counter,
 }: ArmadaClientOptions): ArmadaClient {
   const options = { ...channelOptions(largestMessageBytes), interceptors: [withIdentity(identity)] };
   const pool = (): ChannelPool => new ChannelPool(transport, options);
   const [watches, reads] = [pool(), pool()];
   const jobs = grpcArmadaJobs(reads, callsPerSecond);
   return {
-    events: new ArmadaEventSource(watches, reads, counter),
+    events: (counter) => new ArmadaEventSource(watches, reads, counter),
     jobs,
     queueGrants: new ArmadaQueueGrantsSource(reads),
     health: () => checkHealth(reads),

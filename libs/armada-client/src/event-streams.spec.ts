@@ -15,15 +15,14 @@ const REF = { ...KEY, jobId: '01m85vrgp7whz55kx8f03d6510' };
 let armada: FakeArmada;
 let client: ArmadaClient;
 const counted = { unknown: 0, malformed: 0 };
+const counter = { unknownKind: () => counted.unknown++, malformed: () => counted.malformed++ };
 
 function clientOf(address: string, largestMessageBytes = 1_000_000): ArmadaClient {
-  const counter = { unknownKind: () => counted.unknown++, malformed: () => counted.malformed++ };
   return createArmadaClient({
     transport: withoutTls(address),
     identity: anonymous,
     maxMessageBytes: largestMessageBytes,
     callsPerSecond: 20,
-    counter,
   });
 }
 
@@ -47,10 +46,12 @@ interface Heard {
 function open(request: Partial<StreamRequest> = {}): Heard {
   const messages: StreamMessage[] = [];
   const ends: StreamEnd[] = [];
-  const stream = client.events.open(
-    { key: KEY, from: Cursor(''), watch: false, ...request },
-    { message: (message) => messages.push(message), end: (end) => ends.push(end) },
-  );
+  const stream = client
+    .events(counter)
+    .open(
+      { key: KEY, from: Cursor(''), watch: false, ...request },
+      { message: (message) => messages.push(message), end: (end) => ends.push(end) },
+    );
   return { messages, ends, stream };
 }
 
@@ -214,10 +215,12 @@ describe('a server that closes the connection since pings come too often', () =>
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const impatient = clientOf(`127.0.0.1:${(server.address() as AddressInfo).port}`);
     const ends: StreamEnd[] = [];
-    impatient.events.open(
-      { key: KEY, from: Cursor(''), watch: true },
-      { message: () => undefined, end: (end) => ends.push(end) },
-    );
+    impatient
+      .events(counter)
+      .open(
+        { key: KEY, from: Cursor(''), watch: true },
+        { message: () => undefined, end: (end) => ends.push(end) },
+      );
     expect(await eventually('the watch ends', () => ends[0])).toEqual({
       kind: 'retry',
       reason:

@@ -8,13 +8,11 @@ let armada: FakeArmada;
 let client: ArmadaClient;
 
 function clientOf(address: string): ArmadaClient {
-  const counter = { unknownKind: () => undefined, malformed: () => undefined };
   return createArmadaClient({
     transport: withoutTls(address),
     identity: anonymous,
     maxMessageBytes: 1_000_000,
     callsPerSecond: 1_000,
-    counter,
   });
 }
 

@@ -135,7 +135,6 @@ describe('the watchers of a queue', () => {
       identity,
       maxMessageBytes: 65_536,
       callsPerSecond: 100,
-      counter: { unknownKind: () => undefined, malformed: () => undefined },
     });
     clients.push(client);
     return client.queueGrants;

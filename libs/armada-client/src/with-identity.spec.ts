@@ -76,12 +76,10 @@ afterEach(() => cleanups.splice(0).forEach((cleanUp) => cleanUp()));
 function clientOf(
   options: Pick<Parameters<typeof createArmadaClient>[0], 'transport' | 'identity'>,
 ): ArmadaClient {
-  const counter = { unknownKind: () => undefined, malformed: () => undefined };
   const client = createArmadaClient({
     ...options,
     maxMessageBytes: 100_000,
     callsPerSecond: 1_000,
-    counter,
   });
   cleanups.push(() => client.close());
   return client;
@@ -94,11 +92,14 @@ function clientWith(env: Readonly<Record<string, string>>): ArmadaClient {
 }
 
 const ends: string[] = [];
+const counter = { unknownKind: () => undefined, malformed: () => undefined };
 const watch = (client: ArmadaClient) =>
-  client.events.open(
-    { key: KEY, from: Cursor(''), watch: true },
-    { message: () => undefined, end: ({ reason }) => ends.push(reason) },
-  );
+  client
+    .events(counter)
+    .open(
+      { key: KEY, from: Cursor(''), watch: true },
+      { message: () => undefined, end: ({ reason }) => ends.push(reason) },
+    );
 
 /** Gives these values in turn, and notes which ones were refused. */
 class Credentials implements ArmadaIdentity {

@@ -1,16 +1,31 @@
-import { Metrics, PREFIX } from './metrics.js';
+import { IngesterMetrics, Metrics, PREFIX, QueryMetrics } from './metrics.js';
 
-it('names of metrics follow the practice of Prometheus', async () => {
-  const metrics = await new Metrics().registry.getMetricsAsJSON();
-  const ours = metrics.filter(({ name }) => name.startsWith(PREFIX));
-  const endings: Readonly<Record<string, RegExp>> = {
-    counter: /_total$/,
-    gauge: /^(?!.*_total$)/,
-    histogram: /_(?:seconds|bytes)$/,
-  };
-  expect(ours.length).toBeGreaterThan(10);
-  for (const { name, type, help } of ours) {
-    expect(name).toMatch(endings[String(type)] ?? /no such type/);
-    expect(help).toMatch(/^[A-Z].*[^.]$/);
-  }
+const namesOf = async ({ registry }: Metrics): Promise<string[]> =>
+  (await registry.getMetricsAsJSON()).map(({ name }) => name).filter((name) => name.startsWith(PREFIX));
+
+it.each([new IngesterMetrics(), new QueryMetrics()])(
+  'names of metrics follow the practice of Prometheus',
+  async ({ registry }) => {
+    const metrics = await registry.getMetricsAsJSON();
+    const ours = metrics.filter(({ name }) => name.startsWith(PREFIX));
+    const endings: Readonly<Record<string, RegExp>> = {
+      counter: /_total$/,
+      gauge: /^(?!.*_total$)/,
+      histogram: /_(?:seconds|bytes)$/,
+    };
+    expect(ours.length).toBeGreaterThan(10);
+    for (const { name, type, help } of ours) {
+      expect(name).toMatch(endings[String(type)] ?? /no such type/);
+      expect(help).toMatch(/^[A-Z].*[^.]$/);
+    }
+  },
+);
+
+it('a process has the common metrics and its own, and none of the other process', async () => {
+  const common = await namesOf(new Metrics());
+  const [ingester, query] = [await namesOf(new IngesterMetrics()), await namesOf(new QueryMetrics())];
+  expect(common).toContain(`${PREFIX}redis_errors_total`);
+  expect(ingester).toContain(`${PREFIX}watches`);
+  expect(query).toContain(`${PREFIX}shed_calls_total`);
+  expect(ingester.filter((name) => query.includes(name))).toEqual(common);
 });

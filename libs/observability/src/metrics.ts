@@ -2,7 +2,10 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 export const PREFIX = 'armada_job_service_';
 
-/** The metrics of one process, as `/metrics` shows them. No label value comes from outside: names of jobs, queues and callers never do. */
+/**
+ * The metrics that every process has, as `/metrics` shows them. No label value comes from outside: names of jobs, queues and callers
+ * never do.
+ */
 export class Metrics {
   readonly registry = new Registry();
 
@@ -12,6 +15,41 @@ export class Metrics {
     'Failed Redis connections and commands, by cause',
     ['cause'],
   );
+  readonly rejectedConnections = this.counter(
+    'rejected_connections_total',
+    'Connections rejected at the connection limit, by port',
+    ['port'],
+  );
+  readonly credentialRenewals = this.counter(
+    'credential_renewals_total',
+    'Renewals of the token for Armada, by outcome',
+    ['outcome'],
+  );
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  protected counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
+    return new Counter({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
+  }
+
+  protected gauge<L extends string = never>(name: string, help: string, labelNames: L[] = []): Gauge<L> {
+    return new Gauge({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
+  }
+
+  protected histogram<L extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: L[],
+  ): Histogram<L> {
+    return new Histogram({ name: PREFIX + name, help, buckets, labelNames, registers: [this.registry] });
+  }
+}
+
+/** The metrics of an ingester. */
+export class IngesterMetrics extends Metrics {
   readonly watches = this.gauge('watches', 'Watches that this replica holds of WATCH_BUDGET');
   readonly assignments = this.gauge('assignments', 'Job sets assigned to this replica');
   readonly jobSetsAwaitingRead = this.gauge(
@@ -57,36 +95,41 @@ export class Metrics {
     'Messages of Armada that were skipped, by kind: of an unknown kind, or without a usable job id',
     ['kind'],
   );
-  readonly rejectedConnections = this.counter(
-    'rejected_connections_total',
-    'Connections rejected at the connection limit, by port',
-    ['port'],
-  );
-  readonly credentialRenewals = this.counter(
-    'credential_renewals_total',
-    'Renewals of the token for Armada, by outcome',
-    ['outcome'],
-  );
+}
+
+/** The metrics of a query. */
+export class QueryMetrics extends Metrics {
   readonly shedCalls = this.counter('shed_calls_total', 'Calls shed at the concurrency limit');
   readonly rejectedJobSets = this.counter(
     'rejected_job_sets_total',
     'Polled job sets that are not followed because of MAX_JOB_SETS or MAX_NEW_JOB_SETS_PER_CALLER',
   );
-  readonly polls = this.counter('polls_total', 'Polls by API and answer', ['api', 'answer']);
+  readonly legacyPolls = this.counter(
+    'legacy_polls_total',
+    'Polls of the legacy API (jobservice.JobService), by answer',
+    ['answer'],
+  );
+  readonly jobsApiCalls = this.counter('jobs_api_calls_total', 'Calls of api.Jobs by method and gRPC code', [
+    'method',
+    'code',
+  ]);
   readonly forwardedCalls = this.counter(
     'forwarded_calls_total',
     'Completed pass-through calls by service and gRPC code, including those rejected by this service',
     ['service', 'code'],
   );
+  /** `api` is `legacy`, `jobs` or `forwarded`. */
+  readonly callSeconds = this.histogram(
+    'call_duration_seconds',
+    'Time from a call to its answer, by API: legacy (jobservice.JobService), jobs (api.Jobs), or forwarded (pass-through, without watches). The first legacy poll of a job set waits for its first read',
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5, 10],
+    ['api'],
+  );
+  readonly forwardedWatches = this.gauge('forwarded_watches', 'Open pass-through watches');
   readonly submitRecordingFailures = this.counter(
     'submit_recording_failures_total',
     'Forwarded submissions whose jobs could not all be recorded',
   );
-  readonly forwardedWatches = this.gauge('forwarded_watches', 'Open pass-through watches');
-  readonly jobsApiCalls = this.counter('jobs_api_calls_total', 'Calls of api.Jobs by method and gRPC code', [
-    'method',
-    'code',
-  ]);
   readonly internalErrors = this.counter(
     'internal_errors_total',
     'Calls that ran into a defect of this service; the log has the errors',
@@ -95,22 +138,4 @@ export class Metrics {
     'unreadable_records_total',
     'Requests for jobs whose stored record this version cannot read',
   );
-  readonly pollSeconds = new Histogram({
-    name: `${PREFIX}poll_duration_seconds`,
-    help: 'Time from a poll to its answer. The first poll of a job set waits for its first read',
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5],
-    registers: [this.registry],
-  });
-
-  constructor() {
-    collectDefaultMetrics({ register: this.registry });
-  }
-
-  private counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
-    return new Counter({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
-  }
-
-  private gauge(name: string, help: string): Gauge {
-    return new Gauge({ name: PREFIX + name, help, registers: [this.registry] });
-  }
 }

@@ -82,9 +82,9 @@ async function run(): Promise<void> {
     identity,
     maxMessageBytes: 16 * 1024 * 1024,
     callsPerSecond: 1,
-    counter: { unknownKind: () => undefined, malformed: () => undefined },
   });
-  const board = new JobBoard(`${HOST}:${grpc}`, armada.events, keys, (move) => show.moved(move));
+  const events = armada.events({ unknownKind: () => undefined, malformed: () => undefined });
+  const board = new JobBoard(`${HOST}:${grpc}`, events, keys, (move) => show.moved(move));
   board.start();
   console.log(`
 Redis     ${withoutLogin(redisUrl)}${redis === undefined ? '' : ' (private)'}

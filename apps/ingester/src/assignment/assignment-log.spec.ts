@@ -1,4 +1,4 @@
-import { Metrics, createLog } from '@ajs/observability';
+import { IngesterMetrics, createLog } from '@ajs/observability';
 import { loadSettings } from '@ajs/config';
 import { ProcessModule, RedisModule, RedisConnections } from '@ajs/runtime';
 import { Test } from '@nestjs/testing';
@@ -7,12 +7,12 @@ import { AssignmentLog } from './assignment-log.js';
 const KEY = { queue: 'q', jobSetId: 's' };
 
 let lines: { readonly level: string; readonly msg: string; readonly queue?: string }[];
-let metrics: Metrics;
+let metrics: IngesterMetrics;
 let assignments: AssignmentLog;
 
 beforeEach(async () => {
   lines = [];
-  metrics = new Metrics();
+  metrics = new IngesterMetrics();
   const log = createLog('ingester', 'info', {
     write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]),
   });

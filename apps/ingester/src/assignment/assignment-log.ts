@@ -1,19 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobSetKey } from '@ajs/job-state';
-import { Metrics, throttledLog, type Log } from '@ajs/observability';
+import { IngesterMetrics, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { LOG, RedisErrorLog } from '@ajs/runtime';
 import type { AssignmentObserver, StreamEnd } from '@ajs/subscriptions';
 
 /** Assignments in the log and the metrics: a line where following a job set begins, ends or fails, a number for the rest. */
 @Injectable()
 export class AssignmentLog implements AssignmentObserver {
-  private readonly isDue = throttledLog();
+  private readonly throttled: ThrottledLog;
 
   constructor(
     @Inject(LOG) private readonly log: Log,
-    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(IngesterMetrics) private readonly metrics: IngesterMetrics,
     @Inject(RedisErrorLog) private readonly redisErrors: RedisErrorLog,
-  ) {}
+  ) {
+    this.throttled = throttledLog(log);
+  }
 
   watchStarted(key: JobSetKey): void {
     this.log.info({ ...key }, 'following a job set');
@@ -54,19 +56,20 @@ export class AssignmentLog implements AssignmentObserver {
 
   unreadable(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void {
     this.metrics.failedAssignments.inc({ cause: 'unreadable' });
-    const level = inARow === 1 && this.isDue('unreadable') ? 'warn' : 'debug';
-    this.log[level](
-      { ...key, err: error, retryInMs },
+    this.throttled(
+      'warn',
+      { ...key, err: error, retryInMs, inARow },
       'this version cannot read what is stored of the job set; leaving it to replicas of a newer version',
     );
   }
 
   assignmentFailed(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void {
     this.metrics.failedAssignments.inc({ cause: 'failed' });
-    const level = inARow === 1 ? 'error' : 'debug';
-    this.log[level](
-      { ...key, err: error, retryInMs },
+    this.throttled(
+      'error',
+      { ...key, err: error, retryInMs, inARow },
       'following a job set failed; this is likely a defect of this service; retrying',
+      error.message,
     );
   }
 }

@@ -1,5 +1,5 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Metrics } from '@ajs/observability';
+import { IngesterMetrics } from '@ajs/observability';
 import { RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
 import { JobSetWorker, ReadBudget, WatchBudget, WorkQueue } from '@ajs/subscriptions';
 import { BudgetModule } from '../budget/budget.module.js';
@@ -17,7 +17,7 @@ export class GaugesModule implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(WatchBudget) private readonly watches: WatchBudget,
     @Inject(ReadBudget) private readonly reads: ReadBudget,
     @Inject(WorkQueue) private readonly workQueue: WorkQueue,
-    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(IngesterMetrics) private readonly metrics: IngesterMetrics,
     @Inject(RedisErrorLog) private readonly errors: RedisErrorLog,
   ) {}
 

@@ -2,7 +2,7 @@ import { Inject, Module, type BeforeApplicationShutdown, type OnApplicationBoots
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
 import type { JobSink, RedisClient } from '@ajs/job-store';
-import type { Log } from '@ajs/observability';
+import { IngesterMetrics, type Log } from '@ajs/observability';
 import { completesWithin } from '@ajs/platform';
 import {
   ARMADA,
@@ -49,6 +49,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
         Reconciler,
         AssignmentLog,
         SETTINGS,
+        IngesterMetrics,
         RedisErrorLog,
       ],
       useFactory: (
@@ -60,12 +61,16 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
         reconciler: Reconciler,
         observer: AssignmentLog,
         settings: Settings,
+        metrics: IngesterMetrics,
         errors: RedisErrorLog,
       ) =>
         new JobSetWorker({
           connection: redis.open('work-queue'),
           sink,
-          source: armada.events,
+          source: armada.events({
+            unknownKind: () => metrics.skippedMessages.inc({ kind: 'unknown' }),
+            malformed: () => metrics.skippedMessages.inc({ kind: 'malformed' }),
+          }),
           watches,
           watchBudget: settings.watchBudget,
           quota,

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
 import type { RedisClient } from '@ajs/job-store';
-import { Metrics } from '@ajs/observability';
+import { IngesterMetrics } from '@ajs/observability';
 import { REPLICA_ID, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import {
   InterestStore,
@@ -33,14 +33,14 @@ import { LIFETIME, REDIS_WRITER } from '../tokens.js';
     },
     {
       provide: UpstreamQuota,
-      inject: [InterestStore, LIFETIME, WatchBudget, ReadBudget, SETTINGS, Metrics],
+      inject: [InterestStore, LIFETIME, WatchBudget, ReadBudget, SETTINGS, IngesterMetrics],
       useFactory: (
         interest: InterestStore,
         lifetime: Lifetime,
         watches: WatchBudget,
         reads: ReadBudget,
         settings: Settings,
-        metrics: Metrics,
+        metrics: IngesterMetrics,
       ) =>
         new UpstreamQuota({
           interest,

@@ -27,7 +27,6 @@ beforeEach(async () => {
     identity: anonymous,
     maxMessageBytes: 1_000_000,
     callsPerSecond: 1_000,
-    counter: { unknownKind: ignore, malformed: ignore },
   });
   server = await RedisServer.start();
   redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', ignore);
@@ -92,7 +91,7 @@ describe('terminal states from Armada’s api.Jobs', () => {
         onKept: ignore,
         onUnreadable: ignore,
       }),
-      source: armada.events,
+      source: armada.events({ unknownKind: ignore, malformed: ignore }),
       lease: { isHeld: () => true, whenHeld: () => Promise.resolve() },
       quota: {
         isWatched: true,

@@ -1,18 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobSetKey, JobId } from '@ajs/job-state';
-import { Metrics, throttledLog, type Log } from '@ajs/observability';
+import { IngesterMetrics, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { LOG } from '@ajs/runtime';
 import type { ReconcileObserver } from '@ajs/subscriptions';
 
 /** Reconciliation in the log and the metrics: a line for each round that repaired jobs, and a throttled one for failures. */
 @Injectable()
 export class ReconcileLog implements ReconcileObserver {
-  private readonly isDue = throttledLog();
+  private readonly throttled: ThrottledLog;
 
   constructor(
     @Inject(LOG) private readonly log: Log,
-    @Inject(Metrics) private readonly metrics: Metrics,
-  ) {}
+    @Inject(IngesterMetrics) private readonly metrics: IngesterMetrics,
+  ) {
+    this.throttled = throttledLog(log);
+  }
 
   repaired(key: JobSetKey, jobIds: readonly JobId[]): void {
     this.metrics.repairedJobs.inc(jobIds.length);
@@ -28,9 +30,11 @@ export class ReconcileLog implements ReconcileObserver {
       );
     }
     if (error === undefined) return;
-    this.log[this.isDue(error.message) ? 'warn' : 'debug'](
+    this.throttled(
+      'warn',
       { ...key, err: error },
       "could not compare unfinished jobs with Armada's api.Jobs; retrying in 5 min",
+      error.message,
     );
   }
 

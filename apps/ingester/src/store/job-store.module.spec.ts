@@ -1,7 +1,7 @@
 import { Test, type TestingModule } from '@nestjs/testing';
 import { loadSettings } from '@ajs/config';
 import type { RedisClient } from '@ajs/job-store';
-import { Metrics, createLog } from '@ajs/observability';
+import { IngesterMetrics, createLog } from '@ajs/observability';
 import { ProcessModule, Readiness } from '@ajs/runtime';
 import { RedisServer, eventually } from '@ajs/testing';
 import { REDIS_WRITER } from '../tokens.js';
@@ -23,7 +23,7 @@ async function start(...args: string[]): Promise<void> {
   });
   const settings = loadSettings({ argv: [], env: { REDIS_URL: server.url } });
   module = await Test.createTestingModule({
-    imports: [ProcessModule.of({ settings, log, metrics: new Metrics() }), JobStoreModule],
+    imports: [ProcessModule.of({ settings, log, metrics: new IngesterMetrics() }), JobStoreModule],
   }).compile();
   await module.init();
 }

@@ -47,7 +47,6 @@ beforeEach(async () => {
     identity: fixedIdentity(OURS),
     maxMessageBytes: 65_536,
     callsPerSecond: 100,
-    counter: { unknownKind: () => undefined, malformed: () => undefined },
   });
 });
 afterEach(() => {

@@ -3,7 +3,7 @@ import { JobsService } from '@ajs/contracts/api/job';
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import { JobId, RedisTime } from '@ajs/job-state';
 import type { JobLister } from '@ajs/job-store';
-import { Metrics, createLog } from '@ajs/observability';
+import { QueryMetrics, createLog } from '@ajs/observability';
 import { ProcessModule } from '@ajs/runtime';
 import { FakeArmada, RedisServer, unary } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
@@ -22,13 +22,13 @@ describe('a query whose reads of the store fail', () => {
   let armada: FakeArmada;
   let query: TestingModule;
   let client: Client;
-  let metrics: Metrics;
+  let metrics: QueryMetrics;
   let read: JobLister['read'];
 
   beforeEach(async () => {
     redis = await RedisServer.start();
     armada = new FakeArmada();
-    metrics = new Metrics();
+    metrics = new QueryMetrics();
     const settings = loadSettings({
       argv: [],
       env: { REDIS_URL: redis.url, ARMADA_URL: await armada.listen('127.0.0.1:0'), AUTH_MODE: 'anonymous' },

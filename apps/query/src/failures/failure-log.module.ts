@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { Metrics, type Log } from '@ajs/observability';
+import { QueryMetrics, type Log } from '@ajs/observability';
 import { LOG } from '@ajs/runtime';
 import { FailureLog } from './failure-log.js';
 
@@ -8,8 +8,8 @@ import { FailureLog } from './failure-log.js';
   providers: [
     {
       provide: FailureLog,
-      inject: [LOG, Metrics],
-      useFactory: (log: Log, metrics: Metrics) => new FailureLog(log, metrics),
+      inject: [LOG, QueryMetrics],
+      useFactory: (log: Log, metrics: QueryMetrics) => new FailureLog(log, metrics),
     },
   ],
   exports: [FailureLog],

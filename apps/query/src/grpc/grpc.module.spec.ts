@@ -4,7 +4,7 @@ import { loadSettings } from '@ajs/config';
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import { Cursor, JobId, ArmadaTime } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { Metrics, createLog } from '@ajs/observability';
+import { QueryMetrics, createLog } from '@ajs/observability';
 import { ProcessModule } from '@ajs/runtime';
 import { InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
 import { unary } from '@ajs/testing';
@@ -43,12 +43,12 @@ class MemoryStoreModule {}
 })
 class NotedInterestModule {}
 
-let metrics: Metrics;
+let metrics: QueryMetrics;
 let module: TestingModule;
 let client: Client;
 
 beforeAll(async () => {
-  metrics = new Metrics();
+  metrics = new QueryMetrics();
   const settings = loadSettings({ argv: [], env: { AUTH_MODE: 'anonymous' } });
   module = await Test.createTestingModule({
     imports: [
@@ -83,8 +83,12 @@ describe('the gRPC port', () => {
     const { answer } = await unary(client, JobServiceService.getJobStatus, { ...KEY, jobId: 'j' });
     expect(answer.state).toBe(JobServiceResponse_State.RUNNING);
     expect(polled).toEqual(['s']);
-    expect((await metrics.polls.get()).values).toContainEqual(
-      expect.objectContaining({ labels: { api: 'legacy', answer: 'RUNNING' }, value: 1 }),
+    expect((await metrics.legacyPolls.get()).values).toContainEqual(
+      expect.objectContaining({ labels: { answer: 'RUNNING' }, value: 1 }),
     );
+    const calls = (await metrics.callSeconds.get()).values.filter(({ metricName }) =>
+      metricName?.endsWith('_count'),
+    );
+    expect(calls).toMatchObject([{ labels: { api: 'legacy' }, value: 1 }]);
   });
 });

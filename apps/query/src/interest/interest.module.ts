@@ -1,7 +1,7 @@
 import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
 import type { JobSetLife, RedisClient } from '@ajs/job-store';
-import { Metrics } from '@ajs/observability';
+import { QueryMetrics } from '@ajs/observability';
 import { completesWithin } from '@ajs/platform';
 import { RedisErrorLog, RedisModule, SETTINGS, WorkQueueModule } from '@ajs/runtime';
 import { InterestRecorder, InterestStore, ReadRequestSender, WorkQueue } from '@ajs/subscriptions';
@@ -19,13 +19,13 @@ const LAST_NOTES_TIMEOUT_MS = 500;
   providers: [
     {
       provide: InterestRecorder,
-      inject: [REDIS_READER, JOB_SET_LIFE, WorkQueue, SETTINGS, Metrics, RedisErrorLog],
+      inject: [REDIS_READER, JOB_SET_LIFE, WorkQueue, SETTINGS, QueryMetrics, RedisErrorLog],
       useFactory: (
         redis: RedisClient,
         life: JobSetLife,
         workQueue: WorkQueue,
         settings: Settings,
-        metrics: Metrics,
+        metrics: QueryMetrics,
         errors: RedisErrorLog,
       ) =>
         new InterestRecorder({

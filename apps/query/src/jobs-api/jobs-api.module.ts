@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
 import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
-import { Metrics } from '@ajs/observability';
+import { QueryMetrics } from '@ajs/observability';
 import { LRUCache } from 'lru-cache';
 import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { status } from '@grpc/grpc-js';
@@ -72,18 +72,18 @@ import type { JobsServiceOptions } from './jobs-service.js';
     },
     {
       provide: JOBS_CALLS,
-      inject: [CachedJobsApi, Admission, Metrics, FailureLog],
+      inject: [CachedJobsApi, Admission, QueryMetrics, FailureLog],
       useFactory: (
         jobs: CachedJobsApi,
         admission: Admission,
-        metrics: Metrics,
+        metrics: QueryMetrics,
         failures: FailureLog,
       ): JobsServiceOptions => ({
         jobs,
         admission,
         answered: (method, code, seconds) => {
           metrics.jobsApiCalls.inc({ method, code: status[code] });
-          metrics.pollSeconds.observe(seconds);
+          metrics.callSeconds.observe({ api: 'jobs' }, seconds);
         },
         internalError: failures.internalError,
       }),

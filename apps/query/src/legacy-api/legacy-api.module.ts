@@ -3,7 +3,7 @@ import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
 import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
 import type { JobLister } from '@ajs/job-store';
-import { Metrics } from '@ajs/observability';
+import { QueryMetrics } from '@ajs/observability';
 import { LRUCache } from 'lru-cache';
 import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
@@ -69,13 +69,13 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
     },
     {
       provide: LEGACY_SERVICE,
-      inject: [Access, Admission, JobStatusQuery, ARMADA, Metrics, RedisErrorLog, FailureLog],
+      inject: [Access, Admission, JobStatusQuery, ARMADA, QueryMetrics, RedisErrorLog, FailureLog],
       useFactory: (
         access: Access,
         admission: Admission,
         query: JobStatusQuery,
         armada: ArmadaClient,
-        metrics: Metrics,
+        metrics: QueryMetrics,
         errors: RedisErrorLog,
         failures: FailureLog,
       ) => {
@@ -86,7 +86,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
           query,
           armadaIsHealthy: () => armadaHealth.isHealthy(),
           answered: countAnswers(metrics),
-          refused: (code) => metrics.polls.inc({ api: 'legacy', answer: status[code] }),
+          refused: (code) => metrics.legacyPolls.inc({ answer: status[code] }),
           redisFailed: errors.report,
           internalError: failures.internalError,
         });
@@ -97,16 +97,17 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
 })
 export class LegacyApiModule {}
 
-function countAnswers(metrics: Metrics): LegacyOptions['answered'] {
+function countAnswers(metrics: QueryMetrics): LegacyOptions['answered'] {
   // To look a label up for every poll would be felt.
+  const duration = metrics.callSeconds.labels('legacy');
   const counters = Object.fromEntries(
     Object.entries(JobServiceResponse_State).map(([name, state]) => [
       state,
-      metrics.polls.labels('legacy', name),
+      metrics.legacyPolls.labels(name),
     ]),
-  ) as Record<JobServiceResponse_State, ReturnType<typeof metrics.polls.labels>>;
+  ) as Record<JobServiceResponse_State, ReturnType<typeof metrics.legacyPolls.labels>>;
   return (state, seconds) => {
     counters[state].inc();
-    metrics.pollSeconds.observe(seconds);
+    duration.observe(seconds);
   };
 }

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
-import { Metrics } from '@ajs/observability';
+import { QueryMetrics } from '@ajs/observability';
 import { SETTINGS } from '@ajs/runtime';
 import { Admission } from './admission.js';
 
@@ -9,8 +9,8 @@ import { Admission } from './admission.js';
   providers: [
     {
       provide: Admission,
-      inject: [SETTINGS, Metrics],
-      useFactory: (settings: Settings, metrics: Metrics) =>
+      inject: [SETTINGS, QueryMetrics],
+      useFactory: (settings: Settings, metrics: QueryMetrics) =>
         new Admission({ working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls }, () =>
           metrics.shedCalls.inc(),
         ),

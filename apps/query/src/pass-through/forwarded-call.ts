@@ -37,8 +37,8 @@ export interface ForwardedCallOptions {
   readonly calls: OpenCalls;
   readonly watchPermissions: WatchPermissions;
   readonly observer?: ExchangeObserver | undefined;
-  /** Called once, when the call has ended. */
-  readonly ended: (code: status) => void;
+  /** Called once, when the call has ended, with its time from begin to end; `undefined` for a watch. */
+  readonly ended: (code: status, seconds: number | undefined) => void;
 }
 
 type Upstream = ReturnType<ChannelInterface['createCall']>;
@@ -60,6 +60,8 @@ export class ForwardedCall extends ServerInterceptingCall {
   private readPending = false;
   private unsentBytes = 0;
   private ended = false;
+  private isWatch = false;
+  private readonly startedAt = performance.now();
 
   constructor(
     private readonly path: string,
@@ -95,10 +97,10 @@ export class ForwardedCall extends ServerInterceptingCall {
 
   /** @param request the first message, if there is one */
   private open(request?: Buffer): void {
-    const watches = isWatch(this.path, request);
-    this.place = this.admit(watches);
+    this.isWatch = isWatch(this.path, request);
+    this.place = this.admit();
     if (this.place === undefined) return;
-    if (watches && request !== undefined) this.keepChecking(request);
+    if (this.isWatch && request !== undefined) this.keepChecking(request);
     const { client, release } = this.options.channels.acquire();
     this.upstream = client.getChannel().createCall(this.path, this.caller.getDeadline(), null, null, null);
     this.upstream.start(towardsArmada(this.metadata as Metadata), {
@@ -117,13 +119,15 @@ export class ForwardedCall extends ServerInterceptingCall {
   }
 
   /** `undefined` at the limit: then the call has ended. */
-  private admit(watches: boolean): { readonly leave: () => void } | undefined {
-    const open = watches ? this.options.watches : this.options.calls;
+  private admit(): { readonly leave: () => void } | undefined {
+    const open = this.isWatch ? this.options.watches : this.options.calls;
     const place = open.enter(() =>
       this.end({ code: status.UNAVAILABLE, details: 'this replica is shutting down; retry' }),
     );
     if (place !== undefined) return place;
-    const [what, setting] = watches ? ['watches', 'MAX_FORWARDED_WATCHES'] : ['calls', 'MAX_FORWARDED_CALLS'];
+    const [what, setting] = this.isWatch
+      ? ['watches', 'MAX_FORWARDED_WATCHES']
+      : ['calls', 'MAX_FORWARDED_CALLS'];
     this.end({
       code: status.RESOURCE_EXHAUSTED,
       details: `limit of forwarded ${what} reached: this replica forwards ${open.max} at once (${setting}); retry later, or add replicas`,
@@ -225,6 +229,6 @@ export class ForwardedCall extends ServerInterceptingCall {
     this.permissionChecks?.stop();
     if (!this.upstreamEnded)
       this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller cancelled the call');
-    this.options.ended(code);
+    this.options.ended(code, this.isWatch ? undefined : (performance.now() - this.startedAt) / 1_000);
   }
 }

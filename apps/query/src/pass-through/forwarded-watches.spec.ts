@@ -61,6 +61,18 @@ describe('forwarded watches', () => {
     expect(await h.openWatches()).toBe(0);
   });
 
+  it('have no duration among those of other calls', async () => {
+    h.armada.answer = (call) => call.end();
+    await (
+      await watch()
+    ).outcome;
+    expect(await h.measuredCalls()).toBe(0);
+    await (
+      await watch(EVENTS, readRequest(false))
+    ).outcome;
+    expect(await h.measuredCalls()).toBe(1);
+  });
+
   describe('whose permission is rechecked', () => {
     let checks: [authorization: string | undefined, queue: string][];
     let verdict: ArmadaVerdict | Error;

@@ -3,7 +3,7 @@ import { PermissionProbe } from '@ajs/armada-client';
 import type { ArmadaAccess } from '@ajs/armada-credentials';
 import type { Settings } from '@ajs/config';
 import type { ProvisionalJobSink } from '@ajs/job-store';
-import { Metrics, type Log } from '@ajs/observability';
+import { QueryMetrics, type Log } from '@ajs/observability';
 import { ARMADA_ACCESS, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { AuthModule } from '../access/auth.module.js';
 import { UNRESTRICTED } from '../access/job-permissions.js';
@@ -26,13 +26,13 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
   providers: [
     {
       provide: SUBMIT_RECORDER,
-      inject: [PROVISIONAL_JOBS, CachedJobsApi, NOTE_INTEREST, RedisErrorLog, Metrics, LOG],
+      inject: [PROVISIONAL_JOBS, CachedJobsApi, NOTE_INTEREST, RedisErrorLog, QueryMetrics, LOG],
       useFactory: (
         provisionalJobs: ProvisionalJobSink,
         jobs: CachedJobsApi,
         noteInterest: NoteInterest,
         errors: RedisErrorLog,
-        metrics: Metrics,
+        metrics: QueryMetrics,
         log: Log,
       ) =>
         recordSubmits({
@@ -49,13 +49,13 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
     },
     {
       provide: PASS_THROUGH,
-      inject: [ARMADA_ACCESS, PermissionProbe, SUBMIT_RECORDER, SETTINGS, Metrics],
+      inject: [ARMADA_ACCESS, PermissionProbe, SUBMIT_RECORDER, SETTINGS, QueryMetrics],
       useFactory: (
         { transport }: ArmadaAccess,
         permissions: PermissionProbe,
         submitRecorder: ExchangeObserver,
         settings: Settings,
-        metrics: Metrics,
+        metrics: QueryMetrics,
       ) =>
         settings.passThrough
           ? new PassThrough({

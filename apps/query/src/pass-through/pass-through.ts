@@ -1,6 +1,6 @@
 import { createForwardingChannels, type ChannelPool } from '@ajs/armada-client';
 import type { ArmadaTransport } from '@ajs/armada-credentials';
-import type { Metrics } from '@ajs/observability';
+import type { QueryMetrics } from '@ajs/observability';
 import { status, type Server, type ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { catchAll } from '../grpc/catch-all.js';
 import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
@@ -19,7 +19,7 @@ export interface PassThroughOptions {
   readonly watchPermissions: WatchPermissions;
   /** Observers of unary methods, by path. */
   readonly observers: ReadonlyMap<string, ExchangeObserver>;
-  readonly metrics: Pick<Metrics, 'forwardedCalls' | 'forwardedWatches'>;
+  readonly metrics: Pick<QueryMetrics, 'forwardedCalls' | 'forwardedWatches' | 'callSeconds'>;
 }
 
 /** Armada's own services, passed through: nothing is decoded or added, and no credential of this service is involved. */
@@ -57,8 +57,10 @@ export class PassThrough {
       watchPermissions,
       observer: observers.get(path),
       // A server may answer with a number that is not a gRPC code.
-      ended: (code) =>
-        metrics.forwardedCalls.labels(service, code in status ? status[code] : 'UNKNOWN').inc(),
+      ended: (code, seconds) => {
+        metrics.forwardedCalls.labels(service, code in status ? status[code] : 'UNKNOWN').inc();
+        if (seconds !== undefined) metrics.callSeconds.observe({ api: 'forwarded' }, seconds);
+      },
     });
   };
 

@@ -21,17 +21,13 @@ export const ARMADA = Symbol('ArmadaClient');
     },
     {
       provide: ARMADA,
-      inject: [ARMADA_ACCESS, SETTINGS, Metrics],
-      useFactory: ({ transport, identity }: ArmadaAccess, settings: Settings, metrics: Metrics) =>
+      inject: [ARMADA_ACCESS, SETTINGS],
+      useFactory: ({ transport, identity }: ArmadaAccess, settings: Settings) =>
         createArmadaClient({
           transport,
           identity,
           maxMessageBytes: settings.maxMessageBytes,
           callsPerSecond: settings.upstreamCallsPerSecond,
-          counter: {
-            unknownKind: () => metrics.skippedMessages.inc({ kind: 'unknown' }),
-            malformed: () => metrics.skippedMessages.inc({ kind: 'malformed' }),
-          },
         }),
     },
   ],

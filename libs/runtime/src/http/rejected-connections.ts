@@ -1,4 +1,4 @@
-import { type Log, type Metrics, throttledLog } from '@ajs/observability';
+import { throttledLog, type Log, type Metrics } from '@ajs/observability';
 
 /** Makes a callback for connections that a port rejects at its connection limit: counts each, and logs once a minute. */
 export function rejectedConnections(
@@ -7,9 +7,9 @@ export function rejectedConnections(
   log: Log,
   metrics: Pick<Metrics, 'rejectedConnections'>,
 ): () => void {
-  const isDue = throttledLog();
+  const report = throttledLog(log);
   return () => {
     metrics.rejectedConnections.inc({ port });
-    if (isDue(port)) log.warn({ port, maxConnections }, 'rejecting connections at the connection limit');
+    report('warn', { port, maxConnections }, 'rejecting connections at the connection limit');
   };
 }

@@ -1,5 +1,5 @@
 import { SettingsError, loadSettings, settingsHelp } from '@ajs/config';
-import { createLog, Metrics } from '@ajs/observability';
+import { createLog, type Metrics } from '@ajs/observability';
 import { guardGrpc } from './guard-grpc.js';
 import type { ProcessContext } from './process.module.js';
 import { runApp, type AppOptions } from './run-app.js';
@@ -10,6 +10,7 @@ import { runApp, type AppOptions } from './run-app.js';
  */
 export async function bootstrap(
   app: string,
+  makeMetrics: () => Metrics,
   optionsOf: (context: ProcessContext) => AppOptions,
 ): Promise<void> {
   const argv = process.argv.slice(2);
@@ -22,7 +23,7 @@ export async function bootstrap(
     const settings = loadSettings({ argv, env: process.env });
     log = createLog(app, settings.logLevel);
     guardGrpc(log);
-    const context = { settings, log, metrics: new Metrics() };
+    const context = { settings, log, metrics: makeMetrics() };
     await runApp(context, optionsOf(context));
   } catch (error) {
     if (error instanceof SettingsError) {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type Type } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
 import { Metrics, type Log } from '@ajs/observability';
 import { Readiness } from '../health/readiness.js';
@@ -15,8 +15,8 @@ export interface ProcessContext {
 }
 
 /**
- * For every module of a process: {@link SETTINGS}, {@link LOG}, {@link REPLICA_ID}, {@link Metrics} and {@link Readiness}. Nest
- * stops global modules after all others.
+ * For every module of a process: {@link SETTINGS}, {@link LOG}, {@link REPLICA_ID}, {@link Metrics}, also by their own class, and
+ * {@link Readiness}. Nest stops global modules after all others.
  */
 @Global()
 @Module({})
@@ -28,11 +28,12 @@ export class ProcessModule {
         { provide: SETTINGS, useValue: settings },
         { provide: LOG, useValue: log },
         { provide: Metrics, useValue: metrics },
+        { provide: metrics.constructor as Type<Metrics>, useValue: metrics },
         { provide: REPLICA_ID, useFactory: () => `${hostname()}-${randomUUID().slice(0, 8)}` },
         Readiness,
         Shutdown,
       ],
-      exports: [SETTINGS, LOG, REPLICA_ID, Metrics, Readiness, Shutdown],
+      exports: [SETTINGS, LOG, REPLICA_ID, Metrics, metrics.constructor, Readiness, Shutdown],
     };
   }
 }

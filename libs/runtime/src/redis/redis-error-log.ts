@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { redisErrorKind, type RedisErrorKind } from '@ajs/job-store';
-import { Metrics, throttledLog, type Log } from '@ajs/observability';
+import { Metrics, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { LOG } from '../process/tokens.js';
 
 /** Level and text of the log line of each cause. */
@@ -17,21 +17,20 @@ const LINES: Record<RedisErrorKind, readonly [level: 'warn' | 'error', text: str
 /** Counts errors from Redis by their cause, and logs them: each at most once a minute, however often it comes. */
 @Injectable()
 export class RedisErrorLog {
-  private readonly isDue = throttledLog();
+  private readonly log: ThrottledLog;
 
   constructor(
-    @Inject(LOG) private readonly log: Log,
+    @Inject(LOG) log: Log,
     @Inject(Metrics) private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.log = throttledLog(log);
+  }
 
   /** `about` is added to the line. Bound, so that it can be passed on as a callback. */
   readonly report = (error: Error, about: object = {}): void => {
     const cause = redisErrorKind(error);
     this.metrics.redisErrors.inc({ cause });
     const [level, text] = LINES[cause];
-    this.log[this.isDue(`${cause} ${error.message}`) ? level : 'debug'](
-      { ...about, err: error, cause },
-      text,
-    );
+    this.log(level, { ...about, err: error, cause }, text, `${cause} ${error.message}`);
   };
 }

@@ -9,7 +9,7 @@ import {
 } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { loadSettings } from '@ajs/config';
-import { Metrics, createLog } from '@ajs/observability';
+import { QueryMetrics, createLog } from '@ajs/observability';
 import { ProcessModule } from '@ajs/runtime';
 import { Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -113,7 +113,7 @@ export class ServedJobs {
     const context = {
       settings: loadSettings({ argv: [], env: {} }),
       log: createLog('query', 'silent'),
-      metrics: new Metrics(),
+      metrics: new QueryMetrics(),
     };
     const module = await Test.createTestingModule({ imports: [ProcessModule.of(context), HttpApiModule] })
       .overrideModule(JobsApiModule)

@@ -3,7 +3,7 @@ import type { ArmadaPermissions } from '@ajs/auth';
 import { JobSetRequest } from '@ajs/contracts/api/event';
 import type { JobsServer } from '@ajs/contracts/api/job';
 import type { JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
-import { Metrics } from '@ajs/observability';
+import { QueryMetrics } from '@ajs/observability';
 import { Metadata, status } from '@grpc/grpc-js';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -66,7 +66,7 @@ export function withHeaders(headers: Record<string, string>): Metadata {
 export class PassThroughHarness {
   mayWatch: ArmadaPermissions['mayWatch'] = () => Promise.resolve('yes');
   readonly observers = new Map<string, ExchangeObserver>();
-  metrics = new Metrics();
+  metrics = new QueryMetrics();
   client!: RawClient;
   server!: GrpcServer;
   private passThrough!: PassThrough;
@@ -138,6 +138,14 @@ export class PassThroughHarness {
     return Object.fromEntries(values.map(({ labels, value }) => [`${labels.service} ${labels.code}`, value]));
   }
 
+  /** How many calls the metric has the duration of. */
+  async measuredCalls(): Promise<number> {
+    const { values } = await this.metrics.callSeconds.get();
+    const count = values.find(({ metricName }) => metricName?.endsWith('_count'));
+    if (count !== undefined) expect(count.labels).toEqual({ api: 'forwarded' });
+    return count?.value ?? 0;
+  }
+
   async openWatches(): Promise<number> {
     return (await this.metrics.forwardedWatches.get()).values[0]?.value ?? 0;
   }
@@ -157,7 +165,7 @@ export class PassThroughHarness {
   }
 
   private async serve(): Promise<void> {
-    this.metrics = new Metrics();
+    this.metrics = new QueryMetrics();
     const permissions = {
       mayWatch: (authorization: string | undefined, queue: string) => this.mayWatch(authorization, queue),
     };

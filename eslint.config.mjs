@@ -41,10 +41,15 @@ const ROOMS = {
     budget: ['interest', 'sync'],
     assignment: ['interest', 'sync', 'budget'],
   },
+  'apps/query/src': {
+    store: [],
+    upstream: ['store'],
+    'legacy-api': ['store', 'upstream'],
+    'jobs-api': ['store', 'upstream'],
+  },
   'apps/query/src/jobs-api': {
     cache: [],
-    upstream: [],
-    methods: ['cache', 'upstream'],
+    methods: ['cache'],
   },
 };
 

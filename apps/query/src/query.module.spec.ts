@@ -97,9 +97,9 @@ describe('a query that stops', () => {
       'the permission probe disconnects',
       'the last interest is noted',
       'the last interest is written',
+      'Armada disconnects',
       'the work queue closes',
       'the work queue is closed',
-      'Armada disconnects',
       'Redis disconnects',
     ]);
   });

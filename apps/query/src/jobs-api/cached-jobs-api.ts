@@ -11,7 +11,6 @@ import { nameProblem } from '../name-problem.js';
 import { RpcError } from '../rpc-error.js';
 import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
 import { EnrichmentRecorder } from './cache/enrichment-recorder.js';
-import { ProvisionalJobRecorder } from './cache/provisional-job-recorder.js';
 import { TerminalStateRecorder } from './cache/terminal-state-recorder.js';
 import type { JobsApi } from './jobs-api.js';
 import { JobDetailsQuery } from './methods/job-details-query.js';
@@ -20,14 +19,17 @@ import { JobStatesQuery } from './methods/job-states-query.js';
 import { JobsByUriQuery } from './methods/jobs-by-uri-query.js';
 import { requestedIds } from './requested-ids.js';
 import { retryWhileRedisUnavailable } from './retry-while-redis-unavailable.js';
-import { fromArmada, fromArmadaInstead } from './upstream/upstream-errors.js';
-import { UpstreamJobResolver } from './upstream/upstream-job-resolver.js';
+import { ProvisionalJobRecorder } from '../upstream/provisional-job-recorder.js';
+import { fromArmada, fromArmadaInstead } from '../upstream/upstream-errors.js';
+import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 
 export interface CachedJobsApiOptions {
   readonly access: Access;
   readonly lister: JobLister & JobDetailsLister;
   readonly provisionalJobs: ProvisionalJobSink;
   readonly armada: ArmadaJobs;
+  /** For jobs that are not cached. */
+  readonly resolver: UpstreamJobResolver;
   readonly noteInterest: NoteInterest;
   readonly terminalJobs: LRUCache<JobId, CachedJob>;
   readonly redisFailed: (error: Error) => void;
@@ -45,25 +47,19 @@ export interface CachedJobsApiOptions {
 
 /** `api.Jobs` from the cache; Armada's own `api.Jobs` is asked for what only it knows. */
 export class CachedJobsApi implements JobsApi {
-  /** For jobs that are not cached. */
-  readonly resolver: UpstreamJobResolver;
   private readonly states: JobStatesQuery;
   private readonly errors: JobErrorsQuery;
   private readonly details: JobDetailsQuery;
   private readonly byUri: JobsByUriQuery;
 
   constructor(private readonly options: CachedJobsApiOptions) {
-    const { lister, armada, noteInterest, terminalJobs, redisFailed, unreadableRecord, provisionalGraceMs } =
-      options;
+    const { lister, armada, resolver, noteInterest, terminalJobs } = options;
+    const { redisFailed, unreadableRecord, provisionalGraceMs } = options;
     const sink = options.provisionalJobs;
     const cachedJobs = new CachedJobs({ lister, noteInterest, terminalJobs, unreadableRecord });
     const enrichment = new EnrichmentRecorder(sink, redisFailed);
     const terminalStates = new TerminalStateRecorder(sink, redisFailed);
     const provisionalJobs = new ProvisionalJobRecorder(sink, noteInterest, redisFailed);
-    const resolver = (this.resolver = new UpstreamJobResolver({
-      armada,
-      record: (jobs) => provisionalJobs.record(jobs),
-    }));
     this.states = new JobStatesQuery({ cachedJobs, resolver, armada, terminalStates, provisionalGraceMs });
     this.errors = new JobErrorsQuery({ cachedJobs, resolver, armada, enrichment });
     this.details = new JobDetailsQuery({
@@ -146,7 +142,9 @@ export class CachedJobsApi implements JobsApi {
     const permissions = await this.options.access.toJobs(caller);
     const runs = [...(await fromArmada(this.options.armada.runDetails(runIds)))];
     if (!permissions.isRestricted) return { jobRunDetails: Object.fromEntries(runs) };
-    const queues = await this.resolver.queuesOf([...new Set(runs.map(([, { jobId }]) => JobId(jobId)))]);
+    const queues = await this.options.resolver.queuesOf([
+      ...new Set(runs.map(([, { jobId }]) => JobId(jobId))),
+    ]);
     const allowed = await permissions.allowedQueues(new Set(queues.values()));
     const visible = runs.filter(([, { jobId }]) => {
       const queue = queues.get(JobId(jobId));
@@ -177,7 +175,7 @@ export class CachedJobsApi implements JobsApi {
     permissions: JobPermissions,
     request: (jobIds: readonly JobId[]) => Promise<T>,
   ): Promise<T> {
-    if (permissions.isRestricted) await this.resolver.resolve(jobIds, permissions);
+    if (permissions.isRestricted) await this.options.resolver.resolve(jobIds, permissions);
     return request(jobIds);
   }
 

@@ -16,6 +16,8 @@ import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOBS_CALLS, JOB_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS } from '../tokens.js';
+import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
+import { UpstreamModule } from '../upstream/upstream.module.js';
 import { CachedJobsApi } from './cached-jobs-api.js';
 import type { JobsServiceOptions } from './jobs-service.js';
 
@@ -28,6 +30,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
     AdmissionModule,
     AuthModule,
     InterestModule,
+    UpstreamModule,
     FailureLogModule,
   ],
   providers: [
@@ -38,6 +41,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
         JOB_LISTER,
         PROVISIONAL_JOBS,
         ARMADA,
+        UpstreamJobResolver,
         NOTE_INTEREST,
         Admission,
         SETTINGS,
@@ -49,6 +53,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
         lister: JobLister & JobDetailsLister,
         provisionalJobs: ProvisionalJobSink,
         armada: ArmadaClient,
+        resolver: UpstreamJobResolver,
         noteInterest: NoteInterest,
         admission: Admission,
         settings: Settings,
@@ -60,6 +65,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
           lister,
           provisionalJobs,
           armada: armada.jobs,
+          resolver,
           noteInterest,
           terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
           redisFailed: errors.report,
@@ -89,6 +95,6 @@ import type { JobsServiceOptions } from './jobs-service.js';
       }),
     },
   ],
-  exports: [CachedJobsApi, JOBS_CALLS],
+  exports: [JOBS_CALLS],
 })
 export class JobsApiModule {}

@@ -9,11 +9,11 @@ import { AuthModule } from '../access/auth.module.js';
 import { UNRESTRICTED } from '../access/job-permissions.js';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
-import { CachedJobsApi } from '../jobs-api/cached-jobs-api.js';
-import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { SUBMIT_JOBS, recordSubmits } from '../submitted-jobs/submit-recorder.js';
 import { NOTE_INTEREST, PASS_THROUGH, PROVISIONAL_JOBS } from '../tokens.js';
+import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
+import { UpstreamModule } from '../upstream/upstream.module.js';
 import type { ExchangeObserver } from './forwarded-call.js';
 import { PassThrough } from './pass-through.js';
 import { WatchPermissions } from './watch-permissions.js';
@@ -22,14 +22,14 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
 
 /** Armada's own services, passed through, where PASS_THROUGH is on. */
 @Module({
-  imports: [RedisModule, ArmadaModule, JobStoreModule, AuthModule, InterestModule, JobsApiModule],
+  imports: [RedisModule, ArmadaModule, JobStoreModule, AuthModule, InterestModule, UpstreamModule],
   providers: [
     {
       provide: SUBMIT_RECORDER,
-      inject: [PROVISIONAL_JOBS, CachedJobsApi, NOTE_INTEREST, RedisErrorLog, QueryMetrics, LOG],
+      inject: [PROVISIONAL_JOBS, UpstreamJobResolver, NOTE_INTEREST, RedisErrorLog, QueryMetrics, LOG],
       useFactory: (
         provisionalJobs: ProvisionalJobSink,
-        jobs: CachedJobsApi,
+        resolver: UpstreamJobResolver,
         noteInterest: NoteInterest,
         errors: RedisErrorLog,
         metrics: QueryMetrics,
@@ -38,7 +38,7 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
         recordSubmits({
           provisionalJobs,
           // Armada let the caller submit them, and the answer goes to nobody.
-          resolve: (jobIds) => jobs.resolver.resolve(jobIds, UNRESTRICTED),
+          resolve: (jobIds) => resolver.resolve(jobIds, UNRESTRICTED),
           noteInterest,
           redisFailed: errors.report,
           failed: (error) => {

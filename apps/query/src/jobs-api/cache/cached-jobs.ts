@@ -5,7 +5,7 @@ import { jobSetTag } from '@ajs/redis-keys';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import type { NoteInterest } from '../../interest/note-interest.js';
 import { fromRedis } from '../../store/redis-read.js';
-import { groupByJobSet } from './group-by-job-set.js';
+import { groupByJobSet } from '../../store/group-by-job-set.js';
 
 /** How the job set stood when the job was read. */
 type Moment = Pick<JobSetView, 'now' | 'subscription'>;

@@ -1,6 +1,6 @@
 import type { JobEnrichment, JobSetKey, JobId } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
-import { groupByJobSet } from './group-by-job-set.js';
+import { groupByJobSet } from '../../store/group-by-job-set.js';
 
 /** The enrichment fetched for one job of a job set. */
 export type FetchedEnrichment = readonly [

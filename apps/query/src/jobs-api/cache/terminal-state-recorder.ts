@@ -3,7 +3,7 @@ import { isTerminal, type TerminalState, type JobId } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { fromApiJobState } from '@ajs/wire-mapping';
 import type { CachedJob } from './cached-jobs.js';
-import { groupByJobSet } from './group-by-job-set.js';
+import { groupByJobSet } from '../../store/group-by-job-set.js';
 
 /** A cached job, and the state that Armada's `api.Jobs` has just reported for it. */
 export type ReportedState = readonly [

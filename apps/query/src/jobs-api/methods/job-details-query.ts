@@ -4,13 +4,13 @@ import { msBetween, isTerminal, type JobEnrichment, type JobRecord, type JobId }
 import type { DetailedJob } from '@ajs/job-store';
 import { toJobDetails, toArmadaTime } from '@ajs/wire-mapping';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
-import { canServeFromCache } from '../cache/can-serve-from-cache.js';
+import { canServeFromCache } from '../../store/can-serve-from-cache.js';
 import type { CachedDetails, CachedJobs } from '../cache/cached-jobs.js';
 import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
-import type { ProvisionalJobRecorder } from '../cache/provisional-job-recorder.js';
+import type { ProvisionalJobRecorder } from '../../upstream/provisional-job-recorder.js';
 import type { TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
-import { RecentAnswers } from '../upstream/recent-answers.js';
-import { requireAnswers, unresolvedError } from '../upstream/upstream-errors.js';
+import { RecentAnswers } from '../../upstream/recent-answers.js';
+import { requireAnswers, unresolvedError } from '../../upstream/upstream-errors.js';
 
 /** What Armada does not show yet (a run that has just begun) is requested again no sooner. Milliseconds. */
 const REQUEST_AGAIN_MS = 3_000;

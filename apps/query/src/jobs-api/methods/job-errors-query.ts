@@ -5,8 +5,8 @@ import { LONGEST_REASON } from '@ajs/wire-mapping';
 import type { JobPermissions } from '../../access/job-permissions.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
 import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
-import { requireAnswers, unresolvedError } from '../upstream/upstream-errors.js';
-import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
+import { requireAnswers, unresolvedError } from '../../upstream/upstream-errors.js';
+import type { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 
 /** A longer text is answered but not stored: the next call fetches it again. */
 const MAX_STORED_LENGTH = 65_536;

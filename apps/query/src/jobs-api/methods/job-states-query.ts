@@ -3,11 +3,11 @@ import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { fromApiJobState, toApiJobState } from '@ajs/wire-mapping';
 import type { JobPermissions } from '../../access/job-permissions.js';
-import { canServeFromCache } from '../cache/can-serve-from-cache.js';
+import { canServeFromCache } from '../../store/can-serve-from-cache.js';
 import type { CachedJob, CachedJobs } from '../cache/cached-jobs.js';
 import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
-import { RecentAnswers } from '../upstream/recent-answers.js';
-import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
+import { RecentAnswers } from '../../upstream/recent-answers.js';
+import type { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 
 /** How long Armada's answer on a job is reused while its job set is not followed. Milliseconds. */
 const KEEP_MS = 1_000;

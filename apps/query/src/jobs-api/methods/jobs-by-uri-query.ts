@@ -10,10 +10,10 @@ import type { Caller } from '../../caller.js';
 import type { NoteInterest } from '../../interest/note-interest.js';
 import { fromRedis } from '../../store/redis-read.js';
 import { RpcError } from '../../rpc-error.js';
-import { canServeFromCache } from '../cache/can-serve-from-cache.js';
+import { canServeFromCache } from '../../store/can-serve-from-cache.js';
 import type { CachedJobs } from '../cache/cached-jobs.js';
 import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
-import { requireAnswers } from '../upstream/upstream-errors.js';
+import { requireAnswers } from '../../upstream/upstream-errors.js';
 
 /** Armada's Lookout cuts a URI to this many characters. */
 const MAX_URI_LENGTH = 1_024;

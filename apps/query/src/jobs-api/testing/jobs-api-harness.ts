@@ -7,6 +7,8 @@ import { LRUCache } from 'lru-cache';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../../access/access.js';
 import { testCaller } from '../../testing/test-caller.js';
+import { ProvisionalJobRecorder } from '../../upstream/provisional-job-recorder.js';
+import { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 import { CachedJobsApi, type CachedJobsApiOptions } from '../cached-jobs-api.js';
 import { FakeArmadaJobs } from './fake-armada-jobs.js';
 
@@ -52,7 +54,7 @@ export class JobsApiHarness {
       return this.redisFailure === undefined ? work() : Promise.reject(this.redisFailure);
     };
     const { store } = this;
-    this.api = new CachedJobsApi({
+    const options: Omit<CachedJobsApiOptions, 'resolver'> = {
       access: ANYONE,
       lister: {
         read: (key, ids) => read(() => store.read(key, ids)),
@@ -78,7 +80,11 @@ export class JobsApiHarness {
       pause: (ms) => sleep(ms),
       provisionalGraceMs: 30_000,
       ...overrides,
-    });
+    };
+    const { armada, provisionalJobs, noteInterest, redisFailed } = options;
+    const recorder = new ProvisionalJobRecorder(provisionalJobs, noteInterest, redisFailed);
+    const resolver = new UpstreamJobResolver({ armada, record: (jobs) => recorder.record(jobs) });
+    this.api = new CachedJobsApi({ ...options, resolver });
   }
 
   /** Writes records of {@link KEY} as its stream would. */

@@ -1,7 +1,7 @@
 import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { status } from '@grpc/grpc-js';
-import { RpcError } from '../../rpc-error.js';
+import { RpcError } from '../rpc-error.js';
 
 const CODES: Record<ArmadaJobsError['kind'], status> = {
   unsupported: status.UNIMPLEMENTED,

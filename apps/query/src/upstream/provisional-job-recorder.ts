@@ -2,8 +2,8 @@ import type { JobDetails } from '@ajs/contracts/api/job';
 import { JobId, ArmadaTime } from '@ajs/job-state';
 import type { ProvisionalJob, ProvisionalJobSink } from '@ajs/job-store';
 import { fromApiJobState, toArmadaTime } from '@ajs/wire-mapping';
-import type { NoteInterest } from '../../interest/note-interest.js';
-import { groupByJobSet } from './group-by-job-set.js';
+import type { NoteInterest } from '../interest/note-interest.js';
+import { groupByJobSet } from '../store/group-by-job-set.js';
 
 /** Stores jobs that only Armada's `api.Jobs` knew as provisional, and has their job sets followed from then on. */
 export class ProvisionalJobRecorder {

@@ -1,7 +1,7 @@
 import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
-import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
+import { requirePermission, type JobPermissions } from '../access/job-permissions.js';
 import { RecentAnswers } from './recent-answers.js';
 import { requireAnswers, unresolvedError } from './upstream-errors.js';
 

@@ -1,0 +1,35 @@
+import { Module } from '@nestjs/common';
+import type { ArmadaClient } from '@ajs/armada-client';
+import type { ProvisionalJobSink } from '@ajs/job-store';
+import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule } from '@ajs/runtime';
+import { InterestModule } from '../interest/interest.module.js';
+import type { NoteInterest } from '../interest/note-interest.js';
+import { JobStoreModule } from '../store/job-store.module.js';
+import { NOTE_INTEREST, PROVISIONAL_JOBS } from '../tokens.js';
+import { ProvisionalJobRecorder } from './provisional-job-recorder.js';
+import { UpstreamJobResolver } from './upstream-job-resolver.js';
+
+/** What Armada's own `api.Jobs` knows of jobs: asked once for all APIs of this process. */
+@Module({
+  imports: [RedisModule, JobStoreModule, InterestModule, ArmadaModule],
+  providers: [
+    {
+      provide: UpstreamJobResolver,
+      inject: [ARMADA, PROVISIONAL_JOBS, NOTE_INTEREST, RedisErrorLog],
+      useFactory: (
+        armada: ArmadaClient,
+        sink: ProvisionalJobSink,
+        noteInterest: NoteInterest,
+        errors: RedisErrorLog,
+      ) => {
+        const provisionalJobs = new ProvisionalJobRecorder(sink, noteInterest, errors.report);
+        return new UpstreamJobResolver({
+          armada: armada.jobs,
+          record: (jobs) => provisionalJobs.record(jobs),
+        });
+      },
+    },
+  ],
+  exports: [UpstreamJobResolver],
+})
+export class UpstreamModule {}

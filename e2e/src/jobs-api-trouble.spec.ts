@@ -1,6 +1,6 @@
 import { JobsService } from '@ajs/contracts/api/job';
-import { JobState, JobSubmitRequestItem, SubmitService } from '@ajs/contracts/api/submit';
-import { RedisServer, SURVIVES_KILL, eventually, jobEvents, unary } from '@ajs/testing';
+import { JobState, SubmitService } from '@ajs/contracts/api/submit';
+import { RedisServer, SURVIVES_KILL, eventually, jobEvents, submitItem, unary } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
@@ -66,8 +66,8 @@ it('a call is answered by Armada if Redis stays unavailable, and is UNAVAILABLE 
 
 it('a job set whose stream is denied is answered by Armada’s api.Jobs, or with the last known state while that fails', async () => {
   const armada = new Client(stack.armadaAddress, credentials.createInsecure());
-  const item = { ...JobSubmitRequestItem.decode(new Uint8Array()), podSpecs: [Buffer.from('sleep forever')] };
-  const submitted = await unary(armada, SubmitService.submitJobs, { ...KEY, jobRequestItems: [item] });
+  const request = { ...KEY, jobRequestItems: [submitItem('sleep forever')] };
+  const submitted = await unary(armada, SubmitService.submitJobs, request);
   const jobId = submitted.answer.jobResponseItems[0]?.jobId ?? '';
   await eventually('the job is running', async () => (await stateOf(jobId)) === JobState.RUNNING);
 

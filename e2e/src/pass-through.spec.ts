@@ -2,12 +2,12 @@ import { EventService, type EventStreamMessage } from '@ajs/contracts/api/event'
 import { JobsService } from '@ajs/contracts/api/job';
 import {
   JobState,
-  JobSubmitRequestItem,
   QueueServiceService,
   SubmitService,
+  type JobSubmitRequestItem,
   type JobSubmitResponseItem,
 } from '@ajs/contracts/api/submit';
-import { NEW_METHOD, eventually, unary } from '@ajs/testing';
+import { NEW_METHOD, eventually, submitItem, unary } from '@ajs/testing';
 import {
   Client,
   Metadata,
@@ -35,17 +35,12 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop());
 
-const sleeps = (seconds: string): Partial<JobSubmitRequestItem> => ({
-  podSpec: Buffer.from(`sleep ${seconds}`),
-});
-
 async function submit(
-  item: Partial<JobSubmitRequestItem>,
+  item: JobSubmitRequestItem,
   to: Client = client,
   inJobSet = jobSetId,
 ): Promise<JobSubmitResponseItem> {
-  const empty = JobSubmitRequestItem.decode(new Uint8Array());
-  const request = { queue, jobSetId: inJobSet, jobRequestItems: [{ ...empty, ...item }] };
+  const request = { queue, jobSetId: inJobSet, jobRequestItems: [item] };
   const { answer } = await unary(to, SubmitService.submitJobs, request);
   const [only] = answer.jobResponseItems;
   if (only === undefined) throw new Error('no answer to the item');
@@ -67,7 +62,7 @@ describe('a job submitted through the query a moment ago', () => {
   afterAll(() => stack.armada.faults.set({ lookoutLagMs: 0 }));
 
   it('is answered as queued', async () => {
-    const { jobId, error } = await submit(sleeps('forever'));
+    const { jobId, error } = await submit(submitItem('sleep forever'));
     expect(error).toBe('');
     // Repeated for a machine so busy that Redis' reply takes longer than a query waits.
     await eventually('the job is queued', async () => (await stateOf(jobId)) === JobState.QUEUED);
@@ -76,7 +71,7 @@ describe('a job submitted through the query a moment ago', () => {
 
   it('is found by the external URI of its item', async () => {
     const externalJobUri = 'airflow://dag/task/1';
-    const { jobId } = await submit({ ...sleeps('forever'), externalJobUri });
+    const { jobId } = await submit(submitItem('sleep forever', { externalJobUri }));
     const request = { queue, jobset: jobSetId, externalJobUri };
     await eventually('the job is found', async () => {
       const { answer } = await unary(client, JobsService.getJobStatusUsingExternalJobUri, request);
@@ -89,7 +84,7 @@ describe('a job submitted through the query', () => {
   beforeAll(() => stack.ingester());
 
   it('is followed to its end, without requests to Armada once its job set is synced', async () => {
-    const { jobId } = await submit(sleeps('1'));
+    const { jobId } = await submit(submitItem('sleep 1'));
     const key = { queue, jobSetId };
     await eventually('the job set is synced', async () => {
       const { trailers } = await poll(client, key, jobId);
@@ -102,19 +97,19 @@ describe('a job submitted through the query', () => {
 
   it('is the older job, with that job’s state, if its client id was used before', async () => {
     const armada = new Client(stack.armadaAddress, credentials.createInsecure());
-    const older = await submit({ clientId: 'once' }, armada, 'elsewhere');
+    const older = await submit(submitItem('exit 0', { clientId: 'once' }), armada, 'elsewhere');
     armada.close();
     await eventually(
       'the older job has ended',
       () => stack.armada.state.jobs.get(older.jobId)?.state === JobState.SUCCEEDED,
     );
-    const again = await submit({ clientId: 'once' });
+    const again = await submit(submitItem('exit 0', { clientId: 'once' }));
     expect(again.jobId).toBe(older.jobId);
     expect(await stateOf(again.jobId)).toBe(JobState.SUCCEEDED);
   });
 
   it('is an error in the answer, and no job, if Armada rejects it', async () => {
-    expect(await submit({ podSpec: Buffer.from('fate=refused') })).toMatchObject({
+    expect(await submit(submitItem('fate=refused'))).toMatchObject({
       jobId: '',
       error: expect.stringContaining('refused') as string,
     });
@@ -122,7 +117,7 @@ describe('a job submitted through the query', () => {
 
   it('is submitted even while Redis is unavailable', async () => {
     const alone = await stack.query({ REDIS_URL: 'redis://127.0.0.1:1' });
-    const { jobId } = await submit({}, alone.client);
+    const { jobId } = await submit(submitItem(), alone.client);
     expect(stack.armada.state.jobs.has(jobId)).toBe(true);
   });
 });
@@ -151,7 +146,7 @@ describe('other methods', () => {
     const authorization = `basic ${Buffer.from('user:password').toString('base64')}`;
     metadata.set('authorization', authorization);
     const { path, requestSerialize, responseDeserialize } = SubmitService.cancelJobs;
-    const { jobId } = await submit(sleeps('forever'));
+    const { jobId } = await submit(submitItem('sleep forever'));
     const request = { queue, jobSetId, jobId, jobIds: [], reason: 'enough' };
     await new Promise<void>((resolve, reject) => {
       armadactl.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error) =>
@@ -170,7 +165,7 @@ describe('other methods', () => {
 
 describe('a watch through the query', () => {
   it('delivers events, is counted, and ends with UNAVAILABLE when the query stops', async () => {
-    const { jobId } = await submit(sleeps('forever'));
+    const { jobId } = await submit(submitItem('sleep forever'));
     const { path, requestSerialize, responseDeserialize } = EventService.getJobSetEvents;
     const request = { queue, id: jobSetId, watch: true, fromMessageId: '', errorIfMissing: false };
     const watch = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);

@@ -13,6 +13,11 @@ from airflow.utils.state import DagRunState
 from armada.operators.armada import ArmadaOperator
 from armada_client.armada import submit_pb2
 from armada_client.k8s.io.api.core.v1 import generated_pb2 as core_v1
+from armada_client.k8s.io.apimachinery.pkg.api.resource import generated_pb2 as api_resource
+
+# Armada refuses a container without resources.
+QUANTITIES = {"cpu": api_resource.Quantity(string="100m"), "memory": api_resource.Quantity(string="64Mi")}
+RESOURCES = core_v1.ResourceRequirements(requests=QUANTITIES, limits=QUANTITIES)
 
 
 class Heard(logging.Handler):
@@ -28,7 +33,7 @@ class Heard(logging.Handler):
 
 def run(name, command):
     """Runs a DAG of one task; gives how it ended, and what the operator logged."""
-    container = core_v1.Container(name="main", image="busybox", args=["sh", "-c", command])
+    container = core_v1.Container(name="main", image="busybox", args=["sh", "-c", command], resources=RESOURCES)
     item = submit_pb2.JobSubmitRequestItem(
         priority=1, pod_spec=core_v1.PodSpec(containers=[container]), namespace="default"
     )

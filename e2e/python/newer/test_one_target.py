@@ -6,14 +6,18 @@ import grpc
 import pytest
 from armada_client.armada import submit_pb2
 from armada_client.k8s.io.api.core.v1 import generated_pb2 as core_v1
+from armada_client.k8s.io.apimachinery.pkg.api.resource import generated_pb2 as api_resource
 from armada_client.typings import JobState
 
 QUEUE = "python"
 URI_ANNOTATION = "armadaproject.io/externalJobUri"
+# Armada refuses a container without resources.
+QUANTITIES = {"cpu": api_resource.Quantity(string="100m"), "memory": api_resource.Quantity(string="64Mi")}
+RESOURCES = core_v1.ResourceRequirements(requests=QUANTITIES, limits=QUANTITIES)
 
 
 def item(command, **fields):
-    container = core_v1.Container(name="main", image="busybox", args=["sh", "-c", command])
+    container = core_v1.Container(name="main", image="busybox", args=["sh", "-c", command], resources=RESOURCES)
     pod_spec = core_v1.PodSpec(containers=[container])
     return submit_pb2.JobSubmitRequestItem(priority=1, pod_spec=pod_spec, namespace="default", **fields)
 

@@ -11,11 +11,15 @@ from conftest import CALL_SECONDS
 from armada.jobservice import jobservice_pb2
 from armada_client.armada import event_pb2
 from armada_client.k8s.io.api.core.v1 import generated_pb2 as core_v1
+from armada_client.k8s.io.apimachinery.pkg.api.resource import generated_pb2 as api_resource
 from google.protobuf import empty_pb2
 
 RECORDINGS = sorted(pathlib.Path(os.environ["RECORDINGS"]).glob("*.jsonl"))
 LEGACY = {"PREEMPTED": "FAILED", "REJECTED": "FAILED"}
 QUEUE = "python"
+# Armada refuses a container without resources.
+QUANTITIES = {"cpu": api_resource.Quantity(string="100m"), "memory": api_resource.Quantity(string="64Mi")}
+RESOURCES = core_v1.ResourceRequirements(requests=QUANTITIES, limits=QUANTITIES)
 
 
 @pytest.mark.parametrize("file", RECORDINGS, ids=lambda file: file.stem)
@@ -37,7 +41,7 @@ def test_every_recording_gives_the_states_armada_gave(file, poll):
 
 
 def submit(armada, job_set_id, command):
-    container = core_v1.Container(name="main", image="busybox", args=["sh", "-c", command])
+    container = core_v1.Container(name="main", image="busybox", args=["sh", "-c", command], resources=RESOURCES)
     item = armada.create_job_request_item(priority=1, pod_spec=core_v1.PodSpec(containers=[container]), namespace="default")
     response = armada.submit_jobs(queue=QUEUE, job_set_id=job_set_id, job_request_items=[item])
     return response.job_response_items[0].job_id

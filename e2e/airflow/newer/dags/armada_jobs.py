@@ -9,6 +9,7 @@ from armada.model import GrpcChannelArgs
 from armada.operators.armada import ArmadaOperator
 from armada_client.armada import submit_pb2
 from armada_client.k8s.io.api.core.v1 import generated_pb2 as core_v1
+from armada_client.k8s.io.apimachinery.pkg.api.resource import generated_pb2 as api_resource
 
 # What the container does. A deferrable task is a new process for each poll, so its polls are some seconds apart.
 COMMANDS = {
@@ -20,9 +21,13 @@ COMMANDS = {
 }
 SECONDS = {False: {"long": 25, "short": 25}, True: {"long": 180, "short": 60}}
 
+# Armada refuses a container without resources.
+QUANTITIES = {"cpu": api_resource.Quantity(string="100m"), "memory": api_resource.Quantity(string="64Mi")}
+RESOURCES = core_v1.ResourceRequirements(requests=QUANTITIES, limits=QUANTITIES)
+
 
 def job(command):
-    container = core_v1.Container(name="main", image="busybox", args=["sh", "-c", command])
+    container = core_v1.Container(name="main", image="busybox", args=["sh", "-c", command], resources=RESOURCES)
     return submit_pb2.JobSubmitRequestItem(
         priority=1, pod_spec=core_v1.PodSpec(containers=[container]), namespace="default"
     )

@@ -27,8 +27,7 @@ export class EventIngester {
   accept(log: EventLog, events: readonly EventMessage[]): void {
     const queue = this.accepted.get(log) ?? [];
     this.accepted.set(log, queue);
-    const dueAt = Math.max(Date.now() + this.delayMs(), queue.at(-1)?.dueAt ?? 0);
-    queue.push({ dueAt, events });
+    queue.push({ dueAt: Date.now() + this.delayMs(), events });
     if (queue.length === 1) this.publishDue(log);
   }
 

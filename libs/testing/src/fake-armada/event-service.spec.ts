@@ -1,7 +1,8 @@
 import { EventService } from '@ajs/contracts/api/event';
+import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
 import { allRecordings, eventually, jobEvents } from '../index.js';
-import { SpecServer, idOf, kindOf } from './spec-server.js';
+import { LIFE, SpecServer, idOf, kindOf } from './spec-server.js';
 
 let server: SpecServer;
 beforeEach(async () => (server = await SpecServer.start()));
@@ -63,16 +64,32 @@ describe('GetJobSetEvents', () => {
     await server.submit();
     await eventually('the end of the job', () => watch.messages.map(kindOf).includes('succeeded'));
     expect(watch.end).toBeUndefined();
-    expect(watch.messages.map(kindOf)).toEqual([
-      'submitted',
-      'queued',
-      'leased',
-      'pending',
-      'running',
-      'succeeded',
-    ]);
+    expect(watch.messages.map(kindOf)).toEqual(LIFE);
     watch.call.cancel();
     await eventually('the server lets go of it', () => server.armada.events.streams === 0);
+  });
+});
+
+describe('events of a change', () => {
+  const stateOf = (jobId: string) => server.armada.state.jobs.get(jobId)?.state;
+
+  it('are published some time after it, when api.Jobs has shown it', async () => {
+    server.stop();
+    server = await SpecServer.start({ stepMs: 60_000, eventDelayMs: [100, 200] });
+    const submittedAt = performance.now();
+    const jobId = await server.submit('sleep forever');
+    expect(stateOf(jobId)).toBe(JobState.QUEUED);
+    await eventually('events come', async () => (await server.read({})).messages.length > 0);
+    // A timer may be early by one millisecond.
+    expect(performance.now() - submittedAt).toBeGreaterThanOrEqual(99);
+  });
+
+  it('keep their order, whatever the delay of each', async () => {
+    server.stop();
+    server = await SpecServer.start({ eventDelayMs: [0, 50] });
+    await server.submit();
+    await eventually('its end is published', async () => (await server.read({})).messages.length === 6);
+    expect((await server.read({})).messages.map(kindOf)).toEqual(LIFE);
   });
 });
 

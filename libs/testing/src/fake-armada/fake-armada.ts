@@ -27,6 +27,8 @@ export interface FakeArmadaOptions {
   readonly seed?: number;
   /** Time between two steps of a submitted job. Milliseconds. */
   readonly stepMs?: number;
+  /** How long after a change its events are published, at random. Milliseconds. By default as with a real Armada: 50 to 250. */
+  readonly eventDelayMs?: readonly [least: number, most: number];
 }
 
 /** A method without a contract: bytes in both directions. */
@@ -39,13 +41,14 @@ export type RawMethod = (call: ServerDuplexStream<Buffer, Buffer>) => void;
 export class FakeArmada {
   readonly faults = new Faults();
   readonly state = new ArmadaState(
-    new EventIngester(this.faults, () => 0),
+    new EventIngester(this.faults, () => this.eventDelayMs()),
     () => this.faults.now.lookoutLagMs,
   );
   readonly calls = new CallLog();
   readonly security = new Security(this.state.queues, this.faults, () => this.dropConnections());
   readonly events = new EventServer(this.state, this.faults, this.security);
   private readonly random: () => number;
+  private readonly eventDelayMs: () => number;
   readonly submit: SubmitService;
   private readonly server = new Server({
     'grpc.max_concurrent_streams': 10_000,
@@ -54,8 +57,11 @@ export class FakeArmada {
   private readonly simulations: SimulatedJobSets[] = [];
   private listensAt: string | undefined;
 
-  constructor({ seed = 1, stepMs = 300 }: FakeArmadaOptions = {}) {
+  constructor({ seed = 1, stepMs = 300, eventDelayMs: [least, most] = [50, 250] }: FakeArmadaOptions = {}) {
     this.random = seededRandom(seed);
+    // A sequence of its own: how many changes there are must not decide which jobs there are.
+    const delays = seededRandom(seed);
+    this.eventDelayMs = () => least + delays() * (most - least);
     this.submit = new SubmitService(this.state, this.faults, { newJobId: ulidFactory(this.random), stepMs });
     const queues = queueMethods(this.state.queues, this.faults);
     this.server.addService(eventService, this.events.implementation);

@@ -3,9 +3,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { FaultServiceService } from '@ajs/contracts/fakearmada/v1/faults';
 import { status } from '@grpc/grpc-js';
 import { eventually } from '../index.js';
-import { SpecServer, idOf, kindOf } from './spec-server.js';
-
-const LIFE = ['submitted', 'queued', 'leased', 'pending', 'running', 'succeeded'];
+import { LIFE, SpecServer, idOf, kindOf } from './spec-server.js';
 
 let server: SpecServer;
 beforeEach(async () => (server = await SpecServer.start()));

@@ -1,7 +1,7 @@
 import { JobRunState, JobsService, type JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
-import { allRecordings, eventually, runIdOf } from '../index.js';
+import { allRecordings, eventually, runIdOf, submitItem } from '../index.js';
 import { URI_ANNOTATION } from './armada-job.js';
 import { SpecServer } from './spec-server.js';
 
@@ -73,7 +73,12 @@ describe('GetJobDetails', () => {
       cancelReason: '',
       latestRunId: runId,
     });
-    expect(jobSpec).toMatchObject({ id: jobId, labels, priority: 7, podSpecs: [Buffer.from('echo hi')] });
+    expect(jobSpec).toMatchObject({
+      id: jobId,
+      labels,
+      priority: 7,
+      podSpecs: submitItem('echo hi').podSpecs,
+    });
     expect(jobRuns).toMatchObject([
       {
         runId,
@@ -136,17 +141,17 @@ describe('GetJobStatusUsingExternalJobUri', () => {
 
   it('finds all jobs of the job set with this URI, by annotation or by field, which wins', async () => {
     const annotations = { [URI_ANNOTATION]: uri };
-    const byAnnotation = await server.submit('', { annotations });
-    const byField = await server.submit('', { externalJobUri: uri });
-    const fieldWins = await server.submit('', { annotations, externalJobUri: 'other' });
-    await server.submit('', { annotations }, 'another-set');
+    const byAnnotation = await server.submit(undefined, { annotations });
+    const byField = await server.submit(undefined, { externalJobUri: uri });
+    const fieldWins = await server.submit(undefined, { annotations, externalJobUri: 'other' });
+    await server.submit(undefined, { annotations }, 'another-set');
     expect(await ask(uri)).toEqual([byAnnotation, byField].sort());
     expect(await ask('other')).toEqual([fieldWins]);
     expect(await ask('nope')).toEqual([]);
   });
 
   it('compares 1,024 characters of a URI', async () => {
-    const jobId = await server.submit('', { externalJobUri: 'x'.repeat(2_000) });
+    const jobId = await server.submit(undefined, { externalJobUri: 'x'.repeat(2_000) });
     expect(await ask('x'.repeat(1_024))).toEqual([jobId]);
     expect(await ask('x'.repeat(2_000))).toEqual([]);
   });
@@ -195,7 +200,7 @@ describe('the limit of ids', () => {
 describe('api.Jobs that lags behind the events', () => {
   it('does not have a job that was just submitted', async () => {
     await server.setFaults({ lookoutLagMs: 3_600_000 });
-    const jobId = await server.submit('', { externalJobUri: 'u' });
+    const jobId = await server.submit(undefined, { externalJobUri: 'u' });
     await eventually('it ended', () => server.armada.state.jobs.get(jobId)?.state === JobState.SUCCEEDED);
     expect(await stateOf(jobId)).toBe(JobState.UNKNOWN);
     await server.setFaults({});

@@ -1,8 +1,12 @@
 import { EventService, EventStreamMessage, type JobSetRequest } from '@ajs/contracts/api/event';
-import { JobSubmitRequestItem, SubmitService, type JobSubmitResponseItem } from '@ajs/contracts/api/submit';
+import {
+  SubmitService,
+  type JobSubmitRequestItem,
+  type JobSubmitResponseItem,
+} from '@ajs/contracts/api/submit';
 import { FaultServiceService, type SetFaultsRequest } from '@ajs/contracts/fakearmada/v1/faults';
 import { Client, credentials, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
-import { eventually, unary, type UnaryMethod } from '../index.js';
+import { eventually, submitItem, unary, type UnaryMethod } from '../index.js';
 import { metadataOf } from '../unary.js';
 import { FakeArmada, type FakeArmadaOptions } from './fake-armada.js';
 import { NO_FAULTS } from './faults.js';
@@ -19,6 +23,9 @@ interface Stream {
   end: End | undefined;
 }
 
+/** The kinds of events of a job that succeeds. */
+export const LIFE = ['submitted', 'queued', 'leased', 'pending', 'running', 'succeeded'];
+
 export const kindOf = (bytes: Buffer): string | undefined =>
   EventStreamMessage.decode(bytes).message?.events?.$case;
 export const idOf = (bytes: Buffer): string => EventStreamMessage.decode(bytes).id;
@@ -29,7 +36,7 @@ export class SpecServer {
   client!: Client;
 
   private constructor(options: FakeArmadaOptions) {
-    this.armada = new FakeArmada({ stepMs: 1, ...options });
+    this.armada = new FakeArmada({ stepMs: 1, eventDelayMs: [0, 0], ...options });
     this.armada.state.queues.add('q');
   }
 
@@ -89,21 +96,18 @@ export class SpecServer {
     return { messages: stream.messages, end: await eventually('the read ends', () => stream.end) };
   }
 
-  async submitAll(
-    items: readonly Partial<JobSubmitRequestItem>[],
-    jobSetId = 's',
-  ): Promise<JobSubmitResponseItem[]> {
-    const jobRequestItems = items.map((item) => ({
-      ...JobSubmitRequestItem.decode(new Uint8Array()),
-      ...item,
-    }));
+  async submitAll(jobRequestItems: JobSubmitRequestItem[], jobSetId = 's'): Promise<JobSubmitResponseItem[]> {
     const request = { queue: 'q', jobSetId, jobRequestItems };
     return (await this.call(SubmitService.submitJobs, request)).jobResponseItems;
   }
 
-  /** Submits one job whose pod spec holds this text. */
-  async submit(podSpec = '', item: Partial<JobSubmitRequestItem> = {}, jobSetId = 's'): Promise<string> {
-    const [answer] = await this.submitAll([{ podSpecs: [Buffer.from(podSpec)], ...item }], jobSetId);
+  /** Submits one job that runs this command. */
+  async submit(
+    command?: string,
+    fields: Partial<JobSubmitRequestItem> = {},
+    jobSetId = 's',
+  ): Promise<string> {
+    const [answer] = await this.submitAll([submitItem(command, fields)], jobSetId);
     return answer?.jobId ?? '';
   }
 }

@@ -1,7 +1,7 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState, QueueServiceService, Queue, SubmitService } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
-import { eventually } from '../index.js';
+import { eventually, submitItem } from '../index.js';
 import { SpecServer, kindOf } from './spec-server.js';
 
 let server: SpecServer;
@@ -15,15 +15,15 @@ const kinds = async (): Promise<(string | undefined)[]> => (await server.read({}
 
 describe('submitted jobs', () => {
   it.each([
-    ['', JobState.SUCCEEDED, ''],
+    ['exit 0', JobState.SUCCEEDED, ''],
     ['sh -c "exit 3"', JobState.FAILED, 'exit code 3'],
     ['fate=retried', JobState.SUCCEEDED, ''],
     ['fate=preempted', JobState.PREEMPTED, 'Preempted by scheduler'],
     ['fate=rejected', JobState.REJECTED, 'job does not fit on any node'],
     ['sleep forever', JobState.RUNNING, ''],
     ['sleep 1000; exit 1', JobState.RUNNING, ''],
-  ])('with "%s" in the pod spec reach state %i', async (podSpec, state, error) => {
-    const jobId = await server.submit(podSpec);
+  ])('that run "%s" reach state %i', async (command, state, error) => {
+    const jobId = await server.submit(command);
     await inState(jobId, state);
     expect(job(jobId)?.error).toContain(error);
     const { jobStates } = await server.call(JobsService.getJobStatus, { jobIds: [jobId] });
@@ -31,8 +31,7 @@ describe('submitted jobs', () => {
   });
 
   it('can be refused one by one; the response has the order of the items', async () => {
-    const refused = { podSpecs: [Buffer.from('fate=refused')] };
-    const answers = await server.submitAll([{}, refused, {}]);
+    const answers = await server.submitAll([submitItem(), submitItem('fate=refused'), submitItem()]);
     expect(answers).toMatchObject([
       { error: '' },
       { jobId: '', error: 'the job was refused, as its pod spec requests' },
@@ -42,9 +41,9 @@ describe('submitted jobs', () => {
   });
 
   it('are the same job for the same client id in a queue, whatever the job set', async () => {
-    const first = await server.submit('', { clientId: 'c' });
-    expect(await server.submit('', { clientId: 'c' }, 'another-set')).toBe(first);
-    expect(await server.submit('', { clientId: 'd' })).not.toBe(first);
+    const first = await server.submit(undefined, { clientId: 'c' });
+    expect(await server.submit(undefined, { clientId: 'c' }, 'another-set')).toBe(first);
+    expect(await server.submit(undefined, { clientId: 'd' })).not.toBe(first);
   });
 
   it('need a queue and a job set', async () => {

@@ -5,6 +5,7 @@ import type { ArmadaState } from './armada-state.js';
 import { fateOf } from './fate.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
 import { SimulatedJob } from './simulated-job.js';
+import { refusalOf } from './submit-rules.js';
 
 export interface SubmitOptions {
   readonly newJobId: () => string;
@@ -34,9 +35,13 @@ export class SubmitService {
     'submitJobs' | 'cancelJobs' | 'cancelJobSet' | 'preemptJobs' | 'reprioritizeJobs' | 'health'
   > = {
     submitJobs: ({ request }, callback) =>
-      this.answer('SubmitJobs', request, callback, () => ({
-        jobResponseItems: request.jobRequestItems.map((item) => this.submit(request, item)),
-      })),
+      this.answer(
+        'SubmitJobs',
+        request,
+        callback,
+        () => ({ jobResponseItems: request.jobRequestItems.map((item) => this.submit(request, item)) }),
+        refusalOf(request),
+      ),
     cancelJobs: ({ request }, callback) =>
       this.answer('CancelJobs', request, callback, () => {
         const { jobId, jobIds, reason } = request;
@@ -88,6 +93,7 @@ export class SubmitService {
     { queue, jobSetId }: JobSetNames,
     callback: sendUnaryData<T>,
     act: () => T,
+    refusal = jobSetId === '' ? `[${method}] job set id is empty` : undefined,
   ): void {
     if (this.faults.now.unavailable) {
       callback(UNAVAILABLE);
@@ -97,8 +103,8 @@ export class SubmitService {
       callback(rpcError(status.NOT_FOUND, `[${method}] could not find queue ${queue}`));
       return;
     }
-    if (jobSetId === '') {
-      callback(rpcError(status.INVALID_ARGUMENT, `[${method}] job set id is empty`));
+    if (refusal !== undefined) {
+      callback(rpcError(status.INVALID_ARGUMENT, refusal));
       return;
     }
     callback(null, act());

@@ -1,6 +1,7 @@
 export { ARMADA, ARMADA_ACCESS, ArmadaModule } from './armada/armada.module.js';
 export { Readiness } from './health/readiness.js';
 export type { HttpTls } from './http/bounded-http.js';
+export { sendHttpError, sendMethodNotAllowed } from './http/http-errors.js';
 export { rejectedConnections } from './http/rejected-connections.js';
 export { bootstrap } from './process/bootstrap.js';
 export { ProcessModule, type ProcessContext } from './process/process.module.js';

@@ -20,6 +20,8 @@ let server: GrpcServer;
 let port: number;
 /** Calls that wait until a test responds. */
 let held: sendUnaryData<{ state: 0; error: string }>[];
+/** Their deadlines. Milliseconds since the epoch. */
+let heldUntil: number[];
 const clients: Client[] = [];
 const sockets: Socket[] = [];
 const sessions: ClientHttp2Session[] = [];
@@ -27,8 +29,10 @@ const sessions: ClientHttp2Session[] = [];
 /** Responds with the peer of the call; job `hold` waits for the test to respond. */
 const legacy: JobServiceServer = {
   getJobStatus: (call, callback) => {
-    if (call.request.jobId === 'hold') held.push(callback);
-    else callback(null, { state: 0, error: call.getPeer() });
+    if (call.request.jobId === 'hold') {
+      held.push(callback);
+      heldUntil.push(Number(call.getDeadline()));
+    } else callback(null, { state: 0, error: call.getPeer() });
   },
   health: (_call, callback) => callback(null, { status: 1 }),
 };
@@ -37,6 +41,7 @@ const jobs = {} as JobsServer;
 
 async function serve(serving: Partial<GrpcServerOptions> = {}): Promise<void> {
   held = [];
+  heldUntil = [];
   server = new GrpcServer({ legacy, jobs }, { ...PLAIN, ...serving });
   port = await server.listen(FREE_PORT);
 }
@@ -151,6 +156,40 @@ describe('headers', () => {
     await serve();
     expect(await call(await http2(), message, headers)).toContain('NGHTTP2_ENHANCE_YOUR_CALM');
   });
+});
+
+describe('a deadline', () => {
+  const requestOf = (jobId: string): Buffer =>
+    framed(JobServiceRequest.encode({ ...REQUEST, jobId }).finish());
+
+  it.each([
+    ['596H', 596],
+    ['597H', 597],
+    ['600H', 600],
+    ['1176H', 1_176],
+    ['35792M', 596.533],
+    ['99999999S', 27_777.777],
+    ['99999999H', 99_999_999],
+  ])('of %s is that for the handler, and does not end the call before', async (timeout, hours) => {
+    await serve();
+    const session = await http2();
+    const long = call(session, requestOf('hold'), { 'grpc-timeout': timeout });
+    // Its timer starts after that of the long one, and is over after it, were the long one cut to 32 bits.
+    expect(await call(session, requestOf('hold'), { 'grpc-timeout': '50m' })).toBe('DEADLINE_EXCEEDED');
+    expect((heldUntil[0] ?? 0) / 3_600_000).toBeCloseTo(Date.now() / 3_600_000 + hours, 1);
+    held[0]?.(null, { state: 0, error: '' });
+    expect(await long).toBe('OK');
+  });
+
+  it.each(['', '10', 'S', '10s', '-5S', '5 S', '1.5S', '123456789S', '5S, 5S', 'x5S'])(
+    'that is malformed (%j) is rejected, whatever part of it could be read',
+    async (timeout) => {
+      await serve();
+      const session = await http2();
+      expect(await call(session, requestOf('j'), { 'grpc-timeout': timeout })).toBe('INTERNAL');
+      expect(await call(session, requestOf('j'))).toBe('OK');
+    },
+  );
 });
 
 describe('connections', () => {

@@ -9,6 +9,7 @@ import { boundedService } from './bounded-service.js';
 import { StreamTracker } from './stream-tracker.js';
 import { GrpcPort, type GrpcPortOptions } from './grpc-port.js';
 import { limitHeaders } from './limit-headers.js';
+import { keepLongDeadlines } from './long-deadlines.js';
 import { reflectedFiles } from './reflected-files.js';
 
 /** No valid request of our own services is near this size. Bytes. */
@@ -68,6 +69,7 @@ export class GrpcServer {
       interceptors: passThrough === undefined ? [] : [passThrough.interceptor],
     });
     limitHeaders(this.server, MAX_HEADER_BYTES);
+    keepLongDeadlines();
     this.server.addService(...boundedService(JobServiceService, { ...legacy }, MAX_REQUEST_BYTES));
     this.server.addService(...boundedService(JobsService, { ...jobs }, MAX_REQUEST_BYTES));
     this.healthWatches = new StreamTracker(this.server);

@@ -1,5 +1,6 @@
-import type { ServerResponse } from 'node:http';
-import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { sendMethodNotAllowed } from '@ajs/runtime';
+import { All, Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
 import type { JsonObject } from '@bufbuild/protobuf';
 import swaggerUiFolder from 'swagger-ui-dist/absolute-path.js';
 
@@ -42,6 +43,15 @@ const PAGE = `<!doctype html>
 
 const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#page', tryItOutEnabled: true });\n`;
 
+const PATHS = [
+  'openapi.json',
+  'docs',
+  'docs/start.js',
+  'docs/swagger-ui.css',
+  'docs/swagger-ui-bundle.js',
+  'docs/favicon-32x32.png',
+];
+
 /** The description of the HTTP API, for programs and, with a page to try it, for people. */
 @Controller()
 export class DocsController {
@@ -78,5 +88,10 @@ export class DocsController {
   @Get('docs/favicon-32x32.png')
   icon(@Res() response: FileResponse): void {
     response.sendFile('favicon-32x32.png', { root: SWAGGER_UI });
+  }
+
+  @All(PATHS)
+  otherMethod(@Req() { method }: IncomingMessage, @Res() response: ServerResponse): void {
+    sendMethodNotAllowed(response, { method, allowed: 'GET' });
   }
 }

@@ -11,14 +11,12 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
-import { SETTINGS } from '@ajs/runtime';
-import { status } from '@grpc/grpc-js';
+import { SETTINGS, sendMethodNotAllowed } from '@ajs/runtime';
 import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { JOBS_CALLS } from '../tokens.js';
 import { DocsController, OPEN_API } from './docs.controller.js';
-import { HttpCalls, sendError, type HttpRequest } from './http-calls.js';
-import { HttpError } from './http-error.js';
+import { HttpCalls, type HttpRequest } from './http-calls.js';
 import { JOBS_ROUTES } from './jobs-routes.js';
 import { openApi } from './open-api.js';
 
@@ -38,11 +36,7 @@ export class JobsController {
 
   @All(PATHS)
   otherMethod(@Req() { method }: HttpRequest, @Res() response: ServerResponse): void {
-    response.setHeader('Allow', 'POST');
-    sendError(
-      response,
-      new HttpError(405, status.UNIMPLEMENTED, `method ${method} is not allowed; use POST`),
-    );
+    sendMethodNotAllowed(response, { method, allowed: 'POST' });
   }
 }
 

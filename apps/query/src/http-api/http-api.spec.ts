@@ -191,6 +191,33 @@ describe('requests', () => {
   });
 });
 
+describe('other paths', () => {
+  it.each(['/', '/v1', '/v1/job', '/v2/jobs', '/nowhere', '/docs/nothing', '/docs/%zz', '/openapi.json/x'])(
+    'of which %s is one are 404 in the form of all errors',
+    async (path) => {
+      for (const method of ['GET', 'POST', 'DELETE']) {
+        const response = await served.fetch(path, { method });
+        expect(response.status).toBe(404);
+        expect(response.headers.get('content-type')).toBe('application/json');
+        const error = 'this path does not exist';
+        expect(await response.json()).toEqual({ error, code: status.NOT_FOUND, message: error });
+      }
+    },
+  );
+
+  it.each(['/openapi.json', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js'])(
+    'that are read (%s) must be GET; other methods get 405',
+    async (path) => {
+      expect((await served.fetch(path)).status).toBe(200);
+      expect((await served.fetch(path, { method: 'HEAD' })).status).toBe(200);
+      const response = await served.fetch(path, { method: 'POST' });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+      const error = 'method POST is not allowed; use GET';
+      expect(await response.json()).toEqual({ error, code: status.UNIMPLEMENTED, message: error });
+    },
+  );
+});
+
 describe('errors', () => {
   it.each([
     [status.CANCELLED, 408],
@@ -277,7 +304,7 @@ describe('a caller', () => {
       const response = await served.post('/v1/job/status', {}, { 'Grpc-Timeout': timeout });
       expect(response.status).toBe(400);
       expect(await response.json()).toMatchObject({
-        message: expect.stringContaining('Grpc-Timeout') as string,
+        message: expect.stringContaining('grpc-timeout') as string,
       });
     },
   );

@@ -2,13 +2,14 @@ import { msBetween, addMs } from '@ajs/job-state';
 import { monotonicNow, completesWithin } from '@ajs/platform';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
+import { sendHttpError } from '@ajs/runtime';
 import type { JsonProfile } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { RpcError, toRpcError } from '../rpc-error.js';
 import { certificateNameOfSocket } from '../server-tls/certificate-name.js';
-import { errorBody, httpStatusOf } from './http-error.js';
+import { httpStatusOf } from './http-error.js';
 import { readBody, timeoutOf } from './http-request.js';
 import type { JobsRoute } from './jobs-routes.js';
 
@@ -67,20 +68,15 @@ export class HttpCalls {
     if (!(await completesWithin(leftMs, answer))) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'deadline exceeded');
     }
-    send(response, 200, MEDIA_TYPE[profile], await answer);
+    send(response, MEDIA_TYPE[profile], await answer);
     return status.OK;
   }
 
   private fail(error: unknown, response: ServerResponse): status {
     const rpcError = toRpcError(error, this.options.internalError);
-    sendError(response, rpcError);
+    sendHttpError(response, httpStatusOf(rpcError), rpcError.code, rpcError.details);
     return rpcError.code;
   }
-}
-
-/** Responds with an error. */
-export function sendError(response: ServerResponse, error: RpcError): void {
-  send(response, httpStatusOf(error), MEDIA_TYPE.go, errorBody(error));
 }
 
 /** The caller of an HTTP request. */
@@ -103,9 +99,9 @@ function profileOf(request: HttpRequest): JsonProfile {
   return preferred !== false && preferred.startsWith(MEDIA_TYPE.proto3) ? 'proto3' : 'go';
 }
 
-function send(response: ServerResponse, httpStatus: number, mediaType: string, body: unknown): void {
+function send(response: ServerResponse, mediaType: string, body: unknown): void {
   const bytes = Buffer.from(JSON.stringify(body));
-  response.writeHead(httpStatus, {
+  response.writeHead(200, {
     'Content-Type': mediaType,
     'Content-Length': bytes.length,
     'Cache-Control': 'no-store',

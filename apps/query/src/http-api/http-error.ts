@@ -36,8 +36,3 @@ export class HttpError extends RpcError {
 export function httpStatusOf(error: RpcError): number {
   return error instanceof HttpError ? error.httpStatus : HTTP_STATUS[error.code];
 }
-
-/** The body of an error, as grpc-gateway 1 writes it: the text twice, and the gRPC code. */
-export function errorBody({ code, details }: RpcError): { error: string; code: number; message: string } {
-  return { error: details, code, message: details };
-}

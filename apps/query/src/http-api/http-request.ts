@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { status } from '@grpc/grpc-js';
+import { INVALID_TIMEOUT, timeoutMsOf } from '../grpc-timeout.js';
 import { RpcError } from '../rpc-error.js';
 import { HttpError } from './http-error.js';
 
@@ -12,29 +13,13 @@ export const MAX_BODY_BYTES = 1024 * 1024;
  */
 export const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** gRPC's units of time, in milliseconds. */
-const TIMEOUT_UNITS: Readonly<Record<string, number>> = {
-  H: 3_600_000,
-  M: 60_000,
-  S: 1_000,
-  m: 1,
-  u: 1e-3,
-  n: 1e-6,
-};
-
 /** The time that the caller allows in its `Grpc-Timeout` header, such as `10S` or `500m`. Milliseconds. */
 export function timeoutOf({ headers }: IncomingMessage): number {
   const text = headers['grpc-timeout'];
   if (text === undefined) return DEFAULT_TIMEOUT_MS;
-  const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(String(text)) ?? [];
-  const unitMs = TIMEOUT_UNITS[unit ?? ''];
-  if (digits === undefined || unitMs === undefined) {
-    throw new RpcError(
-      status.INVALID_ARGUMENT,
-      'invalid Grpc-Timeout header: must be up to 8 digits and one of H, M, S, m, u, n, such as 10S or 500m',
-    );
-  }
-  return Number(digits) * unitMs;
+  const timeoutMs = timeoutMsOf(String(text));
+  if (timeoutMs === undefined) throw new RpcError(status.INVALID_ARGUMENT, INVALID_TIMEOUT);
+  return timeoutMs;
 }
 
 /** Reads the body to its end, so that a caller that sends too much still gets its response, but keeps at most the allowed size. */

@@ -143,6 +143,20 @@ describe('a forwarded call', () => {
     expect(ended).toMatch(/^api.Submit (DEADLINE_EXCEEDED|CANCELLED)$/);
   });
 
+  it.each(['600H', '99999999H'])('has the caller’s deadline also where that is %s', async (timeout) => {
+    h.armada.answer = (call) => call.end();
+    const call = h.http2Call({ 'grpc-timeout': timeout });
+    let code: unknown;
+    for (const event of ['response', 'trailers']) {
+      call.on(event, (headers: Record<string, unknown>) => (code ??= headers['grpc-status']));
+    }
+    call.resume();
+    await eventually('it has ended', () => code !== undefined);
+    expect(code).toBe('0');
+    const leftMs = Number(h.received(0).getDeadline()) - Date.now();
+    expect(leftMs / 3_600_000).toBeCloseTo(parseInt(timeout), 0);
+  });
+
   it('has no deadline where the caller has none', async () => {
     await h.client.call(SUBMIT, HELLO);
     expect(h.received(0).getDeadline()).toBe(Infinity);

@@ -1,5 +1,7 @@
-import { Controller, Get, Header, Inject, Module, Res } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { All, Controller, Get, Header, Inject, Module, Req, Res } from '@nestjs/common';
 import { Metrics } from '@ajs/observability';
+import { sendMethodNotAllowed } from '../http/http-errors.js';
 import { Readiness } from './readiness.js';
 
 /** The part of an HTTP response that is used here. */
@@ -32,6 +34,11 @@ export class HealthController {
   @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
   metricsText(): Promise<string> {
     return this.metrics.registry.metrics();
+  }
+
+  @All(['healthz', 'readyz', 'metrics'])
+  otherMethod(@Req() { method }: IncomingMessage, @Res() response: ServerResponse): void {
+    sendMethodNotAllowed(response, { method, allowed: 'GET' });
   }
 }
 

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { status } from '@grpc/grpc-js';
+import { sendHttpError } from './http-errors.js';
 
 /** Kubernetes probes these, and has no certificate to present. */
 const OPEN_PATHS = new Set(['/healthz', '/readyz']);
@@ -15,6 +17,5 @@ export function requireCertificate(
     return;
   }
   const message = 'a client certificate is required, issued by an authority in QUERY_TLS_CLIENT_CA_FILE';
-  response.writeHead(403, { 'Content-Type': 'application/json' });
-  response.end(JSON.stringify({ error: message, code: 7, message }));
+  sendHttpError(response, 403, status.PERMISSION_DENIED, message);
 }

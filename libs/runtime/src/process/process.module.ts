@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Global, Module, type DynamicModule, type Type } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import type { Settings } from '@ajs/config';
 import { Metrics, type Log } from '@ajs/observability';
+import { HttpErrorFilter } from '../http/http-errors.js';
 import { Readiness } from '../health/readiness.js';
 import { Shutdown } from './shutdown.js';
 import { LOG, REPLICA_ID, SETTINGS } from './tokens.js';
@@ -16,7 +18,7 @@ export interface ProcessContext {
 
 /**
  * For every module of a process: {@link SETTINGS}, {@link LOG}, {@link REPLICA_ID}, {@link Metrics}, also by their own class, and
- * {@link Readiness}. Nest stops global modules after all others.
+ * {@link Readiness}; and one form of HTTP errors. Nest stops global modules after all others.
  */
 @Global()
 @Module({})
@@ -30,6 +32,7 @@ export class ProcessModule {
         { provide: Metrics, useValue: metrics },
         { provide: metrics.constructor as Type<Metrics>, useValue: metrics },
         { provide: REPLICA_ID, useFactory: () => `${hostname()}-${randomUUID().slice(0, 8)}` },
+        { provide: APP_FILTER, useClass: HttpErrorFilter },
         Readiness,
         Shutdown,
       ],

@@ -1,0 +1,88 @@
+import type { AddressInfo } from 'node:net';
+import { BadRequestException, Controller, Get, Res } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Test } from '@nestjs/testing';
+import { loadSettings } from '@ajs/config';
+import { Metrics, createLog } from '@ajs/observability';
+import type { ServerResponse } from 'node:http';
+import { HealthModule } from '../health/health.module.js';
+import { ProcessModule } from '../process/process.module.js';
+
+@Controller()
+class FailingController {
+  @Get('bad')
+  bad(): void {
+    throw new BadRequestException('the name is empty');
+  }
+
+  @Get('defect')
+  defect(): void {
+    throw new TypeError('an internal detail');
+  }
+
+  @Get('file')
+  file(@Res() response: ServerResponse & { sendFile(path: string, options: object): void }): void {
+    response.sendFile('missing', { root: '/' });
+  }
+
+  @Get('begun')
+  begun(@Res() response: ServerResponse): void {
+    response.write('half');
+    throw new TypeError('an internal detail');
+  }
+}
+
+let app: NestExpressApplication;
+const logged: { msg: string; err?: { message: string } }[] = [];
+
+beforeAll(async () => {
+  const log = createLog('app', 'info', { write: (line: string) => logged.push(JSON.parse(line) as never) });
+  const context = { settings: loadSettings({ argv: [], env: {} }), log, metrics: new Metrics() };
+  const module = await Test.createTestingModule({
+    imports: [ProcessModule.of(context), HealthModule],
+    controllers: [FailingController],
+  }).compile();
+  app = module.createNestApplication<NestExpressApplication>({ logger: false, bodyParser: false });
+  await app.listen(0, '127.0.0.1');
+});
+
+afterAll(() => app.close());
+
+function request(path: string, method = 'GET'): Promise<Response> {
+  return fetch(`http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}${path}`, { method });
+}
+
+describe('HTTP errors', () => {
+  it.each([
+    ['/nowhere', 'GET', 404, 5, 'this path does not exist'],
+    ['/healthz/x', 'POST', 404, 5, 'this path does not exist'],
+    ['/file', 'GET', 404, 5, 'this path does not exist'],
+    ['/healthz', 'POST', 405, 12, 'method POST is not allowed; use GET'],
+    ['/readyz', 'DELETE', 405, 12, 'method DELETE is not allowed; use GET'],
+    ['/metrics', 'PUT', 405, 12, 'method PUT is not allowed; use GET'],
+    ['/bad', 'GET', 400, 3, 'the name is empty'],
+    ['/defect', 'GET', 500, 13, 'internal error; see the log of this service'],
+  ])('of %s by %s are %i, in the one form', async (path, method, httpStatus, code, text) => {
+    const response = await request(path, method);
+    expect(response.status).toBe(httpStatus);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(await response.json()).toEqual({ error: text, code, message: text });
+  });
+
+  it('say which method is allowed', async () => {
+    expect((await request('/healthz', 'POST')).headers.get('allow')).toBe('GET, HEAD');
+    expect((await request('/healthz', 'HEAD')).status).toBe(200);
+  });
+
+  it('that are defects are logged in full; those of a caller are not', async () => {
+    logged.length = 0;
+    await request('/bad');
+    await request('/nowhere');
+    await request('/defect');
+    expect(logged).toMatchObject([{ msg: 'HTTP request failed', err: { message: 'an internal detail' } }]);
+  });
+
+  it('of a response that has begun end its connection', async () => {
+    await expect(request('/begun').then((response) => response.text())).rejects.toThrow();
+  });
+});

@@ -1,0 +1,61 @@
+import type { ServerResponse } from 'node:http';
+import { status } from '@grpc/grpc-js';
+import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { Log } from '@ajs/observability';
+import { LOG } from '../process/tokens.js';
+
+/** What Express reports of a request. Characters. */
+const MAX_TEXT_LENGTH = 500;
+
+/** Responds with an error in the form of all HTTP errors, which is that of grpc-gateway 1: the text twice, and the gRPC code. */
+export function sendHttpError(
+  response: ServerResponse,
+  httpStatus: number,
+  code: status,
+  text: string,
+): void {
+  const body = Buffer.from(JSON.stringify({ error: text, code, message: text }));
+  response.writeHead(httpStatus, {
+    'Content-Type': 'application/json',
+    'Content-Length': body.length,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  });
+  response.end(body);
+}
+
+/** Responds 405 to a request whose path has one method only. */
+export function sendMethodNotAllowed(
+  response: ServerResponse,
+  { method, allowed }: { readonly method: string | undefined; readonly allowed: 'GET' | 'POST' },
+): void {
+  response.setHeader('Allow', allowed === 'GET' ? 'GET, HEAD' : allowed);
+  sendHttpError(response, 405, status.UNIMPLEMENTED, `method ${method} is not allowed; use ${allowed}`);
+}
+
+/** Answers for every request that reaches no handler, or whose handler throws. */
+@Catch()
+export class HttpErrorFilter implements ExceptionFilter {
+  constructor(@Inject(LOG) private readonly log: Log) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const response = host.switchToHttp().getResponse<ServerResponse>();
+    const httpStatus = httpStatusOf(error);
+    if (httpStatus === 500) this.log.error({ err: error }, 'HTTP request failed');
+    if (response.headersSent) response.destroy();
+    else if (httpStatus === 404) sendHttpError(response, 404, status.NOT_FOUND, 'this path does not exist');
+    else if (httpStatus === 500) {
+      sendHttpError(response, 500, status.INTERNAL, 'internal error; see the log of this service');
+    } else {
+      const text = (error as Error).message.slice(0, MAX_TEXT_LENGTH);
+      sendHttpError(response, httpStatus, status.INVALID_ARGUMENT, text);
+    }
+  }
+}
+
+/** The status of an error of Nest, or of Express, which are those of a request; 500 for all others. */
+function httpStatusOf(error: unknown): number {
+  const found =
+    error instanceof HttpException ? error.getStatus() : (error as { status?: unknown } | null)?.status;
+  return typeof found === 'number' && found >= 400 && found < 500 ? found : 500;
+}

@@ -8,14 +8,21 @@ import { monotonicNow } from '@ajs/platform';
 export class RedisClock {
   private offsetMs = -Infinity;
 
-  /** @param now Redis' time in a reply that has just arrived: it was read before, never after. */
-  constructor(now: RedisTime) {
-    this.synchronize(now);
+  /** As {@link synchronize}. */
+  constructor(now: RedisTime, sentAt: MonotonicTime) {
+    this.synchronize(now, sentAt);
   }
 
-  synchronize(now: RedisTime): void {
-    // Every offset is too small by the time its reply took: the largest is the nearest.
-    this.offsetMs = Math.max(this.offsetMs, toMs(now) - toMs(monotonicNow()));
+  /**
+   * @param now Redis' time in a reply that has just arrived: it was read before, never after
+   * @param sentAt When the command was sent, or before
+   */
+  synchronize(now: RedisTime, sentAt: MonotonicTime): void {
+    const atLeast = toMs(now) - toMs(monotonicNow());
+    const atMost = toMs(now) - toMs(sentAt);
+    // Every offset is too small by the time its reply took: the largest is the nearest, until Redis' clock goes back. It does so where it
+    // is set, and where a replica on another machine becomes the master.
+    this.offsetMs = atMost < this.offsetMs ? atLeast : Math.max(this.offsetMs, atLeast);
   }
 
   /** At most Redis' time at this moment. */

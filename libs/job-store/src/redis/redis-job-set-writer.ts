@@ -7,6 +7,7 @@ import {
   type JobId,
   type Cursor,
 } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { formatKey, type Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
@@ -117,6 +118,7 @@ export class RedisJobSetWriter implements JobSetWriter {
       }
       if (newJobs.length > 0) await this.context.index.add(this.key, newJobs, this.context.ttlSeconds);
       const strings = this.strings.uncommitted;
+      const sentAt = monotonicNow();
       const [now, revision, unfinished, kept = 0] = await this.context.redis.writeJobSet(
         this.meta,
         this.generation,
@@ -138,7 +140,7 @@ export class RedisJobSetWriter implements JobSetWriter {
       );
       if (revision === undefined) throw new StaleWriterError(this.key);
       this.strings.commit();
-      this.clock.synchronize(now);
+      this.clock.synchronize(now, sentAt);
       this.cursor = cursor;
       this.revision = revision;
       this.unfinished = unfinished ?? this.unfinished;

@@ -132,6 +132,7 @@ function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
 }
 
 function toSubscription(now: RedisTime, stored: StoredSubscription): SubscriptionView {
+  const syncedAt = stored.synced === '' ? undefined : RedisTime(Number(stored.synced));
   const heartbeatAt = RedisTime(Number(stored.heartbeat));
   const silentSince = laterOf(heartbeatAt, RedisTime(Number(stored.nextRead)));
   return {
@@ -141,7 +142,8 @@ function toSubscription(now: RedisTime, stored: StoredSubscription): Subscriptio
           reason: `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`,
         }
       : toReport(stored)),
-    ...(stored.synced !== '' && { syncedAt: RedisTime(Number(stored.synced)) }),
+    // One to come is from before Redis' clock was set back: it proves nothing of what happened since.
+    ...(syncedAt !== undefined && syncedAt <= now && { syncedAt }),
     ...(stored.nextRead !== '' && { nextReadAt: RedisTime(Number(stored.nextRead)) }),
   };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Cursor, RedisTime, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { Generation, formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { RedisClock } from '../client/redis-clock.js';
@@ -48,12 +49,13 @@ export class RedisJobSink implements JobSink {
     const { redis, index, ttlSeconds } = this.context;
     const meta = formatKey({ kind: 'meta', jobSet: key });
     await index.name(key, ttlSeconds);
+    const sentAt = monotonicNow();
     const reply = await redis.openJobSetBuffer(meta, randomBytes(8).toString('base64url'), ttlSeconds);
     if (reply[1] === null) throw new NewerLayoutError(key, reply[2], LAYOUT);
     const [now, generation, cursor, revision, unfinished, reconciled, lost, strings] = reply;
     if (lost > 0) this.options.onLost(key, lost);
     return new RedisJobSetWriter(this.context, key, meta, {
-      clock: new RedisClock(now),
+      clock: new RedisClock(now, sentAt),
       generation: Generation(generation.toString()),
       cursor: Cursor(cursor.toString()),
       revision: Number(revision),

@@ -2,6 +2,7 @@ import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
 import { describeStore } from '../testing/conformance.js';
 import { aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from '../testing/fixtures.js';
 import { JobId, ArmadaTime, stateOfNumber, toMs, type JobSetKey, type JobState } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { STATE_BITS } from '../codec/record-layout.js';
 import { parseStateCounts } from '../codec/state-counts.js';
 import { Generation, formatKey } from '@ajs/redis-keys';
@@ -118,6 +119,18 @@ describe('Redis keys of a job set', () => {
     ]);
     await provisional.addEnrichment(key, new Map([[jobId, { error: 'e' }]]));
   }
+
+  it("do not say that the job set is synced where that is dated in the future, from before Redis' clock was set back", async () => {
+    const key = aJobSet();
+    const writer = await sink.open(key);
+    await writer.write(
+      aBatch('', {}, { subscription: { state: 'live', reason: '', syncedAt: monotonicNow() } }),
+    );
+    const { now, subscription } = await lister.read(key, []);
+    expect(subscription?.syncedAt).toBeDefined();
+    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'synced', toMs(now) + 3_600_000);
+    expect((await lister.read(key, [])).subscription).toEqual({ state: 'live', reason: '' });
+  });
 
   it('begin anew in another generation once a bucket is lost: a cursor without its records would lose jobs', async () => {
     const key = aJobSet();

@@ -10,6 +10,7 @@ import { StreamFailures } from '../sync/stream-failures.js';
 import { Assignment, type AssignmentEnd, type AssignmentOptions } from './assignment.js';
 import { FailedAssignments } from './failed-assignments.js';
 import { LEASE_MS, Leases } from './leases.js';
+import { byRedisTime } from './redis-time.js';
 import { SuspendedAssignments } from './suspended-assignments.js';
 import { WorkerPause } from './worker-pause.js';
 import { WORK_QUEUE, assignmentIdOf, type AssignmentData } from './work-queue.js';
@@ -59,7 +60,7 @@ export class JobSetWorker {
       WORK_QUEUE,
       (job, token) => this.process(job, token ?? ''),
       {
-        connection: options.connection,
+        connection: byRedisTime(options.connection),
         prefix: WORK_QUEUE_PREFIX,
         // Fixed, since a worker does not notice when it grows: one replica can hold all watches.
         concurrency: options.watchBudget + MAX_READING,
@@ -239,6 +240,7 @@ export class JobSetWorker {
 
   private async requeue(job: Job<AssignmentData, void>, token: string, delayMs: number): Promise<never> {
     const inMs = Math.max(HAND_OVER_MS, Math.round(delayMs));
+    // BullMQ makes it milliseconds from now again, and Redis' time of that.
     await job.moveToDelayed(Date.now() + inMs, token).catch(this.options.onError);
     throw new DelayedError();
   }

@@ -1,7 +1,7 @@
 import { buildPatched, type App, type Patch } from '../patched-build.js';
 
 /** The layouts of both versions. */
-export const LAYOUTS = { today: 2, tomorrow: 3 } as const;
+export const LAYOUTS = { today: 3, tomorrow: 4 } as const;
 
 const LAYOUT = 'libs/job-store/src/codec/record-layout.ts';
 const CODEC = 'libs/job-store/src/codec/record-codec.ts';
@@ -26,23 +26,23 @@ const PATCHES: readonly Patch[] = [
     from: 'RUNNING: JobRunState.RUN_STATE_RUNNING,',
     to: 'RUNNING: JobRunState.RUN_STATE_RUNNING, PREEMPTING: JobRunState.RUN_STATE_RUNNING,',
   },
-  { file: LAYOUT, from: 'outcome: 15,', to: 'outcome: 15, imagePulledAt: 16,' },
+  { file: LAYOUT, from: 'reportedLease: 17,', to: 'reportedLease: 17, imagePulledAt: 18,' },
   { file: FOLD, from: '{ runningAt: at }', to: '{ runningAt: at, imagePulledAt: at }' },
   {
     file: CODEC,
-    from: "mark('outcome', run?.outcome);",
-    to: "mark('outcome', run?.outcome); mark('imagePulledAt', run?.imagePulledAt);",
+    from: "mark('reportedLease', reported?.leasedAt);",
+    to: "mark('reportedLease', reported?.leasedAt); mark('imagePulledAt', run?.imagePulledAt);",
   },
   {
     file: CODEC,
-    from: 'if (run?.outcome !== undefined) writer.byte(OUTCOMES[run.outcome]);',
-    to: `if (run?.outcome !== undefined) writer.byte(OUTCOMES[run.outcome]);
+    from: 'if (reported?.leasedAt !== undefined) time(reported.leasedAt);',
+    to: `if (reported?.leasedAt !== undefined) time(reported.leasedAt);
   if (run?.imagePulledAt !== undefined) time(run.imagePulledAt);`,
   },
   {
     file: CODEC,
-    from: "if (has(mask, 'outcome')) Object.assign(run, outcomeOf(reader.byte()));",
-    to: `if (has(mask, 'outcome')) Object.assign(run, outcomeOf(reader.byte()));
+    from: "...(has(mask, 'reportedLease') && { leasedAt: time() }),\n  };",
+    to: `...(has(mask, 'reportedLease') && { leasedAt: time() }),\n  };
   if (has(mask, 'imagePulledAt')) run.imagePulledAt = time();`,
   },
 ];

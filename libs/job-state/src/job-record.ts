@@ -24,16 +24,30 @@ export interface Run extends Placement {
 /** All that is kept of a job. */
 export interface JobRecord {
   readonly state: JobState;
-  /** The last event applied. A record that is provisional or was repaired has none: any event applies to it. */
+  /** The last event applied. A record that is provisional has none: any event applies to it. */
   readonly lastEvent?: MessageId;
   /** How many runs were begun, as far as the stream was seen. */
   readonly runNumber: number;
   readonly run?: Run;
   readonly submittedAt?: ArmadaTime;
   readonly changedAt: ArmadaTime;
+  /**
+   * The state, and `changedAt`, are those that Armada's `api.Jobs` reported: the stream has not shown the job so far yet. Left out where it
+   * has. All else in the record is what the stream has shown, and what the report had besides.
+   */
+  readonly reported?: {
+    /** When the run was leased that the job was reported in. Left out where it had none, or where that was not known. */
+    readonly leasedAt?: ArmadaTime;
+  };
   readonly namespace?: string;
   readonly externalUri?: string;
   /** The last failure, also of a run that was retried. */
   readonly failure?: Failure;
   readonly cancellation?: { readonly reason: string; readonly requestor: string };
+}
+
+/** The record with this failure alone, or with none. */
+export function withFailure(record: JobRecord, failure: Failure | undefined): JobRecord {
+  const { failure: _, ...rest } = record;
+  return failure === undefined ? rest : { ...rest, failure };
 }

@@ -106,6 +106,8 @@ export interface JobSink {
 export interface JobStatus extends Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'cancellation'> {
   /** The stream has not shown the job yet: see {@link ProvisionalJob}. Left out where it has. */
   readonly provisional?: true;
+  /** The state is the one that Armada's `api.Jobs` reported: the stream has not come as far yet. Left out where it has. */
+  readonly reported?: true;
   /** The revision of the job set at which the job changed last. Left out where a version that kept none wrote it. */
   readonly revision?: number;
 }

@@ -122,7 +122,7 @@ describe('files', () => {
     expect(
       await rulesBroken(
         'libs/job-state/src/fold.ts',
-        "import { repair } from './repair.js';\nexport const x = repair;",
+        "import { foldBatch } from './fold-batch.js';\nexport const x = foldBatch;",
       ),
     ).toContainEqual(expect.stringContaining('import-x/no-cycle'));
   });

@@ -58,13 +58,15 @@ export interface RecordStatus {
   readonly revision?: number;
   /** No event of the stream has shown the job yet. */
   readonly isProvisional: boolean;
+  /** The state is the one that `api.Jobs` reported: no event of the stream has shown it yet. */
+  readonly isReported: boolean;
 }
 
 const writer = new ByteWriter();
 
 /** The record's bytes as the scripts take them: they add the revision. */
 export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOfString): Buffer {
-  const { run, lastEvent } = record;
+  const { run, lastEvent, reported } = record;
   const pod = podNumber(jobId, run?.podName);
   let mask = 0;
   const mark = (field: Field, value: unknown): void => {
@@ -80,6 +82,8 @@ export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOf
   for (const name of TIMES) mark(name, run?.[name]);
   for (const name of STRINGS) mark(name, run?.[name]);
   mark('outcome', run?.outcome);
+  mark('reported', reported);
+  mark('reportedLease', reported?.leasedAt);
 
   const details = failureDetailsOf(record) === undefined ? 0 : HAS_FAILURE_DETAILS;
   writer.byte(numberOfState(record.state) | details | (isTerminal(record.state) ? IS_TERMINAL : 0));
@@ -104,6 +108,7 @@ export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOf
   if (pod !== undefined) writer.unsigned(pod);
   else if (run?.podName !== undefined) writer.unsigned(numberOf(run.podName));
   if (run?.outcome !== undefined) writer.byte(OUTCOMES[run.outcome]);
+  if (reported?.leasedAt !== undefined) time(reported.leasedAt);
   return writer.take();
 }
 
@@ -122,6 +127,7 @@ export function decodeStatus(bytes: Buffer): RecordStatus {
     changedAt,
     ...(revision !== undefined && { revision }),
     isProvisional: !has(mask, 'lastEvent'),
+    isReported: has(mask, 'reported'),
   };
 }
 
@@ -157,6 +163,9 @@ export function decodeRecord(
   if (has(mask, 'podNumber')) run.podName = `armada-${jobId}-${reader.unsigned()}`;
   if (has(mask, 'podName')) run.podName = string();
   if (has(mask, 'outcome')) Object.assign(run, outcomeOf(reader.byte()));
+  const reported = has(mask, 'reported') && {
+    ...(has(mask, 'reportedLease') && { leasedAt: time() }),
+  };
   if (has(mask, 'preempted')) run.preempted = kept?.preempted ?? '';
   return {
     state: toState(state),
@@ -166,6 +175,7 @@ export function decodeRecord(
     ...(submittedAt !== false && { submittedAt }),
     ...(namespace !== false && { namespace }),
     ...(has(mask, 'run') && { run }),
+    ...(reported !== false && { reported }),
     ...(kept?.failure !== undefined && { failure: kept.failure }),
     ...(kept?.cancellation !== undefined && { cancellation: kept.cancellation }),
   };

@@ -2,7 +2,7 @@
  * The layout that this version writes. Raised whenever a reader of the layout before could not read a record whole: with a new
  * state, a new field, a new outcome. `docs/adr/0017-stored-layout.md` says what a layout may change.
  */
-export const LAYOUT = 2;
+export const LAYOUT = 3;
 
 /**
  * A record's first byte, which the scripts read too: the same in every layout. The low bits are the number of the job's state
@@ -33,6 +33,8 @@ export const FIELD = {
   node: 13,
   podNamespace: 14,
   outcome: 15,
+  reported: 16,
+  reportedLease: 17,
 } as const;
 
 export type Field = keyof typeof FIELD;

@@ -121,11 +121,12 @@ function toDetails(
 }
 
 function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
-  const { isProvisional, ...status } = decodeStatus(record);
+  const { isProvisional, isReported, ...status } = decodeStatus(record);
   const { failure, cancellation } = details === undefined ? {} : decodeFailureDetails(details.toString());
   return {
     ...status,
     ...(isProvisional && { provisional: true as const }),
+    ...(isReported && { reported: true as const }),
     ...(failure !== undefined && { failure }),
     ...(cancellation !== undefined && { cancellation }),
   };

@@ -6,13 +6,14 @@ const AT = 1_795_493_217_053;
 
 /**
  * Records in every state and with every field, as the stored layouts have them, byte by byte: names that many jobs share are number 0
- * of the string dictionary, and the records of layout 2 were changed last by revision 300. A line is never changed or removed: such
- * records may be stored.
+ * of the string dictionary, and the records of layout 2 and later were changed last by revision 300. Layout 3 has layout 2's bytes for all
+ * that layout 2 could hold, and more fields behind them. A line is never changed or removed: such records may be stored.
  */
 const ROWS: readonly (readonly [
   name: string,
   fields: Partial<JobRecord>,
-  layout1: string,
+  /** Left out where layout 1 could not hold the record. */
+  layout1: string | undefined,
   layout2: string,
 ])[] = [
   ['state SUBMITTED', { state: 'SUBMITTED' }, '000001ba8ce2bbc168', '20ac020001ba8ce2bbc168'],
@@ -147,18 +148,25 @@ const ROWS: readonly (readonly [
     'c8dfff03ac02ba8ce2bbc168000001bfa90700a09c01a09c01a09c01e0d403000000000701',
     'e8ac02dfff03ac02ba8ce2bbc168000001bfa90700a09c01a09c01a09c01e0d403000000000701',
   ],
+  ['a reported state', { reported: {} }, undefined, '24ac0280800401ba8ce2bbc168'],
+  [
+    'a state reported in a run',
+    { run: { endedAt: ArmadaTime(AT + 5) }, reported: { leasedAt: ArmadaTime(AT + 4) } },
+    undefined,
+    '24ac0284880c01ba8ce2bbc1680a01',
+  ],
 ];
 
 interface GoldenRecord {
   readonly name: string;
   readonly record: JobRecord;
-  readonly layout1: Buffer;
+  readonly layout1?: Buffer;
   readonly layout2: Buffer;
 }
 
 export const GOLDEN_RECORDS: readonly GoldenRecord[] = ROWS.map(([name, fields, layout1, layout2]) => ({
   name,
   record: { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(AT), ...fields },
-  layout1: Buffer.from(layout1, 'hex'),
+  ...(layout1 !== undefined && { layout1: Buffer.from(layout1, 'hex') }),
   layout2: Buffer.from(layout2, 'hex'),
 }));

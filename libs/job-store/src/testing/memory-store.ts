@@ -173,11 +173,12 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       this.view(
         key,
         jobIds,
-        ({ state, changedAt, failure, cancellation, lastEvent }, jobId, { revisions }) => ({
+        ({ state, changedAt, failure, cancellation, lastEvent, reported }, jobId, { revisions }) => ({
           state,
           changedAt,
           revision: revisions.get(jobId) ?? 0,
           ...(lastEvent === undefined && { provisional: true as const }),
+          ...(reported !== undefined && { reported: true as const }),
           ...(failure !== undefined && { failure }),
           ...(cancellation !== undefined && { cancellation }),
         }),

@@ -1,4 +1,4 @@
-import { repair, type JobEnd, type JobRecord, type JobId } from '@ajs/job-state';
+import { report, type JobEnd, type JobRecord, type JobId } from '@ajs/job-state';
 
 /** Adds the records that these ends change to those that have changed already; returns the ids of their jobs. */
 export function repairJobs(
@@ -9,7 +9,7 @@ export function repairJobs(
   const repaired: JobId[] = [];
   for (const [jobId, end] of ends) {
     const before = changed.get(jobId) ?? known.get(jobId);
-    const after = before && repair(before, end);
+    const after = before && report(before, end);
     if (after === undefined || after === before) continue;
     changed.set(jobId, after);
     repaired.push(jobId);

@@ -142,41 +142,74 @@ describe('when Redis comes back with less than it had', () => {
   }, 60_000);
 });
 
-describe('when Redis is full', () => {
-  it('states are still answered; the ingester logs why it cannot write, and resumes once there is room', async () => {
-    const redis = await RedisServer.start();
-    const { ingester, query } = await start(redis);
-    const ready = async (http: unknown) => fetch(`http://${String(http)}/readyz`);
-    const { http } = await ingester.logged('health and metrics are served');
-    log(0).append(jobEvents.running(ref(0, 0), JOB));
-    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
-    const admin = new Redis(redis.url);
-    await admin.call('CONFIG', 'SET', 'maxmemory', '1mb');
-    log(0).append(jobEvents.succeeded(ref(0, 0)));
-    await ingester.logged(
-      'Redis command failed: Redis refuses writes (out of memory, cannot persist, or too few replicas)',
-    );
-    const response = await ready(http);
-    expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({
-      checks: { redis: 'ok', redisMemory: expect.stringContaining('refuses writes') as string },
-    });
-    expect(await (await fetch(`http://${String(http)}/metrics`)).text()).toMatch(
-      /redis_errors_total\{cause="write-refused"\} [1-9]/,
-    );
-    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
-    expect((await fetch(`${query.http}/readyz`)).status).toBe(200);
-    await admin.call('CONFIG', 'SET', 'maxmemory', '0');
-    admin.disconnect();
-    await eventually(
-      'the event is written',
-      async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
-      20_000,
-    );
-    expect((await ready(http)).status).toBe(200);
-  }, 60_000);
+async function call(admin: Redis, text: string): Promise<void> {
+  const [command = '', ...args] = text.split(' ');
+  await admin.call(command, ...args);
+}
 
-  it('an eviction policy that would remove keys is warned of at the start', async () => {
+describe('when Redis refuses writes', () => {
+  it.each([
+    ['out-of-memory', /maxmemory/, 'CONFIG SET maxmemory 1mb', 'CONFIG SET maxmemory 0'],
+    ['read-only', /read-only replica/, 'REPLICAOF 127.0.0.1 1', 'REPLICAOF NO ONE'],
+  ] as const)(
+    '(%s) states are still answered; the ingester says why it cannot write, and resumes once it can',
+    async (reason, text, refuse, heal) => {
+      const redis = await RedisServer.start();
+      const { ingester, query } = await start(redis);
+      const { http } = await ingester.logged('health and metrics are served');
+      const ingesterIsReady = async () => (await fetch(`http://${String(http)}/readyz`)).status === 200;
+      log(0).append(jobEvents.running(ref(0, 0), JOB));
+      expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+      await eventually('the ingester is ready', ingesterIsReady);
+      const admin = new Redis(redis.url);
+      const refusals = () => ingester.logs.filter((line) => line['reason'] === reason);
+      await call(admin, refuse);
+      log(0).append(jobEvents.succeeded(ref(0, 0)));
+      await eventually('the refusal is logged', () => refusals().length > 0);
+      const response = await fetch(`http://${String(http)}/readyz`);
+      expect(response.status).toBe(503);
+      expect(await response.json()).toMatchObject({
+        checks: { redisWrites: expect.stringMatching(text) as string },
+      });
+      const metrics = await (await fetch(`http://${String(http)}/metrics`)).text();
+      expect(metrics).toMatch(/redis_errors_total\{cause="write-refused"\} [1-9]/);
+      expect(metrics).toContain(`redis_writes_refused{reason="${reason}"} 1`);
+      // Beyond the first replacements of a read-only connection.
+      const until = performance.now() + 5_000;
+      const answers = new Set<string>();
+      let unready = 0;
+      let polls = 0;
+      while (performance.now() < until) {
+        answers.add((await poll(query.client, key(0), ref(0, 0).jobId)).state);
+        if ((await fetch(`${query.http}/readyz`)).status !== 200) unready++;
+        polls++;
+      }
+      answers.delete('CONNECTION_ERR');
+      expect(answers).toEqual(new Set(['RUNNING']));
+      expect(unready).toBeLessThan(polls / 10);
+      for (const { logs } of [ingester, query.app]) {
+        expect(logs.filter(({ msg }) => msg.includes('Redis is unavailable'))).toEqual([]);
+        expect(logs.filter((line) => line['reason'] === reason).length).toBeLessThanOrEqual(1);
+      }
+      await call(admin, heal);
+      admin.disconnect();
+      await eventually(
+        'the event is written',
+        async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
+        20_000,
+      );
+      await eventually('the ingester is ready again', ingesterIsReady);
+      expect(refusals().map(({ msg }) => msg)).toEqual([
+        expect.stringMatching(text),
+        'Redis takes writes again',
+      ]);
+    },
+    60_000,
+  );
+});
+
+describe('when Redis starts', () => {
+  it('an eviction policy that would remove keys is warned of', async () => {
     const { ingester } = await start(await RedisServer.start(['--maxmemory-policy', 'allkeys-lru']));
     const { policies } = await ingester.logged(
       'Redis may evict keys when its memory is full; set maxmemory-policy noeviction',

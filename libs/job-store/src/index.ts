@@ -17,8 +17,13 @@ export {
   type SubscriptionState,
   type SubscriptionView,
 } from './ports.js';
-export { redisErrorKind, type RedisErrorKind } from './client/redis-errors.js';
-export { memoryOf, type RedisMemory } from './client/redis-memory.js';
+export { evictionPolicies } from './client/eviction-policies.js';
+export {
+  redisErrorKind,
+  writeRefusalOf,
+  type RedisErrorKind,
+  type WriteRefusal,
+} from './client/redis-errors.js';
 export {
   createRedisClient,
   isReady,

@@ -15,6 +15,12 @@ export class Metrics {
     'Failed Redis connections and commands, by cause',
     ['cause'],
   );
+  /** `reason` is a `WriteRefusal`. */
+  readonly redisWritesRefused = this.gauge(
+    'redis_writes_refused',
+    'Whether Redis refuses writes (1), by reason: out-of-memory, not-persisting, too-few-replicas or read-only',
+    ['reason'],
+  );
   readonly rejectedConnections = this.counter(
     'rejected_connections_total',
     'Connections rejected at the connection limit, by port',

@@ -5,6 +5,7 @@ export {
   ROLLBACK_SHARDS,
   INTEREST_SHARDS,
   JOB_INDEX_SHARDS,
+  PROBE_SHARDS,
   WORK_QUEUE_PREFIX,
   interestShard,
   formatKey,

@@ -23,7 +23,7 @@ const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
     jobSet,
     generation,
   }),
-  fc.record({ kind: fc.constantFrom('job-index', 'interest', 'rollback'), shard }),
+  fc.record({ kind: fc.constantFrom('job-index', 'interest', 'rollback', 'probe'), shard }),
   fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{12}$/) }),
   fc.record({
     kind: fc.constant('verdict' as const),

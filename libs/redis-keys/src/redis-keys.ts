@@ -13,6 +13,9 @@ export const INTEREST_SHARDS = 16;
 /** How many numbers detect that Redis went back in time: enough that every master of a Cluster has some. */
 export const ROLLBACK_SHARDS = 16;
 
+/** How many keys show whether Redis takes writes: as above. */
+export const PROBE_SHARDS = 16;
+
 /** The prefix of BullMQ's keys: a hash tag, since its scripts need all of a work queue's keys in one slot. */
 export const WORK_QUEUE_PREFIX = '{ajs}';
 
@@ -48,6 +51,8 @@ export type RedisKey =
   | { readonly kind: 'interest'; readonly shard: number }
   /** String: a number that only grows, for as long as Redis loses nothing. */
   | { readonly kind: 'rollback'; readonly shard: number }
+  /** String with a short life: shows that this service may write here. */
+  | { readonly kind: 'probe'; readonly shard: number }
   /** Hash: ingester replica → how many watches it holds, how many job sets wait for one there, and when it said so. */
   | { readonly kind: 'replicas' }
   /** String: Armada's verdict on a caller's credential; the digest is of credential and queue, under a secret. */
@@ -85,6 +90,8 @@ export function formatKey(key: RedisKey): string {
       return `ajs:interest:${key.shard}`;
     case 'rollback':
       return `ajs:rollback:${key.shard}`;
+    case 'probe':
+      return `ajs:probe:${key.shard}`;
     case 'verdict':
       return `ajs:verdict:${key.digest}`;
     case 'replicas':
@@ -98,7 +105,8 @@ function generationPrefix(jobSet: JobSetKey, generation: Generation): string {
 }
 
 const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fdusa])|r(0|[1-9]\d*)))$/;
-const ACROSS = /^ajs:(?:(jobs|interest|rollback):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
+const ACROSS =
+  /^ajs:(?:(jobs|interest|rollback|probe):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
 
 /** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */
 export function parseKey(text: string): RedisKey | undefined {
@@ -106,7 +114,7 @@ export function parseKey(text: string): RedisKey | undefined {
   if (across !== null) {
     const [, sharded, shard, named, hex = '', single] = across;
     if (sharded !== undefined) {
-      const kind = sharded === 'jobs' ? 'job-index' : (sharded as 'interest' | 'rollback');
+      const kind = sharded === 'jobs' ? 'job-index' : (sharded as 'interest' | 'rollback' | 'probe');
       return { kind, shard: Number(shard) };
     }
     if (named === 'set') return { kind: 'job-set-name', reference: hex };

@@ -9,5 +9,6 @@ export type { AppOptions } from './process/run-app.js';
 export { LOG, REPLICA_ID, SETTINGS } from './process/tokens.js';
 export { RedisConnections } from './redis/redis-connections.js';
 export { RedisErrorLog } from './redis/redis-error-log.js';
+export { RedisWrites } from './redis/redis-writes.js';
 export { RedisModule } from './redis/redis.module.js';
 export { WorkQueueModule } from './redis/work-queue.module.js';

@@ -37,7 +37,7 @@ describe('the log of assignments', () => {
   });
 
   it('says which job set a write failed of, and why', async () => {
-    assignments.writeFailed(KEY, new Error('READONLY You can’t write against a read only replica.'));
+    assignments.writeFailed(KEY, new Error('Connection is closed.'));
     expect(lines).toMatchObject([
       { level: 'warn', msg: 'Redis command failed: Redis is unavailable', cause: 'unavailable', ...KEY },
     ]);

@@ -2,9 +2,9 @@ import { Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
 import { RedisJobSetLife, RedisJobSink, keyTtlSeconds, type RedisClient } from '@ajs/job-store';
 import type { Log } from '@ajs/observability';
-import { LOG, Readiness, RedisConnections, RedisModule, SETTINGS } from '@ajs/runtime';
+import { LOG, Readiness, RedisConnections, RedisModule, RedisWrites, SETTINGS } from '@ajs/runtime';
 import { JOB_SET_LIFE, JOB_SINK, REDIS_WRITER } from '../tokens.js';
-import { RedisMemoryCheck } from './redis-memory-check.js';
+import { warnOfEviction } from './eviction-check.js';
 
 /** The job states in Redis, as the ingester writes them. */
 @Module({
@@ -41,18 +41,19 @@ import { RedisMemoryCheck } from './redis-memory-check.js';
       useFactory: (redis: RedisClient, settings: Settings) =>
         new RedisJobSetLife(redis, keyTtlSeconds(settings.deleteAfterPollMs)),
     },
-    RedisMemoryCheck,
   ],
   exports: [REDIS_WRITER, JOB_SINK, JOB_SET_LIFE],
 })
 export class JobStoreModule implements OnApplicationBootstrap {
   constructor(
-    @Inject(RedisMemoryCheck) private readonly memory: RedisMemoryCheck,
+    @Inject(REDIS_WRITER) private readonly redis: RedisClient,
+    @Inject(RedisWrites) private readonly writes: RedisWrites,
     @Inject(Readiness) private readonly readiness: Readiness,
+    @Inject(LOG) private readonly log: Log,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.readiness.add('redisMemory', () => this.memory.check());
-    void this.memory.warnOfEviction();
+    this.readiness.add('redisWrites', () => this.writes.check());
+    void warnOfEviction(this.redis, this.log);
   }
 }

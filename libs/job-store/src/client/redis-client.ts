@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Redis, type Cluster } from 'ioredis';
 import { ClusterClient } from './cluster-client.js';
+import { replaceReadOnly } from './read-only.js';
 
 /** A client of Redis, single or Cluster. */
 export type RedisClient = Redis | Cluster;
@@ -102,7 +103,7 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
       ...perClient,
       ...(target.caFile !== undefined && { tls }),
       retryStrategy: reconnectDelay,
-      reconnectOnError: isNoMaster,
+      reconnectOnError: replaceReadOnly(role === 'reader' ? 'reject' : 'resend'),
     });
   }
   const access = {
@@ -125,7 +126,7 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
       failoverDetector: true,
       sentinelReconnectStrategy: reconnectDelay,
       retryStrategy: reconnectDelay,
-      reconnectOnError: isNoMaster,
+      reconnectOnError: replaceReadOnly(role === 'reader' ? 'reject' : 'resend'),
     });
   }
   return new ClusterClient([...target.nodes], {
@@ -135,6 +136,3 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
     clusterRetryStrategy: reconnectDelay,
   });
 }
-
-/** Another server has become the master: it is behind the same address, or the sentinels know it. The command is sent again. */
-const isNoMaster = (error: Error): false | 2 => (error.message.startsWith('READONLY') ? 2 : false);

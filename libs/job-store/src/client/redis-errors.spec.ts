@@ -1,7 +1,7 @@
 import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { createRedisClient } from './redis-client.js';
-import { redisErrorKind } from './redis-errors.js';
+import { redisErrorKind, writeRefusalOf, type WriteRefusal } from './redis-errors.js';
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -84,15 +84,22 @@ describe('the kind of an error of Redis', () => {
     const set = (): Promise<Error> => rejection(redis.set('a', '1'));
     const setInScript = (): Promise<Error> =>
       rejection(redis.eval("return redis.call('SET', KEYS[1], 1)", 1, 'a'));
-    const kinds = async (): Promise<string[]> =>
-      (await Promise.all([set(), setInScript()])).map(redisErrorKind);
+    const errors = (): Promise<Error[]> => Promise.all([set(), setInScript()]);
+    const kinds = async (): Promise<string[]> => (await errors()).map(redisErrorKind);
+    const expectRefusal = async (reason: WriteRefusal): Promise<void> => {
+      expect(await kinds()).toEqual(['write-refused', 'write-refused']);
+      expect((await errors()).map(writeRefusalOf)).toEqual([reason, reason]);
+    };
 
     await redis.config('SET', 'maxmemory', '1');
-    expect(await kinds()).toEqual(['write-refused', 'write-refused']);
+    await expectRefusal('out-of-memory');
     await redis.config('SET', 'maxmemory', '0');
     await redis.config('SET', 'min-replicas-to-write', '1');
-    expect(await kinds()).toEqual(['write-refused', 'write-refused']);
+    await expectRefusal('too-few-replicas');
     await redis.config('SET', 'min-replicas-to-write', '0');
+    await redis.replicaof('127.0.0.1', 1);
+    await expectRefusal('read-only');
+    await redis.replicaof('NO', 'ONE');
     await redis.lpush('list', '1');
     expect(redisErrorKind(await rejection(redis.get('list')))).toBe('unexpected');
     expect(redisErrorKind(await rejection(redis.eval("return redis.call('GET', KEYS[1])", 1, 'list')))).toBe(
@@ -106,12 +113,9 @@ describe('the kind of an error of Redis', () => {
     expect(redisErrorKind(await rejection(redis.call('AUTH', 'reader', 'another')))).toBe('denied');
   });
 
-  it('is unavailable where a server is a replica, with its master or without', async () => {
+  it('is unavailable where a server is a replica that has lost its master, and must not answer without', async () => {
     const { redis } = await startRedis();
     await redis.replicaof('127.0.0.1', 1);
-    expect(redisErrorKind(await rejection(redis.set('a', '1')))).toBe('unavailable');
-    const script = redis.eval("return redis.call('SET', KEYS[1], 1)", 1, 'a');
-    expect(redisErrorKind(await rejection(script))).toBe('unavailable');
     await redis.config('SET', 'replica-serve-stale-data', 'no');
     const masterDown = await rejection(redis.get('a'));
     expect([masterDown.message.split(' ')[0], redisErrorKind(masterDown)]).toEqual([

@@ -1,35 +1,46 @@
 /**
  * Why a call to Redis rejected.
- * - `unavailable`: Redis could not be reached, did not answer in time, or has no master that can serve the call now (loading,
- *   failing over, moving a slot, running a long script). Heals by itself; the outcome of a write is unknown.
- * - `write-refused`: Redis answers, but refuses writes: it has reached `maxmemory`, cannot persist, or has too few replicas.
- *   Reads go on. Heals when somebody makes room.
+ * - `unavailable`: Redis could not be reached, did not answer in time, or cannot serve the call now (loading, failing over, moving a
+ *   slot, running a long script). Heals by itself; the outcome of a write is unknown.
+ * - `write-refused`: Redis answers reads, but refuses writes: see {@link WriteRefusal}. Heals after a failover, or when somebody acts.
  * - `denied`: Redis refuses our login, or our user may not run the command. Trying again changes nothing.
  * - `unexpected`: anything else: a defect of ours (a script error, a key of the wrong type), or an error that is not Redis' at
  *   all. Trying again changes nothing.
  */
 export type RedisErrorKind = 'unavailable' | 'write-refused' | 'denied' | 'unexpected';
 
-/** The error codes with which replies of Redis and Valkey begin. */
+/**
+ * Why Redis refuses writes.
+ * - `out-of-memory`: it has reached `maxmemory`, and evicts nothing.
+ * - `not-persisting`: it cannot save its data to disk.
+ * - `too-few-replicas`: fewer replicas follow it than `min-replicas-to-write`.
+ * - `read-only`: it is a replica.
+ */
+export type WriteRefusal = 'out-of-memory' | 'not-persisting' | 'too-few-replicas' | 'read-only';
+
+const REFUSAL_OF_CODE: Readonly<Record<string, WriteRefusal>> = {
+  OOM: 'out-of-memory',
+  MISCONF: 'not-persisting',
+  NOREPLICAS: 'too-few-replicas',
+  READONLY: 'read-only',
+};
+
+/** The error codes with which replies of Redis and Valkey begin, beside those of refused writes. */
 const KIND_OF_CODE: Readonly<Record<string, RedisErrorKind>> = {
   LOADING: 'unavailable',
   MASTERDOWN: 'unavailable',
-  READONLY: 'unavailable',
   BUSY: 'unavailable',
   CLUSTERDOWN: 'unavailable',
   TRYAGAIN: 'unavailable',
   MOVED: 'unavailable',
   ASK: 'unavailable',
-  OOM: 'write-refused',
-  MISCONF: 'write-refused',
-  NOREPLICAS: 'write-refused',
   NOPERM: 'denied',
   NOAUTH: 'denied',
   WRONGPASS: 'denied',
 };
 
 /** A script's error carries the code of the command that failed in it; older servers put `-CODE` behind words of their own. */
-const CODE = new RegExp(`^(?:.*[ :]-)?(${Object.keys(KIND_OF_CODE).join('|')}) `);
+const CODE = new RegExp(`^(?:.*[ :]-)?(${Object.keys({ ...KIND_OF_CODE, ...REFUSAL_OF_CODE }).join('|')}) `);
 /** The one refusal that loses its code in a script. */
 const DENIED_IN_SCRIPT = /^ERR ACL failure in script/;
 
@@ -73,7 +84,7 @@ const SOCKET_CODES: ReadonlySet<string> = new Set([
 export function redisErrorKind(error: unknown): RedisErrorKind {
   if (!(error instanceof Error)) return 'unexpected';
   const code = CODE.exec(error.message)?.[1];
-  if (code !== undefined) return KIND_OF_CODE[code] ?? 'unexpected';
+  if (code !== undefined) return KIND_OF_CODE[code] ?? 'write-refused';
   if (DENIED_IN_SCRIPT.test(error.message)) return 'denied';
   // Why no node of a cluster could serve is the better answer, where it is known.
   const { lastNodeError, code: socketCode } = error as { lastNodeError?: unknown; code?: unknown };
@@ -86,4 +97,9 @@ export function redisErrorKind(error: unknown): RedisErrorKind {
     NO_REPLY_NAMES.has(error.name) ||
     (typeof socketCode === 'string' && SOCKET_CODES.has(socketCode));
   return noReply ? 'unavailable' : 'unexpected';
+}
+
+/** Why Redis refused to write; `undefined` for any other error. */
+export function writeRefusalOf({ message }: Error): WriteRefusal | undefined {
+  return REFUSAL_OF_CODE[CODE.exec(message)?.[1] ?? ''];
 }

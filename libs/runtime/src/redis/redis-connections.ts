@@ -20,7 +20,7 @@ const FIRST_CONTACT_MS = 3_000;
 @Injectable()
 export class RedisConnections implements OnApplicationShutdown {
   private readonly clients: RedisClient[] = [];
-  private ready: Promise<void> = Promise.resolve();
+  private opened: RedisClient | undefined;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -34,8 +34,14 @@ export class RedisConnections implements OnApplicationShutdown {
     const client = this.open(role);
     logConnection(client, this.log);
     this.readiness.add('redis', () => client.exists(formatKey({ kind: 'replicas' })));
-    this.ready = isReady(client);
+    this.opened = client;
     return client;
+  }
+
+  /** The client that {@link openMain} has opened. */
+  get main(): RedisClient {
+    if (this.opened === undefined) throw new Error('no client for job states was opened');
+    return this.opened;
   }
 
   open(role: ClientRole): RedisClient {
@@ -49,7 +55,7 @@ export class RedisConnections implements OnApplicationShutdown {
 
   /** Resolves when the client for job states has its connection, or after 3 s without. */
   async firstContact(): Promise<void> {
-    await completesWithin(FIRST_CONTACT_MS, this.ready);
+    await completesWithin(FIRST_CONTACT_MS, isReady(this.main));
   }
 
   onApplicationShutdown(): void {

@@ -4,20 +4,21 @@ import { RedisErrorLog } from './redis-error-log.js';
 let lines: Record<string, unknown>[];
 let metrics: Metrics;
 let errors: RedisErrorLog;
+let reported: string[];
 
 beforeEach(() => {
   lines = [];
+  reported = [];
   metrics = new Metrics();
   const log = createLog('app', 'info', {
     write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>),
   });
-  errors = new RedisErrorLog(log, metrics);
+  errors = new RedisErrorLog(log, metrics, { report: (error) => reported.push(error.message) });
 });
 
 describe('an error from Redis', () => {
   it.each([
     ['unavailable', 'warn', 'Connection is closed.', /Redis is unavailable/],
-    ['write-refused', 'warn', "OOM command not allowed when used memory > 'maxmemory'.", /refuses writes/],
     ['denied', 'error', "NOPERM this user has no permissions to run the 'eval' command", /check the ACL/],
     ['unexpected', 'error', 'WRONGTYPE Operation against a key', /defect of this service/],
   ])('that is %s is counted and logged as that', async (cause, level, message, text) => {
@@ -32,6 +33,14 @@ describe('an error from Redis', () => {
       },
     ]);
     expect((await metrics.redisErrors.get()).values).toEqual([{ labels: { cause }, value: 1 }]);
+  });
+
+  it('that is a refused write is counted, and left to the part that knows when Redis takes writes again', async () => {
+    const message = "OOM command not allowed when used memory > 'maxmemory'.";
+    errors.report(new Error(message));
+    expect(reported).toEqual([message]);
+    expect(lines).toEqual([]);
+    expect((await metrics.redisErrors.get()).values).toMatchObject([{ labels: { cause: 'write-refused' } }]);
   });
 
   it('is counted each time, and logged once a minute while it goes on', async () => {

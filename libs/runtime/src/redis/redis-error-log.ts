@@ -2,14 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { redisErrorKind, type RedisErrorKind } from '@ajs/job-store';
 import { Metrics, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { LOG } from '../process/tokens.js';
+import { RedisWrites } from './redis-writes.js';
+
+/** {@link RedisWrites} has one line for all refused writes. */
+type LoggedKind = Exclude<RedisErrorKind, 'write-refused'>;
 
 /** Level and text of the log line of each cause. */
-const LINES: Record<RedisErrorKind, readonly [level: 'warn' | 'error', text: string]> = {
+const LINES: Record<LoggedKind, readonly [level: 'warn' | 'error', text: string]> = {
   unavailable: ['warn', 'Redis command failed: Redis is unavailable'],
-  'write-refused': [
-    'warn',
-    'Redis command failed: Redis refuses writes (out of memory, cannot persist, or too few replicas)',
-  ],
   denied: ['error', 'Redis command failed: permission denied; check the ACL of the Redis user'],
   unexpected: ['error', 'Redis command failed unexpectedly; this is likely a defect of this service'],
 };
@@ -22,6 +22,7 @@ export class RedisErrorLog {
   constructor(
     @Inject(LOG) log: Log,
     @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(RedisWrites) private readonly writes: Pick<RedisWrites, 'report'>,
   ) {
     this.log = throttledLog(log);
   }
@@ -30,6 +31,10 @@ export class RedisErrorLog {
   readonly report = (error: Error, about: object = {}): void => {
     const cause = redisErrorKind(error);
     this.metrics.redisErrors.inc({ cause });
+    if (cause === 'write-refused') {
+      this.writes.report(error);
+      return;
+    }
     const [level, text] = LINES[cause];
     this.log(level, { ...about, err: error, cause }, text, `${cause} ${error.message}`);
   };

@@ -191,10 +191,11 @@ describe('api.Jobs and the permissions of its callers', () => {
 
   it('leaves out of GetJobRunDetails the runs of jobs that the caller may not see', async () => {
     const runIds = ['run-of-only-armada-in-q', 'run-of-only-armada-in-hidden', 'run-of-none'];
-    const runsFor = async (who: string): Promise<string[]> =>
-      Object.keys((await h.api.getJobRunDetails({ runIds }, as(who))).jobRunDetails);
-    expect(await runsFor(WATCHER)).toEqual(['run-of-only-armada-in-q']);
-    expect(await runsFor(STRANGER)).toEqual([]);
+    const runsFor = async (who: string, ...asked: string[]): Promise<string[]> =>
+      Object.keys((await h.api.getJobRunDetails({ runIds: asked }, as(who))).jobRunDetails);
+    expect(await runsFor(WATCHER, ...runIds)).toEqual(['run-of-only-armada-in-q']);
+    expect(await runsFor(STRANGER, ...runIds)).toEqual([]);
+    for (const runId of runIds) expect(await runsFor(STRANGER, runId)).toEqual([]);
     expect(h.interest).toEqual([]);
     await expect(h.api.getJobRunDetails({ runIds }, as())).rejects.toMatchObject({
       code: status.UNAUTHENTICATED,

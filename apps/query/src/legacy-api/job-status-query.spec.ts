@@ -78,6 +78,19 @@ describe('a poll of a job', () => {
     expect(reads).toBe(4);
   });
 
+  it('is answered from memory only where it names the job’s own queue and job set', async () => {
+    await write({ state: 'live', reason: '' }, { j: record('FAILED') });
+    const q = query(0);
+    await q.run(KEY, JobId('j'), caller);
+    expect(terminalJobs.size).toBe(1);
+    for (const other of [
+      { ...KEY, queue: 'other' },
+      { ...KEY, jobSetId: 'other' },
+    ]) {
+      expect(await q.run(other, JobId('j'), caller)).toMatchObject({ kind: 'unresolved' });
+    }
+  });
+
   it('is answered with absent where a live watch was synced a moment ago', async () => {
     await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
     expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({ kind: 'absent' });

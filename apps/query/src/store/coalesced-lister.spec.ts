@@ -1,10 +1,11 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { Cursor, JobId, ArmadaTime, type JobSetKey } from '@ajs/job-state';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CoalescedLister } from './coalesced-lister.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 
-async function setUp() {
+async function setUp(redisReplies: () => Promise<void> = () => Promise.resolve()) {
   const store = new MemoryJobStore();
   const writer = await store.open(KEY);
   const record = { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) } as const;
@@ -18,8 +19,9 @@ async function setUp() {
   });
   const reads: string[][] = [];
   const lister = new CoalescedLister({
-    read: (key: JobSetKey, jobIds) => {
+    read: async (key: JobSetKey, jobIds) => {
       reads.push([key.jobSetId, ...jobIds]);
+      await redisReplies();
       return jobIds.includes(JobId('broken'))
         ? Promise.reject(new Error('Redis is away'))
         : store.read(key, jobIds);
@@ -49,6 +51,21 @@ describe('reads of one moment', () => {
       ['t', 'a'],
       ['s', 'a'],
     ]);
+  });
+
+  it('are not coalesced with a read that is under way: it may have seen what was before the request', async () => {
+    const replies: (() => void)[] = [];
+    const { lister, reads } = await setUp(() => new Promise((resolve) => replies.push(resolve)));
+    const views = [lister.read(KEY, [JobId('a')])];
+    await nextTurn();
+    views.push(lister.read(KEY, [JobId('a')]));
+    await nextTurn();
+    expect(reads).toEqual([
+      ['s', 'a'],
+      ['s', 'a'],
+    ]);
+    for (const reply of replies) reply();
+    await Promise.all(views);
   });
 
   it('are split into reads of a bounded size', async () => {

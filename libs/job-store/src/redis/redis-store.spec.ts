@@ -148,6 +148,16 @@ describe('Redis keys of a job set', () => {
     await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another owner');
   });
 
+  it('are not written by an owner that stands elsewhere, though Redis lost writes and others made it as many again', async () => {
+    const key = aJobSet();
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', {}));
+    // Redis went back to the beginning, and another owner wrote a heartbeat.
+    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'cursor', '');
+    await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another owner');
+    expect((await sink.open(key)).cursor).toBe('');
+  });
+
   it('all have a time to live, should every replica die', async () => {
     const key = aJobSet();
     const writer = await sink.open(key);

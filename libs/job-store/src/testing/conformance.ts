@@ -120,6 +120,18 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect((await store.lister.read(key, [])).subscription).toBeUndefined();
     });
 
+    it('refuses a writer whose job set was deleted and begun anew, though it stands where that writer stands', async () => {
+      expect(await store.life.remove(key, 0)).toBe(true);
+      const anew = await store.sink.open(key);
+      const jobId = aJobId();
+      await expect(writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') }))).rejects.toThrow(
+        StaleWriterError,
+      );
+      expect(await writer.reload()).toBe(false);
+      expect(await state(jobId)).toBeUndefined();
+      await anew.write(aBatch('1:0:0:1', {}));
+    });
+
     it('never replaces a terminal record by another state, though the cursor moves', async () => {
       const jobId = aJobId();
       for (const terminal of [

@@ -1,0 +1,156 @@
+import { addMs, type JobId, type JobSetKey } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+import { formatKey } from '@ajs/redis-keys';
+import { RedisServer } from '@ajs/testing';
+import { createRedisClient, type RedisClient } from '../client/redis-client.js';
+import { StaleWriterError } from '../errors.js';
+import { LIVE, aBatch, aJobId, aJobSet, aRecord, queued } from '../testing/fixtures.js';
+import { RedisJobSetLife } from './redis-life.js';
+import { RedisJobLister } from './redis-lister.js';
+import { RedisProvisionalJobSink } from './redis-provisional-sink.js';
+import { RedisJobSink } from './redis-sink.js';
+
+const TTL_SECONDS = 1_000;
+
+let server: RedisServer;
+let redis: RedisClient;
+let sink: RedisJobSink;
+let lister: RedisJobLister;
+let key: JobSetKey;
+let kept: number[] = [];
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', () => undefined);
+  sink = new RedisJobSink(redis, {
+    ttlSeconds: TTL_SECONDS,
+    onLost: () => {},
+    onKept: (_, jobs) => kept.push(jobs),
+    onUnreadable: () => {},
+  });
+  lister = new RedisJobLister(redis);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+beforeEach(() => {
+  key = aJobSet();
+  kept = [];
+});
+
+/** Runs work while Redis takes no writes. */
+async function whileFull<T>(work: () => Promise<T>): Promise<T> {
+  await redis.config('SET', 'maxmemory', '1');
+  try {
+    return await work();
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+  }
+}
+
+const onCluster = (cluster: string) => aRecord('RUNNING', { run: { cluster } });
+
+async function clusterOf(jobId: JobId): Promise<string | undefined> {
+  return (await lister.readDetails(key, [jobId])).jobs.get(jobId)?.record.run?.cluster;
+}
+
+describe('a batch', () => {
+  it('is in the index of jobs before it is written: a crash between the two leaves no job that cannot be found', async () => {
+    const [streamed, provisional] = [aJobId(), aJobId()];
+    const writer = await sink.open(key);
+    // The script fails, as where the process died before it.
+    await redis.set(formatKey({ kind: 'meta', jobSet: key }), 'no hash');
+    await expect(writer.write(aBatch('1:0:0:1', { [streamed]: aRecord('RUNNING') }))).rejects.toThrow(
+      'WRONGTYPE',
+    );
+    const sinkOfOthers = new RedisProvisionalJobSink(redis, TTL_SECONDS);
+    await expect(sinkOfOthers.addProvisionalJobs(key, [queued(provisional)])).rejects.toThrow('WRONGTYPE');
+    const located = await lister.locate([streamed, provisional]);
+    expect([located.get(streamed), located.get(provisional)]).toEqual([key, key]);
+  });
+
+  it('that Redis refused is written whole by the next try', async () => {
+    const jobId = aJobId();
+    const writer = await sink.open(key);
+    const batch = aBatch('1:0:0:1', {
+      [jobId]: aRecord('FAILED', { failure: { reason: 'exit 7' }, externalUri: 'airflow://x' }),
+    });
+    await expect(whileFull(() => writer.write(batch))).rejects.toThrow('OOM');
+    expect([writer.cursor, writer.unfinished]).toEqual(['', 0]);
+    expect((await lister.read(key, [jobId])).jobs.size).toBe(0);
+    await writer.write(batch);
+    const { jobs } = await lister.read(key, [jobId]);
+    expect(jobs.get(jobId)?.failure).toEqual({ reason: 'exit 7' });
+    expect((await lister.readUri(key, 'airflow://x')).annotated).toEqual([jobId]);
+    expect((await lister.locate([jobId])).get(jobId)).toEqual(key);
+  });
+
+  it('that was refused takes back its strings: another owner may have given their numbers to others', async () => {
+    const [ours, theirs] = [aJobId(), aJobId()];
+    const writer = await sink.open(key);
+    const other = await sink.open(key);
+    await other.write(aBatch('', { [theirs]: onCluster('theirs') }));
+    const batch = aBatch('', { [ours]: onCluster('ours') });
+    await expect(writer.write(batch)).rejects.toThrow(StaleWriterError);
+    expect(await writer.reload()).toBe(true);
+    await writer.write(batch);
+    expect([await clusterOf(ours), await clusterOf(theirs)]).toEqual(['ours', 'theirs']);
+    const next = await sink.open(key);
+    expect((await next.load([ours])).get(ours)?.run?.cluster).toBe('ours');
+  });
+
+  it('that was refused takes back its own strings alone', async () => {
+    const [first, second] = [aJobId(), aJobId()];
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', { [first]: onCluster('first') }));
+    const batch = aBatch('2:0:0:1', { [second]: onCluster('second') });
+    await expect(whileFull(() => writer.write(batch))).rejects.toThrow('OOM');
+    await writer.write(batch);
+    expect([await clusterOf(first), await clusterOf(second)]).toEqual(['first', 'second']);
+  });
+
+  it('that would have replaced terminal states says how many, and leaves none of it in memory', async () => {
+    const [ended, running] = [aJobId(), aJobId()];
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', { [ended]: aRecord('FAILED'), [running]: aRecord('RUNNING') }));
+    await writer.write(aBatch('2:0:0:1', { [ended]: aRecord('FAILED'), [running]: aRecord('RUNNING') }));
+    expect(kept).toEqual([]);
+    await writer.write(aBatch('3:0:0:1', { [ended]: aRecord('RUNNING'), [running]: aRecord('SUCCEEDED') }));
+    expect(kept).toEqual([1]);
+    const loaded = await writer.load([ended, running]);
+    expect([loaded.get(ended)?.state, loaded.get(running)?.state]).toEqual(['FAILED', 'SUCCEEDED']);
+  });
+});
+
+describe('a heartbeat', () => {
+  it('changes neither the number of unfinished jobs nor when the job set was reconciled', async () => {
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', { [aJobId()]: aRecord('RUNNING') }));
+    await writer.write(aBatch('1:0:0:1', {}));
+    expect(writer.unfinished).toBe(1);
+    expect((await sink.open(key)).reconciledAgoMs).toBeUndefined();
+  });
+
+  it('of a job set that waits for its next read ends that wait', async () => {
+    const writer = await sink.open(key);
+    const subscription = { ...LIVE, nextReadAt: addMs(monotonicNow(), 60_000) };
+    await writer.write(aBatch('', {}, { subscription }));
+    expect((await lister.read(key, [])).subscription?.nextReadAt).toBeDefined();
+    await writer.write(aBatch('', {}));
+    expect((await lister.read(key, [])).subscription?.nextReadAt).toBeUndefined();
+  });
+});
+
+describe('a writer whose job set was deleted and begun anew', () => {
+  it('reads nothing of the new one', async () => {
+    const jobId = aJobId();
+    const writer = await sink.open(key);
+    await new RedisJobSetLife(redis, TTL_SECONDS).remove(key, 0);
+    await (await sink.open(key)).write(aBatch('', { [jobId]: aRecord('RUNNING') }));
+    await expect(writer.load([jobId])).rejects.toThrow(StaleWriterError);
+    const unfinished: JobId[] = [];
+    for await (const some of writer.unfinishedJobs()) unfinished.push(...some.keys());
+    expect(unfinished).toEqual([]);
+  });
+});

@@ -1,0 +1,42 @@
+// npm run mutants -- PROJECT: changes the code of a project one small piece at a time, and lists the changes that none of its specs
+// notices. Needs minutes: it is no part of npm test. Reports to reports/mutants/PROJECT.html.
+import { ensureInstalled, root } from './install.mjs';
+
+/** What of each project is changed: code that decides. Generated code, wiring and process code would only add noise. */
+const MUTATED = {
+  'job-state': ['libs/job-state/src/**/*.ts'],
+  'redis-keys': ['libs/redis-keys/src/**/*.ts'],
+  'wire-mapping': ['libs/wire-mapping/src/**/*.ts'],
+  auth: ['libs/auth/src/**/*.ts'],
+  query: [
+    'apps/query/src/access/**/*.ts',
+    'apps/query/src/legacy-api/*.ts',
+    'apps/query/src/jobs-api/cache/*.ts',
+  ],
+};
+
+const [project] = process.argv.slice(2);
+const mutated = MUTATED[project];
+if (mutated === undefined) {
+  console.error(`usage: npm run mutants -- ${Object.keys(MUTATED).join('|')}`);
+  process.exit(1);
+}
+ensureInstalled();
+process.chdir(root);
+const { Stryker } = await import('@stryker-mutator/core');
+const projectRoot = mutated[0].split('/').slice(0, 2).join('/');
+await new Stryker({
+  mutate: [...mutated, '!**/*.spec.ts', '!**/testing/**'],
+  ignorePatterns: ['dist', 'tmp', 'reports', '.nx', 'bench', 'docs'],
+  testRunner: 'jest',
+  testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings'],
+  jest: { configFile: 'jest.config.mjs', config: { rootDir: projectRoot } },
+  coverageAnalysis: 'perTest',
+  concurrency: 1,
+  tempDirName: 'tmp/mutants',
+  reporters: ['clear-text', 'html', 'json'],
+  clearTextReporter: { logTests: false, reportTests: false, allowColor: false },
+  htmlReporter: { fileName: `reports/mutants/${project}.html` },
+  jsonReporter: { fileName: `reports/mutants/${project}.json` },
+  thresholds: { break: null },
+}).runMutationTest();

@@ -1,7 +1,7 @@
 // node docker/assemble.mjs APP FOLDER: everything that a built application needs to run, and nothing else: its bundle and the
 // packages that it imports, exactly as the lock file has them. The images hold this; the tests start the applications from it.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createProjectGraphAsync } from '@nx/devkit';
 import { createLockFile } from '@nx/js';
@@ -13,8 +13,7 @@ if (app === undefined || folder === undefined) {
 }
 const built = join(import.meta.dirname, '../dist/apps', app);
 rmSync(folder, { recursive: true, force: true });
-mkdirSync(folder, { recursive: true });
-for (const file of ['main.js', 'main.js.map', 'package.json']) cpSync(join(built, file), join(folder, file));
+cpSync(built, folder, { recursive: true });
 const dependencies = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 const lockFile = createLockFile(dependencies, await createProjectGraphAsync(), 'npm');
 writeFileSync(join(folder, 'package-lock.json'), lockFile);

@@ -1,4 +1,4 @@
-// Bundles one application: PROJECT/src/main.ts and our own libs into dist/PROJECT/main.js. Packages are not bundled: package.json
+// Bundles one application: PROJECT/src/main.ts and our own libs into dist/PROJECT/main.js and what that loads. Packages are not bundled: package.json
 // beside it names those that it imports.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -15,6 +15,9 @@ const { metafile } = await build({
   entryPoints: [join(project, 'src/main.ts')],
   outdir,
   bundle: true,
+  // What main.ts imports at run time stays in a file of its own.
+  splitting: true,
+  chunkNames: '[name]',
   platform: 'node',
   format: 'esm',
   target: 'node20',
@@ -28,7 +31,7 @@ const { metafile } = await build({
 
 const workspace = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const imported = Object.values(metafile.outputs)
-  .flatMap(({ imports }) => imports.map(({ path }) => path))
+  .flatMap(({ imports }) => imports.filter(({ external }) => external).map(({ path }) => path))
   .filter((path) => !isBuiltin(path))
   // `@scope/name/file` and `name/file` are of the packages `@scope/name` and `name`.
   .map((path) => path.match(/^(?:@[^/]+\/)?[^/]+/)[0]);

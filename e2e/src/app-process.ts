@@ -74,6 +74,11 @@ export class AppProcess {
     return line;
   }
 
+  /** What it printed last, for people. */
+  get lastLines(): string {
+    return [...this.logs.slice(-5).map((line) => JSON.stringify(line)), this.output.slice(-2_000)].join('\n');
+  }
+
   async ended(withinMs = 10_000): Promise<Exit> {
     return eventually('the process ends', () => this.exit, withinMs).catch((error: unknown) => {
       throw new Error(`${(error as Error).message}\n${this.printed()}`);

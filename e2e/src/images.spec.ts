@@ -53,6 +53,10 @@ function packagesOf(folder: string): string[] {
 describe('the content of an image', () => {
   it.each(APPS)('%s: the bundle with production dependencies, and nothing that builds or tests', (app) => {
     expect(readdirSync(join(bare, app)).sort()).toEqual([
+      'app.js',
+      'app.js.map',
+      'chunk.js',
+      'chunk.js.map',
       'main.js',
       'main.js.map',
       'node_modules',

@@ -22,7 +22,7 @@ export interface Patch {
  * @param name tells this build from others of the same application
  */
 export async function buildPatched(app: App, name: string, patches: readonly Patch[]): Promise<string> {
-  const outfile = join(ROOT, 'tmp/patched', name.replaceAll(' ', '-'), `${app}.js`);
+  const outdir = join(ROOT, 'tmp/patched', name.replaceAll(' ', '-'), app);
   const applied = new Set<Patch>();
   const plugin: Plugin = {
     name: 'patches',
@@ -44,8 +44,10 @@ export async function buildPatched(app: App, name: string, patches: readonly Pat
   await build({
     absWorkingDir: ROOT,
     entryPoints: [`apps/${app}/src/main.ts`],
-    outfile,
+    outdir,
     bundle: true,
+    splitting: true,
+    chunkNames: '[name]',
     platform: 'node',
     format: 'esm',
     target: 'node20',
@@ -57,5 +59,5 @@ export async function buildPatched(app: App, name: string, patches: readonly Pat
   });
   const missing = patches.filter((patch) => !applied.has(patch)).map(({ file }) => file);
   if (missing.length > 0) throw new Error(`${name}: the bundle does not hold ${missing.join(', ')}`);
-  return outfile;
+  return join(outdir, 'main.js');
 }

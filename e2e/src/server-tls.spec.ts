@@ -58,7 +58,7 @@ it.each([
 ])('a start with %j fails and names the problem', async (env, problem) => {
   const app = new AppProcess('dist/apps/query/main.js', stack.envOf(env));
   expect(await app.ended()).toBe(2);
-  expect(app.output).toContain(problem);
+  expect(app.logs).toMatchObject([{ level: 'fatal', msg: expect.stringContaining(problem) as string }]);
 });
 
 function statusOf(url: string, shown?: Certified): Promise<number | undefined> {

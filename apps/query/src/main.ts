@@ -1,29 +1,3 @@
-import type { ArmadaAccess } from '@ajs/armada-credentials';
-import { QueryMetrics } from '@ajs/observability';
-import { ARMADA_ACCESS, RedisConnections, bootstrap } from '@ajs/runtime';
-import { GrpcServer } from './grpc/grpc-server.js';
-import { QueryModule } from './query.module.js';
-import { ServerTls } from './server-tls/server-tls.js';
+import { launch } from '@ajs/runtime/launch';
 
-await bootstrap(
-  'query',
-  () => new QueryMetrics(),
-  ({ settings }) => {
-    const tls = ServerTls.read(settings);
-    return {
-      module: QueryModule.of(tls),
-      http: {
-        ...settings.queryHttpAddress,
-        setting: 'QUERY_HTTP_ADDRESS',
-        maxConnections: settings.queryMaxConnections,
-        tls,
-      },
-      serve: async (app) => {
-        // Else the first callers would hear that Redis is unavailable.
-        await app.get(RedisConnections).firstContact();
-        const grpcPort = await app.get(GrpcServer).listen(settings.queryGrpcAddress);
-        return { grpcPort, ...app.get<ArmadaAccess>(ARMADA_ACCESS).summary };
-      },
-    };
-  },
-);
+await launch('query', () => import('./app.js'));

@@ -74,7 +74,8 @@ export class AppSlot {
       name,
       lines: process.logs,
       largestRssBytes,
-      ...(!wasEnded && process.exit !== undefined && { unexpectedExit: `${process.exit} ${process.output}` }),
+      ...(!wasEnded &&
+        process.exit !== undefined && { unexpectedExit: `${process.exit} ${process.lastLines}` }),
     }));
   }
 

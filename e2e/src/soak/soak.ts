@@ -101,7 +101,7 @@ export async function soak(options: SoakOptions): Promise<boolean> {
     for (let n = 1; performance.now() < until; n++) {
       await sleep(SECONDS_PER_SAMPLE * 1_000);
       const ended = processes.find(({ exit }) => exit !== undefined);
-      if (ended !== undefined) throw new Error(`a process exited with ${ended.exit}: ${ended.output}`);
+      if (ended !== undefined) throw new Error(`a process exited with ${ended.exit}: ${ended.lastLines}`);
       samples.push(await sampler.sample());
       const { text, isFlat } = report(
         {

@@ -3,7 +3,12 @@ import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pin
 /** Writes one JSON object per line to standard output: `level`, `time`, `app`, `msg`, and fields with details. */
 export type Log = Logger;
 
-export function createLog(app: string, level: string, destination?: DestinationStream): Log {
+export function createLog(
+  app: string,
+  level: string,
+  // Not by way of process.stdout, whose text becomes lines of this log.
+  destination: DestinationStream = pino.destination(1),
+): Log {
   return pino(
     {
       level,

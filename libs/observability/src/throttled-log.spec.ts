@@ -60,6 +60,13 @@ describe('a recurring message', () => {
     expect(told()).toEqual(['a', 'a']);
   });
 
+  it('is the same whatever the durations in it', () => {
+    report('warn', {}, 'retrying after 94.8644ms');
+    report('warn', {}, 'retrying after 1 s');
+    report('warn', {}, 'retrying after 3 attempts');
+    expect(told()).toEqual(['retrying after 94.8644ms', 'retrying after 3 attempts']);
+  });
+
   it('is forgotten with its count, rather than kept without a limit', () => {
     report('warn', {}, '0');
     for (let i = 0; i < 100; i++) report('warn', {}, `${i}`);

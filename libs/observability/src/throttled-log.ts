@@ -2,12 +2,15 @@ import { systemClock, type Clock } from '@ajs/platform';
 import type { Log } from './log.js';
 
 const INTERVAL_MS = 60_000;
+/** As in "retrying after 94.8 ms". */
+const DURATIONS = /\d+(?:\.\d+)? ?m?s\b/g;
 /** How many different messages are remembered: failures of the same kind have the same message. */
 const MAX_MESSAGES = 100;
 
 /**
  * Logs a message that may recur. What has the same `key` as a message of the last minute is counted instead, and appears at level debug
- * only; the count is the field `repeated` of one more line when the minute is over. `key` is the text where it is left out.
+ * only; the count is the field `repeated` of one more line when the minute is over. `key` is the text where it is left out; durations
+ * in it tell no messages apart.
  */
 export type ThrottledLog = (
   level: 'info' | 'warn' | 'error',
@@ -51,7 +54,8 @@ export function throttledLog(
     return true;
   }
 
-  return (level, fields, text, key = text) => {
+  return (level, fields, text, about = text) => {
+    const key = about.replace(DURATIONS, '');
     const line = (repeated: number): void =>
       log[level]({ ...fields, ...(repeated > 0 && { repeated }) }, text);
     const known = recurring.get(key);

@@ -4,6 +4,8 @@ export type { HttpTls } from './http/bounded-http.js';
 export { sendHttpError, sendMethodNotAllowed } from './http/http-errors.js';
 export { rejectedConnections } from './http/rejected-connections.js';
 export { bootstrap } from './process/bootstrap.js';
+export { connectionLimitProblem } from './process/file-limit.js';
+export type { ProcessOutput } from './process/process-output.js';
 export { ProcessModule, type ProcessContext } from './process/process.module.js';
 export type { AppOptions } from './process/run-app.js';
 export { LOG, REPLICA_ID, SETTINGS } from './process/tokens.js';

@@ -1,36 +1,53 @@
+import { writeSync } from 'node:fs';
 import { SettingsError, loadSettings, settingsHelp } from '@ajs/config';
-import { createLog, type Metrics } from '@ajs/observability';
+import { createLog, throttledLog, type Log, type Metrics, type ThrottledLog } from '@ajs/observability';
 import { guardGrpc } from './guard-grpc.js';
 import type { ProcessContext } from './process.module.js';
+import type { OutputLog, ProcessOutput } from './process-output.js';
 import { runApp, type AppOptions } from './run-app.js';
 
+export interface BootstrapOptions {
+  readonly app: string;
+  /** What the process prints beside its log goes there once there is one. */
+  readonly output: ProcessOutput;
+  readonly makeMetrics: () => Metrics;
+  readonly optionsOf: (context: ProcessContext) => AppOptions;
+}
+
 /**
- * The whole life of an application's process: reads the settings, makes the application and runs it. Invalid settings are reported
- * on standard error and end the process with 2; any other failure to start is logged and ends it with 1.
+ * The life of an application's process: reads the settings, makes the application and runs it. Invalid settings are logged, one line
+ * each, and end the process with 2; any other failure to start is logged and ends it with 1.
  */
-export async function bootstrap(
-  app: string,
-  makeMetrics: () => Metrics,
-  optionsOf: (context: ProcessContext) => AppOptions,
-): Promise<void> {
+export async function bootstrap({ app, output, makeMetrics, optionsOf }: BootstrapOptions): Promise<void> {
   const argv = process.argv.slice(2);
   if (argv.includes('--help')) {
-    process.stdout.write(`${settingsHelp(app)}\n`);
+    writeSync(1, `${settingsHelp(app)}\n`);
     return;
   }
   let log = createLog(app, 'info');
   try {
     const settings = loadSettings({ argv, env: process.env });
     log = createLog(app, settings.logLevel);
-    guardGrpc(log);
+    const throttled = throttledLog(log);
+    output.log = outputLog(log, throttled);
+    guardGrpc({ error: (text) => throttled('error', {}, text), debug: (text) => log.debug(text) });
     const context = { settings, log, metrics: makeMetrics() };
     await runApp(context, optionsOf(context));
   } catch (error) {
     if (error instanceof SettingsError) {
-      process.stderr.write(`${error.message}\n`);
+      for (const problem of error.problems) log.fatal(`invalid settings: ${problem}`);
       process.exit(2);
     }
     log.fatal({ err: error }, 'could not start');
     process.exit(1);
   }
+}
+
+/** What is printed again and again is counted. */
+function outputLog(log: Log, throttled: ThrottledLog): OutputLog {
+  return {
+    info: (fields, text) => throttled('info', fields, text),
+    warn: (fields, text) => throttled('warn', fields, text),
+    fatal: (fields, text) => log.fatal(fields, text),
+  };
 }

@@ -1,9 +1,13 @@
 import type { LoggerService } from '@nestjs/common';
-import type { Log } from '@ajs/observability';
+import { throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 
-/** Nest's own log lines. What it logs about modules and routes is at level debug. */
+/** Nest's own log lines. What it logs about modules and routes is at level debug; what is repeated is counted. */
 export class NestLog implements LoggerService {
-  constructor(private readonly target: Log) {}
+  private readonly throttled: ThrottledLog;
+
+  constructor(private readonly target: Log) {
+    this.throttled = throttledLog(target);
+  }
 
   log(message: unknown): void {
     this.target.debug(String(message));
@@ -18,11 +22,11 @@ export class NestLog implements LoggerService {
   }
 
   warn(message: unknown): void {
-    this.target.warn(String(message));
+    this.throttled('warn', {}, String(message));
   }
 
   error(message: unknown): void {
-    this.target.error(message instanceof Error ? { err: message } : {}, String(message));
+    this.throttled('error', message instanceof Error ? { err: message } : {}, String(message));
   }
 
   fatal(message: unknown): void {

@@ -20,11 +20,6 @@ export function apiStateOf(state: JobState, api: Api): string {
   return API_STATES[state][api];
 }
 
-/** Whether an API gives this name to a terminal state. */
-export function isTerminalApiState(apiState: string, api: Api): boolean {
-  return Object.values(API_STATES).some((words) => words.terminal && words[api] === apiState);
-}
-
 export function isTerminal(state: JobState): boolean {
   return API_STATES[state].terminal;
 }

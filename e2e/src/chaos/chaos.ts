@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BOUNDS } from './check-answers.js';
+import { BOUNDS } from './bounds.js';
 import { check } from './check.js';
 import { groupBy } from './group-by.js';
 import type { History, Violation } from './history.js';

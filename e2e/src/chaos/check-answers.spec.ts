@@ -1,13 +1,19 @@
 import type { JobState } from '@ajs/job-state';
-import { BOUNDS, checkAnswers } from './check-answers.js';
+import { BOUNDS } from './bounds.js';
+import { checkAnswers } from './check-answers.js';
 import { EMPTY_HISTORY } from './empty-history.js';
-import type { Answer, Stage, Disturbance, TrueJob } from './history.js';
+import type { Answer, Api, Stage, Disturbance, TrueJob } from './history.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 
-/** A job whose n-th stage began n seconds after the epoch, each with the next message. */
+/** A job whose n-th stage began n seconds after the epoch, each with the next message, which was published at once. */
 function job(jobId: string, states: readonly JobState[], first = 1): TrueJob {
-  const stages = states.map((state, i): Stage => ({ state, at: i * 1_000, position: first + i }));
+  const stages = states.map((state, i): Stage => ({
+    state,
+    at: i * 1_000,
+    publishedAt: i * 1_000,
+    position: first + i,
+  }));
   return { key: KEY, jobId, stages };
 }
 
@@ -57,12 +63,32 @@ describe('answers', () => {
     ]);
   });
 
-  it('violate P1 when they change a terminal state', () => {
+  it.each<[Api, Api]>([
+    ['jobs', 'jobs'],
+    ['jobs', 'legacy'],
+    ['legacy', 'jobs'],
+  ])('violate P1 when they change a terminal state: reported by %s, then by %s', (first, then) => {
     const answers = [
-      answer('a', 2_100, 'SUCCEEDED', { api: 'jobs' }),
-      answer('a', 2_200, 'RUNNING', { api: 'jobs' }),
+      answer('a', 2_100, 'SUCCEEDED', { api: first }),
+      answer('a', 2_200, 'RUNNING', { api: then, query: 'q2' }),
     ];
-    expect(rulesBroken([RUNS], answers)).toEqual(['terminal state changed (P1)']);
+    const lookedUp = { ...RUNS, lookedUpAt: 2_050 };
+    expect(rulesBroken([lookedUp], answers)).toEqual(['terminal state changed (P1)']);
+  });
+
+  it('report one terminal state by the names of both APIs', () => {
+    const preempted = job('a', ['RUNNING', 'PREEMPTED']);
+    const answers = [answer('a', 1_100, 'PREEMPTED', { api: 'jobs' }), answer('a', 1_200, 'FAILED')];
+    expect(rulesBroken([preempted], answers)).toEqual([]);
+  });
+
+  it('violate P1 when they report an earlier state of a run than one before, whatever API and query', () => {
+    const leased = { ...job('a', ['QUEUED', 'LEASED', 'RUNNING']), lookedUpAt: 100 };
+    const earlier = ['reported an earlier state than before (P1)'];
+    const runs = answer('a', 2_100, 'RUNNING', { api: 'jobs' });
+    expect(rulesBroken([leased], [runs, answer('a', 2_200, 'LEASED', { api: 'jobs' })])).toEqual(earlier);
+    expect(rulesBroken([leased], [runs, answer('a', 2_200, 'SUBMITTED', { query: 'q2' })])).toEqual(earlier);
+    expect(rulesBroken([leased], [answer('a', 2_100, 'SUBMITTED'), runs])).toEqual([]);
   });
 
   it('violate P1 when they go back, even on another job of the set and another query', () => {
@@ -72,34 +98,14 @@ describe('answers', () => {
     expect(rulesBroken([RUNS, other], answers)).toEqual(['answered from an older cursor (P1)']);
   });
 
-  it('of a provisional job say nothing about the cursor', () => {
-    const other = job('b', ['QUEUED', 'CANCELLED'], 10);
+  it('say nothing about the cursor once Armada’s api.Jobs was asked for the job', () => {
+    const ended = job('b', ['QUEUED', 'CANCELLED'], 10);
     const behind = [answer('b', 2_500, 'CANCELLED'), answer('a', 2_600, 'RUNNING')];
-    const request = (requestedAt: number): Answer => answer('b', requestedAt, 'CANCELLED', { api: 'jobs' });
     const older = ['answered from an older cursor (P1)'];
-    expect(rulesBroken([RUNS, other], [request(2_400), ...behind])).toEqual([]);
-    expect(rulesBroken([RUNS, other], [request(2_550), ...behind])).toEqual(older);
-    // A job that the stream had shown before the api.Jobs request is not provisional, unless Redis had lost it meanwhile.
-    const known = [answer('b', 500, 'SUBMITTED'), request(2_400), ...behind];
-    expect(rulesBroken([RUNS, other], known)).toEqual(older);
-    const loss: Disturbance = { kind: '', of: 'redis', from: 600, to: 610, lostWrites: true };
-    expect(rulesBroken([RUNS, other], known, [loss])).toEqual([]);
-  });
-
-  it('of a job whose terminal state came from api.Jobs while its stream was denied say nothing about the cursor', () => {
-    const other = job('b', ['QUEUED', 'CANCELLED'], 2);
-    const [before, end] = [answer('b', 500, 'SUBMITTED'), answer('b', 2_400, 'CANCELLED', { api: 'jobs' })];
-    const behind = [before, end, answer('b', 2_500, 'CANCELLED'), answer('a', 2_600, 'RUNNING')];
-    const refused = (from: number): Disturbance => ({
-      kind: 'armada denied',
-      of: 'armada',
-      from,
-      to: from + 10,
-    });
-    expect(rulesBroken([RUNS, other], behind, [refused(2_300)])).toEqual([]);
-    expect(rulesBroken([RUNS, other], behind, [refused(2_700)])).toEqual([
-      'answered from an older cursor (P1)',
-    ]);
+    expect(rulesBroken([RUNS, ended], behind)).toEqual(older);
+    expect(rulesBroken([RUNS, { ...ended, lookedUpAt: 2_400 }], behind)).toEqual([]);
+    expect(rulesBroken([{ ...RUNS, lookedUpAt: 2_400 }, ended], behind)).toEqual([]);
+    expect(rulesBroken([RUNS, { ...ended, lookedUpAt: 2_700 }], behind)).toEqual(older);
   });
 
   it('may be older than one that arrived after they were requested', () => {
@@ -146,6 +152,17 @@ describe('answers', () => {
     const synced = (syncedAt: number): Answer => answer('a', 2_500, 'RUNNING', { syncedAt });
     expect(rulesBroken([RUNS], [synced(1_900)])).toEqual([]);
     expect(rulesBroken([RUNS], [synced(2_400)])).toEqual(['claimed to be synced but was not (P7)']);
+  });
+
+  it('are synced without what the event stream did not have then', () => {
+    const end = { state: 'SUCCEEDED', at: 2_000, position: 3 } as const;
+    const stages = [...RUNS.stages.slice(0, 2), end];
+    const synced = answer('a', 2_500, 'RUNNING', { syncedAt: 2_400 });
+    expect(rulesBroken([{ ...RUNS, stages }], [synced])).toEqual([]);
+    const published = { ...end, publishedAt: 2_200 };
+    expect(rulesBroken([{ ...RUNS, stages: [...stages.slice(0, 2), published] }], [synced])).toEqual([
+      'claimed to be synced but was not (P7)',
+    ]);
   });
 
   it('may be not-found for a job that Armada does not have, or got a moment ago', () => {

@@ -1,31 +1,11 @@
+import { BOUNDS, type Bounds } from './bounds.js';
 import { groupBy } from './group-by.js';
-import type { Answer, History, Stage, TrueJob, Disturbance, Violation } from './history.js';
+import type { Answer, History, TrueJob, Disturbance, Violation } from './history.js';
 import { InRedis } from './in-redis.js';
-import { provisionalSince } from './provisional-jobs.js';
 import { isLost } from './lost-jobs.js';
+import { Reported, type Before } from './reported.js';
+import { isCurrentAt, isFromTheStream, nextStage, possibleStages, reportedEnd } from './stages.js';
 import { isTerminal, apiStateOf } from './api-states.js';
-
-/** All in milliseconds. */
-export interface Bounds {
-  /** How long older states may be reported after Redis lost acknowledged writes, and after faults that came on top (P1). */
-  readonly olderAfterLoss: number;
-  /** Within what time of its event, and of the last fault, a terminal state must be reported (P4). */
-  readonly untilReported: number;
-  /** How young a job may be that is reported as not found: a live watch counts as proof for so long (P6). */
-  readonly notFoundProof: number;
-  /** How long after a fault of Redis, of the query or of the machine a query may report Redis as unavailable (P5). */
-  readonly redisBack: number;
-  /** How far two readings of the clock may be apart. */
-  readonly clocks: number;
-}
-
-export const BOUNDS: Bounds = {
-  olderAfterLoss: 20_000,
-  untilReported: 30_000,
-  notFoundProof: 2_000,
-  redisBack: 4_000,
-  clocks: 100,
-};
 
 /** When answers may be older (P1). */
 interface Allowance {
@@ -44,8 +24,8 @@ interface Known {
   readonly allowances: readonly Allowance[];
   /** The least position of the job set's cursor that answers received before the request imply. */
   readonly floor: number;
-  /** Whether an answer received before the request reported a state, and which terminal state. */
-  readonly before: { readonly state: boolean; readonly end?: string };
+  /** What answers received before the request reported of the job, by any API and query. */
+  readonly before: Before;
   /** Whether Redis has a state of the job, as answers received before the request show. */
   readonly isInRedis: boolean;
 }
@@ -59,7 +39,7 @@ export function checkAnswers(
   const jobs = new Map(truth.map((job) => [job.jobId, job]));
   const allowances = allowancesOf(disturbances, bounds);
   for (const ofSet of groupBy(answers, ({ key }) => JSON.stringify(key)).values()) {
-    const seen = new Seen(provisionalSince(ofSet, disturbances));
+    const reported = new Reported(bounds);
     const inRedis = new InRedis(disturbances);
     const inOrder = ofSet.toSorted((a, b) => a.requestedAt - b.requestedAt);
     const waiting = ofSet.toSorted((a, b) => a.answeredAt - b.answeredAt);
@@ -70,10 +50,8 @@ export function checkAnswers(
         if (earlier === undefined || earlier.answeredAt >= answer.requestedAt) break;
         const of = jobs.get(earlier.jobId);
         if (of === undefined || isLost(of, disturbances, earlier.answeredAt)) continue;
-        if (!isExempt(earlier, allowances)) seen.add(earlier, of);
-        if (earlier.result.kind === 'state') {
-          inRedis.add(earlier, terminalApiStates(of, earlier.api).has(earlier.result.apiState));
-        }
+        if (!isExempt(earlier, allowances)) reported.add(earlier, of);
+        if (earlier.result.kind === 'state') inRedis.add(earlier, reportedEnd(earlier, of) !== undefined);
       }
       const job = jobs.get(answer.jobId) ?? { key: answer.key, jobId: answer.jobId, stages: [] };
       if (isLost(job, disturbances, answer.answeredAt)) continue;
@@ -82,8 +60,8 @@ export function checkAnswers(
         bounds,
         disturbances,
         allowances,
-        floor: seen.floor,
-        before: seen.of(answer),
+        floor: reported.floor,
+        before: reported.of(answer.jobId),
         isInRedis: inRedis.has(answer),
       };
       for (const rule of RULES) {
@@ -93,31 +71,6 @@ export function checkAnswers(
     }
   }
   return violations;
-}
-
-/** What earlier answers reported about one job set. */
-class Seen {
-  floor = 0;
-  private readonly states = new Set<string>();
-  private readonly ends = new Map<string, string>();
-
-  constructor(private readonly provisionalSince: ReadonlyMap<string, number>) {}
-
-  add(answer: Answer, job: TrueJob): void {
-    const { result, jobId, api, answeredAt } = answer;
-    if (result.kind !== 'state') return;
-    this.states.add(jobId);
-    if (terminalApiStates(job, api).has(result.apiState)) this.ends.set(`${api} ${jobId}`, result.apiState);
-    // api.Jobs may pass on Armada's own answer, which says nothing about our cursor; nor does a provisional record.
-    if (api !== 'legacy' || answeredAt >= (this.provisionalSince.get(jobId) ?? Infinity)) return;
-    const [stage] = possibleStages(answer, job, this.floor);
-    if (stage !== undefined) this.floor = Math.max(this.floor, stage.position);
-  }
-
-  of({ jobId, api }: Answer): Known['before'] {
-    const end = this.ends.get(`${api} ${jobId}`);
-    return { state: this.states.has(jobId), ...(end !== undefined && { end }) };
-  }
 }
 
 const neverHad: Rule = (answer, { job }) => {
@@ -136,17 +89,28 @@ const neverHad: Rule = (answer, { job }) => {
 };
 
 const endChanged: Rule = (answer, { before, allowances }) => {
-  const { result } = answer;
-  if (result.kind !== 'state' || before.end === undefined || before.end === result.apiState) return undefined;
-  if (isExempt(answer, allowances)) return undefined;
+  const { result, api } = answer;
+  if (result.kind !== 'state' || before.end === undefined) return undefined;
+  if (apiStateOf(before.end, api) === result.apiState || isExempt(answer, allowances)) return undefined;
   return violation('terminal state changed (P1)', answer, `after ${before.end} was reported`);
 };
 
-const older: Rule = (answer, { job, floor, allowances }) => {
-  const { result, api } = answer;
-  if (result.kind !== 'state' || api !== 'legacy' || isExempt(answer, allowances)) return undefined;
-  if (possibleStages(answer, job, 0).length === 0 || possibleStages(answer, job, floor).length > 0)
-    return undefined;
+const wentBack: Rule = (answer, { job, before, allowances }) => {
+  const { position, end } = before;
+  if (position === undefined || end !== undefined || isExempt(answer, allowances)) return undefined;
+  const possible = possibleStages(answer, job);
+  if (possible.length === 0 || possible.some((stage) => stage.position >= position)) return undefined;
+  return violation(
+    'reported an earlier state than before (P1)',
+    answer,
+    `after an answer that needs message ${position} (${lifeOf(job)})`,
+  );
+};
+
+const older: Rule = (answer, { job, floor, allowances, bounds }) => {
+  if (!isFromTheStream(answer, job, bounds) || isExempt(answer, allowances)) return undefined;
+  const possible = possibleStages(answer, job);
+  if (possible.length === 0 || possible.some((stage) => isCurrentAt(floor, stage, job))) return undefined;
   return violation(
     'answered from an older cursor (P1)',
     answer,
@@ -157,20 +121,22 @@ const older: Rule = (answer, { job, floor, allowances }) => {
 const falselySynced: Rule = (answer, { job, bounds }) => {
   const { result, syncedAt } = answer;
   if (result.kind !== 'state' || syncedAt === undefined) return undefined;
-  const end = endOfLast(possibleStages(answer, job, 0), job);
-  if (end === undefined || end.at > syncedAt - bounds.clocks) return undefined;
-  const ms = Math.round(syncedAt - end.at);
+  const [last] = possibleStages(answer, job).slice(-1);
+  const next = last && nextStage(last, job);
+  if (next?.publishedAt === undefined || next.publishedAt > syncedAt - bounds.clocks) return undefined;
+  const ms = Math.round(syncedAt - next.publishedAt);
   return violation(
     'claimed to be synced but was not (P7)',
     answer,
-    `synced at a time ${ms} ms after the job was ${end.state}`,
+    `synced at a time ${ms} ms after the stream had ${next.state}`,
   );
 };
 
 const falseNotFound: Rule = (answer, { job, before, bounds }) => {
   if (answer.result.kind !== 'not-found') return undefined;
-  if (before.state)
+  if (before.position !== undefined) {
     return violation('not found after a state was reported', answer, 'after a state was reported');
+  }
   const [first] = job.stages;
   if (first === undefined || first.at > answer.requestedAt - bounds.notFoundProof - bounds.clocks)
     return undefined;
@@ -211,26 +177,16 @@ const REDIS_AWAY = /Redis is unavailable/;
 /** Faults during which a query may miss Redis' reply, for which it waits a second. */
 const REDIS_AWAY_FOR: ReadonlySet<Disturbance['of']> = new Set(['redis', 'query', 'machine']);
 
-const RULES: readonly Rule[] = [neverHad, endChanged, older, falselySynced, falseNotFound, late, hidden];
-
-/** The stages that this answer may stand for, with the cursor at `floor` or beyond. */
-function possibleStages({ result, api, answeredAt }: Answer, { stages }: TrueJob, floor: number): Stage[] {
-  if (result.kind !== 'state') return [];
-  return stages.filter(({ state, at }, i) => {
-    const next = stages[i + 1];
-    return (
-      apiStateOf(state, api) === result.apiState &&
-      at <= answeredAt &&
-      (next === undefined || next.position > floor)
-    );
-  });
-}
-
-/** The stage after the last of these. */
-function endOfLast(stages: readonly Stage[], job: TrueJob): Stage | undefined {
-  const last = stages.at(-1);
-  return last && job.stages[job.stages.indexOf(last) + 1];
-}
+const RULES: readonly Rule[] = [
+  neverHad,
+  endChanged,
+  wentBack,
+  older,
+  falselySynced,
+  falseNotFound,
+  late,
+  hidden,
+];
 
 /** From each loss of writes until a while after the last fault. */
 function allowancesOf(disturbances: readonly Disturbance[], { olderAfterLoss }: Bounds): Allowance[] {
@@ -253,10 +209,6 @@ function isExempt(
   return allowances.some(
     ({ from, backAt, until }) => from <= answeredAt && requestedAt <= until && syncedAt <= backAt,
   );
-}
-
-function terminalApiStates({ stages }: TrueJob, api: Answer['api']): Set<string> {
-  return new Set(stages.filter(({ state }) => isTerminal(state)).map(({ state }) => apiStateOf(state, api)));
 }
 
 function lifeOf({ stages }: TrueJob): string {

@@ -1,4 +1,5 @@
-import { BOUNDS, checkAnswers, type Bounds } from './check-answers.js';
+import { BOUNDS, type Bounds } from './bounds.js';
+import { checkAnswers } from './check-answers.js';
 import { checkWrites } from './check-writes.js';
 import type { History, ProcessHistory, Violation } from './history.js';
 import { isLost } from './lost-jobs.js';

@@ -16,6 +16,7 @@ type Fault = (stage: Stage, fault: PlannedFault, truth: Truth) => Promise<void>;
 
 const MOST_DUPLICATES = 6;
 const WORK_QUEUE_SHARE = 0.3;
+const LONGER_THAN_A_FAULT_MS = 3_600_000;
 
 /** Causes a planned fault; resolves, when it is repaired, to how long it lasted. */
 export async function inject(stage: Stage, fault: PlannedFault, truth: Truth): Promise<Disturbance> {
@@ -175,8 +176,7 @@ const FAULTS: Readonly<Record<FaultName, Fault>> = {
     if (key === undefined) return;
     const log = armada.state.openLog(key.queue, key.jobSetId);
     const count = Math.min(1 + (Math.floor(which * 1_000) % MOST_DUPLICATES), log.length);
-    truth.duplicateNewest(key, count, now());
-    log.duplicateNewest(count);
+    armada.state.accept(key, truth.duplicateNewest(key, count, now()));
     return Promise.resolve();
   },
   'armada retention': async (stage, { which }, truth) => {
@@ -190,6 +190,8 @@ const FAULTS: Readonly<Record<FaultName, Fault>> = {
     truth.forget(key, log.end - kept, now());
     log.forgetOldest(log.length - kept);
   },
+  'armada events-behind': faulty({ eventsStopped: true }),
+  'armada jobs-api-behind': faulty({ lookoutLagMs: LONGER_THAN_A_FAULT_MS }),
   'armada unknown-queue': faulty({ missingQueues: [QUEUE] }, true),
   'armada denied': faulty({ deniedQueues: [QUEUE] }, true),
 };

@@ -21,13 +21,17 @@ export interface TrueJob {
   readonly stages: readonly Stage[];
   /** When Armada forgot some of its messages, which Redis had applied by then. */
   readonly forgottenAt?: number;
+  /** When Armada's own `api.Jobs` was first asked for it: answers may pass on that answer from then on. */
+  readonly lookedUpAt?: number;
 }
 
 /** A period in a job's life. */
 export interface Stage {
   readonly state: JobState;
-  /** When Armada had the message that began it. */
+  /** When Armada accepted the message that began it: `api.Jobs` may show the state from then on. */
   readonly at: number;
+  /** When the event stream got that message; left out where it never did. */
+  readonly publishedAt?: number;
   /** Which message of its job set that was: a cursor must have reached it to know the state. */
   readonly position: number;
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JobState as ApiState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, createRedisClient } from '@ajs/job-store';
-import { eventually, armadaJob, seededRandom, type ArmadaJob } from '@ajs/testing';
-import { BOUNDS, type Bounds } from './check-answers.js';
+import { eventually, eventsAt, armadaJob, seededRandom, type ArmadaJob } from '@ajs/testing';
+import { BOUNDS, type Bounds } from './bounds.js';
 import { inject } from './faults.js';
 import { groupBy } from './group-by.js';
-import type { History, Disturbance, Unpolled } from './history.js';
+import type { History, Disturbance, TrueJob, Unpolled } from './history.js';
 import { isLost } from './lost-jobs.js';
 import { LOSE_WRITES, type Plan, type PlannedJobSet } from './plan.js';
 import { Pollers, now, type PolledJob } from './pollers.js';
@@ -72,6 +72,7 @@ class Run {
   async toTheEnd(): Promise<History> {
     this.beganAt = now();
     const stalls = this.lookForStalls();
+    this.noteWhatIsPublished();
     this.pollers.start(POLLERS, () => this.nextPoll());
     await Promise.all([this.live(), this.inject()]);
     this.print('all faults are repaired; waiting for what is still to be reported');
@@ -80,7 +81,7 @@ class Run {
     await this.pollToTheEnd();
     clearInterval(stalls);
     return {
-      truth: this.truth.jobs(),
+      truth: this.trueJobs(),
       answers: this.pollers.answers,
       writes: this.stage.writes,
       disturbances: this.disturbances,
@@ -95,14 +96,31 @@ class Run {
   }
 
   private async live(): Promise<void> {
-    for (const { at, key, jobId, messages } of this.plan.steps) {
+    for (const { at, key, jobId, messages: planned } of this.plan.steps) {
       while (this.ran < at) await sleep(TICK_MS);
+      const messages = eventsAt(Math.floor(now()), planned);
       const job = this.jobs.get(jobId) ?? armadaJob({ ...key, jobId });
       this.jobs.set(jobId, job);
       this.truth.append(key, messages, now());
       const apiState = apiStateOf(this.truth.state(jobId) ?? 'SUBMITTED', 'jobs');
       this.stage.armada.state.move(job, ApiState[apiState as keyof typeof ApiState], messages);
     }
+  }
+
+  private noteWhatIsPublished(): void {
+    for (const { key } of this.plan.jobSets) {
+      const log = this.stage.armada.state.openLog(key.queue, key.jobSetId);
+      log.onAppend(() => this.truth.publish(key, log.end, now()));
+    }
+  }
+
+  /** What happened to each job, and since when answers about it may have come from Armada's `api.Jobs`. */
+  private trueJobs(): TrueJob[] {
+    const { lookout } = this.stage.armada.state;
+    return this.truth.jobs().map((job) => {
+      const lookedUpAt = lookout.firstAskedAt(job.jobId);
+      return { ...job, ...(lookedUpAt !== undefined && { lookedUpAt }) };
+    });
   }
 
   /** Faults of one part come one after the other: a repair may take longer than planned. */

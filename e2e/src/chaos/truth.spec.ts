@@ -30,6 +30,21 @@ describe('the truth', () => {
     ]);
   });
 
+  it('knows when the event stream had the message that began a state', () => {
+    const truth = new Truth();
+    truth.append(KEY, jobEvents.submitted(REF, JOB), 10);
+    truth.append(KEY, jobEvents.leased(REF), 20);
+    truth.append(KEY, jobEvents.running(REF, JOB), 30);
+    truth.publish(KEY, 2, 25);
+    truth.publish(KEY, 3, 40);
+    expect(truth.jobs()[0]?.stages.map(({ state, publishedAt }) => [state, publishedAt])).toEqual([
+      ['SUBMITTED', 25],
+      ['QUEUED', 25],
+      ['LEASED', 40],
+      ['RUNNING', undefined],
+    ]);
+  });
+
   it('applies duplicates of the newest messages like any others', () => {
     const truth = new Truth();
     truth.append(KEY, jobEvents.pending(REF, JOB), 1);

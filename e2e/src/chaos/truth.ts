@@ -16,9 +16,11 @@ interface Life {
 export class Truth {
   private readonly lives = new Map<string, Life & { readonly key: JobSetKey }>();
   private readonly messages = new Map<string, EventMessage[]>();
+  /** When each message of a job set came to its event stream. */
+  private readonly published = new Map<string, number[]>();
   private readonly forgotten = new Map<string, number>();
 
-  /** Armada appends these messages to the job set. */
+  /** Armada accepts these messages of the job set. */
   append(key: JobSetKey, messages: readonly EventMessage[], at: number): void {
     const log = this.logOf(key);
     for (const message of messages) {
@@ -27,9 +29,18 @@ export class Truth {
     }
   }
 
-  /** Armada repeats the newest messages of a job set under new ids. */
-  duplicateNewest(key: JobSetKey, count: number, at: number): void {
-    this.append(key, this.logOf(key).slice(-count), at);
+  /** Armada's event stream of the job set has come to this position. */
+  publish(key: JobSetKey, position: number, at: number): void {
+    const times = this.published.get(nameOf(key)) ?? [];
+    this.published.set(nameOf(key), times);
+    while (times.length < position) times.push(at);
+  }
+
+  /** Armada repeats the newest messages of a job set under new ids; returns them. */
+  duplicateNewest(key: JobSetKey, count: number, at: number): readonly EventMessage[] {
+    const messages = this.logOf(key).slice(-count);
+    this.append(key, messages, at);
+    return messages;
   }
 
   /** Armada forgets the oldest messages of a job set, up to a position. */
@@ -59,12 +70,21 @@ export class Truth {
   jobs(): TrueJob[] {
     return Array.from(this.lives, ([jobId, { key, stages }]) => {
       const forgottenAt = this.forgotten.get(jobId);
-      return { key, jobId, stages, ...(forgottenAt !== undefined && { forgottenAt }) };
+      const published = this.published.get(nameOf(key));
+      return {
+        key,
+        jobId,
+        stages: stages.map((stage) => {
+          const publishedAt = published?.[stage.position - 1];
+          return { ...stage, ...(publishedAt !== undefined && { publishedAt }) };
+        }),
+        ...(forgottenAt !== undefined && { forgottenAt }),
+      };
     });
   }
 
-  private logOf({ queue, jobSetId }: JobSetKey): EventMessage[] {
-    const name = JSON.stringify([queue, jobSetId]);
+  private logOf(key: JobSetKey): EventMessage[] {
+    const name = nameOf(key);
     let log = this.messages.get(name);
     if (log === undefined) this.messages.set(name, (log = []));
     return log;
@@ -81,6 +101,8 @@ export class Truth {
     if (after !== undefined && after !== before) life.stages.push({ state: after, at, position });
   }
 }
+
+const nameOf = ({ queue, jobSetId }: JobSetKey): string => JSON.stringify([queue, jobSetId]);
 
 function stateAfter(
   event: NonNullable<EventMessage['events']>,

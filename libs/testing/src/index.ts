@@ -3,7 +3,7 @@ export { eventually } from './eventually.js';
 export { FakeArmada, NEW_METHOD, type FakeArmadaOptions, type RawMethod } from './fake-armada/fake-armada.js';
 export type { SecurityRules } from './fake-armada/security.js';
 export { armadaJob, type ArmadaJob } from './fake-armada/armada-job.js';
-export { jobEvents, runIdOf, type JobRef } from './fake-armada/job-events.js';
+export { eventsAt, jobEvents, runIdOf, type JobRef } from './fake-armada/job-events.js';
 export { submitItem } from './fake-armada/submit-item.js';
 export { seededRandom } from './fake-armada/ulid.js';
 export { freePort } from './free-port.js';

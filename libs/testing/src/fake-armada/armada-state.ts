@@ -3,6 +3,7 @@ import type { JobState } from '@ajs/contracts/api/submit';
 import type { EventIngester } from './event-ingester.js';
 import { EventLog } from './event-log.js';
 import { applyEvent, type ArmadaJob } from './armada-job.js';
+import type { JobRef } from './job-events.js';
 import { Lookout } from './lookout.js';
 import { Queues } from './queues.js';
 
@@ -37,13 +38,18 @@ export class ArmadaState {
     return log;
   }
 
-  /** Moves a job to a state: accepts the events as one entry, to be published later, and changes what `api.Jobs` returns. */
+  /** Moves a job to a state: {@link accept}s its events, and changes what `api.Jobs` returns. */
   move(job: ArmadaJob, state: JobState, events: readonly EventMessage[], error = job.error): void {
     this.lookout.changing(job.jobId);
     this.jobs.set(job.jobId, job);
     job.state = state;
     job.error = error;
     for (const event of events) applyEvent(job, event);
-    this.eventIngester.accept(this.openLog(job.queue, job.jobSetId), events);
+    this.accept(job, events);
+  }
+
+  /** Accepts events as one entry, to be published later. */
+  accept({ queue, jobSetId }: Pick<JobRef, 'queue' | 'jobSetId'>, events: readonly EventMessage[]): void {
+    this.eventIngester.accept(this.openLog(queue, jobSetId), events);
   }
 }

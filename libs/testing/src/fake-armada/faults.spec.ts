@@ -90,4 +90,14 @@ describe('one of Armada’s two sides behind the other', () => {
     await server.setFaults({});
     expect(await stateOf(jobId)).toBe(JobState.SUCCEEDED);
   });
+
+  it('never takes back what api.Jobs could have shown', async () => {
+    await server.setFaults({ lookoutLagMs: 3_600_000 });
+    const [jobId, other] = [await server.submit(), await server.submit()];
+    await eventually('they ended', async () => (await server.read({})).messages.length === 12);
+    await server.setFaults({});
+    expect(await stateOf(other)).toBe(JobState.SUCCEEDED);
+    await server.setFaults({ lookoutLagMs: 3_600_000 });
+    expect(await stateOf(jobId)).toBe(JobState.SUCCEEDED);
+  });
 });

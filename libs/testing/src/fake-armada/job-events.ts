@@ -132,6 +132,13 @@ export const jobEvents = {
   ],
 };
 
+/** The same events as if they happened at this time. Milliseconds since the epoch. */
+export function eventsAt(ms: number, messages: readonly EventMessage[]): EventMessage[] {
+  return messages.map(({ events }) => ({
+    events: events && ({ ...events, value: { ...events.value, created: timestamp(ms) } } as typeof events),
+  }));
+}
+
 /** The job as `api.Job` describes it: what was submitted, except an external URI in a field of its own. */
 function specOf(ref: JobRef, submitted: SubmittedJob): Job {
   const fields = JOB_FIELDS.flatMap((name) =>

@@ -8,6 +8,9 @@ export class Lookout {
     { readonly changedAt: number; readonly before: ArmadaJob | undefined }[]
   >();
 
+  private seenUntil = 0;
+  private readonly askedAt = new Map<string, number>();
+
   constructor(
     private readonly jobs: ReadonlyMap<string, ArmadaJob>,
     private readonly lagMs: () => number,
@@ -15,6 +18,7 @@ export class Lookout {
 
   /** Call it before a job changes. */
   changing(jobId: string): void {
+    this.caughtUpTo();
     if (this.lagMs() === 0) return;
     const job = this.jobs.get(jobId);
     const past = this.past.get(jobId) ?? [];
@@ -22,12 +26,19 @@ export class Lookout {
     this.past.set(jobId, past);
   }
 
+  /** A job that a caller asks for, or that the answer to another question names. */
   find(jobId: string): ArmadaJob | undefined {
-    const seenUntil = Date.now() - this.lagMs();
+    if (!this.askedAt.has(jobId)) this.askedAt.set(jobId, Date.now());
+    const seenUntil = this.caughtUpTo();
     const next = this.past.get(jobId)?.find(({ changedAt }) => changedAt > seenUntil);
     if (next !== undefined) return next.before;
     this.past.delete(jobId);
     return this.jobs.get(jobId);
+  }
+
+  /** When `api.Jobs` was first asked for a job. Milliseconds since the epoch. */
+  firstAskedAt(jobId: string): number | undefined {
+    return this.askedAt.get(jobId);
   }
 
   *all(): Generator<ArmadaJob> {
@@ -35,5 +46,11 @@ export class Lookout {
       const job = this.find(jobId);
       if (job !== undefined) yield job;
     }
+  }
+
+  /** The time up to which changes are seen: a lag that begins does not take back what was seen before. */
+  private caughtUpTo(): number {
+    this.seenUntil = Math.max(this.seenUntil, Date.now() - this.lagMs());
+    return this.seenUntil;
   }
 }

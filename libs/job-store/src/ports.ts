@@ -1,11 +1,11 @@
 import type {
   JobEnrichment,
   JobRecord,
+  JobReport,
   JobSetKey,
   JobState,
   MonotonicTime,
   RedisTime,
-  TerminalState,
   ArmadaTime,
   JobId,
   Cursor,
@@ -81,7 +81,7 @@ export interface JobSetWriter {
   write(batch: Batch): Promise<void>;
   /**
    * After a {@link StaleWriterError}: takes the job set up again, if it stands where this writer left it (the same generation
-   * and cursor: only provisional jobs or terminal states were added since). Returns whether it does; if not, open the job set
+   * and cursor: only provisional jobs or reports were added since). Returns whether it does; if not, open the job set
    * anew. Rejects with {@link NewerLayoutError} as {@link JobSink.open} does.
    */
   reload(): Promise<boolean>;
@@ -142,7 +142,7 @@ export interface JobLister {
   locate(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobSetKey>>;
 }
 
-/** A job that the stream has not shown yet, known from a forwarded submit or from Armada's own `api.Jobs`. */
+/** A job that the stream has not shown yet, known from a forwarded submit. */
 export interface ProvisionalJob {
   readonly jobId: JobId;
   readonly state: JobState;
@@ -161,10 +161,12 @@ export interface ProvisionalJobSink {
    */
   addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void>;
   /**
-   * Ends jobs that have a record and have not ended, as Armada's own `api.Jobs` reports them. Events that follow change nothing. An
-   * owner is stale by it, and reloads.
+   * Gives jobs the states that Armada's own `api.Jobs` reports, where these are further in a job's life than its record (`report` of
+   * `@ajs/job-state`), and begins the job set, without a cursor, where it is new. Resolves to what the store then holds of each job: to be
+   * told instead of the report. Left out are jobs whose record this version cannot read; it stays as it is. An owner is stale by it,
+   * unless nothing changed, and reloads.
    */
-  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<JobId, TerminalState>): Promise<void>;
+  report(key: JobSetKey, reports: ReadonlyMap<JobId, JobReport>): Promise<ReadonlyMap<JobId, JobStatus>>;
   /** Keeps enrichment, beside what was kept before. Nothing is kept of a job that has no record. No owner is stale by it. */
   addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<JobId, JobEnrichment>): Promise<void>;
 }

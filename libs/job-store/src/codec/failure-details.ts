@@ -19,6 +19,16 @@ export function failureDetailsOf(record: JobRecord): FailureDetails | undefined 
   };
 }
 
+/** The failure details to write with a record that replaces another one: '' where they are none, or as before. */
+export function changedFailureDetails(before: JobRecord | undefined, after: JobRecord): string {
+  const details = failureDetailsOf(after);
+  const isSame =
+    before?.failure === after.failure &&
+    before?.cancellation === after.cancellation &&
+    before?.run?.preempted === after.run?.preempted;
+  return details === undefined || isSame ? '' : encodeFailureDetails(details);
+}
+
 /** Failure details as Redis keeps them: JSON, in which a reader skips what it does not know. */
 export function encodeFailureDetails(details: FailureDetails): string {
   return JSON.stringify(details);

@@ -112,8 +112,7 @@ export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOf
   return writer.take();
 }
 
-/** The number that a state is stored as. */
-export function numberOfState(state: JobState): number {
+function numberOfState(state: JobState): number {
   const traits = JOB_STATES[state] as { readonly number: number } | undefined;
   if (traits === undefined) throw new RangeError(`no number is known to store the job state ${state} as`);
   return traits.number;

@@ -151,11 +151,12 @@ describe('a job set of layout 1', () => {
     expect(Object.keys(await meta())).not.toContain('contact');
   });
 
-  it('takes terminal states before anything else of the layout of today is written', async () => {
-    await provisional.addTerminalStates(key, new Map([[running, 'CANCELLED']]));
+  it('takes reports before anything else of the layout of today is written', async () => {
+    await provisional.report(key, new Map([[running, { state: 'CANCELLED' }]]));
     expect((await (await sink.open(key)).load([running])).get(running)).toEqual({
       ...records[running],
       state: 'CANCELLED',
+      reported: {},
     });
     expect(await life.unfinished(key)).toBe(1);
   });
@@ -169,7 +170,7 @@ describe('a job set of layout 1', () => {
 });
 
 describe('the layout of a job set', () => {
-  it('is that of its owner, and is not raised by provisional jobs and terminal states', async () => {
+  it('is that of its owner, and is not raised by provisional jobs and reports', async () => {
     const jobId = aJobId();
     await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     expect(await meta()).toMatchObject({ layout: '0' });
@@ -179,7 +180,7 @@ describe('the layout of a job set', () => {
     await provisional.addProvisionalJobs(key, [
       { jobId: aJobId(), state: 'QUEUED', changedAt: ArmadaTime(1) },
     ]);
-    await provisional.addTerminalStates(key, new Map([[jobId, 'CANCELLED']]));
+    await provisional.report(key, new Map([[jobId, { state: 'CANCELLED' }]]));
     expect(await meta()).toMatchObject({
       layout: `${LAYOUT - 1}`,
       counts: expect.stringContaining('135=1') as string,
@@ -269,13 +270,17 @@ describe('a job set of a newer layout', () => {
     await expect(writer.reload()).rejects.toThrow(NewerLayoutError);
   });
 
-  it('stays of that layout when provisional jobs and terminal states of today are added', async () => {
+  it('stays of that layout when provisional jobs and reports of today are added', async () => {
     await makeNewer(newer, 0);
     const jobId = aJobId();
     await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
-    await provisional.addTerminalStates(key, new Map([[newer, 'CANCELLED']]));
+    const end = { state: 'CANCELLED' } as const;
+    const held = await provisional.report(key, new Map([newer, neighbour].map((id) => [id, end])));
     expect(await meta()).toMatchObject({ layout: `${LAYOUT + 1}` });
-    expect([await stateOf(jobId), await stateOf(newer)]).toEqual(['QUEUED', 'CANCELLED']);
+    expect([await stateOf(jobId), await stateOf(neighbour)]).toEqual(['QUEUED', 'CANCELLED']);
+    // A record that cannot be read stays as it is.
+    expect([...held.keys()]).toEqual([neighbour]);
+    expect((await lister.read(key, [newer])).unreadable.size).toBe(1);
     await expect(sink.open(key)).rejects.toThrow(NewerLayoutError);
   });
 

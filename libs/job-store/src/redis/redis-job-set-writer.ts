@@ -11,7 +11,7 @@ import { monotonicNow } from '@ajs/platform';
 import { formatKey, type Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
-import { decodeFailureDetails, encodeFailureDetails, failureDetailsOf } from '../codec/failure-details.js';
+import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobId, packJobIds, unpackJobId } from '../codec/job-id-codec.js';
 import { decodeChangedAt, decodeRecord, encodeRecord } from '../codec/record-codec.js';
 import { LAYOUT } from '../codec/record-layout.js';
@@ -205,18 +205,4 @@ export class RedisJobSetWriter implements JobSetWriter {
   private cacheKey(jobId: JobId): string {
     return `${this.takenUp}:${jobId}`;
   }
-}
-
-function changedFailureDetails(before: JobRecord | undefined, after: JobRecord): string {
-  const details = failureDetailsOf(after);
-  if (
-    details === undefined ||
-    (before !== undefined &&
-      before.failure === after.failure &&
-      before.cancellation === after.cancellation &&
-      before.run?.preempted === after.run?.preempted)
-  ) {
-    return '';
-  }
-  return encodeFailureDetails(details);
 }

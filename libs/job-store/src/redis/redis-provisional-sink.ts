@@ -1,18 +1,41 @@
 import { randomBytes } from 'node:crypto';
-import type { JobEnrichment, JobSetKey, TerminalState, JobId } from '@ajs/job-state';
+import {
+  report,
+  type JobEnrichment,
+  type JobId,
+  type JobRecord,
+  type JobReport,
+  type JobSetKey,
+} from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { encodeEnrichment } from '../codec/enrichment-codec.js';
-import { encodeFailureDetails, failureDetailsOf } from '../codec/failure-details.js';
+import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobId, packJobIds } from '../codec/job-id-codec.js';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
-import type { ProvisionalJobSink, ProvisionalJob } from '../ports.js';
-import { encodeRecord, numberOfState } from '../codec/record-codec.js';
+import { decodeRecord, decodeStatus, encodeRecord } from '../codec/record-codec.js';
+import { UnreadableRecordError } from '../errors.js';
+import { jobStatus } from '../job-status.js';
+import type { JobStatus, ProvisionalJob, ProvisionalJobSink } from '../ports.js';
+import { readJobsReply } from '../scripts/jobs-reply.js';
 import { withScripts, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
 import { JobIndex } from './job-index.js';
 
 /** Added by one script at the most: more would hold Redis for too long. */
 const ADDED_AT_ONCE = 500;
+/** How often a report is tried on a record that others change at the same time. */
+const MAX_TRIES = 5;
+
+type Reported = readonly [jobId: JobId, reported: JobReport];
+
+/** A record to put in the place of another one. */
+interface Change {
+  readonly jobId: JobId;
+  /** The record as it was read. Left out where there was none. */
+  readonly bytes?: Buffer | undefined;
+  readonly before?: JobRecord | undefined;
+  readonly after: JobRecord;
+}
 
 /** The sink of provisional jobs over Redis 7.0 or later, single or Cluster. */
 export class RedisProvisionalJobSink implements ProvisionalJobSink {
@@ -29,67 +52,132 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
   }
 
   async addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void> {
-    if (jobs.length === 0) return;
-    await Promise.all([
-      this.index.name(key, this.ttlSeconds),
-      this.index.add(
-        key,
-        jobs.map(({ jobId }) => jobId),
-        this.ttlSeconds,
-      ),
-    ]);
+    await this.addToIndex(
+      key,
+      jobs.map(({ jobId }) => jobId),
+    );
     for (const some of inParts(jobs)) {
       const uris = some.flatMap(({ jobId, externalUri }) =>
         externalUri === undefined ? [] : [externalUri, packJobIds([jobId])],
       );
-      await this.redis.addProvisionalJobs(
-        formatKey({ kind: 'meta', jobSet: key }),
-        randomBytes(8).toString('base64url'),
-        this.ttlSeconds,
-        some.length,
-        ...some.flatMap(toArguments),
-        uris.length / 2,
-        ...uris,
+      await this.put(
+        key,
+        some.map((job) => ({ jobId: job.jobId, after: toProvisionalRecord(job) })),
+        uris,
       );
     }
   }
 
-  async addTerminalStates(key: JobSetKey, ends: ReadonlyMap<JobId, TerminalState>): Promise<void> {
-    for (const some of inParts(Array.from(ends))) {
-      await this.redis.addTerminalStates(
-        formatKey({ kind: 'meta', jobSet: key }),
-        ...some.flatMap(([jobId, state]) => [packJobId(jobId), numberOfState(state)]),
-      );
+  async report(
+    key: JobSetKey,
+    reports: ReadonlyMap<JobId, JobReport>,
+  ): Promise<ReadonlyMap<JobId, JobStatus>> {
+    const held = new Map<JobId, JobStatus>();
+    for (const some of inParts(Array.from(reports))) {
+      // A record that others change over and over is told as it was read.
+      for (let left: readonly Reported[] = some, tries = 0; left.length > 0 && tries < MAX_TRIES; tries++) {
+        left = await this.tryReport(key, left, held);
+      }
     }
+    return held;
   }
 
   async addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<JobId, JobEnrichment>): Promise<void> {
     for (const some of inParts(Array.from(enrichment))) {
       await this.redis.addEnrichment(
-        formatKey({ kind: 'meta', jobSet: key }),
+        metaKey(key),
         this.ttlSeconds,
         ...some.flatMap(([jobId, enriched]) => [packJobId(jobId), encodeEnrichment(enriched)]),
       );
     }
   }
-}
 
-function toArguments(job: ProvisionalJob): ScriptArgument[] {
-  const record = toProvisionalRecord(job);
-  const details = failureDetailsOf(record);
-  return [
-    packJobId(job.jobId),
-    encodeRecord(job.jobId, record, hasNoStrings),
-    details === undefined ? '' : encodeFailureDetails(details),
-  ];
-}
+  /** Adds what these jobs have now to `held`; returns the reports of those that others changed in between. */
+  private async tryReport(
+    key: JobSetKey,
+    reports: readonly Reported[],
+    held: Map<JobId, JobStatus>,
+  ): Promise<Reported[]> {
+    const jobIds = reports.map(([jobId]) => jobId);
+    const reply = readJobsReply(
+      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds)),
+      jobIds.length,
+    );
+    const changes: Change[] = [];
+    reports.forEach(([jobId, reported], i) => {
+      const bytes = reply.records[i];
+      const before = bytes && readRecord(jobId, bytes, reply.failureDetails.get(i));
+      if (before === 'unreadable') return;
+      if (before !== undefined) held.set(jobId, jobStatus(before.record, before.revision));
+      const after = report(before?.record, reported);
+      if (after !== before?.record) changes.push({ jobId, bytes, before: before?.record, after });
+    });
+    if (changes.length === 0) return [];
+    const isNew = changes.filter(({ bytes }) => bytes === undefined);
+    await this.addToIndex(
+      key,
+      isNew.map(({ jobId }) => jobId),
+    );
+    const { revision, leftAlone } = await this.put(key, changes);
+    changes.forEach(({ jobId, after }, i) => {
+      if (!leftAlone.has(i)) held.set(jobId, jobStatus(after, revision));
+    });
+    const changed = new Set(changes.filter((_, i) => leftAlone.has(i)).map(({ jobId }) => jobId));
+    return reports.filter(([jobId]) => changed.has(jobId));
+  }
 
-function hasNoStrings(): never {
-  throw new Error('a provisional record has no strings');
+  private async addToIndex(key: JobSetKey, jobIds: readonly JobId[]): Promise<void> {
+    if (jobIds.length === 0) return;
+    await Promise.all([this.index.name(key, this.ttlSeconds), this.index.add(key, jobIds, this.ttlSeconds)]);
+  }
+
+  private async put(
+    key: JobSetKey,
+    changes: readonly Change[],
+    uris: readonly ScriptArgument[] = [],
+  ): Promise<{ readonly revision: number; readonly leftAlone: ReadonlySet<number> }> {
+    const [revision, ...leftAlone] = await this.redis.putRecords(
+      metaKey(key),
+      randomBytes(8).toString('base64url'),
+      this.ttlSeconds,
+      changes.length,
+      ...changes.flatMap(({ jobId, bytes, before, after }) => [
+        packJobId(jobId),
+        bytes ?? '',
+        encodeRecord(jobId, after, Number),
+        changedFailureDetails(before, after),
+      ]),
+      uris.length / 2,
+      ...uris,
+    );
+    return { revision, leftAlone: new Set(leftAlone) };
+  }
 }
 
 function inParts<T>(all: readonly T[]): T[][] {
   const parts: T[][] = [];
   for (let at = 0; at < all.length; at += ADDED_AT_ONCE) parts.push(all.slice(at, at + ADDED_AT_ONCE));
   return parts;
+}
+
+function metaKey(key: JobSetKey): string {
+  return formatKey({ kind: 'meta', jobSet: key });
+}
+
+/** A stored record and its revision. The strings in it stay numbers of the dictionary, which only an owner may add to. */
+function readRecord(
+  jobId: JobId,
+  bytes: Buffer,
+  details: Buffer | undefined,
+): { readonly record: JobRecord; readonly revision: number | undefined } | 'unreadable' {
+  try {
+    const failureDetails = details && decodeFailureDetails(details.toString());
+    return {
+      record: decodeRecord(jobId, bytes, failureDetails, String),
+      revision: decodeStatus(bytes).revision,
+    };
+  } catch (error) {
+    if (error instanceof UnreadableRecordError) return 'unreadable';
+    throw error;
+  }
 }

@@ -4,10 +4,9 @@ import type { RedisClient } from '../client/redis-client.js';
 import { LAYOUT } from '../codec/record-layout.js';
 import { STALLED_AFTER_MS } from '../ports.js';
 import addEnrichment from './addEnrichment-1.lua';
-import addProvisionalJobs from './addProvisionalJobs-1.lua';
-import addTerminalStates from './addTerminalStates-1.lua';
 import buckets from './buckets.lua';
 import openJobSet from './openJobSet-1.lua';
+import putRecords from './putRecords-1.lua';
 import readJobs from './readJobs-1.lua';
 import readUri from './readUri-1.lua';
 import removeJobSet from './removeJobSet-1.lua';
@@ -40,8 +39,7 @@ export type OpenReply =
 export interface Scripts {
   openJobSetBuffer: Script<OpenReply>;
   writeJobSet: Script<[now: RedisTime, revision?: number, unfinished?: number | null, kept?: number]>;
-  addProvisionalJobs: Script<number>;
-  addTerminalStates: Script<number>;
+  putRecords: Script<[revision: number, ...leftAlone: number[]]>;
   addEnrichment: Script<null>;
   readJobsBuffer: Script<JobsReply>;
   unfinishedJobsBuffer: Script<[next?: number, ...Buffer[]]>;
@@ -62,7 +60,7 @@ const CONSTANTS = [
 /** The client with the scripts on it. May be called again for the same client. */
 export function withScripts<T extends RedisClient>(client: T): T & Scripts {
   const ofBuckets = { readJobs, readUri, unfinishedJobs, touchJobSet, removeJobSet, addEnrichment };
-  const ofRecords = { openJobSet, writeJobSet, addProvisionalJobs, addTerminalStates };
+  const ofRecords = { openJobSet, writeJobSet, putRecords };
   const define = (name: string, ...parts: string[]): void =>
     client.defineCommand(name, { numberOfKeys: 1, lua: parts.join('\n') });
   for (const [name, lua] of Object.entries(ofBuckets)) define(name, buckets, lua);

@@ -128,14 +128,6 @@ local function grow(g)
   if #entries > 0 and redis.call('EXISTS', from) == 0 then g.keys = g.keys - 1 end
 end
 
--- A stored record as it was before it was given a revision.
-local function withoutRevision(record)
-  local first = string.byte(record)
-  if first % FAILURE_DETAILS < REVISION then return record end
-  local last = string.find(record, '[%z\1-\127]', 2)
-  return string.char(first - REVISION) .. string.sub(record, last + 1)
-end
-
 -- Puts a record, which has no revision yet, in the place of `old` (false: the job is new). Failure details are '' where they
 -- did not change.
 local function putRecord(g, id, record, details, old)

@@ -68,9 +68,9 @@ export function describeManyJobs(under: () => StoreUnderTest): void {
         })),
       );
       await expectTrueCounts();
-      await store.provisional.addTerminalStates(
+      await store.provisional.report(
         key,
-        new Map(jobs.slice(20, 200).map((id) => [id, 'PREEMPTED' as const])),
+        new Map(jobs.slice(20, 200).map((id) => [id, { state: 'PREEMPTED' }])),
       );
       await expectTrueCounts();
       expect(await writer.reload()).toBe(true);
@@ -96,16 +96,16 @@ export function describeManyJobs(under: () => StoreUnderTest): void {
       await store.provisional.addProvisionalJobs(key, [
         { jobId: d, state: 'QUEUED', changedAt: ArmadaTime(1) },
       ]);
-      await store.provisional.addTerminalStates(key, new Map([[c, 'FAILED']]));
+      await store.provisional.report(key, new Map([[c, { state: 'FAILED' }]]));
       expect(await revisions()).toEqual([2, 4, 6, 5]);
       expect(await writer.reload()).toBe(true);
       // The record of a job that ended so can be read, and written, as any other.
-      expect((await writer.load([c])).get(c)).toEqual({ ...aRecord('RUNNING'), state: 'FAILED' });
+      expect((await writer.load([c])).get(c)).toEqual({ ...aRecord('FAILED'), reported: {} });
       await writer.write(aBatch('3:0:0:1', { [c]: aRecord('FAILED', { failure: { reason: 'exit 7' } }) }));
       expect(await revisions()).toEqual([2, 4, 7, 5]);
       for (let n = 0; n < 150; n++) await writer.write(aBatch('3:0:0:1', {}));
       await writer.write(aBatch('4:0:0:1', { [a]: aRecord('SUCCEEDED') }));
-      await store.provisional.addTerminalStates(key, new Map([[b, 'FAILED']]));
+      await store.provisional.report(key, new Map([[b, { state: 'FAILED' }]]));
       expect(await revisions()).toEqual([158, 159, 7, 5]);
     });
 

@@ -3,13 +3,15 @@ import {
   addMs,
   ArmadaTime,
   foldBatch,
+  report,
+  type JobReport,
   type JobSetKey,
   type StreamMessage,
   JobId,
 } from '@ajs/job-state';
 import { AT, FULL, aBatch, aJobId, aJobSet, aRecord, queued, type StoreUnderTest } from './fixtures.js';
 import { StaleWriterError } from '../errors.js';
-import type { JobSetWriter } from '../ports.js';
+import type { JobSetWriter, JobStatus } from '../ports.js';
 
 const LAST_EVENT = { ms: 1_795_493_217_053, sequence: 0, index: 0, last: true };
 
@@ -61,26 +63,6 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
         provisional: true,
       });
       expect(await store.life.unfinished(key)).toBe(0);
-    });
-
-    it('end where Armada reports that they have, and stay ended, with all else that their records hold', async () => {
-      const [a, b, unknown] = [aJobId(), aJobId(), aJobId()];
-      const writer = await store.sink.open(key);
-      const before = aRecord('RUNNING', { ...FULL, state: 'RUNNING', lastEvent: LAST_EVENT });
-      await writer.write(aBatch('1:0:0:1', { [a]: before, [b]: aRecord('SUCCEEDED') }));
-      const ends = [a, b, unknown].map((jobId) => [jobId, 'CANCELLED'] as const);
-      await store.provisional.addTerminalStates(key, new Map(ends));
-      const { jobs } = await store.lister.readDetails(key, [a, b, unknown]);
-      expect(jobs.get(a)?.record).toEqual({ ...before, state: 'CANCELLED' });
-      expect(jobs.get(b)?.record.state).toBe('SUCCEEDED');
-      expect(jobs.has(unknown)).toBe(false);
-      expect(await store.life.unfinished(key)).toBe(0);
-      // The owner is stale by it, once.
-      await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toBeInstanceOf(StaleWriterError);
-      expect(await writer.reload()).toBe(true);
-      expect((await writer.load([a])).get(a)?.state).toBe('CANCELLED');
-      await store.provisional.addTerminalStates(key, new Map(ends));
-      await writer.write(aBatch('2:0:0:1', {}));
     });
 
     it('never replace a record: the stream was faster', async () => {
@@ -136,6 +118,109 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
     });
   });
 
+  describe('reports of api.Jobs', () => {
+    const RUNNING = aRecord('RUNNING', { ...FULL, state: 'RUNNING', lastEvent: LAST_EVENT });
+    const reportOf = (jobId: JobId, reported: JobReport): Promise<ReadonlyMap<JobId, JobStatus>> =>
+      store.provisional.report(key, new Map([[jobId, reported]]));
+
+    it('begin a job set that is new, without a cursor, and its jobs are found by their id', async () => {
+      const jobId = aJobId();
+      const held = await reportOf(jobId, { state: 'RUNNING', at: AT, submittedAt: addMs(AT, -5) });
+      expect(Object.fromEntries(held)).toEqual({
+        [jobId]: { state: 'RUNNING', changedAt: AT, revision: 2, provisional: true, reported: true },
+      });
+      expect(await statusOf(jobId)).toEqual(held.get(jobId));
+      expect((await store.lister.locate([jobId])).get(jobId)).toEqual(key);
+      expect((await store.sink.open(key)).cursor).toBe('');
+      expect(await store.life.remove(key, 60_000)).toBe(false);
+    });
+
+    it('end jobs, with why, and change nothing else of their records', async () => {
+      const [a, b, unknown] = [aJobId(), aJobId(), aJobId()];
+      const writer = await store.sink.open(key);
+      await writer.write(aBatch('1:0:0:1', { [a]: RUNNING, [b]: aRecord('SUCCEEDED') }));
+      const end: JobReport = { state: 'FAILED', at: addMs(AT, 9), failure: { reason: 'exit 7' } };
+      const reports = new Map([a, b, unknown].map((jobId) => [jobId, end]));
+      const held = await store.provisional.report(key, reports);
+      const { jobs } = await store.lister.readDetails(key, [a, b, unknown]);
+      expect(jobs.get(a)?.record).toEqual(report(RUNNING, end));
+      expect(Array.from(held.values(), ({ state }) => state)).toEqual(['FAILED', 'SUCCEEDED', 'FAILED']);
+      expect((await store.lister.read(key, [a, b, unknown])).jobs).toEqual(held);
+      expect(await store.life.unfinished(key)).toBe(0);
+      // The owner is stale by it, once.
+      await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toBeInstanceOf(StaleWriterError);
+      expect(await writer.reload()).toBe(true);
+      expect((await writer.load([a])).get(a)).toEqual(report(RUNNING, end));
+      expect(await store.provisional.report(key, reports)).toEqual(held);
+      await writer.write(aBatch('2:0:0:1', {}));
+    });
+
+    it('that are not further than the record change nothing, and resolve to the record', async () => {
+      const jobId = aJobId();
+      const writer = await store.sink.open(key);
+      await writer.write(aBatch('1:0:0:1', { [jobId]: RUNNING }));
+      const held = await reportOf(jobId, { state: 'LEASED', at: AT, leasedAt: addMs(AT, -99_999_999) });
+      expect(held).toEqual(new Map([[jobId, await statusOf(jobId)]]));
+      expect((await store.lister.readDetails(key, [jobId])).jobs.get(jobId)?.record).toEqual(RUNNING);
+      await writer.write(aBatch('2:0:0:1', {}));
+    });
+
+    it('that come together leave the furthest, and each is told it or what came before it', async () => {
+      const jobId = aJobId();
+      await store.provisional.addProvisionalJobs(key, [queued(jobId)]);
+      const states = ['LEASED', 'RUNNING', 'PENDING', 'SUCCEEDED', 'LEASED'] as const;
+      const held = await Promise.all(states.map((state) => reportOf(jobId, { state, at: AT, leasedAt: AT })));
+      expect((await statusOf(jobId))?.state).toBe('SUCCEEDED');
+      expect(held[3]?.get(jobId)?.state).toBe('SUCCEEDED');
+      expect(['RUNNING', 'SUCCEEDED']).toContain(held[1]?.get(jobId)?.state);
+    });
+
+    it('are filled in by the stream', async () => {
+      const jobId = aJobId();
+      await reportOf(jobId, { state: 'FAILED', at: AT });
+      expect(await statusOf(jobId)).not.toHaveProperty('failure');
+      const writer = await store.sink.open(key);
+      const at = ArmadaTime(10);
+      const failure = { reason: 'exit 7', exitCodes: { main: 7 } };
+      const placement = { cluster: 'c' };
+      const event = {
+        kind: 'failed',
+        jobId,
+        at,
+        failure,
+        placement,
+        retryable: false,
+        rejected: false,
+      } as const;
+      const messages = [{ id: LAST_EVENT, cursor: formatMessageId(LAST_EVENT), event }];
+      const records = foldBatch(await writer.load([jobId]), messages);
+      await writer.write({ ...aBatch('1:0:0:1', {}), records });
+      expect(await statusOf(jobId)).toEqual({ state: 'FAILED', changedAt: at, revision: 3, failure });
+    });
+
+    it('lose nothing when the stream is written at the same time, and nothing of it', async () => {
+      const jobs = Array.from({ length: 30 }, aJobId);
+      const writer = await store.sink.open(key);
+      const ends = new Map<JobId, string | undefined>();
+      const writeReports = async (): Promise<void> => {
+        for (const jobId of jobs) {
+          const held = await reportOf(jobId, { state: 'CANCELLED', at: AT });
+          ends.set(jobId, held.get(jobId)?.state);
+        }
+      };
+      const keptBefore = store.kept?.();
+      await Promise.all([writeStream(writer, jobs), writeReports()]);
+      const { jobs: read } = await store.lister.readDetails(key, jobs);
+      for (const jobId of jobs) {
+        const record = read.get(jobId)?.record;
+        expect(record?.state).toBe(ends.get(jobId));
+        expect(record).toMatchObject({ submittedAt: ArmadaTime(10), run: { cluster: 'c' } });
+        expect(record).not.toHaveProperty('reported');
+      }
+      expect(store.kept?.()).toBe(keptBefore);
+    });
+  });
+
   describe('an owner whose job set is written by others', () => {
     let writer: JobSetWriter;
     beforeEach(async () => {
@@ -185,22 +270,6 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
 
     it('loses nothing when provisional jobs are added while it writes, and neither do these', async () => {
       const jobs = Array.from({ length: 60 }, aJobId);
-      const writeStream = async (): Promise<void> => {
-        for (let n = 0; n < jobs.length; n += 4) {
-          const messages = messagesOf(jobs.slice(n, n + 4), n);
-          for (;;) {
-            try {
-              const known = await writer.load(jobs);
-              const cursor = messages.at(-1)?.cursor ?? '';
-              await writer.write({ ...aBatch(cursor, {}), records: foldBatch(known, messages) });
-              break;
-            } catch (error) {
-              if (!(error instanceof StaleWriterError)) throw error;
-              expect(await writer.reload()).toBe(true);
-            }
-          }
-        }
-      };
       const addProvisional = async (): Promise<void> => {
         for (const [n, jobId] of jobs.entries()) {
           // Every third has ended: then it stays so, unless the stream was faster.
@@ -210,7 +279,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
         }
       };
       const keptBefore = store.kept?.();
-      await Promise.all([writeStream(), addProvisional()]);
+      await Promise.all([writeStream(writer, jobs), addProvisional()]);
       const { jobs: read } = await store.lister.read(key, jobs);
       expect(read.size).toBe(jobs.length);
       jobs.forEach((jobId, n) => {
@@ -220,6 +289,24 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       expect(store.kept?.()).toBe(keptBefore);
     });
   });
+}
+
+/** Writes messages of these jobs as their owner does: folds them again over what others have written. */
+async function writeStream(writer: JobSetWriter, jobs: readonly JobId[]): Promise<void> {
+  for (let n = 0; n < jobs.length; n += 4) {
+    const messages = messagesOf(jobs.slice(n, n + 4), n);
+    for (;;) {
+      try {
+        const known = await writer.load(jobs);
+        const cursor = messages.at(-1)?.cursor ?? '';
+        await writer.write({ ...aBatch(cursor, {}), records: foldBatch(known, messages) });
+        break;
+      } catch (error) {
+        if (!(error instanceof StaleWriterError)) throw error;
+        expect(await writer.reload()).toBe(true);
+      }
+    }
+  }
 }
 
 /** Each of these jobs is submitted and succeeds, in messages that stand at `n`. */

@@ -4,18 +4,20 @@ import {
   isTerminal,
   laterOf,
   msBetween,
+  report,
   toMs,
   type JobEnrichment,
   type JobRecord,
+  type JobReport,
   type JobSetKey,
   type JobState,
   type MonotonicTime,
-  type TerminalState,
   type JobId,
 } from '@ajs/job-state';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import { StaleWriterError } from '../errors.js';
+import { jobStatus } from '../job-status.js';
 import {
   STALLED_AFTER_MS,
   type Batch,
@@ -27,6 +29,7 @@ import {
   type JobSetView,
   type JobSetWriter,
   type JobSink,
+  type JobStatus,
   type ProvisionalJob,
   type SubscriptionReport,
   type SubscriptionView,
@@ -123,17 +126,23 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve();
   }
 
-  addTerminalStates(key: JobSetKey, ends: ReadonlyMap<JobId, TerminalState>): Promise<void> {
-    const jobSet = this.jobSets.get(jobSetTag(key));
-    let ended = 0;
-    for (const [jobId, state] of ends) {
-      const record = jobSet?.records.get(jobId);
-      if (jobSet === undefined || record === undefined || isTerminal(record.state)) continue;
-      put(jobSet, jobId, { ...record, state });
-      ended++;
+  report(key: JobSetKey, reports: ReadonlyMap<JobId, JobReport>): Promise<ReadonlyMap<JobId, JobStatus>> {
+    const jobSet = this.takeUp(jobSetTag(key));
+    const held = new Map<JobId, JobStatus>();
+    let changed = 0;
+    for (const [jobId, reported] of reports) {
+      if (jobSet.unreadable.has(jobId)) continue;
+      const before = jobSet.records.get(jobId);
+      const after = report(before, reported);
+      if (after !== before) {
+        this.index.set(jobId, key);
+        put(jobSet, jobId, after);
+        changed++;
+      }
+      held.set(jobId, jobStatus(after, jobSet.revisions.get(jobId)));
     }
-    if (jobSet !== undefined && ended > 0) jobSet.revision++;
-    return Promise.resolve();
+    if (changed > 0) jobSet.revision++;
+    return Promise.resolve(held);
   }
 
   addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<JobId, JobEnrichment>): Promise<void> {
@@ -170,19 +179,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
 
   read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
     return Promise.resolve(
-      this.view(
-        key,
-        jobIds,
-        ({ state, changedAt, failure, cancellation, lastEvent, reported }, jobId, { revisions }) => ({
-          state,
-          changedAt,
-          revision: revisions.get(jobId) ?? 0,
-          ...(lastEvent === undefined && { provisional: true as const }),
-          ...(reported !== undefined && { reported: true as const }),
-          ...(failure !== undefined && { failure }),
-          ...(cancellation !== undefined && { cancellation }),
-        }),
-      ),
+      this.view(key, jobIds, (record, jobId, { revisions }) => jobStatus(record, revisions.get(jobId) ?? 0)),
     );
   }
 

@@ -1,5 +1,5 @@
 import type { JobState } from '@ajs/contracts/api/submit';
-import { isTerminal, type TerminalState, type JobId } from '@ajs/job-state';
+import { isTerminal, type JobEnd, type JobId } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { fromApiJobState } from '@ajs/wire-mapping';
 import type { CachedJob } from './cached-jobs.js';
@@ -18,7 +18,7 @@ export type ReportedState = readonly [
  */
 export class TerminalStateRecorder {
   constructor(
-    private readonly sink: Pick<ProvisionalJobSink, 'addTerminalStates'>,
+    private readonly sink: Pick<ProvisionalJobSink, 'report'>,
     private readonly redisFailed: (error: Error) => void,
   ) {}
 
@@ -31,12 +31,12 @@ export class TerminalStateRecorder {
       const state = fromApiJobState(apiState);
       const isUnread = moment.subscription?.state === 'denied' || moment.subscription?.state === 'gone';
       return isUnread && state !== undefined && isTerminal(state)
-        ? [[key, [jobId, state] as const] as const]
+        ? [[key, [jobId, { state }] as const] as const]
         : [];
     });
     await Promise.all(
-      groupByJobSet<readonly [JobId, TerminalState]>(terminal).map(({ key, items }) =>
-        this.sink.addTerminalStates(key, new Map(items)).catch(this.redisFailed),
+      groupByJobSet<readonly [JobId, JobEnd]>(terminal).map(({ key, items }) =>
+        this.sink.report(key, new Map(items)).catch(this.redisFailed),
       ),
     );
   }

@@ -67,7 +67,7 @@ export class JobsApiHarness {
           this.provisional.push(...jobs.map(({ jobId }) => jobId));
           return store.addProvisionalJobs(key, jobs);
         },
-        addTerminalStates: (key, states) => store.addTerminalStates(key, states),
+        report: (key, reports) => store.report(key, reports),
         addEnrichment: (key, enrichment) => store.addEnrichment(key, enrichment),
       },
       armada: this.armada,

@@ -1,15 +1,16 @@
 --[[
-  Gives records to jobs that have none, and begins the job set where it is new. What has a record keeps it. An owner is stale
-  by it, unless nothing was new.
+  Puts records in the place of those that the caller has read, and begins the job set where it is new. A record that is not what was
+  read any more is left alone. An owner is stale by it, unless nothing was put.
 
   Input:
     KEYS[1]  meta
     ARGV[1]  generation to begin, if one must be begun (random)
     ARGV[2]  time to live of every key, in seconds
-    ARGV[3]  number of jobs, then for each: job id, record, failure details ('' for none)
+    ARGV[3]  number of jobs, then for each: job id, the record that was read ('' where there was none), record,
+             failure details ('' unless they changed)
              number of external URIs, then for each: URI, job id behind its length
   Output:
-    how many jobs were new
+    { revision, which records were left alone (0 is the first), … }
 ]]
 local meta = KEYS[1]
 local time = now()
@@ -31,15 +32,18 @@ local function take()
   return ARGV[at]
 end
 
-local new = 0
-for _ = 1, tonumber(ARGV[at]) do
-  local id, record, details = take(), take(), take()
-  if not recordOf(g, id) then
-    putRecord(g, id, record, details, false)
-    new = new + 1
+local jobs = tonumber(ARGV[at])
+local reply = { g.revision }
+for job = 0, jobs - 1 do
+  local id, read, record, details = take(), take(), take(), take()
+  local old = recordOf(g, id)
+  if (old or '') == read then
+    putRecord(g, id, record, details, old)
+  else
+    reply[#reply + 1] = job
   end
 end
-if new > 0 then close(g) end
+if #reply <= jobs then close(g) end
 
 -- Apart from the keys that meta counts: without them Armada is asked.
 at = at + 1
@@ -50,4 +54,4 @@ for _ = 1, tonumber(ARGV[at]) do
   if ids then redis.call('HSET', uris, uri, ids) end
 end
 redis.call('EXPIRE', uris, ARGV[2])
-return new
+return reply

@@ -286,12 +286,15 @@ describe('a job set of a newer layout', () => {
 
   it('whose owner is gone is taken over: read anew, without the records that cannot be read', async () => {
     await makeNewer(newer, 15_100);
+    await redis.hset(metaKey(), { state: 'live', reason: 'r', synced: 1, next: 1 });
     const writer = await sink.open(key);
     expect([writer.cursor, writer.unfinished]).toEqual(['', 1]);
     expect(await meta()).toMatchObject({
       layout: `${LAYOUT}`,
       state: 'connecting',
+      reason: '',
       synced: '',
+      next: '',
       revision: '3',
     });
     const { jobs, unreadable, subscription } = await lister.read(key, [newer, neighbour, ended]);

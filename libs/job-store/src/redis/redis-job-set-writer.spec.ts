@@ -1,4 +1,4 @@
-import { addMs, type JobId, type JobSetKey } from '@ajs/job-state';
+import { addMs, toMs, type JobId, type JobSetKey } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { formatKey } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
@@ -130,6 +130,21 @@ describe('a heartbeat', () => {
     await writer.write(aBatch('1:0:0:1', {}));
     expect(writer.unfinished).toBe(1);
     expect((await sink.open(key)).reconciledAgoMs).toBeUndefined();
+  });
+
+  it('shows that the job set is followed: without one it is stalled after 15 s', async () => {
+    const writer = await sink.open(key);
+    await writer.write(aBatch('', {}));
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const heartbeatAgo = async (ms: number): Promise<unknown> =>
+      redis.hset(meta, 'heartbeat', toMs((await lister.read(key, [])).now) - ms);
+    const state = async () => (await lister.read(key, [])).subscription?.state;
+    await heartbeatAgo(14_000);
+    expect(await state()).toBe('live');
+    await heartbeatAgo(15_001);
+    expect(await state()).toBe('stalled');
+    await writer.write(aBatch('', {}));
+    expect(await state()).toBe('live');
   });
 
   it('of a job set that waits for its next read ends that wait', async () => {

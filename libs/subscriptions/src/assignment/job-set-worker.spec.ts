@@ -6,6 +6,7 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
+import { WORK_QUEUE_PREFIX, formatKey, interestShard } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { InterestRecorder } from '../interest/interest-recorder.js';
 import { InterestStore } from '../interest/interest-store.js';
@@ -16,7 +17,7 @@ import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import type { AssignmentObserver } from './assignment-observer.js';
 import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
-import { WorkQueue, assignmentIdOf } from './work-queue.js';
+import { WORK_QUEUE, WorkQueue, assignmentIdOf } from './work-queue.js';
 
 const LIFETIME: Lifetime = { followFor: 60_000, followUnfinishedFor: 120_000, keepFor: 180_000 };
 const ignore = (): void => undefined;
@@ -136,6 +137,18 @@ describe('an assignment', () => {
     // Where the machine stalls for as long as a lease lasts, some are lost beside.
     expect(a.ended.filter((why) => !/ (hand-over|lease-lost)$/.test(why))).toEqual([]);
   }, 30_000);
+
+  it('gives its watch back where Redis forgot its job set while its lease was lost', async () => {
+    const a = replica('a');
+    await poll(jobSet(1));
+    await eventually('it is watched', () => a.watches.size === 1);
+    await redis.del(formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) }));
+    // As where Redis did not answer for longer than the lease.
+    await redis.del(`${WORK_QUEUE_PREFIX}:${WORK_QUEUE}:${assignmentIdOf(jobSet(1))}:lock`);
+    await eventually('its lease is lost', () => a.ended.includes('s1 lease-lost'));
+    await eventually('its watch is closed', () => a.source.live.length === 0);
+    await eventually('its watch is given back', () => a.watches.size === 0 && a.worker.size === 0);
+  });
 
   it('is added again where Redis lost all of its BullMQ job but the place in the queue', async () => {
     const key = jobSet(1);

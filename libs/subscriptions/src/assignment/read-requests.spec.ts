@@ -22,6 +22,20 @@ afterAll(async () => {
   await server.stop();
 });
 
+it('a read request is sent before the job set is promoted: whoever is given the assignment has heard of it', async () => {
+  const steps: string[] = [];
+  const publisher = Object.assign(Object.create(redis) as RedisClient, {
+    publish: async (channel: string, message: string) => {
+      const receivers = await redis.publish(channel, message);
+      steps.push('sent');
+      return receivers;
+    },
+  });
+  const promote = (): Promise<void> => Promise.resolve(void steps.push('promoted'));
+  await new ReadRequestSender(publisher, { promote }).send(jobSet(3));
+  expect(steps).toEqual(['sent', 'promoted']);
+});
+
 it('read requests are sent at most once a second for a job set, and promote it', async () => {
   const received: JobSetKey[] = [];
   await listenForReadRequests(subscriber, (key) => received.push(key));

@@ -34,6 +34,35 @@ describe('a Redis that went back in time', () => {
     expect(lost).toBe(1);
   });
 
+  it('is noticed when it lost one write, and not when it lost none', async () => {
+    const key = formatKey({ kind: 'rollback', shard: 3 });
+    await redis.flushall();
+    for (let n = 0; n < 3; n++) await detector.check();
+    await redis.set(key, 3);
+    await detector.check();
+    expect(lost).toBe(0);
+    await redis.set(key, 3);
+    await detector.check();
+    expect(lost).toBe(1);
+  });
+
+  it('is looked for again after a check that failed', async () => {
+    const errors: string[] = [];
+    const watching = new RollbackDetector(
+      redis,
+      () => lost++,
+      ({ message }) => errors.push(message),
+    );
+    const key = formatKey({ kind: 'rollback', shard: 3 });
+    await watching.check();
+    await redis.set(key, 'no number');
+    await watching.check();
+    expect([errors, lost]).toEqual([[expect.stringContaining('not an integer')], 0]);
+    await redis.set(key, 0);
+    await watching.check();
+    expect(lost).toBe(1);
+  });
+
   it('is noticed when a part of it lost writes, though other replicas raise the numbers too', async () => {
     const other = new RollbackDetector(
       redis,

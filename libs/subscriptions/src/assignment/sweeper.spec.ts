@@ -14,6 +14,7 @@ import { Sweeper, type SweeperOptions } from './sweeper.js';
 import { WorkQueue } from './work-queue.js';
 
 const HOUR = 3_600_000;
+const RUNNING: JobRecord = { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) };
 const ignore = (): void => undefined;
 const jobSet = (n: number): JobSetKey => ({ queue: 'q', jobSetId: `s${n}` });
 
@@ -64,6 +65,11 @@ async function write(key: JobSetKey, jobs: Readonly<Record<string, JobRecord>> =
   });
 }
 
+/** Something real, but for what a test puts in its place. */
+function during<T extends object>(real: T, instead: Partial<T>): T {
+  return Object.assign(Object.create(real) as T, instead);
+}
+
 async function wasPolledAgo(key: JobSetKey, ms: number): Promise<void> {
   const shard = formatKey({ kind: 'interest', shard: interestShard(key) });
   await redis.zadd(shard, Date.now() - ms, jobSetTag(key));
@@ -106,6 +112,122 @@ describe('the sweep', () => {
     expect(await interest.age(jobSet(3))).toBeUndefined();
     expect(await interest.age(jobSet(2))).toBeDefined();
     expect(await life.unfinished(jobSet(2))).toBe(0);
+  });
+
+  it('keeps a job set that is polled between its look and its delete', async () => {
+    const key = jobSet(1);
+    await write(key, { job: RUNNING });
+    await wasPolledAgo(key, 3 * HOUR);
+    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
+    const poll = async (): Promise<unknown> => Promise.all([interest.record(key), life.touch(key)]);
+    const polledBefore = during(life, { remove: (...args) => poll().then(() => life.remove(...args)) });
+    await sweeperWith({ life: polledBefore }).sweeper.sweep();
+    expect(await life.unfinished(key)).toBe(1);
+    expect(await interest.age(key)).toBeLessThan(HOUR);
+  });
+
+  it('keeps the interest in a job set that is polled between its delete and its end', async () => {
+    const key = jobSet(1);
+    await write(key, { job: RUNNING });
+    await wasPolledAgo(key, 3 * HOUR);
+    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
+    const polledBefore = during(interest, {
+      forget: (entry) => interest.record(key).then(() => interest.forget(entry)),
+    });
+    const { sweeper, queue } = sweeperWith({ interest: polledBefore });
+    await sweeper.sweep();
+    expect(await life.unfinished(key)).toBeUndefined();
+    expect(await interest.age(key)).toBeLessThan(HOUR);
+    await sweeper.sweep();
+    expect([...queue.enqueued]).toEqual(['s1']);
+  });
+
+  it('deletes the job set before it forgets the interest: what a crash between the two leaves is swept again', async () => {
+    const key = jobSet(1);
+    await write(key, { job: RUNNING });
+    await wasPolledAgo(key, 3 * HOUR);
+    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
+    const dying = during(life, { remove: () => Promise.reject(new Error('the process died')) });
+    await expect(sweeperWith({ life: dying }).sweeper.sweep()).rejects.toThrow('the process died');
+    expect(await interest.age(key)).toBeGreaterThan(HOUR);
+    await sweeperWith().sweeper.sweep();
+    expect([await interest.age(key), await life.unfinished(key)]).toEqual([undefined, undefined]);
+  });
+
+  it('follows and keeps a job set until its time, and not one moment longer', async () => {
+    const lifetime = { followFor: HOUR, followUnfinishedFor: 2 * HOUR, keepFor: 3 * HOUR };
+    const ended: JobRecord = { ...RUNNING, state: 'SUCCEEDED' };
+    for (const [n, record] of [RUNNING, ended].entries()) await write(jobSet(n), { job: record });
+    const deleted: string[] = [];
+    /** What the sweep does with both at this age: enqueues them, deletes them, or neither. */
+    const at = async (age: number): Promise<string> => {
+      deleted.length = 0;
+      const entries = [0, 1].map((n) => ({ key: jobSet(n), lastInterestAt: 0, age }));
+      const { sweeper, queue } = sweeperWith({
+        lifetime,
+        interest: during(interest, {
+          // eslint-disable-next-line @typescript-eslint/require-await -- as the store's own
+          all: async function* () {
+            yield entries;
+          },
+          forget: ({ key }) => Promise.resolve(void deleted.push(key.jobSetId)),
+        }),
+        life: during(life, { remove: () => Promise.resolve(true) }),
+      });
+      await sweeper.sweep();
+      return `follow ${[...queue.enqueued].join()} delete ${deleted.join()}`;
+    };
+    expect(await at(HOUR - 1)).toBe('follow s0,s1 delete ');
+    expect(await at(HOUR)).toBe('follow s0 delete ');
+    expect(await at(2 * HOUR - 1)).toBe('follow s0 delete ');
+    expect(await at(2 * HOUR)).toBe('follow  delete ');
+    expect(await at(3 * HOUR - 1)).toBe('follow  delete ');
+    expect(await at(3 * HOUR)).toBe('follow  delete s0,s1');
+  });
+
+  it('is left to the replica that is elected, and is made by another once that one is gone', async () => {
+    const elected = formatKey({ kind: 'sweeper' });
+    await redis.set(elected, 'another');
+    await interest.record(jobSet(1));
+    let tries = 0;
+    const counting = during(redis, {
+      set: ((...args: Parameters<RedisClient['set']>) => {
+        tries++;
+        return redis.set(...args);
+      }) as RedisClient['set'],
+    });
+    const { sweeper, queue } = sweeperWith({ redis: counting });
+    sweeper.start(10);
+    try {
+      await eventually('it stands for election', () => tries >= 3);
+      expect([await redis.get(elected), queue.enqueued.size]).toEqual(['another', 0]);
+      await redis.del(elected);
+      await eventually('it sweeps', () => queue.enqueued.size === 1);
+    } finally {
+      sweeper.stop();
+    }
+  });
+
+  it('goes on after one that failed', async () => {
+    await interest.record(jobSet(1));
+    const errors: string[] = [];
+    const failing = during(interest, {
+      all: () => {
+        if (errors.length === 0) throw new Error('Redis is away');
+        return interest.all();
+      },
+    });
+    const { sweeper, queue } = sweeperWith({
+      interest: failing,
+      onError: ({ message }) => void errors.push(message),
+    });
+    sweeper.start(10);
+    try {
+      await eventually('it sweeps', () => queue.enqueued.size === 1);
+      expect(errors).toEqual(['Redis is away']);
+    } finally {
+      sweeper.stop();
+    }
   });
 
   it('runs over a Redis that is full all the same: what is deleted makes room', async () => {

@@ -36,6 +36,13 @@ function replica(
   return one;
 }
 
+/** A replica that announces what changes, and nothing in between. */
+function silentReplica(replicaId: string, budget: number): WatchBudget {
+  const one = new WatchBudget({ redis, replicaId, budget, onError: ignore });
+  replicas.push(one);
+  return one;
+}
+
 /** For a job set that stays as hot as it is. */
 function claimant(heat: Heat, revoke: () => void = ignore): WatchClaimant {
   return { heat: () => heat, revoke };
@@ -101,6 +108,25 @@ describe('the watch budget', () => {
     expect(await claim(b, 'b', 1)).toBe(0);
     await a.leave();
     expect(await claim(b, 'b', 10)).toBe(10);
+  });
+
+  it('is told of what changes at once, not with the announcement of every second', async () => {
+    const [a, b] = [silentReplica('a', 1), silentReplica('b', 1)];
+    const announced = async (one: string): Promise<string | undefined> =>
+      (await redis.hget(KEY, one))?.split(' ')[1];
+    expect(await claim(a, 'a', 1)).toBe(1);
+    expect(await announced('a')).toBe('1');
+    expect(await claim(b, 'b', 1)).toBe(0);
+    a.release(AssignmentId('a0'));
+    await eventually('it is released', async () => (await announced('a')) === '0', 5_000);
+    expect(await claim(b, 'b', 1)).toBe(1);
+    expect(b.replicas).toBe(2);
+    await a.startLeaving();
+    b.release(AssignmentId('b0'));
+    await eventually('it is released', async () => (await announced('b')) === '0', 5_000);
+    expect(b.replicas).toBe(1);
+    await a.leave();
+    expect(await announced('a')).toBeUndefined();
   });
 
   it('counts what a killed replica held until 15 s after, since a frozen one keeps its sockets', async () => {
@@ -180,6 +206,17 @@ describe('the share of a replica', () => {
     const a = replica('a', 100);
     await claim(a, 'a', 100);
     expect(a.isAboveShare()).toBe(false);
+  });
+
+  it('is looked at as it stands now before an assignment goes elsewhere: the other may have left', async () => {
+    const [a, b] = [silentReplica('a', 100), silentReplica('b', 100)];
+    await claim(b, 'b', 1);
+    await claim(a, 'a', 50);
+    expect(a.isAboveShare()).toBe(true);
+    expect(await a.confirmAboveShare()).toBe(true);
+    await b.leave();
+    expect(a.isAboveShare()).toBe(true);
+    expect(await a.confirmAboveShare()).toBe(false);
   });
 
   it('is half of it all with another, by more than a few', async () => {

@@ -103,6 +103,43 @@ describe('the interest recorder', () => {
     expect(await interest.age(jobSet(1))).toBeDefined();
   });
 
+  it('takes nothing of a caller’s allowance for what could not be written', async () => {
+    let isAway = true;
+    const { poll } = recorderWith({
+      maxNewJobSetsPerCaller: 1,
+      interest: intercepted(() => (isAway ? Promise.reject(new Error('away')) : Promise.resolve())),
+    });
+    await poll(1, 2, 'caller');
+    isAway = false;
+    expect(await poll(2, 4, 'caller')).toEqual([undefined, expect.any(String)]);
+  });
+
+  it('enqueues a job set once its interest is recorded: its owner finds it wanted', async () => {
+    const ages: (number | undefined)[] = [];
+    const workQueue = Object.assign(new RecordedQueue(), {
+      enqueue: async (keys: readonly JobSetKey[]) => {
+        for (const key of keys) ages.push(await interest.age(key));
+      },
+    });
+    const { recorder } = recorderWith({ workQueue });
+    recorder.record(jobSet(1));
+    await recorder.flushed();
+    expect(ages).toEqual([expect.any(Number)]);
+  });
+
+  it('writes what is polled while it writes', async () => {
+    let polls = 0;
+    const { recorder } = recorderWith({
+      interest: intercepted(() => Promise.resolve(polls++ === 0 && recorder.record(jobSet(2)))),
+    });
+    recorder.record(jobSet(1));
+    await recorder.flushed();
+    expect([await interest.age(jobSet(1)), await interest.age(jobSet(2))]).toEqual([
+      expect.any(Number),
+      expect.any(Number),
+    ]);
+  });
+
   it('refuses more job sets than one caller, and than all together, may have followed, and says why', async () => {
     let refused = 0;
     const { queue, poll } = recorderWith({

@@ -1,5 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { formatKey, interestShard, jobSetTag } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { InterestStore, type InterestEntry } from './interest-store.js';
 
@@ -33,6 +34,40 @@ describe('the interest store', () => {
     const all: string[] = [];
     for await (const page of interest.all()) all.push(...page.map(({ key }) => key.jobSetId));
     expect(new Set(all).size).toBe(100);
+  });
+
+  it.each([499, 500, 501, 1_000])('returns %d job sets of one shard in pages of 500', async (count) => {
+    const shard = formatKey({ kind: 'interest', shard: 7 });
+    await redis.zadd(shard, ...Array.from({ length: count }, (_, n) => [n, jobSetTag(jobSet(n))]).flat());
+    const pages: number[] = [];
+    const all = new Set<string>();
+    for await (const page of interest.all()) {
+      pages.push(page.length);
+      for (const { key } of page) all.add(key.jobSetId);
+    }
+    expect([all.size, pages[0]]).toEqual([count, Math.min(count, 500)]);
+    expect(pages).toHaveLength(Math.ceil(count / 500));
+  });
+
+  it('calls a job set quiet that was not polled for 30 s', async () => {
+    const polledAgo = async (ms: number): Promise<string> => {
+      const [seconds, micros] = (await redis.time()).map(Number);
+      const at = (seconds ?? 0) * 1_000 + Math.floor((micros ?? 0) / 1_000) - ms;
+      const shard = formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) });
+      await redis.zadd(shard, at, jobSetTag(jobSet(1)));
+      return interest.record(jobSet(1));
+    };
+    expect(await polledAgo(20_000)).toBe('known');
+    expect(await polledAgo(30_000)).toBe('quiet');
+  });
+
+  it('takes as many job sets as there may be, and refuses no poll of one that it has', async () => {
+    const inOneShard = Array.from({ length: 200 }, (_, n) => jobSet(n)).filter(
+      (key) => interestShard(key) === interestShard(jobSet(0)),
+    );
+    const results: string[] = [];
+    for (const key of [...inOneShard.slice(0, 3), jobSet(0)]) results.push(await interest.record(key, 32));
+    expect(results).toEqual(['new', 'new', 'refused', 'known']);
   });
 
   it('forgets a job set, unless it was polled meanwhile', async () => {

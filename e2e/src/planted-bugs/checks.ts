@@ -88,12 +88,8 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
     await stack.ingester({}, builds.ingester);
     const before = await stack.query();
     const running = armadaJob(ref(0, 0));
-    stack.armada.state.move(running, JobState.RUNNING, [
-      ...jobEvents.leased(running),
-      ...jobEvents.pending(running, JOB),
-      ...jobEvents.running(running, JOB),
-    ]);
-    expect((await pollCalmly(before.client, key(0), running.jobId)).state).toBe('RUNNING');
+    stack.armada.state.move(running, JobState.LEASED, jobEvents.leased(running));
+    expect((await pollCalmly(before.client, key(0), running.jobId)).state).toBe('SUBMITTED');
     const runsOf = async (client: Client) => {
       const request = { jobIds: [running.jobId], expandJobSpec: false, expandJobRun: true };
       const { answer } = await unary(client, JobsService.getJobDetails, request);
@@ -102,6 +98,14 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
     // The id of the run is known from Armada alone; from then on all is in Redis.
     await eventually('the run is known', async () => (await runsOf(before.client)).length > 0);
     stack.armada.faults.set({ jobsUnavailable: true });
+    stack.armada.state.move(running, JobState.RUNNING, [
+      ...jobEvents.pending(running, JOB),
+      ...jobEvents.running(running, JOB),
+    ]);
+    await eventually(
+      'it runs',
+      async () => (await pollCalmly(before.client, key(0), running.jobId)).state === 'RUNNING',
+    );
     const written = await runsOf(before.client);
     expect(written).toHaveLength(1);
     expect(await runsOf((await stack.query({}, builds.query)).client)).toEqual(written);

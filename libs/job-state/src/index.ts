@@ -2,7 +2,7 @@ export type { Brand } from './brand.js';
 export { fold } from './fold.js';
 export { foldBatch, type StreamMessage } from './fold-batch.js';
 export type { Failure, JobEvent, Placement } from './job-event.js';
-export type { JobEnrichment } from './job-enrichment.js';
+export type { JobEnrichment, ReportedRun, ReportedRuns } from './job-enrichment.js';
 export type { JobRecord, Run, RunOutcome } from './job-record.js';
 export { JobId } from './job-id.js';
 export type { JobSetKey } from './job-set-key.js';

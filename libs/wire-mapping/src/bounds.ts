@@ -7,6 +7,8 @@ export const LONGEST_REASON = 4_096;
 export const LONGEST_NAME = 253;
 export const LONGEST_EXTERNAL_URI = 1_024;
 export const MOST_CONTAINERS = 32;
+/** Of one job, beside its latest run. Armada gives a job up after a few, unless its leases come back again and again. */
+export const MOST_EARLIER_RUNS = 50;
 
 /**
  * The text, cut to `longest` characters where it is longer: never inside a surrogate pair. It is a text of its own: a mere slice would

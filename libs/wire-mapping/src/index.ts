@@ -5,5 +5,6 @@ export { jsonSchemas, schemaName, type FieldNotes } from './json-schema.js';
 export { fromApiJobState, toApiJobState } from './to-jobs-api.js';
 export { toJobEnd } from './to-job-end.js';
 export { toJobDetails } from './to-job-details.js';
+export { toReportedRuns } from './to-reported-runs.js';
 export { toLegacyResponse } from './to-legacy.js';
 export { toArmadaTime, toTimestamp } from './timestamps.js';

@@ -6,22 +6,54 @@ import {
   type JobEnrichment,
   type JobRecord,
   type JobState,
+  type ReportedRuns,
   type RunOutcome,
 } from '@ajs/job-state';
 import { toJobDetails } from './to-job-details.js';
 import { toTimestamp } from './timestamps.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const RUN_ID = { run: { number: 2, id: 'run-2' } };
+const RUNS: ReportedRuns = {
+  number: 2,
+  latest: { id: 'run-2', state: JobRunState.RUN_STATE_LEASED, cluster: 'c', node: 'of Armada' },
+  earlier: [
+    {
+      id: 'run-1',
+      state: JobRunState.RUNS_STATE_LEASE_RETURNED,
+      cluster: 'other',
+      node: '',
+      leasedAt: ArmadaTime(1_100),
+      endedAt: ArmadaTime(1_200),
+    },
+  ],
+  isOver: false,
+};
+const LATEST_IS_OVER: ReportedRuns = {
+  ...RUNS,
+  latest: {
+    id: 'run-2',
+    state: JobRunState.RUN_STATE_SUCCEEDED,
+    cluster: 'c',
+    node: 'n',
+    leasedAt: ArmadaTime(1_500),
+    pendingAt: ArmadaTime(2_000),
+    runningAt: ArmadaTime(2_500),
+    endedAt: ArmadaTime(2_700),
+  },
+  isOver: true,
+};
 
-function detailsOf(state: JobState, more: Partial<JobRecord> = {}, enrichment: JobEnrichment = RUN_ID) {
+function detailsOf(
+  state: JobState,
+  more: Partial<JobRecord> = {},
+  enrichment: JobEnrichment = { runs: RUNS },
+) {
   const run = {
     cluster: 'c',
     node: 'n',
     leasedAt: ArmadaTime(1_500),
     pendingAt: ArmadaTime(2_000),
     runningAt: ArmadaTime(2_500),
-    endedAt: ArmadaTime(3_000),
   };
   return toJobDetails(
     JobId('j'),
@@ -56,15 +88,44 @@ describe('the details of a job', () => {
           leasedTs: toTimestamp(ArmadaTime(1_500)),
           pendingTs: toTimestamp(ArmadaTime(2_000)),
           startedTs: toTimestamp(ArmadaTime(2_500)),
-          finishedTs: toTimestamp(ArmadaTime(3_000)),
+          finishedTs: undefined,
+          ingressAddresses: {},
+        },
+        {
+          runId: 'run-1',
+          jobId: 'j',
+          state: JobRunState.RUNS_STATE_LEASE_RETURNED,
+          cluster: 'other',
+          node: '',
+          leasedTs: toTimestamp(ArmadaTime(1_100)),
+          pendingTs: undefined,
+          startedTs: undefined,
+          finishedTs: toTimestamp(ArmadaTime(1_200)),
           ingressAddresses: {},
         },
       ],
     });
   });
 
-  it('hold no run whose id is not known, or is that of the run before', () => {
-    for (const enrichment of [{}, { run: { number: 1, id: 'run-1' } }]) {
+  it('hold what Armada shows of the latest run where the stream has not shown it', () => {
+    expect(detailsOf('LEASED', { run: { leasedAt: ArmadaTime(1_500) } }).jobRuns[0]).toMatchObject({
+      cluster: 'c',
+      node: 'of Armada',
+    });
+  });
+
+  it('hold the end of the latest run as Armada shows it, never that of the event, and none while the run goes on', () => {
+    const endOf = (endedAt: number | undefined, runs: ReportedRuns) => {
+      const run = { node: 'n', ...(endedAt !== undefined && { endedAt: ArmadaTime(endedAt) }) };
+      return detailsOf('SUCCEEDED', { run }, { runs }).jobRuns[0]?.finishedTs;
+    };
+    expect(endOf(3_000, LATEST_IS_OVER)).toEqual(toTimestamp(ArmadaTime(2_700)));
+    expect(endOf(3_000, RUNS)).toBeUndefined();
+    expect(endOf(undefined, LATEST_IS_OVER)).toBeUndefined();
+  });
+
+  it('hold no run while the latest is not known', () => {
+    for (const enrichment of [{}, { runs: { ...RUNS, number: 1 } }]) {
       expect(detailsOf('RUNNING', {}, enrichment)).toMatchObject({ latestRunId: '', jobRuns: [] });
     }
   });

@@ -1,11 +1,21 @@
 import { JobRunState, type JobDetails, type JobRunDetails } from '@ajs/contracts/api/job';
-import type { JobEnrichment, JobRecord, JobSetKey, JobState, Run, ArmadaTime, JobId } from '@ajs/job-state';
+import type {
+  ArmadaTime,
+  JobEnrichment,
+  JobId,
+  JobRecord,
+  JobSetKey,
+  JobState,
+  ReportedRun,
+  ReportedRuns,
+  Run,
+} from '@ajs/job-state';
 import { toApiJobState } from './to-jobs-api.js';
 import { toTimestamp } from './timestamps.js';
 
 /**
- * A job as `GetJobDetails` shows it, from its record and its enrichment. Without the id of its latest run there
- * is no run in it: callers look a run up by its id. The job's spec is Armada's alone.
+ * A job as `GetJobDetails` shows it, from its record and its enrichment. As long as its latest run is not in the enrichment there is no
+ * run in it: callers look a run up by its id, which the stream does not carry. The job's spec is Armada's alone.
  */
 export function toJobDetails(
   jobId: JobId,
@@ -14,7 +24,7 @@ export function toJobDetails(
   enrichment: JobEnrichment,
 ): JobDetails {
   const { state, changedAt, submittedAt, cancellation } = record;
-  const runId = enrichment.run?.number === record.runNumber ? enrichment.run.id : '';
+  const runs = enrichment.runs?.number === record.runNumber ? enrichment.runs : undefined;
   const cancelled = state === 'CANCELLED';
   return {
     jobId,
@@ -27,19 +37,45 @@ export function toJobDetails(
     cancelReason: cancelled ? (enrichment.cancellation?.reason ?? cancellation?.reason ?? '') : '',
     cancelUser: cancelled ? (enrichment.cancellation?.user ?? cancellation?.requestor ?? '') : '',
     lastTransitionTs: toTimestamp(changedAt),
-    latestRunId: runId,
+    latestRunId: runs?.latest.id ?? '',
     jobSpec: undefined,
-    jobRuns: runId === '' || record.run === undefined ? [] : [toRunDetails(jobId, runId, record, record.run)],
+    jobRuns:
+      runs === undefined
+        ? []
+        : [toLatestRun(jobId, runs, record), ...runs.earlier.map((run) => toRunDetails(jobId, run))],
   };
 }
 
-function toRunDetails(jobId: JobId, runId: string, record: JobRecord, run: Run): JobRunDetails {
+/**
+ * While it goes on the stream is ahead of what was fetched. Once it has ended, only Armada knows when: the event of the stream has the
+ * time of the scheduler's verdict, which is seconds later, or minutes.
+ */
+function toLatestRun(
+  jobId: JobId,
+  { latest, isOver }: ReportedRuns,
+  { state, run }: JobRecord,
+): JobRunDetails {
+  const reported = toRunDetails(jobId, latest);
+  if (run === undefined || (isOver && run.endedAt !== undefined)) return reported;
   return {
-    runId,
+    ...reported,
+    state: toRunState(state, run),
+    cluster: run.cluster ?? reported.cluster,
+    node: run.node ?? reported.node,
+    leasedTs: timestamp(run.leasedAt) ?? reported.leasedTs,
+    pendingTs: timestamp(run.pendingAt) ?? reported.pendingTs,
+    startedTs: timestamp(run.runningAt) ?? reported.startedTs,
+    finishedTs: undefined,
+  };
+}
+
+function toRunDetails(jobId: JobId, run: ReportedRun): JobRunDetails {
+  return {
+    runId: run.id,
     jobId,
-    state: toRunState(record.state, run),
-    cluster: run.cluster ?? '',
-    node: run.node ?? '',
+    state: run.state as JobRunState,
+    cluster: run.cluster,
+    node: run.node,
     leasedTs: timestamp(run.leasedAt),
     pendingTs: timestamp(run.pendingAt),
     startedTs: timestamp(run.runningAt),

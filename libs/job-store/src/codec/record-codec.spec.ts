@@ -204,6 +204,10 @@ describe('a record', () => {
     expect(() => decodeEnrichment('[1,\n\n')).toThrow(UnreadableRecordError);
   });
 
+  it('whose enrichment is the id of a run alone, as an older version kept it, has no runs', () => {
+    expect(decodeEnrichment('[1,"run"]\n\n"exit 7"')).toEqual({ error: 'exit 7' });
+  });
+
   it('in a state that has no number is never written', () => {
     const forgotten = { state: 'SUSPENDED', runNumber: 0, changedAt: 0 };
     // @ts-expect-error The state is not one of the table.

@@ -238,11 +238,29 @@ describe('a job set of a newer layout', () => {
   it('may have more enrichment, which is ignored, and stays when today adds its own', async () => {
     const generation = Generation((await meta())['generation'] ?? '');
     const enrichment = formatKey({ kind: 'enrichment', jobSet: key, generation });
-    await redis.hset(enrichment, packJobId(ended), '[1,"run"]\n\n\n{"of":"tomorrow"}');
+    const runs = '[1,"run",1,[4,"c","n",1,2,3,4],["earlier",[5,"c","n",1,0,0,2,"of tomorrow"]]]';
+    await redis.hset(enrichment, packJobId(ended), `${runs}\n\n\n{"of":"tomorrow"}`);
     await provisional.addEnrichment(key, new Map([[ended, { error: 'exit 7' }]]));
     const { jobs } = await lister.readDetails(key, [ended]);
-    expect(jobs.get(ended)?.enrichment).toEqual({ run: { number: 1, id: 'run' }, error: 'exit 7' });
-    expect(await redis.hget(enrichment, packJobId(ended))).toBe('[1,"run"]\n\n"exit 7"\n{"of":"tomorrow"}');
+    expect(jobs.get(ended)?.enrichment).toEqual({
+      runs: {
+        number: 1,
+        latest: {
+          id: 'run',
+          state: 4,
+          cluster: 'c',
+          node: 'n',
+          leasedAt: 1,
+          pendingAt: 2,
+          runningAt: 3,
+          endedAt: 4,
+        },
+        earlier: [{ id: 'earlier', state: 5, cluster: 'c', node: 'n', leasedAt: 1, endedAt: 2 }],
+        isOver: true,
+      },
+      error: 'exit 7',
+    });
+    expect(await redis.hget(enrichment, packJobId(ended))).toBe(`${runs}\n\n"exit 7"\n{"of":"tomorrow"}`);
   });
 
   it('whose owner reports a state of tomorrow is connecting to a reader, who is given that state as the reason', async () => {

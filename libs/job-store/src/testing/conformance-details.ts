@@ -1,5 +1,21 @@
-import { JobId, type JobEnrichment, type JobSetKey } from '@ajs/job-state';
+import { ArmadaTime, JobId, type JobEnrichment, type JobSetKey, type ReportedRuns } from '@ajs/job-state';
 import { FULL, aBatch, aJobId, aJobSet, aRecord, queued, type StoreUnderTest } from './fixtures.js';
+
+/** The runs of a job, the latest of which is its `number`th and has this id. */
+function runsOf(number: number, id: string): ReportedRuns {
+  const earlier = { id: 'e\n"', state: 9, cluster: 'c2', node: '', leasedAt: ArmadaTime(1_795_493_100_000) };
+  const latest = {
+    id,
+    state: 4,
+    cluster: 'c',
+    node: 'n',
+    leasedAt: ArmadaTime(1_795_493_148_001),
+    pendingAt: ArmadaTime(1_795_493_148_002),
+    runningAt: ArmadaTime(1_795_493_148_003),
+    endedAt: ArmadaTime(1_795_493_148_004),
+  };
+  return { number, latest, earlier: [earlier], isOver: true };
+}
 
 /** What every store must do with what is kept beside the states: external URIs, whole records, enrichment. */
 export function describeDetails(under: () => StoreUnderTest): void {
@@ -32,7 +48,7 @@ export function describeDetails(under: () => StoreUnderTest): void {
       const writer = await store.sink.open(key);
       await writer.write(aBatch('1:0:0:1', { [a]: FULL, [b]: aRecord('RUNNING', { run: { node: 'n' } }) }));
       const enrichment: JobEnrichment = {
-        run: { number: 300, id: '9f1c' },
+        runs: runsOf(300, '9f1c'),
         cancellation: { reason: 'no\nlonger', user: '' },
         error: '',
       };
@@ -57,13 +73,19 @@ export function describeDetails(under: () => StoreUnderTest): void {
       await store.provisional.addProvisionalJobs(key, [queued(jobId)]);
       const enrich = (enrichment: JobEnrichment): Promise<void> =>
         store.provisional.addEnrichment(key, new Map([jobId, unknown].map((id) => [id, enrichment])));
-      await enrich({ run: { number: 1, id: 'first' } });
+      await enrich({ runs: runsOf(1, 'first') });
       await enrich({ cancellation: { reason: '\ud800"\\', user: 'ü\u0000' } });
-      await enrich({ run: { number: 2, id: 'second' }, error: 'exit\n1' });
+      const runs = {
+        number: 2,
+        latest: { id: 'second', state: 1, cluster: '', node: '' },
+        earlier: [],
+        isOver: false,
+      };
+      await enrich({ runs, error: 'exit\n1' });
       await enrich({});
       const { jobs } = await store.lister.readDetails(key, [jobId, unknown]);
       expect(jobs.get(jobId)?.enrichment).toEqual({
-        run: { number: 2, id: 'second' },
+        runs,
         cancellation: { reason: '\ud800"\\', user: 'ü\u0000' },
         error: 'exit\n1',
       });

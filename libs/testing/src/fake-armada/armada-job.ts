@@ -1,7 +1,8 @@
 import type { EventMessage } from '@ajs/contracts/api/event';
 import { JobRunDetails, JobRunState, type JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { runIdOf, type JobRef } from './job-events.js';
+import type { Timestamp } from '@ajs/contracts/google/protobuf/timestamp';
+import { NODE, runIdOf, timestamp, type JobRef } from './job-events.js';
 
 /** A job as this server stores it. Changes replace its values and never mutate them, so that a copy stays as it was. */
 export interface ArmadaJob
@@ -25,6 +26,8 @@ export interface ArmadaJob
   externalJobUri: string;
 }
 
+/** From the end of a run to the event with which the scheduler reports it: on real servers 600 ms and more. */
+const VERDICT_DELAY_MS = 600;
 /** Armada truncates longer ones. Characters. */
 const MAX_URI_LENGTH = 1_024;
 export const URI_ANNOTATION = 'armadaproject.io/externalJobUri';
@@ -75,6 +78,7 @@ export function applyEvent(job: ArmadaJob, { events }: EventMessage): void {
         jobId: job.jobId,
         state: JobRunState.RUN_STATE_LEASED,
         cluster: events.value.clusterId,
+        node: NODE,
         leasedTs: created,
       };
       job.jobRuns = [run, ...job.jobRuns];
@@ -104,10 +108,10 @@ export function applyEvent(job: ArmadaJob, { events }: EventMessage): void {
       break;
     }
     case 'succeeded':
-      changeRun(job, { state: JobRunState.RUN_STATE_SUCCEEDED, finishedTs: created });
+      endRun(job, JobRunState.RUN_STATE_SUCCEEDED, created);
       break;
     case 'failed':
-      changeRun(job, { state: JobRunState.RUN_STATE_FAILED, finishedTs: created });
+      endRun(job, JobRunState.RUN_STATE_FAILED, created);
       break;
     case 'cancelled':
       job.cancelTs = created;
@@ -130,6 +134,16 @@ export function applyEvent(job: ArmadaJob, { events }: EventMessage): void {
   }
   job.lastTransitionTs = created;
 }
+
+/** Ends the newest run, of which the scheduler reported the end with an event of this time: it ended a while before. */
+function endRun(job: ArmadaJob, state: JobRunState, reportedTs: Timestamp | undefined): void {
+  const [run] = job.jobRuns;
+  const begunMs = msOf(run?.startedTs ?? run?.pendingTs ?? run?.leasedTs);
+  changeRun(job, { state, finishedTs: timestamp(Math.max(begunMs, msOf(reportedTs) - VERDICT_DELAY_MS)) });
+}
+
+const msOf = (time: Timestamp | undefined): number =>
+  time === undefined ? 0 : Number(time.seconds) * 1_000 + Math.floor(time.nanos / 1e6);
 
 /** Changes the newest run unless it has ended: `failed` follows `preempted`, and must not replace it. */
 function changeRun(job: ArmadaJob, change: Partial<JobRunDetails>): void {

@@ -44,9 +44,9 @@ const EMPTY = new Uint8Array();
 export const CLUSTER = { clusterId: 'fake-cluster', pool: 'default' };
 /** The user that this server names in its events. */
 const USER = 'anonymous';
-const NODE = 'fake-cluster-fake-node-0';
+export const NODE = 'fake-cluster-fake-node-0';
 
-function timestamp(ms = Date.now()): Timestamp {
+export function timestamp(ms = Date.now()): Timestamp {
   return { seconds: `${Math.floor(ms / 1000)}`, nanos: (ms % 1000) * 1e6 };
 }
 

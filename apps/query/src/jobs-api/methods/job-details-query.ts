@@ -1,8 +1,15 @@
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
-import { msBetween, isTerminal, type JobEnrichment, type JobRecord, type JobId } from '@ajs/job-state';
+import {
+  isTerminal,
+  msBetween,
+  type JobEnrichment,
+  type JobId,
+  type JobRecord,
+  type ReportedRuns,
+} from '@ajs/job-state';
 import type { DetailedJob } from '@ajs/job-store';
-import { toJobDetails, toArmadaTime } from '@ajs/wire-mapping';
+import { toJobDetails, toReportedRuns } from '@ajs/wire-mapping';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import { canServeFromCache } from '../../store/can-serve-from-cache.js';
 import type { CachedDetails, CachedJobs } from '../cache/cached-jobs.js';
@@ -33,8 +40,8 @@ export interface JobDetailsQueryOptions {
 }
 
 /**
- * The details of jobs: from the cache, enriched by what only Armada has (the id of a run, why a job was cancelled, its spec). That is
- * fetched once a run and once a terminal state, and the spec whenever it is requested.
+ * The details of jobs: from the cache, enriched by what only Armada has (all runs with their ids and ends, why a job was cancelled, its
+ * spec). That is fetched once a run and once more when the run has ended, and the spec whenever it is requested.
  */
 export class JobDetailsQuery {
   private readonly requested = new RecentAnswers<true>(REQUEST_AGAIN_MS);
@@ -87,10 +94,9 @@ export class JobDetailsQuery {
   private lacksEnrichment(jobId: JobId, job: DetailedJob | undefined): boolean {
     if (job === undefined) return true;
     const { record, enrichment } = job;
-    const lacksRun = record.run !== undefined && enrichment.run?.number !== record.runNumber;
     const lacksCancellation = record.state === 'CANCELLED' && enrichment.cancellation === undefined;
-    if (!lacksRun && !lacksCancellation) return false;
-    const request = `${jobId} ${record.runNumber} ${isTerminal(record.state)}`;
+    if (!lacksRuns(job) && !lacksCancellation) return false;
+    const request = `${jobId} ${record.runNumber} ${record.state}`;
     if (this.requested.get(request)) return false;
     this.requested.set(request, true);
     return true;
@@ -138,22 +144,26 @@ function merge(jobId: JobId, { key, job }: CachedDetails, reported: JobDetails |
   return { ...toJobDetails(jobId, key, job.record, enrichment), jobSpec: reported.jobSpec };
 }
 
-/** The part of Armada's details that no event carries, and that holds for as long as the record is as it is. */
+/** Whether it lacks its runs, or the end of its latest one. */
+function lacksRuns({ record: { run, runNumber }, enrichment: { runs } }: DetailedJob): boolean {
+  if (run === undefined) return false;
+  return runs?.number !== runNumber || (run.endedAt !== undefined && !runs.isOver);
+}
+
+/** The part of Armada's details that no event carries. */
 function enrichmentOf(reported: JobDetails, record: JobRecord): JobEnrichment {
-  const { latestRunId, cancelReason: reason, cancelUser: user } = reported;
-  // Armada's own database may be behind the stream, and still show the run before.
-  const isRun = latestRunId !== '' && isLatestRun(reported, record);
+  const { cancelReason: reason, cancelUser: user } = reported;
+  const runs = toReportedRuns(reported, record.runNumber);
   const isCancelled = record.state === 'CANCELLED' && reported.cancelTs !== undefined;
   return {
-    ...(isRun && { run: { number: record.runNumber, id: latestRunId } }),
+    ...(runs !== undefined && isLatest(runs, record) && { runs }),
     ...(isCancelled && { cancellation: { reason, user } }),
   };
 }
 
-function isLatestRun({ latestRunId, jobRuns }: JobDetails, { run }: JobRecord): boolean {
-  const reported = jobRuns.find(({ runId }) => runId === latestRunId);
-  if (reported === undefined || run === undefined) return false;
-  const leasedAt = toArmadaTime(reported.leasedTs);
-  if (leasedAt === undefined || run.leasedAt === undefined) return true;
-  return Math.abs(msBetween(leasedAt, run.leasedAt)) < SAME_MOMENT_MS;
+/** Armada's own database may be behind the stream, and still show the run before. */
+function isLatest({ latest }: ReportedRuns, { state, run }: JobRecord): boolean {
+  if (run === undefined) return isTerminal(state);
+  if (latest.leasedAt === undefined || run.leasedAt === undefined) return true;
+  return Math.abs(msBetween(latest.leasedAt, run.leasedAt)) < SAME_MOMENT_MS;
 }

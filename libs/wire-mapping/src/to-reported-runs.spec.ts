@@ -1,0 +1,54 @@
+import { JobDetails, JobRunDetails, JobRunState } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import { ArmadaTime } from '@ajs/job-state';
+import { LONGEST_NAME, MOST_EARLIER_RUNS } from './bounds.js';
+import { toTimestamp } from './timestamps.js';
+import { toReportedRuns } from './to-reported-runs.js';
+
+const EMPTY = new Uint8Array();
+
+function run(runId: string, more: Partial<JobRunDetails> = {}): JobRunDetails {
+  return { ...JobRunDetails.decode(EMPTY), runId, state: JobRunState.RUN_STATE_FAILED, ...more };
+}
+
+function runsOf(latestRunId: string, jobRuns: JobRunDetails[], state: JobState = JobState.RUNNING) {
+  return toReportedRuns({ ...JobDetails.decode(EMPTY), latestRunId, jobRuns, state }, 3);
+}
+
+describe('the runs that Armada shows', () => {
+  it('are the latest, by its id, and the others in their order', () => {
+    const second = run('2', { leasedTs: toTimestamp(ArmadaTime(1_500)), cluster: 'c' });
+    const runs = runsOf('3', [run('1'), run('3', { node: 'n' }), second]);
+    expect(runs).toEqual({
+      number: 3,
+      latest: { id: '3', state: JobRunState.RUN_STATE_FAILED, cluster: '', node: 'n' },
+      earlier: [
+        { id: '1', state: JobRunState.RUN_STATE_FAILED, cluster: '', node: '' },
+        { id: '2', state: JobRunState.RUN_STATE_FAILED, cluster: 'c', node: '', leasedAt: 1_500 },
+      ],
+      isOver: false,
+    });
+  });
+
+  it('are none where the latest is not among them', () => {
+    expect(runsOf('', [])).toBeUndefined();
+    expect(runsOf('2', [run('1')])).toBeUndefined();
+  });
+
+  it('are over once the latest has its end, or the job has', () => {
+    const finishedTs = toTimestamp(ArmadaTime(1_500));
+    expect(runsOf('1', [run('1', { finishedTs })])?.isOver).toBe(true);
+    expect(runsOf('1', [run('1')], JobState.CANCELLED)?.isOver).toBe(true);
+    expect(runsOf('2', [run('2'), run('1', { finishedTs })])?.isOver).toBe(false);
+    expect(runsOf('1', [run('1')], JobState.UNKNOWN)?.isOver).toBe(false);
+  });
+
+  it('are kept in a bounded number and length, the newest of them', () => {
+    const many = Array.from({ length: 1_000 }, (_, i) => run(`${i}`, { node: 'n'.repeat(1_000) }));
+    const runs = runsOf('0', many);
+    expect(runs?.earlier.map(({ id }) => id)).toEqual(
+      Array.from({ length: MOST_EARLIER_RUNS }, (_, i) => `${i + 1}`),
+    );
+    expect(runs?.latest.node).toHaveLength(LONGEST_NAME);
+  });
+});

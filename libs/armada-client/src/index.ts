@@ -1,5 +1,6 @@
 export { createArmadaClient, type ArmadaClient, type ArmadaClientOptions } from './armada-client.js';
 export { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
+export { fetchJobReports, type ReportedJob } from './fetch-job-reports.js';
 export type { ChannelPool } from './channel-pool.js';
 export { createForwardingChannels } from './forwarding-channels.js';
 export type { MessageCounter } from './event-streams.js';

@@ -22,5 +22,5 @@ export {
   parseMessageId,
   type MessageId,
 } from './message-id.js';
-export { report, type JobEnd, type JobReport } from './report.js';
+export { isJobEnd, report, type JobEnd, type JobReport } from './report.js';
 export { ArmadaTime, MonotonicTime, RedisTime, addMs, laterOf, msBetween, toMs } from './times.js';

@@ -15,6 +15,11 @@ export interface JobReport extends Pick<JobRecord, 'submittedAt' | 'failure' | '
 /** A report of how a job ended. */
 export type JobEnd = JobReport & { readonly state: TerminalState };
 
+/** Whether the job has ended. */
+export function isJobEnd(reported: JobReport): reported is JobEnd {
+  return isTerminal(reported.state);
+}
+
 /**
  * Gives a job the state that Armada's `api.Jobs` reports, where that is further in the job's life than its record; `fold` then adds what
  * the stream shows. An end stays: it is given only what an earlier report of the same end left out. The very same object comes back where

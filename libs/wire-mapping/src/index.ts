@@ -3,7 +3,7 @@ export { EXTERNAL_URI_ANNOTATION, toStreamMessage, type Mapped } from './from-ar
 export { JsonApi, type JsonMethod, type JsonProfile, type MethodDefinition } from './json-api.js';
 export { jsonSchemas, schemaName, type FieldNotes } from './json-schema.js';
 export { fromApiJobState, toApiJobState } from './to-jobs-api.js';
-export { toJobEnd } from './to-job-end.js';
+export { toJobReport } from './to-job-report.js';
 export { toJobDetails } from './to-job-details.js';
 export { toReportedRuns } from './to-reported-runs.js';
 export { toLegacyResponse } from './to-legacy.js';

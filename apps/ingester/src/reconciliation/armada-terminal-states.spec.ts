@@ -58,13 +58,13 @@ describe('terminal states from Armada’s api.Jobs', () => {
     aJob('cancelled', JobState.CANCELLED, '', 'enough');
     aJob('running', JobState.RUNNING, 'first run');
     const ids = ['failed', 'refused', 'preempted', 'done', 'cancelled', 'running', 'unknown'].map(JobId);
-    const at: unknown = expect.any(Number);
+    const times = { at: expect.any(Number) as unknown, leasedAt: expect.any(Number) as unknown };
     expect(Object.fromEntries(await new ArmadaTerminalStates(armada.jobs).terminalStatesOf(ids))).toEqual({
-      failed: { state: 'FAILED', at, failure: { reason: 'exit 7' } },
-      refused: { state: 'REJECTED', at, failure: { reason: 'does not fit' } },
-      preempted: { state: 'PREEMPTED', at },
-      done: { state: 'SUCCEEDED', at },
-      cancelled: { state: 'CANCELLED', at, cancellation: { reason: 'enough', requestor: '' } },
+      failed: { state: 'FAILED', ...times, failure: { reason: 'exit 7' } },
+      refused: { state: 'REJECTED', ...times, failure: { reason: 'does not fit' } },
+      preempted: { state: 'PREEMPTED', ...times, failure: { reason: '' } },
+      done: { state: 'SUCCEEDED', ...times },
+      cancelled: { state: 'CANCELLED', ...times, cancellation: { reason: 'enough', requestor: '' } },
     });
   });
 

@@ -1,0 +1,46 @@
+import type { JobDetails } from '@ajs/contracts/api/job';
+import { isFailure, type JobId, type JobReport } from '@ajs/job-state';
+import { toJobReport } from '@ajs/wire-mapping';
+import { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
+
+/** A job as Armada's own `api.Jobs` tells of it. */
+export interface ReportedJob {
+  /** With all runs, without the spec. */
+  readonly details: JobDetails;
+  /** Left out in a state that this version does not know. */
+  readonly report?: JobReport;
+}
+
+/**
+ * Where jobs stand by Armada's own `api.Jobs`, those that failed with the reason. Left out are jobs that Armada does not have. Rejects with
+ * {@link ArmadaJobsError}; where only the reasons cannot be had, the reports come without.
+ */
+export async function fetchJobReports(
+  armada: Pick<ArmadaJobs, 'details' | 'errors'>,
+  jobIds: readonly JobId[],
+): Promise<Map<JobId, ReportedJob>> {
+  const details = await armada.details(jobIds, { spec: false, runs: true });
+  const errors = await errorsOf(armada, details);
+  return new Map(
+    Array.from(details, ([jobId, job]) => {
+      const report = toJobReport(job, errors.get(jobId));
+      return [jobId, { details: job, ...(report !== undefined && { report }) }];
+    }),
+  );
+}
+
+async function errorsOf(
+  armada: Pick<ArmadaJobs, 'errors'>,
+  details: ReadonlyMap<JobId, JobDetails>,
+): Promise<ReadonlyMap<JobId, string>> {
+  const failed = Array.from(details)
+    .filter(([, job]) => isFailure(toJobReport(job)?.state ?? 'QUEUED'))
+    .map(([jobId]) => jobId);
+  if (failed.length === 0) return new Map();
+  try {
+    return await armada.errors(failed);
+  } catch (error) {
+    if (!(error instanceof ArmadaJobsError)) throw error;
+    return new Map();
+  }
+}

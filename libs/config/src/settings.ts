@@ -206,6 +206,13 @@ export const SETTINGS = {
     'How long a poll of an unknown job waits for the job set to be read, within the deadline of the call',
     0,
   ),
+  notFoundGraceMs: duration(
+    'query',
+    'NOT_FOUND_GRACE',
+    '30s',
+    'How long after its submission an unknown job is reported as not synced yet (CONNECTION_ERR), and not as JOB_ID_NOT_FOUND: Armada publishes the events of a job some time after it has accepted it. The time of the submission is that in the job id',
+    0,
+  ),
   maxJobIds: count(
     'query',
     'MAX_JOB_IDS',

@@ -4,7 +4,7 @@ export { foldBatch, type StreamMessage } from './fold-batch.js';
 export type { Failure, JobEvent, Placement } from './job-event.js';
 export type { JobEnrichment, ReportedRun, ReportedRuns } from './job-enrichment.js';
 export type { JobRecord, Run, RunOutcome } from './job-record.js';
-export { JobId } from './job-id.js';
+export { JobId, ULID_DIGITS, mintedAt } from './job-id.js';
 export type { JobSetKey } from './job-set-key.js';
 export {
   JOB_STATES,

@@ -5,7 +5,7 @@ export type { SecurityRules } from './fake-armada/security.js';
 export { armadaJob, type ArmadaJob } from './fake-armada/armada-job.js';
 export { eventsAt, jobEvents, runIdOf, type JobRef } from './fake-armada/job-events.js';
 export { submitItem } from './fake-armada/submit-item.js';
-export { seededRandom } from './fake-armada/ulid.js';
+export { seededRandom, ulidAt } from './fake-armada/ulid.js';
 export { freePort } from './free-port.js';
 export { recordCalls } from './record-calls.js';
 export { ManualClock } from './manual-clock.js';

@@ -1,14 +1,27 @@
+import { ArmadaJobsError } from '@ajs/armada-client';
+import { JobState } from '@ajs/contracts/api/submit';
 import { Cursor, JobId, ArmadaTime, MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
 import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { monotonicNow } from '@ajs/platform';
+import { ulidAt } from '@ajs/testing';
 import { LRUCache } from 'lru-cache';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FakeArmadaJobs, ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
+import { ReportedJobs } from '../upstream/reported-jobs.js';
 import { testCaller } from '../testing/test-caller.js';
 import { JobStatusQuery, type TerminalJob } from './job-status-query.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const record = (state: JobRecord['state']): JobRecord => ({ state, runNumber: 1, changedAt: ArmadaTime(1) });
+/** Longer than any test takes. */
+const GRACE_MS = 3_600_000;
+/** As the stream shows a job. */
+const record = (state: JobRecord['state']): JobRecord => ({
+  state,
+  runNumber: 1,
+  changedAt: ArmadaTime(1),
+  lastEvent: { ms: 1, sequence: 0, index: 0, last: true },
+});
 
 describe('a poll of a job', () => {
   let store: MemoryJobStore;
@@ -20,6 +33,9 @@ describe('a poll of a job', () => {
   let reads: number;
   let refusal: string | undefined;
   let unreadable: string[];
+  let armada: FakeArmadaJobs;
+  let onPause: () => unknown;
+  let sinkFailure: Error | undefined;
   const caller = testCaller();
 
   beforeEach(async () => {
@@ -27,12 +43,15 @@ describe('a poll of a job', () => {
     writer = await store.open(KEY);
     requested = noted = reads = 0;
     unreadable = [];
+    armada = new FakeArmadaJobs();
+    onPause = () => {};
+    sinkFailure = undefined;
     onRequest = () => {};
     refusal = undefined;
     terminalJobs = new LRUCache({ max: 10 });
   });
 
-  const query = (waitMs = 5_000): JobStatusQuery =>
+  const query = (waitMs = 5_000, notFoundGraceMs = GRACE_MS): JobStatusQuery =>
     new JobStatusQuery({
       lister: {
         read: (key, ids) => {
@@ -43,7 +62,21 @@ describe('a poll of a job', () => {
       },
       noteInterest: () => noted++,
       refusalOf: () => refusal,
-      pause: (ms) => sleep(ms),
+      pause: async (ms) => {
+        await onPause();
+        await sleep(ms);
+      },
+      waiting: (work) => work(),
+      reportedJobs: new ReportedJobs({
+        armada,
+        sink: {
+          report: (key, reports) =>
+            sinkFailure === undefined ? store.report(key, reports) : Promise.reject(sinkFailure),
+        },
+        redisFailed: () => undefined,
+      }),
+      notFoundGraceMs,
+      provisionalGraceMs: 30_000,
       requestRead: () => {
         requested++;
         onRequest();
@@ -129,8 +162,7 @@ describe('a poll of a job', () => {
   });
 
   it('waits for the first catch-up also where its stream is being reopened, as by a replica that takes over half-way', async () => {
-    const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
-    await write({ state: 'connecting', reason: '' }, { j: { ...record('QUEUED'), lastEvent } });
+    await write({ state: 'connecting', reason: '' }, { j: record('QUEUED') });
     const answer = query().run(KEY, JobId('j'), caller);
     await write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('SUCCEEDED') });
     expect(await answer).toMatchObject({ kind: 'resolved', status: { state: 'SUCCEEDED' } });
@@ -215,5 +247,181 @@ describe('a poll of a job', () => {
     });
     expect([unreadable, requested, reads]).toEqual([['x'], 0, 1]);
     expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({ kind: 'resolved' });
+  });
+
+  describe('that is so young that Armada may not have published it', () => {
+    const young = JobId(ulidAt(performance.now()));
+
+    it('is unresolved with the reason when the wait is over, and requests no read of a watch', async () => {
+      await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
+      expect(await query(50).run(KEY, young, caller)).toMatchObject({
+        kind: 'unresolved',
+        reason: expect.stringMatching(
+          /not synced yet: its id is younger than 3600 s \(NOT_FOUND_GRACE\)/,
+        ) as string,
+        subscription: { state: 'live' },
+      });
+      expect(requested).toBe(0);
+    });
+
+    it('is answered as soon as its event comes', async () => {
+      await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
+      onPause = () => reads === 2 && write({ state: 'live', reason: '' }, { [young]: record('QUEUED') });
+      expect(await query(1e9).run(KEY, young, caller)).toMatchObject({ status: { state: 'QUEUED' } });
+      expect([reads, armada.calls]).toEqual([3, []]);
+    });
+
+    it('requests further reads of a job set that is read on a schedule', async () => {
+      const nextReadAt = addMs(monotonicNow(), 60_000);
+      onRequest = () => {
+        const records = requested === 2 ? { [young]: record('QUEUED') } : {};
+        void write({ state: 'live', reason: '', syncedAt: monotonicNow(), nextReadAt }, records);
+      };
+      expect(await query(1e9).run(KEY, young, caller)).toMatchObject({ status: { state: 'QUEUED' } });
+    });
+
+    it('is answered with what Armada’s api.Jobs knows when the wait is over', async () => {
+      await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
+      armada.add(young, { state: JobState.PENDING });
+      expect(await query(50).run(KEY, young, caller)).toMatchObject({ status: { state: 'PENDING' } });
+    });
+  });
+
+  describe('that its synced stream does not hold', () => {
+    const jobId = JobId(ulidAt(0));
+    const run = () => query(0, 0).run(KEY, jobId, caller);
+
+    beforeEach(() => write({ state: 'live', reason: '', syncedAt: addMs(monotonicNow(), 3_600_000) }));
+
+    it('is answered with the state that Armada’s api.Jobs reports, which is recorded before', async () => {
+      armada.add(jobId, { state: JobState.SUCCEEDED });
+      expect(await run()).toMatchObject({ kind: 'resolved', status: { state: 'SUCCEEDED' } });
+      expect((await store.read(KEY, [jobId])).jobs.get(jobId)).toMatchObject({ state: 'SUCCEEDED' });
+    });
+
+    it.each([
+      ['queue', { queue: 'other' }],
+      ['job set', { jobset: 'other' }],
+    ])('is absent where Armada has it in another %s, and nothing is recorded', async (_, details) => {
+      armada.add(jobId, details);
+      expect(await run()).toMatchObject({ kind: 'absent' });
+      expect((await store.locate([jobId])).size).toBe(0);
+    });
+
+    it('is absent where this Armada has no api.Jobs', async () => {
+      armada.failure = new ArmadaJobsError('unsupported', 'UNIMPLEMENTED: unknown service api.Jobs');
+      expect(await run()).toMatchObject({ kind: 'absent', subscription: { state: 'live' } });
+    });
+
+    it.each([
+      ['does not answer', ARMADA_UNAVAILABLE],
+      ['refuses this service', new ArmadaJobsError('refused', 'UNAUTHENTICATED: invalid password')],
+    ])('is unresolved with the reason where Armada’s api.Jobs %s', async (_, failure) => {
+      armada.failure = failure;
+      expect(await run()).toMatchObject({
+        kind: 'unresolved',
+        reason: `the event stream of the job set does not hold the job, but Armada may have it: Armada's api.Jobs failed: ${failure.reason}`,
+      });
+    });
+
+    it('is unresolved where Redis does not take what Armada’s api.Jobs reports', async () => {
+      armada.add(jobId, { state: JobState.SUCCEEDED });
+      sinkFailure = new Error('OOM command not allowed');
+      expect(await run()).toMatchObject({
+        kind: 'unresolved',
+        reason: expect.stringMatching(/Redis refuses writes/) as string,
+      });
+    });
+
+    it('is unresolved before the caller’s deadline where Armada’s api.Jobs takes longer', async () => {
+      armada.details = () => new Promise(() => undefined);
+      const deadline = addMs(monotonicNow(), 150);
+      expect(await query(1e9, 0).run(KEY, jobId, { ...caller, deadline })).toMatchObject({
+        kind: 'unresolved',
+        reason: expect.stringMatching(/has not answered in time/) as string,
+      });
+    });
+  });
+
+  describe('whose record no stream stands behind', () => {
+    const reports: SubscriptionReport[] = [
+      { state: 'denied', reason: 'PERMISSION_DENIED' },
+      { state: 'gone', reason: 'no queue' },
+      { state: 'connecting', reason: 'UNAUTHENTICATED: invalid password' },
+    ];
+
+    it.each(reports)('is answered with the state that Armada’s api.Jobs reports: $state', async (report) => {
+      await write(report, { j: record('RUNNING') });
+      armada.add('j', { state: JobState.SUCCEEDED });
+      expect(await query().run(KEY, JobId('j'), caller)).toEqual({
+        kind: 'resolved',
+        status: expect.objectContaining({ state: 'SUCCEEDED' }) as unknown,
+        subscription: expect.objectContaining({ state: report.state }) as unknown,
+      });
+      expect((await store.read(KEY, [JobId('j')])).jobs.get(JobId('j'))).toMatchObject({
+        state: 'SUCCEEDED',
+      });
+    });
+
+    it.each(reports)(
+      'is told with the reason where Armada’s api.Jobs has no word: $state',
+      async (report) => {
+        await write(report, { j: record('RUNNING') });
+        const outdated = expect.stringMatching(
+          `^last known state, never synced: .*${report.reason}, and Armada's api.Jobs does not know the job$`,
+        ) as string;
+        expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
+          status: { state: 'RUNNING' },
+          outdated,
+        });
+      },
+    );
+
+    it('is told with the age of what the stream showed', async () => {
+      const syncedAt = addMs(monotonicNow(), -3_600_000);
+      await write({ state: 'denied', reason: 'PERMISSION_DENIED', syncedAt }, { j: record('RUNNING') });
+      armada.failure = ARMADA_UNAVAILABLE;
+      expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
+        outdated: expect.stringMatching(
+          /^last known state, last synced 36\d\d s ago: .*, and Armada's api.Jobs failed: UNAVAILABLE/,
+        ) as string,
+      });
+    });
+
+    it('is answered with its state where Redis does not take what Armada’s api.Jobs reports', async () => {
+      await write({ state: 'denied', reason: '' }, { j: record('RUNNING') });
+      armada.add('j', { state: JobState.SUCCEEDED });
+      sinkFailure = new Error('OOM command not allowed');
+      expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
+        status: { state: 'RUNNING' },
+        outdated: expect.stringMatching(/Redis refuses writes/) as string,
+      });
+    });
+
+    it('is answered without Armada’s api.Jobs where a stream does', async () => {
+      await write({ state: 'live', reason: '', syncedAt: monotonicNow() }, { j: record('RUNNING') });
+      expect(await query().run(KEY, JobId('j'), caller)).toEqual({
+        kind: 'resolved',
+        status: expect.objectContaining({ state: 'RUNNING' }) as unknown,
+        subscription: expect.objectContaining({ state: 'live' }) as unknown,
+      });
+      expect([armada.calls, reads]).toEqual([[], 1]);
+    });
+  });
+
+  it('is answered by Armada’s api.Jobs where its job set is not followed and the job is unknown', async () => {
+    await write({ state: 'denied', reason: 'PERMISSION_DENIED' });
+    armada.add('j', { state: JobState.RUNNING });
+    expect(await query(1e9).run(KEY, JobId('j'), caller)).toMatchObject({ status: { state: 'RUNNING' } });
+  });
+
+  it('is not looked up in Armada’s api.Jobs where its job set will not be followed', async () => {
+    refusal = 'there are too many';
+    armada.add('j', { state: JobState.RUNNING });
+    expect(await query(0).run(KEY, JobId('j'), caller)).toMatchObject({
+      kind: 'unresolved',
+      reason: refusal,
+    });
+    expect(armada.calls).toEqual([]);
   });
 });

@@ -1,18 +1,28 @@
-import { monotonicNow } from '@ajs/platform';
+import { completesWithin, monotonicNow } from '@ajs/platform';
 import { addMs, isTerminal, msBetween, type JobSetKey, type RedisTime, type JobId } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
+import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';
+import type { ReportedJobs, UnrecordedReport } from '../upstream/reported-jobs.js';
+import { whyOutdated, whyUnconfirmed, whyUnpublished, whyUnresolved } from './reasons.js';
+import { streamVerdict } from './stream-verdict.js';
 
 /** The answer on one job. */
 export type Answer =
   /** Its state; `subscription` is as of when it was read. */
-  | { readonly kind: 'resolved'; readonly status: JobStatus; readonly subscription?: SubscriptionView }
-  /** Armada has no such job: proven by a read that began after the poll arrived. */
-  | { readonly kind: 'absent'; readonly subscription: SubscriptionView }
+  | {
+      readonly kind: 'resolved';
+      readonly status: JobStatus;
+      readonly subscription?: SubscriptionView;
+      /** For people: why the job may have left this state long ago. */
+      readonly outdated?: string;
+    }
+  /** Armada has no such job, by both witnesses: a read that began after the poll arrived, and Armada's `api.Jobs`. */
+  | { readonly kind: 'absent'; readonly subscription?: SubscriptionView }
   /** Not resolved in time; a later poll will be, unless the reason says otherwise. */
   | { readonly kind: 'unresolved'; readonly reason: string; readonly subscription?: SubscriptionView };
 
@@ -29,80 +39,139 @@ export interface JobStatusQueryOptions {
   readonly refusalOf: (tag: JobSetTag) => string | undefined;
   /** Requests a read of the job set from its owner. */
   readonly requestRead: (key: JobSetKey) => void;
+  /** Looks jobs up in Armada's `api.Jobs`. */
+  readonly reportedJobs: Pick<ReportedJobs, 'lookUp'>;
   /** The requested job has a record that this version cannot read. */
   readonly unreadableRecord: (jobId: JobId, reason: string) => void;
   readonly terminalJobs: LRUCache<string, TerminalJob>;
-  /** How long a poll of a job that has no record waits for proof of its absence. Milliseconds. */
+  /** How long a poll of a job that has no record waits for the stream to settle it. Milliseconds. */
   readonly waitMs: number;
+  /** A job younger than this is never absent. Milliseconds. */
+  readonly notFoundGraceMs: number;
+  /** How long the stream may take to show a provisional job. Milliseconds. */
+  readonly provisionalGraceMs: number;
   /** Waits within the work on a call. May reject. */
   readonly pause: (ms: number) => Promise<void>;
+  /** As {@link pause}, until `work` has its result. */
+  readonly waiting: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-/** An event of a live watch that is younger than this proves that the watch is synced (P6). Milliseconds. */
-const LIVE_PROOF_MS = 2_000;
+/** How long a poll waits for a look-up in Armada's `api.Jobs`, which takes tens of milliseconds. Milliseconds. */
+const LOOK_UP_MS = 2_000;
 /** The answer leaves this long before the caller's deadline. Milliseconds. */
 const DEADLINE_MARGIN_MS = 100;
 const FIRST_RETRY_MS = 15;
 const MAX_RETRY_MS = 200;
 
-/** Answers what state a job is in: with one round trip to Redis for a cached job, with none for one that it has read as terminal. */
+const TOO_SLOW: UnrecordedReport = {
+  kind: 'unanswered',
+  reason: "Armada's api.Jobs has not answered in time",
+};
+const LOST: UnrecordedReport = {
+  kind: 'unanswered',
+  reason: "Redis has lost what Armada's api.Jobs reported",
+};
+
+interface Poll {
+  readonly key: JobSetKey;
+  readonly jobId: JobId;
+  readonly caller: Caller;
+}
+
+/**
+ * Answers what state a job is in: with one round trip to Redis for a cached job, with none for one that it has read as terminal. What no
+ * event stream settles is looked up in Armada's own `api.Jobs`.
+ */
 export class JobStatusQuery {
   constructor(private readonly options: JobStatusQueryOptions) {}
 
   /** Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
   async run(key: JobSetKey, jobId: JobId, caller: Caller): Promise<Answer> {
+    const { lister, noteInterest, terminalJobs, waitMs, notFoundGraceMs } = this.options;
     const tag = jobSetTag(key);
-    this.options.noteInterest(key, tag, caller);
+    noteInterest(key, tag, caller);
     const cacheKey = `${tag} ${jobId}`;
-    const terminal = this.options.terminalJobs.get(cacheKey);
+    const terminal = terminalJobs.get(cacheKey);
     if (terminal !== undefined) return resolved(terminal.status, terminal.subscription);
 
-    const now = monotonicNow();
-    const answerWithinMs = msBetween(now, caller.deadline) - DEADLINE_MARGIN_MS;
-    const until = addMs(now, Math.min(this.options.waitMs, answerWithinMs));
+    const poll = { key, jobId, caller };
+    const until = addMs(monotonicNow(), Math.min(waitMs, msUntilAnswer(caller)));
     let arrivedAt: RedisTime | undefined;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
-      const view = await fromRedis(this.options.lister.read(key, [jobId]));
+      const view = await fromRedis(lister.read(key, [jobId]));
       const status = view.jobs.get(jobId);
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
-        this.options.terminalJobs.set(cacheKey, { status, subscription });
+        terminalJobs.set(cacheKey, { status, subscription });
         return resolved(status, subscription);
       }
       const left = msBetween(monotonicNow(), until);
       if (status !== undefined) {
-        if (left <= 0 || !isFirstCatchUp(status, subscription)) return resolved(status, subscription);
+        if (left <= 0 || !isFirstCatchUp(status, subscription)) return this.ofRecord(poll, view, status);
       } else {
         const unreadable = view.unreadable.get(jobId);
         if (unreadable !== undefined) {
           this.options.unreadableRecord(jobId, unreadable);
           const reason = `cannot resolve job ${JSON.stringify(jobId)}: ${unreadable}; upgrade the query replicas`;
-          return { ...unresolved(view), reason };
+          return unresolved(reason, subscription);
         }
         // By Redis' clock, and at or after the poll's arrival: a read that began later than this began after the poll.
         arrivedAt ??= view.now;
-        if (subscription !== undefined && provesAbsence(view.now, subscription, arrivedAt)) {
-          return { kind: 'absent', subscription };
-        }
+        const verdict = streamVerdict(jobId, view, arrivedAt, notFoundGraceMs);
+        if (verdict === 'absent') return this.ofAbsent(poll, subscription);
         const refusal = this.options.refusalOf(tag);
-        if (refusal !== undefined) return { ...unresolved(view), reason: refusal };
-        if (left <= 0 || subscription?.state === 'denied') return unresolved(view);
-        this.options.requestRead(key);
+        if (refusal !== undefined) return unresolved(refusal, subscription);
+        if (left <= 0 || subscription?.state === 'denied') return this.ofUnknown(poll, subscription, verdict);
+        // A watch brings by itself what Armada publishes.
+        if (verdict === 'unread' || subscription?.nextReadAt !== undefined) this.options.requestRead(key);
       }
       await this.options.pause(Math.min(pause, left));
-      if (caller.isGone()) return unresolved(view);
+      if (caller.isGone()) return unresolved(whyUnresolved(subscription), subscription);
     }
+  }
+
+  private ofRecord(poll: Poll, view: JobSetView, status: JobStatus): Answer | Promise<Answer> {
+    const answer = resolved(status, view.subscription);
+    if (isBackedByStream(status, view, this.options.provisionalGraceMs)) return answer;
+    return this.fromArmada(poll, (report) => ({ ...answer, outdated: whyOutdated(view, report) }));
+  }
+
+  private ofAbsent(poll: Poll, subscription: SubscriptionView | undefined): Promise<Answer> {
+    return this.fromArmada(poll, (report) =>
+      report.kind === 'unanswered'
+        ? unresolved(whyUnconfirmed(report.reason), subscription)
+        : { kind: 'absent', ...(subscription !== undefined && { subscription }) },
+    );
+  }
+
+  private ofUnknown(
+    poll: Poll,
+    subscription: SubscriptionView | undefined,
+    verdict: 'unread' | 'unpublished',
+  ): Promise<Answer> {
+    const reason =
+      verdict === 'unread' ? whyUnresolved(subscription) : whyUnpublished(this.options.notFoundGraceMs);
+    return this.fromArmada(poll, () => unresolved(reason, subscription));
+  }
+
+  /** The job as Redis holds it once Armada's `api.Jobs` has reported it; `otherwise` where that does not know the job, or does not answer. */
+  private async fromArmada(
+    { key, jobId, caller }: Poll,
+    otherwise: (report: UnrecordedReport) => Answer,
+  ): Promise<Answer> {
+    const { reportedJobs, lister, waiting } = this.options;
+    const lookUp = reportedJobs.lookUp(key, jobId);
+    const withinMs = Math.min(LOOK_UP_MS, msUntilAnswer(caller));
+    const report = (await waiting(() => completesWithin(withinMs, lookUp))) ? await lookUp : TOO_SLOW;
+    if (report.kind !== 'recorded') return otherwise(report);
+    const { jobs, subscription } = await fromRedis(lister.read(key, [jobId]));
+    const status = jobs.get(jobId);
+    return status === undefined ? otherwise(LOST) : resolved(status, subscription);
   }
 }
 
-function provesAbsence(
-  now: RedisTime,
-  { state, syncedAt, nextReadAt }: SubscriptionView,
-  arrivedAt: RedisTime,
-): boolean {
-  if (syncedAt === undefined) return false;
-  const isWatched = state === 'live' && nextReadAt === undefined;
-  return syncedAt >= arrivedAt || (isWatched && msBetween(syncedAt, now) < LIVE_PROOF_MS);
+function msUntilAnswer({ deadline }: Caller): number {
+  return msBetween(monotonicNow(), deadline) - DEADLINE_MARGIN_MS;
 }
 
 /**
@@ -119,23 +188,6 @@ function resolved(status: JobStatus, subscription: SubscriptionView | undefined)
   return { kind: 'resolved', status, ...(subscription !== undefined && { subscription }) };
 }
 
-function unresolved({ subscription }: JobSetView): Extract<Answer, { kind: 'unresolved' }> {
-  if (subscription === undefined) {
-    return { kind: 'unresolved', reason: 'the job set is not followed yet: no ingester has taken it up' };
-  }
-  const { state, reason } = subscription;
-  return {
-    kind: 'unresolved',
-    reason: `${EXPLANATION[state]}${reason === '' ? '' : `: ${reason}`}`,
-    subscription,
-  };
+function unresolved(reason: string, subscription: SubscriptionView | undefined): Answer {
+  return { kind: 'unresolved', reason, ...(subscription !== undefined && { subscription }) };
 }
-
-const EXPLANATION: Record<SubscriptionView['state'], string> = {
-  connecting: 'the job set is not synced yet: its event stream from Armada is being opened',
-  'catching-up': 'the job set is not synced yet: its event stream is being read',
-  live: 'the job set is synced, but Armada did not confirm in time that it has no such job',
-  stalled: 'the job set is not followed at the moment',
-  denied: 'Armada denies this service permission to watch the queue',
-  gone: 'the queue does not exist in Armada',
-};

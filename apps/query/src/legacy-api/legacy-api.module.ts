@@ -18,6 +18,8 @@ import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOB_LISTER, LEGACY_SERVICE, NOTE_INTEREST } from '../tokens.js';
+import { ReportedJobs } from '../upstream/reported-jobs.js';
+import { UpstreamModule } from '../upstream/upstream.module.js';
 import { ArmadaHealth } from './armada-health.js';
 import { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
@@ -31,6 +33,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
     AdmissionModule,
     AuthModule,
     InterestModule,
+    UpstreamModule,
     FailureLogModule,
   ],
   providers: [
@@ -41,6 +44,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         NOTE_INTEREST,
         InterestRecorder,
         ReadRequestSender,
+        ReportedJobs,
         Admission,
         SETTINGS,
         RedisErrorLog,
@@ -51,6 +55,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         noteInterest: NoteInterest,
         interest: InterestRecorder,
         readRequests: ReadRequestSender,
+        reportedJobs: ReportedJobs,
         admission: Admission,
         settings: Settings,
         errors: RedisErrorLog,
@@ -60,11 +65,15 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
           lister,
           noteInterest,
           refusalOf: (tag) => interest.refusal(tag),
+          reportedJobs,
           requestRead: (key) => void readRequests.send(key).catch(errors.report),
           unreadableRecord: failures.unreadableRecord,
           terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
           waitMs: settings.firstPollWaitMs,
+          notFoundGraceMs: settings.notFoundGraceMs,
+          provisionalGraceMs: settings.provisionalJobGraceMs,
           pause: (ms) => admission.pause(ms),
+          waiting: (work) => admission.waiting(work),
         }),
     },
     {

@@ -2,6 +2,7 @@ import {
   JobServiceResponse_State as State,
   type JobServiceResponse,
 } from '@ajs/contracts/jobservice/jobservice';
+import { ArmadaTime } from '@ajs/job-state';
 import { status } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
 import { Admission } from '../load/admission.js';
@@ -18,7 +19,7 @@ const access = new Access({
   waiting: (found) => found(),
 });
 
-describe('GetJobStatus of jobservice.JobService, where the query of the state fails', () => {
+describe('GetJobStatus of jobservice.JobService', () => {
   let redisFailures: Error[];
   let internalErrors: Error[];
   let refused: status[];
@@ -30,11 +31,13 @@ describe('GetJobStatus of jobservice.JobService, where the query of the state fa
   });
 
   /** What a caller gets where the query rejects with `failure`. */
-  const answerTo = (failure: Error): Promise<UnaryAnswer<JobServiceResponse>> => {
+  const answerTo = (failure: Error): Promise<UnaryAnswer<JobServiceResponse>> =>
+    answerOf(() => Promise.reject(failure));
+  const answerOf = (run: JobStatusQuery['run']): Promise<UnaryAnswer<JobServiceResponse>> => {
     const service = legacyJobService({
       access,
       admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
-      query: { run: () => Promise.reject(failure) } as unknown as JobStatusQuery,
+      query: { run } as unknown as JobStatusQuery,
       armadaIsHealthy: () => Promise.resolve(true),
       answered: () => undefined,
       refused: (code) => refused.push(code),
@@ -76,5 +79,16 @@ describe('GetJobStatus of jobservice.JobService, where the query of the state fa
     const error = { code: status.PERMISSION_DENIED, details: 'permission denied for queue "q"' };
     expect(await answerTo(new RpcError(error.code, error.details))).toEqual({ error });
     expect(refused).toEqual([status.PERMISSION_DENIED]);
+  });
+
+  it('answers a state with the reason why it may be outdated, and without a text where none is needed', async () => {
+    const job = { state: 'RUNNING', changedAt: ArmadaTime(1) } as const;
+    const outdated = 'last known state, never synced';
+    expect(await answerOf(() => Promise.resolve({ kind: 'resolved', status: job, outdated }))).toEqual({
+      response: { state: State.RUNNING, error: outdated },
+    });
+    expect(await answerOf(() => Promise.resolve({ kind: 'resolved', status: job }))).toEqual({
+      response: { state: State.RUNNING, error: '' },
+    });
   });
 });

@@ -8,7 +8,7 @@ import {
   HealthCheckResponse_ServingStatus,
   JobServiceResponse_State,
 } from '@ajs/contracts/jobservice/jobservice';
-import type { SubscriptionView } from '@ajs/job-store';
+import type { JobStatus, SubscriptionView } from '@ajs/job-store';
 import { toLegacyResponse } from '@ajs/wire-mapping';
 import { Metadata, status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
@@ -108,7 +108,7 @@ interface Reply {
 function toReply(answer: Answer): Reply {
   switch (answer.kind) {
     case 'resolved':
-      return { message: toLegacyResponse(answer.status), subscription: answer.subscription };
+      return { message: toMessage(answer.status, answer.outdated), subscription: answer.subscription };
     case 'absent':
       return {
         message: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
@@ -117,6 +117,12 @@ function toReply(answer: Answer): Reply {
     case 'unresolved':
       return { ...connectionError(answer.reason), subscription: answer.subscription };
   }
+}
+
+/** No end is outdated: the text takes no room from why a job failed. Of other states the operator reads none. */
+function toMessage(job: JobStatus, outdated: string | undefined): JobServiceResponse {
+  const message = toLegacyResponse(job);
+  return outdated === undefined ? message : { ...message, error: outdated };
 }
 
 /** The same for every job of a queue that does not exist, whether or not it is cached. */

@@ -1,6 +1,6 @@
 import { ArmadaTime, RedisTime, addMs, toMs, type JobState } from '@ajs/job-state';
 import type { SubscriptionView } from '@ajs/job-store';
-import { canServeFromCache } from './can-serve-from-cache.js';
+import { canServeFromCache, isBackedByStream } from './can-serve-from-cache.js';
 
 const NOW = RedisTime(1_000_000);
 const GRACE = 30_000;
@@ -65,5 +65,52 @@ describe('the cached state of a job', () => {
       expect(served(subscription, { provisionalAgo: GRACE - 1, syncedAgo: 1 })).toBe(true);
       expect(served(subscription, { provisionalAgo: GRACE, syncedAgo: 1 })).toBe(false);
     }
+  });
+});
+
+describe('a stream stands behind the cached state of a job', () => {
+  const backed = (
+    subscription: SubscriptionView | undefined,
+    status: Partial<Parameters<typeof isBackedByStream>[0]> = {},
+  ): boolean =>
+    isBackedByStream(
+      { state: 'RUNNING', changedAt: ArmadaTime(1), ...status },
+      { now: NOW, ...(subscription !== undefined && { subscription }) },
+      GRACE,
+    );
+  const syncedAgo = (ms: number) => ({ syncedAt: addMs(NOW, -ms) });
+  const FAILING = { state: 'connecting', reason: 'UNAUTHENTICATED' } as const;
+
+  it.each<[string, SubscriptionView | undefined, boolean]>([
+    ['while it is watched', { state: 'live', reason: '' }, true],
+    [
+      'while it is read on a schedule, however seldom',
+      { state: 'live', reason: '', nextReadAt: addMs(NOW, 1), ...syncedAgo(60_000) },
+      true,
+    ],
+    ['while it is read for the first time', { state: 'catching-up', reason: '' }, true],
+    ['while it is opened', { state: 'connecting', reason: '' }, true],
+    ['for 15 s after it began to fail', { ...FAILING, ...syncedAgo(14_999) }, true],
+    ['no longer', { ...FAILING, ...syncedAgo(15_000) }, false],
+    ['never where it fails from the beginning', FAILING, false],
+    ['not where it is denied', { state: 'denied', reason: '', ...syncedAgo(0) }, false],
+    ['not where its queue is gone', { state: 'gone', reason: '', ...syncedAgo(0) }, false],
+    ['not where no ingester reports', { state: 'stalled', reason: '', ...syncedAgo(0) }, false],
+    ['not where there is none', undefined, false],
+  ])('%s', (_, subscription, expected) => {
+    expect(backed(subscription)).toBe(expected);
+    expect(backed(subscription, { state: 'FAILED' })).toBe(true);
+  });
+
+  it('until it should have shown a job that was submitted through this service, and not of what api.Jobs reported', () => {
+    const provisional = (ago: number) =>
+      ({ provisional: true, changedAt: ArmadaTime(toMs(NOW) - ago) }) as const;
+    const live = { state: 'live', reason: '' } as const;
+    expect(backed(live, { state: 'SUBMITTED', ...provisional(GRACE - 1) })).toBe(true);
+    expect(backed(live, { state: 'SUBMITTED', ...provisional(GRACE) })).toBe(false);
+    expect(backed(live, { state: 'SUBMITTED', ...provisional(GRACE + 1) })).toBe(false);
+    expect(backed(live, { state: 'QUEUED', ...provisional(0) })).toBe(false);
+    expect(backed(live, { reported: true })).toBe(false);
+    expect(backed({ state: 'denied', reason: '' }, { state: 'SUBMITTED', ...provisional(0) })).toBe(false);
   });
 });

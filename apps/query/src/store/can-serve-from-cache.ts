@@ -1,39 +1,70 @@
-import { ArmadaTime, msBetween, toMs, isTerminal, type RedisTime } from '@ajs/job-state';
-import type { JobSetView, JobStatus } from '@ajs/job-store';
+import { ArmadaTime, msBetween, toMs, isTerminal, type JobRecord, type RedisTime } from '@ajs/job-state';
+import type { JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 
 /** How long a job set still counts as synced while its stream is reopened, or until its next scheduled read. Milliseconds. */
 const SYNCED_FOR_MS = 15_000;
 
+type CachedStatus = Pick<JobStatus, 'state' | 'changedAt' | 'provisional'> & {
+  readonly reported?: JobStatus['reported'] | JobRecord['reported'];
+};
+type Moment = Pick<JobSetView, 'now' | 'subscription'>;
+
 /**
- * Whether the cached state of a job may be the whole answer. If not, Armada's own `api.Jobs` is asked, with the cached state as the
- * fallback: the job set is not followed (denied, gone, stalled, catching up), or the job is provisional. One that was submitted
- * through this service has `provisionalGraceMs` to appear in its stream: Armada's own database may not have it either.
+ * Whether a stream stands behind the cached state of a job, so that a later state will be noticed. If not, the state may stay as it is for
+ * ever, whatever happens to the job: its stream is not followed (denied, gone, stalled, failing), or has not shown this state, which
+ * is reported by Armada's `api.Jobs`, or the job at all, which is provisional. A job that was submitted through this service has `provisionalGraceMs` to appear in its stream: Armada's own
+ * database may not have it either.
  */
-export function canServeFromCache(
-  status: Pick<JobStatus, 'state' | 'changedAt' | 'provisional'>,
-  { now, subscription }: Pick<JobSetView, 'now' | 'subscription'>,
+export function isBackedByStream(
+  status: CachedStatus,
+  { now, subscription }: Moment,
   provisionalGraceMs: number,
 ): boolean {
   if (isTerminal(status.state)) return true;
-  // Redis' clock is taken for Armada's here: they are apart by much less than the grace.
-  const ageMs = msBetween(status.changedAt, ArmadaTime(toMs(now)));
-  const isJustSubmitted = status.state === 'SUBMITTED' && ageMs < provisionalGraceMs;
+  if (status.reported !== undefined) return false;
+  if (status.provisional) {
+    return !isUnfollowed(subscription) && isJustSubmitted(status, now, provisionalGraceMs);
+  }
+  return isFollowed(now, subscription);
+}
+
+/** Whether the stream of a job set is read, or about to be. One whose connection fails counts for some seconds more. */
+export function isFollowed(now: RedisTime, subscription: SubscriptionView | undefined): boolean {
+  if (subscription === undefined || isUnfollowed(subscription)) return false;
+  const isFailing = subscription.state === 'connecting' && subscription.reason !== '';
+  return !isFailing || isSynced(now, subscription);
+}
+
+/**
+ * Whether the cached state of a job may be the whole answer of `api.Jobs`. If not, Armada's own `api.Jobs` is asked, with the cached
+ * state as the fallback: no stream stands behind the state, or it has not been read lately.
+ */
+export function canServeFromCache(status: CachedStatus, moment: Moment, provisionalGraceMs: number): boolean {
+  if (!isBackedByStream(status, moment, provisionalGraceMs)) return false;
+  const { now, subscription } = moment;
+  const isWatched = subscription?.state === 'live' && subscription.nextReadAt === undefined;
+  return isTerminal(status.state) || status.provisional === true || isWatched || isSynced(now, subscription);
+}
+
+function isUnfollowed(subscription: SubscriptionView | undefined): boolean {
   switch (subscription?.state) {
     case 'stalled':
     case 'denied':
     case 'gone':
-      return false;
-    case 'live':
-      if (status.provisional) return isJustSubmitted;
-      return subscription.nextReadAt === undefined || isSynced(now, subscription);
+      return true;
     case 'connecting':
     case 'catching-up':
+    case 'live':
     case undefined:
-      if (status.provisional) return isJustSubmitted;
-      return isSynced(now, subscription);
+      return false;
   }
 }
 
-function isSynced(now: RedisTime, subscription: JobSetView['subscription']): boolean {
+function isJustSubmitted({ state, changedAt }: CachedStatus, now: RedisTime, graceMs: number): boolean {
+  // Redis' clock is taken for Armada's here: they are apart by much less than the grace.
+  return state === 'SUBMITTED' && msBetween(changedAt, ArmadaTime(toMs(now))) < graceMs;
+}
+
+function isSynced(now: RedisTime, subscription: SubscriptionView | undefined): boolean {
   return subscription?.syncedAt !== undefined && msBetween(subscription.syncedAt, now) < SYNCED_FOR_MS;
 }

@@ -81,7 +81,11 @@ describe('a record in Redis with the state of a newer version', () => {
       unreadableRecord: () => undefined,
       terminalJobs: new LRUCache({ max: 10 }),
       waitMs: 3_600_000,
+      reportedJobs: { lookUp: () => Promise.reject(new Error('it asks Armada')) },
+      notFoundGraceMs: 0,
+      provisionalGraceMs: 0,
       pause: () => Promise.reject(new Error('it waits')),
+      waiting: (work) => work(),
     });
     const [newer, neighbour] = await Promise.all(
       [NEWER, NEIGHBOUR].map((jobId) => query.run(KEY, jobId, testCaller())),

@@ -28,7 +28,8 @@ export class ProvisionalJobRecorder {
   }
 }
 
-function toProvisionalJob({
+/** `undefined` for a state that this version does not know. */
+export function toProvisionalJob({
   jobId,
   state: apiState,
   submittedTs,

@@ -7,6 +7,7 @@ import type { NoteInterest } from '../interest/note-interest.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { NOTE_INTEREST, PROVISIONAL_JOBS } from '../tokens.js';
 import { ProvisionalJobRecorder } from './provisional-job-recorder.js';
+import { ReportedJobs } from './reported-jobs.js';
 import { UpstreamJobResolver } from './upstream-job-resolver.js';
 
 /** What Armada's own `api.Jobs` knows of jobs: asked once for all APIs of this process. */
@@ -29,7 +30,13 @@ import { UpstreamJobResolver } from './upstream-job-resolver.js';
         });
       },
     },
+    {
+      provide: ReportedJobs,
+      inject: [ARMADA, PROVISIONAL_JOBS, RedisErrorLog],
+      useFactory: (armada: ArmadaClient, sink: ProvisionalJobSink, errors: RedisErrorLog) =>
+        new ReportedJobs({ armada: armada.jobs, sink, redisFailed: errors.report }),
+    },
   ],
-  exports: [UpstreamJobResolver],
+  exports: [ReportedJobs, UpstreamJobResolver],
 })
 export class UpstreamModule {}

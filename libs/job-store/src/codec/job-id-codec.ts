@@ -1,11 +1,12 @@
+import { JobId, ULID_DIGITS } from '@ajs/job-state';
+
 /*
  * Armada's job ids are ULIDs in lower case: 26 characters that stand for 16 bytes. Packed they save 10 bytes a job in
  * every hash. Any other text is kept as it is behind the byte 0xff, which no ULID of the next 8,000 years begins with.
  */
 
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const DIGITS = new Int8Array(128).fill(-1);
-for (let i = 0; i < ALPHABET.length; i++) DIGITS[ALPHABET.charCodeAt(i)] = i;
+for (let i = 0; i < ULID_DIGITS.length; i++) DIGITS[ULID_DIGITS.charCodeAt(i)] = i;
 
 const ULID_LENGTH = 26;
 const PACKED_LENGTH = 16;
@@ -48,7 +49,7 @@ export function unpackJobId(packed: Buffer): JobId {
     const bit = digit * 5 - 2;
     const byte = Math.floor(bit / 8);
     const window = ((packed[byte] ?? 0) << 8) | (packed[byte + 1] ?? 0);
-    text += ALPHABET.charAt((window >> (11 - (bit - byte * 8))) & 31);
+    text += ULID_DIGITS.charAt((window >> (11 - (bit - byte * 8))) & 31);
   }
   return JobId(text);
 }
@@ -72,4 +73,3 @@ function packUlid(jobId: JobId): Buffer | undefined {
   }
   return packed[0] === NOT_A_ULID ? undefined : packed;
 }
-import { JobId } from '@ajs/job-state';

@@ -1,17 +1,20 @@
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** Makes job ids like Armada's: ULIDs in lower case. `random` returns numbers from 0 (included) to 1 (excluded). */
+/** Makes job ids like Armada's. `random` returns numbers from 0 (included) to 1 (excluded). */
 export function ulidFactory(random: () => number): () => string {
-  return () => {
-    let time = Date.now();
-    let text = '';
-    for (let i = 0; i < 10; i++) {
-      text = (DIGITS[time % 32] ?? '') + text;
-      time = Math.floor(time / 32);
-    }
-    for (let i = 0; i < 16; i++) text += DIGITS[Math.floor(random() * 32)] ?? '';
-    return text;
-  };
+  return () => ulidAt(Date.now(), random);
+}
+
+/** A job id as Armada makes one at a time, in milliseconds since the epoch: a ULID in lower case. */
+export function ulidAt(ms: number, random: () => number = Math.random): string {
+  let time = Math.floor(ms);
+  let text = '';
+  for (let i = 0; i < 10; i++) {
+    text = (DIGITS[time % 32] ?? '') + text;
+    time = Math.floor(time / 32);
+  }
+  for (let i = 0; i < 16; i++) text += DIGITS[Math.floor(random() * 32)] ?? '';
+  return text;
 }
 
 /** A sequence of numbers from 0 (included) to 1 (excluded) that is the same for the same seed (mulberry32). */

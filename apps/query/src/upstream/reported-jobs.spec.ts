@@ -1,0 +1,79 @@
+import { ArmadaJobsError } from '@ajs/armada-client';
+import { JobState } from '@ajs/contracts/api/submit';
+import { JobId } from '@ajs/job-state';
+import { MemoryJobStore } from '@ajs/job-store/testing';
+import { ARMADA_UNAVAILABLE, FakeArmadaJobs } from '../jobs-api/testing/fake-armada-jobs.js';
+import { ReportedJobs, type UpstreamReport } from './reported-jobs.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const JOB_ID = JobId('j');
+
+describe('a look-up of a job in Armada’s api.Jobs', () => {
+  let now: number;
+  let armada: FakeArmadaJobs;
+  let store: MemoryJobStore;
+  let reportedJobs: ReportedJobs;
+
+  beforeEach(() => {
+    now = 1_000;
+    armada = new FakeArmadaJobs();
+    store = new MemoryJobStore();
+    reportedJobs = new ReportedJobs({ armada, sink: store, redisFailed: () => undefined, now: () => now });
+  });
+
+  const lookUp = (key = KEY): Promise<UpstreamReport> => reportedJobs.lookUp(key, JOB_ID);
+  const stateInStore = async () => (await store.read(KEY, [JOB_ID])).jobs.get(JOB_ID)?.state;
+
+  it('records a job that has no record, in the state that Armada reports', async () => {
+    armada.add(JOB_ID, { state: JobState.PENDING });
+    expect(await lookUp()).toEqual({ kind: 'recorded' });
+    expect(await stateInStore()).toBe('PENDING');
+  });
+
+  it('ends a job that has a record where Armada reports a terminal state', async () => {
+    armada.add(JOB_ID, { state: JobState.PENDING });
+    await lookUp();
+    armada.add(JOB_ID, { state: JobState.FAILED });
+    now += 1_000;
+    await lookUp();
+    expect(await stateInStore()).toBe('FAILED');
+  });
+
+  it('is made once for all callers of the same second, whatever comes of it', async () => {
+    const outcomes: [() => void, UpstreamReport['kind']][] = [
+      [() => armada.add(JOB_ID), 'recorded'],
+      [() => armada.jobs.clear(), 'unknown'],
+      [() => (armada.failure = ARMADA_UNAVAILABLE), 'unanswered'],
+      [() => (armada.failure = new ArmadaJobsError('unsupported', 'UNIMPLEMENTED')), 'unsupported'],
+    ];
+    for (const [begin, kind] of outcomes) {
+      begin();
+      armada.calls.length = 0;
+      const together = await Promise.all([lookUp(), lookUp()]);
+      now += 999;
+      expect([...together, await lookUp()].map((report) => report.kind)).toEqual([kind, kind, kind]);
+      expect(armada.calls).toEqual([['details', JOB_ID]]);
+      now += 1;
+      await lookUp();
+      expect(armada.calls).toHaveLength(2);
+      now += 1_000;
+    }
+  });
+
+  it('says nothing of a job of another queue or job set, and records nothing', async () => {
+    armada.add(JOB_ID);
+    expect(await lookUp({ ...KEY, queue: 'other' })).toEqual({ kind: 'unknown' });
+    expect(await lookUp({ ...KEY, jobSetId: 'other' })).toEqual({ kind: 'unknown' });
+    expect((await store.locate([JOB_ID])).size).toBe(0);
+    expect(await lookUp()).toEqual({ kind: 'recorded' });
+  });
+
+  it('settles nothing where Armada reports a state that this version does not know', async () => {
+    armada.add(JOB_ID, { state: 42 as JobState });
+    expect(await lookUp()).toEqual({
+      kind: 'unanswered',
+      reason: "Armada's api.Jobs reports state number 42, which this version does not know",
+    });
+    expect(await stateInStore()).toBeUndefined();
+  });
+});

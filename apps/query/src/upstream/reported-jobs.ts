@@ -1,0 +1,91 @@
+import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
+import type { JobDetails } from '@ajs/contracts/api/job';
+import type { JobId, JobReport, JobSetKey } from '@ajs/job-state';
+import type { ProvisionalJob, ProvisionalJobSink } from '@ajs/job-store';
+import { jobSetTag } from '@ajs/redis-keys';
+import { INTERNAL_ERROR_TEXT } from '../rpc-error.js';
+import { RedisReadError, fromRedis } from '../store/redis-read.js';
+import { toProvisionalJob } from './provisional-job-recorder.js';
+import { RecentAnswers } from './recent-answers.js';
+
+/** How long one look-up of a job serves all callers. Milliseconds. */
+const KEEP_MS = 1_000;
+
+/**
+ * What came of looking a job of one job set up in Armada's own `api.Jobs`.
+ * - `recorded`: Armada has the job. Redis now holds the state that Armada reported, or a later one.
+ * - `unknown`: Armada has no such job, or has it in another job set.
+ * - `unsupported`: this Armada has no `api.Jobs`.
+ * - `unanswered`: neither is known, for a reason that is a clause for people.
+ */
+export type UpstreamReport = { readonly kind: 'recorded' } | UnrecordedReport;
+
+/** A look-up by which no record was made or changed. */
+export type UnrecordedReport =
+  { readonly kind: 'unknown' | 'unsupported' } | { readonly kind: 'unanswered'; readonly reason: string };
+
+export interface ReportedJobsOptions {
+  readonly armada: Pick<ArmadaJobs, 'details'>;
+  readonly sink: Pick<ProvisionalJobSink, 'report'>;
+  readonly redisFailed: (error: Error) => void;
+  /** Milliseconds. */
+  readonly now?: () => number;
+}
+
+/**
+ * Looks jobs up in Armada's own `api.Jobs` that no event stream settles, and records what it reports before anybody is told (P1). Each job
+ * is looked up at most once a second, for all callers of this process.
+ */
+export class ReportedJobs {
+  private readonly recent: RecentAnswers<Promise<UpstreamReport>>;
+
+  constructor(private readonly options: ReportedJobsOptions) {
+    this.recent = new RecentAnswers(KEEP_MS, options.now);
+  }
+
+  /** For callers who may see the jobs of the queue: those of another queue or job set are `unknown`. Rejects at a defect only. */
+  lookUp(key: JobSetKey, jobId: JobId): Promise<UpstreamReport> {
+    const request = `${jobSetTag(key)} ${jobId}`;
+    const recent = this.recent.get(request);
+    if (recent !== undefined) return recent;
+    const report = this.request(key, jobId);
+    this.recent.set(request, report);
+    return report;
+  }
+
+  private async request(key: JobSetKey, jobId: JobId): Promise<UpstreamReport> {
+    let details: JobDetails | undefined;
+    try {
+      details = (await this.options.armada.details([jobId], { spec: false, runs: false })).get(jobId);
+    } catch (error) {
+      if (!(error instanceof ArmadaJobsError)) throw error;
+      if (error.kind === 'unsupported') return { kind: 'unsupported' };
+      return { kind: 'unanswered', reason: `Armada's api.Jobs failed: ${error.reason}` };
+    }
+    if (details?.queue !== key.queue || details.jobset !== key.jobSetId) return { kind: 'unknown' };
+    const job = toProvisionalJob(details);
+    if (job === undefined) {
+      const reason = `Armada's api.Jobs reports state number ${details.state}, which this version does not know`;
+      return { kind: 'unanswered', reason };
+    }
+    return this.record(key, job);
+  }
+
+  private async record(key: JobSetKey, job: ProvisionalJob): Promise<UpstreamReport> {
+    const { sink, redisFailed } = this.options;
+    try {
+      await fromRedis(sink.report(key, new Map([[job.jobId, toReport(job)]])));
+      return { kind: 'recorded' };
+    } catch (error) {
+      redisFailed(error instanceof RedisReadError ? error.cause : (error as Error));
+      return {
+        kind: 'unanswered',
+        reason: error instanceof RedisReadError ? error.message : INTERNAL_ERROR_TEXT,
+      };
+    }
+  }
+}
+
+function toReport({ state, changedAt, submittedAt }: ProvisionalJob): JobReport {
+  return { state, at: changedAt, ...(submittedAt !== undefined && { submittedAt }) };
+}

@@ -109,6 +109,15 @@ describe('fold: the state table', () => {
     }
   });
 
+  it('a duplicate names the job that came before it', () => {
+    expect(foldAll(submitted, duplicate)?.failure).toEqual({ reason: 'duplicate of job first' });
+  });
+
+  it('a run ends once: what befalls a job that waits again is not its end', () => {
+    const record = foldAll(running, retried, { ...cancelled, at: addMs(at, 5) });
+    expect(record).toMatchObject({ run: FAILED_RUN, changedAt: addMs(at, 5) });
+  });
+
   it('an id that is not greater than the last one applied changes nothing', () => {
     const record = foldAll(submitted, leased);
     expect(fold(record, running, id(1))).toBe(record);

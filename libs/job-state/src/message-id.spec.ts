@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { compareMessageIds, formatMessageId, parseMessageId } from './index.js';
+import { ArmadaTime, compareMessageIds, formatMessageId, messageTime, parseMessageId } from './index.js';
 
 const id = fc.record({
   ms: fc.integer({ min: 0, max: 1e14 }),
@@ -21,12 +21,16 @@ describe('message ids', () => {
   });
 
   it('may be in the older form, which names the first message of an entry', () => {
-    expect(parseMessageId('1795493217053-3')).toEqual({
+    expect(parseMessageId('1795493217053-31')).toEqual({
       ms: 1_795_493_217_053,
-      sequence: 3,
+      sequence: 31,
       index: 0,
       last: false,
     });
+  });
+
+  it('tell when their message was stored', () => {
+    expect(messageTime({ ms: 7, sequence: 1, index: 2, last: true })).toBe(ArmadaTime(7));
   });
 
   it.each([
@@ -40,6 +44,9 @@ describe('message ids', () => {
     '-1:0:0:0',
     '1.5:0:0:0',
     ' 1:0:0:0',
+    '1:0:0:1x',
+    ' 1-2',
+    '1-2x',
     '9'.repeat(16) + ':0:0:0',
   ])('are not read from "%s"', (text) => expect(parseMessageId(text)).toBeUndefined());
 });

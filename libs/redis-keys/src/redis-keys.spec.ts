@@ -2,12 +2,15 @@ import fc from 'fast-check';
 import {
   Generation,
   INTEREST_SHARDS,
+  READ_REQUESTS_CHANNEL,
   VerdictDigest,
+  WORK_QUEUE_PREFIX,
   interestShard,
   formatKey,
   jobSetTag,
   parseJobSetTag,
   parseKey,
+  shardOf,
   type RedisKey,
 } from './index.js';
 
@@ -65,6 +68,11 @@ describe('keys', () => {
     'ajs:{a/b/c}:meta',
     'ajs:{a/b%7}:meta',
     'ajs:{a/b}:g:x',
+    'ajs:{a/b}:g:d0',
+    'ajs:{a/b}:metadata',
+    'other:ajs:{a/b}:meta',
+    'other:ajs:sweeper',
+    'ajs:sweeper2',
     'ajs:jobs:01',
     'bull:x',
   ])('of other applications (%j) are not read', (text) => expect(parseKey(text)).toBeUndefined());
@@ -79,9 +87,21 @@ describe('job set tags', () => {
     expect(jobSetTag({ queue: 'lab', jobSetId: 'manual__2026-11-24' })).toBe('lab/manual__2026-11-24');
   });
 
-  it.each(['a', 'a/b/c', 'a%2/b', 'a:b/c', 'a%61/b'])('refuse %j, which is never written', (text) => {
-    expect(parseJobSetTag(text)).toBeUndefined();
-  });
+  it.each(['', 'a', 'a/b/', 'a/b/c', 'a%2/b', 'a:b/c', 'a%61/b'])(
+    'refuse %j, which is never written',
+    (text) => {
+      expect(parseJobSetTag(text)).toBeUndefined();
+    },
+  );
+});
+
+it('everything of this service in Redis is under one of two prefixes, which rights are given for', () => {
+  expect([WORK_QUEUE_PREFIX, READ_REQUESTS_CHANNEL]).toEqual(['{ajs}', 'ajs:read-requests']);
+  fc.assert(fc.property(anyKey, (key) => expect(formatKey(key)).toMatch(/^ajs:/)));
+});
+
+it('a text stays in its shard: what is stored is found by it', () => {
+  expect(['', 'lab/run-1', 'ü/\ud800'].map((text) => shardOf(text, 32_768))).toEqual([7_621, 7_768, 7_348]);
 });
 
 it('interest is spread over all its shards', () => {

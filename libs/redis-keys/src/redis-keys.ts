@@ -121,10 +121,9 @@ export function parseKey(text: string): RedisKey | undefined {
     if (named === 'verdict') return { kind: 'verdict', digest: VerdictDigest(hex) };
     return { kind: single === 'sweeper' ? 'sweeper' : 'replicas' };
   }
-  const match = OF_JOB_SET.exec(text);
-  const jobSet = parseJobSetTag(match?.[1] ?? '');
-  if (match === null || jobSet === undefined) return undefined;
-  const [, , generationText, part, bucket] = match;
+  const [, tag = '', generationText, part, bucket] = OF_JOB_SET.exec(text) ?? [];
+  const jobSet = parseJobSetTag(tag);
+  if (jobSet === undefined) return undefined;
   if (generationText === undefined) return { kind: 'meta', jobSet };
   const generation = Generation(generationText);
   if (bucket !== undefined) return { kind: 'bucket', jobSet, generation, bucket: Number(bucket) };

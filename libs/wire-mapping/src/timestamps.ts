@@ -5,7 +5,7 @@ import { ArmadaTime, toMs } from '@ajs/job-state';
 export function toArmadaTime(timestamp: Timestamp | undefined): ArmadaTime | undefined {
   if (timestamp === undefined) return undefined;
   const ms = Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1e6);
-  return Number.isSafeInteger(ms) && ms > 0 && ms < 1e14 ? ArmadaTime(ms) : undefined;
+  return ms > 0 && ms < 1e14 ? ArmadaTime(ms) : undefined;
 }
 
 /** The inverse of {@link toArmadaTime}. */

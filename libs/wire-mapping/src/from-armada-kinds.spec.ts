@@ -1,0 +1,202 @@
+import {
+  Cause,
+  JobCancelledEvent,
+  JobDuplicateFoundEvent,
+  JobFailedEvent,
+  JobLeaseReturnedEvent,
+  JobLeasedEvent,
+  JobPendingEvent,
+  JobPreemptedEvent,
+  JobRunningEvent,
+  JobSubmittedEvent,
+  JobSucceededEvent,
+  type EventMessage,
+} from '@ajs/contracts/api/event';
+import { Job } from '@ajs/contracts/api/submit';
+import { JobId, type JobEvent } from '@ajs/job-state';
+import { LONGEST_JOB_ID_BYTES, LONGEST_NAME, MOST_CONTAINERS } from './bounds.js';
+import { EXTERNAL_URI_ANNOTATION, toStreamMessage, type Mapped } from './index.js';
+
+type Oneof = NonNullable<EventMessage['events']>;
+
+const NOTHING = new Uint8Array();
+const ID = '1795493217053:0:3:1';
+const base = { jobId: '01m85vrgp7whz55kx8f03d6510', jobSetId: 's', queue: 'q', created: undefined };
+const COMMON = { jobId: base.jobId, at: 1_795_493_217_053 };
+
+const map = (events: Oneof, id = ID): Mapped => toStreamMessage({ id, message: { events } });
+
+function eventOf(events: Oneof): JobEvent | undefined {
+  const mapped = map(events);
+  return mapped.kind === 'message' ? mapped.message.event : undefined;
+}
+
+const pod = { clusterId: 'c', podName: 'pod-1', podNamespace: 'ns' };
+const PLACED = { cluster: 'c', podName: 'pod-1', podNamespace: 'ns' };
+const job = Job.decode(NOTHING);
+const failed = { ...JobFailedEvent.decode(NOTHING), ...base };
+
+/** What an event says with every field filled, and with none. */
+const KINDS: [Oneof, says: object, Oneof, saysOfNothing: object][] = [
+  [
+    {
+      $case: 'submitted',
+      value: {
+        ...base,
+        job: { ...job, namespace: 'ns', annotations: { [EXTERNAL_URI_ANNOTATION]: 'airflow://x' } },
+      },
+    },
+    { kind: 'submitted', namespace: 'ns', externalUri: 'airflow://x' },
+    {
+      $case: 'submitted',
+      value: { ...base, job: { ...job, annotations: { [EXTERNAL_URI_ANNOTATION]: '' } } },
+    },
+    { kind: 'submitted' },
+  ],
+  [
+    { $case: 'queued', value: base },
+    { kind: 'queued' },
+    { $case: 'submitted', value: { ...JobSubmittedEvent.decode(NOTHING), ...base } },
+    { kind: 'submitted' },
+  ],
+  [
+    { $case: 'leased', value: { ...base, clusterId: 'c', pool: 'p' } },
+    { kind: 'leased', placement: { cluster: 'c', pool: 'p' } },
+    { $case: 'leased', value: { ...JobLeasedEvent.decode(NOTHING), ...base } },
+    { kind: 'leased', placement: {} },
+  ],
+  [
+    { $case: 'pending', value: { ...JobPendingEvent.decode(NOTHING), ...base, ...pod, pool: 'p' } },
+    { kind: 'pending', placement: { ...PLACED, pool: 'p' } },
+    { $case: 'pending', value: { ...JobPendingEvent.decode(NOTHING), ...base } },
+    { kind: 'pending', placement: {} },
+  ],
+  [
+    {
+      $case: 'running',
+      value: { ...JobRunningEvent.decode(NOTHING), ...base, ...pod, pool: 'p', nodeName: 'n' },
+    },
+    { kind: 'running', placement: { ...PLACED, pool: 'p', node: 'n' } },
+    { $case: 'running', value: { ...JobRunningEvent.decode(NOTHING), ...base } },
+    { kind: 'running', placement: {} },
+  ],
+  [
+    { $case: 'succeeded', value: { ...JobSucceededEvent.decode(NOTHING), ...base, ...pod, nodeName: 'n' } },
+    { kind: 'succeeded', placement: { ...PLACED, node: 'n' } },
+    { $case: 'succeeded', value: { ...JobSucceededEvent.decode(NOTHING), ...base } },
+    { kind: 'succeeded', placement: {} },
+  ],
+  [
+    {
+      $case: 'failed',
+      value: {
+        ...failed,
+        ...pod,
+        nodeName: 'n',
+        reason: 'exit 7',
+        retryable: true,
+        cause: Cause.Rejected,
+        failureCategory: 'user',
+        failureSubcategory: 'code',
+        exitCodes: { main: 7 },
+      },
+    },
+    {
+      kind: 'failed',
+      retryable: true,
+      rejected: true,
+      failure: { reason: 'exit 7', category: 'user', subcategory: 'code', exitCodes: { main: 7 } },
+      placement: { ...PLACED, node: 'n' },
+    },
+    { $case: 'failed', value: failed },
+    { kind: 'failed', retryable: false, rejected: false, failure: { reason: '' }, placement: {} },
+  ],
+  [
+    { $case: 'preempted', value: { ...JobPreemptedEvent.decode(NOTHING), ...base, reason: 'r' } },
+    { kind: 'preempted', reason: 'r' },
+    { $case: 'preempted', value: { ...JobPreemptedEvent.decode(NOTHING), ...base } },
+    { kind: 'preempted', reason: '' },
+  ],
+  [
+    { $case: 'cancelled', value: { ...base, reason: 'enough', requestor: 'alice' } },
+    { kind: 'cancelled', reason: 'enough', requestor: 'alice' },
+    { $case: 'cancelled', value: { ...JobCancelledEvent.decode(NOTHING), ...base } },
+    { kind: 'cancelled', reason: '', requestor: '' },
+  ],
+  [
+    { $case: 'duplicateFound', value: { ...base, originalJobId: 'other' } },
+    { kind: 'duplicate-found', originalJobId: 'other' },
+    { $case: 'duplicateFound', value: { ...JobDuplicateFoundEvent.decode(NOTHING), ...base } },
+    { kind: 'duplicate-found', originalJobId: '' },
+  ],
+  [
+    { $case: 'leaseExpired', value: base },
+    { kind: 'returned', expired: true },
+    { $case: 'leaseReturned', value: { ...JobLeaseReturnedEvent.decode(NOTHING), ...base } },
+    { kind: 'returned', expired: false },
+  ],
+];
+
+describe('an event of Armada', () => {
+  it.each(
+    KINDS.map(
+      ([filled, says, empty, saysOfNothing]) => [filled.$case, filled, says, empty, saysOfNothing] as const,
+    ),
+  )('says all that it holds, and nothing of what is empty: %s', (_, filled, says, empty, saysOfNothing) => {
+    expect(eventOf(filled)).toStrictEqual({ ...COMMON, ...says });
+    expect(eventOf(empty)).toStrictEqual({ ...COMMON, ...saysOfNothing });
+  });
+
+  it.each<Oneof['$case']>([
+    'reprioritizing',
+    'reprioritized',
+    'cancelling',
+    'preempting',
+    'utilisation',
+    'ingressInfo',
+    'terminated',
+    'updated',
+  ])('says nothing of a state, whether or not it names a job: %s', ($case) => {
+    for (const jobId of [base.jobId, '']) {
+      expect(map({ $case, value: { ...base, jobId } } as unknown as Oneof)).toStrictEqual({
+        kind: 'message',
+        message: { cursor: ID, id: expect.anything() as object },
+      });
+    }
+  });
+
+  it('names a job by as many characters as fit, and not by one more', () => {
+    const running = { ...JobRunningEvent.decode(NOTHING), ...base };
+    const longest = Math.floor(LONGEST_JOB_ID_BYTES / 3);
+    const ofLength = (length: number): Mapped =>
+      map({ $case: 'running', value: { ...running, jobId: 'x'.repeat(length) } });
+    expect([ofLength(longest).kind, ofLength(longest + 1).kind]).toEqual(['message', 'malformed']);
+  });
+
+  it('keeps the exit codes of so many containers, by names of bounded length', () => {
+    const exitCodes = Object.fromEntries(
+      Array.from({ length: MOST_CONTAINERS + 1 }, (_, n) => [`${n}`.padEnd(LONGEST_NAME + 1, 'x'), n]),
+    );
+    const event = eventOf({ $case: 'failed', value: { ...failed, exitCodes } });
+    if (event?.kind !== 'failed') throw new Error('no failure');
+    const kept = Object.keys(event.failure.exitCodes ?? {});
+    expect(kept).toHaveLength(MOST_CONTAINERS);
+    for (const name of kept) expect(name).toHaveLength(LONGEST_NAME);
+  });
+
+  it('whose place in the stream is not known is told by the beginning of its id', () => {
+    const id = `${'y'.repeat(64)}z`;
+    expect(map({ $case: 'queued', value: base }, id)).toEqual({
+      kind: 'broken',
+      reason: `"${'y'.repeat(64)}" is not a message id`,
+    });
+  });
+
+  it('finds a job’s external URI by Armada’s annotation', () => {
+    expect(EXTERNAL_URI_ANNOTATION).toBe('armadaproject.io/externalJobUri');
+  });
+
+  it('is of the job that it names', () => {
+    expect(eventOf({ $case: 'queued', value: base })?.jobId).toBe(JobId(base.jobId));
+  });
+});

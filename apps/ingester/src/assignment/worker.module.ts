@@ -100,9 +100,11 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
     // Redis may be back with less than it had.
     this.writer.on('ready', () => this.worker.heartbeat());
     // Not awaited: it takes until Redis is available, and HTTP must not wait for that.
-    listenForReadRequests(this.redis.open('work-queue'), (key) => this.worker.requestRead(key)).catch(
+    listenForReadRequests(
+      this.redis.open('work-queue'),
+      (key) => this.worker.requestRead(key),
       this.errors.report,
-    );
+    ).catch(this.errors.report);
     this.worker.start();
   }
 

@@ -45,6 +45,7 @@ describe('the job store of an ingester', () => {
       ready: false,
       checks: {
         redis: 'ok',
+        redisRights: 'ok',
         redisWrites:
           'Redis refuses writes: it has reached its maxmemory; give it more memory, or lower DELETE_AFTER_POLL',
       },

@@ -90,6 +90,8 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
     maxRetriesPerRequest: { reader: 0, writer: 2, 'work-queue': null }[role],
     autoResendUnfulfilledCommands: role !== 'reader',
     connectionName: `armada-job-service-${role}`,
+    // Redis 7.0 knows no CLIENT SETINFO.
+    disableClientInfo: true,
   };
   const perClient = {
     enableOfflineQueue: role !== 'reader',

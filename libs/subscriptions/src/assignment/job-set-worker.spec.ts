@@ -188,7 +188,7 @@ describe('an assignment', () => {
 
   it('reads beside its watch when a poll requests it', async () => {
     const a = replica('a');
-    await listenForReadRequests(connect('work-queue'), (key) => a.worker.requestRead(key));
+    await listenForReadRequests(connect('work-queue'), (key) => a.worker.requestRead(key), ignore);
     await poll(jobSet(1));
     await eventually('it watches', () => a.source.live.some(({ request }) => request.watch));
     const sender = new ReadRequestSender(redis, workQueue());
@@ -248,7 +248,7 @@ describe('job sets beyond the watch budget', () => {
 
   it('are read at once when a poll requests it', async () => {
     const a = replica('a', { watchBudget: 0 });
-    await listenForReadRequests(connect('work-queue'), (key) => a.worker.requestRead(key));
+    await listenForReadRequests(connect('work-queue'), (key) => a.worker.requestRead(key), ignore);
     await poll(jobSet(1));
     const queue = workQueue();
     await eventually('it is read, and waits', async () => (await queue.countDelayed()) === 1);

@@ -11,6 +11,7 @@ import { Assignment, type AssignmentEnd, type AssignmentOptions } from './assign
 import { FailedAssignments } from './failed-assignments.js';
 import { LEASE_MS, Leases } from './leases.js';
 import { byRedisTime } from './redis-time.js';
+import { retryInfo } from './retry-info.js';
 import { SuspendedAssignments } from './suspended-assignments.js';
 import { WorkerPause } from './worker-pause.js';
 import { WORK_QUEUE, assignmentIdOf, type AssignmentData } from './work-queue.js';
@@ -60,7 +61,7 @@ export class JobSetWorker {
       WORK_QUEUE,
       (job, token) => this.process(job, token ?? ''),
       {
-        connection: byRedisTime(options.connection),
+        connection: retryInfo(byRedisTime(options.connection), options.onError),
         prefix: WORK_QUEUE_PREFIX,
         // Fixed, since a worker does not notice when it grows: one replica can hold all watches.
         concurrency: options.watchBudget + MAX_READING,

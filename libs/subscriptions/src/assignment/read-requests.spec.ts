@@ -38,7 +38,7 @@ it('a read request is sent before the job set is promoted: whoever is given the 
 
 it('read requests are sent at most once a second for a job set, and promote it', async () => {
   const received: JobSetKey[] = [];
-  await listenForReadRequests(subscriber, (key) => received.push(key));
+  await listenForReadRequests(subscriber, (key) => received.push(key), ignore);
   const queue = new RecordedQueue();
   const sender = new ReadRequestSender(redis, queue);
   for (let i = 0; i < 50; i++) await sender.send(jobSet(1));

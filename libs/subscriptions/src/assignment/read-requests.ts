@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
-import type { RedisClient } from '@ajs/job-store';
+import { redisErrorKind, type RedisClient } from '@ajs/job-store';
 import { READ_REQUESTS_CHANNEL, jobSetTag, parseJobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import type { WorkQueue } from './work-queue.js';
 
 const SPACING_MS = 1_000;
 const REMEMBERED = 10_000;
+const RETRY_MS = 1_000;
 
 /**
  * Requests a read of a job set from its owner, for a poll that waits to know whether a job exists. Sent over Redis' publish/subscribe:
@@ -31,14 +33,27 @@ export class ReadRequestSender {
   }
 }
 
-/** Receives what {@link ReadRequestSender} sends. `subscriber` is a client of its own: a subscribed connection can do nothing else. */
+/**
+ * Receives what {@link ReadRequestSender} sends, as soon as Redis allows it. `subscriber` is a client of its own: a subscribed connection
+ * can do nothing else.
+ */
 export async function listenForReadRequests(
   subscriber: RedisClient,
   onRequest: (key: JobSetKey) => void,
+  onDenied: (error: Error) => void,
 ): Promise<void> {
   subscriber.on('message', (_channel: string, tag: string) => {
     const key = parseJobSetTag(tag);
     if (key !== undefined) onRequest(key);
   });
-  await subscriber.subscribe(READ_REQUESTS_CHANNEL);
+  for (;;) {
+    try {
+      await subscriber.subscribe(READ_REQUESTS_CHANNEL);
+      return;
+    } catch (error) {
+      if (redisErrorKind(error) !== 'denied') throw error;
+      onDenied(error as Error);
+    }
+    await sleep(RETRY_MS, undefined, { ref: false });
+  }
 }

@@ -5,6 +5,7 @@ import { WORK_QUEUE_PREFIX, jobSetTag } from '@ajs/redis-keys';
 import { Queue } from 'bullmq';
 import { AssignmentId } from '../budget/assignment-id.js';
 import type { AssignmentQueue } from '../interest/interest-recorder.js';
+import { retryInfo } from './retry-info.js';
 
 export const WORK_QUEUE = 'follow';
 
@@ -31,7 +32,10 @@ export class WorkQueue implements AssignmentQueue {
     private readonly connection: RedisClient,
     onError: (error: Error) => void,
   ) {
-    this.queue = new Queue<AssignmentData>(WORK_QUEUE, { connection, prefix: WORK_QUEUE_PREFIX });
+    this.queue = new Queue<AssignmentData>(WORK_QUEUE, {
+      connection: retryInfo(connection, onError),
+      prefix: WORK_QUEUE_PREFIX,
+    });
     this.queue.on('error', onError);
   }
 

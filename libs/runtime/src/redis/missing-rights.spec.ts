@@ -1,0 +1,152 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createRedisClient, isReady, type RedisClient } from '@ajs/job-store';
+import { RedisClusterServers, RedisServer } from '@ajs/testing';
+import { Redis } from 'ioredis';
+import { allRights, missingRights, type RedisUser } from './missing-rights.js';
+
+const DOCUMENT = readFileSync(join(import.meta.dirname, '../../../../docs/redis.md'), 'utf8');
+const USERS = { writer: 'ajs-ingester', reader: 'ajs-query' } as const;
+
+/** The rules of the line to copy for a user. */
+function documented(user: RedisUser): string[] {
+  const line = new RegExp(`^ {4}ACL SETUSER ${USERS[user]} on >PASSWORD (.+)$`, 'm').exec(DOCUMENT)?.[1];
+  return line?.split(' ') ?? [];
+}
+
+/** Those that run here, and what they run with. */
+const BULLMQ_SCRIPTS = [
+  'addStandardJob-9',
+  'moveToActive-11',
+  'moveToDelayed-11',
+  'moveToFinished-14',
+  'moveStalledJobsToWait-9',
+  'extendLocks-1',
+  'promote-9',
+  'moveJobsToWait-8',
+  'getCounts-1',
+];
+
+function bullMqScript(name: string): string {
+  const folder = join(import.meta.dirname, '../../../../node_modules/bullmq/dist/cjs/scripts');
+  return readFileSync(join(folder, `${name}.js`), 'utf8');
+}
+
+function ourScripts(): string[] {
+  const libs = join(import.meta.dirname, '../../..');
+  const names = readdirSync(libs, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.lua'),
+  );
+  return names.map((name) => readFileSync(join(libs, name), 'utf8'));
+}
+
+function commandsOf(script: string): string[] {
+  return [...script.matchAll(/(?:\brcall|redis\.p?call)\(["'](\w+)["']/g)].map(([, name = '']) =>
+    name.toLowerCase(),
+  );
+}
+
+let server: RedisServer;
+let admin: Redis;
+const clients: RedisClient[] = [];
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  admin = new Redis(server.url);
+});
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.disconnect();
+});
+
+afterAll(async () => {
+  admin.disconnect();
+  await server.stop();
+});
+
+async function missingWith(user: RedisUser, rules: readonly string[]): Promise<string[]> {
+  await admin.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', ...rules);
+  const client = createRedisClient(
+    { kind: 'single', url: `redis://app:secret@127.0.0.1:${server.port}/1` },
+    user,
+    () => {},
+  );
+  clients.push(client);
+  await isReady(client);
+  return missingRights(client, user);
+}
+
+describe.each(['writer', 'reader'] as const)('the rights of a %s', (user) => {
+  it('are those of the line in docs/redis.md', () => {
+    expect(documented(user).sort()).toEqual(allRights(user).sort());
+  });
+
+  it('are all there with that line, and trying them leaves nothing for long', async () => {
+    expect(await missingWith(user, documented(user))).toEqual([]);
+    await admin.select(1);
+    for (const key of await admin.keys('*')) {
+      expect(await admin.pttl(key)).toBeGreaterThan(0);
+    }
+  });
+
+  it('cover every command of the scripts that run', async () => {
+    const granted = new Set<string>();
+    for (const rule of documented(user).filter((each) => each.startsWith('+'))) {
+      if (!rule.startsWith('+@')) granted.add(rule.slice(1));
+      else
+        for (const command of (await admin.call('ACL', 'CAT', rule.slice(2))) as string[])
+          granted.add(command);
+    }
+    const used = [...BULLMQ_SCRIPTS.map(bullMqScript), ...ourScripts()].flatMap(commandsOf);
+    expect(used.length).toBeGreaterThan(200);
+    expect([...new Set(used)].filter((command) => !granted.has(command))).toEqual([]);
+  });
+
+  it.each(documented(user).filter((rule) => !rule.startsWith('+cluster')))(
+    'that lack %s are found to lack that, and nothing else',
+    async (rule) => {
+      const rest = documented(user).filter((each) => each !== rule);
+      expect(await missingWith(user, rest)).toEqual([rule]);
+    },
+  );
+
+  it('lack what the server does not know, as where a provider has renamed it', async () => {
+    const renamed = await RedisServer.start(['--rename-command', 'ZADD', '', '--rename-command', 'TIME', '']);
+    const client = createRedisClient({ kind: 'single', url: renamed.url }, user, () => {});
+    clients.push(client);
+    await isReady(client);
+    expect((await missingRights(client, user)).sort()).toEqual(['+@sortedset', '+time']);
+    await renamed.stop();
+  });
+});
+
+it('with Redis Cluster the rights are tried on every master', async () => {
+  const cluster = await RedisClusterServers.start();
+  const admins = cluster.servers.map(({ url }) => new Redis(url));
+  const setUser = (on: Redis, rules: readonly string[]) =>
+    on.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', ...rules);
+  try {
+    for (const each of admins) await setUser(each, documented('writer'));
+    const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
+    const client = createRedisClient(
+      { kind: 'cluster', nodes, tls: false, username: 'app', password: 'secret' },
+      'writer',
+      () => {},
+    );
+    clients.push(client);
+    await isReady(client);
+    expect(await missingRights(client, 'writer')).toEqual([]);
+    const [, second] = admins;
+    const without = ['+@hash', '+cluster|info'];
+    if (second !== undefined) {
+      await setUser(
+        second,
+        documented('writer').filter((rule) => !without.includes(rule)),
+      );
+    }
+    expect((await missingRights(client, 'writer')).sort()).toEqual(without);
+  } finally {
+    for (const each of admins) each.disconnect();
+    await cluster.stop();
+  }
+});

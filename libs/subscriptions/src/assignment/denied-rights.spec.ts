@@ -1,0 +1,72 @@
+import type { JobSetKey } from '@ajs/job-state';
+import { createRedisClient, redisErrorKind, type RedisClient } from '@ajs/job-store';
+import { READ_REQUESTS_CHANNEL, WORK_QUEUE_PREFIX, jobSetTag } from '@ajs/redis-keys';
+import { RedisServer, eventually } from '@ajs/testing';
+import { Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { listenForReadRequests } from './read-requests.js';
+import { retryInfo } from './retry-info.js';
+import { WORK_QUEUE, WorkQueue } from './work-queue.js';
+
+const KEY: JobSetKey = { queue: 'q', jobSetId: 's' };
+const cleanUps: (() => unknown)[] = [];
+let server: RedisServer;
+let admin: Redis;
+let denied: string[];
+
+beforeEach(async () => {
+  denied = [];
+  server = await RedisServer.start();
+  admin = new Redis(server.url);
+});
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  admin.disconnect();
+  await server.stop();
+});
+
+const onError = (error: Error): void => {
+  if (redisErrorKind(error) === 'denied') denied.push(error.message);
+};
+
+async function clientWithout(...rules: readonly string[]): Promise<RedisClient> {
+  await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', ...rules);
+  const url = `redis://app:secret@127.0.0.1:${server.port}`;
+  const client = createRedisClient({ kind: 'single', url }, 'work-queue', onError);
+  cleanUps.push(() => client.disconnect());
+  return client;
+}
+
+describe('a user of Redis without a right that is used only at the beginning', () => {
+  it('has the work queue go on once INFO is granted', async () => {
+    const client = await clientWithout('-info');
+    const queue = new WorkQueue(client, onError);
+    const enqueued = queue.enqueue([KEY]);
+    const taken: unknown[] = [];
+    const worker = new Worker(WORK_QUEUE, (job) => Promise.resolve(taken.push(job.data)), {
+      connection: retryInfo(await clientWithout('-info'), onError),
+      prefix: WORK_QUEUE_PREFIX,
+    });
+    worker.on('error', onError);
+    cleanUps.push(() => worker.close());
+    // The queue's connection, and both of the worker's.
+    await eventually('all of them were denied', () => denied.length >= 3);
+    expect(taken).toEqual([]);
+    await admin.call('ACL', 'SETUSER', 'app', '+info');
+    await enqueued;
+    await eventually('the job set is taken', () => taken.length === 1);
+    expect(taken).toEqual([KEY]);
+  });
+
+  it('has read requests heard once their channel is granted', async () => {
+    const client = await clientWithout('resetchannels');
+    const requests: JobSetKey[] = [];
+    const listening = listenForReadRequests(client, (key) => requests.push(key), onError);
+    await eventually('it was denied', () => denied.length > 0);
+    await admin.call('ACL', 'SETUSER', 'app', `&${READ_REQUESTS_CHANNEL}`);
+    await listening;
+    await admin.publish(READ_REQUESTS_CHANNEL, jobSetTag(KEY));
+    await eventually('the request is heard', () => requests.length === 1);
+  });
+});

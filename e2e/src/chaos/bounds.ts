@@ -6,6 +6,8 @@ export interface Bounds {
   readonly untilReported: number;
   /** How young a job may be that is reported as not found: a live watch counts as proof for so long (P6). */
   readonly notFoundProof: number;
+  /** How young an id may be of which nothing is said to be absent: by default of the query (P6). */
+  readonly notFoundGrace: number;
   /** How long after a fault of Redis, of the query or of the machine a query may report Redis as unavailable (P5). */
   readonly redisBack: number;
   /** How far two readings of the clock may be apart. */
@@ -16,6 +18,7 @@ export const BOUNDS: Bounds = {
   olderAfterLoss: 20_000,
   untilReported: 30_000,
   notFoundProof: 2_000,
+  notFoundGrace: 30_000,
   redisBack: 4_000,
   clocks: 100,
 };

@@ -1,4 +1,5 @@
 import type { JobState } from '@ajs/job-state';
+import { jobIdFor, mintedAt } from '../job-ids.js';
 import { BOUNDS } from './bounds.js';
 import { checkAnswers } from './check-answers.js';
 import { EMPTY_HISTORY } from './empty-history.js';
@@ -172,6 +173,16 @@ describe('answers', () => {
     expect(rulesBroken([RUNS], [answer('a', 5_000, 'not-found')])).toEqual([
       'existing job reported as not found (P6)',
     ]);
+  });
+
+  it('are never not-found for a young id, which Armada may have without showing it', () => {
+    const minted = jobIdFor('a');
+    const notFound = (age: number) => answer(minted, mintedAt(minted) + age, 'not-found');
+    expect(rulesBroken([], [notFound(BOUNDS.notFoundGrace - 1)])).toEqual([
+      'young job reported as not found (P6)',
+    ]);
+    expect(rulesBroken([], [notFound(BOUNDS.notFoundGrace)])).toEqual([]);
+    expect(rulesBroken([], [answer(jobIdFor('b', 'future'), Date.now(), 'not-found')])).toHaveLength(1);
   });
 
   it('are never not-found after a state was reported', () => {

@@ -1,3 +1,4 @@
+import { mintedAt } from '../job-ids.js';
 import { BOUNDS, type Bounds } from './bounds.js';
 import { groupBy } from './group-by.js';
 import type { Answer, History, TrueJob, Disturbance, Violation } from './history.js';
@@ -134,6 +135,10 @@ const falselySynced: Rule = (answer, { job, bounds }) => {
 
 const falseNotFound: Rule = (answer, { job, before, bounds }) => {
   if (answer.result.kind !== 'not-found') return undefined;
+  // UNKNOWN of api.Jobs is Armada's own word, for any id.
+  if (answer.api === 'legacy' && mintedAt(answer.jobId) > answer.requestedAt - bounds.notFoundGrace) {
+    return violation('young job reported as not found (P6)', answer, 'which says nothing of a young id');
+  }
   if (before.position !== undefined) {
     return violation('not found after a state was reported', answer, 'after a state was reported');
   }

@@ -152,7 +152,7 @@ export function planOf(options: PlanOptions): Plan {
       const key = { queue: QUEUE, jobSetId: `set-${n}-${life}` };
       const polled = (['often', 'seldom', 'at-both-ends'] as const)[n % 3] ?? 'often';
       const jobIds = Array.from({ length: between(random, ...JOBS) }, (_, job) =>
-        jobIdFor(`${seed} ${key.jobSetId} ${job}`),
+        jobIdFor(`${seed} ${key.jobSetId} ${job}`, job % 2 === 0 ? 'past' : 'future'),
       );
       planned.push({ key, polled, from, jobIds });
       for (const jobId of jobIds) steps.push(...stepsOf({ ...key, jobId }, key, from, lasts, random));

@@ -1,16 +1,19 @@
 import { JobRunningEvent } from '@ajs/contracts/api/event';
-import { eventually, jobEvents } from '@ajs/testing';
+import { JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import { eventually, jobEvents, unary } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
+import type { AppProcess } from './app-process.js';
 import { Stack, poll, type LegacyAnswer, type RunningQuery } from './stack.js';
 import { JOB, QUEUE, key, ref } from './traffic.js';
 
 let stack: Stack;
+let ingester: AppProcess;
 let query: RunningQuery;
 
 beforeAll(async () => {
   stack = await Stack.start();
   stack.armada.state.queues.add(QUEUE);
-  await stack.ingester();
+  ingester = await stack.ingester();
   query = await stack.query();
 }, 60_000);
 afterAll(() => stack.stop());
@@ -23,7 +26,37 @@ const inState = (set: number, state: string, withinMs = 20_000, job = 0) =>
 const subscriptionOf = async (set: number): Promise<unknown> =>
   (await ask(set)).trailers.get('armada-job-set-subscription')[0];
 
+/** What a process says of whether Armada is there. */
+const outageLines = ({ logs }: AppProcess) =>
+  logs
+    .filter(({ msg }) => msg.startsWith('Armada is '))
+    .map(({ level, msg, jobSets }) => [level, msg, jobSets]);
+
 describe('while Armada fails', () => {
+  it('its absence is one warning and one line at its end, with the job sets affected, in each process', async () => {
+    const sets = Array.from({ length: 20 }, (_, i) => 10 + i);
+    for (const set of sets) log(set).append(jobEvents.running(ref(set, 0), JOB));
+    for (const set of sets) await inState(set, 'RUNNING');
+    await eventually('all are watched', () => stack.armada.events.watches === sets.length, 30_000);
+    stack.armada.faults.set({ unavailable: true });
+    stack.armada.events.endStreams(status.UNAVAILABLE);
+    await ingester.logged('Armada is unavailable; known jobs keep their last state until it is back');
+    // The query has no streams: its calls show it.
+    await eventually('the query notices it', async () => {
+      await unary(query.client, JobServiceService.health, {});
+      return outageLines(query.app).length === 1;
+    });
+    stack.armada.faults.set({});
+    for (const app of [ingester, query.app]) await app.logged('Armada is available again');
+    expect(outageLines(ingester)).toEqual([
+      ['warn', 'Armada is unavailable; known jobs keep their last state until it is back', sets.length],
+      ['info', 'Armada is available again', sets.length],
+    ]);
+    expect(outageLines(query.app)).toHaveLength(2);
+    const others = ingester.logs.filter(({ msg }) => /stream/.test(msg));
+    expect(others).toEqual([]);
+  }, 120_000);
+
   it('no job of a queue that Armada does not know yet is reported as not found', async () => {
     log(1).append(jobEvents.running(ref(1, 0), JOB));
     stack.armada.faults.set({ missingQueues: [QUEUE] });

@@ -10,6 +10,8 @@ import { protoPath as healthProto } from 'grpc-health-check';
 import { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
 
+const ARMADA_UNAVAILABLE = 'Armada is unavailable; known jobs keep their last state until it is back';
+
 let stack: Stack;
 
 const apps: AppProcess[] = [];
@@ -190,8 +192,21 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
     expect(ready.headers.get('x-powered-by')).toBeNull();
     expect(ready.status).toBe(503);
     expect(await ready.json()).toMatchObject({ ready: false });
+    expect(await app.logged(ARMADA_UNAVAILABLE)).toMatchObject({ level: 'warn' });
     app.signal('SIGTERM');
     expect(await app.ended(6_000)).toBe(0);
+  }, 30_000);
+
+  it('warns of an Armada that does not answer, though nothing calls it yet', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as { port: number };
+    const app = run(script, stack.envOf({ ARMADA_URL: `127.0.0.1:${port}` }));
+    const { time } = await app.logged(ARMADA_UNAVAILABLE);
+    const { time: served } = await app.logged('health and metrics are served');
+    // 3 s, and what a busy machine adds.
+    expect(Date.parse(String(time)) - Date.parse(String(served))).toBeLessThan(10_000);
+    silent.close();
   }, 30_000);
 });
 

@@ -9,10 +9,12 @@ import type { ArmadaJobs } from './armada-jobs.js';
 import { ArmadaEventSource, type MessageCounter } from './event-streams.js';
 import { ArmadaQueueGrantsSource } from './queue-grants-source.js';
 import { grpcArmadaJobs } from './grpc-armada-jobs.js';
+import { observeCalls, type CallObserver } from './observe-calls.js';
 import { callUnary } from './unary-call.js';
 import { withIdentity } from './with-identity.js';
 
-const HEALTH_DEADLINE_MS = 2_000;
+/** Armada answers in milliseconds; a first connection takes longer. */
+const HEALTH_DEADLINE_MS = 3_000;
 
 export interface ArmadaClientOptions {
   readonly transport: ArmadaTransport;
@@ -22,6 +24,7 @@ export interface ArmadaClientOptions {
   readonly maxMessageBytes: number;
   /** The rate limit of {@link ArmadaClient.jobs}, all methods together. */
   readonly callsPerSecond: number;
+  readonly observer?: CallObserver;
 }
 
 export interface ArmadaClient {
@@ -29,7 +32,7 @@ export interface ArmadaClient {
   events(counter: MessageCounter): EventSource;
   readonly jobs: ArmadaJobs;
   readonly queueGrants: QueueGrants;
-  /** Rejects unless Armada's own Health responds SERVING within 2 s. */
+  /** Rejects unless Armada's own Health responds SERVING within 3 s. */
   health(): Promise<void>;
   close(): void;
 }
@@ -40,8 +43,12 @@ export function createArmadaClient({
   identity,
   maxMessageBytes: largestMessageBytes,
   callsPerSecond,
+  observer,
 }: ArmadaClientOptions): ArmadaClient {
-  const options = { ...channelOptions(largestMessageBytes), interceptors: [withIdentity(identity)] };
+  const options = {
+    ...channelOptions(largestMessageBytes),
+    interceptors: [...(observer === undefined ? [] : [observeCalls(observer)]), withIdentity(identity)],
+  };
   const pool = (): ChannelPool => new ChannelPool(transport, options);
   const [watches, reads] = [pool(), pool()];
   const jobs = grpcArmadaJobs(reads, callsPerSecond);

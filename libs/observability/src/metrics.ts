@@ -32,6 +32,18 @@ export class Metrics {
     ['outcome'],
   );
 
+  readonly upstreamCalls = this.counter(
+    'upstream_calls_total',
+    'Calls to Armada that have ended, by method, gRPC code and identity: own, or caller (permission checks). Forwarded calls are not among them',
+    ['method', 'identity', 'code'],
+  );
+  readonly upstreamCallSeconds = this.histogram(
+    'upstream_call_duration_seconds',
+    'Time from a call to Armada to its end, by method. Watches, which have no end of their own, are not among them',
+    [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    ['method'],
+  );
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }

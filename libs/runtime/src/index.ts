@@ -1,3 +1,5 @@
+export { ArmadaCalls } from './armada/armada-calls.js';
+export { ArmadaMonitor } from './armada/armada-monitor.js';
 export { ARMADA, ARMADA_ACCESS, ArmadaModule } from './armada/armada.module.js';
 export { Readiness } from './health/readiness.js';
 export type { HttpTls } from './http/bounded-http.js';

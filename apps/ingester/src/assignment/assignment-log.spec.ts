@@ -1,6 +1,6 @@
 import { IngesterMetrics, createLog } from '@ajs/observability';
 import { loadSettings } from '@ajs/config';
-import { ProcessModule, RedisModule, RedisConnections } from '@ajs/runtime';
+import { ArmadaMonitor, ProcessModule, RedisModule, RedisConnections } from '@ajs/runtime';
 import { Test } from '@nestjs/testing';
 import { AssignmentLog } from './assignment-log.js';
 
@@ -9,9 +9,12 @@ const KEY = { queue: 'q', jobSetId: 's' };
 let lines: { readonly level: string; readonly msg: string; readonly queue?: string }[];
 let metrics: IngesterMetrics;
 let assignments: AssignmentLog;
+/** What the monitor of Armada was told. */
+let failed: unknown[][];
 
 beforeEach(async () => {
   lines = [];
+  failed = [];
   metrics = new IngesterMetrics();
   const log = createLog('ingester', 'info', {
     write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]),
@@ -19,7 +22,10 @@ beforeEach(async () => {
   const settings = loadSettings({ argv: [], env: {} });
   const module = await Test.createTestingModule({
     imports: [ProcessModule.of({ settings, log, metrics }), RedisModule],
-    providers: [AssignmentLog],
+    providers: [
+      AssignmentLog,
+      { provide: ArmadaMonitor, useValue: { streamFailed: (...args: unknown[]) => failed.push(args) } },
+    ],
   })
     // Nothing here has a connection.
     .overrideProvider(RedisConnections)
@@ -29,11 +35,25 @@ beforeEach(async () => {
 });
 
 describe('the log of assignments', () => {
-  it('has a line for the first of several streams that failed in a row, and counts each by its kind', async () => {
+  it('leaves streams that failed to the monitor of Armada, and counts each by its kind', async () => {
     const end = { kind: 'retry', reason: 'connection refused' } as const;
     for (const inARow of [1, 2, 3]) assignments.streamEnded(KEY, end, 100, inARow);
-    expect(lines).toMatchObject([{ level: 'info', msg: 'an event stream ended; retrying', ...KEY }]);
+    expect(lines).toEqual([]);
+    expect(failed).toEqual([1, 2, 3].map((inARow) => [KEY, 'connection refused', inARow]));
     expect((await metrics.streamEnds.get()).values).toEqual([{ labels: { kind: 'retry' }, value: 3 }]);
+  });
+
+  it('has one error for a queue that this service may not watch, which says what to do', () => {
+    const end = { kind: 'denied', reason: 'PERMISSION_DENIED: no' } as const;
+    for (const jobSetId of ['a', 'b']) assignments.streamEnded({ queue: 'q', jobSetId }, end, 100, 1);
+    assignments.streamEnded({ queue: 'r', jobSetId: 'a' }, end, 100, 1);
+    const text =
+      'Armada does not let this service watch the queue; grant its user watch_all_events, or the verb watch of the queue';
+    expect(lines).toMatchObject([
+      { level: 'error', queue: 'q', jobSetId: 'a', reason: 'PERMISSION_DENIED: no', msg: text },
+      { level: 'error', queue: 'r', msg: text },
+    ]);
+    expect(failed).toEqual([]);
   });
 
   it('says which job set a write failed of, and why', async () => {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobSetKey } from '@ajs/job-state';
 import { IngesterMetrics, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
-import { LOG, RedisErrorLog } from '@ajs/runtime';
+import { ArmadaMonitor, LOG, RedisErrorLog } from '@ajs/runtime';
 import type { AssignmentObserver, StreamEnd } from '@ajs/subscriptions';
 
 /** Assignments in the log and the metrics: a line where following a job set begins, ends or fails, a number for the rest. */
@@ -13,6 +13,7 @@ export class AssignmentLog implements AssignmentObserver {
     @Inject(LOG) private readonly log: Log,
     @Inject(IngesterMetrics) private readonly metrics: IngesterMetrics,
     @Inject(RedisErrorLog) private readonly redisErrors: RedisErrorLog,
+    @Inject(ArmadaMonitor) private readonly armada: ArmadaMonitor,
   ) {
     this.throttled = throttledLog(log);
   }
@@ -27,12 +28,18 @@ export class AssignmentLog implements AssignmentObserver {
 
   streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number, inARow: number): void {
     this.metrics.streamEnds.inc({ kind: end.kind });
-    // One line for an outage, not one for each retry.
-    const level = inARow === 1 ? 'info' : 'debug';
-    this.log[level](
-      { ...key, end: end.kind, reason: end.reason, retryInMs },
-      'an event stream ended; retrying',
-    );
+    const { kind, reason } = end;
+    const fields = { ...key, reason, retryInMs, inARow };
+    if (kind === 'denied') {
+      const text =
+        'Armada does not let this service watch the queue; grant its user watch_all_events, or the verb watch of the queue';
+      this.throttled('error', fields, text, `denied ${key.queue}`);
+    } else if (kind === 'gone') {
+      this.throttled('info', fields, 'Armada does not know the queue', `gone ${key.queue}`);
+    } else {
+      this.log.debug(fields, 'an event stream ended; retrying');
+      this.armada.streamFailed(key, reason, inARow);
+    }
   }
 
   batchWritten(messages: number): void {

@@ -10,7 +10,16 @@ import { createAuthorizer, type Authorizer } from '@ajs/auth';
 import type { Settings } from '@ajs/config';
 import type { RedisClient } from '@ajs/job-store';
 import type { Log } from '@ajs/observability';
-import { ARMADA, ARMADA_ACCESS, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
+import {
+  ARMADA,
+  ARMADA_ACCESS,
+  ArmadaCalls,
+  ArmadaModule,
+  LOG,
+  RedisErrorLog,
+  RedisModule,
+  SETTINGS,
+} from '@ajs/runtime';
 import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
@@ -26,9 +35,9 @@ const MAX_PROBE_ANSWER_BYTES = 64 * 1024;
   providers: [
     {
       provide: PERMISSION_CHANNELS,
-      inject: [ARMADA_ACCESS],
-      useFactory: ({ transport }: ArmadaAccess) =>
-        createForwardingChannels(transport, MAX_PROBE_ANSWER_BYTES),
+      inject: [ARMADA_ACCESS, ArmadaCalls],
+      useFactory: ({ transport }: ArmadaAccess, calls: ArmadaCalls) =>
+        createForwardingChannels(transport, MAX_PROBE_ANSWER_BYTES, calls.ofCallers),
     },
     {
       provide: PermissionProbe,

@@ -1,16 +1,27 @@
-import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { loggedAccess, type ArmadaAccess } from '@ajs/armada-credentials';
 import type { Settings } from '@ajs/config';
 import { Metrics, type Log } from '@ajs/observability';
 import { LOG, SETTINGS } from '../process/tokens.js';
+import { ArmadaCalls } from './armada-calls.js';
+import { ArmadaMonitor } from './armada-monitor.js';
 
 /** The token of {@link ArmadaAccess}: how Armada is reached, and who this process is there. */
 export const ARMADA_ACCESS = Symbol('ArmadaAccess');
 /** The token of {@link ArmadaClient}: calls to Armada as this process. */
 export const ARMADA = Symbol('ArmadaClient');
 
-/** {@link ARMADA_ACCESS} and {@link ARMADA}. What calls Armada imports it, and so stops before its connections close. */
+/**
+ * {@link ARMADA_ACCESS}, {@link ARMADA}, {@link ArmadaCalls} and {@link ArmadaMonitor}. What calls Armada imports it, and so stops before
+ * its connections close.
+ */
 @Module({
   providers: [
     {
@@ -20,24 +31,49 @@ export const ARMADA = Symbol('ArmadaClient');
         loggedAccess({ settings, log, metrics }),
     },
     {
+      provide: ArmadaCalls,
+      inject: [ARMADA_ACCESS, LOG, Metrics],
+      useFactory: ({ summary }: ArmadaAccess, log: Log, metrics: Metrics) =>
+        new ArmadaCalls(log, metrics, summary.armadaAuth),
+    },
+    {
       provide: ARMADA,
-      inject: [ARMADA_ACCESS, SETTINGS],
-      useFactory: ({ transport, identity }: ArmadaAccess, settings: Settings) =>
+      inject: [ARMADA_ACCESS, SETTINGS, ArmadaCalls],
+      useFactory: ({ transport, identity }: ArmadaAccess, settings: Settings, calls: ArmadaCalls) =>
         createArmadaClient({
           transport,
           identity,
           maxMessageBytes: settings.maxMessageBytes,
           callsPerSecond: settings.upstreamCallsPerSecond,
+          observer: calls.own,
         }),
     },
+    {
+      provide: ArmadaMonitor,
+      inject: [ARMADA, ArmadaCalls, LOG],
+      useFactory: (armada: ArmadaClient, calls: ArmadaCalls, log: Log) => {
+        const monitor = new ArmadaMonitor({ health: () => armada.health(), log });
+        calls.onUnreachable = () => monitor.callFailed();
+        return monitor;
+      },
+    },
   ],
-  exports: [ARMADA_ACCESS, ARMADA],
+  exports: [ARMADA_ACCESS, ARMADA, ArmadaCalls, ArmadaMonitor],
 })
-export class ArmadaModule implements OnApplicationShutdown {
+export class ArmadaModule implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   constructor(
     @Inject(ARMADA) private readonly armada: ArmadaClient,
     @Inject(ARMADA_ACCESS) private readonly access: ArmadaAccess,
+    @Inject(ArmadaMonitor) private readonly monitor: ArmadaMonitor,
   ) {}
+
+  onApplicationBootstrap(): void {
+    this.monitor.start();
+  }
+
+  onModuleDestroy(): void {
+    this.monitor.stop();
+  }
 
   onApplicationShutdown(): void {
     this.armada.close();

@@ -27,7 +27,7 @@ const { Stryker } = await import('@stryker-mutator/core');
 const projectRoot = mutated[0].split('/').slice(0, 2).join('/');
 await new Stryker({
   mutate: [...mutated, '!**/*.spec.ts', '!**/testing/**'],
-  ignorePatterns: ['dist', 'tmp', 'reports', '.nx', 'bench', 'docs'],
+  ignorePatterns: ['dist', 'tmp', 'reports', '.nx', 'bench'],
   testRunner: 'jest',
   testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings'],
   jest: { configFile: 'jest.config.mjs', config: { rootDir: projectRoot } },

@@ -2,6 +2,8 @@ import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
+import { eventually } from '@ajs/testing';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { testCaller } from '../testing/test-caller.js';
 import { ARMADA_UNAVAILABLE } from './testing/fake-armada-jobs.js';
 import { JobsApiHarness, KEY, jobRecord } from './testing/jobs-api-harness.js';
@@ -34,6 +36,29 @@ describe('api.Jobs', () => {
       code: status.UNIMPLEMENTED,
     });
   });
+
+  it.each(requests.filter(([method]) => method !== 'GetJobErrors'))(
+    '%s answers a terminal state that Armada reports only once it is in Redis: no later answer may show an earlier one',
+    async (_, request) => {
+      await h.write({ j: jobRecord('RUNNING') }, { state: 'denied', reason: 'no watch permission' });
+      h.armada.add('j', { state: JobState.FAILED });
+      h.armada.externalUris.set('j', 'u');
+      const report = h.store.report.bind(h.store);
+      let record: (() => void) | undefined;
+      h.store.report = async (...args) => {
+        await new Promise<void>((resolve) => (record = resolve));
+        return report(...args);
+      };
+      let isAnswered = false;
+      const answer = request('j').finally(() => (isAnswered = true));
+      await eventually('it is being recorded', () => record !== undefined);
+      await nextTurn();
+      expect(isAnswered).toBe(false);
+      record?.();
+      expect(JSON.stringify(await answer)).toContain(`:${JobState.FAILED}`);
+      expect((await h.store.read(KEY, [JobId('j')])).jobs.get(JobId('j'))?.state).toBe('FAILED');
+    },
+  );
 
   describe('where Redis cannot serve the call', () => {
     it.each([

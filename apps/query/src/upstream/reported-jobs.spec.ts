@@ -2,6 +2,8 @@ import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { JobId } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
+import { eventually } from '@ajs/testing';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ARMADA_UNAVAILABLE, FakeArmadaJobs } from '../jobs-api/testing/fake-armada-jobs.js';
 import { ReportedJobs, type UpstreamReport } from './reported-jobs.js';
 
@@ -28,6 +30,23 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
     armada.add(JOB_ID, { state: JobState.PENDING });
     expect(await lookUp()).toEqual({ kind: 'recorded' });
     expect(await stateInStore()).toBe('PENDING');
+  });
+
+  it('is over only once the job is recorded, and is no record where Redis takes none', async () => {
+    armada.add(JOB_ID);
+    const report = store.report.bind(store);
+    let fail: ((error: Error) => void) | undefined;
+    store.report = () => new Promise((_, reject) => (fail = reject));
+    let isOver = false;
+    const lookedUp = lookUp().finally(() => (isOver = true));
+    await eventually('it is being recorded', () => fail !== undefined);
+    await nextTurn();
+    expect(isOver).toBe(false);
+    fail?.(new Error('Connection is closed.'));
+    expect(await lookedUp).toEqual({ kind: 'unanswered', reason: 'Redis is unavailable' });
+    store.report = report;
+    now += 1_000;
+    expect(await lookUp()).toEqual({ kind: 'recorded' });
   });
 
   it('ends a job that has a record where Armada reports a terminal state', async () => {

@@ -53,19 +53,37 @@ async function setUp() {
   const store = new MemoryJobStore();
   const writer = new WatchedWriter(await store.open(KEY));
   const pauses: boolean[] = [];
+  /** What was written when the streams were resumed. */
+  const resumedAt: string[] = [];
   const failures: unknown[] = [];
   const writeFailures: Error[] = [];
   const lease = new ScriptedLease();
+  /** How many messages were written. */
+  let written = 0;
   const observer = {
     ...SILENT_OBSERVER,
+    batchWritten: (messages: number) => (written += messages),
     writeFailed: (_: unknown, error: Error) => writeFailures.push(error),
   };
   const batchWriter = new BatchWriter(writer, lease, observer, {
     pause: () => pauses.push(true),
-    resume: () => pauses.push(false),
+    resume: () => {
+      pauses.push(false);
+      resumedAt.push(writer.cursor);
+    },
     fail: (error) => failures.push(error),
   });
-  return { store, writer, batchWriter, pauses, failures, writeFailures, lease };
+  return {
+    store,
+    writer,
+    batchWriter,
+    pauses,
+    resumedAt,
+    failures,
+    writeFailures,
+    lease,
+    written: () => written,
+  };
 }
 
 /** Holds every write until it is called. */
@@ -87,24 +105,26 @@ describe('a batch writer', () => {
   });
 
   it('accepts each message once and in one order, however streams overlap', async () => {
-    const { batchWriter, writer } = await setUp();
-    for (const ms of [1, 2, 3, 2, 3, 4, 1]) batchWriter.accept(running(ms, JobId(`job-${ms}`)));
+    const { batchWriter, writer, written } = await setUp();
+    for (const ms of [1, 2, 3, 3, 2, 3, 4, 1]) batchWriter.accept(running(ms, JobId(`job-${ms}`)));
     await eventually('it is written', () => writer.cursor === '4:0:0:1');
     const jobs = writer.batches.flatMap(({ records }) => [...records.keys()]);
     expect(jobs).toEqual(['job-1', 'job-2', 'job-3', 'job-4']);
+    expect(written()).toBe(4);
   });
 
   it('pauses the streams while Redis is slow, and resumes them afterwards', async () => {
-    const { batchWriter, writer, pauses } = await setUp();
+    const { batchWriter, writer, pauses, resumedAt } = await setUp();
     const open = gate(writer);
-    for (let ms = 1; ms < 2_000; ms++) batchWriter.accept(running(ms));
+    const accept = (ms: number): void => batchWriter.accept(running(ms, JobId(`job-${ms}`)));
+    for (let ms = 1; ms < 2_000; ms++) accept(ms);
     expect(pauses).toEqual([]);
-    batchWriter.accept(running(2_000));
+    accept(2_000);
     expect(pauses).toEqual([true]);
     open();
     await eventually('all is written', () => writer.cursor === '2000:0:0:1');
-    expect(pauses).toEqual([true, false]);
-    for (const { records } of writer.batches) expect(records.size).toBeLessThanOrEqual(500);
+    expect([pauses, resumedAt]).toEqual([[true, false], ['1500:0:0:1']]);
+    expect(writer.batches.map(({ records }) => records.size)).toEqual([500, 500, 500, 500]);
   });
 
   it('writes the same batch again after a failure, before anything newer', async () => {
@@ -155,6 +175,21 @@ describe('a batch writer', () => {
     const ago = performance.now() - Number(claims().at(-1));
     expect(ago).toBeGreaterThanOrEqual(30_000);
     expect(ago).toBeLessThan(59_000);
+  });
+
+  it('is synced by an event of a live watch only with the write after which none waits', async () => {
+    const { batchWriter, writer } = await setUp();
+    batchWriter.report('live', '');
+    batchWriter.markSynced(MonotonicTime(performance.now() - 60_000));
+    await eventually('it is claimed', () => writer.batches.length === 1);
+    const first = Date.now() - 600;
+    for (let ms = first; ms < first + 501; ms++) batchWriter.accept(running(ms, JobId(`job-${ms}`)));
+    await eventually('all is written', () => writer.batches.length === 3);
+    const claims = writer.batches.map(({ records, subscription }) => [records.size, subscription.syncedAt]);
+    expect(claims.slice(1)).toEqual([
+      [500, undefined],
+      [1, expect.any(Number)],
+    ]);
   });
 
   it('does not move the time as of which it is synced back by an older event', async () => {
@@ -329,6 +364,17 @@ describe('a batch writer', () => {
     batchWriter.heartbeat();
     await eventually('a heartbeat too', () => writer.batches.length === 2);
     expect(writer.batches.map(({ reconciled }) => reconciled)).toEqual([true, undefined]);
+  });
+
+  it('reports that the job set is reconciled though it was while it wrote', async () => {
+    const { batchWriter, writer } = await setUp();
+    const open = gate(writer);
+    batchWriter.heartbeat();
+    await eventually('the write has begun', () => writer.begun > 0);
+    batchWriter.markReconciled();
+    open();
+    await eventually('it is written', () => writer.batches.length === 2);
+    expect(writer.batches.map(({ reconciled }) => reconciled)).toEqual([undefined, true]);
   });
 
   it('has written what it accepted when it is closed, and writes no more', async () => {

@@ -22,8 +22,8 @@ export function jobSetTag(key: JobSetKey): JobSetTag {
 
 /** The inverse of {@link jobSetTag}; `undefined` for a text that it never gives. */
 export function parseJobSetTag(tag: string): JobSetKey | undefined {
-  const [queue, jobSetId, ...rest] = tag.split('/');
-  if (queue === undefined || jobSetId === undefined || rest.length > 0) return undefined;
+  const [queue, jobSetId] = tag.split('/');
+  if (queue === undefined || jobSetId === undefined) return undefined;
   const key = { queue: unescape(queue), jobSetId: unescape(jobSetId) };
   return jobSetTag(key) === tag ? key : undefined;
 }

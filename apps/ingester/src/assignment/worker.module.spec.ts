@@ -1,0 +1,74 @@
+import { jest } from '@jest/globals';
+import type { RedisClient } from '@ajs/job-store';
+import type { Log } from '@ajs/observability';
+import { READ_REQUESTS_CHANNEL } from '@ajs/redis-keys';
+import { Readiness, type RedisConnections, type RedisErrorLog } from '@ajs/runtime';
+import type { JobSetWorker, WorkQueue } from '@ajs/subscriptions';
+import { EventEmitter } from 'node:events';
+import { WorkerModule } from './worker.module.js';
+
+function aWorkerModule(stop: () => Promise<void> = () => Promise.resolve()) {
+  const steps: string[] = [];
+  const writer = new EventEmitter();
+  const subscriber = Object.assign(new EventEmitter(), { subscribe: () => Promise.resolve(1) });
+  const readiness = new Readiness();
+  const module = new WorkerModule(
+    {
+      start: () => steps.push('start'),
+      heartbeat: () => steps.push('heartbeat'),
+      requestRead: ({ jobSetId }: { jobSetId: string }) => steps.push(`read ${jobSetId}`),
+      stop,
+    } as unknown as JobSetWorker,
+    writer as unknown as RedisClient,
+    { open: () => subscriber } as unknown as RedisConnections,
+    { report: () => steps.push('error') } as unknown as RedisErrorLog,
+    { warn: (text: string) => steps.push(text) } as unknown as Log,
+    { check: () => Promise.reject(new Error('Connection is closed.')) } as unknown as WorkQueue,
+    readiness,
+  );
+  return { module, writer, subscriber, readiness, steps };
+}
+
+describe('the worker of an ingester', () => {
+  it('has every owner look at what Redis has whenever it is back, perhaps with less than it had', () => {
+    const { module, writer, steps } = aWorkerModule();
+    module.onApplicationBootstrap();
+    expect(steps).toEqual(['start']);
+    writer.emit('ready');
+    writer.emit('ready');
+    expect(steps).toEqual(['start', 'heartbeat', 'heartbeat']);
+  });
+
+  it('reads what polls request, and is not ready while the work queue does not answer', async () => {
+    const { module, subscriber, readiness, steps } = aWorkerModule();
+    module.onApplicationBootstrap();
+    subscriber.emit('message', READ_REQUESTS_CHANNEL, 'q/s');
+    expect(steps).toEqual(['start', 'read s']);
+    expect(await readiness.report()).toEqual({
+      ready: false,
+      checks: { workQueue: 'Connection is closed.' },
+    });
+  });
+
+  it('hands over before the process ends, which waits no longer than 3 s for a Redis that does not answer', async () => {
+    const { module, steps } = aWorkerModule(() => new Promise(() => undefined));
+    let hasEnded = false;
+    jest.useFakeTimers();
+    try {
+      void module.beforeApplicationShutdown().then(() => (hasEnded = true));
+      await jest.advanceTimersByTimeAsync(2_999);
+      expect(hasEnded).toBe(false);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(hasEnded).toBe(true);
+      expect(steps).toEqual([expect.stringContaining('could not hand over all assignments')]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('says nothing where everything is handed over', async () => {
+    const { module, steps } = aWorkerModule();
+    await module.beforeApplicationShutdown();
+    expect(steps).toEqual([]);
+  });
+});

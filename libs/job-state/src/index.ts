@@ -23,4 +23,4 @@ export {
   type MessageId,
 } from './message-id.js';
 export { isJobEnd, report, type JobEnd, type JobReport } from './report.js';
-export { ArmadaTime, MonotonicTime, RedisTime, addMs, laterOf, msBetween, toMs } from './times.js';
+export { ArmadaTime, MonotonicTime, RedisTime, addMs, earlierOf, laterOf, msBetween, toMs } from './times.js';

@@ -50,6 +50,11 @@ export function addMs<T extends Time>(time: T, ms: number): T {
   return (toMs(time) + ms) as unknown as T;
 }
 
+/** The earlier one of two moments. */
+export function earlierOf<T extends Time>(a: T, b: NoInfer<T>): T {
+  return a < b ? a : b;
+}
+
 /** The later one of two moments. */
 export function laterOf<T extends Time>(a: T, b: NoInfer<T>): T {
   return a < b ? b : a;

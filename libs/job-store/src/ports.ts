@@ -16,7 +16,8 @@ import type {
  * - `connecting`: nothing was read yet, or the connection to Armada is being made again.
  * - `catching-up`: reading what exists.
  * - `live`: synced with Armada, and staying so.
- * - `stalled`: no owner has written a heartbeat for {@link STALLED_AFTER_MS}.
+ * - `stalled`: no owner has written a heartbeat for {@link STALLED_AFTER_MS}, or Armada's events lag behind its `api.Jobs`
+ *   ({@link eventLagMs}).
  * - `denied`: Armada does not let us watch the queue.
  * - `gone`: Armada says that the queue does not exist, and has said so for longer than its servers' lists are stale.
  */
@@ -52,6 +53,8 @@ export interface Batch {
   /** The records that changed, by job id. */
   readonly records: ReadonlyMap<JobId, JobRecord>;
   readonly subscription: SubscriptionReport;
+  /** The latest time of the events in the batch. Left out where it has none. */
+  readonly shownUntil?: ArmadaTime;
   /** The unfinished jobs have just been compared with Armada's own `api.Jobs`. */
   readonly reconciled?: true;
 }
@@ -69,6 +72,8 @@ export interface JobSetWriter {
   readonly unfinished: number;
   /** How long before the opening a batch was last reconciled. Left out if none was. */
   readonly reconciledAgoMs?: number;
+  /** At the last write: see {@link eventLagMs}. */
+  readonly eventLagMs: number;
   /**
    * The records of these jobs, those that exist and that this version can read. Its owner writes the others anew: in a job set of
    * this version's layout they are provisional jobs that a newer query added, and the stream shows them from the beginning.

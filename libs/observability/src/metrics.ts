@@ -108,6 +108,14 @@ export class IngesterMetrics extends Metrics {
     "Comparisons of the unfinished jobs of a job set with Armada's api.Jobs, by outcome",
     ['outcome'],
   );
+  readonly eventsBehindApiJobs = this.gauge(
+    'events_behind_api_jobs_seconds',
+    "By how much Armada's events are behind its api.Jobs: the most of any job set that this replica follows, 0 where not by more than usual",
+  );
+  readonly jobSetsBehindApiJobs = this.gauge(
+    'job_sets_behind_api_jobs',
+    'Job sets that this replica follows whose events from Armada are behind its api.Jobs by more than usual',
+  );
   readonly skippedMessages = this.counter(
     'skipped_messages_total',
     'Messages of Armada that were skipped, by kind: of an unknown kind, or without a usable job id',

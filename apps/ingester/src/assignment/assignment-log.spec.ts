@@ -3,6 +3,7 @@ import { loadSettings } from '@ajs/config';
 import { ArmadaMonitor, ProcessModule, RedisModule, RedisConnections } from '@ajs/runtime';
 import { Test } from '@nestjs/testing';
 import { AssignmentLog } from './assignment-log.js';
+import { EventLagLog } from './event-lag-log.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 
@@ -24,6 +25,7 @@ beforeEach(async () => {
     imports: [ProcessModule.of({ settings, log, metrics }), RedisModule],
     providers: [
       AssignmentLog,
+      EventLagLog,
       { provide: ArmadaMonitor, useValue: { streamFailed: (...args: unknown[]) => failed.push(args) } },
     ],
   })

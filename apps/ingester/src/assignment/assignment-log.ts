@@ -3,6 +3,7 @@ import type { JobSetKey } from '@ajs/job-state';
 import { IngesterMetrics, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { ArmadaMonitor, LOG, RedisErrorLog } from '@ajs/runtime';
 import type { AssignmentObserver, StreamEnd } from '@ajs/subscriptions';
+import { EventLagLog } from './event-lag-log.js';
 
 /** Assignments in the log and the metrics: a line where following a job set begins, ends or fails, a number for the rest. */
 @Injectable()
@@ -13,6 +14,7 @@ export class AssignmentLog implements AssignmentObserver {
     @Inject(LOG) private readonly log: Log,
     @Inject(IngesterMetrics) private readonly metrics: IngesterMetrics,
     @Inject(RedisErrorLog) private readonly redisErrors: RedisErrorLog,
+    @Inject(EventLagLog) private readonly eventLag: EventLagLog,
     @Inject(ArmadaMonitor) private readonly armada: ArmadaMonitor,
   ) {
     this.throttled = throttledLog(log);
@@ -45,6 +47,10 @@ export class AssignmentLog implements AssignmentObserver {
   batchWritten(messages: number): void {
     this.metrics.eventsApplied.inc(messages);
     this.metrics.batchesWritten.inc();
+  }
+
+  eventsLag(key: JobSetKey, lagMs: number): void {
+    this.eventLag.update(key, lagMs);
   }
 
   /** No line: it happens whenever a query adds a provisional job. */

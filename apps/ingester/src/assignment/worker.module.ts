@@ -29,6 +29,7 @@ import { ReconciliationModule } from '../reconciliation/reconciliation.module.js
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOB_SINK, REDIS_WRITER } from '../tokens.js';
 import { AssignmentLog } from './assignment-log.js';
+import { EventLagLog } from './event-lag-log.js';
 
 /** Handing everything over takes much less, if Redis answers. Milliseconds. */
 const HAND_OVER_TIMEOUT_MS = 3_000;
@@ -38,6 +39,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
   imports: [RedisModule, ArmadaModule, JobStoreModule, WorkQueueModule, BudgetModule, ReconciliationModule],
   providers: [
     AssignmentLog,
+    EventLagLog,
     {
       provide: JobSetWorker,
       inject: [
@@ -82,7 +84,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
         }),
     },
   ],
-  exports: [JobSetWorker],
+  exports: [JobSetWorker, EventLagLog],
 })
 export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(

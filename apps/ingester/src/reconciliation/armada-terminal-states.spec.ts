@@ -101,6 +101,7 @@ describe('terminal states from Armada’s api.Jobs', () => {
         scheduleRead: (ms) => ms,
       },
       observer: {
+        eventsLag: ignore,
         streamEnded: ignore,
         batchWritten: ignore,
         reloading: ignore,

@@ -1,12 +1,5 @@
 import type { LRUCache } from 'lru-cache';
-import {
-  toMs,
-  type JobRecord,
-  type JobSetKey,
-  type ArmadaTime,
-  type JobId,
-  type Cursor,
-} from '@ajs/job-state';
+import { ArmadaTime, toMs, type JobRecord, type JobSetKey, type JobId, type Cursor } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { formatKey, type Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
@@ -17,6 +10,7 @@ import { decodeChangedAt, decodeRecord, encodeRecord } from '../codec/record-cod
 import { LAYOUT } from '../codec/record-layout.js';
 import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
 import { NewerLayoutError, StaleWriterError, UnreadableRecordError } from '../errors.js';
+import { eventLagMs } from '../event-lag.js';
 import type { Batch, JobSetWriter } from '../ports.js';
 import { readJobsReply } from '../scripts/jobs-reply.js';
 import type { ScriptArgument, Scripts } from '../scripts/scripts.js';
@@ -55,6 +49,7 @@ export class RedisJobSetWriter implements JobSetWriter {
   cursor: Cursor;
   unfinished: number;
   readonly reconciledAgoMs?: number;
+  eventLagMs = 0;
   private revision: number;
   private takenUp: number;
   private readonly clock: RedisClock;
@@ -102,7 +97,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     return loaded;
   }
 
-  async write({ cursor, records, subscription, reconciled }: Batch): Promise<void> {
+  async write({ cursor, records, subscription, shownUntil, reconciled }: Batch): Promise<void> {
     const args: ScriptArgument[] = [];
     const uris: ScriptArgument[] = [];
     const newJobs: JobId[] = [];
@@ -119,7 +114,7 @@ export class RedisJobSetWriter implements JobSetWriter {
       if (newJobs.length > 0) await this.context.index.add(this.key, newJobs, this.context.ttlSeconds);
       const strings = this.strings.uncommitted;
       const sentAt = monotonicNow();
-      const [now, revision, unfinished, kept = 0] = await this.context.redis.writeJobSet(
+      const [now, revision, unfinished, kept = 0, aheadSince] = await this.context.redis.writeJobSet(
         this.meta,
         this.generation,
         this.cursor,
@@ -131,6 +126,7 @@ export class RedisJobSetWriter implements JobSetWriter {
         this.context.ttlSeconds,
         reconciled === true ? 'reconciled' : '',
         subscription.nextReadAt === undefined ? '' : Math.ceil(toMs(this.clock.at(subscription.nextReadAt))),
+        shownUntil === undefined ? '' : toMs(shownUntil),
         records.size,
         ...args,
         strings.length,
@@ -144,6 +140,8 @@ export class RedisJobSetWriter implements JobSetWriter {
       this.cursor = cursor;
       this.revision = revision;
       this.unfinished = unfinished ?? this.unfinished;
+      // What is written has just been read.
+      this.eventLagMs = typeof aheadSince === 'string' ? eventLagMs(ArmadaTime(Number(aheadSince)), now) : 0;
       if (kept > 0) this.context.onKept(this.key, kept);
       for (const [jobId, record] of records) {
         if (kept === 0) this.context.records.set(this.cacheKey(jobId), record);

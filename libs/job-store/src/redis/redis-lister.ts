@@ -1,4 +1,4 @@
-import { RedisTime, laterOf, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
+import { ArmadaTime, RedisTime, laterOf, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { decodeEnrichment } from '../codec/enrichment-codec.js';
@@ -6,6 +6,7 @@ import { decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
 import { decodeRecord, decodeStatus, type StringOfNumber } from '../codec/record-codec.js';
 import { UnreadableRecordError } from '../errors.js';
+import { eventLagMs, eventLagReason, syncedBefore } from '../event-lag.js';
 import {
   STALLED_AFTER_MS,
   SUBSCRIPTION_STATES,
@@ -133,7 +134,10 @@ function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
 }
 
 function toSubscription(now: RedisTime, stored: StoredSubscription): SubscriptionView {
-  const syncedAt = stored.synced === '' ? undefined : RedisTime(Number(stored.synced));
+  const readAt = stored.synced === '' ? undefined : RedisTime(Number(stored.synced));
+  const aheadSince = stored.aheadSince === '' ? undefined : ArmadaTime(Number(stored.aheadSince));
+  const syncedAt = syncedBefore(aheadSince, readAt);
+  const lagMs = eventLagMs(aheadSince, readAt);
   const heartbeatAt = RedisTime(Number(stored.heartbeat));
   const silentSince = laterOf(heartbeatAt, RedisTime(Number(stored.nextRead)));
   return {
@@ -142,14 +146,18 @@ function toSubscription(now: RedisTime, stored: StoredSubscription): Subscriptio
           state: 'stalled',
           reason: `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`,
         }
-      : toReport(stored)),
+      : toReport(stored, lagMs)),
     // One to come is from before Redis' clock was set back: it proves nothing of what happened since.
     ...(syncedAt !== undefined && syncedAt <= now && { syncedAt }),
     ...(stored.nextRead !== '' && { nextReadAt: RedisTime(Number(stored.nextRead)) }),
   };
 }
 
-function toReport({ state, reason }: StoredSubscription): Pick<SubscriptionView, 'state' | 'reason'> {
+function toReport(
+  { state, reason }: StoredSubscription,
+  lagMs: number,
+): Pick<SubscriptionView, 'state' | 'reason'> {
+  if (state === 'live' && lagMs > 0) return { state: 'stalled', reason: eventLagReason(lagMs) };
   if (isSubscriptionState(state)) return { state, reason };
   return { state: 'connecting', reason: `a newer version of this service reports the state ${state}` };
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import {
   report,
+  toMs,
+  type ArmadaTime,
   type JobEnrichment,
   type JobId,
   type JobRecord,
@@ -15,6 +17,7 @@ import { packJobId, packJobIds } from '../codec/job-id-codec.js';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import { decodeRecord, decodeStatus, encodeRecord } from '../codec/record-codec.js';
 import { UnreadableRecordError } from '../errors.js';
+import { isAheadOfStream } from '../event-lag.js';
 import { jobStatus } from '../job-status.js';
 import type { JobStatus, ProvisionalJob, ProvisionalJobSink } from '../ports.js';
 import { readJobsReply } from '../scripts/jobs-reply.js';
@@ -35,6 +38,8 @@ interface Change {
   readonly bytes?: Buffer | undefined;
   readonly before?: JobRecord | undefined;
   readonly after: JobRecord;
+  /** The time of a state that the stream should show, and has not shown yet. */
+  readonly ahead?: ArmadaTime;
 }
 
 /** The sink of provisional jobs over Redis 7.0 or later, single or Cluster. */
@@ -110,7 +115,16 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
       if (before === 'unreadable') return;
       if (before !== undefined) held.set(jobId, jobStatus(before.record, before.revision));
       const after = report(before?.record, reported);
-      if (after !== before?.record) changes.push({ jobId, bytes, before: before?.record, after });
+      if (after !== before?.record) {
+        const isAhead = after.reported !== undefined && isAheadOfStream(after.changedAt, reply.now);
+        changes.push({
+          jobId,
+          bytes,
+          before: before?.record,
+          after,
+          ...(isAhead && { ahead: after.changedAt }),
+        });
+      }
     });
     if (changes.length === 0) return [];
     const isNew = changes.filter(({ bytes }) => bytes === undefined);
@@ -141,11 +155,12 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
       randomBytes(8).toString('base64url'),
       this.ttlSeconds,
       changes.length,
-      ...changes.flatMap(({ jobId, bytes, before, after }) => [
+      ...changes.flatMap(({ jobId, bytes, before, after, ahead }) => [
         packJobId(jobId),
         bytes ?? '',
         encodeRecord(jobId, after, Number),
         changedFailureDetails(before, after),
+        ahead === undefined ? '' : toMs(ahead),
       ]),
       uris.length / 2,
       ...uris,

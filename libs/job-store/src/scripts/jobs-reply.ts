@@ -23,14 +23,15 @@ export interface StoredSubscription {
   readonly synced: string;
   readonly heartbeat: string;
   readonly nextRead: string;
+  readonly aheadSince: string;
 }
 
-const FIXED = 7;
+const FIXED = 8;
 const NONE: ReadonlyMap<number, Buffer> = new Map();
 
 /** Takes the reply apart, for a question about so many jobs. */
 export function readJobsReply(reply: JobsReply, jobs: number, withEnrichment = false): ReadJobs {
-  const [now, generation, state, reason, synced, heartbeat, nextRead] = reply;
+  const [now, generation, state, reason, synced, heartbeat, nextRead, aheadSince] = reply;
   if (generation === undefined) return { now, records: [], enrichment: [], failureDetails: NONE };
   const detailsFrom = FIXED + jobs * (withEnrichment ? 2 : 1);
   return {
@@ -42,6 +43,7 @@ export function readJobsReply(reply: JobsReply, jobs: number, withEnrichment = f
       synced: text(synced),
       heartbeat: text(heartbeat),
       nextRead: text(nextRead),
+      aheadSince: text(aheadSince),
     },
     records: buffers(reply, FIXED, FIXED + jobs),
     enrichment: buffers(reply, FIXED + jobs, detailsFrom),

@@ -7,14 +7,15 @@
     ARGV[1]  generation to begin, if one must be begun (random)
     ARGV[2]  time to live of every key, in seconds
     ARGV[3]  number of jobs, then for each: job id, the record that was read ('' where there was none), record,
-             failure details ('' unless they changed)
+             failure details ('' unless they changed), the time of a state that the stream has not shown (ms by Armada's clock; '' for
+             none that it should have)
              number of external URIs, then for each: URI, job id behind its length
   Output:
     { revision, which records were left alone (0 is the first), … }
 ]]
 local meta = KEYS[1]
 local time = now()
-local m = redis.call('HMGET', meta, 'generation', 'layout', 'buckets', 'renewed')
+local m = redis.call('HMGET', meta, 'generation', 'layout', 'buckets', 'renewed', 'aheadSince', 'aheadUntil')
 local generation = m[1]
 if generation then
   if not m[2] then migrate(meta, generation) end
@@ -32,18 +33,24 @@ local function take()
   return ARGV[at]
 end
 
+local aheadSince, aheadUntil = tonumber(m[5]), tonumber(m[6])
 local jobs = tonumber(ARGV[at])
 local reply = { g.revision }
 for job = 0, jobs - 1 do
-  local id, read, record, details = take(), take(), take(), take()
+  local id, read, record, details, ahead = take(), take(), take(), take(), tonumber(take())
   local old = recordOf(g, id)
   if (old or '') == read then
     putRecord(g, id, record, details, old)
+    if ahead then
+      aheadSince = math.min(aheadSince or ahead, ahead)
+      aheadUntil = math.max(aheadUntil or ahead, ahead)
+    end
   else
     reply[#reply + 1] = job
   end
 end
 if #reply <= jobs then close(g) end
+if aheadSince then redis.call('HSET', meta, 'aheadSince', aheadSince, 'aheadUntil', aheadUntil) end
 
 -- Apart from the keys that meta counts: without them Armada is asked.
 at = at + 1

@@ -7,14 +7,15 @@
     ARGV[2]  'enrichment' if it is wanted too
   Output:
     { now (ms), generation, subscription's state, reason, synced (ms or ''), heartbeat (ms), next read (ms or ''),
+      aheadSince (ms or nil),
       the record of each job or nil, then the enrichment of each or nil where it is wanted,
       then for each job that has failure details: which one (0 is the first), its failure details };
     { now (ms) } where the job set has no keys
 ]]
-local m = redis.call('HMGET', KEYS[1], 'generation', 'state', 'reason', 'synced', 'heartbeat', 'next', 'buckets')
+local m = redis.call('HMGET', KEYS[1], 'generation', 'state', 'reason', 'synced', 'heartbeat', 'next', 'buckets', 'aheadSince')
 if not m[1] then return { now() } end
 local prefix = prefixOf(KEYS[1], m[1])
-local reply = { now(), m[1], m[2], m[3], m[4], m[5], m[6] }
+local reply = { now(), m[1], m[2], m[3], m[4], m[5], m[6], m[8] }
 local buckets = tonumber(m[7])
 local level = levelOf(buckets)
 local ids, at, number = ARGV[1], 1, 0
@@ -24,7 +25,7 @@ while at <= #ids do
   local id = string.sub(ids, at + 2, at + 1 + high * 256 + low)
   at = at + 2 + #id
   local record = redis.call('HGET', prefix .. 'r' .. bucketOf(id, buckets, level), id)
-  reply[8 + number] = record
+  reply[9 + number] = record
   if record and string.byte(record) % TERMINAL >= FAILURE_DETAILS then
     details[#details + 1] = number
     details[#details + 1] = redis.call('HGET', prefix .. 'f', id)

@@ -38,7 +38,9 @@ export type OpenReply =
 /** The scripts of this folder, each described at its head. Replies that hold bytes are read as buffers. */
 export interface Scripts {
   openJobSetBuffer: Script<OpenReply>;
-  writeJobSet: Script<[now: RedisTime, revision?: number, unfinished?: number | null, kept?: number]>;
+  writeJobSet: Script<
+    [now: RedisTime, revision?: number, unfinished?: number | null, kept?: number, aheadSince?: string | null]
+  >;
   putRecords: Script<[revision: number, ...leftAlone: number[]]>;
   addEnrichment: Script<null>;
   readJobsBuffer: Script<JobsReply>;

@@ -15,21 +15,22 @@
     ARGV[8]  time to live of new keys, in seconds
     ARGV[9]  'reconciled' where it has just been compared with Armada's api.Jobs, else ''
     ARGV[10] when it is read again (ms by Redis' clock), '' while it is watched or read
-    ARGV[11] number of records, then for each: job id, record, failure details ('' unless they changed)
+    ARGV[11] the latest time of its events (ms by Armada's clock), '' where it has none
+    ARGV[12] number of records, then for each: job id, record, failure details ('' unless they changed)
              number of strings, then for each: number, string
              number of external URIs, then for each: URI, job id behind its length
   Output:
-    { now (ms), revision, unfinished jobs (nil: as before), terminal records that were kept }, or { now (ms) } where it was refused
+    { now (ms), revision, unfinished jobs (nil: as before), terminal records that were kept, aheadSince (nil: none) }, or { now (ms) } where it was refused
 ]]
 local meta = KEYS[1]
 local time = now()
-local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision')
+local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision', 'aheadSince', 'aheadUntil')
 if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return { time } end
 local g = open(meta, m[1], ARGV[8])
 g.layout = LAYOUT
 local kept = 0
 
-local at = 11
+local at = 12
 local function take()
   at = at + 1
   return ARGV[at]
@@ -60,4 +61,17 @@ close(g)
 redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'heartbeat', time, 'next', ARGV[10])
 if ARGV[9] ~= '' then redis.call('HSET', meta, 'reconciled', time) end
 if ARGV[7] ~= '' then redis.call('HSET', meta, 'synced', ARGV[7]) end
-return { time, g.revision, g.unfinished or false, kept }
+
+-- The stream has come as far as api.Jobs was once it shows an event of that time. What it does not show although it was compared with
+-- api.Jobs, it never shows.
+local aheadSince, shown = m[4], tonumber(ARGV[11])
+if aheadSince then
+  if ARGV[9] ~= '' or (shown and shown >= tonumber(m[5])) then
+    redis.call('HDEL', meta, 'aheadSince', 'aheadUntil')
+    aheadSince = false
+  elseif shown and shown > tonumber(aheadSince) then
+    redis.call('HSET', meta, 'aheadSince', ARGV[11])
+    aheadSince = ARGV[11]
+  end
+end
+return { time, g.revision, g.unfinished or false, kept, aheadSince }

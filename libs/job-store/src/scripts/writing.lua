@@ -15,6 +15,9 @@
     next        when the job set is read again (ms), '' while it is watched or read
     synced      when the job set was last known to be synced with Armada (ms), '' if never
     reconciled  when it was last compared with Armada's api.Jobs (ms)
+    aheadSince  the time of the oldest state that api.Jobs reported and the stream has not shown yet (ms, Armada's clock); none where
+                there is no such state, or the stream has shown later events since
+    aheadUntil  the time of the newest (ms, Armada's clock), where there is aheadSince
     interest    when it was last polled (ms)
     renewed     when the time to live of all keys was last pushed ahead (ms)
 ]]
@@ -30,7 +33,7 @@ local LONGEST_IDS = 180000
 local function begin(meta, generation, time, layout)
   redis.call('HSET', meta, 'generation', generation, 'layout', layout, 'cursor', '', 'revision', 1, 'counts', '',
     'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'heartbeat', time, 'next', '', 'synced', '')
-  redis.call('HDEL', meta, 'reconciled')
+  redis.call('HDEL', meta, 'reconciled', 'aheadSince', 'aheadUntil')
   redis.call('HSETNX', meta, 'interest', time)
   redis.call('HSET', meta, 'renewed', time)
 end

@@ -3,6 +3,7 @@ import { JobId, ArmadaTime, toMs, type JobRecord, type JobSetKey, type JobState 
 import { StaleWriterError } from '../errors.js';
 import type { JobSetWriter } from '../ports.js';
 import { describeDetails } from './conformance-details.js';
+import { describeEventLag } from './conformance-event-lag.js';
 import { describeManyJobs } from './conformance-many-jobs.js';
 import { describeProvisionalJobs } from './conformance-provisional.js';
 import { FULL, LIVE, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './fixtures.js';
@@ -191,6 +192,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
 
     describeManyJobs(() => store);
     describeProvisionalJobs(() => store);
+    describeEventLag(() => store);
     describeDetails(() => store);
 
     it('deletes a job set once nobody has asked about it for long enough, and not before', async () => {

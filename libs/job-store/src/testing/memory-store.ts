@@ -6,6 +6,8 @@ import {
   msBetween,
   report,
   toMs,
+  earlierOf,
+  type ArmadaTime,
   type JobEnrichment,
   type JobRecord,
   type JobReport,
@@ -17,6 +19,7 @@ import {
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import { StaleWriterError } from '../errors.js';
+import { eventLagMs, eventLagReason, isAheadOfStream, syncedBefore } from '../event-lag.js';
 import { jobStatus } from '../job-status.js';
 import {
   STALLED_AFTER_MS,
@@ -42,6 +45,8 @@ interface JobSet {
   heartbeatAt: RedisTime;
   syncedAt: RedisTime | undefined;
   reconciledAt: RedisTime | undefined;
+  /** The times of the oldest and the newest state that `api.Jobs` reported and the stream has not shown. */
+  ahead: { readonly since: ArmadaTime; readonly until: ArmadaTime } | undefined;
   report: SubscriptionReport;
   readonly records: Map<JobId, JobRecord>;
   /** At which revision each record changed last. */
@@ -76,6 +81,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       key,
       cursor: jobSet.cursor,
       unfinished: countUnfinished(jobSet),
+      eventLagMs: 0,
       ...(jobSet.reconciledAt !== undefined && {
         reconciledAgoMs: msBetween(jobSet.reconciledAt, this.now()),
       }),
@@ -98,7 +104,11 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
         }
         this.apply(key, jobSet, batch);
         revision = jobSet.revision;
-        Object.assign(writer, { cursor: jobSet.cursor, unfinished: countUnfinished(jobSet) });
+        Object.assign(writer, {
+          cursor: jobSet.cursor,
+          unfinished: countUnfinished(jobSet),
+          eventLagMs: eventLagMs(jobSet.ahead?.since, this.now()),
+        });
         return Promise.resolve();
       },
       reload: () => {
@@ -138,6 +148,11 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
         this.index.set(jobId, key);
         put(jobSet, jobId, after);
         changed++;
+        const { changedAt: at, reported: mark } = after;
+        if (mark !== undefined && isAheadOfStream(at, this.now())) {
+          const { since = at, until = at } = jobSet.ahead ?? {};
+          jobSet.ahead = { since: earlierOf(since, at), until: laterOf(until, at) };
+        }
       }
       held.set(jobId, jobStatus(after, jobSet.revisions.get(jobId)));
     }
@@ -255,6 +270,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       heartbeatAt: this.now(),
       syncedAt: undefined,
       reconciledAt: undefined,
+      ahead: undefined,
       report: { state: 'connecting' as const, reason: '' },
       records: new Map<JobId, JobRecord>(),
       revisions: new Map<JobId, number>(),
@@ -266,7 +282,8 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return jobSet;
   }
 
-  private apply(key: JobSetKey, jobSet: JobSet, { cursor, records, subscription, reconciled }: Batch): void {
+  private apply(key: JobSetKey, jobSet: JobSet, batch: Batch): void {
+    const { cursor, records, subscription, shownUntil, reconciled } = batch;
     for (const [jobId, record] of records) {
       this.index.set(jobId, key);
       const old = jobSet.records.get(jobId);
@@ -278,6 +295,12 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     jobSet.report = subscription;
     if (subscription.syncedAt !== undefined) jobSet.syncedAt = sameMoment(subscription.syncedAt);
     if (reconciled === true) jobSet.reconciledAt = this.now();
+    const { ahead } = jobSet;
+    if (ahead !== undefined && shownUntil !== undefined) {
+      jobSet.ahead =
+        shownUntil < ahead.until ? { ...ahead, since: laterOf(ahead.since, shownUntil) } : undefined;
+    }
+    if (reconciled === true) jobSet.ahead = undefined;
     jobSet.heartbeatAt = this.now();
   }
 }
@@ -287,14 +310,21 @@ function sameMoment(time: MonotonicTime): RedisTime {
   return RedisTime(toMs(time));
 }
 
-function subscriptionOf({ heartbeatAt, report, syncedAt }: JobSet, now: RedisTime): SubscriptionView {
+function subscriptionOf(jobSet: JobSet, now: RedisTime): SubscriptionView {
+  const { heartbeatAt, report, ahead } = jobSet;
+  const syncedAt = syncedBefore(ahead?.since, jobSet.syncedAt);
+  const lagMs = report.state === 'live' ? eventLagMs(ahead?.since, jobSet.syncedAt) : 0;
   const nextReadAt = report.nextReadAt === undefined ? undefined : sameMoment(report.nextReadAt);
   const stalled = msBetween(laterOf(heartbeatAt, nextReadAt ?? heartbeatAt), now) > STALLED_AFTER_MS;
   return {
-    state: stalled ? 'stalled' : report.state,
-    reason: stalled
-      ? `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`
-      : report.reason,
+    ...(stalled
+      ? {
+          state: 'stalled',
+          reason: `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`,
+        }
+      : lagMs > 0
+        ? { state: 'stalled', reason: eventLagReason(lagMs) }
+        : { state: report.state, reason: report.reason }),
     ...(syncedAt !== undefined && { syncedAt }),
     ...(nextReadAt !== undefined && { nextReadAt }),
   };

@@ -29,6 +29,9 @@ class WatchedWriter implements JobSetWriter {
     return this.writer.unfinished;
   }
 
+  /** What the next writes find. */
+  eventLagMs = 0;
+
   load(jobIds: Iterable<JobId>): ReturnType<JobSetWriter['load']> {
     return this.writer.load(jobIds);
   }
@@ -57,11 +60,13 @@ async function setUp() {
   const resumedAt: string[] = [];
   const failures: unknown[] = [];
   const writeFailures: Error[] = [];
+  const lags: number[] = [];
   const lease = new ScriptedLease();
   /** How many messages were written. */
   let written = 0;
   const observer = {
     ...SILENT_OBSERVER,
+    eventsLag: (_: unknown, lagMs: number) => lags.push(lagMs),
     batchWritten: (messages: number) => (written += messages),
     writeFailed: (_: unknown, error: Error) => writeFailures.push(error),
   };
@@ -81,6 +86,7 @@ async function setUp() {
     resumedAt,
     failures,
     writeFailures,
+    lags,
     lease,
     written: () => written,
   };
@@ -102,6 +108,52 @@ describe('a batch writer', () => {
     await eventually('it is written', () => writer.cursor === '2:0:0:1');
     expect((await store.read(KEY, [JobId('a')])).jobs.get(JobId('a'))?.state).toBe('RUNNING');
     expect(writer.batches).toHaveLength(1);
+  });
+
+  it('says with each batch up to which time its events are, and nothing of it without an event', async () => {
+    const { batchWriter, writer } = await setUp();
+    for (const ms of [1, 2]) batchWriter.accept(running(ms, JobId('a')));
+    batchWriter.accept({ ...aMessage(3, { kind: 'queued', jobId: JobId('b'), at: ArmadaTime(1) }) });
+    await eventually('they are written', () => writer.batches.length === 1);
+    batchWriter.accept(aMessage(4));
+    await eventually('it is written', () => writer.batches.length === 2);
+    expect(writer.batches.map(({ shownUntil }) => shownUntil)).toEqual([ArmadaTime(2), undefined]);
+  });
+
+  it('tells by how much events lag with each write while they do, and once that they do not any more', async () => {
+    const { batchWriter, writer, lags } = await setUp();
+    const lagsMs = [0, 9_000, 12_000, 0, 0];
+    for (const [i, lagMs] of lagsMs.entries()) {
+      writer.eventLagMs = lagMs;
+      batchWriter.heartbeat();
+      await eventually('it is written', () => writer.batches.length === i + 1);
+      await batchWriter.flushed();
+    }
+    expect(lags).toEqual([9_000, 12_000, 0]);
+  });
+
+  it.each([
+    ['is closed', (batchWriter: BatchWriter) => batchWriter.close()],
+    ['is aborted', (batchWriter: BatchWriter) => Promise.resolve(batchWriter.abort())],
+  ])('does not leave a lag behind when it %s', async (_, end) => {
+    const { batchWriter, writer, lags } = await setUp();
+    writer.eventLagMs = 9_000;
+    batchWriter.heartbeat();
+    await eventually('it is told', () => lags.length === 1);
+    await batchWriter.flushed();
+    await end(batchWriter);
+    expect(lags).toEqual([9_000, 0]);
+  });
+
+  it('does not leave a lag behind when nothing more can be written', async () => {
+    const { batchWriter, writer, lags, failures } = await setUp();
+    writer.eventLagMs = 9_000;
+    batchWriter.heartbeat();
+    await eventually('it is told', () => lags.length === 1);
+    writer.before = () => Promise.reject(new TypeError('a defect'));
+    batchWriter.heartbeat();
+    await eventually('it has failed', () => failures.length === 1);
+    expect(lags).toEqual([9_000, 0]);
   });
 
   it('accepts each message once and in one order, however streams overlap', async () => {

@@ -2,6 +2,7 @@ import {
   compareMessageIds,
   foldBatch,
   parseMessageId,
+  type ArmadaTime,
   type JobEnd,
   type MessageId,
   type MonotonicTime,
@@ -9,7 +10,7 @@ import {
   type JobId,
   type Cursor,
 } from '@ajs/job-state';
-import { StaleWriterError, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
+import { StaleWriterError, type Batch, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
 import type { Lease } from './lease.js';
@@ -58,6 +59,7 @@ export class BatchWriter {
   private isPaused = false;
   private isHeartbeatDue = false;
   private isReconciled = false;
+  private isLagging = false;
   private repairs: Repairs | undefined;
   private isDraining = false;
   private drained = Promise.resolve();
@@ -141,12 +143,13 @@ export class BatchWriter {
   /** Writes what was accepted, and then nothing more. */
   async close(): Promise<void> {
     await this.drained;
-    this.stopping.abort();
+    this.abort();
   }
 
   /** Writes nothing more. */
   abort(): void {
     this.stopping.abort();
+    this.tellEventLag(0);
   }
 
   private startDraining(): void {
@@ -155,7 +158,7 @@ export class BatchWriter {
     this.drained = this.drain().catch((error: unknown) => {
       // Being stopped is no failure.
       if (this.stopping.signal.aborted) return;
-      this.stopping.abort();
+      this.abort();
       this.feed.fail(error);
     });
   }
@@ -186,6 +189,7 @@ export class BatchWriter {
       this.tryWrite(messages, claim.syncedAt, repairs?.ends ?? NO_ENDS, isReconciled),
     );
     progress.commit(claim);
+    this.tellEventLag(this.writer.eventLagMs);
     // What came due during the write is in the next one.
     if (isReconciled) this.isReconciled = false;
     if (repairs !== undefined && this.repairs === repairs) this.repairs = undefined;
@@ -245,9 +249,16 @@ export class BatchWriter {
         ...(subscription.state === 'live' && !isSynced && { state: 'catching-up' }),
         ...(syncedAt !== undefined && { syncedAt }),
       },
+      ...latestTime(messages),
       ...(isReconciled && { reconciled: true }),
     });
     return repaired;
+  }
+
+  private tellEventLag(lagMs: number): void {
+    if (lagMs === 0 && !this.isLagging) return;
+    this.isLagging = lagMs > 0;
+    this.observer.eventsLag(this.writer.key, lagMs);
   }
 
   private pauseFeed(): void {
@@ -261,4 +272,12 @@ export class BatchWriter {
     this.isPaused = false;
     this.feed.resume();
   }
+}
+
+function latestTime(messages: readonly StreamMessage[]): Pick<Batch, 'shownUntil'> {
+  let latest: ArmadaTime | undefined;
+  for (const { event } of messages) {
+    if (event !== undefined && (latest === undefined || event.at > latest)) latest = event.at;
+  }
+  return latest === undefined ? {} : { shownUntil: latest };
 }

@@ -10,6 +10,11 @@ export interface ReflectorObserver {
   streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number, inARow: number): void;
   /** A batch is in Redis. */
   batchWritten(messages: number): void;
+  /**
+   * Armada's events of this job set are behind its `api.Jobs` by so many milliseconds, as of now; 0: they are not any more, or this replica
+   * does not follow the job set any more. Called with a write of each batch or heartbeat while they are, and once when they are not any more.
+   */
+  eventsLag(key: JobSetKey, lagMs: number): void;
   /** Another writer wrote the job set: the owner looks whether it stands where it was, and goes on if so. */
   reloading(key: JobSetKey): void;
   /** Another owner wrote the job set: it is opened again and read from where it stands. */

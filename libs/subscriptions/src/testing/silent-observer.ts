@@ -10,6 +10,7 @@ export const SILENT_OBSERVER: AssignmentObserver = {
   assignmentFailed: ignore,
   streamEnded: ignore,
   batchWritten: ignore,
+  eventsLag: ignore,
   reloading: ignore,
   staleWriter: ignore,
   writeFailed: ignore,

@@ -116,7 +116,11 @@ describe('while Armada refuses the identity of the ingester', () => {
     const first = await pollUntil(refused, jobId, ({ error }) => error.includes('UNAUTHENTICATED'));
     expect(first.at(-1)?.state).toBe('CONNECTION_ERR');
 
-    await pollUntil(query, jobId, isState('RUNNING'));
+    const running = (await pollUntil(query, jobId, isState('RUNNING'))).at(-1);
+    expect(running?.error).toBe('');
+    expect(running?.trailers.get('armada-job-set-reason')).toEqual([
+      expect.stringMatching('UNAUTHENTICATED'),
+    ]);
     expect(await poll(refused.client, KEY, jobId)).toMatchObject({
       state: 'RUNNING',
       error: expect.stringMatching(

@@ -124,6 +124,24 @@ describe('a poll of a job', () => {
     }
   });
 
+  it('is read again where only Armada’s api.Jobs has reported its end, until the stream has added the reason', async () => {
+    await write({ state: 'live', reason: '' }, { j: record('RUNNING') });
+    await store.report(KEY, new Map([[JobId('j'), { state: 'FAILED' }]]));
+    const q = query();
+    expect(await q.run(KEY, JobId('j'), caller)).toMatchObject({ status: { state: 'FAILED' } });
+    await writer.reload();
+    await write(
+      { state: 'live', reason: '' },
+      { j: { ...record('FAILED'), failure: { reason: 'exit code 3' } } },
+    );
+    for (let i = 0; i < 2; i++) {
+      expect(await q.run(KEY, JobId('j'), caller)).toMatchObject({
+        status: { failure: { reason: 'exit code 3' } },
+      });
+    }
+    expect(reads).toBe(2);
+  });
+
   it('is answered with absent where a live watch was synced a moment ago', async () => {
     await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
     expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({ kind: 'absent' });

@@ -102,7 +102,8 @@ export class JobStatusQuery {
       const status = view.jobs.get(jobId);
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
-        terminalJobs.set(cacheKey, { status, subscription });
+        // The stream may add why the job ended.
+        if (status.reported === undefined) terminalJobs.set(cacheKey, { status, subscription });
         return resolved(status, subscription);
       }
       const left = msBetween(monotonicNow(), until);

@@ -2,8 +2,8 @@ import {
   JobServiceResponse_State as State,
   type JobServiceResponse,
 } from '@ajs/contracts/jobservice/jobservice';
-import { ArmadaTime } from '@ajs/job-state';
-import { status } from '@grpc/grpc-js';
+import { ArmadaTime, RedisTime } from '@ajs/job-state';
+import { status, type Metadata } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
 import { Admission } from '../load/admission.js';
 import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
@@ -23,6 +23,7 @@ describe('GetJobStatus of jobservice.JobService', () => {
   let redisFailures: Error[];
   let internalErrors: Error[];
   let refused: status[];
+  let trailers: Metadata | undefined;
 
   beforeEach(() => {
     redisFailures = [];
@@ -44,7 +45,11 @@ describe('GetJobStatus of jobservice.JobService', () => {
       redisFailed: (error) => redisFailures.push(error),
       internalError: (error) => internalErrors.push(error),
     });
-    return callUnary(service.getJobStatus, { queue: 'q', jobSetId: 's', jobId: 'j' });
+    return callUnary(
+      service.getJobStatus,
+      { queue: 'q', jobSetId: 's', jobId: 'j' },
+      (received) => (trailers = received),
+    );
   };
 
   const connectionError = (error: unknown) => ({ response: { state: State.CONNECTION_ERR, error } });
@@ -90,5 +95,20 @@ describe('GetJobStatus of jobservice.JobService', () => {
     expect(await answerOf(() => Promise.resolve({ kind: 'resolved', status: job }))).toEqual({
       response: { state: State.RUNNING, error: '' },
     });
+  });
+
+  it('says in trailing metadata how the subscription stands, and why, in what gRPC can carry', async () => {
+    const reason = `denied: ü\n${'x'.repeat(2_000)}`;
+    const subscription = { state: 'denied', reason, syncedAt: RedisTime(Date.UTC(2026, 10, 24)) } as const;
+    await answerOf(() => Promise.resolve({ kind: 'unresolved', reason: '', subscription }));
+    expect(trailers?.getMap()).toEqual({
+      'armada-job-set-subscription': 'denied',
+      'armada-job-set-reason': `denied: ??${'x'.repeat(1_014)}`,
+      'armada-job-set-synced-at': '2026-11-24T00:00:00.000Z',
+    });
+    await answerOf(() =>
+      Promise.resolve({ kind: 'unresolved', reason: '', subscription: { state: 'live', reason: '' } }),
+    );
+    expect(trailers?.getMap()).toEqual({ 'armada-job-set-subscription': 'live' });
   });
 });

@@ -23,8 +23,12 @@ import { UnknownQueues } from './unknown-queues.js';
 
 /** Trailing metadata: the state of the job set's subscription. */
 export const SUBSCRIPTION_HEADER = 'armada-job-set-subscription';
+/** Trailing metadata: why the subscription is as it is, for people; left out where there is nothing to say. */
+export const REASON_HEADER = 'armada-job-set-reason';
 /** Trailing metadata: when the job set was last synced with Armada (RFC 3339, UTC, by Redis' clock). */
 export const SYNCED_AT_HEADER = 'armada-job-set-synced-at';
+
+const MAX_HEADER_LENGTH = 1_024;
 
 export interface LegacyOptions {
   readonly access: Access;
@@ -152,11 +156,17 @@ function freshness(subscription: SubscriptionView | undefined): Metadata {
   if (cached !== undefined) return cached;
   const metadata = new Metadata();
   metadata.set(SUBSCRIPTION_HEADER, subscription.state);
+  if (subscription.reason !== '') metadata.set(REASON_HEADER, toHeader(subscription.reason));
   if (subscription.syncedAt !== undefined) {
     metadata.set(SYNCED_AT_HEADER, new Date(toMs(subscription.syncedAt)).toISOString());
   }
   metadataOf.set(subscription, metadata);
   return metadata;
+}
+
+/** gRPC carries printable ASCII alone. The size of all headers is limited, and one that is too long costs the answer. */
+function toHeader(text: string): string {
+  return text.slice(0, MAX_HEADER_LENGTH).replace(/[^ -~]/g, '?');
 }
 
 /** The problem of the request, with the name of the field; `undefined` where there is none. */

@@ -15,12 +15,14 @@ import { withIdentity } from './with-identity.js';
 
 /** Armada answers in milliseconds; a first connection takes longer. */
 const HEALTH_DEADLINE_MS = 3_000;
+/** A message above the limit is read after all once it was met a few times, up to so many times the limit. */
+const LONG_MESSAGE_FACTOR = 4;
 
 export interface ArmadaClientOptions {
   readonly transport: ArmadaTransport;
   /** The identity of every call. */
   readonly identity: ArmadaIdentity;
-  /** A larger message fails its call. Bytes. */
+  /** A larger message fails its call; of events, one more than four times as large. Bytes. */
   readonly maxMessageBytes: number;
   /** The rate limit of {@link ArmadaClient.jobs}, all methods together. */
   readonly callsPerSecond: number;
@@ -41,19 +43,18 @@ export interface ArmadaClient {
 export function createArmadaClient({
   transport,
   identity,
-  maxMessageBytes: largestMessageBytes,
+  maxMessageBytes,
   callsPerSecond,
   observer,
 }: ArmadaClientOptions): ArmadaClient {
-  const options = {
-    ...channelOptions(largestMessageBytes),
-    interceptors: [...(observer === undefined ? [] : [observeCalls(observer)]), withIdentity(identity)],
-  };
-  const pool = (): ChannelPool => new ChannelPool(transport, options);
-  const [watches, reads] = [pool(), pool()];
+  const interceptors = [...(observer === undefined ? [] : [observeCalls(observer)]), withIdentity(identity)];
+  const pool = (maxBytes: number): ChannelPool =>
+    new ChannelPool(transport, { ...channelOptions(maxBytes), interceptors });
+  const [watches, reads] = [pool(maxMessageBytes), pool(maxMessageBytes)];
+  const longMessages = pool(maxMessageBytes * LONG_MESSAGE_FACTOR);
   const jobs = grpcArmadaJobs(reads, callsPerSecond);
   return {
-    events: (counter) => new ArmadaEventSource(watches, reads, counter),
+    events: (counter) => new ArmadaEventSource({ watches, reads, longMessages }, counter),
     jobs,
     queueGrants: new ArmadaQueueGrantsSource(reads),
     health: () => checkHealth(reads),
@@ -61,6 +62,7 @@ export function createArmadaClient({
       jobs.close();
       watches.close();
       reads.close();
+      longMessages.close();
     },
   };
 }

@@ -159,10 +159,48 @@ describe('event streams from Armada', () => {
     log().append([{ events: { $case: 'running', value } }]);
     const read = open();
     expect(await ended(read)).toMatchObject({
-      kind: 'retry',
+      kind: 'unreadable',
       reason: expect.stringContaining('RESOURCE_EXHAUSTED') as string,
     });
     expect(read.messages).toEqual([]);
+  });
+
+  it.each([
+    ['no protobuf', Buffer.from('<html>502 Bad Gateway</html>')],
+    ['cut off', Buffer.from([10, 200, 1])],
+    ['without an id', Buffer.alloc(8)],
+  ])('a message that is %s ends the stream after those before it', async (_, bytes) => {
+    log().append(jobEvents.leased(REF));
+    log().appendRecorded([{ id: '9795493217053:0:0:1', bytes }]);
+    const read = open();
+    expect((await ended(read)).kind).toBe('unreadable');
+    expect(read.messages.map(({ event }) => event?.kind)).toEqual(['leased']);
+  });
+
+  it('a stream that skips what cannot be read reads on, and reads longer messages', async () => {
+    client.close();
+    client = clientOf(await restart(), 10_000);
+    const garbage = Buffer.from('<html>502 Bad Gateway</html>');
+    log().appendRecorded([1, 2].map((ms) => ({ id: `${ms}:0:0:1`, bytes: garbage })));
+    const value = { ...JobRunningEvent.decode(new Uint8Array()), ...REF, nodeName: 'n'.repeat(20_000) };
+    log().append([{ events: { $case: 'running', value } }]);
+    log().append(jobEvents.succeeded(REF));
+    for (const watch of [false, true]) {
+      const skipped: string[] = [];
+      const stream = open({ watch, skipUnreadable: (reason) => skipped.push(reason) });
+      await eventually('all is read', () => stream.messages.length === 2);
+      expect(stream.messages.map(({ event }) => event?.kind)).toEqual(['running', 'succeeded']);
+      expect(skipped).toEqual(['"" is not a message id', '"" is not a message id']);
+    }
+  });
+
+  it('a stream skips nothing after the first message that it could read', async () => {
+    log().append(jobEvents.leased(REF));
+    log().appendRecorded([{ id: '9795493217053:0:0:1', bytes: Buffer.alloc(8) }]);
+    const skipped: string[] = [];
+    const read = open({ skipUnreadable: (reason) => skipped.push(reason) });
+    expect((await ended(read)).kind).toBe('unreadable');
+    expect([skipped, read.messages.length]).toEqual([[], 1]);
   });
 
   it('messages of an unknown kind, or without a job id, are counted, and the cursor moves past them', async () => {

@@ -1,6 +1,6 @@
-import { EventService, type EventStreamMessage, type JobSetRequest } from '@ajs/contracts/api/event';
+import { EventService, type JobSetRequest } from '@ajs/contracts/api/event';
 import type { EventSource, EventStream, StreamEnd, StreamListener, StreamRequest } from '@ajs/subscriptions';
-import { toStreamMessage } from '@ajs/wire-mapping';
+import { readStreamMessage } from '@ajs/wire-mapping';
 import { Metadata, connectivityState, type ClientReadableStream, type StatusObject } from '@grpc/grpc-js';
 import type { ChannelPool } from './channel-pool.js';
 import { classifyEnd } from './stream-end.js';
@@ -16,36 +16,52 @@ export interface MessageCounter {
   malformed(): void;
 }
 
-/** Job-set events over `api.Event/GetJobSetEvents`. Watches and reads use separate connections. */
+/** Connections for event streams, apart for each kind of them. */
+export interface StreamPools {
+  readonly watches: ChannelPool;
+  readonly reads: ChannelPool;
+  /** For streams that skip what cannot be read: a message may be several times longer. */
+  readonly longMessages: ChannelPool;
+}
+
+/** Job-set events over `api.Event/GetJobSetEvents`. */
 export class ArmadaEventSource implements EventSource {
   constructor(
-    private readonly watches: ChannelPool,
-    private readonly reads: ChannelPool,
+    private readonly pools: StreamPools,
     private readonly counter: MessageCounter,
   ) {}
 
   open(request: StreamRequest, listener: StreamListener): EventStream {
-    const pool = request.watch ? this.watches : this.reads;
-    return new OpenStream(pool, request, listener, this.counter);
+    const { watches, reads, longMessages } = this.pools;
+    const pool = request.watch ? watches : reads;
+    return new OpenStream(
+      request.skipUnreadable === undefined ? pool : longMessages,
+      request,
+      listener,
+      this.counter,
+    );
   }
 }
 
 class OpenStream implements EventStream {
-  private readonly call: ClientReadableStream<EventStreamMessage>;
+  private readonly call: ClientReadableStream<Buffer>;
   private readonly release: () => void;
   private readonly connecting: NodeJS.Timeout;
   private readonly silence: NodeJS.Timeout | undefined;
   private heardAt = performance.now();
   private ended = false;
+  /** Until there is a message that can be read. */
+  private skipUnreadable: StreamRequest['skipUnreadable'];
 
   constructor(
     pool: ChannelPool,
-    { key, from, watch }: StreamRequest,
+    { key, from, watch, skipUnreadable }: StreamRequest,
     private readonly listener: StreamListener,
     private readonly counter: MessageCounter,
   ) {
     const { client, release } = pool.acquire();
     this.release = release;
+    this.skipUnreadable = skipUnreadable;
     const request: JobSetRequest = {
       queue: key.queue,
       id: key.jobSetId,
@@ -53,15 +69,16 @@ class OpenStream implements EventStream {
       watch,
       errorIfMissing: false,
     };
-    const { path, requestSerialize, responseDeserialize } = EventService.getJobSetEvents;
+    const { path, requestSerialize } = EventService.getJobSetEvents;
     this.call = client.makeServerStreamRequest(
       path,
       requestSerialize,
-      responseDeserialize,
+      // Decoded here: grpc-js would end the call at a message that cannot be.
+      (bytes) => bytes,
       request,
       new Metadata(),
     );
-    this.call.on('data', (message: EventStreamMessage) => this.take(message));
+    this.call.on('data', (bytes: Buffer) => this.take(bytes));
     this.call.on('status', (status: StatusObject) => {
       const end = classifyEnd(status);
       // The status arrives before what a paused stream has buffered, and the end of a read proves that everything was delivered.
@@ -97,21 +114,23 @@ class OpenStream implements EventStream {
     this.call.cancel();
   }
 
-  private take(wire: EventStreamMessage): void {
+  private take(bytes: Buffer): void {
     if (this.ended) return;
     this.heardAt = performance.now();
-    const mapped = toStreamMessage(wire);
-    if (mapped.kind === 'broken') {
-      this.giveUp(`Armada sent a message without a valid position in its stream: ${mapped.reason}`);
+    const mapped = readStreamMessage(bytes);
+    if (mapped.kind === 'unreadable') {
+      if (this.skipUnreadable !== undefined) this.skipUnreadable(mapped.reason);
+      else this.giveUp(`Armada sent a message that cannot be read: ${mapped.reason}`, 'unreadable');
       return;
     }
+    this.skipUnreadable = undefined;
     if (mapped.kind === 'unknown') this.counter.unknownKind();
     if (mapped.kind === 'malformed') this.counter.malformed();
     this.listener.message(mapped.message);
   }
 
-  private giveUp(reason: string): void {
-    this.end({ kind: 'retry', reason });
+  private giveUp(reason: string, kind: StreamEnd['kind'] = 'retry'): void {
+    this.end({ kind, reason });
     this.call.cancel();
   }
 

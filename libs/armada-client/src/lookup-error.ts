@@ -1,13 +1,10 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
 import { ArmadaJobsError } from './armada-jobs.js';
 import { BatchTooLargeError } from './batched-lookup.js';
-import { statusText } from './status-text.js';
+import { isMessageTooLarge, statusText } from './status-text.js';
 
 /** Armada's text, in every spelling of its methods (`jobIds`, `JobIds`, `RunIds`); its code is UNKNOWN. */
 const TOO_MANY_IDS = /request contained more than (\d+) (?:job|run)ids/i;
-/** A response above our limit, in the text of grpc-js, or above the server's, in that of grpc-go; the code is RESOURCE_EXHAUSTED. */
-const RESPONSE_TOO_LARGE = /message larger than max/i;
-
 /** What the failure of a call for so many ids means. */
 export function lookupErrorOf(
   { code, details }: Pick<StatusObject, 'code' | 'details'>,
@@ -15,7 +12,7 @@ export function lookupErrorOf(
 ): ArmadaJobsError | BatchTooLargeError {
   const maxIds = Number(TOO_MANY_IDS.exec(details)?.[1]);
   if (maxIds >= 1 && maxIds < ids) return new BatchTooLargeError(maxIds);
-  if (code === status.RESOURCE_EXHAUSTED && RESPONSE_TOO_LARGE.test(details) && ids > 1) {
+  if (isMessageTooLarge({ code, details }) && ids > 1) {
     return new BatchTooLargeError(Math.floor(ids / 2));
   }
   return new ArmadaJobsError(kindOf(code), statusText({ code, details }));

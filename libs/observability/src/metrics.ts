@@ -118,7 +118,7 @@ export class IngesterMetrics extends Metrics {
   );
   readonly skippedMessages = this.counter(
     'skipped_messages_total',
-    'Messages of Armada that were skipped, by kind: of an unknown kind, or without a usable job id',
+    'Messages of Armada that were skipped, by kind: of an unknown kind, without a usable job id (malformed), or unreadable',
     ['kind'],
   );
 }

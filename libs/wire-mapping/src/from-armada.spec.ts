@@ -13,7 +13,7 @@ import {
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { LONGEST_EXTERNAL_URI, LONGEST_REASON } from './bounds.js';
-import { EXTERNAL_URI_ANNOTATION, toStreamMessage } from './index.js';
+import { EXTERNAL_URI_ANNOTATION, readStreamMessage, toStreamMessage } from './index.js';
 
 const ID = '1795493217053:0:3:1';
 const EMPTY = new Uint8Array();
@@ -124,11 +124,14 @@ describe('messages of Armada', () => {
 });
 
 describe('hostile messages', () => {
-  it.each(['', 'x', '1:2', '1:2:3:9', '\u0000'])('with the id "%s" cannot be placed in the stream', (id) => {
-    expect(map({ $case: 'running', value: { ...JobRunningEvent.decode(EMPTY), ...base } }, id).kind).toBe(
-      'broken',
-    );
-  });
+  it.each(['', 'x', '1:2', '1:2:3:9', '\u0000'])(
+    'with the id "%s" cannot be placed in the stream, and so not read',
+    (id) => {
+      expect(map({ $case: 'running', value: { ...JobRunningEvent.decode(EMPTY), ...base } }, id).kind).toBe(
+        'unreadable',
+      );
+    },
+  );
 
   it.each(['', 'x'.repeat(2_000), 'a\ufffd'])(
     'that name no usable job (%#) make no event and lose no place',
@@ -165,16 +168,19 @@ describe('hostile messages', () => {
     expect(kept).toHaveLength(100);
   });
 
-  it('never throw, whatever bytes they were decoded from', () => {
+  it.each([
+    ['cut off', EventStreamMessage.encode({ id: ID, message: undefined }).finish().subarray(0, 5)],
+    ['no protobuf', Buffer.from('<html>502 Bad Gateway</html>')],
+    ['of zeros', new Uint8Array(20)],
+    ['empty', EMPTY],
+  ])('that are %s cannot be read', (_, bytes) => {
+    expect(readStreamMessage(bytes).kind).toBe('unreadable');
+  });
+
+  it('never throw, whatever bytes they are', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        let decoded: EventStreamMessage;
-        try {
-          decoded = EventStreamMessage.decode(bytes);
-        } catch {
-          return;
-        }
-        toStreamMessage(decoded);
+        readStreamMessage(bytes);
       }),
       { numRuns: 2_000 },
     );

@@ -1,9 +1,4 @@
-import {
-  Cause,
-  type EventMessage,
-  type EventStreamMessage,
-  type JobFailedEvent,
-} from '@ajs/contracts/api/event';
+import { Cause, EventStreamMessage, type EventMessage, type JobFailedEvent } from '@ajs/contracts/api/event';
 import {
   Cursor,
   messageTime,
@@ -34,8 +29,8 @@ export type Mapped =
   | { readonly kind: 'message'; readonly message: StreamMessage }
   /** As `message` without an event: a kind of event we do not know, or one that names no usable job. */
   | { readonly kind: 'unknown' | 'malformed'; readonly message: StreamMessage }
-  /** It has no id that says where in the stream it stands: nothing after it can be trusted. */
-  | { readonly kind: 'broken'; readonly reason: string };
+  /** It cannot be read: it is no message, or has no id that says where in the stream it stands. */
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
 type Oneof = NonNullable<EventMessage['events']>;
 type Kind = Oneof['$case'];
@@ -52,10 +47,21 @@ const WITHOUT_MEANING = new Set<Kind>([
   'updated',
 ]);
 
+/** Reads one message of Armada's stream from its bytes. Never throws; what it keeps of texts is bounded. */
+export function readStreamMessage(bytes: Uint8Array): Mapped {
+  let message: EventStreamMessage;
+  try {
+    message = EventStreamMessage.decode(bytes);
+  } catch (error) {
+    return { kind: 'unreadable', reason: `${bytes.length} bytes are no event: ${(error as Error).message}` };
+  }
+  return toStreamMessage(message);
+}
+
 /** Maps one message of Armada's stream. Never throws; what it keeps of texts is bounded. */
 export function toStreamMessage({ id: text, message }: EventStreamMessage): Mapped {
   const id = parseMessageId(text);
-  if (id === undefined) return { kind: 'broken', reason: `"${cut(text, 64)}" is not a message id` };
+  if (id === undefined) return { kind: 'unreadable', reason: `"${cut(text, 64)}" is not a message id` };
   const bare: StreamMessage = { cursor: Cursor(text), id };
   const oneof = message?.events;
   // A kind that the contract does not know decodes as no kind at all, or as one without a value.

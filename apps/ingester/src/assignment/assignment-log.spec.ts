@@ -1,5 +1,6 @@
 import { IngesterMetrics, createLog } from '@ajs/observability';
 import { loadSettings } from '@ajs/config';
+import { Cursor } from '@ajs/job-state';
 import { ArmadaMonitor, ProcessModule, RedisModule, RedisConnections } from '@ajs/runtime';
 import { Test } from '@nestjs/testing';
 import { AssignmentLog } from './assignment-log.js';
@@ -43,6 +44,22 @@ describe('the log of assignments', () => {
     expect(lines).toEqual([]);
     expect(failed).toEqual([1, 2, 3].map((inARow) => [KEY, 'connection refused', inARow]));
     expect((await metrics.streamEnds.get()).values).toEqual([{ labels: { kind: 'retry' }, value: 3 }]);
+  });
+
+  it('has an error for each job set with messages that cannot be read, and one when they are skipped', async () => {
+    const other = { ...KEY, jobSetId: 'other' };
+    const end = { kind: 'unreadable', reason: 'no event' } as const;
+    for (const key of [KEY, KEY, other, KEY]) assignments.streamEnded(key, end, 100, 1);
+    for (const key of [KEY, KEY, other]) assignments.messageSkipped(key, Cursor('1:0:0:1'), 'no event');
+    expect(lines).toMatchObject([
+      { level: 'error', ...KEY, reason: 'no event' },
+      { level: 'error', ...other, reason: 'no event' },
+      { level: 'error', ...KEY, reason: 'no event', after: '1:0:0:1' },
+      { level: 'error', ...other, reason: 'no event', after: '1:0:0:1' },
+    ]);
+    expect((await metrics.skippedMessages.get()).values).toEqual([
+      { labels: { kind: 'unreadable' }, value: 3 },
+    ]);
   });
 
   it('has one error for a queue that this service may not watch, which says what to do', () => {

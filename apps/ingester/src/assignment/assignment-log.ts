@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { JobSetKey } from '@ajs/job-state';
+import type { Cursor, JobSetKey } from '@ajs/job-state';
 import { IngesterMetrics, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { ArmadaMonitor, LOG, RedisErrorLog } from '@ajs/runtime';
 import type { AssignmentObserver, StreamEnd } from '@ajs/subscriptions';
@@ -38,10 +38,23 @@ export class AssignmentLog implements AssignmentObserver {
       this.throttled('error', fields, text, `denied ${key.queue}`);
     } else if (kind === 'gone') {
       this.throttled('info', fields, 'Armada does not know the queue', `gone ${key.queue}`);
+    } else if (kind === 'unreadable') {
+      const text = 'cannot read a message of the event stream; retrying';
+      this.throttled('error', fields, text, `unreadable ${JSON.stringify(key)}`);
     } else {
       this.log.debug(fields, 'an event stream ended; retrying');
       this.armada.streamFailed(key, reason, inARow);
     }
+  }
+
+  messageSkipped(key: JobSetKey, after: Cursor, reason: string): void {
+    this.metrics.skippedMessages.inc({ kind: 'unreadable' });
+    this.throttled(
+      'error',
+      { ...key, after, reason },
+      'skipped a message that cannot be read: its event is lost; a job that it ended is repaired from api.Jobs',
+      `skipped ${JSON.stringify(key)}`,
+    );
   }
 
   batchWritten(messages: number): void {

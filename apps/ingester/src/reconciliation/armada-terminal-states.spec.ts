@@ -103,6 +103,7 @@ describe('terminal states from Armada’s api.Jobs', () => {
       observer: {
         eventsLag: ignore,
         streamEnded: ignore,
+        messageSkipped: ignore,
         batchWritten: ignore,
         reloading: ignore,
         staleWriter: ignore,

@@ -6,10 +6,11 @@ import type { JobSetKey, StreamMessage, Cursor } from '@ajs/job-state';
  * - `retry`: the server stops or moves (UNAVAILABLE and the like) or could not be reached: follow again, backing off.
  * - `denied`: our identity may not watch this queue.
  * - `gone`: the queue does not exist, as far as this server knows; servers learn of new queues up to 10 s late.
+ * - `unreadable`: the next message cannot be read, since it is too long or no message.
  * - `cancelled`: we closed it.
  */
 export interface StreamEnd {
-  readonly kind: 'end' | 'retry' | 'denied' | 'gone' | 'cancelled';
+  readonly kind: 'end' | 'retry' | 'denied' | 'gone' | 'unreadable' | 'cancelled';
   /** For people: what the server or the connection said. Holds no secret. */
   readonly reason: string;
 }
@@ -20,6 +21,11 @@ export interface StreamRequest {
   readonly from: Cursor;
   /** Stay open for what comes, or end where the stream ends now. */
   readonly watch: boolean;
+  /**
+   * What cannot be read before the first message that can is skipped, and handed to this with the reason; longer messages than else are
+   * read. Left out: what cannot be read ends the stream.
+   */
+  readonly skipUnreadable?: (reason: string) => void;
 }
 
 export interface StreamListener {

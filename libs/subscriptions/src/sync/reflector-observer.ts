@@ -1,4 +1,4 @@
-import type { JobSetKey } from '@ajs/job-state';
+import type { Cursor, JobSetKey } from '@ajs/job-state';
 import type { StreamEnd } from './event-source.js';
 
 /** Hears what following a job set does, for logs and metrics. Nothing here is called per event. */
@@ -8,6 +8,8 @@ export interface ReflectorObserver {
    * read that came to its end: 1 is news.
    */
   streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number, inARow: number): void;
+  /** A message could not be read, whatever was tried: its event is lost. It comes somewhere after the message `after`. */
+  messageSkipped(key: JobSetKey, after: Cursor, reason: string): void;
   /** A batch is in Redis. */
   batchWritten(messages: number): void;
   /**

@@ -195,14 +195,20 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
 
   private streamFailed(end: StreamEnd): void {
     const { key, observer, quota } = this.options;
-    const verdict = this.failures.classify(end, monotonicNow());
+    const verdict = this.failures.classify(end, monotonicNow(), this.batchWriter.tailCursor);
     observer.streamEnded(key, end, Math.round(verdict.retryInMs), verdict.inARow);
     this.dispatch({ kind: 'stream-failed', reason: end.reason, verdict, isWatched: quota.isWatched });
   }
 
   private open(watch: boolean, listener: StreamListener): void {
-    const { source, key } = this.options;
-    const stream = source.open({ key, from: this.batchWriter.tailCursor, watch }, listener);
+    const { source, key, observer } = this.options;
+    const from = this.batchWriter.tailCursor;
+    let skipped = 0;
+    const skipUnreadable = (reason: string): void => {
+      if (this.failures.skipped(++skipped)) observer.messageSkipped(key, from, reason);
+    };
+    const request = { key, from, watch, ...(this.failures.skipsAfter(from) && { skipUnreadable }) };
+    const stream = source.open(request, listener);
     this.streams.set(listener, stream);
     if (this.isPaused) stream.pause();
   }

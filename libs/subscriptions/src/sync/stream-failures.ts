@@ -1,4 +1,4 @@
-import { msBetween, type MonotonicTime } from '@ajs/job-state';
+import { msBetween, type Cursor, type MonotonicTime } from '@ajs/job-state';
 import { Backoff } from './backoff.js';
 import type { StreamEnd } from './event-source.js';
 
@@ -11,6 +11,9 @@ export interface FailureTiming {
   /** For queues that we may not watch, or that are gone. */
   readonly maxDeniedRetryMs: number;
 }
+
+/** What cannot be read is tried so often before it is skipped: bytes may be damaged on their way. */
+const UNREADABLE_TRIES = 3;
 
 /** What the failure of a stream means for its job set. */
 export interface FailureVerdict {
@@ -27,6 +30,8 @@ export class StreamFailures {
   private readonly refusedRetry: Backoff;
   private goneSince: MonotonicTime | undefined;
   private endsInARow = 0;
+  /** What cannot be read after this message: how often it was tried, and how many messages of it were skipped. */
+  private unreadable: { readonly after: Cursor; tries: number; skipped: number } | undefined;
 
   constructor(private readonly timing: FailureTiming) {
     this.retry = new Backoff(timing.firstRetryMs, timing.maxRetryMs);
@@ -35,7 +40,7 @@ export class StreamFailures {
 
   /** Whether nothing of it needs to be remembered. */
   get isOver(): boolean {
-    return this.endsInARow === 0;
+    return this.endsInARow === 0 && this.unreadable === undefined;
   }
 
   /** A read came to its end. */
@@ -50,7 +55,25 @@ export class StreamFailures {
     if (ms > this.timing.maxRetryMs) this.retry.reset();
   }
 
-  classify({ kind }: StreamEnd, now: MonotonicTime): FailureVerdict {
+  /** Whether a stream from here skips what cannot be read. */
+  skipsAfter(cursor: Cursor): boolean {
+    if (this.unreadable?.after !== cursor) this.unreadable = undefined;
+    return (this.unreadable?.tries ?? 0) >= UNREADABLE_TRIES;
+  }
+
+  /** A stream skipped its `nth` message. Returns whether that is news: whoever begins there again skips it again. */
+  skipped(nth: number): boolean {
+    if (this.unreadable === undefined || nth <= this.unreadable.skipped) return false;
+    this.unreadable.skipped = nth;
+    return true;
+  }
+
+  /** @param after the last message that was read */
+  classify({ kind }: StreamEnd, now: MonotonicTime, after: Cursor): FailureVerdict {
+    if (kind === 'unreadable') {
+      if (this.unreadable?.after !== after) this.unreadable = { after, tries: 0, skipped: 0 };
+      this.unreadable.tries++;
+    }
     if (kind !== 'gone' && kind !== 'denied') this.goneSince = undefined;
     if (kind === 'gone') this.goneSince ??= now;
     const isGone = this.goneSince !== undefined && msBetween(this.goneSince, now) >= this.timing.goneAfterMs;

@@ -9,6 +9,7 @@ export const SILENT_OBSERVER: AssignmentObserver = {
   unreadable: ignore,
   assignmentFailed: ignore,
   streamEnded: ignore,
+  messageSkipped: ignore,
   batchWritten: ignore,
   eventsLag: ignore,
   reloading: ignore,

@@ -154,16 +154,41 @@ describe('settings', () => {
     expect(problemsOf({ REDIS_URL: url })).toContain(`REDIS_URL (environment) is "${shown}"`);
   });
 
-  it('carry the CA of Redis and the password of its sentinels, which need an address with TLS and sentinels', () => {
+  it('carry the TLS files of Redis and the login of its sentinels, which need an address with TLS and sentinels', () => {
     const env = {
       REDIS_URL: 'rediss-sentinel://a:1/m',
       REDIS_TLS_CA_FILE: 'ca.pem',
+      REDIS_TLS_CERT_FILE: 'own.crt',
+      REDIS_TLS_KEY_FILE: 'own.key',
+      REDIS_TLS_SERVER_NAME: 'redis.test',
+      REDIS_SENTINEL_USERNAME: 'watcher',
       REDIS_SENTINEL_PASSWORD: 'x',
     };
-    expect(loadSettings({ argv: [], env }).redis).toMatchObject({ caFile: 'ca.pem', sentinelPassword: 'x' });
+    expect(loadSettings({ argv: [], env }).redis).toMatchObject({
+      caFile: 'ca.pem',
+      certFile: 'own.crt',
+      keyFile: 'own.key',
+      serverName: 'redis.test',
+      sentinelUsername: 'watcher',
+      sentinelPassword: 'x',
+    });
     const problems = problemsOf({ ...env, REDIS_URL: 'redis://a:1' });
-    expect(problems).toContain('REDIS_TLS_CA_FILE is set, but REDIS_URL does not use TLS');
-    expect(problems).toContain('REDIS_SENTINEL_PASSWORD is set, but REDIS_URL names no sentinels');
+    for (const name of ['CA_FILE', 'CERT_FILE', 'KEY_FILE', 'SERVER_NAME']) {
+      expect(problems).toContain(`REDIS_TLS_${name} is set, but REDIS_URL does not use TLS`);
+    }
+    for (const name of ['USERNAME', 'PASSWORD']) {
+      expect(problems).toContain(`REDIS_SENTINEL_${name} is set, but REDIS_URL names no sentinels`);
+    }
+  });
+
+  it('refuse half a client certificate for Redis, and a user of its sentinels without a password', () => {
+    const together = 'REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE must be set together';
+    const REDIS_URL = 'rediss-sentinel://a:1/m';
+    expect(problemsOf({ REDIS_URL, REDIS_TLS_CERT_FILE: 'own.crt' })).toContain(together);
+    expect(problemsOf({ REDIS_URL, REDIS_TLS_KEY_FILE: 'own.key' })).toContain(together);
+    expect(problemsOf({ REDIS_URL, REDIS_SENTINEL_USERNAME: 'watcher' })).toContain(
+      'REDIS_SENTINEL_USERNAME is set without REDIS_SENTINEL_PASSWORD',
+    );
   });
 
   it('refuse an unknown key of the file and name the nearest one', () => {

@@ -110,12 +110,19 @@ function readConfigFile(file: string, problems: string[]): FileSettings {
 }
 
 /** The address of Redis, with the settings that belong to it. */
-function redisOf({ redis, redisTlsCaFile, redisSentinelPassword }: Variables): RedisTarget {
+function redisOf(settings: Variables): RedisTarget {
+  const { redis, redisTlsCaFile, redisTlsCertFile, redisTlsKeyFile, redisTlsServerName } = settings;
+  const { redisSentinelUsername, redisSentinelPassword } = settings;
   return {
     ...redis,
     ...(redisTlsCaFile !== '' && { caFile: redisTlsCaFile }),
-    ...(redis.kind === 'sentinel' &&
-      redisSentinelPassword !== '' && { sentinelPassword: redisSentinelPassword }),
+    ...(redisTlsCertFile !== '' && { certFile: redisTlsCertFile }),
+    ...(redisTlsKeyFile !== '' && { keyFile: redisTlsKeyFile }),
+    ...(redisTlsServerName !== '' && { serverName: redisTlsServerName }),
+    ...(redis.kind === 'sentinel' && {
+      ...(redisSentinelUsername !== '' && { sentinelUsername: redisSentinelUsername }),
+      ...(redisSentinelPassword !== '' && { sentinelPassword: redisSentinelPassword }),
+    }),
   };
 }
 
@@ -124,14 +131,30 @@ function contradictions(settings: Settings): string[] {
   const { followAfterPollMs, followUnfinishedAfterPollMs, deleteAfterPollMs } = settings;
   const problems: string[] = [];
   const { redis } = settings;
-  if (
-    redis.caFile !== undefined &&
-    !(redis.kind === 'single' ? redis.url.startsWith('rediss:') : redis.tls)
-  ) {
-    problems.push('REDIS_TLS_CA_FILE is set, but REDIS_URL does not use TLS: it must begin with rediss');
+  const usesTls = redis.kind === 'single' ? redis.url.startsWith('rediss:') : redis.tls;
+  const tlsSettings = {
+    REDIS_TLS_CA_FILE: settings.redisTlsCaFile,
+    REDIS_TLS_CERT_FILE: settings.redisTlsCertFile,
+    REDIS_TLS_KEY_FILE: settings.redisTlsKeyFile,
+    REDIS_TLS_SERVER_NAME: settings.redisTlsServerName,
+  };
+  for (const [name, value] of Object.entries(tlsSettings)) {
+    if (value === '' || usesTls) continue;
+    problems.push(`${name} is set, but REDIS_URL does not use TLS: it must begin with rediss`);
   }
-  if (settings.redisSentinelPassword !== '' && redis.kind !== 'sentinel') {
-    problems.push('REDIS_SENTINEL_PASSWORD is set, but REDIS_URL names no sentinels (redis-sentinel://)');
+  if ((settings.redisTlsCertFile === '') !== (settings.redisTlsKeyFile === '')) {
+    problems.push('REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE must be set together');
+  }
+  const sentinelSettings = {
+    REDIS_SENTINEL_USERNAME: settings.redisSentinelUsername,
+    REDIS_SENTINEL_PASSWORD: settings.redisSentinelPassword,
+  };
+  for (const [name, value] of Object.entries(sentinelSettings)) {
+    if (value === '' || redis.kind === 'sentinel') continue;
+    problems.push(`${name} is set, but REDIS_URL names no sentinels (redis-sentinel://)`);
+  }
+  if (settings.redisSentinelUsername !== '' && settings.redisSentinelPassword === '') {
+    problems.push('REDIS_SENTINEL_USERNAME is set without REDIS_SENTINEL_PASSWORD');
   }
   if (followUnfinishedAfterPollMs < followAfterPollMs) {
     problems.push(

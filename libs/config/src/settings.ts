@@ -74,6 +74,28 @@ export const SETTINGS = {
     'REDIS_TLS_CA_FILE',
     'CA certificates (PEM) that verify the certificate of Redis. Replaces the CA certificates of the system',
   ),
+  redisTlsCertFile: optionalFile(
+    'both',
+    'REDIS_TLS_CERT_FILE',
+    'Client certificate (PEM) to present to Redis and its sentinels. The TLS files are read again for each connection',
+  ),
+  redisTlsKeyFile: optionalFile('both', 'REDIS_TLS_KEY_FILE', 'Key (PEM) of the client certificate'),
+  redisTlsServerName: setting(
+    'both',
+    'REDIS_TLS_SERVER_NAME',
+    '',
+    'Name expected in the certificates of all Redis servers, if they are not reached by it: a cluster or Sentinel may report addresses',
+    'a host name',
+    (text) => (/^[A-Za-z0-9._-]*$/.test(text) ? text : undefined),
+  ),
+  redisSentinelUsername: setting(
+    'both',
+    'REDIS_SENTINEL_USERNAME',
+    '',
+    'User of the sentinels, if it is not `default`. `REDIS_URL` has that of the servers',
+    'a user name without spaces',
+    (text) => (/^\S*$/.test(text) ? text : undefined),
+  ),
   redisSentinelPassword: secret(
     'both',
     'REDIS_SENTINEL_PASSWORD',

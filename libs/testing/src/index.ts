@@ -10,6 +10,7 @@ export { freePort } from './free-port.js';
 export { recordCalls } from './record-calls.js';
 export { ManualClock } from './manual-clock.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
+export { redisFlavours, type RedisFlavour } from './redis/redis-binary.js';
 export { RedisClusterServers } from './redis/redis-cluster.js';
 export { RedisSentinelServers } from './redis/redis-sentinel.js';
 export { RedisServer, SURVIVES_KILL } from './redis/redis-server.js';

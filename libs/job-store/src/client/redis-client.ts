@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Redis, type Cluster } from 'ioredis';
 import { ClusterClient } from './cluster-client.js';
 import { replaceReadOnly } from './read-only.js';
+import { tlsOptions, type RedisTls } from './redis-tls.js';
 
 /** A client of Redis, single or Cluster. */
 export type RedisClient = Redis | Cluster;
@@ -28,13 +28,12 @@ export type RedisTarget = (
       readonly name: string;
       /** To the sentinels and to the servers alike. */
       readonly tls: boolean;
-      /** Of the sentinels; the login is that of the servers. */
+      /** The login at the sentinels; the other is that at the servers. */
+      readonly sentinelUsername?: string;
       readonly sentinelPassword?: string;
     } & Login)
-) & {
-  /** Certificates (PEM) that the servers' must come from, in place of the system's. */
-  readonly caFile?: string;
-};
+) &
+  RedisTls;
 
 /**
  * What a client is for, since each use wants its own behaviour while Redis is unavailable.
@@ -63,14 +62,14 @@ const reconnectDelay = (attempt: number): number =>
 
 /**
  * Connects to Redis, and again whenever the connection is lost. `onError` hears of connections that fail; without a
- * listener the client would write to the console by itself.
+ * listener the client would write to the console by itself. Throws where the files for TLS cannot be used.
  */
 export function createRedisClient(
   target: RedisTarget,
   role: ClientRole,
   onError: (error: Error) => void,
 ): RedisClient {
-  const client = connect(target, role);
+  const client = connect(target, role, onError);
   client.on('error', onError);
   return client;
 }
@@ -80,7 +79,7 @@ export async function isReady(client: RedisClient): Promise<void> {
   if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
 }
 
-function connect(target: RedisTarget, role: ClientRole): RedisClient {
+function connect(target: RedisTarget, role: ClientRole, onError: (error: Error) => void): RedisClient {
   const perConnection = {
     ...(role !== 'work-queue' && { commandTimeout: TIMEOUT_MS[role] }),
     connectTimeout: TIMEOUT_MS[role],
@@ -98,12 +97,13 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
     // In a cluster, redirections are followed only where all commands of a pipeline were redirected alike.
     enableAutoPipelining: role !== 'work-queue' && target.kind !== 'cluster',
   };
-  const tls = target.caFile === undefined ? {} : { ca: readFileSync(target.caFile) };
+  const usesTls = target.kind === 'single' ? target.url.startsWith('rediss:') : target.tls;
+  const withTls = usesTls && { tls: tlsOptions(target, target.serverName, onError) };
   if (target.kind === 'single') {
     return new Redis(target.url, {
       ...perConnection,
       ...perClient,
-      ...(target.caFile !== undefined && { tls }),
+      ...withTls,
       retryStrategy: reconnectDelay,
       reconnectOnError: replaceReadOnly(role === 'reader' ? 'reject' : 'resend'),
     });
@@ -111,7 +111,7 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
   const access = {
     ...(target.username !== undefined && { username: target.username }),
     ...(target.password !== undefined && { password: target.password }),
-    ...(target.tls && { tls }),
+    ...withTls,
   };
   if (target.kind === 'sentinel') {
     return new Redis({
@@ -120,8 +120,13 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
       ...access,
       name: target.name,
       sentinels: target.sentinels.map(({ host, port }) => ({ host, port })),
+      ...(target.sentinelUsername !== undefined && { sentinelUsername: target.sentinelUsername }),
       ...(target.sentinelPassword !== undefined && { sentinelPassword: target.sentinelPassword }),
-      ...(target.tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
+      ...(target.tls && {
+        // The certificate of a sentinel names its host, as the settings do.
+        sentinelTLS: tlsOptions(target, undefined, onError),
+        enableTLSForSentinelMode: true,
+      }),
       sentinelCommandTimeout: SENTINEL_MS,
       sentinelRetryStrategy: reconnectDelay,
       // A master that went silently is left as soon as the sentinels have another.
@@ -134,6 +139,8 @@ function connect(target: RedisTarget, role: ClientRole): RedisClient {
   return new ClusterClient([...target.nodes], {
     ...perClient,
     redisOptions: { ...perConnection, ...access },
+    // Certificates are for host names: by itself the client would connect to addresses.
+    dnsLookup: (host, callback) => callback(null, host),
     maxRedirections: REDIRECTIONS[role],
     clusterRetryStrategy: reconnectDelay,
   });

@@ -1,8 +1,9 @@
-import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
+import { RedisClusterServers, RedisServer, eventually, redisFlavours } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { createRedisClient } from './redis-client.js';
 import { redisErrorKind, writeRefusalOf, type WriteRefusal } from './redis-errors.js';
 
+const FLAVOURS = await redisFlavours();
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
@@ -79,39 +80,44 @@ describe('the kind of an error of Redis', () => {
     }
   });
 
-  it('is found in what a server says, to a command and to a script alike', async () => {
-    const { redis } = await startRedis();
-    const set = (): Promise<Error> => rejection(redis.set('a', '1'));
-    const setInScript = (): Promise<Error> =>
-      rejection(redis.eval("return redis.call('SET', KEYS[1], 1)", 1, 'a'));
-    const errors = (): Promise<Error[]> => Promise.all([set(), setInScript()]);
-    const kinds = async (): Promise<string[]> => (await errors()).map(redisErrorKind);
-    const expectRefusal = async (reason: WriteRefusal): Promise<void> => {
-      expect(await kinds()).toEqual(['write-refused', 'write-refused']);
-      expect((await errors()).map(writeRefusalOf)).toEqual([reason, reason]);
-    };
+  it.each(FLAVOURS)(
+    'is found in what a server (%s) says, to a command and to a script alike',
+    async (flavour) => {
+      const server = await RedisServer.start([], { flavour });
+      cleanUps.push(() => server.stop());
+      const redis = connect(server);
+      const set = (): Promise<Error> => rejection(redis.set('a', '1'));
+      const setInScript = (): Promise<Error> =>
+        rejection(redis.eval("return redis.call('SET', KEYS[1], 1)", 1, 'a'));
+      const errors = (): Promise<Error[]> => Promise.all([set(), setInScript()]);
+      const kinds = async (): Promise<string[]> => (await errors()).map(redisErrorKind);
+      const expectRefusal = async (reason: WriteRefusal): Promise<void> => {
+        expect(await kinds()).toEqual(['write-refused', 'write-refused']);
+        expect((await errors()).map(writeRefusalOf)).toEqual([reason, reason]);
+      };
 
-    await redis.config('SET', 'maxmemory', '1');
-    await expectRefusal('out-of-memory');
-    await redis.config('SET', 'maxmemory', '0');
-    await redis.config('SET', 'min-replicas-to-write', '1');
-    await expectRefusal('too-few-replicas');
-    await redis.config('SET', 'min-replicas-to-write', '0');
-    await redis.replicaof('127.0.0.1', 1);
-    await expectRefusal('read-only');
-    await redis.replicaof('NO', 'ONE');
-    await redis.lpush('list', '1');
-    expect(redisErrorKind(await rejection(redis.get('list')))).toBe('unexpected');
-    expect(redisErrorKind(await rejection(redis.eval("return redis.call('GET', KEYS[1])", 1, 'list')))).toBe(
-      'unexpected',
-    );
-    expect(redisErrorKind(await rejection(redis.eval('return nil + 1', 0)))).toBe('unexpected');
+      await redis.config('SET', 'maxmemory', '1');
+      await expectRefusal('out-of-memory');
+      await redis.config('SET', 'maxmemory', '0');
+      await redis.config('SET', 'min-replicas-to-write', '1');
+      await expectRefusal('too-few-replicas');
+      await redis.config('SET', 'min-replicas-to-write', '0');
+      await redis.replicaof('127.0.0.1', 1);
+      await expectRefusal('read-only');
+      await redis.replicaof('NO', 'ONE');
+      await redis.lpush('list', '1');
+      expect(redisErrorKind(await rejection(redis.get('list')))).toBe('unexpected');
+      expect(
+        redisErrorKind(await rejection(redis.eval("return redis.call('GET', KEYS[1])", 1, 'list'))),
+      ).toBe('unexpected');
+      expect(redisErrorKind(await rejection(redis.eval('return nil + 1', 0)))).toBe('unexpected');
 
-    await redis.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+@read', '+eval');
-    await redis.call('AUTH', 'reader', 'secret');
-    expect(await kinds()).toEqual(['denied', 'denied']);
-    expect(redisErrorKind(await rejection(redis.call('AUTH', 'reader', 'another')))).toBe('denied');
-  });
+      await redis.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+@read', '+eval');
+      await redis.call('AUTH', 'reader', 'secret');
+      expect(await kinds()).toEqual(['denied', 'denied']);
+      expect(redisErrorKind(await rejection(redis.call('AUTH', 'reader', 'another')))).toBe('denied');
+    },
+  );
 
   it('is unavailable where a server is a replica that has lost its master, and must not answer without', async () => {
     const { redis } = await startRedis();

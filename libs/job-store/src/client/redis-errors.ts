@@ -39,10 +39,15 @@ const KIND_OF_CODE: Readonly<Record<string, RedisErrorKind>> = {
   WRONGPASS: 'denied',
 };
 
-/** A script's error carries the code of the command that failed in it; older servers put `-CODE` behind words of their own. */
-const CODE = new RegExp(`^(?:.*[ :]-)?(${Object.keys({ ...KIND_OF_CODE, ...REFUSAL_OF_CODE }).join('|')}) `);
-/** The one refusal that loses its code in a script. */
-const DENIED_IN_SCRIPT = /^ERR ACL failure in script/;
+/**
+ * A script's error carries the code of the command that failed in it; older servers put `-CODE` behind words of their own, and the client
+ * what the last sentinel said.
+ */
+const CODE = new RegExp(
+  `^(?:.*[ :]-|All sentinels .* Last error: )?(${Object.keys({ ...KIND_OF_CODE, ...REFUSAL_OF_CODE }).join('|')}) `,
+);
+/** The one refusal that loses its code in a script: as Redis 7.0 says it, and later servers. */
+const DENIED_IN_SCRIPT = /^ERR (?:The user executing the script can't|ACL failure in script)/;
 
 /** What ioredis and its connectors reject with where no reply came. */
 const NO_REPLY = new RegExp(
@@ -53,6 +58,7 @@ const NO_REPLY = new RegExp(
     '^Cluster is disconnect',
     '^Node is disconnected',
     '^None of startup nodes is available',
+    '^no node of Redis Cluster can be used',
     '^All sentinels are unreachable',
     '^Command timed out',
     '^Command aborted due to connection close',

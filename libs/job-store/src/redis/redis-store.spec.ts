@@ -1,4 +1,4 @@
-import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
+import { RedisClusterServers, RedisServer, eventually, redisFlavours, type RedisFlavour } from '@ajs/testing';
 import { describeStore } from '../testing/conformance.js';
 import { aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from '../testing/fixtures.js';
 import { JobId, ArmadaTime, stateOfNumber, toMs, type JobSetKey, type JobState } from '@ajs/job-state';
@@ -67,8 +67,8 @@ async function storeAt(target: RedisTarget): Promise<StoreUnderTest> {
   };
 }
 
-async function single(): Promise<RedisTarget> {
-  const server = await RedisServer.start();
+async function single(flavour?: RedisFlavour): Promise<RedisTarget> {
+  const server = await RedisServer.start([], { flavour });
   servers.push(server);
   return { kind: 'single', url: server.url };
 }
@@ -80,7 +80,9 @@ async function cluster(): Promise<RedisTarget> {
   return { kind: 'cluster', nodes, tls: false };
 }
 
-describeStore('Redis', async () => storeAt(await single()));
+for (const flavour of await redisFlavours()) {
+  describeStore(`Redis (${flavour})`, async () => storeAt(await single(flavour)));
+}
 describeStore('a Redis Cluster of three masters', async () => storeAt(await cluster()));
 
 describe('Redis keys of a job set', () => {

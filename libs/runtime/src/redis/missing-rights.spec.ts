@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRedisClient, isReady, type RedisClient } from '@ajs/job-store';
-import { RedisClusterServers, RedisServer } from '@ajs/testing';
+import { RedisClusterServers, RedisServer, redisFlavours } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { allRights, missingRights, type RedisUser } from './missing-rights.js';
 
@@ -50,18 +50,8 @@ let server: RedisServer;
 let admin: Redis;
 const clients: RedisClient[] = [];
 
-beforeAll(async () => {
-  server = await RedisServer.start();
-  admin = new Redis(server.url);
-});
-
 afterEach(() => {
   for (const client of clients.splice(0)) client.disconnect();
-});
-
-afterAll(async () => {
-  admin.disconnect();
-  await server.stop();
 });
 
 async function missingWith(user: RedisUser, rules: readonly string[]): Promise<string[]> {
@@ -76,7 +66,21 @@ async function missingWith(user: RedisUser, rules: readonly string[]): Promise<s
   return missingRights(client, user);
 }
 
-describe.each(['writer', 'reader'] as const)('the rights of a %s', (user) => {
+const CASES = (await redisFlavours()).flatMap((flavour) =>
+  (['writer', 'reader'] as const).map((user) => [user, flavour] as const),
+);
+
+describe.each(CASES)('the rights of a %s (%s)', (user, flavour) => {
+  beforeAll(async () => {
+    server = await RedisServer.start([], { flavour });
+    admin = new Redis(server.url);
+  });
+
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+
   it('are those of the line in docs/redis.md', () => {
     expect(documented(user).sort()).toEqual(allRights(user).sort());
   });
@@ -111,7 +115,10 @@ describe.each(['writer', 'reader'] as const)('the rights of a %s', (user) => {
   );
 
   it('lack what the server does not know, as where a provider has renamed it', async () => {
-    const renamed = await RedisServer.start(['--rename-command', 'ZADD', '', '--rename-command', 'TIME', '']);
+    const renamed = await RedisServer.start(
+      ['--rename-command', 'ZADD', '', '--rename-command', 'TIME', ''],
+      { flavour },
+    );
     const client = createRedisClient({ kind: 'single', url: renamed.url }, user, () => {});
     clients.push(client);
     await isReady(client);

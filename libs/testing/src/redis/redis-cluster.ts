@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { eventually } from '../eventually.js';
-import { RedisServer } from './redis-server.js';
+import { RedisServer, type RedisServerOptions } from './redis-server.js';
 
 const SLOTS = 16_384;
 const MASTERS = 3;
 
-export interface RedisClusterOptions {
+export interface RedisClusterOptions extends RedisServerOptions {
   /** Replicas of each master. */
   readonly replicas?: number;
   /** For each server. */
@@ -16,11 +16,22 @@ export interface RedisClusterOptions {
 export class RedisClusterServers {
   private constructor(readonly servers: readonly RedisServer[]) {}
 
-  static async start({ replicas = 0, args = [] }: RedisClusterOptions = {}): Promise<RedisClusterServers> {
+  static async start({
+    replicas = 0,
+    args = [],
+    flavour,
+    tls,
+  }: RedisClusterOptions = {}): Promise<RedisClusterServers> {
     const size = MASTERS * (1 + replicas);
     const servers = await Promise.all(
       Array.from({ length: size }, () =>
-        RedisServer.start(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', ...args]),
+        RedisServer.start(
+          [
+            ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', ...args],
+            ...(tls === undefined ? [] : ['--tls-cluster', 'yes', '--tls-replication', 'yes']),
+          ],
+          { flavour, tls },
+        ),
       ),
     );
     const clients = servers.map(({ url }) => new Redis(url));
@@ -36,7 +47,7 @@ export class RedisClusterServers {
         }),
       );
       for (const server of servers.slice(1)) {
-        await clients[0]?.call('CLUSTER', 'MEET', '127.0.0.1', server.port);
+        await clients[0]?.call('CLUSTER', 'MEET', '127.0.0.1', server.tlsPort || server.port);
       }
       for (const client of clients) {
         await eventually('the cluster agrees', async () => {

@@ -5,7 +5,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../free-port.js';
-import { redisBinary } from './redis-binary.js';
+import { redisBinary, type RedisFlavour } from './redis-binary.js';
 
 const ATTEMPTS = 5;
 const START_MS = 10_000;
@@ -16,6 +16,20 @@ const START_MS = 10_000;
  */
 export const SURVIVES_KILL: readonly string[] = ['--appendonly', 'yes', '--appendfsync', 'no'];
 
+export interface RedisServerOptions {
+  readonly flavour?: RedisFlavour | undefined;
+  /** Certificate, key and authority (files): the server also listens for TLS, at a port of its own. */
+  readonly tls?: ServerTls | undefined;
+}
+
+/** The files of a server that does TLS; clients must have a certificate of the authority where they are asked for one. */
+export interface ServerTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+  readonly clientCertificates?: boolean;
+}
+
 /** A private Redis (or Valkey) server on a free port of this machine, in a folder of its own. */
 export class RedisServer {
   private constructor(
@@ -23,19 +37,28 @@ export class RedisServer {
     private readonly folder: string,
     private readonly args: readonly string[],
     private child: ChildProcess,
+    /** Where the server listens for TLS, beside {@link port}; 0 where it does not. */
+    readonly tlsPort: number,
+    private readonly flavour: RedisFlavour | undefined,
   ) {}
 
   /** A Redis Sentinel that monitors no master yet. */
-  static async startSentinel(): Promise<RedisServer> {
-    return RedisServer.start(['--sentinel']);
+  static async startSentinel(options: RedisServerOptions = {}): Promise<RedisServer> {
+    return RedisServer.start(['--sentinel'], options);
   }
 
-  static async start(args: readonly string[] = []): Promise<RedisServer> {
+  static async start(
+    args: readonly string[] = [],
+    { flavour, tls }: RedisServerOptions = {},
+  ): Promise<RedisServer> {
     const folder = await mkdtemp(join(tmpdir(), 'armada-job-service-redis-'));
     for (let attempt = 1; ; attempt++) {
       const port = await freePort();
+      const tlsPort = tls === undefined ? 0 : await freePort();
+      const all = tls === undefined ? args : [...args, ...tlsArgs(tls, tlsPort)];
       try {
-        return new RedisServer(port, folder, args, await launch(port, folder, args));
+        const child = await launch(port, folder, all, flavour);
+        return new RedisServer(port, folder, all, child, tlsPort, flavour);
       } catch (error) {
         // Another process may have taken the port meanwhile.
         if (attempt === ATTEMPTS) throw error;
@@ -59,7 +82,7 @@ export class RedisServer {
   /** Starts it again on the same port, with what it has on disk. */
   async restart(): Promise<void> {
     await end(this.child, 'SIGKILL');
-    this.child = await launch(this.port, this.folder, this.args);
+    this.child = await launch(this.port, this.folder, this.args, this.flavour);
   }
 
   /** Copies what is on disk, replacing an older copy. */
@@ -74,7 +97,7 @@ export class RedisServer {
     await rm(this.folder, { recursive: true, force: true });
     await mkdir(this.folder);
     if (existsSync(this.backup)) await cp(this.backup, this.folder, { recursive: true });
-    this.child = await launch(this.port, this.folder, this.args);
+    this.child = await launch(this.port, this.folder, this.args, this.flavour);
   }
 
   /** Stops the server and removes its folder. */
@@ -88,15 +111,33 @@ export class RedisServer {
   }
 }
 
-async function launch(port: number, folder: string, args: readonly string[]): Promise<ChildProcess> {
+function tlsArgs(
+  { certFile, keyFile, caFile, clientCertificates = false }: ServerTls,
+  port: number,
+): string[] {
+  return [
+    ...['--tls-port', `${port}`, '--tls-cert-file', certFile, '--tls-key-file', keyFile],
+    ...['--tls-ca-cert-file', caFile, '--tls-auth-clients', clientCertificates ? 'yes' : 'no'],
+  ];
+}
+
+async function launch(
+  port: number,
+  folder: string,
+  args: readonly string[],
+  flavour: RedisFlavour | undefined,
+): Promise<ChildProcess> {
   const [options, ready] = args.includes('--sentinel')
-    ? [await sentinelOptions(port, folder), /Sentinel ID is/i]
+    ? [[...(await sentinelOptions(port, folder)), ...args], /Sentinel ID is/i]
     : [
         ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...args],
         /Ready to accept connections/i,
       ];
   // A process group of its own: Ctrl-C must reach the users of the server only, which stop it when they are done.
-  const child = spawn(await redisBinary(), options, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(await redisBinary(flavour), options, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   const lastResort = (): boolean => child.kill('SIGKILL');
   process.once('exit', lastResort);
   child.once('exit', () => process.off('exit', lastResort));
@@ -132,7 +173,7 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
 async function sentinelOptions(port: number, folder: string): Promise<string[]> {
   const file = join(folder, 'sentinel.conf');
   if (!existsSync(file)) await writeFile(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\n`);
-  return [file, '--sentinel'];
+  return [file];
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -23,7 +23,7 @@ export class AssignmentLease implements Lease {
     while (!this.isHeld()) {
       if (this.ended) throw new LeaseLostError();
       // A renewal that took too long may come through after all, and nothing announces it.
-      await sleep(POLL_MS);
+      await sleep(POLL_MS, undefined, { ref: false });
     }
   }
 

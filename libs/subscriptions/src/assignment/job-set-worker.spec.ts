@@ -146,7 +146,7 @@ describe('an assignment', () => {
     // As where Redis did not answer for longer than the lease.
     await redis.del(`${WORK_QUEUE_PREFIX}:${WORK_QUEUE}:${assignmentIdOf(jobSet(1))}:lock`);
     await eventually('its lease is lost', () => a.ended.includes('s1 lease-lost'));
-    await eventually('its watch is closed', () => a.source.live.length === 0);
+    await eventually('its watch is closed', () => a.source.live.length === 0, 5_000);
     await eventually('its watch is given back', () => a.watches.size === 0 && a.worker.size === 0);
   });
 

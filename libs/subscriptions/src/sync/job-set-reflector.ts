@@ -54,7 +54,8 @@ export class JobSetReflector implements SessionOwner {
 
   /** Follows until there is an outcome. Never rejects. Called once. */
   async run(): Promise<ReflectorOutcome> {
-    const ticks = setInterval(() => this.tick(), TICK_MS);
+    // What is still followed when all else has ended keeps no process alive.
+    const ticks = setInterval(() => this.tick(), TICK_MS).unref();
     void this.openJobSet();
     try {
       return await this.outcome;

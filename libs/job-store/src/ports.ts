@@ -81,9 +81,10 @@ export interface JobSetWriter {
   load(jobIds: Iterable<JobId>): Promise<ReadonlyMap<JobId, JobRecord>>;
   /**
    * Writes a batch. A terminal record in Redis is never replaced by another state (P1). When the outcome is unknown (a
-   * connection that broke), the same batch may be tried again: if it was written, the second try is stale.
+   * connection that broke), the same batch may be tried again: if it was written, the second try is stale. Resolves to when it was
+   * written.
    */
-  write(batch: Batch): Promise<void>;
+  write(batch: Batch): Promise<RedisTime>;
   /**
    * After a {@link StaleWriterError}: takes the job set up again, if it stands where this writer left it (the same generation
    * and cursor: only provisional jobs or reports were added since). Returns whether it does; if not, open the job set

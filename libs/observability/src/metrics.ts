@@ -56,11 +56,11 @@ export class Metrics {
     return new Gauge({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
   }
 
-  protected histogram<L extends string>(
+  protected histogram<L extends string = never>(
     name: string,
     help: string,
     buckets: number[],
-    labelNames: L[],
+    labelNames: L[] = [],
   ): Histogram<L> {
     return new Histogram({ name: PREFIX + name, help, buckets, labelNames, registers: [this.registry] });
   }
@@ -70,6 +70,11 @@ export class Metrics {
 export class IngesterMetrics extends Metrics {
   readonly watches = this.gauge('watches', 'Watches that this replica holds of WATCH_BUDGET');
   readonly assignments = this.gauge('assignments', 'Job sets assigned to this replica');
+  readonly jobSets = this.gauge(
+    'job_sets',
+    'Job sets that are to be followed, by the state of their subscription, across all replicas. Only the replica that swept last reports them: take the maximum',
+    ['state'],
+  );
   readonly jobSetsAwaitingRead = this.gauge(
     'job_sets_awaiting_read',
     'Job sets without a watch that wait for their next scheduled read, across all replicas',
@@ -86,6 +91,11 @@ export class IngesterMetrics extends Metrics {
   );
   readonly eventsApplied = this.counter('events_applied_total', 'Events whose effect is stored in Redis');
   readonly batchesWritten = this.counter('batches_written_total', 'Batches of events written to Redis');
+  readonly eventLagSeconds = this.histogram(
+    'event_lag_seconds',
+    "Time from an event of a followed job set to its write to Redis, of the oldest event in each batch. The event has the time of Armada's clock, its write that of Redis' clock",
+    [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+  );
   readonly writeConflicts = this.counter(
     'write_conflicts_total',
     'Batches that were rejected because the job set had changed since it was loaded, and were written again',

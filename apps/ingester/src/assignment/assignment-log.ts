@@ -57,7 +57,8 @@ export class AssignmentLog implements AssignmentObserver {
     );
   }
 
-  batchWritten(messages: number): void {
+  batchWritten(messages: number, ageMs: number | undefined): void {
+    if (ageMs !== undefined) this.metrics.eventLagSeconds.observe(ageMs / 1_000);
     this.metrics.eventsApplied.inc(messages);
     this.metrics.batchesWritten.inc();
   }

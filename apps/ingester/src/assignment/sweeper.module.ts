@@ -1,5 +1,6 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { JobSetLife, RedisClient } from '@ajs/job-store';
+import { RedisJobLister, type JobSetLife, type RedisClient } from '@ajs/job-store';
+import { IngesterMetrics } from '@ajs/observability';
 import { REPLICA_ID, RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
 import { InterestStore, Sweeper, WorkQueue, type Lifetime } from '@ajs/subscriptions';
 import { InterestModule } from '../interest/interest.module.js';
@@ -15,7 +16,16 @@ const SWEEP_INTERVAL_MS = 5_000;
   providers: [
     {
       provide: Sweeper,
-      inject: [REDIS_WRITER, REPLICA_ID, InterestStore, JOB_SET_LIFE, WorkQueue, LIFETIME, RedisErrorLog],
+      inject: [
+        REDIS_WRITER,
+        REPLICA_ID,
+        InterestStore,
+        JOB_SET_LIFE,
+        WorkQueue,
+        LIFETIME,
+        IngesterMetrics,
+        RedisErrorLog,
+      ],
       useFactory: (
         redis: RedisClient,
         replicaId: string,
@@ -23,8 +33,23 @@ const SWEEP_INTERVAL_MS = 5_000;
         life: JobSetLife,
         workQueue: WorkQueue,
         lifetime: Lifetime,
+        { jobSets }: IngesterMetrics,
         errors: RedisErrorLog,
-      ) => new Sweeper({ redis, replicaId, interest, life, workQueue, lifetime, onError: errors.report }),
+      ) =>
+        new Sweeper({
+          redis,
+          replicaId,
+          interest,
+          life,
+          workQueue,
+          lifetime,
+          lister: new RedisJobLister(redis),
+          onSwept: (counts = new Map()) => {
+            jobSets.reset();
+            for (const [state, count] of counts) jobSets.set({ state }, count);
+          },
+          onError: errors.report,
+        }),
     },
   ],
 })

@@ -85,7 +85,7 @@ describe('a poll of a job', () => {
       terminalJobs,
       waitMs,
     });
-  const write = (report: SubscriptionReport, records: Record<string, JobRecord> = {}): Promise<void> => {
+  const write = (report: SubscriptionReport, records: Record<string, JobRecord> = {}): Promise<unknown> => {
     const byId = Object.entries(records).map(([jobId, record]) => [JobId(jobId), record] as const);
     return writer.write({ cursor: Cursor('1:0:0:1'), records: new Map(byId), subscription: report });
   };

@@ -37,7 +37,7 @@ describe('a record in Redis with the state of a newer version', () => {
       onUnreadable: () => {},
     });
     const writer = await sink.open(KEY);
-    const write = (cursor: string, jobId: JobId): Promise<void> =>
+    const write = (cursor: string, jobId: JobId): Promise<unknown> =>
       writer.write({
         cursor: Cursor(cursor),
         records: new Map([[jobId, jobRecord('RUNNING')]]),

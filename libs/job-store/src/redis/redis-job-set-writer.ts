@@ -1,5 +1,13 @@
 import type { LRUCache } from 'lru-cache';
-import { ArmadaTime, toMs, type JobRecord, type JobSetKey, type JobId, type Cursor } from '@ajs/job-state';
+import {
+  ArmadaTime,
+  toMs,
+  type Cursor,
+  type JobId,
+  type JobRecord,
+  type JobSetKey,
+  type RedisTime,
+} from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { formatKey, type Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
@@ -97,7 +105,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     return loaded;
   }
 
-  async write({ cursor, records, subscription, shownUntil, reconciled }: Batch): Promise<void> {
+  async write({ cursor, records, subscription, shownUntil, reconciled }: Batch): Promise<RedisTime> {
     const args: ScriptArgument[] = [];
     const uris: ScriptArgument[] = [];
     const newJobs: JobId[] = [];
@@ -147,6 +155,7 @@ export class RedisJobSetWriter implements JobSetWriter {
         if (kept === 0) this.context.records.set(this.cacheKey(jobId), record);
         else this.context.records.delete(this.cacheKey(jobId));
       }
+      return now;
     } catch (error) {
       this.strings.rollBack();
       throw error;

@@ -109,7 +109,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
           unfinished: countUnfinished(jobSet),
           eventLagMs: eventLagMs(jobSet.ahead?.since, this.now()),
         });
-        return Promise.resolve();
+        return Promise.resolve(this.now());
       },
       reload: () => {
         const same = this.jobSets.get(tag) === jobSet && jobSet.cursor === writer.cursor;

@@ -31,6 +31,8 @@ function days() {
     life: store,
     workQueue: { enqueue: (keys) => Promise.resolve(void enqueued.push(...keys)) },
     lifetime: LIFETIME,
+    lister: store,
+    onSwept: () => undefined,
     onError: (error) => {
       throw error;
     },

@@ -43,6 +43,8 @@ function sweeperWith(options: Partial<SweeperOptions> = {}) {
     interest,
     life,
     workQueue: queue,
+    lister: new RedisJobLister(redis),
+    onSwept: ignore,
     lifetime: { followFor: HOUR, followUnfinishedFor: HOUR, keepFor: 2 * HOUR },
     onError: ignore,
     ...options,
@@ -82,6 +84,27 @@ describe('the sweep', () => {
     const { sweeper, queue } = sweeperWith();
     await sweeper.sweep();
     expect([...queue.enqueued]).toEqual(['s1']);
+  });
+
+  it('says how many job sets that are to be followed are in each state, and nothing where another replica sweeps', async () => {
+    for (const n of [1, 2, 3, 4]) await interest.record(jobSet(n));
+    for (const n of [1, 2, 4]) await write(jobSet(n), { job: RUNNING });
+    await redis.hset(formatKey({ kind: 'meta', jobSet: jobSet(2) }), 'state', 'denied');
+    await wasPolledAgo(jobSet(4), 1.5 * HOUR);
+    const swept: (Record<string, number> | undefined)[] = [];
+    const sweepers = ['a', 'b'].map(
+      (replicaId) =>
+        sweeperWith({
+          replicaId,
+          onSwept: (counts) => swept.push(counts && Object.fromEntries(counts)),
+        }).sweeper,
+    );
+    for (const sweeper of sweepers) sweeper.start(1_000);
+    await eventually('both tried', () => swept.length >= 2);
+    for (const sweeper of sweepers) sweeper.stop();
+    // The one without keys was polled, and no replica has taken it up.
+    expect(swept).toContainEqual({ live: 1, denied: 1, connecting: 1 });
+    expect(swept).toContainEqual(undefined);
   });
 
   it('deletes what was not polled for long enough, and nothing else', async () => {

@@ -1,4 +1,11 @@
-import { redisErrorKind, type JobSetLife, type RedisClient } from '@ajs/job-store';
+import {
+  redisErrorKind,
+  type JobLister,
+  type JobSetLife,
+  type RedisClient,
+  type SubscriptionState,
+} from '@ajs/job-store';
+import type { JobSetKey } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { InterestEntry, InterestStore } from '../interest/interest-store.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
@@ -13,6 +20,9 @@ export interface SweeperOptions {
   readonly life: JobSetLife;
   readonly workQueue: Pick<WorkQueue, 'enqueue'>;
   readonly lifetime: Lifetime;
+  readonly lister: Pick<JobLister, 'read'>;
+  /** Hears after each sweep how many job sets that are to be followed are in each state; `undefined` where another replica sweeps. */
+  readonly onSwept: (jobSets: ReadonlyMap<SubscriptionState, number> | undefined) => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -37,13 +47,18 @@ export class Sweeper {
 
   /** Sweeps once, whether this replica is elected or not. */
   async sweep(): Promise<void> {
+    const jobSets = new Map<SubscriptionState, number>();
     for await (const entries of this.options.interest.all()) {
       const decisions = await Promise.all(entries.map((entry) => this.decide(entry)));
       for (const [i, entry] of entries.entries()) if (decisions[i] === 'delete') await this.expire(entry);
       const wanted = entries.filter((_, i) => decisions[i] === 'follow');
+      for (const state of await Promise.all(wanted.map(({ key }) => this.stateOf(key)))) {
+        jobSets.set(state, (jobSets.get(state) ?? 0) + 1);
+      }
       // A Redis that is full takes none, but what is deleted in the pages to come makes room.
       await this.options.workQueue.enqueue(wanted.map(({ key }) => key)).catch(this.options.onError);
     }
+    this.options.onSwept(jobSets);
   }
 
   private async sweepIfElected(everyMs: number): Promise<void> {
@@ -51,6 +66,7 @@ export class Sweeper {
     this.isSweeping = true;
     try {
       if (await this.isElected(everyMs)) await this.sweep();
+      else this.options.onSwept(undefined);
     } catch (error) {
       this.options.onError(error as Error);
     } finally {
@@ -68,6 +84,11 @@ export class Sweeper {
       if (redisErrorKind(error) === 'write-refused') return true;
       throw error;
     }
+  }
+
+  private async stateOf(key: JobSetKey): Promise<SubscriptionState> {
+    const { subscription } = await this.options.lister.read(key, []);
+    return subscription?.state ?? 'connecting';
   }
 
   private async decide({ key, age }: InterestEntry): Promise<'follow' | 'keep' | 'delete'> {

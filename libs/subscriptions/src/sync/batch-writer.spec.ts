@@ -1,6 +1,6 @@
 import { StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { Cursor, JobId, ArmadaTime, MonotonicTime } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, MonotonicTime, type RedisTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { BatchWriter } from './batch-writer.js';
 import { LeaseLostError } from './lease.js';
@@ -36,11 +36,12 @@ class WatchedWriter implements JobSetWriter {
     return this.writer.load(jobIds);
   }
 
-  async write(batch: Batch): Promise<void> {
+  async write(batch: Batch): Promise<RedisTime> {
     this.begun++;
     await this.before();
-    await this.writer.write(batch);
+    const writtenAt = await this.writer.write(batch);
     this.batches.push(batch);
+    return writtenAt;
   }
 
   reload(): Promise<boolean> {
@@ -52,8 +53,8 @@ class WatchedWriter implements JobSetWriter {
   }
 }
 
-async function setUp() {
-  const store = new MemoryJobStore();
+async function setUp(now?: () => number) {
+  const store = new MemoryJobStore(now);
   const writer = new WatchedWriter(await store.open(KEY));
   const pauses: boolean[] = [];
   /** What was written when the streams were resumed. */
@@ -61,13 +62,18 @@ async function setUp() {
   const failures: unknown[] = [];
   const writeFailures: Error[] = [];
   const lags: number[] = [];
+  /** The age of the oldest event of each batch that was written. */
+  const ages: (number | undefined)[] = [];
   const lease = new ScriptedLease();
   /** How many messages were written. */
   let written = 0;
   const observer = {
     ...SILENT_OBSERVER,
     eventsLag: (_: unknown, lagMs: number) => lags.push(lagMs),
-    batchWritten: (messages: number) => (written += messages),
+    batchWritten: (messages: number, ageMs: number | undefined) => {
+      written += messages;
+      ages.push(ageMs);
+    },
     writeFailed: (_: unknown, error: Error) => writeFailures.push(error),
   };
   const batchWriter = new BatchWriter(writer, lease, observer, {
@@ -87,6 +93,7 @@ async function setUp() {
     failures,
     writeFailures,
     lags,
+    ages,
     lease,
     written: () => written,
   };
@@ -108,6 +115,32 @@ describe('a batch writer', () => {
     await eventually('it is written', () => writer.cursor === '2:0:0:1');
     expect((await store.read(KEY, [JobId('a')])).jobs.get(JobId('a'))?.state).toBe('RUNNING');
     expect(writer.batches).toHaveLength(1);
+  });
+
+  it('says how old the oldest event of a batch is, but for what is older than the first read', async () => {
+    let now = 1_000;
+    const { batchWriter, ages, store, lease } = await setUp(() => now);
+    const flush = async (to: BatchWriter, ...times: number[]) => {
+      for (const ms of times) to.accept(running(ms));
+      await to.flushed();
+    };
+    await flush(batchWriter, 1);
+    batchWriter.markSynced(MonotonicTime(5));
+    await batchWriter.flushed();
+    now = 1_500;
+    await flush(batchWriter, 700, 1_400);
+    batchWriter.accept(aMessage(1_410));
+    await batchWriter.flushed();
+    // Armada's clock is ahead of Redis'.
+    await flush(batchWriter, 2_000);
+    expect(ages).toEqual([undefined, 800, undefined, 0]);
+    const later: unknown[] = [];
+    const observer = { ...SILENT_OBSERVER, batchWritten: (_: number, ageMs?: number) => later.push(ageMs) };
+    const feed = { pause: ignore, resume: ignore, fail: ignore };
+    now = 3_000;
+    // The next owner goes on from the cursor.
+    await flush(new BatchWriter(await store.open(KEY), lease, observer, feed), 2_100);
+    expect(later).toEqual([900]);
   });
 
   it('says with each batch up to which time its events are, and nothing of it without an event', async () => {

@@ -2,10 +2,12 @@ import {
   compareMessageIds,
   foldBatch,
   parseMessageId,
+  toMs,
   type ArmadaTime,
   type JobEnd,
   type MessageId,
   type MonotonicTime,
+  type RedisTime,
   type StreamMessage,
   type JobId,
   type Cursor,
@@ -56,6 +58,8 @@ export class BatchWriter {
   private readonly queue: StreamMessage[] = [];
   private tail: MessageId | undefined;
   private subscription: SubscriptionReport = { state: 'connecting', reason: '' };
+  /** Some of the job set was read in an earlier session: what comes now is news. */
+  private readonly wasRead: boolean;
   private isPaused = false;
   private isHeartbeatDue = false;
   private isReconciled = false;
@@ -71,6 +75,7 @@ export class BatchWriter {
     private readonly feed: BatchFeed,
   ) {
     this.tailCursor = writer.cursor;
+    this.wasRead = writer.cursor !== '';
     this.tail = parseMessageId(writer.cursor);
   }
 
@@ -185,7 +190,8 @@ export class BatchWriter {
     const { repairs, isReconciled, progress } = this;
     const isLive = this.subscription.state === 'live';
     const claim = progress.claim(messages.length, isLive && messages.length === this.queue.length);
-    const repaired = await this.untilWritten(() =>
+    const isHistory = !this.wasRead && !progress.isSynced;
+    const { repaired, writtenAt } = await this.untilWritten(() =>
       this.tryWrite(messages, claim.syncedAt, repairs?.ends ?? NO_ENDS, isReconciled),
     );
     progress.commit(claim);
@@ -194,7 +200,8 @@ export class BatchWriter {
     if (isReconciled) this.isReconciled = false;
     if (repairs !== undefined && this.repairs === repairs) this.repairs = undefined;
     repairs?.done(repaired);
-    if (messages.length > 0) this.observer.batchWritten(messages.length);
+    if (messages.length === 0) return;
+    this.observer.batchWritten(messages.length, isHistory ? undefined : ageMs(messages, writtenAt));
   }
 
   /** Tries until Redis has taken the batch; rejects with what trying again does not heal. */
@@ -233,7 +240,7 @@ export class BatchWriter {
     syncedAt: MonotonicTime | undefined,
     ends: ReadonlyMap<JobId, JobEnd>,
     isReconciled: boolean,
-  ): Promise<readonly JobId[]> {
+  ): Promise<{ readonly repaired: readonly JobId[]; readonly writtenAt: RedisTime }> {
     const { writer, subscription } = this;
     const jobIds = new Set(ends.keys());
     for (const { event } of messages) if (event !== undefined) jobIds.add(event.jobId);
@@ -241,7 +248,7 @@ export class BatchWriter {
     const records = foldBatch(known, messages);
     const repaired = repairJobs(known, records, ends);
     const isSynced = this.progress.isSynced || syncedAt !== undefined;
-    await writer.write({
+    const writtenAt = await writer.write({
       cursor: messages.at(-1)?.cursor ?? writer.cursor,
       records,
       subscription: {
@@ -252,7 +259,7 @@ export class BatchWriter {
       ...latestTime(messages),
       ...(isReconciled && { reconciled: true }),
     });
-    return repaired;
+    return { repaired, writtenAt };
   }
 
   private tellEventLag(lagMs: number): void {
@@ -280,4 +287,10 @@ function latestTime(messages: readonly StreamMessage[]): Pick<Batch, 'shownUntil
     if (event !== undefined && (latest === undefined || event.at > latest)) latest = event.at;
   }
   return latest === undefined ? {} : { shownUntil: latest };
+}
+
+/** By two clocks, so that a small one says little; not below 0. */
+function ageMs(messages: readonly StreamMessage[], writtenAt: RedisTime): number | undefined {
+  const oldest = messages.find(({ event }) => event !== undefined)?.event;
+  return oldest === undefined ? undefined : Math.max(0, toMs(writtenAt) - toMs(oldest.at));
 }

@@ -10,8 +10,11 @@ export interface ReflectorObserver {
   streamEnded(key: JobSetKey, end: StreamEnd, retryInMs: number, inARow: number): void;
   /** A message could not be read, whatever was tried: its event is lost. It comes somewhere after the message `after`. */
   messageSkipped(key: JobSetKey, after: Cursor, reason: string): void;
-  /** A batch is in Redis. */
-  batchWritten(messages: number): void;
+  /**
+   * A batch is in Redis. `ageMs` is the time from its oldest event, by Armada's clock, to its write, by Redis' clock; `undefined` where no
+   * message is an event, or all are of the time before the job set was followed.
+   */
+  batchWritten(messages: number, ageMs: number | undefined): void;
   /**
    * Armada's events of this job set are behind its `api.Jobs` by so many milliseconds, as of now; 0: they are not any more, or this replica
    * does not follow the job set any more. Called with a write of each batch or heartbeat while they are, and once when they are not any more.

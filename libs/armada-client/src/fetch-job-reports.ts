@@ -5,7 +5,7 @@ import { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
 
 /** A job as Armada's own `api.Jobs` tells of it. */
 export interface ReportedJob {
-  /** With all runs, without the spec. */
+  /** With all runs; with the spec where it was wanted. */
   readonly details: JobDetails;
   /** Left out in a state that this version does not know. */
   readonly report?: JobReport;
@@ -18,8 +18,9 @@ export interface ReportedJob {
 export async function fetchJobReports(
   armada: Pick<ArmadaJobs, 'details' | 'errors'>,
   jobIds: readonly JobId[],
+  { spec = false }: { readonly spec?: boolean } = {},
 ): Promise<Map<JobId, ReportedJob>> {
-  const details = await armada.details(jobIds, { spec: false, runs: true });
+  const details = await armada.details(jobIds, { spec, runs: true });
   const errors = await errorsOf(armada, details);
   return new Map(
     Array.from(details, ([jobId, job]) => {

@@ -33,6 +33,8 @@ export interface JobEnrichment {
   readonly runs?: ReportedRuns;
   /** Why and by whom the job was cancelled. */
   readonly cancellation?: { readonly reason: string; readonly user: string };
+  /** The namespace of a job that has ended without any event of the stream. */
+  readonly namespace?: string;
   /** The text of `GetJobErrors` once the job has ended. */
   readonly error?: string;
 }

@@ -30,7 +30,7 @@ export function toJobDetails(
     jobId,
     queue,
     jobset: jobSetId,
-    namespace: record.namespace ?? '',
+    namespace: record.namespace ?? enrichment.namespace ?? '',
     state: toApiJobState(record),
     submittedTs: timestamp(submittedAt),
     cancelTs: cancelled ? toTimestamp(changedAt) : undefined,
@@ -53,18 +53,19 @@ export function toJobDetails(
 function toLatestRun(
   jobId: JobId,
   { latest, isOver }: ReportedRuns,
-  { state, run }: JobRecord,
+  { state, run, reported }: JobRecord,
 ): JobRunDetails {
-  const reported = toRunDetails(jobId, latest);
-  if (run === undefined || (isOver && run.endedAt !== undefined)) return reported;
+  const fetched = toRunDetails(jobId, latest);
+  // Of a job whose end was reported, the stream may show an earlier run.
+  if (run === undefined || (isOver && (run.endedAt !== undefined || reported !== undefined))) return fetched;
   return {
-    ...reported,
+    ...fetched,
     state: toRunState(state, run),
-    cluster: run.cluster ?? reported.cluster,
-    node: run.node ?? reported.node,
-    leasedTs: timestamp(run.leasedAt) ?? reported.leasedTs,
-    pendingTs: timestamp(run.pendingAt) ?? reported.pendingTs,
-    startedTs: timestamp(run.runningAt) ?? reported.startedTs,
+    cluster: run.cluster ?? fetched.cluster,
+    node: run.node ?? fetched.node,
+    leasedTs: timestamp(run.leasedAt) ?? fetched.leasedTs,
+    pendingTs: timestamp(run.pendingAt) ?? fetched.pendingTs,
+    startedTs: timestamp(run.runningAt) ?? fetched.startedTs,
     finishedTs: undefined,
   };
 }

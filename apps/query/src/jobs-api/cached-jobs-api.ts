@@ -1,17 +1,18 @@
 import { JobId } from '@ajs/job-state';
 import type { ArmadaJobs } from '@ajs/armada-client';
+import type { JobDetails } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
 import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
 import type { LRUCache } from 'lru-cache';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
-import type { JobPermissions } from '../access/job-permissions.js';
+import { UNRESTRICTED, type JobPermissions } from '../access/job-permissions.js';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { nameProblem } from '../name-problem.js';
 import { RpcError } from '../rpc-error.js';
 import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
 import { EnrichmentRecorder } from './cache/enrichment-recorder.js';
-import { TerminalStateRecorder } from './cache/terminal-state-recorder.js';
 import type { JobsApi } from './jobs-api.js';
 import { JobDetailsQuery } from './methods/job-details-query.js';
 import { JobErrorsQuery } from './methods/job-errors-query.js';
@@ -19,17 +20,17 @@ import { JobStatesQuery } from './methods/job-states-query.js';
 import { JobsByUriQuery } from './methods/jobs-by-uri-query.js';
 import { requestedIds } from './requested-ids.js';
 import { retryWhileRedisUnavailable } from './retry-while-redis-unavailable.js';
-import { ProvisionalJobRecorder } from '../upstream/provisional-job-recorder.js';
+import type { ReportRecorder } from '../upstream/report-recorder.js';
 import { fromArmada, fromArmadaInstead } from '../upstream/upstream-errors.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 
 export interface CachedJobsApiOptions {
   readonly access: Access;
   readonly lister: JobLister & JobDetailsLister;
-  readonly provisionalJobs: ProvisionalJobSink;
+  readonly enrichment: Pick<ProvisionalJobSink, 'addEnrichment'>;
   readonly armada: ArmadaJobs;
-  /** For jobs that are not cached. */
   readonly resolver: UpstreamJobResolver;
+  readonly recorder: ReportRecorder;
   readonly noteInterest: NoteInterest;
   readonly terminalJobs: LRUCache<JobId, CachedJob>;
   readonly redisFailed: (error: Error) => void;
@@ -53,31 +54,14 @@ export class CachedJobsApi implements JobsApi {
   private readonly byUri: JobsByUriQuery;
 
   constructor(private readonly options: CachedJobsApiOptions) {
-    const { lister, armada, resolver, noteInterest, terminalJobs } = options;
+    const { lister, armada, resolver, recorder, noteInterest, terminalJobs } = options;
     const { redisFailed, unreadableRecord, provisionalGraceMs } = options;
-    const sink = options.provisionalJobs;
-    const cachedJobs = new CachedJobs({ lister, noteInterest, terminalJobs, unreadableRecord });
-    const enrichment = new EnrichmentRecorder(sink, redisFailed);
-    const terminalStates = new TerminalStateRecorder(sink, redisFailed);
-    const provisionalJobs = new ProvisionalJobRecorder(sink, noteInterest, redisFailed);
-    this.states = new JobStatesQuery({ cachedJobs, resolver, armada, terminalStates, provisionalGraceMs });
+    const cachedJobs = new CachedJobs({ lister, noteInterest, terminalJobs, unreadableRecord, recorder });
+    const enrichment = new EnrichmentRecorder(options.enrichment, redisFailed);
+    this.states = new JobStatesQuery({ cachedJobs, resolver, provisionalGraceMs });
     this.errors = new JobErrorsQuery({ cachedJobs, resolver, armada, enrichment });
-    this.details = new JobDetailsQuery({
-      cachedJobs,
-      armada,
-      enrichment,
-      provisionalJobs,
-      terminalStates,
-      provisionalGraceMs,
-    });
-    this.byUri = new JobsByUriQuery({
-      lister,
-      cachedJobs,
-      armada,
-      terminalStates,
-      noteInterest,
-      provisionalGraceMs,
-    });
+    this.details = new JobDetailsQuery({ cachedJobs, armada, enrichment, recorder, provisionalGraceMs });
+    this.byUri = new JobsByUriQuery({ lister, states: this.states, armada, noteInterest });
   }
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {
@@ -86,7 +70,7 @@ export class CachedJobsApi implements JobsApi {
     const states = await this.retrying(
       caller,
       () => this.states.run(jobIds, permissions),
-      () => this.permitted(jobIds, permissions, (ids) => this.options.armada.status(ids)),
+      () => this.statesWithoutRedis(jobIds, permissions),
     );
     return { jobStates: Object.fromEntries(states) };
   };
@@ -108,7 +92,11 @@ export class CachedJobsApi implements JobsApi {
     const states = await this.retrying(
       caller,
       () => this.byUri.run(request, caller),
-      () => armada.byExternalUri(request),
+      async () => {
+        const named = await armada.byExternalUri(request);
+        // All of them are in the queue that the request names.
+        return this.statesWithoutRedis([...named.keys()], UNRESTRICTED, named);
+      },
     );
     return { jobStates: Object.fromEntries(states) };
   };
@@ -119,7 +107,10 @@ export class CachedJobsApi implements JobsApi {
     const errors = await this.retrying(
       caller,
       () => this.errors.run(jobIds, permissions),
-      () => this.permitted(jobIds, permissions, (ids) => this.options.armada.errors(ids)),
+      async () => {
+        if (permissions.isRestricted) await this.options.resolver.withoutRedis(jobIds, permissions);
+        return this.options.armada.errors(jobIds);
+      },
     );
     return { jobErrors: Object.fromEntries(errors) };
   };
@@ -131,9 +122,9 @@ export class CachedJobsApi implements JobsApi {
     const details = await this.retrying(
       caller,
       () => this.details.run(jobIds, expand, permissions),
-      () => this.permitted(jobIds, permissions, (ids) => this.options.armada.details(ids, expand)),
+      () => this.options.resolver.withoutRedis(jobIds, permissions, expand),
     );
-    return { jobDetails: Object.fromEntries(details) };
+    return { jobDetails: Object.fromEntries(expand.runs ? details : withoutRuns(details)) };
   };
 
   /** Runs of jobs that the caller may not see are left out, as those that do not exist are. */
@@ -169,14 +160,16 @@ export class CachedJobsApi implements JobsApi {
     return requestedIds(field, ids, this.options.maxJobIds);
   }
 
-  /** Armada's answer on jobs, once the caller is known to have permission for all of them. */
-  private async permitted<T>(
+  /** As Armada reports them by their ids, else as it has just named them. */
+  private async statesWithoutRedis(
     jobIds: readonly JobId[],
     permissions: JobPermissions,
-    request: (jobIds: readonly JobId[]) => Promise<T>,
-  ): Promise<T> {
-    if (permissions.isRestricted) await this.options.resolver.resolve(jobIds, permissions);
-    return request(jobIds);
+    named: ReadonlyMap<JobId, JobState> = new Map(),
+  ): Promise<Map<JobId, JobState>> {
+    const details = await this.options.resolver.withoutRedis(jobIds, permissions);
+    const stateOf = (jobId: JobId): JobState =>
+      details.get(jobId)?.state ?? named.get(jobId) ?? JobState.UNKNOWN;
+    return new Map(jobIds.map((jobId) => [jobId, stateOf(jobId)]));
   }
 
   private retrying<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {
@@ -185,6 +178,10 @@ export class CachedJobsApi implements JobsApi {
       fromArmadaInstead(armada(), message),
     );
   }
+}
+
+function withoutRuns(jobs: ReadonlyMap<JobId, JobDetails>): Map<JobId, JobDetails> {
+  return new Map(Array.from(jobs, ([jobId, details]) => [jobId, { ...details, jobRuns: [] }]));
 }
 
 /** Not an empty answer, on which Airflow submits the job a second time: the queue may be visible a moment later. */

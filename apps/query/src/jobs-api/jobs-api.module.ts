@@ -17,6 +17,7 @@ import { AdmissionModule } from '../load/admission.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOBS_CALLS, JOB_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS } from '../tokens.js';
 import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
+import { ReportRecorder } from '../upstream/report-recorder.js';
 import { UpstreamModule } from '../upstream/upstream.module.js';
 import { CachedJobsApi } from './cached-jobs-api.js';
 import type { JobsServiceOptions } from './jobs-service.js';
@@ -42,6 +43,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
         PROVISIONAL_JOBS,
         ARMADA,
         UpstreamJobResolver,
+        ReportRecorder,
         NOTE_INTEREST,
         Admission,
         SETTINGS,
@@ -51,9 +53,10 @@ import type { JobsServiceOptions } from './jobs-service.js';
       useFactory: (
         access: Access,
         lister: JobLister & JobDetailsLister,
-        provisionalJobs: ProvisionalJobSink,
+        enrichment: ProvisionalJobSink,
         armada: ArmadaClient,
         resolver: UpstreamJobResolver,
+        recorder: ReportRecorder,
         noteInterest: NoteInterest,
         admission: Admission,
         settings: Settings,
@@ -63,9 +66,10 @@ import type { JobsServiceOptions } from './jobs-service.js';
         new CachedJobsApi({
           access,
           lister,
-          provisionalJobs,
+          enrichment,
           armada: armada.jobs,
           resolver,
+          recorder,
           noteInterest,
           terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
           redisFailed: errors.report,

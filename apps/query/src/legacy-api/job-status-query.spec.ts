@@ -8,6 +8,7 @@ import { ulidAt } from '@ajs/testing';
 import { LRUCache } from 'lru-cache';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeArmadaJobs, ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
+import { ReportRecorder } from '../upstream/report-recorder.js';
 import { ReportedJobs } from '../upstream/reported-jobs.js';
 import { testCaller } from '../testing/test-caller.js';
 import { JobStatusQuery, type TerminalJob } from './job-status-query.js';
@@ -36,6 +37,7 @@ describe('a poll of a job', () => {
   let armada: FakeArmadaJobs;
   let onPause: () => unknown;
   let sinkFailure: Error | undefined;
+  let recorder: ReportRecorder;
   const caller = testCaller();
 
   beforeEach(async () => {
@@ -49,6 +51,8 @@ describe('a poll of a job', () => {
     onRequest = () => {};
     refusal = undefined;
     terminalJobs = new LRUCache({ max: 10 });
+    const ignore = (): void => undefined;
+    recorder = new ReportRecorder({ sink: store, noteInterest: ignore, redisFailed: ignore });
   });
 
   const query = (waitMs = 5_000, notFoundGraceMs = GRACE_MS): JobStatusQuery =>
@@ -75,6 +79,7 @@ describe('a poll of a job', () => {
         },
         redisFailed: () => undefined,
       }),
+      recorder,
       notFoundGraceMs,
       provisionalGraceMs: 30_000,
       requestRead: () => {
@@ -424,6 +429,35 @@ describe('a poll of a job', () => {
         subscription: expect.objectContaining({ state: 'live' }) as unknown,
       });
       expect([armada.calls, reads]).toEqual([[], 1]);
+    });
+  });
+
+  describe('whose end Armada’s api.Jobs has reported', () => {
+    it('is looked up again where the report had no reason, and answered with its end in any case', async () => {
+      await store.report(KEY, new Map([[JobId('j'), { state: 'FAILED' }]]));
+      armada.failure = ARMADA_UNAVAILABLE;
+      const { kind, ...answer } = await query().run(KEY, JobId('j'), caller);
+      expect([kind, answer]).toEqual([
+        'resolved',
+        expect.not.objectContaining({ outdated: expect.anything() as unknown }),
+      ]);
+      armada.failure = undefined;
+      armada.add('j', { state: JobState.FAILED });
+      armada.errorTexts.set('j', 'exit 7');
+      for (let i = 0; i < 2; i++) {
+        expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
+          status: { state: 'FAILED', failure: { reason: 'exit 7' } },
+        });
+      }
+      expect(armada.calls.map(([method]) => method)).toEqual(['details', 'details', 'errors']);
+    });
+
+    it('is answered with the end that a caller was told without Redis, and not with what Redis had', async () => {
+      await write({ state: 'live', reason: '', syncedAt: monotonicNow() }, { j: record('RUNNING') });
+      armada.add('j', { state: JobState.SUCCEEDED });
+      const [details] = armada.jobs.values();
+      if (details !== undefined) recorder.toldUnrecorded([{ details, report: { state: 'SUCCEEDED' } }]);
+      expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({ status: { state: 'SUCCEEDED' } });
     });
   });
 

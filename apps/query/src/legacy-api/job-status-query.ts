@@ -7,6 +7,7 @@ import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';
+import type { ReportRecorder } from '../upstream/report-recorder.js';
 import type { ReportedJobs, UnrecordedReport } from '../upstream/reported-jobs.js';
 import { whyOutdated, whyUnconfirmed, whyUnpublished, whyUnresolved } from './reasons.js';
 import { streamVerdict } from './stream-verdict.js';
@@ -41,6 +42,7 @@ export interface JobStatusQueryOptions {
   readonly requestRead: (key: JobSetKey) => void;
   /** Looks jobs up in Armada's `api.Jobs`. */
   readonly reportedJobs: Pick<ReportedJobs, 'lookUp'>;
+  readonly recorder: Pick<ReportRecorder, 'settle'>;
   /** The requested job has a record that this version cannot read. */
   readonly unreadableRecord: (jobId: JobId, reason: string) => void;
   readonly terminalJobs: LRUCache<string, TerminalJob>;
@@ -87,13 +89,15 @@ export class JobStatusQuery {
 
   /** Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
   async run(key: JobSetKey, jobId: JobId, caller: Caller): Promise<Answer> {
-    const { lister, noteInterest, terminalJobs, waitMs, notFoundGraceMs } = this.options;
+    const { lister, recorder, noteInterest, terminalJobs, waitMs, notFoundGraceMs } = this.options;
     const tag = jobSetTag(key);
     noteInterest(key, tag, caller);
     const cacheKey = `${tag} ${jobId}`;
     const terminal = terminalJobs.get(cacheKey);
     if (terminal !== undefined) return resolved(terminal.status, terminal.subscription);
 
+    const owed = recorder.settle([jobId]);
+    if (owed !== undefined) await owed;
     const poll = { key, jobId, caller };
     const until = addMs(monotonicNow(), Math.min(waitMs, msUntilAnswer(caller)));
     let arrivedAt: RedisTime | undefined;
@@ -102,8 +106,8 @@ export class JobStatusQuery {
       const status = view.jobs.get(jobId);
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
-        // The stream may add why the job ended.
-        if (status.reported === undefined) terminalJobs.set(cacheKey, { status, subscription });
+        if (status.reported) return this.ofReportedEnd(poll, view, status);
+        terminalJobs.set(cacheKey, { status, subscription });
         return resolved(status, subscription);
       }
       const left = msBetween(monotonicNow(), until);
@@ -129,6 +133,13 @@ export class JobStatusQuery {
       await this.options.pause(Math.min(pause, left));
       if (caller.isGone()) return unresolved(whyUnresolved(subscription), subscription);
     }
+  }
+
+  /** The stream still adds to it: it is not kept in memory. */
+  private ofReportedEnd(poll: Poll, view: JobSetView, status: JobStatus): Answer | Promise<Answer> {
+    const answer = resolved(status, view.subscription);
+    const isComplete = isBackedByStream(status, view, this.options.provisionalGraceMs);
+    return isComplete ? answer : this.fromArmada(poll, () => answer);
   }
 
   private ofRecord(poll: Poll, view: JobSetView, status: JobStatus): Answer | Promise<Answer> {

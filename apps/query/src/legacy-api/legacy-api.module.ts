@@ -18,6 +18,7 @@ import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOB_LISTER, LEGACY_SERVICE, NOTE_INTEREST } from '../tokens.js';
+import { ReportRecorder } from '../upstream/report-recorder.js';
 import { ReportedJobs } from '../upstream/reported-jobs.js';
 import { UpstreamModule } from '../upstream/upstream.module.js';
 import { ArmadaHealth } from './armada-health.js';
@@ -45,6 +46,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         InterestRecorder,
         ReadRequestSender,
         ReportedJobs,
+        ReportRecorder,
         Admission,
         SETTINGS,
         RedisErrorLog,
@@ -56,6 +58,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         interest: InterestRecorder,
         readRequests: ReadRequestSender,
         reportedJobs: ReportedJobs,
+        recorder: ReportRecorder,
         admission: Admission,
         settings: Settings,
         errors: RedisErrorLog,
@@ -66,6 +69,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
           noteInterest,
           refusalOf: (tag) => interest.refusal(tag),
           reportedJobs,
+          recorder,
           requestRead: (key) => void readRequests.send(key).catch(errors.report),
           unreadableRecord: failures.unreadableRecord,
           terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),

@@ -1,10 +1,18 @@
-import { ArmadaTime, msBetween, toMs, isTerminal, type JobRecord, type RedisTime } from '@ajs/job-state';
+import {
+  ArmadaTime,
+  msBetween,
+  toMs,
+  isFailure,
+  isTerminal,
+  type JobRecord,
+  type RedisTime,
+} from '@ajs/job-state';
 import type { JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 
 /** How long a job set still counts as synced while its stream is reopened, or until its next scheduled read. Milliseconds. */
 const SYNCED_FOR_MS = 15_000;
 
-type CachedStatus = Pick<JobStatus, 'state' | 'changedAt' | 'provisional'> & {
+type CachedStatus = Pick<JobStatus, 'state' | 'changedAt' | 'failure' | 'provisional'> & {
   readonly reported?: JobStatus['reported'] | JobRecord['reported'];
 };
 type Moment = Pick<JobSetView, 'now' | 'subscription'>;
@@ -12,15 +20,19 @@ type Moment = Pick<JobSetView, 'now' | 'subscription'>;
 /**
  * Whether a stream stands behind the cached state of a job, so that a later state will be noticed. If not, the state may stay as it is for
  * ever, whatever happens to the job: its stream is not followed (denied, gone, stalled, failing), or has not shown this state, which
- * is reported by Armada's `api.Jobs`, or the job at all, which is provisional. A job that was submitted through this service has `provisionalGraceMs` to appear in its stream: Armada's own
- * database may not have it either.
+ * is reported by Armada's `api.Jobs`, or the job at all, which is provisional. A job that was submitted through this service has
+ * `provisionalGraceMs` to appear in its stream: Armada's own database may not have it either. An end needs no stream, but for its reason where
+ * the report had none.
  */
 export function isBackedByStream(
   status: CachedStatus,
   { now, subscription }: Moment,
   provisionalGraceMs: number,
 ): boolean {
-  if (isTerminal(status.state)) return true;
+  if (isTerminal(status.state)) {
+    const lacksReason = isFailure(status.state) && status.failure === undefined;
+    return status.reported === undefined || !lacksReason;
+  }
   if (status.reported !== undefined) return false;
   if (status.provisional) {
     return !isUnfollowed(subscription) && isJustSubmitted(status, now, provisionalGraceMs);

@@ -82,6 +82,7 @@ describe('a record in Redis with the state of a newer version', () => {
       terminalJobs: new LRUCache({ max: 10 }),
       waitMs: 3_600_000,
       reportedJobs: { lookUp: () => Promise.reject(new Error('it asks Armada')) },
+      recorder: { settle: () => undefined },
       notFoundGraceMs: 0,
       provisionalGraceMs: 0,
       pause: () => Promise.reject(new Error('it waits')),
@@ -100,10 +101,7 @@ describe('a record in Redis with the state of a newer version', () => {
   });
 
   it('is answered by Armada in api.Jobs, and stays as it is; its neighbour is answered from Redis', async () => {
-    const h = new JobsApiHarness({
-      lister,
-      provisionalJobs: new RedisProvisionalJobSink(redis, TTL_SECONDS),
-    });
+    const h = new JobsApiHarness({ lister }, new RedisProvisionalJobSink(redis, TTL_SECONDS));
     h.armada.add(NEWER, { state: JobState.PREEMPTED });
     expect(await h.states(NEWER, NEIGHBOUR)).toEqual({
       [NEWER]: JobState.PREEMPTED,

@@ -1,11 +1,9 @@
-import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
-import type { JobDetails } from '@ajs/contracts/api/job';
+import { ArmadaJobsError, fetchJobReports, type ArmadaJobs, type ReportedJob } from '@ajs/armada-client';
 import type { JobId, JobReport, JobSetKey } from '@ajs/job-state';
-import type { ProvisionalJob, ProvisionalJobSink } from '@ajs/job-store';
+import type { ProvisionalJobSink } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 import { INTERNAL_ERROR_TEXT } from '../rpc-error.js';
 import { RedisReadError, fromRedis } from '../store/redis-read.js';
-import { toProvisionalJob } from './provisional-job-recorder.js';
 import { RecentAnswers } from './recent-answers.js';
 
 /** How long one look-up of a job serves all callers. Milliseconds. */
@@ -25,7 +23,7 @@ export type UnrecordedReport =
   { readonly kind: 'unknown' | 'unsupported' } | { readonly kind: 'unanswered'; readonly reason: string };
 
 export interface ReportedJobsOptions {
-  readonly armada: Pick<ArmadaJobs, 'details'>;
+  readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>;
   readonly sink: Pick<ProvisionalJobSink, 'report'>;
   readonly redisFailed: (error: Error) => void;
   /** Milliseconds. */
@@ -54,27 +52,26 @@ export class ReportedJobs {
   }
 
   private async request(key: JobSetKey, jobId: JobId): Promise<UpstreamReport> {
-    let details: JobDetails | undefined;
+    let job: ReportedJob | undefined;
     try {
-      details = (await this.options.armada.details([jobId], { spec: false, runs: false })).get(jobId);
+      job = (await fetchJobReports(this.options.armada, [jobId])).get(jobId);
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
       if (error.kind === 'unsupported') return { kind: 'unsupported' };
       return { kind: 'unanswered', reason: `Armada's api.Jobs failed: ${error.reason}` };
     }
-    if (details?.queue !== key.queue || details.jobset !== key.jobSetId) return { kind: 'unknown' };
-    const job = toProvisionalJob(details);
-    if (job === undefined) {
-      const reason = `Armada's api.Jobs reports state number ${details.state}, which this version does not know`;
+    if (job?.details.queue !== key.queue || job.details.jobset !== key.jobSetId) return { kind: 'unknown' };
+    if (job.report === undefined) {
+      const reason = `Armada's api.Jobs reports state number ${job.details.state}, which this version does not know`;
       return { kind: 'unanswered', reason };
     }
-    return this.record(key, job);
+    return this.record(key, jobId, job.report);
   }
 
-  private async record(key: JobSetKey, job: ProvisionalJob): Promise<UpstreamReport> {
+  private async record(key: JobSetKey, jobId: JobId, report: JobReport): Promise<UpstreamReport> {
     const { sink, redisFailed } = this.options;
     try {
-      await fromRedis(sink.report(key, new Map([[job.jobId, toReport(job)]])));
+      await fromRedis(sink.report(key, new Map([[jobId, report]])));
       return { kind: 'recorded' };
     } catch (error) {
       redisFailed(error instanceof RedisReadError ? error.cause : (error as Error));
@@ -84,8 +81,4 @@ export class ReportedJobs {
       };
     }
   }
-}
-
-function toReport({ state, changedAt, submittedAt }: ProvisionalJob): JobReport {
-  return { state, at: changedAt, ...(submittedAt !== undefined && { submittedAt }) };
 }

@@ -1,8 +1,12 @@
-import { JobId } from '@ajs/job-state';
-import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
+import { ArmadaJobsError, fetchJobReports, type ArmadaJobs, type ReportedJob } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
+import type { JobState } from '@ajs/contracts/api/submit';
+import type { JobId } from '@ajs/job-state';
+import type { JobStatus } from '@ajs/job-store';
+import { toApiJobState } from '@ajs/wire-mapping';
 import { requirePermission, type JobPermissions } from '../access/job-permissions.js';
 import { RecentAnswers } from './recent-answers.js';
+import type { ReportRecorder } from './report-recorder.js';
 import { requireAnswers, unresolvedError } from './upstream-errors.js';
 
 /** How long Armada's answer on a job is reused, also the one that there is no such job. Milliseconds. */
@@ -11,25 +15,23 @@ const KEEP_MS = 1_000;
 const NONE: ReadonlyMap<JobId, string> = new Map();
 
 export interface UpstreamJobResolverOptions {
-  readonly armada: Pick<ArmadaJobs, 'details'>;
-  /** Takes each resolved job once, as soon as a caller who may see it has asked for it. */
-  readonly record: (jobs: readonly JobDetails[]) => void;
+  readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>;
+  readonly recorder: ReportRecorder;
+  /** Milliseconds. */
+  readonly now?: () => number;
 }
 
-interface ResolvedJob {
-  readonly details: JobDetails;
-  isRecorded: boolean;
-}
-
-/** Resolves jobs that are not cached: Armada is asked, as this service, whether they exist and in which job set. */
+/** Asks Armada's own `api.Jobs`, as this service, where the cache is not enough. What it reports is recorded before it is told (P1). */
 export class UpstreamJobResolver {
-  private readonly recent = new RecentAnswers<ResolvedJob | 'absent'>(KEEP_MS);
+  private readonly recent: RecentAnswers<ReportedJob | 'absent'>;
 
-  constructor(private readonly options: UpstreamJobResolverOptions) {}
+  constructor(private readonly options: UpstreamJobResolverOptions) {
+    this.recent = new RecentAnswers(KEEP_MS, options.now);
+  }
 
   /**
-   * The jobs that exist; of those left out Armada has just said that they do not. Rejects with UNAVAILABLE if it cannot say, and
-   * with PERMISSION_DENIED where the caller may not see one of them.
+   * The states of those of the jobs, none of them cached, that exist; of those left out Armada has just said that they do not. Rejects
+   * with UNAVAILABLE if it cannot say, and with PERMISSION_DENIED where the caller may not see one of them.
    *
    * @param unreadable why the records of some of the jobs cannot be read: these keep their records, and are never left out
    */
@@ -37,55 +39,90 @@ export class UpstreamJobResolver {
     jobIds: readonly JobId[],
     permissions: JobPermissions,
     unreadable: ReadonlyMap<JobId, string> = NONE,
-  ): Promise<Map<JobId, JobDetails>> {
-    const resolved = await this.find(jobIds, unreadable);
-    await requirePermission(permissions, resolved, ({ details }) => details.queue);
-    requireAnswers(unreadable, resolved);
-    const unrecorded = [...resolved.values()].filter(
-      ({ details: { jobId }, isRecorded }) => !isRecorded && !unreadable.has(JobId(jobId)),
+  ): Promise<Map<JobId, JobState>> {
+    const { recorder } = this.options;
+    const reported = await this.find(jobIds).catch((error: unknown) => {
+      throw error instanceof ArmadaJobsError ? unresolvedError(jobIds, unreadable, error) : error;
+    });
+    await requirePermission(permissions, reported, ({ details }) => details.queue);
+    requireAnswers(unreadable, reported);
+    const held = await recorder.record(reported.values());
+    recorder.toldUnrecorded(without(reported, held).values());
+    return new Map(
+      Array.from(reported, ([jobId, { details }]) => {
+        const status = held.get(jobId);
+        return [jobId, status === undefined ? details.state : toApiJobState(status)];
+      }),
     );
-    for (const job of unrecorded) job.isRecorded = true;
-    this.options.record(unrecorded.map(({ details }) => details));
-    return new Map(Array.from(resolved, ([jobId, { details }]) => [jobId, details]));
   }
 
-  /** The queues of jobs, for permission checks alone: nothing is recorded, and no job set followed. */
-  async queuesOf(jobIds: readonly JobId[]): Promise<Map<JobId, string>> {
-    const resolved = await this.find(jobIds, NONE);
-    return new Map(Array.from(resolved, ([jobId, { details }]) => [jobId, details.queue]));
+  /**
+   * What Redis holds of cached jobs that their streams may be behind with, once Armada was asked of them; 'absent' where Armada has just
+   * said that there is no such job. Left out are jobs of which the caller has all that there is: Armada does not answer, was asked a
+   * moment ago, or its report cannot be recorded.
+   */
+  async refresh(jobIds: readonly JobId[]): Promise<Map<JobId, JobStatus | 'absent'>> {
+    const refreshed = new Map<JobId, JobStatus | 'absent'>();
+    const toAsk = jobIds.filter((jobId) => this.recent.get(jobId) === undefined);
+    try {
+      const reported = await this.find(jobIds);
+      for (const jobId of jobIds) if (!reported.has(jobId)) refreshed.set(jobId, 'absent');
+      const asked = toAsk.flatMap((jobId) => reported.get(jobId) ?? []);
+      for (const [jobId, status] of await this.options.recorder.record(asked)) refreshed.set(jobId, status);
+    } catch (error) {
+      // The last known state is the better answer (P5).
+      if (!(error instanceof ArmadaJobsError)) throw error;
+    }
+    return refreshed;
   }
 
-  private async find(
+  /**
+   * Armada's word on those of the jobs that exist, while Redis cannot be read. It counts as told. Rejects with {@link ArmadaJobsError}, and
+   * with PERMISSION_DENIED where the caller may not see one of them.
+   */
+  async withoutRedis(
     jobIds: readonly JobId[],
-    unreadable: ReadonlyMap<JobId, string>,
-  ): Promise<Map<JobId, ResolvedJob>> {
-    const resolved = new Map<JobId, ResolvedJob>();
+    permissions: JobPermissions,
+    { spec }: { readonly spec: boolean } = { spec: false },
+  ): Promise<Map<JobId, JobDetails>> {
+    const reported = await (spec
+      ? fetchJobReports(this.options.armada, jobIds, { spec })
+      : this.find(jobIds));
+    await requirePermission(permissions, reported, ({ details }) => details.queue);
+    this.options.recorder.toldUnrecorded(reported.values());
+    return new Map(Array.from(reported, ([jobId, { details }]) => [jobId, details]));
+  }
+
+  /**
+   * The queues of those of the jobs that exist, for permission checks alone: nothing is recorded, and no job set followed. Rejects
+   * with UNAVAILABLE.
+   */
+  async queuesOf(jobIds: readonly JobId[]): Promise<Map<JobId, string>> {
+    const reported = await this.find(jobIds).catch((error: unknown) => {
+      throw error instanceof ArmadaJobsError ? unresolvedError(jobIds, NONE, error) : error;
+    });
+    return new Map(Array.from(reported, ([jobId, { details }]) => [jobId, details.queue]));
+  }
+
+  private async find(jobIds: readonly JobId[]): Promise<Map<JobId, ReportedJob>> {
+    const reported = new Map<JobId, ReportedJob>();
     const requested: JobId[] = [];
     for (const jobId of jobIds) {
       const recent = this.recent.get(jobId);
       if (recent === undefined) requested.push(jobId);
-      else if (recent !== 'absent') resolved.set(jobId, recent);
+      else if (recent !== 'absent') reported.set(jobId, recent);
     }
-    if (requested.length === 0) return resolved;
-    const answered = await this.request(requested, unreadable);
+    if (requested.length === 0) return reported;
+    const answered = await fetchJobReports(this.options.armada, requested);
     for (const jobId of requested) {
-      const details = answered.get(jobId);
-      const result = details === undefined ? 'absent' : { details, isRecorded: false };
-      this.recent.set(jobId, result);
-      if (result !== 'absent') resolved.set(jobId, result);
+      const job = answered.get(jobId);
+      this.recent.set(jobId, job ?? 'absent');
+      if (job !== undefined) reported.set(jobId, job);
     }
-    return resolved;
+    return reported;
   }
+}
 
-  private async request(
-    jobIds: readonly JobId[],
-    unreadable: ReadonlyMap<JobId, string>,
-  ): Promise<ReadonlyMap<JobId, JobDetails>> {
-    try {
-      return await this.options.armada.details(jobIds, { spec: false, runs: false });
-    } catch (error) {
-      if (!(error instanceof ArmadaJobsError)) throw error;
-      throw unresolvedError(jobIds, unreadable, error);
-    }
-  }
+function without<V>(all: ReadonlyMap<JobId, V>, known: ReadonlyMap<JobId, unknown>): Map<JobId, V> {
+  return new Map(Array.from(all).filter(([jobId]) => !known.has(jobId)));
 }

@@ -6,7 +6,7 @@ import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { NOTE_INTEREST, PROVISIONAL_JOBS } from '../tokens.js';
-import { ProvisionalJobRecorder } from './provisional-job-recorder.js';
+import { ReportRecorder } from './report-recorder.js';
 import { ReportedJobs } from './reported-jobs.js';
 import { UpstreamJobResolver } from './upstream-job-resolver.js';
 
@@ -15,20 +15,16 @@ import { UpstreamJobResolver } from './upstream-job-resolver.js';
   imports: [RedisModule, JobStoreModule, InterestModule, ArmadaModule],
   providers: [
     {
+      provide: ReportRecorder,
+      inject: [PROVISIONAL_JOBS, NOTE_INTEREST, RedisErrorLog],
+      useFactory: (sink: ProvisionalJobSink, noteInterest: NoteInterest, errors: RedisErrorLog) =>
+        new ReportRecorder({ sink, noteInterest, redisFailed: errors.report }),
+    },
+    {
       provide: UpstreamJobResolver,
-      inject: [ARMADA, PROVISIONAL_JOBS, NOTE_INTEREST, RedisErrorLog],
-      useFactory: (
-        armada: ArmadaClient,
-        sink: ProvisionalJobSink,
-        noteInterest: NoteInterest,
-        errors: RedisErrorLog,
-      ) => {
-        const provisionalJobs = new ProvisionalJobRecorder(sink, noteInterest, errors.report);
-        return new UpstreamJobResolver({
-          armada: armada.jobs,
-          record: (jobs) => provisionalJobs.record(jobs),
-        });
-      },
+      inject: [ARMADA, ReportRecorder],
+      useFactory: (armada: ArmadaClient, recorder: ReportRecorder) =>
+        new UpstreamJobResolver({ armada: armada.jobs, recorder }),
     },
     {
       provide: ReportedJobs,
@@ -37,6 +33,6 @@ import { UpstreamJobResolver } from './upstream-job-resolver.js';
         new ReportedJobs({ armada: armada.jobs, sink, redisFailed: errors.report }),
     },
   ],
-  exports: [ReportedJobs, UpstreamJobResolver],
+  exports: [ReportRecorder, ReportedJobs, UpstreamJobResolver],
 })
 export class UpstreamModule {}

@@ -2,8 +2,8 @@ import { ArmadaTime, toMs, type JobEnrichment, type ReportedRun, type ReportedRu
 import { UnreadableRecordError } from '../errors.js';
 
 /*
- * Enrichment as Redis keeps it: three lines of JSON, for the runs, the cancellation and the error, each empty where nothing is
- * known. JSON has no line break of its own, so that the script which merges them need not read it. A newer version may keep more
+ * Enrichment as Redis keeps it: four lines of JSON, for the runs, the cancellation, the error and the namespace, each empty where nothing
+ * is known. JSON has no line break of its own, so that the script which merges them need not read it. A newer version may keep more
  * lines behind these.
  */
 
@@ -19,11 +19,12 @@ type StoredRuns = [
 ];
 
 /** Enrichment as one text. */
-export function encodeEnrichment({ runs, cancellation, error }: JobEnrichment): string {
+export function encodeEnrichment({ runs, cancellation, error, namespace }: JobEnrichment): string {
   return [
     runs && JSON.stringify(fromRuns(runs)),
     cancellation && JSON.stringify([cancellation.reason, cancellation.user]),
     error !== undefined && JSON.stringify(error),
+    namespace !== undefined && JSON.stringify(namespace),
   ]
     .map((line) => line || '')
     .join('\n');
@@ -31,7 +32,7 @@ export function encodeEnrichment({ runs, cancellation, error }: JobEnrichment): 
 
 /** The inverse of {@link encodeEnrichment}. Throws {@link UnreadableRecordError}. */
 export function decodeEnrichment(text: string): JobEnrichment {
-  const [runsLine = '', cancellation = '', error = ''] = text.split('\n');
+  const [runsLine = '', cancellation = '', error = '', namespace = ''] = text.split('\n');
   try {
     const runs = runsLine === '' ? undefined : toRuns(JSON.parse(runsLine) as StoredRuns);
     return {
@@ -40,6 +41,7 @@ export function decodeEnrichment(text: string): JobEnrichment {
         cancellation: toCancellation(JSON.parse(cancellation) as [string, string]),
       }),
       ...(error !== '' && { error: JSON.parse(error) as string }),
+      ...(namespace !== '' && { namespace: JSON.parse(namespace) as string }),
     };
   } catch (cause) {
     throw new UnreadableRecordError(`its enrichment is not JSON: ${String(cause)}`);

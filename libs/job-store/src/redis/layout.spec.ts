@@ -239,7 +239,7 @@ describe('a job set of a newer layout', () => {
     const generation = Generation((await meta())['generation'] ?? '');
     const enrichment = formatKey({ kind: 'enrichment', jobSet: key, generation });
     const runs = '[1,"run",1,[4,"c","n",1,2,3,4],["earlier",[5,"c","n",1,0,0,2,"of tomorrow"]]]';
-    await redis.hset(enrichment, packJobId(ended), `${runs}\n\n\n{"of":"tomorrow"}`);
+    await redis.hset(enrichment, packJobId(ended), `${runs}\n\n\n"ns"\n{"of":"tomorrow"}`);
     await provisional.addEnrichment(key, new Map([[ended, { error: 'exit 7' }]]));
     const { jobs } = await lister.readDetails(key, [ended]);
     expect(jobs.get(ended)?.enrichment).toEqual({
@@ -259,8 +259,11 @@ describe('a job set of a newer layout', () => {
         isOver: true,
       },
       error: 'exit 7',
+      namespace: 'ns',
     });
-    expect(await redis.hget(enrichment, packJobId(ended))).toBe(`${runs}\n\n"exit 7"\n{"of":"tomorrow"}`);
+    expect(await redis.hget(enrichment, packJobId(ended))).toBe(
+      `${runs}\n\n"exit 7"\n"ns"\n{"of":"tomorrow"}`,
+    );
   });
 
   it('whose owner reports a state of tomorrow is connecting to a reader, who is given that state as the reason', async () => {

@@ -4,7 +4,8 @@
   Input:
     KEYS[1]  meta
     ARGV[1]  time to live of the enrichment, in seconds
-    then for each job: job id, its enrichment: a line each for its run, its cancellation and its error, empty where there is none
+    then for each job: job id, its enrichment: a line each for its runs, its cancellation, its error and its namespace, empty where
+           there is none
   Output:
     none
 ]]
@@ -14,8 +15,8 @@ if not m[1] then return end
 local prefix = prefixOf(meta, m[1])
 local buckets = tonumber(m[2])
 local level = levelOf(buckets)
--- What a newer version keeps behind the three lines stays.
-local LINES = '^([^\n]*)\n([^\n]*)\n([^\n]*)(.*)$'
+-- What a newer version keeps behind the four lines stays; an older one wrote three.
+local LINES = '^([^\n]*)\n([^\n]*)\n([^\n]*)\n?([^\n]*)(.*)$'
 for i = 2, #ARGV, 2 do
   local id, enrichment = ARGV[i], ARGV[i + 1]
   if redis.call('HEXISTS', prefix .. 'r' .. bucketOf(id, buckets, level), id) == 1 then
@@ -23,10 +24,10 @@ for i = 2, #ARGV, 2 do
     if before then
       local old = { string.match(before, LINES) }
       local lines = { string.match(enrichment, LINES) }
-      for line = 1, 4 do
+      for line = 1, 5 do
         if lines[line] == '' then lines[line] = old[line] end
       end
-      enrichment = table.concat(lines, '\n', 1, 3) .. lines[4]
+      enrichment = table.concat(lines, '\n', 1, 4) .. lines[5]
     end
     redis.call('HSET', prefix .. 'a', id, enrichment)
   end

@@ -5,6 +5,7 @@ import { jobSetTag } from '@ajs/redis-keys';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import type { NoteInterest } from '../../interest/note-interest.js';
 import { fromRedis } from '../../store/redis-read.js';
+import type { ReportRecorder } from '../../upstream/report-recorder.js';
 import { groupByJobSet } from '../../store/group-by-job-set.js';
 
 /** How the job set stood when the job was read. */
@@ -31,9 +32,10 @@ export interface CachedJobSelection<Job> {
 
 export interface CachedJobsOptions {
   readonly lister: JobLister & JobDetailsLister;
+  readonly recorder: Pick<ReportRecorder, 'settle'>;
   readonly noteInterest: NoteInterest;
   readonly unreadableRecord: (jobId: JobId, reason: string) => void;
-  /** Terminal jobs by id: their state never changes. */
+  /** Terminal jobs by id: nothing of them changes any more. */
   readonly terminalJobs: LRUCache<JobId, CachedJob>;
 }
 
@@ -50,7 +52,8 @@ export class CachedJobs {
     jobIds: readonly JobId[],
     permissions: JobPermissions,
   ): Promise<CachedJobSelection<CachedJob>> {
-    const { lister, terminalJobs, noteInterest } = this.options;
+    const { lister, recorder, terminalJobs, noteInterest } = this.options;
+    await recorder.settle(jobIds);
     const jobs = new Map<JobId, CachedJob>();
     const toRead: JobId[] = [];
     for (const jobId of jobIds) {
@@ -66,7 +69,9 @@ export class CachedJobs {
         const status = view.jobs.get(jobId);
         if (status === undefined) continue;
         jobs.set(jobId, { key, status, moment: view });
-        if (isTerminal(status.state)) terminalJobs.set(jobId, { key, status, moment: { now: view.now } });
+        // The stream still adds to an end that was reported.
+        if (isTerminal(status.state) && !status.reported)
+          terminalJobs.set(jobId, { key, status, moment: { now: view.now } });
       }
       return view.unreadable;
     });
@@ -78,6 +83,7 @@ export class CachedJobs {
     jobIds: readonly JobId[],
     permissions: JobPermissions,
   ): Promise<CachedJobSelection<CachedDetails>> {
+    await this.options.recorder.settle(jobIds);
     const jobs = new Map<JobId, CachedDetails>();
     const unreadable = await this.inEachJobSet(jobIds, permissions, async (key, ids) => {
       const view = await fromRedis(this.options.lister.readDetails(key, ids));

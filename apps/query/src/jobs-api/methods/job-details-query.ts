@@ -1,21 +1,20 @@
-import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
+import { ArmadaJobsError, fetchJobReports, type ArmadaJobs, type ReportedJob } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
 import {
   isTerminal,
   msBetween,
+  JobId,
   type JobEnrichment,
-  type JobId,
   type JobRecord,
   type ReportedRuns,
 } from '@ajs/job-state';
-import type { DetailedJob } from '@ajs/job-store';
-import { toJobDetails, toReportedRuns } from '@ajs/wire-mapping';
+import type { DetailedJob, JobStatus } from '@ajs/job-store';
+import { toApiJobState, toJobDetails, toReportedRuns, toTimestamp } from '@ajs/wire-mapping';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import { canServeFromCache } from '../../store/can-serve-from-cache.js';
 import type { CachedDetails, CachedJobs } from '../cache/cached-jobs.js';
 import type { EnrichmentRecorder, FetchedEnrichment } from '../cache/enrichment-recorder.js';
-import type { ProvisionalJobRecorder } from '../../upstream/provisional-job-recorder.js';
-import type { TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
+import type { ReportRecorder } from '../../upstream/report-recorder.js';
 import { RecentAnswers } from '../../upstream/recent-answers.js';
 import { requireAnswers, unresolvedError } from '../../upstream/upstream-errors.js';
 
@@ -31,10 +30,9 @@ export interface JobDetailsExpansion {
 
 export interface JobDetailsQueryOptions {
   readonly cachedJobs: CachedJobs;
-  readonly armada: Pick<ArmadaJobs, 'details'>;
+  readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>;
   readonly enrichment: EnrichmentRecorder;
-  readonly provisionalJobs: ProvisionalJobRecorder;
-  readonly terminalStates: TerminalStateRecorder;
+  readonly recorder: ReportRecorder;
   /** How long the stream may take to show a provisional job. Milliseconds. */
   readonly provisionalGraceMs: number;
 }
@@ -64,30 +62,26 @@ export class JobDetailsQuery {
     );
     const uncached = jobIds.filter((jobId) => !cached.has(jobId));
     const fetched = await this.fetch(toFetch, expand, uncached, unreadable);
-    await requirePermission(permissions, fetched, ({ queue }) => queue);
+    await requirePermission(permissions, fetched, ({ details }) => details.queue);
     requireAnswers(unreadable, fetched);
-    this.record(cached, unreadable, fetched);
-    await this.options.terminalStates.record(
-      [...behind].flatMap((jobId) => {
-        const [job, reported] = [cached.get(jobId), fetched.get(jobId)];
-        return job === undefined || reported === undefined ? [] : [[jobId, job, reported.state] as const];
-      }),
-    );
+    const held = await this.record(behind, cached, fetched);
+    this.enrich(cached, fetched, held);
     const answers = new Map<JobId, JobDetails>();
     for (const jobId of jobIds) {
-      const job = cached.get(jobId);
-      const reported = fetched.get(jobId);
-      const isReported = job === undefined || (reported !== undefined && behind.has(jobId));
-      const answer = isReported ? reported : merge(jobId, job, reported);
+      const reported = fetched.get(jobId)?.details;
+      const answer = answerOf(jobId, cached.get(jobId), reported, held.get(jobId));
       if (answer !== undefined) answers.set(jobId, expand.runs ? answer : { ...answer, jobRuns: [] });
     }
     return answers;
   }
 
-  /** The record of a provisional job has no details but the state. */
+  /** A provisional record that has not ended has no details but the state; the others of one that has are looked up once. */
   private isBehind(cached: CachedDetails | undefined): boolean {
-    if (cached?.job.record.lastEvent === undefined) return true;
-    return !canServeFromCache(cached.job.record, cached.moment, this.options.provisionalGraceMs);
+    if (cached === undefined) return true;
+    const { record, enrichment } = cached.job;
+    const hasDetails =
+      record.lastEvent !== undefined || (isTerminal(record.state) && enrichment.namespace !== undefined);
+    return !hasDetails || !canServeFromCache(record, cached.moment, this.options.provisionalGraceMs);
   }
 
   /** Whether enrichment is missing that was not requested a moment ago. */
@@ -102,16 +96,16 @@ export class JobDetailsQuery {
     return true;
   }
 
-  /** Armada's details; none where it does not answer, unless a job is not cached. */
+  /** Armada's reports; none where it does not answer, unless a job is not cached. */
   private async fetch(
     jobIds: readonly JobId[],
-    { spec }: JobDetailsExpansion,
+    expand: JobDetailsExpansion,
     uncached: readonly JobId[],
     unreadable: ReadonlyMap<JobId, string>,
-  ): Promise<ReadonlyMap<JobId, JobDetails>> {
+  ): Promise<ReadonlyMap<JobId, ReportedJob>> {
     if (jobIds.length === 0) return new Map();
     try {
-      return await this.options.armada.details(jobIds, { spec, runs: true });
+      return await fetchJobReports(this.options.armada, jobIds, expand);
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
       if (uncached.length > 0) throw unresolvedError(uncached, unreadable, error);
@@ -119,29 +113,69 @@ export class JobDetailsQuery {
     }
   }
 
-  private record(
+  private enrich(
     cached: ReadonlyMap<JobId, CachedDetails>,
-    unreadable: ReadonlyMap<JobId, string>,
-    fetched: ReadonlyMap<JobId, JobDetails>,
+    fetched: ReadonlyMap<JobId, ReportedJob>,
+    held: ReadonlyMap<JobId, JobStatus>,
   ): void {
     const enrichments: FetchedEnrichment[] = [];
-    const uncached: JobDetails[] = [];
-    for (const [jobId, reported] of fetched) {
-      const job = cached.get(jobId);
-      if (job !== undefined) {
-        const enrichment = enrichmentOf(reported, job.job.record);
-        if (Object.keys(enrichment).length > 0) enrichments.push([job.key, [jobId, enrichment]]);
-      } else if (!unreadable.has(jobId)) uncached.push(reported);
+    for (const [jobId, { details }] of fetched) {
+      const record = recordOf(cached.get(jobId)?.job.record, held.get(jobId));
+      const enrichment = record && enrichmentOf(details, record);
+      if (enrichment === undefined || Object.keys(enrichment).length === 0) continue;
+      enrichments.push([{ queue: details.queue, jobSetId: details.jobset }, [jobId, enrichment]]);
     }
     this.options.enrichment.record(enrichments);
-    this.options.provisionalJobs.record(uncached);
   }
+
+  /** What Redis holds of the jobs that the cache is behind with, once their reports are recorded (P1). */
+  private async record(
+    behind: ReadonlySet<JobId>,
+    cached: ReadonlyMap<JobId, CachedDetails>,
+    fetched: ReadonlyMap<JobId, ReportedJob>,
+  ): Promise<ReadonlyMap<JobId, JobStatus>> {
+    const { recorder } = this.options;
+    const reported = Array.from(behind).flatMap((jobId) => fetched.get(jobId) ?? []);
+    const held = await recorder.record(reported);
+    recorder.toldUnrecorded(
+      reported.filter(({ details }) => {
+        const jobId = JobId(details.jobId);
+        return !held.has(jobId) && !cached.has(jobId);
+      }),
+    );
+    return held;
+  }
+}
+
+/**
+ * Armada's word in full, where that is the state which Redis holds; else what is cached, in the state that Redis holds.
+ *
+ * @param held left out where the cache is not behind, or the report could not be recorded
+ */
+function answerOf(
+  jobId: JobId,
+  cached: CachedDetails | undefined,
+  reported: JobDetails | undefined,
+  held: JobStatus | undefined,
+): JobDetails | undefined {
+  const state = held && toApiJobState(held);
+  if (reported !== undefined && reported.state === state) return reported;
+  const answer = cached === undefined ? reported : merge(jobId, cached, reported);
+  if (answer === undefined || held === undefined || state === undefined) return answer;
+  return { ...answer, state, lastTransitionTs: toTimestamp(held.changedAt) };
 }
 
 function merge(jobId: JobId, { key, job }: CachedDetails, reported: JobDetails | undefined): JobDetails {
   if (reported === undefined) return toJobDetails(jobId, key, job.record, job.enrichment);
   const enrichment = { ...job.enrichment, ...enrichmentOf(reported, job.record) };
   return { ...toJobDetails(jobId, key, job.record, enrichment), jobSpec: reported.jobSpec };
+}
+
+/** The record that Redis holds now, as far as enrichment depends on it. */
+function recordOf(record: JobRecord | undefined, held: JobStatus | undefined): JobRecord | undefined {
+  if (held === undefined) return record;
+  const { state, changedAt, reported } = held;
+  return { ...(record ?? { runNumber: 0 }), state, changedAt, ...(reported && { reported: {} }) };
 }
 
 /** Whether it lacks its runs, or the end of its latest one. */
@@ -155,15 +189,17 @@ function enrichmentOf(reported: JobDetails, record: JobRecord): JobEnrichment {
   const { cancelReason: reason, cancelUser: user } = reported;
   const runs = toReportedRuns(reported, record.runNumber);
   const isCancelled = record.state === 'CANCELLED' && reported.cancelTs !== undefined;
+  const isUnseen = record.lastEvent === undefined && isTerminal(record.state);
   return {
+    ...(isUnseen && { namespace: reported.namespace }),
     ...(runs !== undefined && isLatest(runs, record) && { runs }),
     ...(isCancelled && { cancellation: { reason, user } }),
   };
 }
 
 /** Armada's own database may be behind the stream, and still show the run before. */
-function isLatest({ latest }: ReportedRuns, { state, run }: JobRecord): boolean {
-  if (run === undefined) return isTerminal(state);
+function isLatest({ latest }: ReportedRuns, { state, run, reported }: JobRecord): boolean {
+  if (run === undefined || reported !== undefined) return isTerminal(state);
   if (latest.leasedAt === undefined || run.leasedAt === undefined) return true;
   return Math.abs(msBetween(latest.leasedAt, run.leasedAt)) < SAME_MOMENT_MS;
 }

@@ -76,9 +76,9 @@ export class JobErrorsQuery {
   }
 }
 
-/** The text in the cache: fetched from Armada before, else as the stream brought it. */
+/** The text in the cache: fetched from Armada before, else as the stream brought it, which may come later. */
 function errorOf({ record, enrichment }: DetailedJob): string {
-  if (enrichment.error !== undefined) return enrichment.error;
+  if (enrichment.error !== undefined && enrichment.error !== '') return enrichment.error;
   switch (record.state) {
     case 'FAILED':
     case 'REJECTED':

@@ -1,31 +1,24 @@
 import type { JobId } from '@ajs/job-state';
 import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobStatusUsingExternalJobUriRequest } from '@ajs/contracts/api/job';
-import type { JobState } from '@ajs/contracts/api/submit';
+import { JobState } from '@ajs/contracts/api/submit';
 import type { JobDetailsLister } from '@ajs/job-store';
-import { toApiJobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import { UNRESTRICTED } from '../../access/job-permissions.js';
 import type { Caller } from '../../caller.js';
 import type { NoteInterest } from '../../interest/note-interest.js';
 import { fromRedis } from '../../store/redis-read.js';
 import { RpcError } from '../../rpc-error.js';
-import { canServeFromCache } from '../../store/can-serve-from-cache.js';
-import type { CachedJobs } from '../cache/cached-jobs.js';
-import type { ReportedState, TerminalStateRecorder } from '../cache/terminal-state-recorder.js';
-import { requireAnswers } from '../../upstream/upstream-errors.js';
+import type { JobStatesQuery } from './job-states-query.js';
 
 /** Armada's Lookout cuts a URI to this many characters. */
 const MAX_URI_LENGTH = 1_024;
 
 export interface JobsByUriQueryOptions {
   readonly lister: Pick<JobDetailsLister, 'readUri'>;
-  readonly cachedJobs: CachedJobs;
+  readonly states: JobStatesQuery;
   readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
-  readonly terminalStates: TerminalStateRecorder;
   readonly noteInterest: NoteInterest;
-  /** How long the stream may take to show a provisional job. Milliseconds. */
-  readonly provisionalGraceMs: number;
 }
 
 /**
@@ -41,7 +34,7 @@ export class JobsByUriQuery {
    * method, does not answer.
    */
   async run(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<JobId, JobState>> {
-    const { lister, cachedJobs, noteInterest, provisionalGraceMs } = this.options;
+    const { lister, states, noteInterest } = this.options;
     const externalJobUri = request.externalJobUri.slice(0, MAX_URI_LENGTH);
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
@@ -52,21 +45,14 @@ export class JobsByUriQuery {
     // An item's own URI overrides its annotation, so that the annotation counts only where Armada lacks the method.
     const jobIds = new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted]);
     // All of them are in the queue that the request names, and that the caller may watch.
-    const { jobs, unreadable } = await cachedJobs.states([...jobIds], UNRESTRICTED);
-    const states = new Map<JobId, JobState>();
-    const behind: ReportedState[] = [];
-    for (const jobId of jobIds) {
-      const job = jobs.get(jobId);
-      const isServedFromCache =
-        job !== undefined && canServeFromCache(job.status, job.moment, provisionalGraceMs);
-      const state = isServedFromCache ? undefined : reported?.get(jobId);
-      if (state !== undefined) states.set(jobId, state);
-      else if (job !== undefined) states.set(jobId, toApiJobState(job.status));
-      if (state !== undefined && job !== undefined) behind.push([jobId, job, state]);
+    const found = await states.run([...jobIds], UNRESTRICTED);
+    for (const [jobId, state] of found) {
+      if (state !== JobState.UNKNOWN) continue;
+      if (reported?.has(jobId)) throw contradiction(jobId);
+      // Armada has accepted it: on its absence Airflow would submit it once more.
+      found.set(jobId, JobState.QUEUED);
     }
-    requireAnswers(unreadable, states);
-    await this.options.terminalStates.record(behind);
-    return states;
+    return found;
   }
 
   /** `undefined` where Armada lacks the method: then the cache decides. */
@@ -84,4 +70,12 @@ export class JobsByUriQuery {
       );
     }
   }
+}
+
+/** Armada has added the job between its two answers. */
+function contradiction(jobId: JobId): RpcError {
+  return new RpcError(
+    status.UNAVAILABLE,
+    `cannot resolve job ${JSON.stringify(jobId)}: Armada's api.Jobs lists it by this external_job_uri, but does not know it by its id yet; retry`,
+  );
 }

@@ -1,13 +1,13 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
 import type { JobState } from '@ajs/contracts/api/submit';
 import { Cursor, JobId, toMs, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
-import type { JobSetWriter, ProvisionalJob, SubscriptionReport } from '@ajs/job-store';
+import type { JobSetWriter, ProvisionalJob, ProvisionalJobSink, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { LRUCache } from 'lru-cache';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../../access/access.js';
 import { testCaller } from '../../testing/test-caller.js';
-import { ProvisionalJobRecorder } from '../../upstream/provisional-job-recorder.js';
+import { ReportRecorder } from '../../upstream/report-recorder.js';
 import { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 import { CachedJobsApi, type CachedJobsApiOptions } from '../cached-jobs-api.js';
 import { FakeArmadaJobs } from './fake-armada-jobs.js';
@@ -38,23 +38,32 @@ export class JobsApiHarness {
   /** The job sets that were noted as polled. */
   readonly interest: JobSetKey[] = [];
   readonly redisFailures: Error[] = [];
-  /** The ids of the jobs that were recorded as provisional. */
-  readonly provisional: string[] = [];
   /** The ids of the jobs whose records were reported as unreadable. */
   readonly unreadable: string[] = [];
   /** What every read of Redis rejects with. */
   redisFailure: Error | undefined;
+  /** What every report to Redis rejects with. */
+  redisWriteFailure: Error | undefined;
   redisReads = 0;
   readonly api: CachedJobsApi;
   private writer: JobSetWriter | undefined;
 
-  constructor(overrides: Partial<CachedJobsApiOptions> = {}) {
+  /** @param sink Where what Armada reports is written, if not to {@link store} */
+  constructor(
+    private readonly overrides: Partial<CachedJobsApiOptions> = {},
+    private readonly sink?: ProvisionalJobSink,
+  ) {
+    this.api = this.replica();
+  }
+
+  /** The API of another replica: it shares nothing but Redis and Armada. */
+  replica(): CachedJobsApi {
     const read = <T>(work: () => Promise<T>): Promise<T> => {
       this.redisReads++;
       return this.redisFailure === undefined ? work() : Promise.reject(this.redisFailure);
     };
-    const { store } = this;
-    const options: Omit<CachedJobsApiOptions, 'resolver'> = {
+    const { store, sink = store } = this;
+    const options: Omit<CachedJobsApiOptions, 'resolver' | 'recorder'> = {
       access: ANYONE,
       lister: {
         read: (key, ids) => read(() => store.read(key, ids)),
@@ -62,14 +71,7 @@ export class JobsApiHarness {
         readDetails: (key, ids) => read(() => store.readDetails(key, ids)),
         readUri: (key, uri) => read(() => store.readUri(key, uri)),
       },
-      provisionalJobs: {
-        addProvisionalJobs: (key, jobs) => {
-          this.provisional.push(...jobs.map(({ jobId }) => jobId));
-          return store.addProvisionalJobs(key, jobs);
-        },
-        report: (key, reports) => store.report(key, reports),
-        addEnrichment: (key, enrichment) => store.addEnrichment(key, enrichment),
-      },
+      enrichment: sink,
       armada: this.armada,
       noteInterest: (key) => this.interest.push(key),
       terminalJobs: new LRUCache({ max: 10 }),
@@ -79,12 +81,20 @@ export class JobsApiHarness {
       redisRetryTimeoutMs: 0,
       pause: (ms) => sleep(ms),
       provisionalGraceMs: 30_000,
-      ...overrides,
+      ...this.overrides,
     };
-    const { armada, provisionalJobs, noteInterest, redisFailed } = options;
-    const recorder = new ProvisionalJobRecorder(provisionalJobs, noteInterest, redisFailed);
-    const resolver = new UpstreamJobResolver({ armada, record: (jobs) => recorder.record(jobs) });
-    this.api = new CachedJobsApi({ ...options, resolver });
+    const recorder = new ReportRecorder({
+      sink: {
+        report: (key, reports) => {
+          if (this.redisWriteFailure !== undefined) return Promise.reject(this.redisWriteFailure);
+          return sink.report(key, reports);
+        },
+      },
+      noteInterest: options.noteInterest,
+      redisFailed: options.redisFailed,
+    });
+    const resolver = new UpstreamJobResolver({ armada: options.armada, recorder, now: () => this.now });
+    return new CachedJobsApi({ ...options, recorder, resolver });
   }
 
   /** Writes records of {@link KEY} as its stream would. */

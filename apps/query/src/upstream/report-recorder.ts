@@ -1,0 +1,93 @@
+import type { ReportedJob } from '@ajs/armada-client';
+import { JobId, type JobReport, type JobSetKey } from '@ajs/job-state';
+import type { JobStatus, ProvisionalJobSink } from '@ajs/job-store';
+import { LRUCache } from 'lru-cache';
+import type { NoteInterest } from '../interest/note-interest.js';
+import { groupByJobSet } from '../store/group-by-job-set.js';
+import { RedisReadError, fromRedis } from '../store/redis-read.js';
+
+/** Jobs told without Redis that are kept in memory; the oldest go first. */
+const MAX_TOLD = 10_000;
+
+type JobSetReport = readonly [key: JobSetKey, report: readonly [jobId: JobId, report: JobReport]];
+
+export interface ReportRecorderOptions {
+  readonly sink: Pick<ProvisionalJobSink, 'report'>;
+  readonly noteInterest: NoteInterest;
+  readonly redisFailed: (error: Error) => void;
+}
+
+/**
+ * Writes what Armada's own `api.Jobs` reports into Redis before it is told (P1), and has the job sets followed from then on: no later
+ * answer, by whichever replica and API, then shows an earlier state.
+ */
+export class ReportRecorder {
+  /** What callers were told while Redis did not take it: to be written before anything else is told of these jobs. */
+  private readonly told = new LRUCache<JobId, JobSetReport>({ max: MAX_TOLD });
+
+  constructor(private readonly options: ReportRecorderOptions) {}
+
+  /**
+   * Resolves to what Redis holds of these jobs now: tell that, which may be further than what was reported. Left out are jobs that cannot
+   * be recorded: their record cannot be read, or Redis does not take the report.
+   */
+  async record(jobs: Iterable<ReportedJob>): Promise<Map<JobId, JobStatus>> {
+    const held = new Map<JobId, JobStatus>();
+    await Promise.all(
+      groupByJobSet(jobSetReports(jobs)).map(async ({ key, tag, items }) => {
+        this.options.noteInterest(key, tag);
+        try {
+          for (const [jobId, status] of await this.options.sink.report(key, new Map(items))) {
+            held.set(jobId, status);
+            this.told.delete(jobId);
+          }
+        } catch (error) {
+          this.options.redisFailed(error as Error);
+        }
+      }),
+    );
+    return held;
+  }
+
+  /** Callers are told Armada's word of these jobs, although it could not be recorded (P5). */
+  toldUnrecorded(jobs: Iterable<ReportedJob>): void {
+    for (const report of jobSetReports(jobs)) this.told.set(report[1][0], report);
+  }
+
+  /**
+   * To be awaited before any of these jobs is read from Redis: what callers were told without Redis is written now. `undefined` where
+   * there is nothing to write, as almost always. Rejects with RedisReadError where Redis cannot be read either. A Redis that only takes no
+   * writes may hold an earlier state, which is better than none (P5).
+   */
+  settle(jobIds: readonly JobId[]): Promise<void> | undefined {
+    if (this.told.size === 0) return undefined;
+    const owed = jobIds.flatMap((jobId) => {
+      const report = this.told.get(jobId);
+      return report === undefined ? [] : [report];
+    });
+    return owed.length === 0 ? undefined : this.write(owed);
+  }
+
+  private async write(owed: readonly JobSetReport[]): Promise<void> {
+    await Promise.all(
+      groupByJobSet(owed).map(async ({ key, items }) => {
+        try {
+          await fromRedis(this.options.sink.report(key, new Map(items)));
+          for (const [jobId] of items) this.told.delete(jobId);
+        } catch (error) {
+          if (!(error instanceof RedisReadError && error.kind === 'write-refused')) throw error;
+          this.options.redisFailed(error.cause);
+        }
+      }),
+    );
+  }
+}
+
+/** Without those that this version does not understand, or that no stream holds: a job without a job set. */
+function jobSetReports(jobs: Iterable<ReportedJob>): JobSetReport[] {
+  return Array.from(jobs).flatMap(({ details: { jobId, queue, jobset }, report }) =>
+    report === undefined || queue === '' || jobset === ''
+      ? []
+      : [[{ queue, jobSetId: jobset }, [JobId(jobId), report]] as const],
+  );
+}

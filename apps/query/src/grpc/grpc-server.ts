@@ -2,6 +2,7 @@ import { JobsService, type JobsServer } from '@ajs/contracts/api/job';
 import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
 import type { ListenAddress } from '@ajs/config';
 import { Server } from '@grpc/grpc-js';
+import { keepLongDeadlines } from '@ajs/platform';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { PassThrough } from '../pass-through/pass-through.js';
@@ -9,7 +10,6 @@ import { boundedService } from './bounded-service.js';
 import { StreamTracker } from './stream-tracker.js';
 import { GrpcPort, type GrpcPortOptions } from './grpc-port.js';
 import { limitHeaders } from './limit-headers.js';
-import { keepLongDeadlines } from './long-deadlines.js';
 import { reflectedFiles } from './reflected-files.js';
 
 /** No valid request of our own services is near this size. Bytes. */

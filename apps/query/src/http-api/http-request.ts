@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { INVALID_TIMEOUT, timeoutMsOf } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
-import { INVALID_TIMEOUT, timeoutMsOf } from '../grpc-timeout.js';
 import { RpcError } from '../rpc-error.js';
 import { HttpError } from './http-error.js';
 

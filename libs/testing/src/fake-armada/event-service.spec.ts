@@ -1,6 +1,6 @@
 import { EventService } from '@ajs/contracts/api/event';
 import { JobState } from '@ajs/contracts/api/submit';
-import { status } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { allRecordings, eventually, jobEvents } from '../index.js';
 import { LIFE, SpecServer, idOf, kindOf } from './spec-server.js';
 
@@ -110,5 +110,29 @@ describe('Watch', () => {
   it('of a job set without events is NOT_FOUND', async () => {
     const watched = watch('s');
     expect(await eventually('it ends', () => watched.end)).toMatchObject({ code: status.NOT_FOUND });
+  });
+});
+
+describe('a deadline beyond 2^31 ms', () => {
+  it('does not end a stream before its time', async () => {
+    const deadlineIn = (ms: number) => {
+      const call = server.client.makeServerStreamRequest(
+        EventService.getJobSetEvents.path,
+        EventService.getJobSetEvents.requestSerialize,
+        (bytes) => bytes,
+        { queue: 'q', id: 's', fromMessageId: '', watch: true, errorIfMissing: false },
+        new Metadata(),
+        { deadline: Date.now() + ms },
+      );
+      const ended: { code?: status } = {};
+      call.on('status', ({ code }: { code: status }) => (ended.code = code));
+      call.on('error', () => undefined);
+      call.resume();
+      return ended;
+    };
+    const long = deadlineIn(600 * 3_600_000);
+    const short = deadlineIn(50);
+    await eventually('the short one is over', () => short.code === status.DEADLINE_EXCEEDED);
+    expect(long).toEqual({});
   });
 });

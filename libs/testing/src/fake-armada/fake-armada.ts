@@ -7,6 +7,7 @@ import {
   SubmitService as SubmitDefinition,
 } from '@ajs/contracts/api/submit';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import { keepLongDeadlines } from '@ajs/platform';
 import type { Recording } from '../recordings.js';
 import { ArmadaState } from './armada-state.js';
 import { CallLog } from './call-log.js';
@@ -58,6 +59,8 @@ export class FakeArmada {
   private listensAt: string | undefined;
 
   constructor({ seed = 1, stepMs = 300, eventDelayMs: [least, most] = [50, 250] }: FakeArmadaOptions = {}) {
+    // Armada's own servers keep every deadline.
+    keepLongDeadlines();
     this.random = seededRandom(seed);
     // A sequence of its own: how many changes there are must not decide which jobs there are.
     const delays = seededRandom(seed);

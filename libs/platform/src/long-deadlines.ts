@@ -1,6 +1,6 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
 import { BaseServerInterceptingCall } from '@grpc/grpc-js/build/src/server-interceptors.js';
-import { INVALID_TIMEOUT, timeoutMsOf } from '../grpc-timeout.js';
+import { INVALID_TIMEOUT, timeoutMsOf } from './grpc-timeout.js';
 
 /** Node's timers take no longer delay. Milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -19,11 +19,10 @@ const original = (prototype as Partial<TimeoutReader>).handleTimeoutHeader;
  * Makes the gRPC servers of this process take every `grpc-timeout` for what it says, and reject one that is malformed. By itself grpc-js
  * keeps a deadline as 32 bits of milliseconds, so that 600 hours are over at once, and reads `-5S` as `5S`.
  *
- * A deadline beyond 2^31 ms (25 days) has no timer: no connection lives that long (`QUERY_MAX_CONNECTION_AGE`). Handlers and forwarded
- * calls have it as it is.
+ * A deadline beyond 2^31 ms (25 days) is given to handlers as it is, but has no timer: no connection lives that long
+ * (`QUERY_MAX_CONNECTION_AGE`).
  *
- * grpc-js has no option for this, so this patches a private method, as {@link catchAll} does. Throws where grpc-js differs from what it
- * expects.
+ * grpc-js has no option for this, so this patches a private method. Throws where grpc-js differs from what it expects.
  */
 export function keepLongDeadlines(): void {
   if (original === undefined) {

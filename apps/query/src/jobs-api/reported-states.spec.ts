@@ -1,4 +1,4 @@
-import { JobDetails, JobRunDetails } from '@ajs/contracts/api/job';
+import { JobRunDetails, type JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { JobId, addMs, type JobRecord } from '@ajs/job-state';
 import { toTimestamp } from '@ajs/wire-mapping';

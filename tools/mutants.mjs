@@ -9,11 +9,16 @@ const MUTATED = {
   'wire-mapping': ['libs/wire-mapping/src/**/*.ts'],
   auth: ['libs/auth/src/**/*.ts'],
   query: [
-    'apps/query/src/access/**/*.ts',
+    'apps/query/src/access/*.ts',
     'apps/query/src/legacy-api/*.ts',
-    'apps/query/src/jobs-api/cache/*.ts',
+    'apps/query/src/store/*.ts',
+    'apps/query/src/upstream/*.ts',
   ],
 };
+
+/** Pure code, of which specs must notice this part of the changes: fewer fail the run. Percent. */
+const PURE = ['job-state', 'redis-keys', 'wire-mapping'];
+const LEAST_NOTICED = 90;
 
 const [project] = process.argv.slice(2);
 const mutated = MUTATED[project];
@@ -26,7 +31,7 @@ process.chdir(root);
 const { Stryker } = await import('@stryker-mutator/core');
 const projectRoot = mutated[0].split('/').slice(0, 2).join('/');
 await new Stryker({
-  mutate: [...mutated, '!**/*.spec.ts', '!**/testing/**'],
+  mutate: [...mutated, '!**/*.spec.ts', '!**/*.module.ts', '!**/testing/**'],
   ignorePatterns: ['dist', 'tmp', 'reports', '.nx', 'bench'],
   testRunner: 'jest',
   testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings'],
@@ -38,5 +43,5 @@ await new Stryker({
   clearTextReporter: { logTests: false, reportTests: false, allowColor: false },
   htmlReporter: { fileName: `reports/mutants/${project}.html` },
   jsonReporter: { fileName: `reports/mutants/${project}.json` },
-  thresholds: { break: null },
+  thresholds: { break: PURE.includes(project) ? LEAST_NOTICED : null },
 }).runMutationTest();

@@ -187,7 +187,7 @@ describe('an event of Armada', () => {
   it('whose place in the stream is not known is told by the beginning of its id', () => {
     const id = `${'y'.repeat(64)}z`;
     expect(map({ $case: 'queued', value: base }, id)).toEqual({
-      kind: 'broken',
+      kind: 'unreadable',
       reason: `"${'y'.repeat(64)}" is not a message id`,
     });
   });

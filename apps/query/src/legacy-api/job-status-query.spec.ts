@@ -357,8 +357,12 @@ describe('a poll of a job', () => {
     });
 
     it('is unresolved before the caller’s deadline where Armada’s api.Jobs takes longer', async () => {
-      armada.details = () => new Promise(() => undefined);
-      const deadline = addMs(monotonicNow(), 150);
+      armada.details = async () => {
+        await sleep(300);
+        return new Map();
+      };
+      // No time is left: the answer leaves 100 ms before the deadline.
+      const deadline = addMs(monotonicNow(), 50);
       expect(await query(1e9, 0).run(KEY, jobId, { ...caller, deadline })).toMatchObject({
         kind: 'unresolved',
         reason: expect.stringMatching(/has not answered in time/) as string,

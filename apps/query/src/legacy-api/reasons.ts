@@ -18,7 +18,7 @@ const EXPLANATION: Record<SubscriptionView['state'], string> = {
   connecting: 'the job set is not synced yet: its event stream from Armada is being opened',
   'catching-up': 'the job set is not synced yet: its event stream is being read',
   live: 'the job set is synced, but Armada did not confirm in time that it has no such job',
-  stalled: 'the job set is not followed at the moment',
+  stalled: 'the job set is not synced at the moment',
   denied: 'Armada denies this service permission to watch the queue',
   gone: 'the queue does not exist in Armada',
 };

@@ -3,9 +3,10 @@ import type { ArmadaClient } from '@ajs/armada-client';
 import { loadSettings } from '@ajs/config';
 import type { RedisClient } from '@ajs/job-store';
 import { IngesterMetrics, createLog } from '@ajs/observability';
-import { ARMADA, ProcessModule, type ProcessContext } from '@ajs/runtime';
+import { ARMADA, ProcessModule, Readiness, type ProcessContext } from '@ajs/runtime';
 import { InterestStore, JobSetWorker, RollbackDetector, Sweeper, WorkQueue } from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, recordCalls } from '@ajs/testing';
+import { Worker } from 'bullmq';
 import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
 import { IngesterModule } from './ingester.module.js';
 import { REDIS_WRITER } from './tokens.js';
@@ -105,9 +106,48 @@ describe('an ingester that stops', () => {
   });
 });
 
-function idleWorker(): Pick<JobSetWorker, 'start' | 'stop' | 'size' | 'heartbeat' | 'requestRead'> {
+describe('an ingester that runs', () => {
+  it('is ready while each of its background loops goes on', async () => {
+    const module = await started(ingester());
+    await eventually('Redis is reached', async () => (await module.get(Readiness).report()).ready);
+    const { checks } = await module.get(Readiness).report();
+    expect(checks).toMatchObject({
+      assignmentFetch: 'ok',
+      stalledCheck: 'ok',
+      leaseRenewal: 'ok',
+      watchBudget: 'ok',
+      subscriptions: 'ok',
+      sweeper: 'ok',
+      rollbackDetector: 'ok',
+      armadaCredential: 'ok',
+    });
+    await module.close();
+    // What was stopped does not stand still.
+    expect(module.get(Sweeper).progress.standstill).toBeUndefined();
+  });
+
+  it("exits with 1, and names the loop, where BullMQ's worker has ended and does not run again", async () => {
+    const exit = jest.spyOn(process, 'exit').mockReturnValue(undefined as never);
+    const run = jest.spyOn(Worker.prototype, 'run').mockRejectedValue(new Error('it is closed'));
+    try {
+      const module = await started(ingester());
+      await eventually('it exits', () => exit.mock.calls.length > 0, 30_000);
+      expect(exit).toHaveBeenCalledWith(1);
+      expect(lines).toContain(
+        'fatal the background loop assignmentFetch ended and cannot be restarted; exiting',
+      );
+      await module.close();
+    } finally {
+      run.mockRestore();
+      exit.mockRestore();
+    }
+  }, 40_000);
+});
+
+function idleWorker(): Pick<JobSetWorker, 'start' | 'stop' | 'size' | 'heartbeat' | 'requestRead' | 'loops'> {
   return {
     size: 0,
+    loops: {},
     start: () => undefined,
     stop: () => Promise.resolve(),
     heartbeat: () => undefined,

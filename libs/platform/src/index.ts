@@ -7,5 +7,6 @@ export { holdsCertificate } from './holds-certificate.js';
 export { jwtExpiry } from './jwt-expiry.js';
 export { keepLongDeadlines } from './long-deadlines.js';
 export { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from './kubernetes-api.js';
+export { LoopProgress } from './loop-progress.js';
 export { monotonicNow } from './monotonic-now.js';
 export { TokenBucket } from './token-bucket.js';

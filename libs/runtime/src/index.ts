@@ -10,6 +10,7 @@ export { connectionLimitProblem } from './process/file-limit.js';
 export type { ProcessOutput } from './process/process-output.js';
 export { ProcessModule, type ProcessContext } from './process/process.module.js';
 export type { AppOptions } from './process/run-app.js';
+export { Shutdown } from './process/shutdown.js';
 export { LOG, REPLICA_ID, SETTINGS } from './process/tokens.js';
 export { RedisConnections } from './redis/redis-connections.js';
 export { RedisErrorLog } from './redis/redis-error-log.js';

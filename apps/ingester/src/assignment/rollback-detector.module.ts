@@ -1,7 +1,7 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { RedisClient } from '@ajs/job-store';
 import type { Log } from '@ajs/observability';
-import { LOG, RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
+import { LOG, Readiness, RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
 import { JobSetWorker, RollbackDetector, WorkQueue } from '@ajs/subscriptions';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { REDIS_WRITER } from '../tokens.js';
@@ -34,9 +34,13 @@ import { WorkerModule } from './worker.module.js';
   ],
 })
 export class RollbackDetectorModule implements OnApplicationBootstrap, OnModuleDestroy {
-  constructor(@Inject(RollbackDetector) private readonly detector: RollbackDetector) {}
+  constructor(
+    @Inject(RollbackDetector) private readonly detector: RollbackDetector,
+    @Inject(Readiness) private readonly readiness: Readiness,
+  ) {}
 
   onApplicationBootstrap(): void {
+    this.readiness.addLoop('rollbackDetector', () => this.detector.progress.standstill, 'needed');
     this.detector.start();
   }
 

@@ -1,7 +1,7 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { RedisJobLister, type JobSetLife, type RedisClient } from '@ajs/job-store';
 import { IngesterMetrics } from '@ajs/observability';
-import { REPLICA_ID, RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
+import { REPLICA_ID, Readiness, RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
 import { InterestStore, Sweeper, WorkQueue, type Lifetime } from '@ajs/subscriptions';
 import { InterestModule } from '../interest/interest.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
@@ -54,9 +54,13 @@ const SWEEP_INTERVAL_MS = 5_000;
   ],
 })
 export class SweeperModule implements OnApplicationBootstrap, OnModuleDestroy {
-  constructor(@Inject(Sweeper) private readonly sweeper: Sweeper) {}
+  constructor(
+    @Inject(Sweeper) private readonly sweeper: Sweeper,
+    @Inject(Readiness) private readonly readiness: Readiness,
+  ) {}
 
   onApplicationBootstrap(): void {
+    this.readiness.addLoop('sweeper', () => this.sweeper.progress.standstill, 'needed');
     this.sweeper.start(SWEEP_INTERVAL_MS);
   }
 

@@ -18,6 +18,7 @@ function aWorkerModule(stop: () => Promise<void> = () => Promise.resolve()) {
       heartbeat: () => steps.push('heartbeat'),
       requestRead: ({ jobSetId }: { jobSetId: string }) => steps.push(`read ${jobSetId}`),
       stop,
+      loops: { subscriptions: () => '1 of 2: no progress for 61 s' },
     } as unknown as JobSetWorker,
     writer as unknown as RedisClient,
     { open: () => subscriber } as unknown as RedisConnections,
@@ -39,14 +40,14 @@ describe('the worker of an ingester', () => {
     expect(steps).toEqual(['start', 'heartbeat', 'heartbeat']);
   });
 
-  it('reads what polls request, and is not ready while the work queue does not answer', async () => {
+  it('reads what polls request, and is not ready while the work queue does not answer or a loop stands still', async () => {
     const { module, subscriber, readiness, steps } = aWorkerModule();
     module.onApplicationBootstrap();
     subscriber.emit('message', READ_REQUESTS_CHANNEL, 'q/s');
     expect(steps).toEqual(['start', 'read s']);
     expect(await readiness.report()).toEqual({
       ready: false,
-      checks: { workQueue: 'Connection is closed.' },
+      checks: { workQueue: 'Connection is closed.', subscriptions: '1 of 2: no progress for 61 s' },
     });
   });
 

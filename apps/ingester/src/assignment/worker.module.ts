@@ -13,6 +13,7 @@ import {
   RedisErrorLog,
   RedisModule,
   SETTINGS,
+  Shutdown,
   WorkQueueModule,
 } from '@ajs/runtime';
 import {
@@ -53,6 +54,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
         SETTINGS,
         IngesterMetrics,
         RedisErrorLog,
+        Shutdown,
       ],
       useFactory: (
         redis: RedisConnections,
@@ -65,6 +67,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
         settings: Settings,
         metrics: IngesterMetrics,
         errors: RedisErrorLog,
+        shutdown: Shutdown,
       ) =>
         new JobSetWorker({
           connection: redis.open('work-queue'),
@@ -81,6 +84,7 @@ const HAND_OVER_TIMEOUT_MS = 3_000;
           timing: REFLECTOR_TIMING,
           rebalanceIntervalMs: settings.rebalanceIntervalMs,
           onError: errors.report,
+          onEnded: (error) => shutdown.loopEnded('assignmentFetch', error),
         }),
     },
   ],
@@ -99,6 +103,9 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
 
   onApplicationBootstrap(): void {
     this.readiness.add('workQueue', () => this.workQueue.check());
+    for (const [part, standstill] of Object.entries(this.worker.loops)) {
+      this.readiness.addLoop(part, standstill, 'needed');
+    }
     // Redis may be back with less than it had.
     this.writer.on('ready', () => this.worker.heartbeat());
     // Not awaited: it takes until Redis is available, and HTTP must not wait for that.

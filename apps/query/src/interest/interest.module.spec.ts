@@ -1,5 +1,7 @@
 import { jest } from '@jest/globals';
 import type { RedisClient } from '@ajs/job-store';
+
+import { Readiness } from '@ajs/runtime';
 import type { InterestRecorder } from '@ajs/subscriptions';
 import { EventEmitter } from 'node:events';
 import { InterestModule } from './interest.module.js';
@@ -8,7 +10,7 @@ function anInterestModule(flushed: () => Promise<void> = () => Promise.resolve()
   let invalidated = 0;
   const redis = new EventEmitter();
   const recorder = { invalidate: () => invalidated++, flushed } as unknown as InterestRecorder;
-  const module = new InterestModule(recorder, redis as unknown as RedisClient);
+  const module = new InterestModule(recorder, redis as unknown as RedisClient, new Readiness());
   return { module, redis, invalidated: () => invalidated };
 }
 

@@ -3,7 +3,7 @@ import type { Settings } from '@ajs/config';
 import type { JobSetLife, RedisClient } from '@ajs/job-store';
 import { QueryMetrics } from '@ajs/observability';
 import { completesWithin } from '@ajs/platform';
-import { RedisErrorLog, RedisModule, SETTINGS, WorkQueueModule } from '@ajs/runtime';
+import { Readiness, RedisErrorLog, RedisModule, SETTINGS, WorkQueueModule } from '@ajs/runtime';
 import { InterestRecorder, InterestStore, ReadRequestSender, WorkQueue } from '@ajs/subscriptions';
 import { callerId } from '../caller.js';
 import { JobStoreModule } from '../store/job-store.module.js';
@@ -59,9 +59,11 @@ export class InterestModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(InterestRecorder) private readonly interest: InterestRecorder,
     @Inject(REDIS_READER) private readonly redis: RedisClient,
+    @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
 
   onModuleInit(): void {
+    this.readiness.addLoop('interest', () => this.interest.progress.standstill, 'dispensable');
     // Redis may be back with less than it had.
     this.redis.on('ready', () => this.interest.invalidate());
   }

@@ -4,11 +4,13 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
+  type OnModuleInit,
 } from '@nestjs/common';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
-import { loggedAccess, type ArmadaAccess } from '@ajs/armada-credentials';
+import { loggedAccess, type ArmadaAccess, type LoggedAccess } from '@ajs/armada-credentials';
 import type { Settings } from '@ajs/config';
 import { Metrics, type Log } from '@ajs/observability';
+import { Readiness } from '../health/readiness.js';
 import { LOG, SETTINGS } from '../process/tokens.js';
 import { ArmadaCalls } from './armada-calls.js';
 import { ArmadaMonitor } from './armada-monitor.js';
@@ -60,12 +62,20 @@ export const ARMADA = Symbol('ArmadaClient');
   ],
   exports: [ARMADA_ACCESS, ARMADA, ArmadaCalls, ArmadaMonitor],
 })
-export class ArmadaModule implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+export class ArmadaModule
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
+{
   constructor(
     @Inject(ARMADA) private readonly armada: ArmadaClient,
-    @Inject(ARMADA_ACCESS) private readonly access: ArmadaAccess,
+    @Inject(ARMADA_ACCESS) private readonly access: LoggedAccess,
+    @Inject(Readiness) private readonly readiness: Readiness,
     @Inject(ArmadaMonitor) private readonly monitor: ArmadaMonitor,
   ) {}
+
+  onModuleInit(): void {
+    // Trouble with Armada does not make a process unready: what is known is served, and restarting it heals nothing.
+    this.readiness.addLoop('armadaCredential', () => this.access.renewal.standstill, 'dispensable');
+  }
 
   onApplicationBootstrap(): void {
     this.monitor.start();

@@ -18,6 +18,22 @@ describe('readiness', () => {
     expect(await readiness.report()).toEqual({ ready: false, checks: { redis: 'no answer within 1000 ms' } });
   });
 
+  it('ends while a loop that is needed stands still, and not for one that is dispensable', async () => {
+    const standstills: Record<string, string | undefined> = {};
+    readiness.addLoop('sweeper', () => standstills['sweeper'], 'needed');
+    readiness.addLoop('interest', () => standstills['interest'], 'dispensable');
+    expect(await readiness.report()).toEqual({ ready: true, checks: { sweeper: 'ok', interest: 'ok' } });
+    standstills['interest'] = 'no progress for 42 s';
+    expect(await readiness.report()).toEqual({
+      ready: true,
+      checks: { sweeper: 'ok', interest: 'no progress for 42 s' },
+    });
+    standstills['sweeper'] = 'no progress for 61 s';
+    expect((await readiness.report()).ready).toBe(false);
+    delete standstills['sweeper'];
+    expect((await readiness.report()).ready).toBe(true);
+  });
+
   it('ends when the process stops', async () => {
     readiness.add('redis', () => Promise.resolve());
     expect((await readiness.report()).ready).toBe(true);

@@ -17,10 +17,23 @@ const CHECK_TIMEOUT_MS = 1_000;
 @Injectable()
 export class Readiness {
   private readonly checks = new Map<string, Check>();
+  private readonly dispensable = new Set<string>();
   private stopping = false;
 
   add(part: string, check: Check): void {
     this.checks.set(part, check);
+  }
+
+  /**
+   * Reports whether a loop in the background goes on; the process is ready without one that is `dispensable`. `standstill` returns for how
+   * long it has stood still, and why.
+   */
+  addLoop(part: string, standstill: () => string | undefined, use: 'needed' | 'dispensable'): void {
+    if (use === 'dispensable') this.dispensable.add(part);
+    this.add(part, () => {
+      const problem = standstill();
+      return problem === undefined ? Promise.resolve() : Promise.reject(new Error(problem));
+    });
   }
 
   /** From now on the process is not ready, whatever its parts say. */
@@ -33,7 +46,10 @@ export class Readiness {
       Array.from(this.checks, async ([part, check]) => [part, await outcomeOf(check)] as const),
     );
     if (this.stopping) entries.push(['process', 'is stopping']);
-    return { ready: entries.every(([, outcome]) => outcome === 'ok'), checks: Object.fromEntries(entries) };
+    return {
+      ready: entries.every(([part, outcome]) => outcome === 'ok' || this.dispensable.has(part)),
+      checks: Object.fromEntries(entries),
+    };
   }
 }
 

@@ -6,7 +6,7 @@ import { LOG } from './tokens.js';
 /** What has not stopped by then is abandoned, and the process ends with 1. Milliseconds. */
 const STOP_TIMEOUT_MS = 4_500;
 
-/** The frame of a shutdown: {@link begin} comes before any module stops, the hook after all of them. */
+/** The frame of a clean stop: {@link begin} comes before any module stops, the hook after all of them. And the one end that is not clean. */
 @Injectable()
 export class Shutdown implements OnApplicationShutdown {
   private deadline: NodeJS.Timeout | undefined;
@@ -15,6 +15,15 @@ export class Shutdown implements OnApplicationShutdown {
     @Inject(LOG) private readonly log: Log,
     @Inject(Readiness) private readonly readiness: Readiness,
   ) {}
+
+  /** Ends the process with 1: without the loop it would look alive, and do nothing. */
+  loopEnded(loop: string, error: Error): void {
+    this.log.fatal(
+      { err: error, loop },
+      `the background loop ${loop} ended and cannot be restarted; exiting`,
+    );
+    process.exit(1);
+  }
 
   begin(): void {
     this.log.info('stopping');

@@ -1,5 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobSink } from '@ajs/job-store';
+import type { Clock } from '@ajs/platform';
 import type { Job } from 'bullmq';
 import type { AssignmentId } from '../budget/assignment-id.js';
 import type { AssignmentQuota, UpstreamQuota, WatchHolder } from '../budget/upstream-quota.js';
@@ -23,6 +24,8 @@ export interface AssignmentOptions {
   readonly reconciler: Reconciler;
   readonly timing: ReflectorTiming;
   readonly onError: (error: Error) => void;
+  /** For the progress of loops. */
+  readonly clock?: Clock;
 }
 
 /** Why an assignment ended here: as its reflector says, or since another replica is to go on. */
@@ -54,7 +57,7 @@ export class Assignment implements WatchHolder, Suspendable {
       wasWatched: watched === true,
       holder: this,
     });
-    const { sink, source, observer, reconciler, timing } = options;
+    const { sink, source, observer, reconciler, timing, clock } = options;
     const { key, lease, quota } = this;
     this.reflector = new JobSetReflector({
       key,
@@ -66,6 +69,7 @@ export class Assignment implements WatchHolder, Suspendable {
       timing,
       quota,
       failures,
+      ...(clock && { clock }),
     });
   }
 

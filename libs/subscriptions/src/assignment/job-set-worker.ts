@@ -13,7 +13,9 @@ import { LEASE_MS, Leases } from './leases.js';
 import { byRedisTime } from './redis-time.js';
 import { retryInfo } from './retry-info.js';
 import { SuspendedAssignments } from './suspended-assignments.js';
+import { reportingBackend } from './worker-backend.js';
 import { WorkerPause } from './worker-pause.js';
+import { WorkerSupervisor } from './worker-supervisor.js';
 import { WORK_QUEUE, assignmentIdOf, type AssignmentData } from './work-queue.js';
 
 /** With 0 a worker would take its own assignment again before it has let go of it. */
@@ -38,6 +40,8 @@ export interface JobSetWorkerOptions extends AssignmentOptions {
   readonly watchBudget: number;
   /** How often a watch is looked at again: does it go on here, go elsewhere, or end? Milliseconds. */
   readonly rebalanceIntervalMs: number;
+  /** No assignments are taken any more, and nothing in this process changes that. Called once. */
+  readonly onEnded: (error: Error) => void;
 }
 
 /**
@@ -54,9 +58,11 @@ export class JobSetWorker {
   private readonly leases: Leases;
   private readonly worker: Worker<AssignmentData, void>;
   private readonly pause: WorkerPause;
+  private readonly supervisor: WorkerSupervisor;
   private isStopping = false;
 
   constructor(private readonly options: JobSetWorkerOptions) {
+    this.supervisor = new WorkerSupervisor(options);
     this.worker = new Worker<AssignmentData, void>(
       WORK_QUEUE,
       (job, token) => this.process(job, token ?? ''),
@@ -77,8 +83,14 @@ export class JobSetWorker {
         drainDelay: 1,
         autorun: false,
       },
+      reportingBackend(this.supervisor.loops),
     );
-    this.worker.on('error', options.onError);
+    const { fetching, stalledCheck } = this.supervisor.loops;
+    this.worker.on('error', (error) => {
+      fetching.failed(error);
+      stalledCheck.failed(error);
+      options.onError(error);
+    });
     this.pause = new WorkerPause(this.worker, RETRY_MS);
     this.leases = new Leases(
       (ids, tokens, durationMs) => this.worker.extendJobLocks(ids, tokens, durationMs),
@@ -91,9 +103,21 @@ export class JobSetWorker {
     return this.assignments.size;
   }
 
+  /** What goes on in the background, by name. */
+  get loops(): Readonly<Record<string, () => string | undefined>> {
+    const { fetching, stalledCheck } = this.supervisor.loops;
+    return {
+      assignmentFetch: () => fetching.standstill,
+      stalledCheck: () => stalledCheck.standstill,
+      leaseRenewal: () => this.leases.progress.standstill,
+      watchBudget: () => this.options.watches.progress.standstill,
+      subscriptions: () => this.subscriptionStandstill(),
+    };
+  }
+
   start(): void {
     this.options.watches.start();
-    this.worker.run().catch(this.options.onError);
+    this.supervisor.start(this.worker);
   }
 
   /** A poll waits to know whether a job of this job set exists. */
@@ -112,6 +136,7 @@ export class JobSetWorker {
   async stop(): Promise<void> {
     this.isStopping = true;
     this.pause.stop();
+    this.supervisor.stop();
     await Promise.all([this.options.watches.startLeaving(), this.worker.pause(true)]);
     for (const assignment of this.assignments.values()) assignment.end({ kind: 'hand-over' });
     this.suspended.abandonAll();
@@ -212,6 +237,15 @@ export class JobSetWorker {
     } catch (error) {
       this.options.onError(error as Error);
     }
+  }
+
+  private subscriptionStandstill(): string | undefined {
+    const standstills = Array.from(
+      this.assignments.values(),
+      ({ reflector }) => reflector.progress.standstill,
+    ).filter((standstill) => standstill !== undefined);
+    // The one that was assigned first comes first. No names: who may read this need not know any job set.
+    return standstills[0] && `${standstills.length} of ${this.size}: ${standstills[0]}`;
   }
 
   private isReadRequested(id: AssignmentId): boolean {

@@ -8,12 +8,15 @@ function setUp() {
   let now = 0;
   let refuse: string[] = [];
   let away = false;
+  let answered = Promise.resolve();
   const errors: Error[] = [];
   const renewals: string[][] = [];
   const leases = new Leases(
-    (ids) => {
+    async (ids) => {
       renewals.push(ids);
-      return away ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve(refuse);
+      await answered;
+      if (away) throw new Error('Connection is closed.');
+      return refuse;
     },
     (error) => errors.push(error),
     () => MonotonicTime(now),
@@ -25,6 +28,11 @@ function setUp() {
     renewals,
     pass: (ms: number) => (now += ms),
     refuse: (...ids: string[]) => (refuse = ids),
+    hang: () => {
+      let answer = (): void => undefined;
+      answered = new Promise((resolve) => (answer = resolve));
+      return answer;
+    },
     setAway: (value: boolean) => (away = value),
   };
 }
@@ -42,6 +50,19 @@ describe('leases', () => {
     expect(lease?.isHeld()).toBe(true);
     pass(1);
     expect(lease?.isHeld()).toBe(false);
+  });
+
+  it('report that their renewal stands still while Redis does not answer it, and not while there are none', async () => {
+    const { leases, renewals, pass, hang } = setUp();
+    pass(60_000);
+    await eventually('there is nothing to renew', () => leases.progress.standstill === undefined);
+    await leases.take(A, 'token');
+    const answer = hang();
+    await eventually('one is renewed', () => renewals.length === 2);
+    pass(42_000);
+    expect(leases.progress.standstill).toBe('no progress for 42 s');
+    answer();
+    await eventually('it goes on', () => leases.progress.standstill === undefined);
   });
 
   it('are not taken where another replica has the assignment by now', async () => {

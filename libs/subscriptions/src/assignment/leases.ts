@@ -1,5 +1,5 @@
 import { addMs, type MonotonicTime } from '@ajs/job-state';
-import { monotonicNow } from '@ajs/platform';
+import { LoopProgress, monotonicNow } from '@ajs/platform';
 import type { AssignmentId } from '../budget/assignment-id.js';
 import type { Lease } from '../sync/lease.js';
 
@@ -9,6 +9,7 @@ import type { Lease } from '../sync/lease.js';
  */
 export const LEASE_MS = 3_000;
 const RENEW_EVERY_MS = 1_000;
+const MAX_ROUND_MS = 15_000;
 /** The owner stops this long before the lease expires, since its clock and Redis' may run apart. */
 const MARGIN_MS = 200;
 
@@ -29,6 +30,8 @@ interface Held {
 
 /** The leases of this replica, renewed together, each fenced by the moment at which its last good renewal was sent. */
 export class Leases {
+  /** Of their renewals. */
+  readonly progress: LoopProgress;
   private readonly held = new Map<AssignmentId, Held>();
   private readonly timer: NodeJS.Timeout;
   private isRenewing = false;
@@ -38,6 +41,8 @@ export class Leases {
     private readonly onError: (error: Error) => void,
     private readonly now: () => MonotonicTime = monotonicNow,
   ) {
+    this.progress = new LoopProgress(MAX_ROUND_MS, now);
+    this.progress.moved();
     this.timer = setInterval(() => void this.renewAll(), RENEW_EVERY_MS);
   }
 
@@ -66,11 +71,16 @@ export class Leases {
 
   close(): void {
     clearInterval(this.timer);
+    this.progress.idle();
   }
 
   private async renewAll(): Promise<void> {
     this.dropExpired();
-    if (this.isRenewing || this.held.size === 0) return;
+    if (this.isRenewing) return;
+    if (this.held.size === 0) {
+      this.progress.moved();
+      return;
+    }
     this.isRenewing = true;
     const batch = Array.from(this.held);
     const sentAt = this.now();
@@ -86,6 +96,7 @@ export class Leases {
         if (!refused.has(id)) held.validUntil = validUntil(sentAt);
         else this.drop(id, held);
       }
+      this.progress.moved();
     } catch (error) {
       // Redis is unavailable: the leases go on until they expire by our own clock.
       this.onError(error as Error);

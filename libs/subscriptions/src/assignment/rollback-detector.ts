@@ -1,7 +1,9 @@
 import type { RedisClient } from '@ajs/job-store';
+import { LoopProgress } from '@ajs/platform';
 import { ROLLBACK_SHARDS, formatKey } from '@ajs/redis-keys';
 
 const CHECK_EVERY_MS = 1_000;
+const MAX_ROUND_MS = 15_000;
 const KEYS = Array.from({ length: ROLLBACK_SHARDS }, (_, shard) => formatKey({ kind: 'rollback', shard }));
 
 /**
@@ -18,14 +20,17 @@ export class RollbackDetector {
     private readonly redis: RedisClient,
     private readonly onRollback: () => void,
     private readonly onError: (error: Error) => void,
+    readonly progress = new LoopProgress(MAX_ROUND_MS),
   ) {}
 
   start(): void {
+    this.progress.moved();
     this.timer = setInterval(() => void this.check(), CHECK_EVERY_MS);
   }
 
   close(): void {
     clearInterval(this.timer);
+    this.progress.idle();
   }
 
   /** Checks once. */
@@ -37,7 +42,9 @@ export class RollbackDetector {
       const isOlder = counts.some(([key, count]) => count <= (this.seen.get(key) ?? 0));
       for (const [key, count] of counts) this.seen.set(key, count);
       if (isOlder) this.onRollback();
+      this.progress.moved();
     } catch (error) {
+      this.progress.failed(error as Error);
       this.onError(error as Error);
     } finally {
       this.isChecking = false;

@@ -6,12 +6,15 @@ import {
   type SubscriptionState,
 } from '@ajs/job-store';
 import type { JobSetKey } from '@ajs/job-state';
+import { LoopProgress } from '@ajs/platform';
 import { formatKey } from '@ajs/redis-keys';
 import type { InterestEntry, InterestStore } from '../interest/interest-store.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
 import type { WorkQueue } from './work-queue.js';
 
 const KEY = formatKey({ kind: 'sweeper' });
+/** From one sweep, or one page of it, to the next. */
+const MAX_ROUND_MS = 60_000;
 
 export interface SweeperOptions {
   readonly redis: RedisClient;
@@ -24,6 +27,7 @@ export interface SweeperOptions {
   /** Hears after each sweep how many job sets that are to be followed are in each state; `undefined` where another replica sweeps. */
   readonly onSwept: (jobSets: ReadonlyMap<SubscriptionState, number> | undefined) => void;
   readonly onError: (error: Error) => void;
+  readonly progress?: LoopProgress;
 }
 
 /**
@@ -32,17 +36,22 @@ export interface SweeperOptions {
  * more than a name that a caller made up.
  */
 export class Sweeper {
+  readonly progress: LoopProgress;
   private timer: NodeJS.Timeout | undefined;
   private isSweeping = false;
 
-  constructor(private readonly options: SweeperOptions) {}
+  constructor(private readonly options: SweeperOptions) {
+    this.progress = options.progress ?? new LoopProgress(MAX_ROUND_MS);
+  }
 
   start(everyMs: number): void {
+    this.progress.moved();
     this.timer = setInterval(() => void this.sweepIfElected(everyMs), everyMs);
   }
 
   stop(): void {
     clearInterval(this.timer);
+    this.progress.idle();
   }
 
   /** Sweeps once, whether this replica is elected or not. */
@@ -57,6 +66,7 @@ export class Sweeper {
       }
       // A Redis that is full takes none, but what is deleted in the pages to come makes room.
       await this.options.workQueue.enqueue(wanted.map(({ key }) => key)).catch(this.options.onError);
+      this.progress.moved();
     }
     this.options.onSwept(jobSets);
   }
@@ -67,7 +77,9 @@ export class Sweeper {
     try {
       if (await this.isElected(everyMs)) await this.sweep();
       else this.options.onSwept(undefined);
+      this.progress.moved();
     } catch (error) {
+      this.progress.failed(error as Error);
       this.options.onError(error as Error);
     } finally {
       this.isSweeping = false;

@@ -1,6 +1,6 @@
 import { addMs, MonotonicTime } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
-import { monotonicNow } from '@ajs/platform';
+import { LoopProgress, monotonicNow } from '@ajs/platform';
 import { formatKey } from '@ajs/redis-keys';
 import type { AssignmentId } from './assignment-id.js';
 import { HEATS, isHotter, type Heat } from './heat.js';
@@ -15,6 +15,7 @@ const FREE_AFTER_MS = 18_000;
 const VALID_FOR_MS = 15_000;
 /** A job set that was granted no watch claims one again by then, at its next read, or no longer counts as waiting. */
 const WAITS_FOR_MS = 10_000;
+const MAX_ROUND_MS = 15_000;
 const KEY = formatKey({ kind: 'replicas' });
 
 type HoldWatches = (
@@ -68,6 +69,8 @@ interface Claim {
  * cannot announce closes its watches by its own clock before others may have them.
  */
 export class WatchBudget {
+  /** Of its announcements to the other replicas. */
+  readonly progress: LoopProgress;
   private readonly redis: RedisClient & { holdWatches: HoldWatches };
   private readonly now: () => MonotonicTime;
   private timer: NodeJS.Timeout | undefined;
@@ -86,10 +89,12 @@ export class WatchBudget {
     options.redis.defineCommand('holdWatches', { numberOfKeys: 1, lua: holdWatches });
     this.redis = options.redis as RedisClient & { holdWatches: HoldWatches };
     this.now = options.now ?? monotonicNow;
+    this.progress = new LoopProgress(MAX_ROUND_MS, this.now);
   }
 
   /** Announces this replica to the others. */
   start(): void {
+    this.progress.moved();
     this.timer = setInterval(() => this.tick(), ANNOUNCE_EVERY_MS);
     this.announce();
   }
@@ -150,6 +155,7 @@ export class WatchBudget {
     this.isLeaving = true;
     this.hasLeft = true;
     clearInterval(this.timer);
+    this.progress.idle();
     await this.announcing;
     await this.redis.hdel(KEY, this.options.replicaId);
   }
@@ -195,6 +201,7 @@ export class WatchBudget {
           GONE_AFTER_MS,
           this.isLeaving ? 'leaving' : '',
         );
+      this.progress.moved();
       this.validUntil = addMs(sentAt, VALID_FOR_MS);
       this.others = { replicas, held };
       this.settle(of('hot'), toHot);
@@ -206,6 +213,7 @@ export class WatchBudget {
         this.revokeForHotter(free, waitingHot, waitingHot + othersWarm + this.waitingWith('warm'));
       }
     } catch (error) {
+      this.progress.failed(error as Error);
       onError(error as Error);
       for (const { settle } of claims) settle(false);
     }

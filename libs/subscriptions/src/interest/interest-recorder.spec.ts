@@ -1,7 +1,8 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { RedisJobSetLife, createRedisClient, type RedisClient } from '@ajs/job-store';
 import { formatKey, interestShard, jobSetTag } from '@ajs/redis-keys';
-import { RedisServer, eventually } from '@ajs/testing';
+import { LoopProgress } from '@ajs/platform';
+import { ManualClock, RedisServer, eventually } from '@ajs/testing';
 import { RecordedQueue } from '../testing/recorded-queue.js';
 import { InterestRecorder, type InterestRecorderOptions } from './interest-recorder.js';
 import { InterestStore } from './interest-store.js';
@@ -54,6 +55,23 @@ function intercepted(before: () => Promise<unknown>): InterestStore {
 }
 
 describe('the interest recorder', () => {
+  it('stands still where Redis does not answer what is to be written, and has nothing to do after that', async () => {
+    const clock = new ManualClock();
+    const progress = new LoopProgress(30_000, () => clock.monotonic());
+    let answer = ignore;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const { recorder } = recorderWith({ interest: intercepted(() => answered), progress });
+    clock.advance(60_000);
+    expect(progress.standstill).toBeUndefined();
+    recorder.record(jobSet(1));
+    clock.advance(42_000);
+    expect(progress.standstill).toBe('no progress for 42 s');
+    answer();
+    await recorder.flushed();
+    clock.advance(60_000);
+    expect(progress.standstill).toBeUndefined();
+  });
+
   it('writes once for many polls, and enqueues the job set', async () => {
     let writes = 0;
     const { recorder, queue } = recorderWith({ interest: intercepted(() => Promise.resolve(writes++)) });
@@ -130,7 +148,10 @@ describe('the interest recorder', () => {
   it('writes what is polled while it writes', async () => {
     let polls = 0;
     const { recorder } = recorderWith({
-      interest: intercepted(() => Promise.resolve(polls++ === 0 && recorder.record(jobSet(2)))),
+      interest: intercepted(() => {
+        if (polls++ === 0) recorder.record(jobSet(2));
+        return Promise.resolve();
+      }),
     });
     recorder.record(jobSet(1));
     await recorder.flushed();

@@ -1,5 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobSetLife } from '@ajs/job-store';
+import { LoopProgress } from '@ajs/platform';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
 import type { InterestStore } from './interest-store.js';
@@ -12,6 +13,8 @@ const REMEMBERED = 100_000;
 const FLUSH_SIZE = 500;
 /** Above this, polls of further job sets are refused until some are written. */
 const MAX_PENDING = 20_000;
+/** From one batch that is written to the next. */
+const MAX_ROUND_MS = 30_000;
 
 /** Where job sets wait to be assigned to an ingester replica. */
 export interface AssignmentQueue {
@@ -31,6 +34,7 @@ export interface InterestRecorderOptions {
   readonly maxNewJobSetsPerCaller: number;
   readonly onRefused: () => void;
   readonly onError: (error: Error) => void;
+  readonly progress?: LoopProgress;
 }
 
 interface Pending {
@@ -50,6 +54,7 @@ interface Refusal {
  * so that what is polled is followed and kept. Bounded, so that no careless caller fills Redis with names.
  */
 export class InterestRecorder {
+  readonly progress: LoopProgress;
   private readonly recordedAt = new LRUCache<JobSetTag, number>({ max: REMEMBERED });
   private readonly refusals = new LRUCache<JobSetTag, Refusal>({ max: REMEMBERED });
   private readonly newJobSets: NewJobSetLimit;
@@ -58,6 +63,7 @@ export class InterestRecorder {
 
   constructor(private readonly options: InterestRecorderOptions) {
     this.newJobSets = new NewJobSetLimit(options.maxNewJobSetsPerCaller);
+    this.progress = options.progress ?? new LoopProgress(MAX_ROUND_MS);
   }
 
   /**
@@ -97,6 +103,7 @@ export class InterestRecorder {
   }
 
   private async flush(): Promise<void> {
+    this.progress.moved();
     // Polls that arrive in one iteration of the event loop are written together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.pending.size > 0) {
@@ -104,15 +111,18 @@ export class InterestRecorder {
       for (const [tag] of batch) this.pending.delete(tag);
       try {
         await this.write(batch);
+        this.progress.moved();
       } catch (error) {
         // The next poll is recorded again.
         for (const [tag, { caller }] of batch) {
           this.recordedAt.delete(tag);
           if (caller !== undefined) this.newJobSets.giveBack(caller);
         }
+        this.progress.failed(error as Error);
         this.options.onError(error as Error);
       }
     }
+    this.progress.idle();
   }
 
   private async write(batch: readonly (readonly [tag: JobSetTag, pending: Pending])[]): Promise<void> {

@@ -1,7 +1,8 @@
 import { StaleWriterError, type Batch, type JobSetWriter } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { Cursor, JobId, ArmadaTime, MonotonicTime, type RedisTime } from '@ajs/job-state';
-import { eventually } from '@ajs/testing';
+import { LoopProgress } from '@ajs/platform';
+import { ManualClock, eventually } from '@ajs/testing';
 import { BatchWriter } from './batch-writer.js';
 import { LeaseLostError } from './lease.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
@@ -76,14 +77,17 @@ async function setUp(now?: () => number) {
     },
     writeFailed: (_: unknown, error: Error) => writeFailures.push(error),
   };
-  const batchWriter = new BatchWriter(writer, lease, observer, {
+  const feed = {
     pause: () => pauses.push(true),
     resume: () => {
       pauses.push(false);
       resumedAt.push(writer.cursor);
     },
-    fail: (error) => failures.push(error),
-  });
+    fail: (error: unknown) => failures.push(error),
+  };
+  const clock = new ManualClock();
+  const progress = new LoopProgress(1_000, () => clock.monotonic());
+  const batchWriter = new BatchWriter(writer, lease, observer, feed, progress);
   return {
     store,
     writer,
@@ -96,6 +100,8 @@ async function setUp(now?: () => number) {
     ages,
     lease,
     written: () => written,
+    clock,
+    progress,
   };
 }
 
@@ -119,7 +125,7 @@ describe('a batch writer', () => {
 
   it('says how old the oldest event of a batch is, but for what is older than the first read', async () => {
     let now = 1_000;
-    const { batchWriter, ages, store, lease } = await setUp(() => now);
+    const { batchWriter, ages, store, lease, progress } = await setUp(() => now);
     const flush = async (to: BatchWriter, ...times: number[]) => {
       for (const ms of times) to.accept(running(ms));
       await to.flushed();
@@ -139,7 +145,7 @@ describe('a batch writer', () => {
     const feed = { pause: ignore, resume: ignore, fail: ignore };
     now = 3_000;
     // The next owner goes on from the cursor.
-    await flush(new BatchWriter(await store.open(KEY), lease, observer, feed), 2_100);
+    await flush(new BatchWriter(await store.open(KEY), lease, observer, feed, progress), 2_100);
     expect(later).toEqual([900]);
   });
 
@@ -317,6 +323,18 @@ describe('a batch writer', () => {
     await eventually('it is written', () => writer.batches.length > 0);
     await eventually('they go on', () => pauses.length === 2);
     expect(pauses).toEqual([true, false]);
+  });
+
+  it('makes progress with each write, and says what fails while it stands still', async () => {
+    const { writer, batchWriter, clock, progress } = await setUp();
+    progress.moved();
+    writer.before = () => Promise.reject(new Error('Connection is closed.'));
+    batchWriter.heartbeat();
+    await eventually('it has failed', () => writer.begun > 1);
+    clock.advance(42_000);
+    expect(progress.standstill).toBe('no progress for 42 s: Connection is closed.');
+    writer.before = () => Promise.resolve();
+    await eventually('it writes', () => progress.standstill === undefined);
   });
 
   it('writes nothing without the lease', async () => {

@@ -13,6 +13,7 @@ import {
   type Cursor,
 } from '@ajs/job-state';
 import { StaleWriterError, type Batch, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
+import type { LoopProgress } from '@ajs/platform';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
 import type { Lease } from './lease.js';
@@ -73,6 +74,7 @@ export class BatchWriter {
     private readonly lease: Lease,
     private readonly observer: ReflectorObserver,
     private readonly feed: BatchFeed,
+    private readonly writes: LoopProgress,
   ) {
     this.tailCursor = writer.cursor;
     this.wasRead = writer.cursor !== '';
@@ -194,6 +196,7 @@ export class BatchWriter {
     const { repaired, writtenAt } = await this.untilWritten(() =>
       this.tryWrite(messages, claim.syncedAt, repairs?.ends ?? NO_ENDS, isReconciled),
     );
+    this.writes.moved();
     progress.commit(claim);
     this.tellEventLag(this.writer.eventLagMs);
     // What came due during the write is in the next one.
@@ -227,6 +230,7 @@ export class BatchWriter {
           continue;
         }
         if (error === stale || !isRetryable(error)) throw error;
+        this.writes.failed(error as Error);
         observer.writeFailed(writer.key, error as Error);
         // What waits in memory while nothing can be written is what has been read already.
         this.pauseFeed();

@@ -1,6 +1,6 @@
 import { msBetween } from '@ajs/job-state';
 import { StaleWriterError, type JobSink } from '@ajs/job-store';
-import { monotonicNow } from '@ajs/platform';
+import { LoopProgress, monotonicNow, systemClock, type Clock } from '@ajs/platform';
 import { Backoff } from './backoff.js';
 import { ReflectorSession, type SessionOptions, type SessionOwner } from './reflector-session.js';
 import {
@@ -16,12 +16,16 @@ import { storeFailureOf } from './store-failure.js';
 import { StreamFailures } from './stream-failures.js';
 
 const TICK_MS = 250;
+/** From one write to the next: there is a heartbeat every few seconds. */
+const MAX_ROUND_MS = 60_000;
 
 export interface JobSetReflectorOptions extends SessionOptions {
   readonly sink: JobSink;
   readonly timing: ReflectorTiming;
   /** How its streams have failed in earlier assignments. */
   readonly failures?: StreamFailures;
+  /** For the progress of its writes. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -31,6 +35,8 @@ export interface JobSetReflectorOptions extends SessionOptions {
  * What it does when is decided by {@link transition}; this class performs what that returns, one input after the other.
  */
 export class JobSetReflector implements SessionOwner {
+  /** Of its writes to the store. */
+  readonly progress: LoopProgress;
   private state: ReflectorState = INITIAL_STATE;
   private session: ReflectorSession | undefined;
   private readonly inputs: ReflectorInput[] = [];
@@ -42,6 +48,8 @@ export class JobSetReflector implements SessionOwner {
   private readonly outcome = new Promise<ReflectorOutcome>((resolve) => (this.finish = resolve));
 
   constructor(private readonly options: JobSetReflectorOptions) {
+    const { clock = systemClock } = options;
+    this.progress = new LoopProgress(MAX_ROUND_MS, () => clock.monotonic());
     const { firstRetryMs, maxRetryMs } = options.timing;
     this.storeBackoff = new Backoff(firstRetryMs, maxRetryMs);
     this.failures = options.failures ?? new StreamFailures(options.timing);
@@ -54,12 +62,14 @@ export class JobSetReflector implements SessionOwner {
 
   /** Follows until there is an outcome. Never rejects. Called once. */
   async run(): Promise<ReflectorOutcome> {
+    this.progress.moved();
     // What is still followed when all else has ended keeps no process alive.
     const ticks = setInterval(() => this.tick(), TICK_MS).unref();
     void this.openJobSet();
     try {
       return await this.outcome;
     } finally {
+      this.progress.idle();
       clearInterval(ticks);
       clearTimeout(this.timer);
     }
@@ -98,7 +108,10 @@ export class JobSetReflector implements SessionOwner {
     const { observer, key } = this.options;
     const failure = storeFailureOf(error);
     if (error instanceof StaleWriterError) observer.staleWriter(key);
-    else if (failure.kind === 'retryable') observer.writeFailed(key, error as Error);
+    else if (failure.kind === 'retryable') {
+      this.progress.failed(error as Error);
+      observer.writeFailed(key, error as Error);
+    }
     this.dispatch({ kind: 'store-failed', failure });
   }
 

@@ -1,4 +1,4 @@
-import { armadaNow } from '@ajs/platform';
+import { LoopProgress, armadaNow } from '@ajs/platform';
 import {
   Cursor,
   JobId,
@@ -95,11 +95,9 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
   /** Takes the job set up as its owner does. */
   async function hold(reconciler: Reconciler) {
     const writer = await store.open(key);
-    const batchWriter = new BatchWriter(writer, new ScriptedLease(), SILENT_OBSERVER, {
-      pause: ignore,
-      resume: ignore,
-      fail: ignore,
-    });
+    const feed = { pause: ignore, resume: ignore, fail: ignore };
+    const progress = new LoopProgress(60_000);
+    const batchWriter = new BatchWriter(writer, new ScriptedLease(), SILENT_OBSERVER, feed, progress);
     return { batchWriter, rounds: reconciler.roundsOf(writer, batchWriter) };
   }
 

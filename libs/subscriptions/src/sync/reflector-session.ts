@@ -1,6 +1,6 @@
 import { msBetween, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
-import { monotonicNow } from '@ajs/platform';
+import { monotonicNow, type LoopProgress } from '@ajs/platform';
 import { BatchWriter, type BatchFeed } from './batch-writer.js';
 import type { EventSource, EventStream, StreamEnd, StreamListener } from './event-source.js';
 import type { JobSetQuota, ReadReason } from './job-set-quota.js';
@@ -13,6 +13,7 @@ import { ReadListener, WatchListener, type StreamOwner } from './stream-listener
 
 /** Hears what happens in a session, until it is closed or abandoned. */
 export interface SessionOwner {
+  readonly progress: LoopProgress;
   dispatch(input: ReflectorInput): void;
   /** The session cannot go on. */
   fail(error: unknown): void;
@@ -45,7 +46,7 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
     private readonly owner: SessionOwner,
   ) {
     const { lease, observer, reconciler } = options;
-    this.batchWriter = new BatchWriter(writer, lease, observer, this);
+    this.batchWriter = new BatchWriter(writer, lease, observer, this, owner.progress);
     this.rounds = reconciler.roundsOf(writer, this.batchWriter);
   }
 

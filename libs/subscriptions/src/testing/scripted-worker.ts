@@ -26,6 +26,7 @@ export function scriptedWorker(
     timing: REFLECTOR_TIMING,
     rebalanceIntervalMs: 60_000,
     onError: ignore,
+    onEnded: ignore,
     ...options,
   });
   worker.start();

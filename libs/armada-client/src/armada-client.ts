@@ -15,15 +15,20 @@ import { withIdentity } from './with-identity.js';
 
 /** Armada answers in milliseconds; a first connection takes longer. */
 const HEALTH_DEADLINE_MS = 3_000;
-/** A message above the limit is read after all once it was met a few times, up to so many times the limit. */
-const LONG_MESSAGE_FACTOR = 4;
+/**
+ * An event above the limit is read after all, up to this size, once it was met a few times: nothing else leads past it. More than ten times
+ * what Armada's message bus takes. Bytes.
+ */
+const MAX_LONG_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export interface ArmadaClientOptions {
   readonly transport: ArmadaTransport;
   /** The identity of every call. */
   readonly identity: ArmadaIdentity;
-  /** A larger message fails its call; of events, one more than four times as large. Bytes. */
+  /** A larger message fails its call. Bytes. */
   readonly maxMessageBytes: number;
+  /** What a stream that skips what cannot be read accepts, if that is more. 64 MiB where it is left out. Bytes. */
+  readonly maxLongMessageBytes?: number;
   /** The rate limit of {@link ArmadaClient.jobs}, all methods together. */
   readonly callsPerSecond: number;
   readonly observer?: CallObserver;
@@ -44,6 +49,7 @@ export function createArmadaClient({
   transport,
   identity,
   maxMessageBytes,
+  maxLongMessageBytes = MAX_LONG_MESSAGE_BYTES,
   callsPerSecond,
   observer,
 }: ArmadaClientOptions): ArmadaClient {
@@ -51,7 +57,7 @@ export function createArmadaClient({
   const pool = (maxBytes: number): ChannelPool =>
     new ChannelPool(transport, { ...channelOptions(maxBytes), interceptors });
   const [watches, reads] = [pool(maxMessageBytes), pool(maxMessageBytes)];
-  const longMessages = pool(maxMessageBytes * LONG_MESSAGE_FACTOR);
+  const longMessages = pool(Math.max(maxMessageBytes, maxLongMessageBytes));
   const jobs = grpcArmadaJobs(reads, callsPerSecond);
   return {
     events: (counter) => new ArmadaEventSource({ watches, reads, longMessages }, counter),

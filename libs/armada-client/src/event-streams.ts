@@ -20,7 +20,7 @@ export interface MessageCounter {
 export interface StreamPools {
   readonly watches: ChannelPool;
   readonly reads: ChannelPool;
-  /** For streams that skip what cannot be read: a message may be several times longer. */
+  /** For streams that skip what cannot be read: messages may be longer. */
   readonly longMessages: ChannelPool;
 }
 

@@ -330,7 +330,7 @@ export const SETTINGS = {
     'both',
     'MAX_MESSAGE_BYTES',
     '16777216',
-    'Largest message accepted from Armada, in bytes. A larger event, up to four times this, is read after three tries',
+    'Largest message accepted from Armada, in bytes. A larger event, up to 64 MiB, is read after three tries',
     65_536,
     1_073_741_824,
   ),

@@ -9,6 +9,7 @@ import type { ArmadaJobs } from './armada-jobs.js';
 import { ArmadaEventSource, type MessageCounter } from './event-streams.js';
 import { ArmadaQueueGrantsSource } from './queue-grants-source.js';
 import { grpcArmadaJobs } from './grpc-armada-jobs.js';
+import { nameProxy } from './name-proxy.js';
 import { observeCalls, type CallObserver } from './observe-calls.js';
 import { callUnary } from './unary-call.js';
 import { withIdentity } from './with-identity.js';
@@ -53,7 +54,11 @@ export function createArmadaClient({
   callsPerSecond,
   observer,
 }: ArmadaClientOptions): ArmadaClient {
-  const interceptors = [...(observer === undefined ? [] : [observeCalls(observer)]), withIdentity(identity)];
+  const interceptors = [
+    ...(observer === undefined ? [] : [observeCalls(observer)]),
+    withIdentity(identity),
+    ...nameProxy(transport.proxy),
+  ];
   const pool = (maxBytes: number): ChannelPool =>
     new ChannelPool(transport, { ...channelOptions(maxBytes), interceptors });
   const [watches, reads] = [pool(maxMessageBytes), pool(maxMessageBytes)];

@@ -1,4 +1,5 @@
 import type { ArmadaTransport } from '@ajs/armada-credentials';
+import { throughProxy } from '@ajs/platform';
 import { Client, type ClientOptions } from '@grpc/grpc-js';
 
 /**
@@ -20,6 +21,12 @@ export class ChannelPool {
     private readonly transport: ArmadaTransport,
     private readonly options: ClientOptions,
   ) {}
+
+  /** What follows the cause where there is no connection: the proxy on the way to the server, or ''. */
+  get throughProxy(): string {
+    const { proxy } = this.transport;
+    return proxy === undefined ? '' : ` (${throughProxy(proxy)})`;
+  }
 
   /** A connection with room for one more stream; call `release` once when that stream has ended. */
   acquire(): { readonly client: Client; readonly release: () => void } {

@@ -90,7 +90,7 @@ class OpenStream implements EventStream {
     // An idle watch carries nothing, not even headers: only the connection shows whether it can be open.
     this.connecting = setTimeout(() => {
       if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
-      this.giveUp(`no connection to Armada within ${CONNECT_MS / 1000} s`);
+      this.giveUp(`no connection to Armada within ${CONNECT_MS / 1000} s${pool.throughProxy}`);
     }, CONNECT_MS);
     if (!watch) {
       this.silence = setInterval(() => {

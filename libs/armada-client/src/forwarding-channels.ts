@@ -1,6 +1,7 @@
 import type { ArmadaTransport } from '@ajs/armada-credentials';
 import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
+import { nameProxy } from './name-proxy.js';
 import { observeCalls, type CallObserver } from './observe-calls.js';
 
 /**
@@ -13,6 +14,9 @@ export function createForwardingChannels(
   maxMessageBytes: number,
   observer?: CallObserver,
 ): ChannelPool {
-  const interceptors = observer === undefined ? [] : [observeCalls(observer)];
+  const interceptors = [
+    ...(observer === undefined ? [] : [observeCalls(observer)]),
+    ...nameProxy(transport.proxy),
+  ];
   return new ChannelPool(transport, { ...channelOptions(maxMessageBytes), interceptors });
 }

@@ -1,5 +1,5 @@
-import { isIPv4 } from 'node:net';
 import { SettingsError, parseHostPort, withoutLogin, type Settings } from '@ajs/config';
+import { isLoopback } from '@ajs/platform';
 import { DEFAULT_URL, readArmadactlFile } from './armadactl-file.js';
 import {
   CONTEXT_KEYS,
@@ -18,8 +18,13 @@ import type { ArmadaTransport } from './transport.js';
 export interface ArmadaAccess {
   readonly transport: ArmadaTransport;
   readonly identity: ArmadaIdentity;
-  /** For the log at the start: the address, whether TLS is used, and the key that sets our identity. */
-  readonly summary: { readonly armada: string; readonly armadaTls: boolean; readonly armadaAuth: string };
+  /** For the log at the start: the address, whether TLS is used, the key that sets our identity, and the proxy on the way. */
+  readonly summary: {
+    readonly armada: string;
+    readonly armadaTls: boolean;
+    readonly armadaAuth: string;
+    readonly armadaProxy?: string;
+  };
   /** What is allowed, but may be a mistake. */
   readonly warnings: readonly string[];
 }
@@ -68,7 +73,12 @@ export function armadaAccess(settings: ArmadaSettings, environment: Environment)
   return {
     transport,
     identity,
-    summary: { armada: target.address, armadaTls: tls, armadaAuth: kind ?? 'none' },
+    summary: {
+      armada: target.address,
+      armadaTls: tls,
+      armadaAuth: kind ?? 'none',
+      ...(transport.proxy !== undefined && { armadaProxy: transport.proxy.description }),
+    },
     warnings: diagnostics.warnings,
   };
 }
@@ -127,10 +137,6 @@ function targetOfArmadactl(
     // This is armadactl's own rule.
     local: address.includes('localhost'),
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function identityOf(

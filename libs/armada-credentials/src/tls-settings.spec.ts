@@ -54,7 +54,7 @@ describe('TLS to Armada', () => {
   it('is turned on by our file and server name settings, also for localhost', () => {
     const { summary, transport } = accessOf(settings);
     expect(summary.armadaTls).toBe(true);
-    expect(transport.channelOptions).toEqual({ 'grpc.ssl_target_name_override': 'armada.internal' });
+    expect(transport.channelOptions).toMatchObject({ 'grpc.ssl_target_name_override': 'armada.internal' });
   });
 
   it('is refused with its files if it is switched off', () => {

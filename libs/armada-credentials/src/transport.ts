@@ -1,3 +1,4 @@
+import { proxyFor, type Proxy } from '@ajs/platform';
 import { credentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 
 /**
@@ -11,10 +12,12 @@ export interface ArmadaTransport {
   readonly channelCredentials: ChannelCredentials;
   /** For every channel, besides its own options. */
   readonly channelOptions: ChannelOptions;
+  /** That grpc-js connects through, for texts. */
+  readonly proxy: Proxy | undefined;
 }
 
 export function withoutTls(address: string): ArmadaTransport {
-  return { address, channelCredentials: credentials.createInsecure(), channelOptions: {} };
+  return transport(address, credentials.createInsecure());
 }
 
 export interface TlsOptions {
@@ -28,9 +31,24 @@ export interface TlsOptions {
 
 /** Throws where certificate and key are invalid or do not match. */
 export function withTls(address: string, { ca, client, serverName }: TlsOptions): ArmadaTransport {
+  return transport(
+    address,
+    credentials.createSsl(ca ?? null, client?.key ?? null, client?.certificate ?? null),
+    serverName === '' ? {} : { 'grpc.ssl_target_name_override': serverName },
+  );
+}
+
+function transport(
+  address: string,
+  channelCredentials: ChannelCredentials,
+  channelOptions: ChannelOptions = {},
+): ArmadaTransport {
+  const proxy = proxyFor(address.replace(/:\d+$/, ''), 'grpc', process.env);
   return {
     address,
-    channelCredentials: credentials.createSsl(ca ?? null, client?.key ?? null, client?.certificate ?? null),
-    channelOptions: serverName === '' ? {} : { 'grpc.ssl_target_name_override': serverName },
+    channelCredentials,
+    // grpc-js would take a proxy to loopback, too.
+    channelOptions: { ...channelOptions, ...(proxy === undefined && { 'grpc.enable_http_proxy': 0 }) },
+    proxy,
   };
 }

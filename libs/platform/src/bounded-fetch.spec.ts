@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { CertificateAuthority } from '@ajs/testing';
+import { CertificateAuthority, ConnectProxy, freePort } from '@ajs/testing';
 import { boundedFetch } from './bounded-fetch.js';
 
 const servers: Server[] = [];
@@ -102,5 +102,60 @@ describe('a bounded fetch', () => {
     await expect(fetchWith(undefined)).rejects.toThrow('certificate');
     ours.remove();
     stranger.remove();
+  });
+
+  describe('where the environment names a proxy', () => {
+    const variables = ['http_proxy', 'https_proxy', 'no_proxy'] as const;
+    const before = variables.map((name) => [name, process.env[name]] as const);
+    beforeEach(() => {
+      for (const name of variables) delete process.env[name];
+    });
+    afterEach(() => {
+      for (const [name, value] of before) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    });
+
+    it('goes through it, trusting the given roots of the server', async () => {
+      const authority = await CertificateAuthority.create();
+      const certificate = await authority.sign(['provider.example']);
+      const server = createTlsServer(certificate, (_, response) => void response.end('yes'));
+      const proxy = new ConnectProxy(Number((await listen(server, 'https')).port));
+      process.env['https_proxy'] = await proxy.listen();
+      const url = new URL('https://provider.example/token');
+      const ca = Buffer.from(authority.cert);
+      expect((await boundedFetch(url, { method: 'GET', ca })).body).toBe('yes');
+      expect(proxy.targets).toEqual(['provider.example:443']);
+      await expect(boundedFetch(url, { method: 'GET' })).rejects.toThrow('certificate');
+      proxy.stop();
+      authority.remove();
+    });
+
+    it('reads no more through it than without it', async () => {
+      const { port } = await serve((_, response) => void response.end('x'.repeat(256 * 1024 + 1)));
+      const proxy = new ConnectProxy(Number(port));
+      process.env['http_proxy'] = await proxy.listen();
+      await expect(boundedFetch(new URL('http://provider.example/'), { method: 'GET' })).rejects.toThrow(
+        'answered with more than 262144 bytes',
+      );
+      proxy.stop();
+    });
+
+    it('names it in an error, without its login, and does not ask it for loopback', async () => {
+      const address = `127.0.0.1:${await freePort()}`;
+      process.env['http_proxy'] = `http://user:secret@${address}`;
+      const failure = boundedFetch(new URL('http://provider.example/'), { method: 'GET' });
+      await expect(failure).rejects.toThrow(
+        `http://provider.example/ (through the proxy http://${address}, set by http_proxy): connect ECONNREFUSED`,
+      );
+      await expect(failure).rejects.not.toThrow('secret');
+      const url = await serve((_, response) => void response.end('direct'));
+      expect((await boundedFetch(url, { method: 'GET' })).body).toBe('direct');
+      process.env['no_proxy'] = '.example';
+      await expect(boundedFetch(new URL('http://provider.example/'), { method: 'GET' })).rejects.toThrow(
+        /^http:\/\/provider\.example\/: getaddrinfo/,
+      );
+    });
   });
 });

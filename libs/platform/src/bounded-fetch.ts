@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { Agent, errors, request } from 'undici';
+import { Agent, ProxyAgent, errors, request, type Dispatcher } from 'undici';
+import { proxyFor, throughProxy, type Proxy } from './proxy.js';
 
 /** For the whole exchange, from the DNS lookup to the last byte. Milliseconds. */
 const TIME_OUT_MS = 10_000;
@@ -22,12 +23,15 @@ export interface BoundedResponse {
   readonly body: string;
 }
 
-/** One pool of connections for each set of roots: a CA that was replaced gets a new pool, and the old one closes when it is evicted. */
-const agents = new LRUCache<string, Agent>({ max: 8, dispose: (agent) => void agent.close() });
+/**
+ * One pool of connections for each set of roots and each proxy: a CA that was replaced gets a new pool, and the old one closes when it is
+ * evicted.
+ */
+const agents = new LRUCache<string, Dispatcher>({ max: 8, dispose: (agent) => void agent.close() });
 
 /**
- * One HTTP request and its response, bounded in time and in size. Follows no redirect, and knows no proxy. Rejects with an error
- * whose message names the URL without login and query.
+ * One HTTP request and its response, bounded in time and in size. Follows no redirect; goes through the proxy that the
+ * environment names ({@link proxyFor}). Rejects with an error whose message names the URL without login and query, and the proxy.
  */
 export async function boundedFetch(
   url: URL,
@@ -35,14 +39,15 @@ export async function boundedFetch(
 ): Promise<BoundedResponse> {
   const timeOut = AbortSignal.timeout(timeOutMs);
   const aborted = signal === undefined ? timeOut : AbortSignal.any([signal, timeOut]);
-  const where = `${url.origin}${url.pathname}`;
+  const proxy = proxyFor(url.hostname, url.protocol === 'http:' ? 'http' : 'https', process.env);
+  const where = `${url.origin}${url.pathname}${proxy === undefined ? '' : ` (${throughProxy(proxy)})`}`;
   const exchange = async (): Promise<BoundedResponse> => {
     const response = await request(url, {
       method,
       headers,
       body: body ?? null,
       signal: aborted,
-      dispatcher: agentFor(ca),
+      dispatcher: agentFor(ca, proxy),
     });
     return {
       status: response.statusCode,
@@ -66,11 +71,15 @@ export async function boundedFetch(
   }
 }
 
-function agentFor(ca: Buffer | undefined): Agent {
-  const key = ca?.toString() ?? '';
+function agentFor(ca: Buffer | undefined, proxy: Proxy | undefined): Dispatcher {
+  const key = `${proxy?.url.href ?? ''} ${ca?.toString() ?? ''}`;
   let agent = agents.get(key);
   if (agent === undefined) {
-    agent = new Agent({ maxResponseSize: MAX_RESPONSE_BYTES, connect: ca === undefined ? {} : { ca } });
+    const tls = ca === undefined ? {} : { ca };
+    agent =
+      proxy === undefined
+        ? new Agent({ maxResponseSize: MAX_RESPONSE_BYTES, connect: tls })
+        : new ProxyAgent({ maxResponseSize: MAX_RESPONSE_BYTES, uri: proxy.url.href, requestTls: tls });
     agents.set(key, agent);
   }
   return agent;

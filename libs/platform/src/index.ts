@@ -9,4 +9,5 @@ export { keepLongDeadlines } from './long-deadlines.js';
 export { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from './kubernetes-api.js';
 export { LoopProgress } from './loop-progress.js';
 export { monotonicNow } from './monotonic-now.js';
+export { isLoopback, proxyFor, throughProxy, type Proxy } from './proxy.js';
 export { TokenBucket } from './token-bucket.js';

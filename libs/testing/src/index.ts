@@ -1,4 +1,5 @@
 export { CertificateAuthority, type Certified } from './certificates.js';
+export { ConnectProxy } from './connect-proxy.js';
 export { eventually } from './eventually.js';
 export { FakeArmada, NEW_METHOD, type FakeArmadaOptions, type RawMethod } from './fake-armada/fake-armada.js';
 export type { SecurityRules } from './fake-armada/security.js';

@@ -199,14 +199,22 @@ export class ForwardedCall extends ServerInterceptingCall {
   /** Armada's status, with its address where grpc-js could not reach it. */
   private withAddress({ code, details, metadata }: StatusObject): End {
     const trailers = towardsCaller(metadata);
-    const { armada } = this.options;
+    const { armada, channels } = this.options;
     // A server's answer has headers at least; a status that grpc-js makes up, since no server answered, has no metadata.
     const isMadeUp = code === status.UNAVAILABLE && Object.keys(metadata.getMap()).length === 0;
     if (isMadeUp && !this.answered) {
-      return { code, details: `Armada at ${armada} cannot be reached: ${details}`, metadata: trailers };
+      return {
+        code,
+        details: `Armada at ${armada} cannot be reached: ${details}${channels.throughProxy}`,
+        metadata: trailers,
+      };
     }
     if (isMadeUp && details === CONNECTION_LOST) {
-      return { code, details: `the connection to Armada at ${armada} was lost`, metadata: trailers };
+      return {
+        code,
+        details: `the connection to Armada at ${armada} was lost${channels.throughProxy}`,
+        metadata: trailers,
+      };
     }
     return { code, details, metadata: trailers };
   }

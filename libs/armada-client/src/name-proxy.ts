@@ -1,0 +1,23 @@
+import { throughProxy, type Proxy } from '@ajs/platform';
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
+import { isUnreachable } from './observe-calls.js';
+
+/** A credential that could not be obtained never got as far as the proxy. */
+const NO_CREDENTIAL = /^Getting metadata from plugin failed/;
+
+/** Names the proxy in the status of calls that do not reach Armada: it may be the cause. Does nothing where there is none. */
+export function nameProxy(proxy: Proxy | undefined): Interceptor[] {
+  if (proxy === undefined) return [];
+  return [
+    (options, nextCall) =>
+      new InterceptingCall(nextCall(options), {
+        start: (metadata, _listener, next) =>
+          next(metadata, {
+            onReceiveStatus: (end, pass) => {
+              const isNamed = isUnreachable(end.code) && !NO_CREDENTIAL.test(end.details);
+              pass(isNamed ? { ...end, details: `${end.details} (${throughProxy(proxy)})` } : end);
+            },
+          }),
+      }),
+  ];
+}

@@ -18,19 +18,23 @@ async function setUp(redisReplies: () => Promise<void> = () => Promise.resolve()
     subscription: { state: 'live', reason: '' },
   });
   const reads: string[][] = [];
-  const lister = new CoalescedLister({
-    read: async (key: JobSetKey, jobIds) => {
-      reads.push([key.jobSetId, ...jobIds]);
-      await redisReplies();
-      return jobIds.includes(JobId('broken'))
-        ? Promise.reject(new Error('Redis is away'))
-        : store.read(key, jobIds);
+  const told: string[][] = [];
+  const lister = new CoalescedLister(
+    {
+      read: async (key: JobSetKey, jobIds) => {
+        reads.push([key.jobSetId, ...jobIds]);
+        await redisReplies();
+        return jobIds.includes(JobId('broken'))
+          ? Promise.reject(new Error('Redis is away'))
+          : store.read(key, jobIds);
+      },
+      locate: (jobIds) => store.locate(jobIds),
+      readDetails: (key, jobIds) => store.readDetails(key, jobIds),
+      readUri: (key, uri) => store.readUri(key, uri),
     },
-    locate: (jobIds) => store.locate(jobIds),
-    readDetails: (key, jobIds) => store.readDetails(key, jobIds),
-    readUri: (key, uri) => store.readUri(key, uri),
-  });
-  return { lister, reads };
+    ({ jobs }) => told.push([...jobs.keys()]),
+  );
+  return { lister, reads, told };
 }
 
 describe('reads of one moment', () => {
@@ -40,6 +44,13 @@ describe('reads of one moment', () => {
     const views = await Promise.all(jobIds.map((jobId) => lister.read(KEY, [jobId])));
     expect(reads).toEqual([['s', 'a', 'b', 'absent']]);
     expect(views.map(({ jobs }, i) => jobs.has(jobIds[i] ?? JobId('')))).toEqual([true, true, true, false]);
+  });
+
+  it('are told once, with what they brought', async () => {
+    const { lister, told } = await setUp();
+    await Promise.all(['a', 'b', 'a', 'absent'].map((jobId) => lister.read(KEY, [JobId(jobId)])));
+    await expect(lister.read(KEY, [JobId('broken')])).rejects.toThrow('Redis is away');
+    expect(told).toEqual([['a', 'b']]);
   });
 
   it('are not coalesced for different job sets, nor with a later read', async () => {

@@ -18,7 +18,11 @@ interface Pending {
 export class CoalescedLister implements JobLister, JobDetailsLister {
   private readonly pending = new Map<JobSetTag, Pending>();
 
-  constructor(private readonly lister: JobLister & JobDetailsLister) {}
+  /** @param onRead called with what each read of states brought */
+  constructor(
+    private readonly lister: JobLister & JobDetailsLister,
+    private readonly onRead: (view: JobSetView) => void,
+  ) {}
 
   read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
     const tag = jobSetTag(key);
@@ -47,6 +51,8 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
   private async readSoon(tag: JobSetTag, key: JobSetKey, jobIds: Set<JobId>): Promise<JobSetView> {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.pending.get(tag)?.jobIds === jobIds) this.pending.delete(tag);
-    return this.lister.read(key, [...jobIds]);
+    const view = await this.lister.read(key, [...jobIds]);
+    this.onRead(view);
+    return view;
   }
 }

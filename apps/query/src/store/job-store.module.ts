@@ -9,12 +9,14 @@ import {
 } from '@ajs/job-store';
 import { RedisConnections, RedisModule, SETTINGS } from '@ajs/runtime';
 import { CoalescedLister } from './coalesced-lister.js';
+import { PolledJobs } from './polled-jobs.js';
 import { JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
 
 /** The job states in Redis, as the query reads them. */
 @Module({
   imports: [RedisModule],
   providers: [
+    { provide: PolledJobs, useFactory: () => new PolledJobs() },
     {
       provide: REDIS_READER,
       inject: [RedisConnections],
@@ -22,8 +24,9 @@ import { JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS, REDIS_READER } from '../tok
     },
     {
       provide: JOB_LISTER,
-      inject: [REDIS_READER],
-      useFactory: (redis: RedisClient) => new CoalescedLister(new RedisJobLister(redis)),
+      inject: [REDIS_READER, PolledJobs],
+      useFactory: (redis: RedisClient, polled: PolledJobs) =>
+        new CoalescedLister(new RedisJobLister(redis), (view) => polled.add(view)),
     },
     {
       provide: JOB_SET_LIFE,
@@ -38,6 +41,6 @@ import { JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS, REDIS_READER } from '../tok
         new RedisProvisionalJobSink(redis, keyTtlSeconds(settings.deleteAfterPollMs)),
     },
   ],
-  exports: [REDIS_READER, JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS],
+  exports: [REDIS_READER, JOB_LISTER, PolledJobs, JOB_SET_LIFE, PROVISIONAL_JOBS],
 })
 export class JobStoreModule {}

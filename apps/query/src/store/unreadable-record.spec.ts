@@ -61,15 +61,18 @@ describe('a record in Redis with the state of a newer version', () => {
   beforeEach(() => {
     reads = 0;
     const jobs = new RedisJobLister(redis);
-    lister = new CoalescedLister({
-      read: (key, jobIds) => {
-        reads++;
-        return jobs.read(key, jobIds);
+    lister = new CoalescedLister(
+      {
+        read: (key, jobIds) => {
+          reads++;
+          return jobs.read(key, jobIds);
+        },
+        locate: (jobIds) => jobs.locate(jobIds),
+        readDetails: (key, jobIds) => jobs.readDetails(key, jobIds),
+        readUri: (key, uri) => jobs.readUri(key, uri),
       },
-      locate: (jobIds) => jobs.locate(jobIds),
-      readDetails: (key, jobIds) => jobs.readDetails(key, jobIds),
-      readUri: (key, uri) => jobs.readUri(key, uri),
-    });
+      () => undefined,
+    );
   });
 
   it('is unresolved in the legacy API with the reason, while a poll in the same read is answered', async () => {

@@ -1,14 +1,20 @@
-import { Module } from '@nestjs/common';
+import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { ProvisionalJobSink } from '@ajs/job-store';
-import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule } from '@ajs/runtime';
+import type { Log } from '@ajs/observability';
+import { ARMADA, ArmadaModule, LOG, RedisErrorLog, RedisModule } from '@ajs/runtime';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
+import { PolledJobs } from '../store/polled-jobs.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { NOTE_INTEREST, PROVISIONAL_JOBS } from '../tokens.js';
+import { EventLagProbe } from './event-lag-probe.js';
 import { ReportRecorder } from './report-recorder.js';
 import { ReportedJobs } from './reported-jobs.js';
 import { UpstreamJobResolver } from './upstream-job-resolver.js';
+
+/** Soon enough to tell a lag of more than a few seconds, at one call of Armada's `api.Jobs` each time. Milliseconds. */
+const PROBE_EVERY_MS = 5_000;
 
 /** What Armada's own `api.Jobs` knows of jobs: asked once for all APIs of this process. */
 @Module({
@@ -27,6 +33,12 @@ import { UpstreamJobResolver } from './upstream-job-resolver.js';
         new UpstreamJobResolver({ armada: armada.jobs, recorder }),
     },
     {
+      provide: EventLagProbe,
+      inject: [ARMADA, PolledJobs, ReportRecorder],
+      useFactory: (armada: ArmadaClient, polled: PolledJobs, recorder: ReportRecorder) =>
+        new EventLagProbe({ sample: () => polled.take(), armada: armada.jobs, recorder }),
+    },
+    {
       provide: ReportedJobs,
       inject: [ARMADA, PROVISIONAL_JOBS, RedisErrorLog],
       useFactory: (armada: ArmadaClient, sink: ProvisionalJobSink, errors: RedisErrorLog) =>
@@ -35,4 +47,35 @@ import { UpstreamJobResolver } from './upstream-job-resolver.js';
   ],
   exports: [ReportRecorder, ReportedJobs, UpstreamJobResolver],
 })
-export class UpstreamModule {}
+export class UpstreamModule implements OnApplicationBootstrap, OnModuleDestroy {
+  private timer: NodeJS.Timeout | undefined;
+  private isProbing = false;
+
+  constructor(
+    @Inject(EventLagProbe) private readonly probe: EventLagProbe,
+    @Inject(LOG) private readonly log: Log,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => void this.findEventLag(), PROBE_EVERY_MS);
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
+
+  private async findEventLag(): Promise<void> {
+    if (this.isProbing) return;
+    this.isProbing = true;
+    try {
+      await this.probe.run();
+    } catch (error) {
+      this.log.error(
+        { err: error },
+        "comparing polled jobs with Armada's api.Jobs failed; this is likely a defect of this service",
+      );
+    } finally {
+      this.isProbing = false;
+    }
+  }
+}

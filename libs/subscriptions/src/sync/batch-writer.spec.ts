@@ -173,7 +173,12 @@ describe('a batch writer', () => {
 
   it.each([
     ['is closed', (batchWriter: BatchWriter) => batchWriter.close()],
-    ['is aborted', (batchWriter: BatchWriter) => Promise.resolve(batchWriter.abort())],
+    [
+      'is aborted',
+      (batchWriter: BatchWriter) => {
+        batchWriter.abort();
+      },
+    ],
   ])('does not leave a lag behind when it %s', async (_, end) => {
     const { batchWriter, writer, lags } = await setUp();
     writer.eventLagMs = 9_000;

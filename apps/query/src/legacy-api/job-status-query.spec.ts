@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeArmadaJobs, ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
 import { ReportRecorder } from '../upstream/report-recorder.js';
 import { ReportedJobs } from '../upstream/reported-jobs.js';
+import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { testCaller } from '../testing/test-caller.js';
 import { JobStatusQuery, type TerminalJob } from './job-status-query.js';
 
@@ -72,7 +73,7 @@ describe('a poll of a job', () => {
       },
       waiting: (work) => work(),
       reportedJobs: new ReportedJobs({
-        armada,
+        resolver: new UpstreamJobResolver({ armada, recorder }),
         sink: {
           report: (key, reports) =>
             sinkFailure === undefined ? store.report(key, reports) : Promise.reject(sinkFailure),
@@ -127,24 +128,6 @@ describe('a poll of a job', () => {
     ]) {
       expect(await q.run(other, JobId('j'), caller)).toMatchObject({ kind: 'unresolved' });
     }
-  });
-
-  it('is read again where only Armada’s api.Jobs has reported its end, until the stream has added the reason', async () => {
-    await write({ state: 'live', reason: '' }, { j: record('RUNNING') });
-    await store.report(KEY, new Map([[JobId('j'), { state: 'FAILED' }]]));
-    const q = query();
-    expect(await q.run(KEY, JobId('j'), caller)).toMatchObject({ status: { state: 'FAILED' } });
-    await writer.reload();
-    await write(
-      { state: 'live', reason: '' },
-      { j: { ...record('FAILED'), failure: { reason: 'exit code 3' } } },
-    );
-    for (let i = 0; i < 2; i++) {
-      expect(await q.run(KEY, JobId('j'), caller)).toMatchObject({
-        status: { failure: { reason: 'exit code 3' } },
-      });
-    }
-    expect(reads).toBe(2);
   });
 
   it('is answered with absent where a live watch was synced a moment ago', async () => {

@@ -5,7 +5,9 @@ import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ARMADA_UNAVAILABLE, FakeArmadaJobs } from '../jobs-api/testing/fake-armada-jobs.js';
+import { ReportRecorder } from './report-recorder.js';
 import { ReportedJobs, type UpstreamReport } from './reported-jobs.js';
+import { UpstreamJobResolver } from './upstream-job-resolver.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const JOB_ID = JobId('j');
@@ -14,13 +16,21 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
   let now: number;
   let armada: FakeArmadaJobs;
   let store: MemoryJobStore;
+  let resolver: UpstreamJobResolver;
   let reportedJobs: ReportedJobs;
 
   beforeEach(() => {
     now = 1_000;
     armada = new FakeArmadaJobs();
     store = new MemoryJobStore();
-    reportedJobs = new ReportedJobs({ armada, sink: store, redisFailed: () => undefined, now: () => now });
+    const options = {
+      sink: store,
+      redisFailed: () => undefined,
+      noteInterest: () => undefined,
+      now: () => now,
+    };
+    resolver = new UpstreamJobResolver({ ...options, armada, recorder: new ReportRecorder(options) });
+    reportedJobs = new ReportedJobs({ ...options, resolver });
   });
 
   const lookUp = (key = KEY): Promise<UpstreamReport> => reportedJobs.lookUp(key, JOB_ID);
@@ -77,6 +87,13 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
       expect(armada.calls).toHaveLength(2);
       now += 1_000;
     }
+  });
+
+  it('is not made where api.Jobs here has just made it for another caller', async () => {
+    armada.add(JOB_ID);
+    await resolver.queuesOf([JOB_ID]);
+    expect(await lookUp()).toEqual({ kind: 'recorded' });
+    expect(armada.calls).toEqual([['details', JOB_ID]]);
   });
 
   it('says nothing of a job of another queue or job set, and records nothing', async () => {

@@ -1,10 +1,11 @@
-import { ArmadaJobsError, fetchJobReports, type ArmadaJobs, type ReportedJob } from '@ajs/armada-client';
+import { ArmadaJobsError, type ReportedJob } from '@ajs/armada-client';
 import type { JobId, JobReport, JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
 import { INTERNAL_ERROR_TEXT } from '../rpc-error.js';
 import { RedisReadError, fromRedis } from '../store/redis-read.js';
 import { RecentAnswers } from './recent-answers.js';
+import type { UpstreamJobResolver } from './upstream-job-resolver.js';
 
 /** How long one look-up of a job serves all callers. Milliseconds. */
 const KEEP_MS = 1_000;
@@ -23,7 +24,7 @@ export type UnrecordedReport =
   { readonly kind: 'unknown' | 'unsupported' } | { readonly kind: 'unanswered'; readonly reason: string };
 
 export interface ReportedJobsOptions {
-  readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>;
+  readonly resolver: Pick<UpstreamJobResolver, 'reportOf'>;
   readonly sink: Pick<ProvisionalJobSink, 'report'>;
   readonly redisFailed: (error: Error) => void;
   /** Milliseconds. */
@@ -54,7 +55,7 @@ export class ReportedJobs {
   private async request(key: JobSetKey, jobId: JobId): Promise<UpstreamReport> {
     let job: ReportedJob | undefined;
     try {
-      job = (await fetchJobReports(this.options.armada, [jobId])).get(jobId);
+      job = await this.options.resolver.reportOf(jobId);
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
       if (error.kind === 'unsupported') return { kind: 'unsupported' };

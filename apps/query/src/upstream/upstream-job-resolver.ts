@@ -94,6 +94,14 @@ export class UpstreamJobResolver {
   }
 
   /**
+   * Armada's word on one job, for callers whose permission is checked elsewhere: nothing is recorded. `undefined` where Armada has no such
+   * job. Rejects with {@link ArmadaJobsError}.
+   */
+  async reportOf(jobId: JobId): Promise<ReportedJob | undefined> {
+    return (await this.find([jobId])).get(jobId);
+  }
+
+  /**
    * The queues of those of the jobs that exist, for permission checks alone: nothing is recorded, and no job set followed. Rejects
    * with UNAVAILABLE.
    */

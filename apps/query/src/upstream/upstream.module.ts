@@ -40,9 +40,9 @@ const PROBE_EVERY_MS = 5_000;
     },
     {
       provide: ReportedJobs,
-      inject: [ARMADA, PROVISIONAL_JOBS, RedisErrorLog],
-      useFactory: (armada: ArmadaClient, sink: ProvisionalJobSink, errors: RedisErrorLog) =>
-        new ReportedJobs({ armada: armada.jobs, sink, redisFailed: errors.report }),
+      inject: [UpstreamJobResolver, PROVISIONAL_JOBS, RedisErrorLog],
+      useFactory: (resolver: UpstreamJobResolver, sink: ProvisionalJobSink, errors: RedisErrorLog) =>
+        new ReportedJobs({ resolver, sink, redisFailed: errors.report }),
     },
   ],
   exports: [ReportRecorder, ReportedJobs, UpstreamJobResolver],

@@ -25,13 +25,13 @@ afterEach(async () => {
 afterAll(() => authority.remove());
 
 function connect(target: RedisTarget): RedisClient {
-  const client = createRedisClient(target, 'writer', (error) => errors.push(error));
+  const client = createRedisClient(target, 'reader', (error) => errors.push(error));
   cleanUps.push(() => client.disconnect());
   return client;
 }
 
 const works = (client: RedisClient): Promise<unknown> =>
-  eventually('commands are answered', async () => (await client.set('a', 'b')) === 'OK', 20_000);
+  eventually('commands are answered', () => client.set('a', 'b'), 20_000);
 const told = (text: string): Promise<unknown> =>
   eventually(`an error says "${text}"`, () => {
     const messages = errors.map(({ message }) => message);

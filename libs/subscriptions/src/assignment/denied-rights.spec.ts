@@ -1,5 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { createRedisClient, redisErrorKind, type RedisClient } from '@ajs/job-store';
+import { completesWithin } from '@ajs/platform';
 import { READ_REQUESTS_CHANNEL, WORK_QUEUE_PREFIX, jobSetTag } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { Worker } from 'bullmq';
@@ -38,23 +39,30 @@ async function clientWithout(...rules: readonly string[]): Promise<RedisClient> 
   return client;
 }
 
+async function settled(work: Promise<unknown>): Promise<string> {
+  const [{ status }] = await Promise.allSettled([work]);
+  return status;
+}
+
 describe('a user of Redis without a right that is used only at the beginning', () => {
   it('has the work queue go on once INFO is granted', async () => {
-    const client = await clientWithout('-info');
-    const queue = new WorkQueue(client, onError);
-    const enqueued = queue.enqueue([KEY]);
+    const queue = new WorkQueue(await clientWithout('-info'), onError);
+    const enqueued = settled(queue.enqueue([KEY]));
     const taken: unknown[] = [];
     const worker = new Worker(WORK_QUEUE, (job) => Promise.resolve(taken.push(job.data)), {
       connection: retryInfo(await clientWithout('-info'), onError),
       prefix: WORK_QUEUE_PREFIX,
+      // By itself it would begin without Redis, and try again without a pause.
+      autorun: false,
     });
     worker.on('error', onError);
-    cleanUps.push(() => worker.close());
+    cleanUps.push(() => completesWithin(2_000, worker.close()));
+    const ready = settled(worker.waitUntilReady());
     // The queue's connection, and both of the worker's.
     await eventually('all of them were denied', () => denied.length >= 3);
-    expect(taken).toEqual([]);
     await admin.call('ACL', 'SETUSER', 'app', '+info');
-    await enqueued;
+    expect([await enqueued, await ready]).toEqual(['fulfilled', 'fulfilled']);
+    void worker.run();
     await eventually('the job set is taken', () => taken.length === 1);
     expect(taken).toEqual([KEY]);
   });

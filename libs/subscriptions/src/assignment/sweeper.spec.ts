@@ -68,7 +68,7 @@ async function write(key: JobSetKey, jobs: Readonly<Record<string, JobRecord>> =
 }
 
 /** Something real, but for what a test puts in its place. */
-function during<T extends object>(real: T, instead: Partial<T>): T {
+function intercepted<T extends object>(real: T, instead: Partial<T>): T {
   return Object.assign(Object.create(real) as T, instead);
 }
 
@@ -143,7 +143,7 @@ describe('the sweep', () => {
     await wasPolledAgo(key, 3 * HOUR);
     await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
     const poll = async (): Promise<unknown> => Promise.all([interest.record(key), life.touch(key)]);
-    const polledBefore = during(life, { remove: (...args) => poll().then(() => life.remove(...args)) });
+    const polledBefore = intercepted(life, { remove: (...args) => poll().then(() => life.remove(...args)) });
     await sweeperWith({ life: polledBefore }).sweeper.sweep();
     expect(await life.unfinished(key)).toBe(1);
     expect(await interest.age(key)).toBeLessThan(HOUR);
@@ -154,7 +154,7 @@ describe('the sweep', () => {
     await write(key, { job: RUNNING });
     await wasPolledAgo(key, 3 * HOUR);
     await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
-    const polledBefore = during(interest, {
+    const polledBefore = intercepted(interest, {
       forget: (entry) => interest.record(key).then(() => interest.forget(entry)),
     });
     const { sweeper, queue } = sweeperWith({ interest: polledBefore });
@@ -170,7 +170,7 @@ describe('the sweep', () => {
     await write(key, { job: RUNNING });
     await wasPolledAgo(key, 3 * HOUR);
     await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
-    const dying = during(life, { remove: () => Promise.reject(new Error('the process died')) });
+    const dying = intercepted(life, { remove: () => Promise.reject(new Error('the process died')) });
     await expect(sweeperWith({ life: dying }).sweeper.sweep()).rejects.toThrow('the process died');
     expect(await interest.age(key)).toBeGreaterThan(HOUR);
     await sweeperWith().sweeper.sweep();
@@ -181,31 +181,31 @@ describe('the sweep', () => {
     const lifetime = { followFor: HOUR, followUnfinishedFor: 2 * HOUR, keepFor: 3 * HOUR };
     const ended: JobRecord = { ...RUNNING, state: 'SUCCEEDED' };
     for (const [n, record] of [RUNNING, ended].entries()) await write(jobSet(n), { job: record });
-    const deleted: string[] = [];
-    /** What the sweep does with both at this age: enqueues them, deletes them, or neither. */
-    const at = async (age: number): Promise<string> => {
-      deleted.length = 0;
+    /** What becomes of both at this age. */
+    const at = async (age: number): Promise<{ followed: string[]; deleted: string[] }> => {
+      const deleted: string[] = [];
       const entries = [0, 1].map((n) => ({ key: jobSet(n), lastInterestAt: 0, age }));
       const { sweeper, queue } = sweeperWith({
         lifetime,
-        interest: during(interest, {
+        interest: intercepted(interest, {
           // eslint-disable-next-line @typescript-eslint/require-await -- as the store's own
           all: async function* () {
             yield entries;
           },
           forget: ({ key }) => Promise.resolve(void deleted.push(key.jobSetId)),
         }),
-        life: during(life, { remove: () => Promise.resolve(true) }),
+        life: intercepted(life, { remove: () => Promise.resolve(true) }),
       });
       await sweeper.sweep();
-      return `follow ${[...queue.enqueued].join()} delete ${deleted.join()}`;
+      return { followed: [...queue.enqueued], deleted };
     };
-    expect(await at(HOUR - 1)).toBe('follow s0,s1 delete ');
-    expect(await at(HOUR)).toBe('follow s0 delete ');
-    expect(await at(2 * HOUR - 1)).toBe('follow s0 delete ');
-    expect(await at(2 * HOUR)).toBe('follow  delete ');
-    expect(await at(3 * HOUR - 1)).toBe('follow  delete ');
-    expect(await at(3 * HOUR)).toBe('follow  delete s0,s1');
+    const [running, both, none] = [['s0'], ['s0', 's1'], []];
+    expect(await at(HOUR - 1)).toEqual({ followed: both, deleted: none });
+    expect(await at(HOUR)).toEqual({ followed: running, deleted: none });
+    expect(await at(2 * HOUR - 1)).toEqual({ followed: running, deleted: none });
+    expect(await at(2 * HOUR)).toEqual({ followed: none, deleted: none });
+    expect(await at(3 * HOUR - 1)).toEqual({ followed: none, deleted: none });
+    expect(await at(3 * HOUR)).toEqual({ followed: none, deleted: both });
   });
 
   it('is left to the replica that is elected, and is made by another once that one is gone', async () => {
@@ -213,7 +213,7 @@ describe('the sweep', () => {
     await redis.set(elected, 'another');
     await interest.record(jobSet(1));
     let tries = 0;
-    const counting = during(redis, {
+    const counting = intercepted(redis, {
       set: ((...args: Parameters<RedisClient['set']>) => {
         tries++;
         return redis.set(...args);
@@ -234,7 +234,7 @@ describe('the sweep', () => {
   it('goes on after one that failed', async () => {
     await interest.record(jobSet(1));
     const errors: string[] = [];
-    const failing = during(interest, {
+    const failing = intercepted(interest, {
       all: () => {
         if (errors.length === 0) throw new Error('Redis is away');
         return interest.all();

@@ -37,7 +37,7 @@ function replica(
 }
 
 /** A replica that announces what changes, and nothing in between. */
-function silentReplica(replicaId: string, budget: number): WatchBudget {
+function withoutTicks(replicaId: string, budget: number): WatchBudget {
   const one = new WatchBudget({ redis, replicaId, budget, onError: ignore });
   replicas.push(one);
   return one;
@@ -111,7 +111,7 @@ describe('the watch budget', () => {
   });
 
   it('is told of what changes at once, not with the announcement of every second', async () => {
-    const [a, b] = [silentReplica('a', 1), silentReplica('b', 1)];
+    const [a, b] = [withoutTicks('a', 1), withoutTicks('b', 1)];
     const announced = async (one: string): Promise<string | undefined> =>
       (await redis.hget(KEY, one))?.split(' ')[1];
     expect(await claim(a, 'a', 1)).toBe(1);
@@ -209,7 +209,7 @@ describe('the share of a replica', () => {
   });
 
   it('is looked at as it stands now before an assignment goes elsewhere: the other may have left', async () => {
-    const [a, b] = [silentReplica('a', 100), silentReplica('b', 100)];
+    const [a, b] = [withoutTicks('a', 100), withoutTicks('b', 100)];
     await claim(b, 'b', 1);
     await claim(a, 'a', 50);
     expect(a.isAboveShare()).toBe(true);

@@ -117,6 +117,21 @@ describe('a token', () => {
     expect(await identity.authorization()).toBe('Bearer 2');
   });
 
+  it.each([
+    ['back', -60 * MINUTE],
+    ['forward', 60 * MINUTE],
+  ])('lives as long as it was to when it came, though the clock is set %s', async (_, byMs) => {
+    const { identity, clock, fetches, begin } = setUp({ renew: 'on-demand' });
+    await begin(10 * MINUTE);
+    clock.setWall(byMs);
+    clock.advance(10 * MINUTE - 1);
+    expect(await identity.authorization()).toBe('Bearer 1');
+    clock.advance(1);
+    const next = identity.authorization();
+    fetches[1]?.answer();
+    expect(await next).toBe('Bearer 2');
+  });
+
   it('that has expired is not sent', async () => {
     const { identity, clock, fetches, begin } = setUp();
     await begin(10 * MINUTE);

@@ -1,3 +1,4 @@
+import { MonotonicTime, addMs, msBetween } from '@ajs/job-state';
 import { systemClock, type Clock } from '@ajs/platform';
 import { CredentialError, type ArmadaIdentity } from './identity.js';
 import type { Token, TokenSource } from './token.js';
@@ -34,8 +35,9 @@ export interface RenewedIdentityOptions {
 
 interface CurrentToken {
   readonly token: Token;
-  readonly obtainedAt: number;
-  readonly expiresAt: number;
+  readonly obtainedAt: MonotonicTime;
+  /** As its issuer dates it and our clock was when it came: that may be set since. */
+  readonly expiresAt: MonotonicTime;
   refused: boolean;
 }
 
@@ -48,7 +50,7 @@ export class RenewedIdentity implements ArmadaIdentity {
   private current: CurrentToken | undefined;
   private fetching: Promise<CurrentToken> | undefined;
   private failures = 0;
-  private notBefore = 0;
+  private notBefore = MonotonicTime(-Infinity);
   private lastError: CredentialError | undefined;
   private cancelTimer = (): void => undefined;
   private readonly closing = new AbortController();
@@ -75,7 +77,7 @@ export class RenewedIdentity implements ArmadaIdentity {
   refused(authorization: string): void {
     const { current } = this;
     if (current?.token.authorization !== authorization) return;
-    current.refused ||= this.clock.wall() - current.obtainedAt >= MIN_AGE_TO_DROP_MS;
+    current.refused ||= msBetween(current.obtainedAt, this.clock.monotonic()) >= MIN_AGE_TO_DROP_MS;
   }
 
   close(): void {
@@ -85,14 +87,14 @@ export class RenewedIdentity implements ArmadaIdentity {
 
   /** The current token, unless it has expired. */
   private validToken(): CurrentToken | undefined {
-    return this.current !== undefined && this.clock.wall() < this.current.expiresAt
+    return this.current !== undefined && this.clock.monotonic() < this.current.expiresAt
       ? this.current
       : undefined;
   }
 
   private renew(): Promise<CurrentToken> {
     if (this.fetching !== undefined) return this.fetching;
-    if (this.lastError !== undefined && this.clock.wall() < this.notBefore)
+    if (this.lastError !== undefined && this.clock.monotonic() < this.notBefore)
       return Promise.reject(this.lastError);
     this.fetching = this.fetch().finally(() => (this.fetching = undefined));
     return this.fetching;
@@ -102,13 +104,14 @@ export class RenewedIdentity implements ArmadaIdentity {
     const { source, observer } = this.options;
     try {
       const token = await source.fetch(this.closing.signal);
-      const obtainedAt = this.clock.wall();
-      const expiresAt = token.expiresAt ?? obtainedAt + ASSUMED_LIFETIME_MS;
-      if (expiresAt <= obtainedAt) throw new Error('received an expired token; check for clock skew');
+      const lifetime =
+        token.expiresAt === undefined ? ASSUMED_LIFETIME_MS : token.expiresAt - this.clock.wall();
+      if (lifetime <= 0) throw new Error('received an expired token; check for clock skew');
       this.failures = 0;
       this.lastError = undefined;
-      this.current = { token, obtainedAt, expiresAt, refused: false };
-      this.scheduleRenewal(this.renewalDelay(expiresAt - obtainedAt));
+      const obtainedAt = this.clock.monotonic();
+      this.current = { token, obtainedAt, expiresAt: addMs(obtainedAt, lifetime), refused: false };
+      this.scheduleRenewal(this.renewalDelay(lifetime));
       observer.renewed();
       return this.current;
     } catch (cause) {
@@ -118,7 +121,7 @@ export class RenewedIdentity implements ArmadaIdentity {
         Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.failures) * (1 - this.random() / 2);
       this.failures++;
       this.lastError = error;
-      this.notBefore = this.clock.wall() + backoff;
+      this.notBefore = addMs(this.clock.monotonic(), backoff);
       this.scheduleRenewal(backoff);
       observer.failed(error, this.validToken() !== undefined);
       throw error;

@@ -11,6 +11,7 @@ const BEGINNING = Date.UTC(2027, 0, 15, 8);
 /** A clock that stands still until a spec moves it. */
 export class ManualClock {
   private ms = 0;
+  private setByMs = 0;
   private readonly waiting = new Set<Timer>();
 
   monotonic(): MonotonicTime {
@@ -18,7 +19,7 @@ export class ManualClock {
   }
 
   wall(): number {
-    return BEGINNING + this.ms;
+    return BEGINNING + this.ms + this.setByMs;
   }
 
   after(ms: number, act: () => void): () => void {
@@ -30,6 +31,11 @@ export class ManualClock {
   /** How many timers are set. */
   get timers(): number {
     return this.waiting.size;
+  }
+
+  /** Sets the wall clock forward, or back, while the time goes on. */
+  setWall(byMs: number): void {
+    this.setByMs += byMs;
   }
 
   /** Moves the time; each timer whose moment comes acts at that moment. */

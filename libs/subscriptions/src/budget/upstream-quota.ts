@@ -1,4 +1,5 @@
-import { Cursor, parseMessageId, type JobSetKey } from '@ajs/job-state';
+import { Cursor, MonotonicTime, msBetween, parseMessageId, type JobSetKey } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import type { AssignmentId } from './assignment-id.js';
 import type { InterestStore } from '../interest/interest-store.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
@@ -64,7 +65,7 @@ export class UpstreamQuota {
 
 /** What one job set may cost Armada during one assignment. */
 export class AssignmentQuota implements JobSetQuota {
-  private lastPoll = { age: Infinity, at: -Infinity };
+  private lastPoll = { age: Infinity, at: MonotonicTime(-Infinity) };
   private position: () => JobSetPosition = () => ({ cursor: Cursor(''), unfinished: 0 });
   private isUrgent: boolean;
   private isOver = false;
@@ -102,9 +103,9 @@ export class AssignmentQuota implements JobSetQuota {
 
   /** Whether the job set was polled lately enough to be followed. */
   async isWanted(unfinished: number): Promise<boolean> {
-    const { interest, lifetime, now } = this.options;
+    const { interest, lifetime } = this.options;
     const age = await interest.age(this.request.key);
-    this.lastPoll = { age: age ?? Infinity, at: now() };
+    this.lastPoll = { age: age ?? Infinity, at: monotonicNow() };
     return isWanted(lifetime, age, unfinished);
   }
 
@@ -144,8 +145,9 @@ export class AssignmentQuota implements JobSetQuota {
 
   private activity(): Activity {
     const { cursor, unfinished } = this.position();
-    const now = this.options.now();
-    const eventAt = parseMessageId(cursor)?.ms ?? -Infinity;
-    return { pollAge: this.lastPoll.age + (now - this.lastPoll.at), eventAge: now - eventAt, unfinished };
+    const pollAge = this.lastPoll.age + msBetween(this.lastPoll.at, monotonicNow());
+    // Where our clock and Armada's differ, this only changes who gets a watch first: never whether a job set is followed.
+    const eventAge = this.options.now() - (parseMessageId(cursor)?.ms ?? -Infinity);
+    return { pollAge, eventAge, unfinished };
   }
 }

@@ -6,8 +6,10 @@ import {
   type ArmadaTime,
   type JobSetKey,
   type JobId,
+  type MonotonicTime,
 } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
+import { monotonicNow } from '@ajs/platform';
 import type { BatchWriter } from './batch-writer.js';
 import { NoApiJobsError, type TerminalStateSource } from './terminal-state-source.js';
 
@@ -37,7 +39,9 @@ export interface ReconcilerOptions {
   readonly unfinishedAfterMs: number;
   /** How long Armada keeps events. A job set that resumes after a longer pause has a gap: all its unfinished jobs are reconciled. */
   readonly eventRetentionMs: number;
+  /** For what Armada dated: an hour more or less changes only when a job is compared. */
   readonly now: () => ArmadaTime;
+  readonly monotonic?: () => MonotonicTime;
 }
 
 /**
@@ -82,7 +86,8 @@ export class Reconciler {
 /** When one job set is reconciled, and how. */
 export class Rounds {
   private readonly hasGap: boolean;
-  private dueAt: ArmadaTime;
+  private readonly monotonic: () => MonotonicTime;
+  private dueAt: MonotonicTime;
   private running: Promise<void> | undefined;
   private isStopped = false;
 
@@ -95,14 +100,15 @@ export class Rounds {
     const cursor = parseMessageId(writer.cursor);
     this.hasGap =
       cursor !== undefined && msBetween(messageTime(cursor), options.now()) > options.eventRetentionMs;
-    this.dueAt = addMs(options.now(), RECONCILE_EVERY_MS - (writer.reconciledAgoMs ?? Infinity));
+    this.monotonic = options.monotonic ?? monotonicNow;
+    this.dueAt = addMs(this.monotonic(), RECONCILE_EVERY_MS - (writer.reconciledAgoMs ?? Infinity));
   }
 
   /** Begins a round if one is due. Returns at once. */
   tick(): void {
-    const { writer, options } = this;
+    const { writer } = this;
     if (this.running !== undefined || this.isStopped || writer.unfinished === 0) return;
-    if (options.now() < this.dueAt) return;
+    if (this.monotonic() < this.dueAt) return;
     this.running = this.round().finally(() => (this.running = undefined));
   }
 
@@ -127,12 +133,12 @@ export class Rounds {
         this.batchWriter.markReconciled();
         result.isComplete = true;
       });
-      this.dueAt = addMs(options.now(), RECONCILE_EVERY_MS);
+      this.dueAt = addMs(this.monotonic(), RECONCILE_EVERY_MS);
       if (result.isComplete || result.repaired > 0) {
         options.observer.roundEnded(writer.key, result.repaired);
       }
     } catch (error) {
-      this.dueAt = addMs(options.now(), RETRY_MS);
+      this.dueAt = addMs(this.monotonic(), RETRY_MS);
       options.observer.roundEnded(writer.key, result.repaired, error as Error);
     }
   }

@@ -28,7 +28,7 @@ afterEach(async () => {
 
 /** Runs the lines of the documentation, without some of their rules; `default` can do nothing. */
 async function grant(without: RegExp = /^$/): Promise<void> {
-  const lines = [...DOCUMENT.matchAll(/^ {4}ACL SETUSER (\S+) on >PASSWORD (.+)$/gm)];
+  const lines = [...DOCUMENT.matchAll(/^ {4}ACL SETUSER (ajs-\S+) on >PASSWORD (.+)$/gm)];
   expect(lines.map(([, user]) => user)).toEqual(['ajs-ingester', 'ajs-query']);
   for (const [, user = '', rules = ''] of lines) {
     const granted = rules.split(' ').filter((rule) => !without.test(rule));

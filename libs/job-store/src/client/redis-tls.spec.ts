@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { copyFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   CertificateAuthority,
   RedisClusterServers,
@@ -133,7 +135,8 @@ describe('sentinels with users', () => {
   it('are asked as the user of the settings', async () => {
     const servers = await RedisSentinelServers.start();
     cleanUps.push(() => servers.stop());
-    const rules = '+sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe &+switch-master';
+    const documented = readFileSync(join(import.meta.dirname, '../../../../docs/redis.md'), 'utf8');
+    const rules = /ACL SETUSER ajs on >PASSWORD (.+)/.exec(documented)?.[1] ?? '';
     for (const { url } of servers.sentinels) {
       const admin = new Redis(url);
       await admin.call('ACL', 'SETUSER', 'watcher', 'on', '>secret', ...rules.split(' '));

@@ -43,8 +43,8 @@ export class RedisServer {
   ) {}
 
   /** A Redis Sentinel that monitors no master yet. */
-  static async startSentinel(options: RedisServerOptions = {}): Promise<RedisServer> {
-    return RedisServer.start(['--sentinel'], options);
+  static async startSentinel(): Promise<RedisServer> {
+    return RedisServer.start(['--sentinel']);
   }
 
   static async start(

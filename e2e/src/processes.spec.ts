@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { HealthCheckResponse_ServingStatus, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
-import { RedisServer, eventually, unary } from '@ajs/testing';
+import { RedisServer, eventually, jobEvents, unary } from '@ajs/testing';
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import { InterestStore } from '@ajs/subscriptions';
@@ -9,6 +9,7 @@ import { Redis } from 'ioredis';
 import { protoPath as healthProto } from 'grpc-health-check';
 import { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
+import { JOB } from './traffic.js';
 
 const ARMADA_UNAVAILABLE = 'Armada is unavailable; known jobs keep their last state until it is back';
 
@@ -208,6 +209,45 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
     expect(Date.parse(String(time)) - Date.parse(String(served))).toBeLessThan(10_000);
     silent.close();
   }, 30_000);
+});
+
+describe('the metrics of both processes', () => {
+  it('are each its own: of calls to Armada, and of events and job sets or of callers', async () => {
+    const key = { queue: 'measured', jobSetId: 's' };
+    stack.armada.state.queues.add(key.queue);
+    const log = stack.armada.state.openLog(key.queue, key.jobSetId);
+    const ref = { ...key, jobId: '01m85vrgp7whz55kx8f03d6510' };
+    const ingester = await stack.ingester();
+    const query = await stack.query();
+    const inState = (state: string) =>
+      eventually(state, async () => (await poll(query.client, key, ref.jobId)).state === state, 30_000);
+    log.append(jobEvents.running(ref, JOB));
+    await inState('RUNNING');
+    log.append(jobEvents.succeeded(ref));
+    await inState('SUCCEEDED');
+    const { http } = await ingester.logged('health and metrics are served');
+    const metricsOf = async (address: string): Promise<string> =>
+      (await (await fetch(`${address}/metrics`)).text()).replaceAll('armada_job_service_', '');
+    const swept = await eventually(
+      'the sweep has counted the job set',
+      async () => {
+        const text = await metricsOf(`http://${String(http)}`);
+        return /^job_sets\{state="live"\} [1-9]/m.test(text) && text;
+      },
+      30_000,
+    );
+    expect(swept).toMatch(/^event_lag_seconds_count [1-9]/m);
+    expect(swept).toMatch(
+      /^upstream_calls_total\{method="api.Event\/GetJobSetEvents",identity="own",code="OK"\} [1-9]/m,
+    );
+    expect(swept).not.toMatch(/shed_calls_total|legacy_polls_total/);
+    const queried = await metricsOf(query.http);
+    expect(queried).toMatch(/^call_duration_seconds_count\{api="legacy"\} [1-9]/m);
+    expect(queried).toMatch(
+      /^upstream_calls_total\{method="api.Event\/Health",identity="own",code="OK"\} 1$/m,
+    );
+    expect(queried).not.toMatch(/^# HELP (?:event_lag_seconds|job_sets|watches) /m);
+  }, 90_000);
 });
 
 describe('npm start', () => {

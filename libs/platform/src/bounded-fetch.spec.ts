@@ -108,13 +108,10 @@ describe('a bounded fetch', () => {
     const variables = ['http_proxy', 'https_proxy', 'no_proxy'] as const;
     const before = variables.map((name) => [name, process.env[name]] as const);
     beforeEach(() => {
-      for (const name of variables) delete process.env[name];
+      for (const name of variables) process.env[name] = '';
     });
     afterEach(() => {
-      for (const [name, value] of before) {
-        if (value === undefined) delete process.env[name];
-        else process.env[name] = value;
-      }
+      for (const [name, value = ''] of before) process.env[name] = value;
     });
 
     it('goes through it, trusting the given roots of the server', async () => {

@@ -3,6 +3,7 @@ import { JobState, SubmitService } from '@ajs/contracts/api/submit';
 import { RedisServer, SURVIVES_KILL, eventually, jobEvents, submitItem, unary } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { AppProcess } from './app-process.js';
+import { jobIdFor } from './job-ids.js';
 import { Stack, poll } from './stack.js';
 
 const KEY = { queue: 'trouble', jobSetId: 'jobs-api' };
@@ -58,7 +59,8 @@ it('a call is answered by Armada if Redis stays unavailable, and is UNAVAILABLE 
   expect(await stateOf(JOB.jobId, impatient.client)).toBe(JobState.UNKNOWN);
   expect(requestsToArmada()).toBe(1);
   stack.armada.faults.set({ jobsUnavailable: true });
-  await expect(stateOf(JOB.jobId, impatient.client)).rejects.toMatchObject({
+  // Another job: what Armada said of the first one is reused for a moment.
+  await expect(stateOf(jobIdFor('another'), impatient.client)).rejects.toMatchObject({
     code: status.UNAVAILABLE,
     details: expect.stringContaining("Redis is unavailable, and Armada's api.Jobs failed") as string,
   });

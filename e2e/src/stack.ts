@@ -25,7 +25,7 @@ type Env = Readonly<Record<string, string>>;
 
 /** Redis, a fake Armada in this process, and built applications as processes of their own. */
 export class Stack {
-  readonly armada = new FakeArmada({ stepMs: 100, eventDelayMs: [0, 0] });
+  readonly armada = new FakeArmada({ stepMs: 100 });
   armadaAddress = '';
   private readonly apps: AppProcess[] = [];
   private readonly clients: Client[] = [];

@@ -106,8 +106,6 @@ const FIRST_FAULT_MS = 2_500;
 const GAPS = [500, 6_000] as const;
 /** After a fail-over the new master may lack the last acknowledged writes. */
 export const LOSE_WRITES: ReadonlySet<FaultName> = new Set(['redis older', 'redis empty', 'redis fail-over']);
-/** Not planned unless they are requested: the invariants do not hold through them yet. */
-export const ON_REQUEST: ReadonlySet<FaultName> = new Set(['armada events-behind', 'armada jobs-api-behind']);
 /** The part of a run in which Redis may lose writes, but for the first fault: the rest shows whether interest lasts without renewal. */
 const LOSSES_UNTIL = 0.6;
 /** So few that most job sets are read on a schedule, or more than there are job sets. */
@@ -139,8 +137,7 @@ const LASTS: Readonly<Partial<Record<FaultName, readonly [number, number]>>> = {
 /** Everything that a run does, derived from the seed alone. */
 export function planOf(options: PlanOptions): Plan {
   const { seed, lastsMs, redis = 'single', jobSets = 12 } = options;
-  const faults =
-    options.faults ?? ALL_FAULTS.filter((fault) => isPossible(fault, redis) && !ON_REQUEST.has(fault));
+  const faults = options.faults ?? ALL_FAULTS.filter((fault) => isPossible(fault, redis));
   const random = seededRandom(seed);
   const planned: PlannedJobSet[] = [];
   const steps: PlannedStep[] = [];

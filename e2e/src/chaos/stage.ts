@@ -49,7 +49,7 @@ export class Stage {
   static async start(options: StageOptions): Promise<Stage> {
     const { ingesters, queries, redis: kind, watchBudget, scripts } = options;
     const redis = kind === 'single' ? await SingleRedis.start() : await ReplicatedRedis.start(kind);
-    const armada = new FakeArmada({ eventDelayMs: [0, 0] });
+    const armada = new FakeArmada();
     const port = Number((await armada.listen('127.0.0.1:0')).split(':').at(-1));
     const armadaGate = await TcpGate.to(port);
     const slot = async (app: 'ingester' | 'query', n: number): Promise<AppSlot> => {

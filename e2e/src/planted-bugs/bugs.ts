@@ -1,7 +1,9 @@
 import type { App, Patch } from '../patched-build.js';
 import {
+  endsAreRecordedBeforeTheyAreReported,
   pollsBringTheNextReadForward,
   refusedWritesAreRetried,
+  reportedStatesAreKept,
   stoppingHandsOver,
   storedJobsAreReadAsWritten,
   unreadableRecordsHideNoNeighbour,
@@ -38,7 +40,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
         file: 'libs/job-store/src/redis/redis-job-set-writer.ts',
         from: `this.strings.rollBack();
       throw error;`,
-        to: 'this.strings.rollBack();',
+        to: 'this.strings.rollBack(); return Date.now();',
       },
     ],
     check: refusedWritesAreRetried,
@@ -79,5 +81,29 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     ],
     check: unreadableRecordsHideNoNeighbour,
     foundBy: /-\s+"state": "RUNNING"[^]*\+\s+"state": "CONNECTION_ERR"/,
+  },
+  'an end that is told and not recorded': {
+    app: 'query',
+    patches: [
+      {
+        file: 'apps/query/src/upstream/upstream-job-resolver.ts',
+        from: 'const held = await recorder.record(reported.values());',
+        to: 'const held = new Map<JobId, JobStatus>();',
+      },
+    ],
+    check: endsAreRecordedBeforeTheyAreReported,
+    foundBy: /Expected: "SUCCEEDED"\s+Received: "CONNECTION_ERR"/,
+  },
+  'a reported state that the stream takes back': {
+    app: 'ingester',
+    patches: [
+      {
+        file: 'libs/job-state/src/fold.ts',
+        from: 'if (saysState && compareStages(stageOf(streamed), stageOf(record)) >= 0) {',
+        to: 'if (saysState) {',
+      },
+    ],
+    check: reportedStatesAreKept,
+    foundBy: /Expected: "RUNNING"\s+Received: "SUBMITTED"/,
   },
 };

@@ -1,10 +1,10 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { RedisServer, eventually, jobEvents, armadaJob, unary, type ArmadaJob } from '@ajs/testing';
+import { RedisServer, eventually, jobEvents, armadaJob, unary } from '@ajs/testing';
 import type { Client } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { App } from '../patched-build.js';
-import { Stack, poll, pollCalmly, type RunningQuery } from '../stack.js';
+import { Stack, poll, pollCalmly } from '../stack.js';
 import { JOB, QUEUE, key, ref } from '../traffic.js';
 import { buildTomorrow } from '../upgrade/tomorrow.js';
 
@@ -131,11 +131,8 @@ export const unreadableRecordsHideNoNeighbour: Check = async (builds) => {
   });
 };
 
-/** Where Armada's event streams are silent, one query is asked for a job of which only Armada's `api.Jobs` knows; resolves to its answer. */
-async function reportedByArmada(query: RunningQuery, job: ArmadaJob): Promise<JobState | undefined> {
-  const request = { jobIds: [job.jobId] };
-  return (await unary(query.client, JobsService.getJobStatus, request)).answer.jobStates[job.jobId];
-}
+const apiStateOf = async (client: Client, jobId: string): Promise<JobState | undefined> =>
+  (await unary(client, JobsService.getJobStatus, { jobIds: [jobId] })).answer.jobStates[jobId];
 
 /** How a job ended that Armada's `api.Jobs` alone knows is in Redis before a caller is told. */
 export const endsAreRecordedBeforeTheyAreReported: Check = async (builds) => {
@@ -147,7 +144,7 @@ export const endsAreRecordedBeforeTheyAreReported: Check = async (builds) => {
       ...jobEvents.submitted(job, JOB),
       ...jobEvents.succeeded(job),
     ]);
-    expect(await reportedByArmada(asked, job)).toBe(JobState.SUCCEEDED);
+    expect(await apiStateOf(asked.client, job.jobId)).toBe(JobState.SUCCEEDED);
     stack.armada.faults.set({ eventsStopped: true, jobsUnavailable: true });
     expect((await pollCalmly(other.client, key(0), job.jobId)).state).toBe('SUCCEEDED');
   });
@@ -161,7 +158,7 @@ export const reportedStatesAreKept: Check = async (builds) => {
     const first = [...jobEvents.submitted(job, JOB), ...jobEvents.leased(job)];
     stack.armada.faults.set({ eventsStopped: true });
     stack.armada.state.move(job, JobState.RUNNING, [...first, ...jobEvents.running(job, JOB)]);
-    expect(await reportedByArmada(query, job)).toBe(JobState.RUNNING);
+    expect(await apiStateOf(query.client, job.jobId)).toBe(JobState.RUNNING);
     // The stream has come as far as the lease.
     logOf(stack, 0).append(first);
     await stack.ingester({}, builds.ingester);

@@ -5,9 +5,11 @@ import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { monotonicNow } from '@ajs/platform';
 import { ulidAt } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
 import { LRUCache } from 'lru-cache';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeArmadaJobs, ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
+import { RpcError } from '../rpc-error.js';
 import { ReportRecorder } from '../upstream/report-recorder.js';
 import { ReportedJobs } from '../upstream/reported-jobs.js';
 import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
@@ -39,6 +41,7 @@ describe('a poll of a job', () => {
   let onPause: () => unknown;
   let sinkFailure: Error | undefined;
   let recorder: ReportRecorder;
+  let waitingFailure: Error | undefined;
   const caller = testCaller();
 
   beforeEach(async () => {
@@ -48,7 +51,7 @@ describe('a poll of a job', () => {
     unreadable = [];
     armada = new FakeArmadaJobs();
     onPause = () => {};
-    sinkFailure = undefined;
+    sinkFailure = waitingFailure = undefined;
     onRequest = () => {};
     refusal = undefined;
     terminalJobs = new LRUCache({ max: 10 });
@@ -71,7 +74,7 @@ describe('a poll of a job', () => {
         await onPause();
         await sleep(ms);
       },
-      waiting: (work) => work(),
+      waiting: (work) => (waitingFailure === undefined ? work() : Promise.reject(waitingFailure)),
       reportedJobs: new ReportedJobs({
         resolver: new UpstreamJobResolver({ armada, recorder }),
         sink: {
@@ -405,6 +408,15 @@ describe('a poll of a job', () => {
       expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
         status: { state: 'RUNNING' },
         outdated: expect.stringMatching(/Redis refuses writes/) as string,
+      });
+    });
+
+    it('is answered with its state where too many calls wait for a look-up to be waited for', async () => {
+      await write({ state: 'denied', reason: '' }, { j: record('RUNNING') });
+      waitingFailure = new RpcError(status.RESOURCE_EXHAUSTED, 'concurrency limit reached');
+      expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
+        status: { state: 'RUNNING' },
+        outdated: expect.stringMatching(/, and concurrency limit reached$/) as string,
       });
     });
 

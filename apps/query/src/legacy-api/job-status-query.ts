@@ -5,10 +5,11 @@ import type { LRUCache } from 'lru-cache';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
+import { RpcError } from '../rpc-error.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { ReportRecorder } from '../upstream/report-recorder.js';
-import type { ReportedJobs, UnrecordedReport } from '../upstream/reported-jobs.js';
+import type { ReportedJobs, UnrecordedReport, UpstreamReport } from '../upstream/reported-jobs.js';
 import { whyOutdated, whyUnconfirmed, whyUnpublished, whyUnresolved } from './reasons.js';
 import { streamVerdict } from './stream-verdict.js';
 
@@ -167,18 +168,26 @@ export class JobStatusQuery {
   }
 
   /** The job as Redis holds it once Armada's `api.Jobs` has reported it; `otherwise` where that does not know the job, or does not answer. */
-  private async fromArmada(
-    { key, jobId, caller }: Poll,
-    otherwise: (report: UnrecordedReport) => Answer,
-  ): Promise<Answer> {
-    const { reportedJobs, lister, waiting } = this.options;
-    const lookUp = reportedJobs.lookUp(key, jobId);
-    const withinMs = Math.min(LOOK_UP_MS, msUntilAnswer(caller));
-    const report = (await waiting(() => completesWithin(withinMs, lookUp))) ? await lookUp : TOO_SLOW;
+  private async fromArmada(poll: Poll, otherwise: (report: UnrecordedReport) => Answer): Promise<Answer> {
+    const report = await this.lookUp(poll);
     if (report.kind !== 'recorded') return otherwise(report);
-    const { jobs, subscription } = await fromRedis(lister.read(key, [jobId]));
+    const { key, jobId } = poll;
+    const { jobs, subscription } = await fromRedis(this.options.lister.read(key, [jobId]));
     const status = jobs.get(jobId);
     return status === undefined ? otherwise(LOST) : resolved(status, subscription);
+  }
+
+  private async lookUp({ key, jobId, caller }: Poll): Promise<UpstreamReport> {
+    const lookUp = this.options.reportedJobs.lookUp(key, jobId);
+    const withinMs = Math.min(LOOK_UP_MS, msUntilAnswer(caller));
+    try {
+      const isInTime = await this.options.waiting(() => completesWithin(withinMs, lookUp));
+      return isInTime ? await lookUp : TOO_SLOW;
+    } catch (error) {
+      // Too many calls wait: no reason to hide a state that is known (P5).
+      if (error instanceof RpcError) return { kind: 'unanswered', reason: error.details };
+      throw error;
+    }
   }
 }
 

@@ -41,7 +41,7 @@ export function whyOutdated({ now, subscription }: JobSetView, report: Unrecorde
       ? 'never synced'
       : `last synced ${Math.round(msBetween(syncedAt, now) / 1000)} s ago`;
   const stream = isFollowed(now, subscription)
-    ? 'its event stream has not shown the job yet'
+    ? 'its event stream has not shown this state yet'
     : whyUnresolved(subscription);
   return `last known state, ${age}: ${stream}, and ${upstreamReason(report)}`;
 }

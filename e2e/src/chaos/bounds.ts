@@ -6,7 +6,7 @@ export interface Bounds {
   readonly untilReported: number;
   /** How young a job may be that is reported as not found: a live watch counts as proof for so long (P6). */
   readonly notFoundProof: number;
-  /** How young an id may be of which nothing is said to be absent: by default of the query (P6). */
+  /** NOT_FOUND_GRACE: no job with a younger id is reported as not found by the legacy API (P6). */
   readonly notFoundGrace: number;
   /** How long after a fault of Redis, of the query or of the machine a query may report Redis as unavailable (P5). */
   readonly redisBack: number;

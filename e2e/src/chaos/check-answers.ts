@@ -137,7 +137,7 @@ const falseNotFound: Rule = (answer, { job, before, bounds }) => {
   if (answer.result.kind !== 'not-found') return undefined;
   // UNKNOWN of api.Jobs is Armada's own word, for any id.
   if (answer.api === 'legacy' && mintedAt(answer.jobId) > answer.requestedAt - bounds.notFoundGrace) {
-    return violation('young job reported as not found (P6)', answer, 'which says nothing of a young id');
+    return violation('young job reported as not found (P6)', answer, 'although its id is young');
   }
   if (before.position !== undefined) {
     return violation('not found after a state was reported', answer, 'after a state was reported');

@@ -1,6 +1,7 @@
 import type { JobDetails } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
 import { isFailure, type JobId, type JobReport } from '@ajs/job-state';
-import { toJobReport } from '@ajs/wire-mapping';
+import { fromApiJobState, toJobReport } from '@ajs/wire-mapping';
 import { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
 
 /** A job as Armada's own `api.Jobs` tells of it. */
@@ -34,9 +35,10 @@ async function errorsOf(
   armada: Pick<ArmadaJobs, 'errors'>,
   details: ReadonlyMap<JobId, JobDetails>,
 ): Promise<ReadonlyMap<JobId, string>> {
-  const failed = Array.from(details)
-    .filter(([, job]) => isFailure(toJobReport(job)?.state ?? 'QUEUED'))
-    .map(([jobId]) => jobId);
+  const failed = Array.from(details.keys()).filter((jobId) => {
+    const state = fromApiJobState(details.get(jobId)?.state ?? JobState.UNKNOWN);
+    return state !== undefined && isFailure(state);
+  });
   if (failed.length === 0) return new Map();
   try {
     return await armada.errors(failed);

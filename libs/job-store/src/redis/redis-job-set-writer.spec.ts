@@ -1,8 +1,9 @@
 import { addMs, toMs, type JobId, type JobSetKey } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { formatKey } from '@ajs/redis-keys';
+import { Generation, formatKey } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { createRedisClient, type RedisClient } from '../client/redis-client.js';
+import { packJobIds } from '../codec/job-id-codec.js';
 import { StaleWriterError } from '../errors.js';
 import { LIVE, aBatch, aJobId, aJobSet, aRecord, queued } from '../testing/fixtures.js';
 import { RedisJobSetLife } from './redis-life.js';
@@ -108,6 +109,22 @@ describe('a batch', () => {
     await expect(whileFull(() => writer.write(batch))).rejects.toThrow('OOM');
     await writer.write(batch);
     expect([await clusterOf(first), await clusterOf(second)]).toEqual(['first', 'second']);
+  });
+
+  it('leaves the 10,000 newest jobs of one external URI', async () => {
+    const before = Array.from({ length: 9_999 }, aJobId);
+    const [nearly, tooMany] = [aJobId(), aJobId()];
+    const writer = await sink.open(key);
+    const add = (jobId: JobId): Promise<unknown> =>
+      writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING', { externalUri: 'u' }) }));
+    await add(aJobId());
+    const generation = await redis.hget(formatKey({ kind: 'meta', jobSet: key }), 'generation');
+    const uris = formatKey({ kind: 'uris', jobSet: key, generation: Generation(generation ?? '') });
+    await redis.hset(uris, 'u', packJobIds(before));
+    await add(nearly);
+    expect((await lister.readUri(key, 'u')).annotated).toEqual([...before, nearly]);
+    await add(tooMany);
+    expect((await lister.readUri(key, 'u')).annotated).toEqual([...before.slice(1), nearly, tooMany]);
   });
 
   it('that would have replaced terminal states says how many, and leaves none of it in memory', async () => {

@@ -32,12 +32,12 @@ export const PLANTED_BUGS = {
     patches: [
       {
         file: WRITER,
-        from: 'const [now, revision, unfinished, kept = 0] =',
+        from: 'const [now, revision, unfinished, kept = 0, aheadSince] =',
         // Long enough for a kill to fall into it.
         to: `await this.context.redis.hset(this.meta, 'cursor', cursor);
           await new Promise((resolve) => setTimeout(resolve, 400));
           this.cursor = cursor;
-          const [now, revision, unfinished, kept = 0] =`,
+          const [now, revision, unfinished, kept = 0, aheadSince] =`,
       },
     ],
     // A single one might own no job set at that moment.

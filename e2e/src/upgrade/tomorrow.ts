@@ -21,6 +21,12 @@ const PATCHES: readonly Patch[] = [
 } as const;`,
   },
   { file: FOLD, from: "state: record?.state ?? 'RUNNING',", to: "state: 'PREEMPTING'," },
+  { file: FOLD, from: " && event.kind !== 'preempted';", to: ';' },
+  {
+    file: 'libs/job-state/src/stage.ts',
+    from: 'RUNNING: 2, QUEUED: 3,',
+    to: 'RUNNING: 2, PREEMPTING: 2.5, QUEUED: 3,',
+  },
   {
     file: 'libs/wire-mapping/src/to-job-details.ts',
     from: 'RUNNING: JobRunState.RUN_STATE_RUNNING,',

@@ -91,7 +91,12 @@ describe('while Armada is unavailable', () => {
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
       20_000,
     );
-    expect((await poll(query.client, key(0), 'unknown-job')).state).toBe('JOB_ID_NOT_FOUND');
+    // Both witnesses must be back: the event stream, and Armada's api.Jobs.
+    await eventually(
+      'not found is reported again',
+      async () => (await poll(query.client, key(0), 'unknown-job')).state === 'JOB_ID_NOT_FOUND',
+      20_000,
+    );
   }, 60_000);
 
   it('half-open connections are detected: no job is reported as not found, and known states are answered', async () => {
@@ -128,6 +133,11 @@ describe('while Redis is unavailable', () => {
     expect((await fetch(`${query.http}/readyz`)).status).toBe(503);
     expect((await fetch(`${query.http}/healthz`)).status).toBe(200);
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.succeeded(ref(0, 0)));
+    // One line when the connection is lost for longer than a moment and one when it is back, none for each attempt.
+    const apps = [query.app, ingester];
+    const unavailable = ({ logs }: (typeof apps)[number]) =>
+      logs.filter(({ msg }) => msg.startsWith('Redis is unavailable'));
+    await eventually('both apps say so', () => apps.every((app) => unavailable(app).length > 0));
     await redis.restart();
     await eventually(
       'the event in the meantime is answered',
@@ -135,9 +145,8 @@ describe('while Redis is unavailable', () => {
       20_000,
     );
     expect((await fetch(`${query.http}/readyz`)).status).toBe(200);
-    // One line when the connection is lost and one when it is back, none for each attempt.
-    for (const app of [query.app, ingester]) {
-      expect(app.logs.filter(({ msg }) => msg.startsWith('Redis is unavailable'))).toHaveLength(1);
+    for (const app of apps) {
+      expect(unavailable(app)).toHaveLength(1);
       expect(app.logs.filter(({ msg }) => msg === 'connected to Redis')).toHaveLength(2);
       const warnings = app.logs
         .filter(({ level }) => level === 'warn')

@@ -74,6 +74,13 @@ describe('a forwarded submit', () => {
     expect([resolved, failures]).toEqual([[], []]);
   });
 
+  it('has a job recorded with the time in its id, which is Armada’s, and not that of this process', async () => {
+    const jobId = '01h455vb4pex5vsknk084sn02q';
+    await record(requestOf([{}]), responseOf([{ jobId }]));
+    const at = ArmadaTime(1_688_096_058_518);
+    expect(written).toEqual([[KEY, [{ ...job(jobId), changedAt: at, submittedAt: at }]]]);
+  });
+
   it('has a job recorded with the URI by which Armada finds it: its own field, else its annotation', async () => {
     const annotations = { 'armadaproject.io/externalJobUri': 'annotated' };
     await record(

@@ -1,6 +1,6 @@
 import { completesWithin, armadaNow } from '@ajs/platform';
 import { JobSubmitRequest, JobSubmitResponse, type JobSubmitRequestItem } from '@ajs/contracts/api/submit';
-import { type JobSetKey, type ArmadaTime, JobId } from '@ajs/job-state';
+import { JobId, mintedAt, type ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink, ProvisionalJob } from '@ajs/job-store';
 import { EXTERNAL_URI_ANNOTATION, LONGEST_EXTERNAL_URI, cut } from '@ajs/wire-mapping';
 import { nameProblem } from '../name-problem.js';
@@ -82,12 +82,14 @@ function readSubmit(request: Buffer, response: Buffer, now: ArmadaTime): Submitt
 }
 
 function toProvisionalJob(jobId: JobId, item: JobSubmitRequestItem, now: ArmadaTime): ProvisionalJob {
+  // By Armada's clock, as other times of the job, where its id says so.
+  const submittedAt = mintedAt(jobId) ?? now;
   const uri = item.externalJobUri || item.annotations[EXTERNAL_URI_ANNOTATION];
   return {
     jobId,
     state: 'SUBMITTED',
-    changedAt: now,
-    submittedAt: now,
+    changedAt: submittedAt,
+    submittedAt,
     ...(uri !== undefined && uri !== '' && { externalUri: cut(uri, LONGEST_EXTERNAL_URI) }),
   };
 }

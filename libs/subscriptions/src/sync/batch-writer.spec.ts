@@ -105,6 +105,9 @@ async function setUp(now?: () => number) {
   };
 }
 
+/** Redis' clock, which has nothing to do with that of this process. */
+const redisNow = (): number => performance.now() + 1_700_000_000_000;
+
 /** Holds every write until it is called. */
 function gate(writer: WatchedWriter): () => void {
   let open: () => void = ignore;
@@ -252,13 +255,13 @@ describe('a batch writer', () => {
   });
 
   it('is synced by an event of a live watch as of the event’s own time, not as of its arrival', async () => {
-    const { batchWriter, writer } = await setUp();
+    const { batchWriter, writer } = await setUp(redisNow);
     const claims = (): unknown[] => writer.batches.map(({ subscription }) => subscription.syncedAt);
     const syncedAt = performance.now() - 60_000;
     batchWriter.report('live', '');
     batchWriter.markSynced(MonotonicTime(syncedAt));
     await eventually('it is claimed', () => claims().includes(syncedAt));
-    const late = Date.now() - 30_000;
+    const late = Math.floor(redisNow()) - 30_000;
     batchWriter.accept(running(late));
     await eventually('it is written', () => writer.cursor === `${late}:0:0:1`);
     const ago = performance.now() - Number(claims().at(-1));
@@ -267,11 +270,11 @@ describe('a batch writer', () => {
   });
 
   it('is synced by an event of a live watch only with the write after which none waits', async () => {
-    const { batchWriter, writer } = await setUp();
+    const { batchWriter, writer } = await setUp(redisNow);
     batchWriter.report('live', '');
     batchWriter.markSynced(MonotonicTime(performance.now() - 60_000));
     await eventually('it is claimed', () => writer.batches.length === 1);
-    const first = Date.now() - 600;
+    const first = Math.floor(redisNow()) - 600;
     for (let ms = first; ms < first + 501; ms++) batchWriter.accept(running(ms, JobId(`job-${ms}`)));
     await eventually('all is written', () => writer.batches.length === 3);
     const claims = writer.batches.map(({ records, subscription }) => [records.size, subscription.syncedAt]);
@@ -282,12 +285,12 @@ describe('a batch writer', () => {
   });
 
   it('does not move the time as of which it is synced back by an older event', async () => {
-    const { batchWriter, writer } = await setUp();
+    const { batchWriter, writer } = await setUp(redisNow);
     const syncedAt = performance.now();
     batchWriter.report('live', '');
     batchWriter.markSynced(MonotonicTime(syncedAt));
     await eventually('it is claimed', () => writer.batches.length === 1);
-    batchWriter.accept(running(Date.now() - 30_000));
+    batchWriter.accept(running(Math.floor(redisNow()) - 30_000));
     await eventually('it is written', () => writer.batches.length === 2);
     expect(writer.batches.map(({ subscription }) => subscription.syncedAt)).toEqual([syncedAt, undefined]);
   });

@@ -14,6 +14,7 @@ import {
 } from '@ajs/job-state';
 import { StaleWriterError, type Batch, type JobSetWriter, type SubscriptionReport } from '@ajs/job-store';
 import type { LoopProgress } from '@ajs/platform';
+import { monotonicNow } from '@ajs/platform';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
 import type { Lease } from './lease.js';
@@ -45,6 +46,14 @@ export interface BatchFeed {
 interface Repairs {
   readonly ends: ReadonlyMap<JobId, JobEnd>;
   readonly done: (repaired: readonly JobId[]) => void;
+}
+
+/** What came of a write. */
+interface Written {
+  readonly repaired: readonly JobId[];
+  /** When the write was sent, and when Redis took it. */
+  readonly sentAt: MonotonicTime;
+  readonly writtenAt: RedisTime;
 }
 
 /**
@@ -193,11 +202,11 @@ export class BatchWriter {
     const isLive = this.subscription.state === 'live';
     const claim = progress.claim(messages.length, isLive && messages.length === this.queue.length);
     const isHistory = !this.wasRead && !progress.isSynced;
-    const { repaired, writtenAt } = await this.untilWritten(() =>
+    const { repaired, sentAt, writtenAt } = await this.untilWritten(() =>
       this.tryWrite(messages, claim.syncedAt, repairs?.ends ?? NO_ENDS, isReconciled),
     );
     this.writes.moved();
-    progress.commit(claim);
+    progress.commit(claim, sentAt, writtenAt);
     this.tellEventLag(this.writer.eventLagMs);
     // What came due during the write is in the next one.
     if (isReconciled) this.isReconciled = false;
@@ -244,7 +253,7 @@ export class BatchWriter {
     syncedAt: MonotonicTime | undefined,
     ends: ReadonlyMap<JobId, JobEnd>,
     isReconciled: boolean,
-  ): Promise<{ readonly repaired: readonly JobId[]; readonly writtenAt: RedisTime }> {
+  ): Promise<Written> {
     const { writer, subscription } = this;
     const jobIds = new Set(ends.keys());
     for (const { event } of messages) if (event !== undefined) jobIds.add(event.jobId);
@@ -252,6 +261,7 @@ export class BatchWriter {
     const records = foldBatch(known, messages);
     const repaired = repairJobs(known, records, ends);
     const isSynced = this.progress.isSynced || syncedAt !== undefined;
+    const sentAt = monotonicNow();
     const writtenAt = await writer.write({
       cursor: messages.at(-1)?.cursor ?? writer.cursor,
       records,
@@ -263,7 +273,7 @@ export class BatchWriter {
       ...latestTime(messages),
       ...(isReconciled && { reconciled: true }),
     });
-    return { repaired, writtenAt };
+    return { repaired, sentAt, writtenAt };
   }
 
   private tellEventLag(lagMs: number): void {

@@ -1,4 +1,4 @@
-import { MonotonicTime, addMs, laterOf, type StreamMessage } from '@ajs/job-state';
+import { MonotonicTime, addMs, laterOf, toMs, type RedisTime, type StreamMessage } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 
 const NEVER = MonotonicTime(-Infinity);
@@ -24,8 +24,10 @@ export interface SyncClaim {
 export class SyncProgress {
   private accepted = 0;
   private written = 0;
-  /** When Armada had the last message, as far as its clock and ours agree. */
+  /** When Armada had the last message, as far as its clock and Redis' agree. */
   private lastMessageAt = NEVER;
+  /** How far Redis' clock is ahead of this process's monotonic one, at the most. Not known before the first write. */
+  private redisAheadMs: number | undefined;
   private claimedAt = NEVER;
   private mark: SyncMark | undefined;
 
@@ -36,7 +38,9 @@ export class SyncProgress {
 
   accept({ id }: StreamMessage): void {
     this.accepted++;
-    this.lastMessageAt = addMs(monotonicNow(), -Math.max(0, Date.now() - id.ms));
+    if (this.redisAheadMs === undefined) return;
+    const now = monotonicNow();
+    this.lastMessageAt = addMs(now, -Math.max(0, toMs(now) + this.redisAheadMs - id.ms));
   }
 
   /** All that Armada had at this moment has been accepted. */
@@ -54,8 +58,9 @@ export class SyncProgress {
     return { messages, syncedAt: at > this.claimedAt ? at : undefined, mark };
   }
 
-  /** The write with this claim is in the store. */
-  commit({ messages, syncedAt, mark }: SyncClaim): void {
+  /** The write with this claim is in the store: sent at one moment, taken at the other. */
+  commit({ messages, syncedAt, mark }: SyncClaim, sentAt: MonotonicTime, writtenAt: RedisTime): void {
+    this.redisAheadMs = toMs(writtenAt) - toMs(sentAt);
     this.written += messages;
     if (syncedAt !== undefined) this.claimedAt = syncedAt;
     // Another moment may have been marked meanwhile.

@@ -116,7 +116,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
       if (before !== undefined) held.set(jobId, jobStatus(before.record, before.revision));
       const after = report(before?.record, reported);
       if (after !== before?.record) {
-        const isAhead = after.reported !== undefined && isAheadOfStream(after.changedAt, reply.now);
+        const isAhead = isAheadOfStream(after.changedAt, reply.now);
         changes.push({
           jobId,
           bytes,

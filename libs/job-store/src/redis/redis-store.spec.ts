@@ -139,12 +139,16 @@ describe('Redis keys of a job set', () => {
     const writer = await sink.open(key);
     await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') }));
     const meta = formatKey({ kind: 'meta', jobSet: key });
+    const report = { state: 'RUNNING', at: ArmadaTime(Date.now()) } as const;
+    await new RedisProvisionalJobSink(redis, TTL_SECONDS).report(key, new Map([[aJobId(), report]]));
+    expect(await redis.hexists(meta, 'aheadSince')).toBe(1);
     const generation = Generation((await redis.hget(meta, 'generation')) ?? '');
     await redis.del(formatKey({ kind: 'bucket', jobSet: key, generation, bucket: 0 }));
 
     const again = await sink.open(key);
     expect(lost).toEqual([1]);
     expect(again.cursor).toBe('');
+    expect(await redis.hmget(meta, 'aheadSince', 'aheadUntil')).toEqual([null, null]);
     expect((await lister.read(key, [jobId])).jobs.size).toBe(0);
     expect(await new RedisJobSetLife(redis, TTL_SECONDS).unfinished(key)).toBeUndefined();
     await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another owner');

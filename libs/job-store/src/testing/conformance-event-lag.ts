@@ -51,9 +51,15 @@ export function describeEventLag(storeUnderTest: () => StoreUnderTest): void {
       expect((await store.lister.read(key, [])).subscription?.state).toBe('live');
     });
 
-    it('lags less once the stream has shown some of it, and no more once it has shown all', async () => {
+    it('a job set that is not live for another reason says that one', async () => {
       await reportAt(ago(40_000));
+      const denied = { state: 'denied', reason: 'no', syncedAt: monotonicNow() } as const;
+      expect(await read({ subscription: denied })).toMatchObject({ state: 'denied', reason: 'no' });
+    });
+
+    it('lags less once the stream has shown some of it, and no more once it has shown all', async () => {
       await reportAt(ago(10_000));
+      await reportAt(ago(40_000));
       const some = await read({ shownUntil: ago(30_000) });
       expect(some).toMatchObject({ state: 'stalled', syncedAt: toMs(ago(30_000)) });
       expect(await read({ shownUntil: ago(35_000) })).toMatchObject({ syncedAt: toMs(ago(30_000)) });

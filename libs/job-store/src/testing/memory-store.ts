@@ -148,8 +148,8 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
         this.index.set(jobId, key);
         put(jobSet, jobId, after);
         changed++;
-        const { changedAt: at, reported: mark } = after;
-        if (mark !== undefined && isAheadOfStream(at, this.now())) {
+        const { changedAt: at } = after;
+        if (isAheadOfStream(at, this.now())) {
           const { since = at, until = at } = jobSet.ahead ?? {};
           jobSet.ahead = { since: earlierOf(since, at), until: laterOf(until, at) };
         }

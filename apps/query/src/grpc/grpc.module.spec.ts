@@ -12,6 +12,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { InterestModule } from '../interest/interest.module.js';
 import { ServerTlsModule } from '../server-tls/server-tls.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
+import { PolledJobs } from '../store/polled-jobs.js';
 import { JOB_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
 import { GrpcModule } from './grpc.module.js';
 import { GrpcServer } from './grpc-server.js';
@@ -28,8 +29,9 @@ const polled: string[] = [];
     { provide: JOB_LISTER, useValue: store },
     { provide: PROVISIONAL_JOBS, useValue: store },
     { provide: REDIS_READER, useValue: undefined },
+    { provide: PolledJobs, useValue: new PolledJobs() },
   ],
-  exports: [JOB_LISTER, PROVISIONAL_JOBS, REDIS_READER],
+  exports: [PolledJobs, JOB_LISTER, PROVISIONAL_JOBS, REDIS_READER],
 })
 class MemoryStoreModule {}
 

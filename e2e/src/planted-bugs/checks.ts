@@ -96,7 +96,11 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
       return answer.jobDetails[running.jobId]?.jobRuns ?? [];
     };
     // The id of the run is known from Armada alone; from then on all is in Redis.
-    await eventually('the run is known', async () => (await runsOf(before.client)).length > 0);
+    const lookUps = (): number => stack.armada.calls.count('/api.Jobs/GetJobDetails');
+    await eventually('the run is known without Armada', async () => {
+      const lookUpsBefore = lookUps();
+      return (await runsOf(before.client)).length > 0 && lookUps() === lookUpsBefore;
+    });
     stack.armada.faults.set({ jobsUnavailable: true });
     stack.armada.state.move(running, JobState.RUNNING, [
       ...jobEvents.pending(running, JOB),

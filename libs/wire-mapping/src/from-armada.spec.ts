@@ -177,6 +177,13 @@ describe('hostile messages', () => {
     expect(readStreamMessage(bytes).kind).toBe('unreadable');
   });
 
+  it('that are cut off are told with their length and why', () => {
+    const bytes = EventStreamMessage.encode({ id: ID, message: undefined }).finish().subarray(0, 5);
+    expect(readStreamMessage(bytes)).toMatchObject({
+      reason: expect.stringMatching(/^5 bytes are no event: ./) as string,
+    });
+  });
+
   it('never throw, whatever bytes they are', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

@@ -8,6 +8,7 @@ import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
 import { benchAssignment } from './assignment.js';
 import { benchJobsApi } from './jobs-api.js';
+import { benchHeat } from './heat.js';
 import { benchLatency } from './latency.js';
 import { benchLarge } from './large.js';
 import { benchPassThrough } from './pass-through.js';
@@ -24,6 +25,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   throughput: benchThroughput,
   latency: benchLatency,
   scale: benchScale,
+  heat: benchHeat,
   assignment: benchAssignment,
   large: benchLarge,
   careless: benchCareless,

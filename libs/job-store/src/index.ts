@@ -13,6 +13,7 @@ export {
   type JobSink,
   type JobStatus,
   type ProvisionalJob,
+  type StoredRate,
   type SubscriptionReport,
   type SubscriptionState,
   type SubscriptionView,

@@ -57,6 +57,14 @@ export interface Batch {
   readonly shownUntil?: ArmadaTime;
   /** The unfinished jobs have just been compared with Armada's own `api.Jobs`. */
   readonly reconciled?: true;
+  /** How often events of the job set come now; left out where none do. */
+  readonly eventsPerMinute?: number;
+}
+
+/** How often events of a job set came at the last write, and how long before the opening that was. */
+export interface StoredRate {
+  readonly eventsPerMinute: number;
+  readonly agoMs: number;
 }
 
 /**
@@ -72,6 +80,8 @@ export interface JobSetWriter {
   readonly unfinished: number;
   /** How long before the opening a batch was last reconciled. Left out if none was. */
   readonly reconciledAgoMs?: number;
+  /** Left out where the job set was never written by a version that stores it. */
+  readonly storedRate?: StoredRate;
   /** At the last write: see {@link eventLagMs}. */
   readonly eventLagMs: number;
   /**

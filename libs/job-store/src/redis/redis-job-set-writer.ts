@@ -19,7 +19,7 @@ import { LAYOUT } from '../codec/record-layout.js';
 import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
 import { NewerLayoutError, StaleWriterError, UnreadableRecordError } from '../errors.js';
 import { eventLagMs } from '../event-lag.js';
-import type { Batch, JobSetWriter } from '../ports.js';
+import type { Batch, JobSetWriter, StoredRate } from '../ports.js';
 import { readJobsReply } from '../scripts/jobs-reply.js';
 import type { ScriptArgument, Scripts } from '../scripts/scripts.js';
 import type { JobIndex } from './job-index.js';
@@ -48,6 +48,7 @@ export interface Position {
   readonly revision: number;
   readonly unfinished: number;
   readonly reconciledAgoMs: number | undefined;
+  readonly storedRate: StoredRate | undefined;
   /** The string dictionary. */
   readonly strings: readonly (readonly [number: number, text: string])[];
 }
@@ -57,6 +58,7 @@ export class RedisJobSetWriter implements JobSetWriter {
   cursor: Cursor;
   unfinished: number;
   readonly reconciledAgoMs?: number;
+  readonly storedRate?: StoredRate;
   eventLagMs = 0;
   private revision: number;
   private takenUp: number;
@@ -77,6 +79,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     this.revision = position.revision;
     this.unfinished = position.unfinished;
     if (position.reconciledAgoMs !== undefined) this.reconciledAgoMs = position.reconciledAgoMs;
+    if (position.storedRate !== undefined) this.storedRate = position.storedRate;
     for (const [number, text] of position.strings) this.strings.set(number, text);
   }
 
@@ -105,7 +108,8 @@ export class RedisJobSetWriter implements JobSetWriter {
     return loaded;
   }
 
-  async write({ cursor, records, subscription, shownUntil, reconciled }: Batch): Promise<RedisTime> {
+  async write(batch: Batch): Promise<RedisTime> {
+    const { cursor, records, subscription, shownUntil, reconciled } = batch;
     const args: ScriptArgument[] = [];
     const uris: ScriptArgument[] = [];
     const newJobs: JobId[] = [];
@@ -135,6 +139,7 @@ export class RedisJobSetWriter implements JobSetWriter {
         reconciled === true ? 'reconciled' : '',
         subscription.nextReadAt === undefined ? '' : Math.ceil(toMs(this.clock.at(subscription.nextReadAt))),
         shownUntil === undefined ? '' : toMs(shownUntil),
+        (batch.eventsPerMinute ?? 0).toFixed(2),
         records.size,
         ...args,
         strings.length,

@@ -52,7 +52,7 @@ export class RedisJobSink implements JobSink {
     const sentAt = monotonicNow();
     const reply = await redis.openJobSetBuffer(meta, randomBytes(8).toString('base64url'), ttlSeconds);
     if (reply[1] === null) throw new NewerLayoutError(key, reply[2], LAYOUT);
-    const [now, generation, cursor, revision, unfinished, reconciled, lost, strings] = reply;
+    const [now, generation, cursor, revision, unfinished, reconciled, lost, strings, rate, ratedAt] = reply;
     if (lost > 0) this.options.onLost(key, lost);
     return new RedisJobSetWriter(this.context, key, meta, {
       clock: new RedisClock(now, sentAt),
@@ -61,6 +61,10 @@ export class RedisJobSink implements JobSink {
       revision: Number(revision),
       unfinished,
       reconciledAgoMs: reconciled === null ? undefined : msBetween(RedisTime(Number(reconciled)), now),
+      storedRate:
+        rate === null
+          ? undefined
+          : { eventsPerMinute: Number(rate), agoMs: msBetween(RedisTime(Number(ratedAt)), now) },
       strings: pairsOf(strings),
     });
   }

@@ -12,7 +12,7 @@
     ARGV[2]  time to live of every key, in seconds
   Output:
     { now (ms), generation, cursor, revision, unfinished jobs, when it was reconciled (ms, nil: never), keys lost (0: none),
-      strings (number, string, …) }, or { now (ms), nil, layout } where it is left to a newer version
+      strings (number, string, …), events a minute (nil: not known), when that was (ms) }, or { now (ms), nil, layout } where it is left to a newer version
 ]]
 local meta = KEYS[1]
 local time = now()
@@ -50,8 +50,8 @@ else
   redis.call('HSET', meta, 'renewed', time)
 end
 redis.call('EXPIRE', meta, ARGV[2])
-local position = redis.call('HMGET', meta, 'cursor', 'revision', 'reconciled')
+local position = redis.call('HMGET', meta, 'cursor', 'revision', 'reconciled', 'rate', 'heartbeat')
 local g = open(meta, generation)
 countsOf(g)
 local strings = redis.call('HGETALL', prefixOf(meta, generation) .. 'd')
-return { time, generation, position[1], position[2], g.unfinished, position[3], lost, strings }
+return { time, generation, position[1], position[2], g.unfinished, position[3], lost, strings, position[4], position[5] }

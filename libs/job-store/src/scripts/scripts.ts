@@ -33,6 +33,8 @@ export type OpenReply =
       reconciled: Buffer | null,
       lost: number,
       strings: Buffer[],
+      rate: Buffer | null,
+      ratedAt: Buffer,
     ];
 
 /** The scripts of this folder, each described at its head. Replies that hold bytes are read as buffers. */

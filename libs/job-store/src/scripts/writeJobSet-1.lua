@@ -16,7 +16,8 @@
     ARGV[9]  'reconciled' where it has just been compared with Armada's api.Jobs, else ''
     ARGV[10] when it is read again (ms by Redis' clock), '' while it is watched or read
     ARGV[11] the latest time of its events (ms by Armada's clock), '' where it has none
-    ARGV[12] number of records, then for each: job id, record, failure details ('' unless they changed)
+    ARGV[12] events of the job set a minute
+    ARGV[13] number of records, then for each: job id, record, failure details ('' unless they changed)
              number of strings, then for each: number, string
              number of external URIs, then for each: URI, job id behind its length
   Output:
@@ -30,7 +31,7 @@ local g = open(meta, m[1], ARGV[8])
 g.layout = LAYOUT
 local kept = 0
 
-local at = 12
+local at = 13
 local function take()
   at = at + 1
   return ARGV[at]
@@ -58,7 +59,7 @@ for _ = 1, tonumber(ARGV[at]) do
 end
 
 close(g)
-redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'heartbeat', time, 'next', ARGV[10])
+redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'heartbeat', time, 'next', ARGV[10], 'rate', ARGV[12])
 if ARGV[9] ~= '' then redis.call('HSET', meta, 'reconciled', time) end
 if ARGV[7] ~= '' then redis.call('HSET', meta, 'synced', ARGV[7]) end
 

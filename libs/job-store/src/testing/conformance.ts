@@ -190,6 +190,18 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect(reconciledAgoMs).toBeLessThan(10_000);
     });
 
+    it('keeps how often events come, as of the last write', async () => {
+      expect(writer.storedRate).toBeUndefined();
+      await writer.write(aBatch('1:0:0:1', {}, { eventsPerMinute: 12.5 }));
+      await store.pass(30);
+      await writer.write(aBatch('2:0:0:1', {}, { eventsPerMinute: 6.25 }));
+      await store.pass(30);
+      const { storedRate } = await store.sink.open(key);
+      expect(storedRate?.eventsPerMinute).toBe(6.25);
+      expect(storedRate?.agoMs).toBeGreaterThanOrEqual(30);
+      expect(storedRate?.agoMs).toBeLessThan(10_000);
+    });
+
     describeManyJobs(() => store);
     describeProvisionalJobs(() => store);
     describeEventLag(() => store);

@@ -48,6 +48,7 @@ interface JobSet {
   /** The times of the oldest and the newest state that `api.Jobs` reported and the stream has not shown. */
   ahead: { readonly since: ArmadaTime; readonly until: ArmadaTime } | undefined;
   report: SubscriptionReport;
+  eventsPerMinute: number | undefined;
   readonly records: Map<JobId, JobRecord>;
   /** At which revision each record changed last. */
   readonly revisions: Map<JobId, number>;
@@ -84,6 +85,12 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       eventLagMs: 0,
       ...(jobSet.reconciledAt !== undefined && {
         reconciledAgoMs: msBetween(jobSet.reconciledAt, this.now()),
+      }),
+      ...(jobSet.eventsPerMinute !== undefined && {
+        storedRate: {
+          eventsPerMinute: jobSet.eventsPerMinute,
+          agoMs: msBetween(jobSet.heartbeatAt, this.now()),
+        },
       }),
       unfinishedJobs: async function* () {
         const unfinished = Array.from(jobSet.records).filter(([, { state }]) => !isTerminal(state));
@@ -272,6 +279,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       reconciledAt: undefined,
       ahead: undefined,
       report: { state: 'connecting' as const, reason: '' },
+      eventsPerMinute: undefined,
       records: new Map<JobId, JobRecord>(),
       revisions: new Map<JobId, number>(),
       enrichment: new Map<JobId, JobEnrichment>(),
@@ -293,6 +301,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     jobSet.cursor = cursor;
     jobSet.revision++;
     jobSet.report = subscription;
+    jobSet.eventsPerMinute = batch.eventsPerMinute ?? 0;
     if (subscription.syncedAt !== undefined) jobSet.syncedAt = sameMoment(subscription.syncedAt);
     if (reconciled === true) jobSet.reconciledAt = this.now();
     const { ahead } = jobSet;

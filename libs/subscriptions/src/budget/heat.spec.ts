@@ -1,18 +1,47 @@
-import { heatOf, isHotter, type Heat } from './heat.js';
+import { COLD, HOTTEST, WARM, heatOf, yieldsTo } from './heat.js';
+
+const POLLED = { pollAge: 1_000, unfinished: 1 };
 
 describe('a job set', () => {
   it.each([
-    ['that is polled and has events', 1_000, 1_000, 0, 'hot'],
-    ['that is polled and has unfinished jobs', 1_000, 100_000, 1, 'warm'],
-    ['that is polled, and ended long ago', 1_000, 100_000, 0, 'cold'],
-    ['that has events, and is not polled', 100_000, 1_000, 1, 'cold'],
-    ['without any event yet', 1_000, Infinity, 0, 'cold'],
-  ])('%s is as hot', (_, pollAge, eventAge, unfinished, heat) =>
-    expect(heatOf({ pollAge, eventAge, unfinished })).toBe(heat),
-  );
+    [
+      'that is polled and has unfinished jobs is warm',
+      { pollAge: 59_999, eventsPerMinute: 0, unfinished: 1 },
+      WARM,
+    ],
+    ['whose events are too rare to count is warm', { ...POLLED, eventsPerMinute: 0.49 }, WARM],
+    [
+      'that is polled, and whose jobs have all ended, is cold',
+      { ...POLLED, eventsPerMinute: 0, unfinished: 0 },
+      COLD,
+    ],
+    [
+      'that is not polled any more is cold, whatever happens to it',
+      { pollAge: 60_000, eventsPerMinute: 600, unfinished: 9 },
+      COLD,
+    ],
+    ['with an event every two minutes is hot', { ...POLLED, eventsPerMinute: 0.5 }, 6],
+    ['with twice as many is hotter by a degree', { ...POLLED, eventsPerMinute: 1 }, 7],
+    ['with an event a second is hotter still', { ...POLLED, eventsPerMinute: 60 }, 12],
+    [
+      'whose jobs have all ended but for new ones is as hot',
+      { ...POLLED, unfinished: 0, eventsPerMinute: 60 },
+      12,
+    ],
+    [
+      'with thousands of events a second is as hot as can be',
+      { ...POLLED, eventsPerMinute: 1_000_000 },
+      HOTTEST,
+    ],
+  ])('%s', (_, activity, heat) => expect(heatOf(activity)).toBe(heat));
 
-  it('is hotter than every colder one, and no other', () => {
-    const heats: Heat[] = ['cold', 'warm', 'hot'];
-    expect(heats.map((heat) => heats.filter((other) => isHotter(heat, other)).length)).toEqual([0, 1, 2]);
+  it('gives its watch only to one with more than four times as many events, so that none flaps between about equal ones', () => {
+    const heat = (eventsPerMinute: number): number => heatOf({ ...POLLED, eventsPerMinute });
+    for (const rate of [1, 1.9, 10, 60]) {
+      expect(yieldsTo(heat(4 * rate))).toBeLessThan(heat(rate));
+      expect(yieldsTo(heat(8 * rate))).toBe(heat(rate));
+    }
+    expect(yieldsTo(heat(0.5))).toBe(WARM);
+    expect(yieldsTo(WARM)).toBe(COLD);
   });
 });

@@ -1,13 +1,26 @@
-/** How much a job set needs a watch; what is warmer gets one first. */
-export const HEATS = ['cold', 'warm', 'hot'] as const;
-export type Heat = (typeof HEATS)[number];
+/**
+ * How much a job set needs a watch: from 0 to {@link HOTTEST}. From 0.5 events a minute on, each degree more stands for twice as many
+ * events.
+ */
+export type Heat = number;
 
-/** What makes a job set hot. All ages in milliseconds, `Infinity` for never. */
+/** Nobody polls it, or nothing happens to it any more. */
+export const COLD: Heat = 0;
+/** It is polled and has unfinished jobs, to which hardly anything happens. */
+export const WARM: Heat = 3;
+/** The first degree with a rate: 0.5 events a minute. */
+const FIRST_RATE: Heat = 6;
+/** From about 70 events a second on. */
+export const HOTTEST: Heat = 19;
+
+/** A watch is taken from a job set for one that is hotter by so many degrees: more than four times as many events. */
+const MUCH_HOTTER = 3;
+
+/** What makes a job set hot. */
 export interface Activity {
-  /** Since its last poll. */
+  /** Milliseconds since its last poll, `Infinity` for never. */
   readonly pollAge: number;
-  /** Since its last event, as Armada dates it. */
-  readonly eventAge: number;
+  readonly eventsPerMinute: number;
   /** Jobs that have not ended. */
   readonly unfinished: number;
 }
@@ -15,13 +28,14 @@ export interface Activity {
 /** Twice as long as interest in a job set that is polled all the time may take to be noted, and then some. */
 const RECENT_MS = 60_000;
 
-/** Hot: it is polled, and events come. Warm: it is polled, and has unfinished jobs. Cold: all others. */
-export function heatOf({ pollAge, eventAge, unfinished }: Activity): Heat {
-  if (pollAge >= RECENT_MS) return 'cold';
-  if (eventAge < RECENT_MS) return 'hot';
-  return unfinished > 0 ? 'warm' : 'cold';
+export function heatOf({ pollAge, eventsPerMinute, unfinished }: Activity): Heat {
+  if (pollAge >= RECENT_MS) return COLD;
+  const byRate = FIRST_RATE + Math.floor(Math.log2(eventsPerMinute / 0.5));
+  if (byRate >= FIRST_RATE) return Math.min(byRate, HOTTEST);
+  return unfinished > 0 ? WARM : COLD;
 }
 
-export function isHotter(a: Heat, b: Heat): boolean {
-  return HEATS.indexOf(a) > HEATS.indexOf(b);
+/** The heat of the hottest job sets that give their watch to one of this heat: about equal ones keep theirs, so that none flaps. */
+export function yieldsTo(heat: Heat): Heat {
+  return heat - MUCH_HOTTER;
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { COLD, HOTTEST, WARM } from './heat.js';
 import { ReadSchedule } from './read-schedule.js';
 
 function schedule(perSecond: number, now: () => number = () => 0): ReadSchedule {
@@ -11,29 +12,29 @@ describe('the next read of a job set', () => {
     ['later, the longer there was nothing', 100_000, 25_000],
     ['as late as it may be, where there was nothing for long', Infinity, 60_000],
   ])('is %s', (_, quietMs, inMs) => {
-    const wait = schedule(1_000).next(quietMs, 'cold');
+    const wait = schedule(1_000).next(quietMs, COLD);
     expect(wait).toBeGreaterThanOrEqual(inMs);
     expect(wait).toBeLessThan(inMs + 1_000);
   });
 
   it('comes within about 100 s for 20,000 quiet job sets at 200 reads a second', () => {
     const one = schedule(200);
-    const waits = Array.from({ length: 20_000 }, () => one.next(0, 'cold'));
+    const waits = Array.from({ length: 20_000 }, () => one.next(0, COLD));
     expect(Math.max(...waits)).toBeLessThan(125_000);
   });
 
   it('has a place for a hot job set where colder ones have filled theirs', () => {
     const one = schedule(100);
-    for (let n = 0; n < 1_000; n++) one.next(0, 'cold');
-    expect(one.next(0, 'cold')).toBeGreaterThan(10_000);
-    expect(one.next(0, 'hot')).toBeLessThan(4_000);
+    for (let n = 0; n < 1_000; n++) one.next(0, COLD);
+    expect(one.next(0, COLD)).toBeGreaterThan(10_000);
+    expect(one.next(0, HOTTEST)).toBeLessThan(4_000);
   });
 
   it('is never sooner than wanted, and no second has more reads than may be made', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),
-        fc.array(fc.tuple(fc.nat(20_000), fc.nat(3_000), fc.constantFrom('cold', 'warm', 'hot'))),
+        fc.array(fc.tuple(fc.nat(20_000), fc.nat(3_000), fc.constantFrom(COLD, WARM, HOTTEST))),
         (perSecond, wishes) => {
           let now = 0;
           const one = schedule(perSecond, () => now);

@@ -1,9 +1,9 @@
-import type { Heat } from './heat.js';
+import { HOTTEST, type Heat } from './heat.js';
 
 /** A job set that was quiet for a time is read again after this part of it. */
 const PART_OF_QUIET = 1 / 4;
-/** How full a second may be with reads that are due: the rest is for read requests, and for hotter job sets. */
-const FILLED: Readonly<Record<Heat, number>> = { cold: 0.85, warm: 0.89, hot: 0.93 };
+/** How full a second may be with reads of the coldest and the hottest job sets that are due: the rest is for read requests. */
+const FILLED = { coldest: 0.85, hottest: 0.95 };
 
 export interface ReadScheduleOptions {
   /** The least and the most time between two reads of a job set, unless more are due than may be made. Milliseconds. */
@@ -35,7 +35,7 @@ export class ReadSchedule {
   reserve(waitMs: number, heat: Heat): number {
     const now = this.options.now?.() ?? performance.now();
     this.forgetBefore(Math.floor(now / 1_000));
-    const most = Math.max(1, Math.floor(this.options.perSecond() * FILLED[heat]));
+    const most = Math.max(1, Math.floor(this.options.perSecond() * filled(heat)));
     let second = Math.floor((now + waitMs) / 1_000);
     while ((this.planned.get(second) ?? 0) >= most) second++;
     const taken = this.planned.get(second) ?? 0;
@@ -47,4 +47,8 @@ export class ReadSchedule {
   private forgetBefore(second: number): void {
     for (const past of this.planned.keys()) if (past < second) this.planned.delete(past);
   }
+}
+
+function filled(heat: Heat): number {
+  return FILLED.coldest + (FILLED.hottest - FILLED.coldest) * (heat / HOTTEST);
 }

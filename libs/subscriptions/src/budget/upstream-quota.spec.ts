@@ -4,7 +4,7 @@ import { UpstreamQuota } from './upstream-quota.js';
 import type { WatchBudget } from './watch-budget.js';
 
 const ID = AssignmentId('t');
-const POSITION = () => ({ cursor: Cursor(''), unfinished: 0 });
+const POSITION = () => ({ cursor: Cursor(''), unfinished: 0, eventsPerMinute: 0 });
 
 describe('the quota of an assignment', () => {
   let held: Set<string>;

@@ -4,7 +4,7 @@ import type { AssignmentId } from './assignment-id.js';
 import type { InterestStore } from '../interest/interest-store.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
 import type { JobSetPosition, JobSetQuota, NextStep, ReadReason } from '../sync/job-set-quota.js';
-import { heatOf, type Activity, type Heat } from './heat.js';
+import { COLD, heatOf, type Heat } from './heat.js';
 import type { ReadBudget } from './read-budget.js';
 import type { ReadSchedule } from './read-schedule.js';
 import type { WatchBudget, WatchClaimant } from './watch-budget.js';
@@ -50,7 +50,7 @@ export class UpstreamQuota {
   admissionDelay(reading: number, isNew: boolean): number | undefined {
     const { reads, schedule } = this.options;
     const max = isNew ? Math.min(MAX_READING, reads.perSecond() * MAX_NEW_BACKLOG_SECONDS) : MAX_READING;
-    return reading < max ? undefined : schedule.reserve(0, 'cold');
+    return reading < max ? undefined : schedule.reserve(0, COLD);
   }
 
   /** Whether interest in the job set was forgotten, so that it may be deleted by now: opened, it would begin anew. */
@@ -66,7 +66,11 @@ export class UpstreamQuota {
 /** What one job set may cost Armada during one assignment. */
 export class AssignmentQuota implements JobSetQuota {
   private lastPoll = { age: Infinity, at: MonotonicTime(-Infinity) };
-  private position: () => JobSetPosition = () => ({ cursor: Cursor(''), unfinished: 0 });
+  private position: () => JobSetPosition = () => ({
+    cursor: Cursor(''),
+    unfinished: 0,
+    eventsPerMinute: 0,
+  });
   private isUrgent: boolean;
   private isOver = false;
 
@@ -92,13 +96,12 @@ export class AssignmentQuota implements JobSetQuota {
     if (!(await this.isWanted(position().unfinished))) return 'done';
     this.isUrgent = await this.claimWatch();
     if (this.isUrgent) return 'watch';
-    const activity = this.activity();
-    const quietMs = Math.min(activity.pollAge, activity.eventAge);
-    return { readInMs: this.options.schedule.next(quietMs, heatOf(activity)) };
+    const quietMs = Math.min(this.pollAge, this.eventAge);
+    return { readInMs: this.options.schedule.next(quietMs, this.heat()) };
   }
 
   scheduleRead(afterMs: number): number {
-    return this.options.schedule.reserve(afterMs, 'cold');
+    return this.options.schedule.reserve(afterMs, COLD);
   }
 
   /** Whether the job set was polled lately enough to be followed. */
@@ -140,14 +143,16 @@ export class AssignmentQuota implements JobSetQuota {
   }
 
   private heat(): Heat {
-    return heatOf(this.activity());
+    const { unfinished, eventsPerMinute } = this.position();
+    return heatOf({ pollAge: this.pollAge, eventsPerMinute, unfinished });
   }
 
-  private activity(): Activity {
-    const { cursor, unfinished } = this.position();
-    const pollAge = this.lastPoll.age + msBetween(this.lastPoll.at, monotonicNow());
-    // Where our clock and Armada's differ, this only changes who gets a watch first: never whether a job set is followed.
-    const eventAge = this.options.now() - (parseMessageId(cursor)?.ms ?? -Infinity);
-    return { pollAge, eventAge, unfinished };
+  private get pollAge(): number {
+    return this.lastPoll.age + msBetween(this.lastPoll.at, monotonicNow());
+  }
+
+  /** Where our clock and Armada's differ, this only changes when a job set is read again, between the shortest and the longest interval. */
+  private get eventAge(): number {
+    return this.options.now() - (parseMessageId(this.position().cursor)?.ms ?? -Infinity);
   }
 }

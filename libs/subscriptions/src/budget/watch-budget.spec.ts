@@ -3,9 +3,11 @@ import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { formatKey } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { AssignmentId } from './assignment-id.js';
-import { HEATS, type Heat } from './heat.js';
+import { COLD, WARM, heatOf, type Heat } from './heat.js';
 import { WatchBudget, type WatchClaimant } from './watch-budget.js';
 
+/** With an event a second. */
+const HOT = heatOf({ pollAge: 0, eventsPerMinute: 60, unfinished: 1 });
 const KEY = formatKey({ kind: 'replicas' });
 const ignore = (): void => undefined;
 let server: RedisServer;
@@ -49,7 +51,7 @@ function claimant(heat: Heat, revoke: () => void = ignore): WatchClaimant {
 }
 
 /** Claims so many watches; says how many were given. */
-async function claim(of: WatchBudget, prefix: string, count: number, heat: Heat = 'cold'): Promise<number> {
+async function claim(of: WatchBudget, prefix: string, count: number, heat: Heat = COLD): Promise<number> {
   const given = await Promise.all(
     Array.from({ length: count }, (_, n) => of.claim(AssignmentId(`${prefix}${n}`), claimant(heat))),
   );
@@ -62,6 +64,12 @@ async function silent(id: string, held: number, ago: number): Promise<void> {
   await redis.hset(KEY, id, `${Number(seconds) * 1_000 - ago} ${held} 0 0`);
 }
 
+/** Resolves after the next tick of a replica. */
+async function announcedAgain(id: string): Promise<void> {
+  const before = await redis.hget(KEY, id);
+  await eventually('it is announced again', async () => (await redis.hget(KEY, id)) !== before);
+}
+
 describe('the watch budget', () => {
   it('is never exceeded by all replicas together, whatever they claim and release at the same time', async () => {
     const all = ['a', 'b', 'c'].map((id) => replica(id, 20));
@@ -70,7 +78,7 @@ describe('the watch budget', () => {
     const churn = async (one: WatchBudget, name: string): Promise<void> => {
       for (let round = 0; round < 60; round++) {
         const id = AssignmentId(`${name}${round}`);
-        if (await one.claim(id, claimant(HEATS[round % 3] ?? 'cold'))) {
+        if (await one.claim(id, claimant([COLD, WARM, HOT][round % 3] ?? COLD))) {
           held.set(id, one);
           most = Math.max(most, held.size);
         }
@@ -94,7 +102,7 @@ describe('the watch budget', () => {
     await claim(b, 'b', 5);
     await eventually('they know of each other', () => a.replicas === 2 && b.replicas === 2);
     await a.startLeaving();
-    expect(await a.claim(AssignmentId('more'), claimant('hot'))).toBe(false);
+    expect(await a.claim(AssignmentId('more'), claimant(HOT))).toBe(false);
     expect(await b.confirmAboveShare()).toBe(false);
     expect(await claim(b, 'more', 1)).toBe(0);
     expect(b.replicas).toBe(1);
@@ -152,7 +160,7 @@ describe('the watch budget', () => {
     let closed = 0;
     await a.claim(
       AssignmentId('t'),
-      claimant('hot', () => closed++),
+      claimant(HOT, () => closed++),
     );
     redis.disconnect();
     now = 14_900;
@@ -171,18 +179,71 @@ describe('the watch budget', () => {
     for (const id of ['a1', 'a2', 'a3'].map(AssignmentId)) {
       await a.claim(
         id,
-        claimant('cold', () => {
+        claimant(COLD, () => {
           cold.push(id);
           a.release(id);
         }),
       );
     }
-    expect(await claim(a, 'hot', 1, 'hot')).toBe(1);
-    expect(await claim(b, 'h', 1, 'hot')).toBe(0);
+    expect(await claim(a, 'hot', 1, HOT)).toBe(1);
+    expect(await claim(b, 'h', 1, HOT)).toBe(0);
     await eventually('a cold one gives up', () => cold.length > 0);
     expect(await claim(a, 'c', 1)).toBe(0);
-    expect(await claim(b, 'h', 1, 'hot')).toBe(1);
+    expect(await claim(b, 'h', 1, HOT)).toBe(1);
     expect(cold.length).toBeLessThan(3);
+  });
+
+  it.each([
+    ['one with a bit more than twice as many events', 2, 150, 0],
+    ['one with ten times as many events', 2, 600, 1],
+    ['two with ten times as many events', 3, 600, 2],
+  ])('is taken for %s, and no more of them than wait', async (_, budget, eventsPerMinute, revoked) => {
+    const a = replica('a', budget);
+    const released: string[] = [];
+    for (let n = 0; n < budget; n++) {
+      const id = AssignmentId(`held${n}`);
+      const revoke = (): void => {
+        released.push(id);
+        a.release(id);
+      };
+      await a.claim(id, { heat: () => heatOf({ pollAge: 0, eventsPerMinute: 60, unfinished: 1 }), revoke });
+    }
+    const hotter = heatOf({ pollAge: 0, eventsPerMinute, unfinished: 1 });
+    const wanted = Math.max(1, revoked);
+    expect(await claim(a, 'hotter', wanted, hotter)).toBe(0);
+    await announcedAgain('a');
+    await announcedAgain('a');
+    expect(released).toHaveLength(revoked);
+    expect(await claim(a, 'hotter', wanted, hotter)).toBe(revoked);
+  });
+
+  it('is kept for the hottest that waits, at whichever replica', async () => {
+    const [a, b] = [withoutTicks('a', 1), withoutTicks('b', 1)];
+    await claim(a, 'held', 1, HOT);
+    expect(await claim(b, 'hot', 1, HOT)).toBe(0);
+    a.release(AssignmentId('held0'));
+    await eventually(
+      'it is released',
+      async () => ((await redis.hget(KEY, 'a')) ?? '').split(' ')[1] === '0',
+    );
+    expect(await claim(a, 'less', 1, HOT - 1)).toBe(0);
+    expect(await claim(b, 'hot', 1, HOT)).toBe(1);
+  });
+
+  it('counts what a replica of an earlier version holds, and of those that wait there is none', async () => {
+    const [seconds] = await redis.time();
+    await redis.hset(KEY, 'earlier', `${Number(seconds) * 1_000} 7 5 5`);
+    const a = withoutTicks('a', 10);
+    expect(await claim(a, 'a', 10, HOT)).toBe(3);
+    expect(a.replicas).toBe(2);
+  });
+
+  it('announces itself so that an earlier version counts what it holds', async () => {
+    const a = withoutTicks('a', 2);
+    await claim(a, 'a', 3, WARM);
+    expect(await redis.hget(KEY, 'a')).toMatch(/^\d+ 2 1 0$/);
+    await a.leave();
+    expect(await redis.hgetall(KEY)).toEqual({});
   });
 
   it('revokes no watch of a hot job set, however many wait', async () => {
@@ -191,12 +252,10 @@ describe('the watch budget', () => {
     for (const id of ['1', '2'].map(AssignmentId))
       await a.claim(
         id,
-        claimant('hot', () => revoked++),
+        claimant(HOT, () => revoked++),
       );
-    const announced = async (): Promise<string> => (await redis.hget(KEY, 'a')) ?? '';
-    expect(await claim(a, 'more', 5, 'hot')).toBe(0);
-    const before = await announced();
-    await eventually('it is announced again', async () => (await announced()) !== before);
+    expect(await claim(a, 'more', 5, HOT)).toBe(0);
+    await announcedAgain('a');
     expect(revoked).toBe(0);
   });
 });

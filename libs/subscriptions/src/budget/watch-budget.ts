@@ -3,7 +3,7 @@ import type { RedisClient } from '@ajs/job-store';
 import { LoopProgress, monotonicNow } from '@ajs/platform';
 import { formatKey } from '@ajs/redis-keys';
 import type { AssignmentId } from './assignment-id.js';
-import { HEATS, isHotter, type Heat } from './heat.js';
+import { COLD, HOTTEST, yieldsTo, type Heat } from './heat.js';
 import holdWatches from './lua/holdWatches-1.lua';
 
 const ANNOUNCE_EVERY_MS = 1_000;
@@ -18,21 +18,13 @@ const WAITS_FOR_MS = 10_000;
 const MAX_ROUND_MS = 15_000;
 const KEY = formatKey({ kind: 'replicas' });
 
+/** Where a replica announces how many job sets of each heat wait. */
+const waitingField = (replicaId: string): string => `${replicaId}:waiting`;
+
 type HoldWatches = (
   key: string,
   ...args: (string | number)[]
-) => Promise<
-  [
-    toHot: number,
-    toWarm: number,
-    toCold: number,
-    free: number,
-    others: number,
-    held: number,
-    hot: number,
-    warm: number,
-  ]
->;
+) => Promise<[free: number, others: number, held: number, granted: string, waiting: string]>;
 
 export interface WatchBudgetOptions {
   readonly redis: RedisClient;
@@ -157,7 +149,7 @@ export class WatchBudget {
     clearInterval(this.timer);
     this.progress.idle();
     await this.announcing;
-    await this.redis.hdel(KEY, this.options.replicaId);
+    await this.redis.hdel(KEY, this.options.replicaId, waitingField(this.options.replicaId));
   }
 
   private tick(): void {
@@ -184,33 +176,25 @@ export class WatchBudget {
     const sentAt = this.now();
     for (const [id, { until }] of this.waiting) if (sentAt >= until) this.waiting.delete(id);
     const { replicaId, budget, onError } = this.options;
-    const of = (heat: Heat): readonly Claim[] => claims.filter((claim) => claim.heat === heat);
     try {
-      const [toHot, toWarm, toCold, free, replicas, held, othersHot, othersWarm] =
-        await this.redis.holdWatches(
-          KEY,
-          replicaId,
-          this.size,
-          budget,
-          of('hot').length,
-          of('warm').length,
-          of('cold').length,
-          this.waitingWith('hot'),
-          this.waitingWith('warm'),
-          FREE_AFTER_MS,
-          GONE_AFTER_MS,
-          this.isLeaving ? 'leaving' : '',
-        );
+      const [free, replicas, held, granted, waiting] = await this.redis.holdWatches(
+        KEY,
+        replicaId,
+        this.size,
+        budget,
+        formatCounts(countByHeat(claims)),
+        formatCounts(countByHeat(this.waiting.values())),
+        FREE_AFTER_MS,
+        GONE_AFTER_MS,
+        this.isLeaving ? 'leaving' : '',
+      );
       this.progress.moved();
       this.validUntil = addMs(sentAt, VALID_FOR_MS);
       this.others = { replicas, held };
-      this.settle(of('hot'), toHot);
-      this.settle(of('warm'), toWarm);
-      this.settle(of('cold'), toCold);
+      this.settle(claims, parseCounts(granted));
       if (this.isRevocationDue) {
         this.isRevocationDue = false;
-        const waitingHot = othersHot + this.waitingWith('hot');
-        this.revokeForHotter(free, waitingHot, waitingHot + othersWarm + this.waitingWith('warm'));
+        this.revokeForHotter(free, parseCounts(waiting));
       }
     } catch (error) {
       this.progress.failed(error as Error);
@@ -219,32 +203,39 @@ export class WatchBudget {
     }
   }
 
-  private settle(claims: readonly Claim[], granted: number): void {
-    for (const [i, { assignmentId, claimant, heat, settle }] of claims.entries()) {
-      if (i < granted) this.held.set(assignmentId, { claimant, isRevoked: false });
-      else if (heat !== 'cold') {
+  /** @param granted how many claims of each heat are granted */
+  private settle(claims: readonly Claim[], granted: number[]): void {
+    for (const { assignmentId, claimant, heat, settle } of claims) {
+      const left = granted[heat] ?? 0;
+      const isGranted = left > 0;
+      granted[heat] = left - 1;
+      if (isGranted) this.held.set(assignmentId, { claimant, isRevoked: false });
+      else if (heat > COLD) {
         this.waiting.set(assignmentId, { heat, until: addMs(this.now(), WAITS_FOR_MS) });
       }
-      settle(i < granted);
+      settle(isGranted);
     }
   }
 
-  /** Revokes watches of colder job sets for hotter ones that wait, each replica its part of them. */
-  private revokeForHotter(free: number, waitingHot: number, waitingAtLeastWarm: number): void {
-    const coldestFirst = Array.from(this.held.values(), (held) => ({
-      held,
-      heat: held.claimant.heat(),
-    })).sort((a, b) => HEATS.indexOf(a.heat) - HEATS.indexOf(b.heat));
-    const revoke = (wanted: number, heat: Heat | undefined): void => {
+  /**
+   * Revokes watches of job sets for much hotter ones that wait, each replica its part of them.
+   *
+   * @param waiting how many job sets of each heat wait, at all replicas
+   */
+  private revokeForHotter(free: number, waiting: readonly number[]): void {
+    const coldestFirst = Array.from(this.held.values(), (held) => ({ held, heat: held.claimant.heat() }));
+    coldestFirst.sort((a, b) => a.heat - b.heat);
+    const revoke = (wanted: number, upTo: Heat): void => {
       const part = Math.ceil(Math.max(0, wanted - free) / this.replicas);
-      const coldest = coldestFirst.slice(0, part);
-      const colder = coldest.filter((one) => heat === undefined || isHotter(heat, one.heat));
-      this.revoke(colder.map(({ held }) => held));
+      this.revoke(coldestFirst.slice(0, part).flatMap(({ held, heat }) => (heat <= upTo ? [held] : [])));
     };
-    revoke(waitingHot, 'hot');
-    revoke(waitingAtLeastWarm, 'warm');
+    let wanted = 0;
+    for (let heat = HOTTEST; yieldsTo(heat) >= COLD; heat--) {
+      wanted += waiting[heat] ?? 0;
+      revoke(wanted, yieldsTo(heat));
+    }
     // More than the budget: others were granted what was ours.
-    if (free < 0) revoke(0, undefined);
+    if (free < 0) revoke(0, HOTTEST);
   }
 
   private revoke(held: readonly Held[]): void {
@@ -254,8 +245,14 @@ export class WatchBudget {
       one.claimant.revoke();
     }
   }
-
-  private waitingWith(heat: Heat): number {
-    return Array.from(this.waiting.values()).filter((one) => one.heat === heat).length;
-  }
 }
+
+/** As many numbers as there are heats. */
+function countByHeat(of: Iterable<{ readonly heat: Heat }>): number[] {
+  const counts = Array<number>(HOTTEST + 1).fill(0);
+  for (const { heat } of of) counts[heat] = (counts[heat] ?? 0) + 1;
+  return counts;
+}
+
+const formatCounts = (counts: readonly number[]): string => counts.join(' ');
+const parseCounts = (text: string): number[] => text.split(' ').map(Number);

@@ -17,6 +17,7 @@ import type { LoopProgress } from '@ajs/platform';
 import { monotonicNow } from '@ajs/platform';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
+import { EventRate } from './event-rate.js';
 import type { Lease } from './lease.js';
 import type { ReflectorObserver } from './reflector-observer.js';
 import { repairJobs } from './repair-jobs.js';
@@ -65,6 +66,7 @@ export class BatchWriter {
   private readonly backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   private readonly stopping = new AbortController();
   private readonly progress = new SyncProgress();
+  private readonly rate: EventRate;
   private readonly queue: StreamMessage[] = [];
   private tail: MessageId | undefined;
   private subscription: SubscriptionReport = { state: 'connecting', reason: '' };
@@ -88,6 +90,7 @@ export class BatchWriter {
     this.tailCursor = writer.cursor;
     this.wasRead = writer.cursor !== '';
     this.tail = parseMessageId(writer.cursor);
+    this.rate = new EventRate(writer.storedRate, monotonicNow());
   }
 
   /** The last message accepted, written or not: where the next stream starts. */
@@ -97,6 +100,11 @@ export class BatchWriter {
     return this.writer.unfinished;
   }
 
+  /** How often messages come, on average. What the first read of a job set brings is history, and says nothing of that. */
+  get eventsPerMinute(): number {
+    return this.rate.at(monotonicNow());
+  }
+
   /** Takes a message, unless it was taken before. */
   accept(message: StreamMessage): void {
     if (this.tail !== undefined && compareMessageIds(message.id, this.tail) <= 0) return;
@@ -104,6 +112,7 @@ export class BatchWriter {
     this.tailCursor = message.cursor;
     this.progress.accept(message);
     this.queue.push(message);
+    if (!this.isHistory) this.rate.count();
     if (this.queue.length >= PAUSE_AT) this.pauseFeed();
     this.startDraining();
   }
@@ -201,7 +210,7 @@ export class BatchWriter {
     const { repairs, isReconciled, progress } = this;
     const isLive = this.subscription.state === 'live';
     const claim = progress.claim(messages.length, isLive && messages.length === this.queue.length);
-    const isHistory = !this.wasRead && !progress.isSynced;
+    const { isHistory } = this;
     const { repaired, sentAt, writtenAt } = await this.untilWritten(() =>
       this.tryWrite(messages, claim.syncedAt, repairs?.ends ?? NO_ENDS, isReconciled),
     );
@@ -271,9 +280,15 @@ export class BatchWriter {
         ...(syncedAt !== undefined && { syncedAt }),
       },
       ...latestTime(messages),
+      eventsPerMinute: this.eventsPerMinute,
       ...(isReconciled && { reconciled: true }),
     });
     return { repaired, sentAt, writtenAt };
+  }
+
+  /** The job set is being read for the first time. */
+  private get isHistory(): boolean {
+    return !this.wasRead && !this.progress.isSynced;
   }
 
   private tellEventLag(lagMs: number): void {

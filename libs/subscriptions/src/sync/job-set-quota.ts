@@ -4,6 +4,8 @@ export interface JobSetPosition {
   readonly cursor: Cursor;
   /** Jobs that have not ended. */
   readonly unfinished: number;
+  /** How often its events come, on average. */
+  readonly eventsPerMinute: number;
 }
 
 /** What comes after a read: a watch, another read after so many milliseconds, or nothing, since the job set is not polled any more. */

@@ -177,6 +177,7 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
     const decided = quota.nextStep(() => ({
       cursor: batchWriter.tailCursor,
       unfinished: batchWriter.unfinished,
+      eventsPerMinute: batchWriter.eventsPerMinute,
     }));
     this.whenDone(decided, (step) =>
       this.dispatch({ kind: 'step-decided', step, isWatched: quota.isWatched }),

@@ -11,7 +11,7 @@ import {
 import { towardsArmada, towardsCaller } from './forwarded-metadata.js';
 import type { OpenCalls } from './open-calls.js';
 import type { WatchPermissions } from './watch-permissions.js';
-import { isWatch, queueOfWatch } from './watches.js';
+import { watchOf, type Watch } from './watches.js';
 
 /**
  * Messages are read ahead of a slow caller up to this many bytes. Not one at a time: grpc-js drops unread messages when Armada ends a
@@ -60,7 +60,7 @@ export class ForwardedCall extends ServerInterceptingCall {
   private readPending = false;
   private unsentBytes = 0;
   private ended = false;
-  private isWatch = false;
+  private watch: Watch | undefined;
   private readonly startedAt = performance.now();
 
   constructor(
@@ -97,10 +97,18 @@ export class ForwardedCall extends ServerInterceptingCall {
 
   /** @param request the first message, if there is one */
   private open(request?: Buffer): void {
-    this.isWatch = isWatch(this.path, request);
+    const watch = watchOf(this.path, request);
+    if (watch !== undefined && 'problem' in watch) {
+      this.end({
+        code: status.INVALID_ARGUMENT,
+        details: `cannot tell whether this call watches a queue, and which: ${watch.problem}; the call was not forwarded to Armada`,
+      });
+      return;
+    }
+    this.watch = watch;
     this.place = this.admit();
     if (this.place === undefined) return;
-    if (this.isWatch && request !== undefined) this.keepChecking(request);
+    if (watch !== undefined) this.keepChecking(watch);
     const { client, release } = this.options.channels.acquire();
     this.upstream = client.getChannel().createCall(this.path, this.caller.getDeadline(), null, null, null);
     this.upstream.start(towardsArmada(this.metadata as Metadata), {
@@ -120,12 +128,12 @@ export class ForwardedCall extends ServerInterceptingCall {
 
   /** `undefined` at the limit: then the call has ended. */
   private admit(): { readonly leave: () => void } | undefined {
-    const open = this.isWatch ? this.options.watches : this.options.calls;
+    const open = this.watch ? this.options.watches : this.options.calls;
     const place = open.enter(() =>
       this.end({ code: status.UNAVAILABLE, details: 'this replica is shutting down; retry' }),
     );
     if (place !== undefined) return place;
-    const [what, setting] = this.isWatch
+    const [what, setting] = this.watch
       ? ['watches', 'MAX_FORWARDED_WATCHES']
       : ['calls', 'MAX_FORWARDED_CALLS'];
     this.end({
@@ -149,9 +157,7 @@ export class ForwardedCall extends ServerInterceptingCall {
     );
   }
 
-  private keepChecking(request: Buffer): void {
-    const queue = queueOfWatch(this.path, request);
-    if (queue === undefined) return;
+  private keepChecking({ queue }: Watch): void {
     const [authorization] = this.metadata?.get('authorization') ?? [];
     this.permissionChecks = this.options.watchPermissions.keep(
       authorization as string | undefined,
@@ -237,6 +243,6 @@ export class ForwardedCall extends ServerInterceptingCall {
     this.permissionChecks?.stop();
     if (!this.upstreamEnded)
       this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller cancelled the call');
-    this.options.ended(code, this.isWatch ? undefined : (performance.now() - this.startedAt) / 1_000);
+    this.options.ended(code, this.watch ? undefined : (performance.now() - this.startedAt) / 1_000);
   }
 }

@@ -1,7 +1,7 @@
 import type { ArmadaVerdict } from '@ajs/auth';
-import { JobSetRequest, WatchRequest } from '@ajs/contracts/api/event';
-import { eventually } from '@ajs/testing';
-import { status, type Metadata } from '@grpc/grpc-js';
+import { WatchRequest } from '@ajs/contracts/api/event';
+import { eventually, field, hostileMessages, varint } from '@ajs/testing';
+import { compressionAlgorithms, status, type Metadata } from '@grpc/grpc-js';
 import {
   EVENTS,
   HELLO,
@@ -14,6 +14,13 @@ import {
 } from './testing/pass-through-harness.js';
 import { outcomeOf } from './testing/raw-calls.js';
 
+const NOTHING = new Uint8Array();
+/** The first message of a watch of queue `q`, by the method that it opens. */
+const watchRequest = (path: string): Buffer =>
+  path === WATCH
+    ? Buffer.from(WatchRequest.encode({ ...WatchRequest.decode(NOTHING), queue: 'q' }).finish())
+    : readRequest(true);
+
 let h: PassThroughHarness;
 beforeEach(async () => {
   h = await PassThroughHarness.start();
@@ -25,7 +32,7 @@ describe('forwarded watches', () => {
     h.armada.answer = (call) => void call.write(HELLO);
   });
 
-  async function watch(path = EVENTS, message = readRequest(true), metadata?: Metadata) {
+  async function watch(path = EVENTS, message = watchRequest(path), metadata?: Metadata) {
     const call = h.client.open(path, metadata);
     const outcome = outcomeOf(call);
     call.end(message);
@@ -48,9 +55,38 @@ describe('forwarded watches', () => {
     expect(h.armada.calls).toHaveLength(3);
   });
 
-  it('include what the query cannot decode', async () => {
-    await watch(EVENTS, Buffer.from([0x0a, 0xff]));
-    expect(await h.openWatches()).toBe(1);
+  it.each(hostileMessages(4))(
+    'are refused where it is not certain which queue they are of: $title',
+    async ({ bytes }) => {
+      const { status: end } = await (await watch(EVENTS, Buffer.concat([bytes, field(1, 's')]))).outcome;
+      expect(end.code).toBe(status.INVALID_ARGUMENT);
+      expect(end.details).toMatch(/^cannot tell .*: .+; the call was not forwarded to Armada$/);
+      expect([h.armada.calls.length, await h.openWatches()]).toEqual([0, 0]);
+    },
+  );
+
+  it.each(hostileMessages(1))('are refused likewise by the newer method: $title', async ({ bytes }) => {
+    expect((await (await watch(WATCH, bytes)).outcome).status.code).toBe(status.INVALID_ARGUMENT);
+    expect([h.armada.calls.length, await h.openWatches()]).toEqual([0, 0]);
+  });
+
+  it('cannot hide behind a tag of 2^33, where Armada’s decoder goes on', async () => {
+    const hidden = Buffer.concat([readRequest(false), varint(2 ** 33), Buffer.from('001001', 'hex')]);
+    expect((await (await watch(EVENTS, hidden)).outcome).status.code).toBe(status.INVALID_ARGUMENT);
+    expect(h.armada.calls).toHaveLength(0);
+  });
+
+  it('include reads with fields that only a newer Armada knows', async () => {
+    await watch(EVENTS, Buffer.concat([readRequest(false), field(6, 'x')]));
+    expect([h.armada.calls.length, await h.openWatches()]).toEqual([1, 1]);
+  });
+
+  it('are told apart from reads also where they are compressed', async () => {
+    h.compressWith(compressionAlgorithms.gzip);
+    await watch(EVENTS, readRequest(false));
+    expect(await h.openWatches()).toBe(0);
+    await watch();
+    expect([h.armada.calls.length, await h.openWatches()]).toEqual([2, 1]);
   });
 
   it('no longer count when Armada has ended them', async () => {
@@ -86,16 +122,12 @@ describe('forwarded watches', () => {
       };
     });
 
-    const message = (path: string): Buffer => {
-      const nothing = new Uint8Array();
-      const bytes =
-        path === WATCH
-          ? WatchRequest.encode({ ...WatchRequest.decode(nothing), queue: 'q' })
-          : JobSetRequest.encode({ ...JobSetRequest.decode(nothing), queue: 'q', watch: true });
-      return Buffer.from(bytes.finish());
-    };
     const watchAs = (authorization?: string, path = EVENTS) =>
-      watch(path, message(path), authorization === undefined ? undefined : withHeaders({ authorization }));
+      watch(
+        path,
+        watchRequest(path),
+        authorization === undefined ? undefined : withHeaders({ authorization }),
+      );
     const times = (n: number) => eventually('it is rechecked', () => checks.length >= n);
 
     it.each([EVENTS, WATCH])('go on while Armada allows them, or does not answer: %s', async (path) => {
@@ -120,6 +152,13 @@ describe('forwarded watches', () => {
       expect(checks[0]).toEqual([undefined, 'q']);
       await eventually('Armada sees the cancellation', () => h.received(0).cancelled);
       expect(await h.openWatches()).toBe(0);
+    });
+
+    it('are rechecked for the queue in them also where a newer client adds fields', async () => {
+      const request = Buffer.concat([readRequest(true), field(6, 'x')]);
+      await watch(EVENTS, request, withHeaders({ authorization: 'Bearer their-own' }));
+      await times(1);
+      expect(checks[0]).toEqual(['Bearer their-own', 'q']);
     });
 
     it('end when Armada no longer accepts the credentials', async () => {

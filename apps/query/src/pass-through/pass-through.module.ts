@@ -3,7 +3,7 @@ import { PermissionProbe } from '@ajs/armada-client';
 import type { ArmadaAccess } from '@ajs/armada-credentials';
 import type { Settings } from '@ajs/config';
 import type { ProvisionalJobSink } from '@ajs/job-store';
-import { QueryMetrics, type Log } from '@ajs/observability';
+import { QueryMetrics, throttledLog, type Log } from '@ajs/observability';
 import { ARMADA_ACCESS, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { AuthModule } from '../access/auth.module.js';
 import { UNRESTRICTED } from '../access/job-permissions.js';
@@ -20,6 +20,9 @@ import { WatchPermissions } from './watch-permissions.js';
 
 const SUBMIT_RECORDER = Symbol('SubmitRecorder');
 
+const UNREAD_SUBMIT =
+  'Jobs of a forwarded submit not recorded, since Armada may read its messages differently; they are found once their stream shows them. If their client is newer than this service, upgrade it';
+
 /** Armada's own services, passed through, where PASS_THROUGH is on. */
 @Module({
   imports: [RedisModule, ArmadaModule, JobStoreModule, AuthModule, InterestModule, UpstreamModule],
@@ -34,8 +37,9 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
         errors: RedisErrorLog,
         metrics: QueryMetrics,
         log: Log,
-      ) =>
-        recordSubmits({
+      ) => {
+        const throttled = throttledLog(log);
+        return recordSubmits({
           provisionalJobs,
           // Armada let the caller submit them, and the answer goes to nobody.
           resolve: (jobIds) => resolver.resolve(jobIds, UNRESTRICTED),
@@ -45,7 +49,13 @@ const SUBMIT_RECORDER = Symbol('SubmitRecorder');
             metrics.submitRecordingFailures.inc();
             log.debug({ err: error }, 'could not record all jobs of a forwarded submit');
           },
-        }),
+          notRead: (problem) => {
+            metrics.submitRecordingFailures.inc();
+            // Whatever the problem: its text depends on what callers send.
+            throttled('warn', { problem }, UNREAD_SUBMIT, UNREAD_SUBMIT);
+          },
+        });
+      },
     },
     {
       provide: PASS_THROUGH,

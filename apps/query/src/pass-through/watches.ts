@@ -1,26 +1,45 @@
 import { JobSetRequest, WatchRequest } from '@ajs/contracts/api/event';
+import { StrictReader, type Reading } from '@ajs/wire-mapping';
 
 const WATCH = '/api.Event/Watch';
 const JOB_SET_EVENTS = '/api.Event/GetJobSetEvents';
 
+const jobSetRequests = new StrictReader('api.JobSetRequest', JobSetRequest);
+const watchRequests = new StrictReader('api.WatchRequest', WatchRequest);
+
+/** A call that stays open, and that costs an Armada server one connection to its Redis. */
+export interface Watch {
+  readonly queue: string;
+}
+
+/** A call that may be a watch, of a queue that is not known for sure. The problem is a clause for people. */
+export interface UnreadableWatch {
+  readonly problem: string;
+}
+
 /**
- * Whether a call is a watch, which stays open and costs an Armada server one connection to its Redis. `request` is its first message, if
- * there was one. One that cannot be decoded here counts as a watch: Armada may decode it.
+ * What a call is by its first message: a watch, one of which that cannot be said, or (`undefined`) no watch. Armada's handlers of these
+ * methods read the first message alone; without one there is nothing to watch.
+ *
+ * A request with fields that this version does not know counts as a watch, whatever its `watch` says: only Armada knows what they add.
  */
-export function isWatch(path: string, request: Buffer | undefined): boolean {
-  if (path !== JOB_SET_EVENTS) return path === WATCH;
-  try {
-    return request !== undefined && JobSetRequest.decode(request).watch;
-  } catch {
-    return true;
+export function watchOf(path: string, request: Buffer | undefined): Watch | UnreadableWatch | undefined {
+  if (request === undefined) return undefined;
+  switch (path) {
+    case WATCH:
+      return toWatch(watchRequests.read(request), () => true);
+    case JOB_SET_EVENTS:
+      return toWatch(jobSetRequests.read(request), ({ watch }) => watch);
+    default:
+      return undefined;
   }
 }
 
-/** The queue in the first message of a watch; `undefined` where the message cannot be decoded. */
-export function queueOfWatch(path: string, request: Buffer): string | undefined {
-  try {
-    return (path === WATCH ? WatchRequest : JobSetRequest).decode(request).queue;
-  } catch {
-    return undefined;
-  }
+function toWatch<T extends Watch>(
+  reading: Reading<T>,
+  isWatch: (request: T) => boolean,
+): Watch | UnreadableWatch | undefined {
+  if (reading.kind === 'ambiguous') return { problem: reading.problem };
+  const { kind, message } = reading;
+  return kind === 'canonical' && !isWatch(message) ? undefined : { queue: message.queue };
 }

@@ -6,7 +6,7 @@ import {
 } from '@ajs/contracts/api/submit';
 import { JobId, ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJob } from '@ajs/job-store';
-import { eventually } from '@ajs/testing';
+import { eventually, field, hostileMessages } from '@ajs/testing';
 import { recordSubmits } from './submit-recorder.js';
 
 const NOW = ArmadaTime(1_700_000_000_000);
@@ -17,12 +17,13 @@ let written: [JobSetKey, ProvisionalJob[]][];
 let resolved: string[][];
 let noted: JobSetKey[];
 let failures: Error[];
+let problems: string[];
 let redisFailures: Error[];
 let write: () => Promise<void>;
 let resolveJobs: () => Promise<void>;
 
 beforeEach(() => {
-  [written, resolved, noted, failures, redisFailures] = [[], [], [], [], []];
+  [written, resolved, noted, failures, redisFailures, problems] = [[], [], [], [], [], []];
   write = resolveJobs = () => Promise.resolve();
 });
 
@@ -40,6 +41,7 @@ const record = recordSubmits({
   noteInterest: (key) => noted.push(key),
   redisFailed: (error) => redisFailures.push(error),
   failed: (error) => failures.push(error),
+  notRead: (problem) => problems.push(problem),
   now: () => NOW,
 });
 
@@ -117,7 +119,6 @@ describe('a forwarded submit', () => {
   it('has nothing recorded and nothing followed where it was rejected as a whole', async () => {
     await record(requestOf([{}]), responseOf([{ error: 'no' }]));
     await record(requestOf([]), responseOf([]));
-    await record(requestOf([]), responseOf([{ jobId: 'more than was asked' }]));
     await record(requestOf([{}], { queue: '', jobSetId: 's' }), responseOf([{ jobId: 'a' }]));
     await record(requestOf([{}], { queue: 'q', jobSetId: 'x'.repeat(1_025) }), responseOf([{ jobId: 'a' }]));
     expect([written, noted, resolved, failures]).toEqual([[], [], [], []]);
@@ -161,9 +162,51 @@ describe('a forwarded submit', () => {
     expect(noted).toEqual([KEY]);
   });
 
-  it('is answered when its messages cannot be decoded, and the failure is reported', async () => {
-    await record(Buffer.from([0x0a, 0xff]), responseOf([{ jobId: 'a' }]));
-    expect([written.length, failures.length]).toEqual([0, 1]);
+  describe('on whose messages decoders differ', () => {
+    const answer = responseOf([{ jobId: 'a' }]);
+    const nothingLearned = (): void => expect([written, resolved, noted, failures]).toEqual([[], [], [], []]);
+
+    it.each(hostileMessages(1))('has nothing recorded and nothing followed: $title', async ({ bytes }) => {
+      const item = field(3, field(13, 'planted'));
+      await record(Buffer.concat([field(2, 's'), item, bytes]), answer);
+      nothingLearned();
+      expect(problems).toHaveLength(1);
+    });
+
+    it.each<[string, Buffer, Buffer, string]>([
+      [
+        'a field of a newer client',
+        Buffer.concat([requestOf([{}]), field(4, 'x')]),
+        answer,
+        'in the request, this version does not know field 4 of api.JobSubmitRequest',
+      ],
+      [
+        'a field of a newer server',
+        requestOf([{}]),
+        Buffer.concat([answer, field(2, 'x')]),
+        'in the response, this version does not know field 2 of api.JobSubmitResponse',
+      ],
+      [
+        'an answer that is cut off',
+        requestOf([{}]),
+        answer.subarray(0, -1),
+        'in the response, a value is cut off',
+      ],
+      ['fewer answers than items', requestOf([{}, {}]), answer, 'the response has 1 items for 2'],
+      ['more answers than items', requestOf([]), answer, 'the response has 1 items for 0'],
+    ])('has nothing recorded, and the problem reported: %s', async (_, request, response, problem) => {
+      await record(request, response);
+      nothingLearned();
+      expect(problems).toEqual([problem]);
+    });
+  });
+
+  it('has the jobs of several items with one URI recorded with it', async () => {
+    await record(
+      requestOf([{ externalJobUri: 'u' }, { externalJobUri: 'u' }]),
+      responseOf([{ jobId: 'a' }, { jobId: 'b' }]),
+    );
+    expect(written).toEqual([[KEY, [job('a', 'u'), job('b', 'u')]]]);
   });
 
   it('has very many jobs recorded in chunks, up to a limit', async () => {

@@ -2,7 +2,7 @@ import { completesWithin, armadaNow } from '@ajs/platform';
 import { JobSubmitRequest, JobSubmitResponse, type JobSubmitRequestItem } from '@ajs/contracts/api/submit';
 import { JobId, mintedAt, type ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink, ProvisionalJob } from '@ajs/job-store';
-import { EXTERNAL_URI_ANNOTATION, LONGEST_EXTERNAL_URI, cut } from '@ajs/wire-mapping';
+import { EXTERNAL_URI_ANNOTATION, LONGEST_EXTERNAL_URI, StrictReader, cut } from '@ajs/wire-mapping';
 import { nameProblem } from '../name-problem.js';
 import type { ExchangeObserver } from '../pass-through/forwarded-call.js';
 
@@ -27,8 +27,13 @@ export interface SubmitRecorderOptions {
   readonly redisFailed: (error: Error) => void;
   /** Not all jobs were recorded, for whatever cause: the stream will show them, or a poll will resolve them. */
   readonly failed: (error: Error) => void;
+  /** No job was recorded, since it is not certain that Armada reads the same from the messages. The problem is a clause for people. */
+  readonly notRead: (problem: string) => void;
   readonly now?: () => ArmadaTime;
 }
+
+const requests = new StrictReader('api.JobSubmitRequest', JobSubmitRequest);
+const responses = new StrictReader('api.JobSubmitResponse', JobSubmitResponse);
 
 /** The jobs of one submit that Armada has accepted. */
 interface Submitted {
@@ -50,6 +55,10 @@ export function recordSubmits(options: SubmitRecorderOptions): ExchangeObserver 
     try {
       const submitted = readSubmit(request, response, now());
       if (submitted === undefined) return;
+      if ('problem' in submitted) {
+        options.notRead(submitted.problem);
+        return;
+      }
       const { key, fresh, perhapsOlder } = submitted;
       const written = writeInChunks(provisionalJobs, key, fresh).catch((error: unknown) => {
         redisFailed(error as Error);
@@ -64,11 +73,25 @@ export function recordSubmits(options: SubmitRecorderOptions): ExchangeObserver 
   };
 }
 
-/** `undefined` where no job was accepted, or its job set cannot be followed. Throws where the messages cannot be decoded. */
-function readSubmit(request: Buffer, response: Buffer, now: ArmadaTime): Submitted | undefined {
-  const { queue, jobSetId, jobRequestItems } = JobSubmitRequest.decode(request);
-  const { jobResponseItems } = JobSubmitResponse.decode(response);
+/**
+ * `undefined` where no job was accepted, or its job set cannot be followed. Queue, job set and URI are the caller's word: they stand only
+ * where Armada has certainly read the same and accepted it, item by item.
+ */
+function readSubmit(
+  request: Buffer,
+  response: Buffer,
+  now: ArmadaTime,
+): Submitted | { readonly problem: string } | undefined {
+  const asked = requests.read(request);
+  if (asked.kind !== 'canonical') return { problem: `in the request, ${asked.problem}` };
+  const answered = responses.read(response);
+  if (answered.kind !== 'canonical') return { problem: `in the response, ${answered.problem}` };
+  const { queue, jobSetId, jobRequestItems } = asked.message;
+  const { jobResponseItems } = answered.message;
   if (nameProblem(queue) !== undefined || nameProblem(jobSetId) !== undefined) return undefined;
+  if (jobResponseItems.length !== jobRequestItems.length) {
+    return { problem: `the response has ${jobResponseItems.length} items for ${jobRequestItems.length}` };
+  }
   const fresh: ProvisionalJob[] = [];
   const perhapsOlder: JobId[] = [];
   for (const [i, { jobId, error }] of jobResponseItems.slice(0, MAX_JOBS).entries()) {

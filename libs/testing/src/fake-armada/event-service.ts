@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
-import { EventService, type JobSetRequest, type WatchRequest } from '@ajs/contracts/api/event';
+import { EventService, JobSetRequest, WatchRequest } from '@ajs/contracts/api/event';
 import { parseMessageId } from '@ajs/job-state';
 import { status, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { ArmadaState } from './armada-state.js';
 import type { EventLog } from './event-log.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
+import { JOB_SET_REQUEST, WATCH_REQUEST, asGogoReads } from './gogo.js';
 import type { Security } from './security.js';
 
 type Call = ServerWritableStream<unknown, Buffer>;
@@ -14,10 +15,18 @@ type WatchCall = ServerWritableStream<WatchRequest, Buffer>;
 
 const asTheyAre = (bytes: Buffer): Buffer => bytes;
 
-/** Messages are already serialized: recordings are sent byte for byte. */
+/** Requests are read as Armada's decoder does. Messages are already serialized: recordings are sent byte for byte. */
 export const eventService = {
-  getJobSetEvents: { ...EventService.getJobSetEvents, responseSerialize: asTheyAre },
-  watch: { ...EventService.watch, responseSerialize: asTheyAre },
+  getJobSetEvents: {
+    ...EventService.getJobSetEvents,
+    requestDeserialize: (bytes: Buffer) => JobSetRequest.decode(asGogoReads(bytes, JOB_SET_REQUEST)),
+    responseSerialize: asTheyAre,
+  },
+  watch: {
+    ...EventService.watch,
+    requestDeserialize: (bytes: Buffer) => WatchRequest.decode(asGogoReads(bytes, WATCH_REQUEST)),
+    responseSerialize: asTheyAre,
+  },
   health: EventService.health,
 };
 

@@ -1,11 +1,7 @@
 import { FaultServiceService } from '@ajs/contracts/fakearmada/v1/faults';
 import { JobsService } from '@ajs/contracts/api/job';
 import { EventStreamMessage } from '@ajs/contracts/api/event';
-import {
-  JobState,
-  QueueServiceService as QueueDefinition,
-  SubmitService as SubmitDefinition,
-} from '@ajs/contracts/api/submit';
+import { JobState, QueueServiceService as QueueDefinition } from '@ajs/contracts/api/submit';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import { keepLongDeadlines } from '@ajs/platform';
 import type { Recording } from '../recordings.js';
@@ -20,7 +16,7 @@ import { armadaJob, applyEvent } from './armada-job.js';
 import { SimulatedJobSets, type SimulationOptions } from './simulated-job-sets.js';
 import { queueMethods } from './queue-service.js';
 import { Security } from './security.js';
-import { SubmitService } from './submit-service.js';
+import { SubmitService, submitDefinition } from './submit-service.js';
 import { seededRandom, ulidFactory } from './ulid.js';
 
 export interface FakeArmadaOptions {
@@ -69,7 +65,7 @@ export class FakeArmada {
     const queues = queueMethods(this.state.queues, this.faults);
     this.server.addService(eventService, this.events.implementation);
     this.server.addService(JobsService, jobsService(this.state, this.faults));
-    this.server.addService(SubmitDefinition, { ...this.submit.implementation, ...queues });
+    this.server.addService(submitDefinition, { ...this.submit.implementation, ...queues });
     this.server.addService(QueueDefinition, queues);
     this.server.addService(
       FaultServiceService,

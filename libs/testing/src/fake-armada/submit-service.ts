@@ -1,9 +1,16 @@
 import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
-import type { JobSubmitRequestItem, JobSubmitResponseItem, SubmitServer } from '@ajs/contracts/api/submit';
+import {
+  JobSubmitRequest,
+  SubmitService as SubmitDefinition,
+  type JobSubmitRequestItem,
+  type JobSubmitResponseItem,
+  type SubmitServer,
+} from '@ajs/contracts/api/submit';
 import { status, type sendUnaryData } from '@grpc/grpc-js';
 import type { ArmadaState } from './armada-state.js';
 import { fateOf } from './fate.js';
 import { UNAVAILABLE, rpcError, type Faults } from './faults.js';
+import { JOB_SUBMIT_REQUEST, asGogoReads } from './gogo.js';
 import { SimulatedJob } from './simulated-job.js';
 import { refusalOf } from './submit-rules.js';
 
@@ -17,6 +24,15 @@ interface JobSetNames {
   readonly queue: string;
   readonly jobSetId: string;
 }
+
+/** Submits are read as Armada's decoder does. */
+export const submitDefinition = {
+  ...SubmitDefinition,
+  submitJobs: {
+    ...SubmitDefinition.submitJobs,
+    requestDeserialize: (bytes: Buffer) => JobSubmitRequest.decode(asGogoReads(bytes, JOB_SUBMIT_REQUEST)),
+  },
+};
 
 /** `api.Submit`, apart from queues: submitted jobs run on their own, each to the {@link fateOf} its pod spec. */
 export class SubmitService {

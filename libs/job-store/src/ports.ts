@@ -172,8 +172,9 @@ export interface ProvisionalJob {
 /** Where those write who know of a job by another way than the stream. */
 export interface ProvisionalJobSink {
   /**
-   * Gives records to jobs that have none, and begins the job set, without a cursor, where it is new. Never replaces a
-   * record. An owner is stale by it, and reloads.
+   * Gives records to jobs that have none, and begins the job set, without a cursor, where it is new. Never replaces a record, and leaves
+   * out jobs that are known in another job set, with their URIs: only a stream and `api.Jobs`, which are Armada's own word, move a job.
+   * An owner is stale by it, and reloads.
    */
   addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void>;
   /**

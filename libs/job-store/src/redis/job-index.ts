@@ -45,13 +45,38 @@ export class JobIndex {
     await this.redis.set(nameKey(referenceOf(key)), jobSetTag(key), 'EX', ttlSeconds);
   }
 
+  /** Says of these jobs that they are in this job set, on Armada's word: whatever was said of them before. */
   async add(key: JobSetKey, jobIds: Iterable<JobId>, ttlSeconds: number): Promise<void> {
     const reference = referenceOf(key);
+    await this.writeEach(jobIds, ttlSeconds, (shard, job) => this.redis.hset(shard, job, reference));
+  }
+
+  /** As {@link add}, on a caller's word: what was said before stands. Resolves to those of the jobs that are in another job set. */
+  async claim(key: JobSetKey, jobIds: Iterable<JobId>, ttlSeconds: number): Promise<ReadonlySet<JobId>> {
+    const reference = referenceOf(key);
+    const elsewhere = new Set<JobId>();
+    await this.writeEach(jobIds, ttlSeconds, async (shard, job, jobId) => {
+      if ((await this.redis.hsetnx(shard, job, reference)) === 1) return;
+      const held = await this.redis.hgetBuffer(shard, job);
+      if (held !== null && !held.equals(reference)) elsewhere.add(jobId);
+    });
+    return elsewhere;
+  }
+
+  async remove(jobIds: Iterable<JobId>): Promise<void> {
+    await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), hashOf(jobId))));
+  }
+
+  private async writeEach(
+    jobIds: Iterable<JobId>,
+    ttlSeconds: number,
+    write: (shard: string, job: Buffer, jobId: JobId) => Promise<unknown>,
+  ): Promise<void> {
     const now = performance.now();
     const writes: Promise<unknown>[] = [];
     const shards = new Set<number>();
     for (const jobId of jobIds) {
-      writes.push(this.redis.hset(shardKey(jobId), hashOf(jobId), reference));
+      writes.push(write(shardKey(jobId), hashOf(jobId), jobId));
       shards.add(shardOf(jobId, JOB_INDEX_SHARDS));
     }
     for (const shard of shards) {
@@ -60,9 +85,5 @@ export class JobIndex {
       writes.push(renewed.then(() => (this.renewedAt[shard] = now)));
     }
     await Promise.all(writes);
-  }
-
-  async remove(jobIds: Iterable<JobId>): Promise<void> {
-    await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), hashOf(jobId))));
   }
 }

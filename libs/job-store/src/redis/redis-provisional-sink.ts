@@ -57,11 +57,13 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
   }
 
   async addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void> {
-    await this.addToIndex(
-      key,
-      jobs.map(({ jobId }) => jobId),
-    );
-    for (const some of inParts(jobs)) {
+    if (jobs.length === 0) return;
+    const jobIds = jobs.map(({ jobId }) => jobId);
+    const [elsewhere] = await Promise.all([
+      this.index.claim(key, jobIds, this.ttlSeconds),
+      this.index.name(key, this.ttlSeconds),
+    ]);
+    for (const some of inParts(jobs.filter(({ jobId }) => !elsewhere.has(jobId)))) {
       const uris = some.flatMap(({ jobId, externalUri }) =>
         externalUri === undefined ? [] : [externalUri, packJobIds([jobId])],
       );

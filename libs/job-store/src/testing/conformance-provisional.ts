@@ -79,6 +79,46 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       expect((await store.lister.readUri(key, 'airflow://x')).submitted).toEqual([jobId]);
     });
 
+    it('are left out, with their URIs, where another job set has them', async () => {
+      const [streamed, reported, added, free] = [aJobId(), aJobId(), aJobId(), aJobId()];
+      const other = aJobSet();
+      const writer = await store.sink.open(other);
+      await writer.write(aBatch('1:0:0:1', { [streamed]: aRecord('RUNNING') }));
+      await store.provisional.report(other, new Map([[reported, { state: 'RUNNING', at: AT }]]));
+      await store.provisional.addProvisionalJobs(other, [queued(added)]);
+      const taken = [streamed, reported, added];
+      const claimed = (jobIds: readonly JobId[]) =>
+        store.provisional.addProvisionalJobs(
+          key,
+          jobIds.map((jobId) => queued(jobId, { externalUri: 'u' })),
+        );
+      await claimed(taken);
+      expect((await store.lister.read(key, taken)).subscription).toBeUndefined();
+      await claimed([...taken, free]);
+      expect([...(await store.lister.read(key, [...taken, free])).jobs.keys()]).toEqual([free]);
+      expect((await store.lister.readUri(key, 'u')).submitted).toEqual([free]);
+      expect((await store.lister.read(other, taken)).jobs.size).toBe(3);
+      const located = await store.lister.locate([...taken, free]);
+      expect([...taken, free].map((jobId) => located.get(jobId))).toEqual([other, other, other, key]);
+    });
+
+    it.each<[string, (to: JobSetKey, jobId: JobId) => Promise<unknown>]>([
+      [
+        'its stream',
+        async (to, jobId) =>
+          (await store.sink.open(to)).write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') })),
+      ],
+      [
+        'api.Jobs',
+        (to, jobId) => store.provisional.report(to, new Map([[jobId, { state: 'RUNNING', at: AT }]])),
+      ],
+    ])('are found where %s shows them, whatever was added before', async (_, show) => {
+      const [jobId, other] = [aJobId(), aJobSet()];
+      await store.provisional.addProvisionalJobs(key, [queued(jobId)]);
+      await show(other, jobId);
+      expect((await store.lister.locate([jobId])).get(jobId)).toEqual(other);
+    });
+
     it('are all kept when hundreds are added at once, beside those of the stream', async () => {
       const streamed = Array.from({ length: 300 }, aJobId);
       const added = Array.from({ length: 700 }, aJobId);

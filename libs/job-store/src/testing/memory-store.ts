@@ -131,10 +131,12 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
   }
 
   addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void> {
-    if (jobs.length === 0) return Promise.resolve();
-    const jobSet = this.takeUp(jobSetTag(key));
+    const tag = jobSetTag(key);
+    const own = jobs.filter(({ jobId }) => jobSetTag(this.index.get(jobId) ?? key) === tag);
+    if (own.length === 0) return Promise.resolve();
+    const jobSet = this.takeUp(tag);
     const before = jobSet.records.size;
-    for (const job of jobs) {
+    for (const job of own) {
       this.index.set(job.jobId, key);
       if (!jobSet.records.has(job.jobId)) put(jobSet, job.jobId, toProvisionalRecord(job));
       if (job.externalUri !== undefined) jobSet.submitted.push([job.externalUri, job.jobId]);

@@ -75,7 +75,7 @@ describe("Armada's own api.Jobs", () => {
   });
 
   it('is not called for what cannot be an id', async () => {
-    const no = ['not an id', '', 'x'.repeat(65), 'a\0b'].map(JobId);
+    const no = ['not an id', '', 'x'.repeat(64), 'a\0b'].map(JobId);
     expect([...(await client.jobs.status(no)).values()]).toEqual(no.map(() => JobState.UNKNOWN));
     expect((await client.jobs.details(no, NOTHING)).size).toBe(0);
     expect([calls('GetJobStatus'), calls('GetJobDetails')]).toEqual([0, 0]);

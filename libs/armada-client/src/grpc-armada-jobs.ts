@@ -1,4 +1,4 @@
-import type { JobId } from '@ajs/job-state';
+import { MAX_ID_BYTES, type JobId } from '@ajs/job-state';
 import {
   JobsService,
   type GetActiveQueuesResponse,
@@ -26,7 +26,7 @@ const MAX_WAITING_IDS = 10_000;
 const MAX_WAITING_QUERIES = 200;
 
 /** Armada's ids are ULIDs and UUIDs. What cannot be one is not sent: it could fail the call for all others. */
-const POSSIBLE_ID = /^[\x21-\x7e]{1,64}$/;
+const POSSIBLE_ID = new RegExp(`^[\\x21-\\x7e]{1,${MAX_ID_BYTES}}$`);
 /** Armada's PostgreSQL stores no such text, and fails the call. */
 const NUL = '\0';
 

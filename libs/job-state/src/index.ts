@@ -5,6 +5,7 @@ export type { Failure, JobEvent, Placement } from './job-event.js';
 export type { JobEnrichment, ReportedRun, ReportedRuns } from './job-enrichment.js';
 export type { JobRecord, Run, RunOutcome } from './job-record.js';
 export { JobId, ULID_DIGITS, mintedAt } from './job-id.js';
+export { MAX_ID_BYTES, idProblem, nameProblem } from './name-problem.js';
 export type { JobSetKey } from './job-set-key.js';
 export {
   JOB_STATES,

@@ -2,7 +2,6 @@
  * How much of a text from the network is kept. Armada bounds none of these; names are Kubernetes' (253), reasons are for
  * people, and Armada's own Lookout cuts external URIs at 1,024 characters.
  */
-export const LONGEST_JOB_ID_BYTES = 1_024;
 export const LONGEST_REASON = 4_096;
 export const LONGEST_NAME = 253;
 export const LONGEST_EXTERNAL_URI = 1_024;

@@ -13,8 +13,8 @@ import {
   type EventMessage,
 } from '@ajs/contracts/api/event';
 import { Job } from '@ajs/contracts/api/submit';
-import { JobId, type JobEvent } from '@ajs/job-state';
-import { LONGEST_JOB_ID_BYTES, LONGEST_NAME, MOST_CONTAINERS } from './bounds.js';
+import { JobId, MAX_ID_BYTES, type JobEvent } from '@ajs/job-state';
+import { LONGEST_NAME, MOST_CONTAINERS } from './bounds.js';
 import { EXTERNAL_URI_ANNOTATION, toStreamMessage, type Mapped } from './index.js';
 
 type Oneof = NonNullable<EventMessage['events']>;
@@ -165,12 +165,11 @@ describe('an event of Armada', () => {
     }
   });
 
-  it('names a job by as many characters as fit, and not by one more', () => {
+  it('names a job by the longest id that Armada can have, and not by one more character', () => {
     const running = { ...JobRunningEvent.decode(NOTHING), ...base };
-    const longest = Math.floor(LONGEST_JOB_ID_BYTES / 3);
     const ofLength = (length: number): Mapped =>
       map({ $case: 'running', value: { ...running, jobId: 'x'.repeat(length) } });
-    expect([ofLength(longest).kind, ofLength(longest + 1).kind]).toEqual(['message', 'malformed']);
+    expect([ofLength(MAX_ID_BYTES).kind, ofLength(MAX_ID_BYTES + 1).kind]).toEqual(['message', 'malformed']);
   });
 
   it('keeps the exit codes of so many containers, by names of bounded length', () => {

@@ -8,10 +8,10 @@ import {
   type Placement,
   type StreamMessage,
   type JobId,
+  idProblem,
 } from '@ajs/job-state';
 import {
   LONGEST_EXTERNAL_URI,
-  LONGEST_JOB_ID_BYTES,
   LONGEST_NAME,
   LONGEST_REASON,
   MOST_CONTAINERS,
@@ -75,10 +75,8 @@ export function toStreamMessage({ id: text, message }: EventStreamMessage): Mapp
   return { kind: 'message', message: event === undefined ? bare : { ...bare, event } };
 }
 
-/** Bytes that are no UTF-8 decode as U+FFFD: two ids could become one. */
 function isUsableJobId(jobId: string): jobId is JobId {
-  // A UTF-16 unit is at most three bytes of UTF-8.
-  return jobId !== '' && jobId.length * 3 <= LONGEST_JOB_ID_BYTES && !jobId.includes('\ufffd');
+  return idProblem(jobId) === undefined;
 }
 
 function toEvent(oneof: Oneof, base: Pick<JobEvent, 'jobId' | 'at'>): JobEvent | undefined {

@@ -37,6 +37,20 @@ describe('api.Jobs', () => {
     });
   });
 
+  it.each([
+    ...requests.slice(0, 3),
+    [
+      'GetJobRunDetails',
+      (runId: string): Promise<unknown> => h.api.getJobRunDetails({ runIds: [runId] }, testCaller()),
+    ] as const,
+  ])('%s rejects an id that is longer than any of Armada, before it is looked up', async (_, request) => {
+    await expect(request('x'.repeat(64))).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringMatching(/^(job|run)_ids\[0\] is longer than 63 bytes$/) as string,
+    });
+    expect([h.redisReads, h.armada.calls, h.redisFailures]).toEqual([0, [], []]);
+  });
+
   it.each(requests.filter(([method]) => method !== 'GetJobErrors'))(
     '%s answers a terminal state that Armada reports only once it is in Redis: no later answer may show an earlier one',
     async (_, request) => {

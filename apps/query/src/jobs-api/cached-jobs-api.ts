@@ -1,15 +1,15 @@
-import { JobId } from '@ajs/job-state';
+import { JobId, nameProblem } from '@ajs/job-state';
 import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
+import { LONGEST_EXTERNAL_URI, cut } from '@ajs/wire-mapping';
 import type { LRUCache } from 'lru-cache';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import { UNRESTRICTED, type JobPermissions } from '../access/job-permissions.js';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
-import { nameProblem } from '../name-problem.js';
 import { RpcError } from '../rpc-error.js';
 import { CachedJobs, type CachedJob } from './cache/cached-jobs.js';
 import { EnrichmentRecorder } from './cache/enrichment-recorder.js';
@@ -76,7 +76,9 @@ export class CachedJobsApi implements JobsApi {
   };
 
   getJobStatusUsingExternalJobUri: JobsApi['getJobStatusUsingExternalJobUri'] = async (request, caller) => {
-    const { queue, jobset, externalJobUri } = request;
+    const { queue, jobset } = request;
+    // As Armada's Lookout cuts it.
+    const externalJobUri = cut(request.externalJobUri, LONGEST_EXTERNAL_URI);
     for (const [field, value] of [
       ['queue', queue],
       ['jobset', jobset],
@@ -91,9 +93,9 @@ export class CachedJobsApi implements JobsApi {
     if ((await access.toJobsOf(caller, queue)) === 'no-queue') throw unknownQueue(queue);
     const states = await this.retrying(
       caller,
-      () => this.byUri.run(request, caller),
+      () => this.byUri.run({ queue, jobset, externalJobUri }, caller),
       async () => {
-        const named = await armada.byExternalUri(request);
+        const named = await armada.byExternalUri({ queue, jobset, externalJobUri });
         // All of them are in the queue that the request names.
         return this.statesWithoutRedis([...named.keys()], UNRESTRICTED, named);
       },

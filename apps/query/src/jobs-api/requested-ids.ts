@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { nameProblem } from '../name-problem.js';
+import { idProblem } from '@ajs/job-state';
 import { RpcError } from '../rpc-error.js';
 
 /** The ids of a request, each once. Throws INVALID_ARGUMENT where they are too many or one of them cannot be an id. */
@@ -12,7 +12,7 @@ export function requestedIds(field: string, ids: readonly string[], max: number)
   }
   const requested = new Set<string>();
   for (const [i, id] of ids.entries()) {
-    const problem = nameProblem(id);
+    const problem = idProblem(id);
     if (problem !== undefined) throw new RpcError(status.INVALID_ARGUMENT, `${field}[${i}] ${problem}`);
     requested.add(id);
   }

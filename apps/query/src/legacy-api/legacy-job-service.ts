@@ -1,4 +1,4 @@
-import { JobId, toMs } from '@ajs/job-state';
+import { JobId, idProblem, nameProblem, toMs } from '@ajs/job-state';
 import type {
   JobServiceRequest,
   JobServiceResponse,
@@ -15,7 +15,6 @@ import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
 import type { Admission } from '../load/admission.js';
-import { nameProblem } from '../name-problem.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { toRpcError } from '../rpc-error.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
@@ -171,12 +170,11 @@ function toHeader(text: string): string {
 
 /** The problem of the request, with the name of the field; `undefined` where there is none. */
 function problemOf({ jobId, jobSetId, queue }: JobServiceRequest): string | undefined {
-  for (const [field, value] of [
-    ['job_id', jobId],
-    ['job_set_id', jobSetId],
-    ['queue', queue],
+  for (const [field, problem] of [
+    ['job_id', idProblem(jobId)],
+    ['job_set_id', nameProblem(jobSetId)],
+    ['queue', nameProblem(queue)],
   ] as const) {
-    const problem = nameProblem(value);
     if (problem !== undefined) return `${field} ${problem}; job_id, job_set_id and queue must all be given`;
   }
   return undefined;

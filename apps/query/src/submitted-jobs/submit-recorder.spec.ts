@@ -110,7 +110,7 @@ describe('a forwarded submit', () => {
         { jobId: 'half', error: 'no' },
         {},
         { jobId: 'd' },
-        { jobId: 'x'.repeat(1_025) },
+        { jobId: 'x'.repeat(64) },
       ]),
     );
     expect(written).toEqual([[KEY, [job('d', 'fourth')]]]);

@@ -1,9 +1,8 @@
 import { completesWithin, armadaNow } from '@ajs/platform';
 import { JobSubmitRequest, JobSubmitResponse, type JobSubmitRequestItem } from '@ajs/contracts/api/submit';
-import { JobId, mintedAt, type ArmadaTime, type JobSetKey } from '@ajs/job-state';
+import { JobId, idProblem, mintedAt, nameProblem, type ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink, ProvisionalJob } from '@ajs/job-store';
 import { EXTERNAL_URI_ANNOTATION, LONGEST_EXTERNAL_URI, StrictReader, cut } from '@ajs/wire-mapping';
-import { nameProblem } from '../name-problem.js';
 import type { ExchangeObserver } from '../pass-through/forwarded-call.js';
 
 /** The method whose exchanges are recorded. */
@@ -96,7 +95,7 @@ function readSubmit(
   const perhapsOlder: JobId[] = [];
   for (const [i, { jobId, error }] of jobResponseItems.slice(0, MAX_JOBS).entries()) {
     const item = jobRequestItems[i];
-    if (item === undefined || error !== '' || nameProblem(jobId) !== undefined) continue;
+    if (item === undefined || error !== '' || idProblem(jobId) !== undefined) continue;
     if (item.clientId !== '') perhapsOlder.push(JobId(jobId));
     else fresh.push(toProvisionalJob(JobId(jobId), item, now));
   }

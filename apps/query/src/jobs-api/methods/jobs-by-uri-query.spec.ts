@@ -36,6 +36,14 @@ describe('GetJobStatusUsingExternalJobUri', () => {
     expect(await h.byUri('u')).toEqual({ b: JobState.RUNNING });
   });
 
+  it('matches a long URI by the part that Armada keeps of it, also while Redis is unavailable', async () => {
+    h.armada.add('a', { state: JobState.PENDING });
+    h.armada.externalUris.set('a', 'u'.repeat(1_024));
+    expect(await h.byUri('u'.repeat(2_000))).toEqual({ a: JobState.PENDING });
+    h.redisFailure = new Error('Connection is closed.');
+    expect(await h.byUri('u'.repeat(2_000))).toEqual({ a: JobState.PENDING });
+  });
+
   it('rejects an empty URI, queue or job set', async () => {
     await expect(h.byUri('')).rejects.toMatchObject({
       code: status.INVALID_ARGUMENT,

@@ -11,9 +11,6 @@ import { fromRedis } from '../../store/redis-read.js';
 import { RpcError } from '../../rpc-error.js';
 import type { JobStatesQuery } from './job-states-query.js';
 
-/** Armada's Lookout cuts a URI to this many characters. */
-const MAX_URI_LENGTH = 1_024;
-
 export interface JobsByUriQueryOptions {
   readonly lister: Pick<JobDetailsLister, 'readUri'>;
   readonly states: JobStatesQuery;
@@ -35,12 +32,11 @@ export class JobsByUriQuery {
    */
   async run(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<JobId, JobState>> {
     const { lister, states, noteInterest } = this.options;
-    const externalJobUri = request.externalJobUri.slice(0, MAX_URI_LENGTH);
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
     const [stored, reported] = await Promise.all([
-      fromRedis(lister.readUri(key, externalJobUri)),
-      this.fromArmada({ ...request, externalJobUri }),
+      fromRedis(lister.readUri(key, request.externalJobUri)),
+      this.fromArmada(request),
     ]);
     // An item's own URI overrides its annotation, so that the annotation counts only where Armada lacks the method.
     const jobIds = new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted]);

@@ -140,7 +140,8 @@ export class Assignment implements WatchHolder, Suspendable {
 
   /** Whoever takes the job set over knows whether it is urgent. */
   private rememberWatch(watched: boolean): void {
-    this.job.updateData({ ...this.key, watched }).catch(this.options.onError);
+    const timesStalled = this.job.stalledCounter;
+    this.job.updateData({ ...this.key, watched, timesStalled }).catch(this.options.onError);
   }
 
   private async run(): Promise<void> {

@@ -138,6 +138,34 @@ describe('an assignment', () => {
     expect(a.ended.filter((why) => !/ (hand-over|lease-lost)$/.test(why))).toEqual([]);
   }, 30_000);
 
+  it('is read at once when its owner was killed, also by a replica that has more than its share of watches', async () => {
+    const a = replica('a');
+    await poll(...Array.from({ length: 6 }, (_, n) => jobSet(n)));
+    await eventually('all are watched', () => a.watches.size === 6);
+    // Another replica, which is alive and takes nothing.
+    const { watches } = scriptedBudgets(redis, 'b', LIFETIME);
+    watches.start();
+    cleanups.push(() => watches.leave());
+    await eventually('it has more than its share', () => a.watches.isAboveShare());
+    const queue = `${WORK_QUEUE_PREFIX}:${WORK_QUEUE}`;
+    const orphan = jobSet(7);
+    await new InterestStore(redis).record(orphan);
+    await redis.hset(`${queue}:${assignmentIdOf(orphan)}`, {
+      name: 'follow',
+      data: JSON.stringify({ ...orphan, watched: true, timesStalled: 0 }),
+      opts: '{}',
+      timestamp: 1,
+      delay: 0,
+      priority: 0,
+    });
+    await redis.lpush(`${queue}:active`, assignmentIdOf(orphan));
+    await eventually('it is read', () =>
+      a.source.opened.some(({ request }) => request.key.jobSetId === orphan.jobSetId),
+    );
+    expect(a.watches.isAboveShare()).toBe(true);
+    expect(a.started).not.toContain('s7');
+  });
+
   it('gives its watch back where Redis forgot its job set while its lease was lost', async () => {
     const a = replica('a');
     await poll(jobSet(1));

@@ -160,14 +160,12 @@ export class JobSetWorker {
   }
 
   /** After how many milliseconds an assignment is to be tried again that is not served here and now. */
-  private async admissionDelay(
-    id: AssignmentId,
-    { data, attemptsStarted }: Job<AssignmentData>,
-  ): Promise<number | undefined> {
+  private async admissionDelay(id: AssignmentId, job: Job<AssignmentData>): Promise<number | undefined> {
     if (this.isStopping) return HAND_OVER_MS;
     const retryInMs = this.failed.retryIn(id);
     if (retryInMs !== undefined) return retryInMs;
-    if (this.isReadRequested(id)) return undefined;
+    if (this.isReadRequested(id) || hasLostItsOwner(job)) return undefined;
+    const { data, attemptsStarted } = job;
     const { watches, quota } = this.options;
     if (await watches.confirmAboveShare()) return PUT_BACK_MS + Math.random() * PUT_BACK_MS;
     if (data.watched === true) return undefined;
@@ -279,6 +277,11 @@ export class JobSetWorker {
     await job.moveToDelayed(Date.now() + inMs, token).catch(this.options.onError);
     throw new DelayedError();
   }
+}
+
+/** Its watch broke off: it is read at once by any replica. Whether one that has its share may watch it is decided after that. */
+function hasLostItsOwner({ data, stalledCounter }: Job<AssignmentData>): boolean {
+  return data.watched === true && stalledCounter > (data.timesStalled ?? 0);
 }
 
 function keyOf({ data }: Job<AssignmentData, void>): JobSetKey {

@@ -12,8 +12,13 @@ export const WORK_QUEUE = 'follow';
 /** BullMQ's error for a job that is in another state by now. */
 const NOT_DELAYED = -3;
 
-/** What a BullMQ job of the work queue holds: the job set, and whether its last owner watched it. */
-export type AssignmentData = JobSetKey & { readonly watched?: boolean };
+/** What a BullMQ job of the work queue holds. */
+export interface AssignmentData extends JobSetKey {
+  /** Whether its last owner watched the job set. */
+  readonly watched?: boolean;
+  /** How often it had lost its owner when that watch began, as BullMQ counts it. */
+  readonly timesStalled?: number;
+}
 
 /** The id of a job set's BullMQ job: however often a job set is enqueued, there is one job. */
 export function assignmentIdOf(key: JobSetKey): AssignmentId {

@@ -102,6 +102,14 @@ describe('records as Redis has them', () => {
     const expected = Buffer.concat([layout2.subarray(0, 1), revision, layout2.subarray(3)]);
     expect((await storedRecord(JOB_ID)).toString('hex')).toBe(expected.toString('hex'));
   });
+
+  it.each([127, 128, 16_383, 16_384, 2_097_152])('have the revision of their write: %i', async (revision) => {
+    const jobId = aJobId();
+    await sink.open(key);
+    await redis.hset(metaKey(), 'revision', revision - 1);
+    await writeJobs({ [jobId]: aRecord('RUNNING', { run: { cluster: 'c' } }) });
+    expect((await lister.read(key, [jobId])).jobs.get(jobId)).toMatchObject({ state: 'RUNNING', revision });
+  });
 });
 
 describe('a job set of layout 1', () => {
@@ -159,6 +167,18 @@ describe('a job set of layout 1', () => {
       reported: {},
     });
     expect(await life.unfinished(key)).toBe(1);
+  });
+
+  it('keeps enrichment that has no line for the namespace yet when more is added', async () => {
+    const generation = Generation((await meta())['generation'] ?? '');
+    const enrichment = formatKey({ kind: 'enrichment', jobSet: key, generation });
+    await redis.hset(enrichment, packJobId(failed), '\n["no longer wanted","u"]\n"exit 7"');
+    await provisional.addEnrichment(key, new Map([[failed, { namespace: 'ns' }]]));
+    expect((await lister.readDetails(key, [failed])).jobs.get(failed)?.enrichment).toEqual({
+      cancellation: { reason: 'no longer wanted', user: 'u' },
+      error: 'exit 7',
+      namespace: 'ns',
+    });
   });
 
   it('takes provisional jobs before anything else of the layout of today is written', async () => {
@@ -278,6 +298,8 @@ describe('a job set of a newer layout', () => {
     await makeNewer(newer, 0);
     const before = await meta();
     await expect(sink.open(key)).rejects.toThrow(NewerLayoutError);
+    await redis.hset(metaKey(), { heartbeat: Number(before['heartbeat']) - 10_000 });
+    await expect(sink.open(key)).rejects.toThrow(NewerLayoutError);
     await redis.hset(metaKey(), { heartbeat: 1, next: Number(before['heartbeat']) + 60_000 });
     await expect(sink.open(key)).rejects.toThrow(`layout ${LAYOUT + 1}`);
     expect(await meta()).toEqual({ ...before, heartbeat: '1', next: expect.any(String) as string });
@@ -317,6 +339,7 @@ describe('a job set of a newer layout', () => {
       synced: '',
       next: '',
       revision: '3',
+      keys: '1',
     });
     const { jobs, unreadable, subscription } = await lister.read(key, [newer, neighbour, ended]);
     expect(Array.from(jobs.values(), ({ state }) => state)).toEqual(['QUEUED', 'FAILED']);

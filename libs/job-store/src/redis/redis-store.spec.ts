@@ -137,8 +137,16 @@ describe('Redis keys of a job set', () => {
     const key = aJobSet();
     const jobId = aJobId();
     const writer = await sink.open(key);
-    await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') }));
+    const subscription = {
+      state: 'live',
+      reason: 'r',
+      syncedAt: monotonicNow(),
+      nextReadAt: monotonicNow(),
+    } as const;
+    const ofJob = { [jobId]: aRecord('RUNNING') };
+    await writer.write(aBatch('1:0:0:1', ofJob, { subscription, reconciled: true }));
     const meta = formatKey({ kind: 'meta', jobSet: key });
+    await redis.hset(meta, { interest: 1, renewed: 1 });
     const report = { state: 'RUNNING', at: ArmadaTime(Date.now()) } as const;
     await new RedisProvisionalJobSink(redis, TTL_SECONDS).report(key, new Map([[aJobId(), report]]));
     expect(await redis.hexists(meta, 'aheadSince')).toBe(1);
@@ -147,9 +155,13 @@ describe('Redis keys of a job set', () => {
 
     const again = await sink.open(key);
     expect(lost).toEqual([1]);
-    expect(again.cursor).toBe('');
+    expect([again.cursor, again.reconciledAgoMs]).toEqual(['', undefined]);
     expect(await redis.hmget(meta, 'aheadSince', 'aheadUntil')).toEqual([null, null]);
-    expect((await lister.read(key, [jobId])).jobs.size).toBe(0);
+    const view = await lister.read(key, [jobId]);
+    expect([view.jobs.size, view.subscription]).toEqual([0, { state: 'connecting', reason: '' }]);
+    // It was not polled by that, and all keys that there are have just been renewed.
+    expect(await redis.hget(meta, 'interest')).toBe('1');
+    expect(Number(await redis.hget(meta, 'renewed'))).toBeGreaterThan(1);
     expect(await new RedisJobSetLife(redis, TTL_SECONDS).unfinished(key)).toBeUndefined();
     await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another owner');
   });

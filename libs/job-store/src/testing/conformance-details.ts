@@ -28,12 +28,15 @@ export function describeDetails(under: () => StoreUnderTest): void {
 
   describe('external URIs', () => {
     it('are kept apart: those submitted with a job, and those of its annotation', async () => {
-      const [a, b, c] = [aJobId(), aJobId(), JobId('not a ULID')];
+      const [a, b, c] = [aJobId(), aJobId(), JobId('no ULID: 50%')];
       await store.provisional.addProvisionalJobs(key, [
         queued(a, { externalUri: 'airflow://1' }),
         queued(c, { externalUri: 'airflow://1' }),
       ]);
-      await store.provisional.addProvisionalJobs(key, [queued(a, { externalUri: 'airflow://1' })]);
+      await store.provisional.addProvisionalJobs(key, [
+        queued(a, { externalUri: 'airflow://1' }),
+        queued(c, { externalUri: 'airflow://1' }),
+      ]);
       const writer = await store.sink.open(key);
       await writer.write(aBatch('1:0:0:1', { [b]: aRecord('QUEUED', { externalUri: 'airflow://1' }) }));
       expect(await store.lister.readUri(key, 'airflow://1')).toEqual({ submitted: [a, c], annotated: [b] });
@@ -92,6 +95,21 @@ export function describeDetails(under: () => StoreUnderTest): void {
       expect(jobs.has(unknown)).toBe(false);
       await store.provisional.addProvisionalJobs(key, [queued(unknown)]);
       expect((await store.lister.readDetails(key, [unknown])).jobs.get(unknown)?.enrichment).toEqual({});
+    });
+
+    it('keep the enrichment of each of many jobs, and none of a job set that was deleted', async () => {
+      const jobIds = Array.from({ length: 250 }, aJobId);
+      await store.provisional.addProvisionalJobs(
+        key,
+        jobIds.map((jobId) => queued(jobId)),
+      );
+      const enrichment = new Map(jobIds.map((jobId) => [jobId, { error: jobId }]));
+      await store.provisional.addEnrichment(key, enrichment);
+      const { jobs } = await store.lister.readDetails(key, jobIds);
+      expect(new Map(Array.from(jobs, ([jobId, job]) => [jobId, job.enrichment]))).toEqual(enrichment);
+      await store.life.remove(key, 0);
+      await store.provisional.addEnrichment(key, enrichment);
+      expect((await store.lister.readDetails(key, jobIds)).jobs.size).toBe(0);
     });
 
     it('make no owner stale when enrichment is added', async () => {

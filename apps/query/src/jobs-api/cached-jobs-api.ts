@@ -7,7 +7,7 @@ import { LONGEST_EXTERNAL_URI, cut } from '@ajs/wire-mapping';
 import type { LRUCache } from 'lru-cache';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
-import { UNRESTRICTED, type JobPermissions } from '../access/job-permissions.js';
+import type { JobPermissions } from '../access/job-permissions.js';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { RpcError } from '../rpc-error.js';
@@ -91,13 +91,13 @@ export class CachedJobsApi implements JobsApi {
     }
     const { access, armada } = this.options;
     if ((await access.toJobsOf(caller, queue)) === 'no-queue') throw unknownQueue(queue);
+    const permissions = await access.toJobs(caller);
     const states = await this.retrying(
       caller,
-      () => this.byUri.run({ queue, jobset, externalJobUri }, caller),
+      () => this.byUri.run({ queue, jobset, externalJobUri }, caller, permissions),
       async () => {
         const named = await armada.byExternalUri({ queue, jobset, externalJobUri });
-        // All of them are in the queue that the request names.
-        return this.statesWithoutRedis([...named.keys()], UNRESTRICTED, named);
+        return this.statesWithoutRedis([...named.keys()], permissions, named);
       },
     );
     return { jobStates: Object.fromEntries(states) };

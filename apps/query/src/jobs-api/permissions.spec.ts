@@ -1,4 +1,4 @@
-import { Cursor, JobId } from '@ajs/job-state';
+import { ArmadaTime, Cursor, JobId } from '@ajs/job-state';
 import { AuthError, type Authorizer, type Verdict } from '@ajs/auth';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
@@ -164,6 +164,52 @@ describe('api.Jobs and the permissions of its callers', () => {
       await expect(request(api, ['in-hidden'], as())).rejects.toMatchObject({
         code: status.UNAUTHENTICATED,
       });
+    });
+  });
+
+  describe('a job that the cache has in another queue than Armada', () => {
+    const KEY = { queue: 'q', jobSetId: 's' };
+    const byUri = () =>
+      h.api.getJobStatusUsingExternalJobUri({ queue: 'q', jobset: 's', externalJobUri: 'u' }, as(WATCHER));
+
+    /** Polled later than its stream may take to show it. */
+    const addToCache = async (jobId: string, queue: string): Promise<void> => {
+      h.armada.add(jobId, { queue });
+      const changedAt = ArmadaTime(h.now);
+      const job = { jobId: JobId(jobId), state: 'SUBMITTED', changedAt, externalUri: 'u' } as const;
+      await h.store.addProvisionalJobs(KEY, [job]);
+      h.now += 60_000;
+    };
+
+    // GetJobErrors asks Armada of no cached job but one that has ended, which is in its job set by Armada's own word.
+    const asksArmada = byId.filter(([method]) => method !== 'GetJobErrors');
+    it.each(asksArmada)('is judged by the queue that Armada names: %s', async (_, request) => {
+      await addToCache('elsewhere', 'hidden');
+      await expect(request(h.api, ['elsewhere'], as(WATCHER))).rejects.toMatchObject({
+        code: status.PERMISSION_DENIED,
+        details: expect.stringContaining('"elsewhere"') as string,
+      });
+      expect(h.interest.filter(({ queue }) => queue === 'hidden')).toEqual([]);
+    });
+
+    it('is judged likewise when it is found by its URI', async () => {
+      await addToCache('here', 'q');
+      expect(await byUri()).toEqual({
+        jobStates: { here: JobState.RUNNING, 'with-uri': JobState.RUNNING },
+      });
+      await addToCache('elsewhere', 'hidden');
+      await expect(byUri()).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+      h.redisFailure = new Error('Connection is closed.');
+      h.armada.externalUris.set('elsewhere', 'u');
+      await expect(byUri()).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    });
+
+    it('is read where the request for its URI says that it is, whatever the job index says', async () => {
+      h.armada.add('in-q', { state: JobState.PENDING });
+      h.armada.externalUris.set('in-q', 'u');
+      const report = { state: 'PENDING', at: ArmadaTime(h.now) } as const;
+      await h.store.report({ queue: 'hidden', jobSetId: 's' }, new Map([[JobId('in-q'), report]]));
+      expect((await byUri()).jobStates).toMatchObject({ 'in-q': JobState.RUNNING });
     });
   });
 

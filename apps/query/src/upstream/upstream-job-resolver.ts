@@ -59,13 +59,18 @@ export class UpstreamJobResolver {
   /**
    * What Redis holds of cached jobs that their streams may be behind with, once Armada was asked of them; 'absent' where Armada has just
    * said that there is no such job. Left out are jobs of which the caller has all that there is: Armada does not answer, was asked a
-   * moment ago, or its report cannot be recorded.
+   * moment ago, or its report cannot be recorded. Rejects with PERMISSION_DENIED where the caller may not see the queue that Armada names,
+   * whatever the cache says of it.
    */
-  async refresh(jobIds: readonly JobId[]): Promise<Map<JobId, JobStatus | 'absent'>> {
+  async refresh(
+    jobIds: readonly JobId[],
+    permissions: JobPermissions,
+  ): Promise<Map<JobId, JobStatus | 'absent'>> {
     const refreshed = new Map<JobId, JobStatus | 'absent'>();
     const toAsk = jobIds.filter((jobId) => this.recent.get(jobId) === undefined);
     try {
       const reported = await this.find(jobIds);
+      await requirePermission(permissions, reported, ({ details }) => details.queue);
       for (const jobId of jobIds) if (!reported.has(jobId)) refreshed.set(jobId, 'absent');
       const asked = toAsk.flatMap((jobId) => reported.get(jobId) ?? []);
       for (const [jobId, status] of await this.options.recorder.record(asked)) refreshed.set(jobId, status);

@@ -52,7 +52,7 @@ export class CachedJobs {
     jobIds: readonly JobId[],
     permissions: JobPermissions,
   ): Promise<CachedJobSelection<CachedJob>> {
-    const { lister, recorder, terminalJobs, noteInterest } = this.options;
+    const { recorder, terminalJobs, noteInterest } = this.options;
     await recorder.settle(jobIds);
     const jobs = new Map<JobId, CachedJob>();
     const toRead: JobId[] = [];
@@ -63,19 +63,19 @@ export class CachedJobs {
     }
     await requirePermission(permissions, jobs, ({ key }) => key.queue);
     for (const { key } of jobs.values()) noteInterest(key, jobSetTag(key));
-    const unreadable = await this.inEachJobSet(toRead, permissions, async (key, ids) => {
-      const view = await fromRedis(lister.read(key, ids));
-      for (const jobId of ids) {
-        const status = view.jobs.get(jobId);
-        if (status === undefined) continue;
-        jobs.set(jobId, { key, status, moment: view });
-        // The stream still adds to an end that was reported.
-        if (isTerminal(status.state) && !status.reported)
-          terminalJobs.set(jobId, { key, status, moment: { now: view.now } });
-      }
-      return view.unreadable;
-    });
+    const unreadable = await this.inEachJobSet(toRead, permissions, (key, ids) =>
+      this.readStates(key, ids, jobs),
+    );
     return { jobs, unreadable };
+  }
+
+  /** As {@link states}, of jobs that are known to be in this job set: for a caller who may see them, and has polled it. */
+  async statesIn(key: JobSetKey, jobIds: readonly JobId[]): Promise<CachedJobSelection<CachedJob>> {
+    const jobs = new Map<JobId, CachedJob>();
+    if (jobIds.length === 0) return { jobs, unreadable: new Map() };
+    await this.options.recorder.settle(jobIds);
+    const reasons = await this.readStates(key, jobIds, jobs);
+    return { jobs, unreadable: this.reportUnreadable(jobIds, reasons) };
   }
 
   /** As {@link states}, with their whole records and enrichment. */
@@ -101,22 +101,48 @@ export class CachedJobs {
   ): Promise<Map<JobId, string>> {
     const unreadable = new Map<JobId, string>();
     if (jobIds.length === 0) return unreadable;
-    const { lister, noteInterest, unreadableRecord } = this.options;
+    const { lister, noteInterest } = this.options;
     const located = await fromRedis(lister.locate(jobIds));
     await requirePermission(permissions, located, ({ queue }) => queue);
     const jobSets = groupByJobSet(Array.from(located, ([jobId, key]) => [key, jobId] as const));
     await Promise.all(
       jobSets.map(async ({ key, tag, items }) => {
         noteInterest(key, tag);
-        const reasons = await read(key, items);
-        for (const jobId of items) {
-          const reason = reasons.get(jobId);
-          if (reason === undefined) continue;
-          unreadable.set(jobId, reason);
-          unreadableRecord(jobId, reason);
-        }
+        const reasons = this.reportUnreadable(items, await read(key, items));
+        for (const [jobId, reason] of reasons) unreadable.set(jobId, reason);
       }),
     );
+    return unreadable;
+  }
+
+  /** Adds the jobs that have a record to `jobs`; resolves to why those of others cannot be read. */
+  private async readStates(
+    key: JobSetKey,
+    jobIds: readonly JobId[],
+    jobs: Map<JobId, CachedJob>,
+  ): Promise<JobSetView['unreadable']> {
+    const { lister, terminalJobs } = this.options;
+    const view = await fromRedis(lister.read(key, jobIds));
+    for (const jobId of jobIds) {
+      const status = view.jobs.get(jobId);
+      if (status === undefined) continue;
+      jobs.set(jobId, { key, status, moment: view });
+      // The stream still adds to an end that was reported.
+      if (isTerminal(status.state) && !status.reported)
+        terminalJobs.set(jobId, { key, status, moment: { now: view.now } });
+    }
+    return view.unreadable;
+  }
+
+  /** Returns the unreadable ones among the jobs. */
+  private reportUnreadable(jobIds: readonly JobId[], reasons: JobSetView['unreadable']): Map<JobId, string> {
+    const unreadable = new Map<JobId, string>();
+    for (const jobId of jobIds) {
+      const reason = reasons.get(jobId);
+      if (reason === undefined) continue;
+      unreadable.set(jobId, reason);
+      this.options.unreadableRecord(jobId, reason);
+    }
     return unreadable;
   }
 }

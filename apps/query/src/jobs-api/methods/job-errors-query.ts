@@ -40,6 +40,7 @@ export class JobErrorsQuery {
       if (job === undefined) uncached.push(jobId);
       else {
         errors.set(jobId, errorOf(job));
+        // It has ended, so it is in this job set by Armada's own word: permission was checked for the right queue.
         if (needsArmada(job)) requested.push(jobId);
       }
     }

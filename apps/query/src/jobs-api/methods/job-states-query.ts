@@ -1,9 +1,9 @@
-import type { JobId } from '@ajs/job-state';
+import type { JobId, JobSetKey } from '@ajs/job-state';
 import { JobState } from '@ajs/contracts/api/submit';
 import { toApiJobState } from '@ajs/wire-mapping';
 import type { JobPermissions } from '../../access/job-permissions.js';
 import { canServeFromCache } from '../../store/can-serve-from-cache.js';
-import type { CachedJob, CachedJobs } from '../cache/cached-jobs.js';
+import type { CachedJob, CachedJobSelection, CachedJobs } from '../cache/cached-jobs.js';
 import type { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 
 export interface JobStatesQueryOptions {
@@ -25,11 +25,32 @@ export class JobStatesQuery {
    * PERMISSION_DENIED if the caller may not see one.
    */
   async run(jobIds: readonly JobId[], permissions: JobPermissions): Promise<Map<JobId, JobState>> {
-    const { cachedJobs, resolver, provisionalGraceMs } = this.options;
+    const cached = await this.options.cachedJobs.states(jobIds, permissions);
+    return this.complete(jobIds, cached, permissions);
+  }
+
+  /**
+   * As {@link run}, of jobs that are known to be in this job set, which the caller has polled and may see. A job that Armada is asked for is
+   * judged by the queue that Armada names all the same.
+   */
+  async runIn(
+    key: JobSetKey,
+    jobIds: readonly JobId[],
+    permissions: JobPermissions,
+  ): Promise<Map<JobId, JobState>> {
+    const cached = await this.options.cachedJobs.statesIn(key, jobIds);
+    return this.complete(jobIds, cached, permissions);
+  }
+
+  private async complete(
+    jobIds: readonly JobId[],
+    { jobs, unreadable }: CachedJobSelection<CachedJob>,
+    permissions: JobPermissions,
+  ): Promise<Map<JobId, JobState>> {
+    const { resolver, provisionalGraceMs } = this.options;
     const states = new Map<JobId, JobState>();
     const uncached: JobId[] = [];
     const behind = new Map<JobId, CachedJob>();
-    const { jobs, unreadable } = await cachedJobs.states(jobIds, permissions);
     for (const jobId of jobIds) {
       const job = jobs.get(jobId);
       if (job === undefined) uncached.push(jobId);
@@ -40,7 +61,7 @@ export class JobStatesQuery {
     }
     const [resolved, refreshed] = await Promise.all([
       resolver.resolve(uncached, permissions, unreadable),
-      resolver.refresh([...behind.keys()]),
+      resolver.refresh([...behind.keys()], permissions),
     ]);
     for (const jobId of uncached) states.set(jobId, resolved.get(jobId) ?? JobState.UNKNOWN);
     for (const [jobId, status] of refreshed) {

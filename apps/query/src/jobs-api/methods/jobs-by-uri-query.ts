@@ -4,7 +4,7 @@ import type { JobStatusUsingExternalJobUriRequest } from '@ajs/contracts/api/job
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobDetailsLister } from '@ajs/job-store';
 import { status } from '@grpc/grpc-js';
-import { UNRESTRICTED } from '../../access/job-permissions.js';
+import type { JobPermissions } from '../../access/job-permissions.js';
 import type { Caller } from '../../caller.js';
 import type { NoteInterest } from '../../interest/note-interest.js';
 import { fromRedis } from '../../store/redis-read.js';
@@ -28,9 +28,13 @@ export class JobsByUriQuery {
 
   /**
    * The states of all matching jobs, for a caller who may see the queue's jobs. Rejects with UNAVAILABLE where Armada, which has the
-   * method, does not answer.
+   * method, does not answer, and with PERMISSION_DENIED where it names another queue of one of them, which the caller may not see.
    */
-  async run(request: JobStatusUsingExternalJobUriRequest, caller: Caller): Promise<Map<JobId, JobState>> {
+  async run(
+    request: JobStatusUsingExternalJobUriRequest,
+    caller: Caller,
+    permissions: JobPermissions,
+  ): Promise<Map<JobId, JobState>> {
     const { lister, states, noteInterest } = this.options;
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
@@ -40,8 +44,8 @@ export class JobsByUriQuery {
     ]);
     // An item's own URI overrides its annotation, so that the annotation counts only where Armada lacks the method.
     const jobIds = new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted]);
-    // All of them are in the queue that the request names, and that the caller may watch.
-    const found = await states.run([...jobIds], UNRESTRICTED);
+    // Read where the request says that they are, whatever the job index says.
+    const found = await states.runIn(key, [...jobIds], permissions);
     for (const [jobId, state] of found) {
       if (state !== JobState.UNKNOWN) continue;
       if (reported?.has(jobId)) throw contradiction(jobId);

@@ -20,7 +20,7 @@ const MUTATED = {
 const PURE = ['job-state', 'redis-keys', 'wire-mapping'];
 const LEAST_NOTICED = 90;
 
-const [project] = process.argv.slice(2);
+const [project, ...files] = process.argv.slice(2);
 const mutated = MUTATED[project];
 if (mutated === undefined) {
   console.error(`usage: npm run mutants -- ${Object.keys(MUTATED).join('|')}`);
@@ -31,15 +31,21 @@ process.chdir(root);
 const { Stryker } = await import('@stryker-mutator/core');
 const projectRoot = mutated[0].split('/').slice(0, 2).join('/');
 await new Stryker({
-  mutate: [...mutated, '!**/*.spec.ts', '!**/*.module.ts', '!**/testing/**'],
+  mutate: [...(files.length > 0 ? files : mutated), '!**/*.spec.ts', '!**/*.module.ts', '!**/testing/**'],
   ignorePatterns: ['dist', 'tmp', 'reports', '.nx', 'bench'],
   testRunner: 'jest',
   testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings'],
-  jest: { configFile: 'jest.config.mjs', config: { rootDir: projectRoot } },
+  jest: {
+    configFile: 'jest.config.mjs',
+    config: { rootDir: projectRoot, testRunner: `${root}tools/mutants-jest-circus.mjs` },
+  },
   coverageAnalysis: 'perTest',
-  concurrency: 1,
+  // What runs while the code is loaded is looked through by hand where it would cost a run of every spec each.
+  ignoreStatic: !PURE.includes(project),
+  concurrency: 2,
+  timeoutMS: 20_000,
   tempDirName: 'tmp/mutants',
-  reporters: ['clear-text', 'html', 'json'],
+  reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { logTests: false, reportTests: false, allowColor: false },
   htmlReporter: { fileName: `reports/mutants/${project}.html` },
   jsonReporter: { fileName: `reports/mutants/${project}.json` },

@@ -17,6 +17,12 @@ describe('the authorization of a call', () => {
     expect(problemOfAuthorization([value])).toBeUndefined();
   });
 
+  it('may be as long as 16 KiB, and no byte longer', () => {
+    const longest = `Bearer ${'a'.repeat(16_384 - 'Bearer '.length)}`;
+    expect(problemOfAuthorization([longest])).toBeUndefined();
+    expect(problemOfAuthorization([`${longest}a`])).toBe('is longer than 16384 bytes');
+  });
+
   it('may be missing', () => {
     expect(problemOfAuthorization([])).toBeUndefined();
   });

@@ -52,6 +52,55 @@ describe('leases', () => {
     expect(lease?.isHeld()).toBe(false);
   });
 
+  it('count from when a renewal was sent: Redis may have taken it then', async () => {
+    const { leases, renewals, pass, hang } = setUp();
+    const takeIn = hang();
+    const taking = leases.take(A, 'token');
+    pass(500);
+    takeIn();
+    const lease = await taking;
+    pass(LEASE_MS - 701);
+    expect(lease?.isHeld()).toBe(true);
+    const renewIn = hang();
+    await eventually('it is renewed', () => renewals.length === 2);
+    pass(1);
+    expect(lease?.isHeld()).toBe(false);
+    // The renewals after this one are not answered.
+    hang();
+    renewIn();
+    await eventually('it is held again', () => lease?.isHeld() === true);
+    pass(LEASE_MS - 202);
+    expect(lease?.isHeld()).toBe(true);
+    pass(1);
+    expect(lease?.isHeld()).toBe(false);
+  });
+
+  it('are renewed again after a renewal that failed', async () => {
+    const { leases, renewals, errors, setAway } = setUp();
+    await leases.take(A, 'token');
+    setAway(true);
+    await eventually('a renewal fails', () => errors.length > 0);
+    setAway(false);
+    const before = renewals.length;
+    await eventually('it is renewed again', () => renewals.length > before);
+  });
+
+  it('that were taken anew are not those of before: neither held by them, nor lost with them', async () => {
+    const { leases, renewals, hang, refuse } = setUp();
+    const before = await leases.take(A, 'token');
+    const answerOld = hang();
+    await eventually('it is renewed', () => renewals.length === 2);
+    leases.giveBack(A);
+    const answerNew = hang();
+    const taking = leases.take(A, 'another token');
+    answerNew();
+    const anew = await taking;
+    refuse('a');
+    answerOld();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([before?.isHeld(), anew?.isHeld(), leases.size]).toEqual([false, true, 1]);
+  });
+
   it('report that their renewal stands still while Redis does not answer it, and not while there are none', async () => {
     const { leases, renewals, pass, hang } = setUp();
     pass(60_000);
@@ -103,7 +152,7 @@ describe('leases', () => {
     setAway(true);
     await eventually('a renewal fails', () => errors.length > 0);
     expect(lost).toBe(0);
-    pass(LEASE_MS);
+    pass(LEASE_MS - 200);
     await eventually('it is lost', () => lost === 1);
   });
 

@@ -30,6 +30,12 @@ describe('the next read of a job set', () => {
     expect(one.next(0, HOTTEST)).toBeLessThan(4_000);
   });
 
+  it('is in the next second where this one has as many reads of cold job sets as it may', () => {
+    const one = schedule(10);
+    const seconds = Array.from({ length: 17 }, () => Math.floor(one.reserve(0, COLD) / 1_000));
+    expect(seconds).toEqual([...Array<number>(8).fill(0), ...Array<number>(8).fill(1), 2]);
+  });
+
   it('is never sooner than wanted, and no second has more reads than may be made', () => {
     fc.assert(
       fc.property(

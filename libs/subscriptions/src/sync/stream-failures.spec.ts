@@ -33,6 +33,9 @@ describe('the stream failures of a job set', () => {
     expect(classify('gone', 17).state).toBe('connecting');
     failures.synced();
     expect(classify('gone', 33).state).toBe('connecting');
+    // A refusal says nothing of whether there is such a queue.
+    classify('denied', 34);
+    expect(classify('gone', 48).state).toBe('gone');
   });
 
   it('are counted until a read comes to its end', () => {

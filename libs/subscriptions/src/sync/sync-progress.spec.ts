@@ -27,4 +27,12 @@ describe('as of when a job set is synced', () => {
   it('is the arrival of an event from the future: Armada’s clock is ahead of Redis’', () => {
     expect(provenAgoMs({ ageMs: -30_000, writeMs: 0 })).toBeLessThanOrEqual(0);
   });
+
+  it('is not known from a live event alone: others may have been missed before it', () => {
+    const progress = new SyncProgress();
+    progress.commit(progress.claim(0, false), monotonicNow(), RedisTime(WRITTEN_AT));
+    progress.accept(aMessage(WRITTEN_AT));
+    expect(progress.claim(1, true).syncedAt).toBeUndefined();
+    expect(progress.isSynced).toBe(false);
+  });
 });

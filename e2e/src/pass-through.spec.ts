@@ -3,11 +3,11 @@ import { JobsService } from '@ajs/contracts/api/job';
 import {
   JobState,
   QueueServiceService,
+  JobSubmitRequestItem,
   SubmitService,
-  type JobSubmitRequestItem,
   type JobSubmitResponseItem,
 } from '@ajs/contracts/api/submit';
-import { NEW_METHOD, eventually, submitItem, unary } from '@ajs/testing';
+import { NEW_METHOD, eventually, field, submitItem, unary, varint } from '@ajs/testing';
 import {
   Client,
   Metadata,
@@ -18,6 +18,9 @@ import {
 } from '@grpc/grpc-js';
 import type { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
+
+const UNREAD_SUBMIT =
+  'Jobs of a forwarded submit not recorded, since Armada may read its messages differently. If its client is newer than this service, upgrade the service';
 
 /** Callers submit and poll at the query's address only. */
 let stack: Stack;
@@ -77,6 +80,58 @@ describe('a job submitted through the query a moment ago', () => {
       const { answer } = await unary(client, JobsService.getJobStatusUsingExternalJobUri, request);
       return Object.keys(answer.jobStates).join() === jobId;
     });
+  });
+});
+
+describe('messages that decoders read differently', () => {
+  /** Where Armada's decoder goes on, others end the message. */
+  const TAG = Buffer.concat([varint(2 ** 33), Buffer.of(0)]);
+  const victim = 'of-others';
+
+  // Only what the query has learned from the submit could be found.
+  beforeAll(() => {
+    stack.armada.state.queues.add(victim);
+    stack.armada.faults.set({ lookoutLagMs: 3_600_000 });
+  });
+  afterAll(() => stack.armada.faults.set({ lookoutLagMs: 0 }));
+
+  it('do not show a job to the callers of another queue than Armada accepted it for', async () => {
+    const externalJobUri = 'airflow://planted';
+    const item = JobSubmitRequestItem.encode(submitItem('sleep forever', { externalJobUri })).finish();
+    const request = Buffer.concat([
+      ...[field(1, victim), field(2, jobSetId), field(3, Buffer.from(item))],
+      ...[TAG, field(1, queue)],
+    ]);
+    const submitJobs = { ...SubmitService.submitJobs, requestSerialize: (bytes: Buffer) => bytes };
+    const [submitted] = (await unary(client, submitJobs, request)).answer.jobResponseItems;
+    const jobId = submitted?.jobId ?? '';
+    expect(stack.armada.state.jobs.get(jobId)).toMatchObject({ queue });
+    for (const named of [victim, queue]) {
+      const { answer } = await unary(client, JobsService.getJobStatusUsingExternalJobUri, {
+        queue: named,
+        jobset: jobSetId,
+        externalJobUri,
+      });
+      expect(answer.jobStates).toEqual({});
+    }
+    expect(await (await fetch(`${http}/metrics`)).text()).toContain(
+      'armada_job_service_submit_recording_failures_total 1',
+    );
+    expect(await query.logged(UNREAD_SUBMIT)).toMatchObject({
+      problem: 'in the request, a tag or a length has more than 32 bits',
+    });
+  });
+
+  it('do not hide a watch', async () => {
+    const { path, responseDeserialize } = EventService.getJobSetEvents;
+    const read = Buffer.concat([field(1, jobSetId), field(4, queue), TAG, Buffer.of(16, 1)]);
+    const hidden = client.makeServerStreamRequest(path, (bytes: Buffer) => bytes, responseDeserialize, read);
+    hidden.on('error', () => undefined);
+    let end: StatusObject | undefined;
+    hidden.on('status', (came) => (end = came));
+    await eventually('it has ended or is a watch', () => end ?? stack.armada.events.watches > 0);
+    expect(end?.code).toBe(status.INVALID_ARGUMENT);
+    hidden.cancel();
   });
 });
 

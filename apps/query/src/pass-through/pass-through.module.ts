@@ -21,7 +21,7 @@ import { WatchPermissions } from './watch-permissions.js';
 const SUBMIT_RECORDER = Symbol('SubmitRecorder');
 
 const UNREAD_SUBMIT =
-  'Jobs of a forwarded submit not recorded, since Armada may read its messages differently; they are found once their stream shows them. If their client is newer than this service, upgrade it';
+  'Jobs of a forwarded submit not recorded, since Armada may read its messages differently. If its client is newer than this service, upgrade the service';
 
 /** Armada's own services, passed through, where PASS_THROUGH is on. */
 @Module({

@@ -252,6 +252,50 @@ describe('a provider', () => {
     await expect(source.fetch(never)).rejects.toThrow('issuer');
   });
 
+  it('with TLS gets no secret at an endpoint without, which its document names', async () => {
+    const requests: unknown[] = [];
+    const endpoint = await listen(
+      createServer((request, response) => {
+        requests.push(request.url);
+        response.writeHead(500).end();
+      }),
+    );
+    const authority = await CertificateAuthority.create();
+    const { cert, key } = await authority.sign(['127.0.0.1']);
+    const url = await listen(
+      createTlsServer({ cert, key }, (_, response) => {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify({ issuer: url, token_endpoint: `${endpoint}/token` }));
+      }),
+      'https',
+    );
+    authority.remove();
+    const source = clientCredentialsTokenSource(
+      { ...clientOf(url, 'service'), clientSecret: 'hidden' },
+      { ...options, roots: Buffer.from(authority.cert) },
+    );
+    await expect(source.fetch(never)).rejects.toThrow(/HTTPS/);
+    expect(requests).toEqual([]);
+  });
+
+  it.each(['"soon"', 'null', '[]', '-1', '1e999'])(
+    'that answers with an expires_in of %s is reported, and its token not used',
+    async (expiresIn) => {
+      const url = await listen(
+        createServer((_, response) => {
+          response.setHeader('content-type', 'application/json');
+          response.end(`{"access_token":"got","token_type":"Bearer","expires_in":${expiresIn}}`);
+        }),
+      );
+      const source = kubernetesGrantTokenSource(
+        clientOf(url, 'service'),
+        () => Promise.resolve('x'),
+        options,
+      );
+      await expect(source.fetch(never)).rejects.toThrow('"expires_in"');
+    },
+  );
+
   it('with TLS must have a certificate from a trusted root', async () => {
     const authority = await CertificateAuthority.create();
     const { cert, key } = await authority.sign(['127.0.0.1']);

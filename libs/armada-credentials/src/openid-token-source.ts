@@ -100,7 +100,7 @@ function openIdTokenSource(
   return {
     where: client.where,
     fetch: async (signal): Promise<Token> => {
-      const http = httpOf(roots, signal);
+      const http = httpOf(client, roots, signal);
       try {
         const server = await findServer(client, http);
         const { grantType, auth, parameters } = await grantAt(server);
@@ -134,10 +134,10 @@ async function discovered({ providerUrl }: OpenIdClient, http: Http): Promise<Au
 type Http = ReturnType<typeof httpOf>;
 
 /** Makes the library's requests bounded, and trusting the system's roots. */
-function httpOf(roots: Buffer | undefined, signal: AbortSignal) {
+function httpOf({ providerUrl }: OpenIdClient, roots: Buffer | undefined, signal: AbortSignal) {
   return {
-    // armadactl accepts http, too; there is a warning at the start.
-    [allowInsecureRequests]: true,
+    // armadactl accepts an http provider, too; there is a warning at the start. One with https must not have us send secrets without.
+    [allowInsecureRequests]: new URL(providerUrl).protocol === 'http:',
     [customFetch]: async (
       url: string,
       init: { method: string; headers: Record<string, string>; body?: URLSearchParams | undefined },

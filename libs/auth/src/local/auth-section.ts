@@ -1,5 +1,6 @@
 import { SettingsError, type Section } from '@ajs/config';
 import { z } from 'zod';
+import { isSecureUrl } from './secure-url.js';
 
 const names = z.array(z.string().min(1));
 /** Every scalar of the file is text. */
@@ -28,7 +29,7 @@ const userName = z
   .string()
   .regex(/^[^:]+$/, { error: 'a user name must not be empty and must not hold a colon' });
 
-const secureUrl = z.string().refine(isSecureUrl, {
+const secureUrl = z.string().refine(isSecureBaseUrl, {
   error:
     'must be an https:// address (http:// only for this machine itself), without user, query or fragment',
 });
@@ -112,10 +113,8 @@ export function parseAuthSection(section: Section | undefined): AuthSection {
 const NEEDED =
   'it must have basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth or anonymousAuth: see docs/callers.md';
 
-function isSecureUrl(text: string): boolean {
+function isSecureBaseUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
-  const { protocol, hostname, username, password, search, hash } = new URL(text);
-  if (username + password + search + hash !== '') return false;
-  const isLocal = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
-  return protocol === 'https:' || (protocol === 'http:' && isLocal);
+  const url = new URL(text);
+  return isSecureUrl(url) && url.search + url.hash === '';
 }

@@ -170,6 +170,18 @@ describe('a cluster that gives no review', () => {
     ['it denies us reviews', 403, JSON.stringify({ kind: 'Status', message: 'caller-token' }), 'HTTP 403'],
     ['it fails', 500, '', 'HTTP 500'],
     ['it answers with something else', 201, '{"spec":{"token":"caller-token"}}', 'not a TokenReview'],
+    ...[
+      { authenticated: 'true', user: { username: 'x' } },
+      { authenticated: 1, user: { username: 'x' } },
+      { authenticated: true, user: { username: ['x'] } },
+      { authenticated: true, user: { username: '' } },
+      { authenticated: true, user: { username: 'x' }, audiences: 'jobs' },
+    ].map((status): [string, number, string, string] => [
+      `it answers with a field of the wrong type, ${JSON.stringify(status)}`,
+      201,
+      JSON.stringify({ status }),
+      'not a TokenReview',
+    ]),
     ['it answers without JSON', 201, 'caller-token', 'not a TokenReview'],
     ['its answer is too long', 201, 'x'.repeat(300_000), 'answered with more than 262144 bytes'],
   ])('makes the verdict unavailable, not a refusal: %s', async (_, status, body, reason) => {

@@ -55,14 +55,14 @@ describe('the access token of a caller', () => {
     expect(Math.abs(until - (Date.now() + 300_000))).toBeLessThan(30_000);
   });
 
-  it('may have its groups in a configured claim, a single group, or none that is valid', async () => {
+  it('may have its groups in a configured claim, a single group, or none', async () => {
     const teams = tokensOf({ groupsClaim: 'teams' });
     const groupsOf = async (claim: unknown) => [
       ...(await teams.verify({ token: await signed({ teams: claim, groups: ['x'] }) })).principal.groups,
     ];
     expect(await groupsOf(['a', 'b'])).toEqual(['a', 'b', 'everyone']);
     expect(await groupsOf('a')).toEqual(['a', 'everyone']);
-    for (const odd of [undefined, 7, { a: 1 }, ['a', 7]]) expect(await groupsOf(odd)).toEqual(['everyone']);
+    for (const none of [undefined, null, []]) expect(await groupsOf(none)).toEqual(['everyone']);
   });
 
   it('may have several audiences, if one of them is ours', async () => {
@@ -118,6 +118,39 @@ describe('the access token of a caller', () => {
     ],
   ])('is refused if it is a token %s', async (_, token) => {
     expect((await refusalOf(tokens, await token())).kind).toBe('unauthenticated');
+  });
+});
+
+describe('a claim of the wrong type', () => {
+  // What each would become as a text is the name of another caller, issuer or group.
+  const wrong: [claim: string, value: unknown][] = [
+    ...[7, true, null, '', ['someone'], { toString: 'someone' }].map((sub): [string, unknown] => [
+      'sub',
+      sub,
+    ]),
+    ...[7, true, { a: 1 }, ['a', 7], [['a']]].map((groups): [string, unknown] => ['groups', groups]),
+    ...[7, ['jobs'], { jobs: 1 }].map((scope): [string, unknown] => ['scope', scope]),
+    ...['2000000000', null, [2_000_000_000], true].flatMap((time): [string, unknown][] => [
+      ['exp', time],
+      ['nbf', time],
+      ['iat', time],
+    ]),
+    ...[7, null, [[AUDIENCE]], { [AUDIENCE]: 1 }].map((aud): [string, unknown] => ['aud', aud]),
+  ];
+
+  it.each([...wrong, ['iss', 'in an array']] as [string, unknown][])(
+    'has the token refused with its name: %s %j',
+    async (name, value) => {
+      const claims = { [name]: name === 'iss' ? [issuer.url] : value };
+      const refusal = await refusalOf(tokens, await signed(claims));
+      expect(refusal.kind).toBe('unauthenticated');
+      expect(refusal.message).toContain(`"${name}"`);
+    },
+  );
+
+  it.each([1e300, 8.64e18, 253_402_300_800])('is not an exp far in the future: %d', async (exp) => {
+    const { expiresAt } = await tokens.verify({ token: await signed({ exp }) });
+    expect(expiresAt).toBeGreaterThan(Date.now());
   });
 });
 

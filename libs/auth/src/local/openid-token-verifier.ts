@@ -41,17 +41,37 @@ export class OpenIdTokenVerifier implements CallerVerifier<'bearer'> {
     }
   }
 
+  /** A claim of another type than its meaning needs refuses the token: its text could be the name of somebody else. */
   private callerOf(payload: JWTPayload): VerifiedCaller {
-    const { sub, exp, scope } = payload;
-    const groups = z
-      .union([z.string().transform((one) => [one]), z.array(z.string())])
-      .safeParse(payload[this.config.groupsClaim]);
-    const scopes = typeof scope === 'string' ? scope.split(' ').filter((one) => one !== '') : [];
+    const { groupsClaim } = this.config;
+    const sub = claim(payload, 'sub', subject);
+    const exp = claim(payload, 'exp', z.number());
+    const groups = claim(payload, groupsClaim, oneOrMany);
+    const scopes = claim(payload, 'scope', words);
     return {
-      principal: principal(String(sub), groups.data ?? [], scopes, Object.keys(payload)),
-      expiresAt: Number(exp) * 1000,
+      principal: principal(sub, groups, scopes, Object.keys(payload)),
+      expiresAt: exp * 1000,
     };
   }
+}
+
+const subject = z.string({ error: 'must be a string' }).min(1, { error: 'must not be empty' });
+const oneOrMany = z
+  .union([z.string().transform((one) => [one]), z.array(z.string())], {
+    error: 'must be a string or an array of strings',
+  })
+  .nullish()
+  .transform((many) => many ?? []);
+const words = z
+  .string({ error: 'must be a string' })
+  .nullish()
+  .transform((text) => (text ?? '').split(' ').filter((word) => word !== ''));
+
+/** Throws as jose does for the claims that it reads itself. */
+function claim<T>(payload: JWTPayload, name: string, type: z.ZodType<T>): T {
+  const { success, data, error } = type.safeParse(payload[name]);
+  if (success) return data;
+  throw new errors.JWTClaimValidationFailed(`"${name}" claim ${error.issues[0]?.message}`, payload, name);
 }
 
 /** Errors of the token itself; any other means that the provider could not be reached. */

@@ -101,6 +101,18 @@ describe('a provider that is unavailable', () => {
       () => answer(200, JSON.stringify({ issuer: 'https://a', jwks_uri: 'https://a/jwks' })),
       'its issuer is https://a',
     ],
+    [
+      'has another issuer, with a long name',
+      () => answer(200, JSON.stringify({ issuer: 'x'.repeat(100_000), jwks_uri: 'https://a/jwks' })),
+      `its issuer is ${'x'.repeat(200)}; try again`,
+    ],
+    ...['http://id.example.org/jwks', 'https://user:secret@id.example.org/jwks', 'ftp://localhost/jwks'].map(
+      (jwks_uri): [string, () => Handler, string] => [
+        `gives its keys at ${jwks_uri}`,
+        () => answer(200, JSON.stringify({ issuer: issuer.url, jwks_uri })),
+        'its jwks_uri must be https:, without user; try again',
+      ],
+    ),
     ['answers with too much', () => answer(200, 'x'.repeat(300_000)), 'answered with more than 262144 bytes'],
     [
       'redirects us',

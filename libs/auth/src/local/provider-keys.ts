@@ -3,6 +3,7 @@ import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jos
 import { z } from 'zod';
 import { AuthError } from '../authorizer.js';
 import { boundedFetch, type Clock } from '@ajs/platform';
+import { isAsSecure } from './secure-url.js';
 
 /** For discovery and keys together. Milliseconds. */
 const TIME_OUT_MS = 5_000;
@@ -17,7 +18,9 @@ const KEYS_MAX_AGE_MS = 600_000;
 
 const LONG_AGO = MonotonicTime(-Infinity);
 
-const discovered = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
+const discovered = z.object({ issuer: z.string(), jwks_uri: z.url().transform((text) => new URL(text)) });
+/** Of a text in the document that an error shows. Characters. */
+const MAX_SHOWN_LENGTH = 200;
 
 /**
  * The signing keys of an OpenID provider, found by its discovery document. Keys that were fetched stay in use while the provider is
@@ -89,29 +92,30 @@ export function unavailable(reason: string): AuthError {
 
 async function keysOf(issuer: string): Promise<JWTVerifyGetKey> {
   const signal = AbortSignal.timeout(TIME_OUT_MS);
-  const document = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const document = new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
   const found = await read(
     document,
     'the configuration of an OpenID provider',
     (json) => discovered.parse(json),
     signal,
   );
-  if (found.issuer !== issuer) throw new Error(`${document}: its issuer is ${found.issuer}`);
+  if (found.issuer !== issuer) {
+    throw new Error(`${document.href}: its issuer is ${found.issuer.slice(0, MAX_SHOWN_LENGTH)}`);
+  }
+  if (!isAsSecure(found.jwks_uri, new URL(issuer))) {
+    throw new Error(`${document.href}: its jwks_uri must be https:, without user`);
+  }
   return read(found.jwks_uri, 'a set of keys', (json) => createLocalJWKSet(json as JSONWebKeySet), signal);
 }
 
-/** Fetches a document and parses it. Rejects with what went wrong, and the URL. */
-async function read<T>(
-  url: string,
-  what: string,
-  parse: (json: unknown) => T,
-  signal: AbortSignal,
-): Promise<T> {
-  const { status, body } = await boundedFetch(new URL(url), { method: 'GET', signal });
-  if (status !== 200) throw new Error(`${url} answered with HTTP ${status}`);
+/** Fetches a document and parses it. Rejects with what went wrong, and where. */
+async function read<T>(url: URL, what: string, parse: (json: unknown) => T, signal: AbortSignal): Promise<T> {
+  const { status, body } = await boundedFetch(url, { method: 'GET', signal });
+  const where = `${url.origin}${url.pathname}`;
+  if (status !== 200) throw new Error(`${where} answered with HTTP ${status}`);
   try {
     return parse(JSON.parse(body));
   } catch (error) {
-    throw new Error(`${url} did not answer with ${what}`, { cause: error });
+    throw new Error(`${where} did not answer with ${what}`, { cause: error });
   }
 }

@@ -85,4 +85,18 @@ describe('the buckets of a job set', () => {
     expect((await (await sink.open(key)).load(jobIds)).size).toBe(jobIds.length);
     expect(lost).toEqual([]);
   });
+
+  it('are looked through for unfinished jobs 25 at a time, and each of them once', async () => {
+    const writer = await sink.open(key);
+    const jobIds = Array.from({ length: 50 * JOBS_PER_BUCKET + 1 }, aJobId);
+    await writer.write(
+      aBatch('1:0:0:1', Object.fromEntries(jobIds.map((jobId) => [jobId, aRecord('RUNNING')]))),
+    );
+    const { jobs } = await stored();
+    const parts: JobId[][] = [];
+    for await (const some of writer.unfinishedJobs()) parts.push([...some.keys()]);
+    const jobsOf = (from: number, to: number): number => jobs.slice(from, to).reduce((sum, one) => sum + one);
+    expect(parts.map((some) => some.length)).toEqual([jobsOf(0, 25), jobsOf(25, 50), jobsOf(50, 51)]);
+    expect(new Set(parts.flat())).toEqual(new Set(jobIds));
+  });
 });

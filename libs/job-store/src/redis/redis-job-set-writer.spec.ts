@@ -1,4 +1,4 @@
-import { addMs, toMs, type JobId, type JobSetKey } from '@ajs/job-state';
+import { addMs, toMs, type JobId, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { Generation, formatKey } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
@@ -128,15 +128,21 @@ describe('a batch', () => {
   });
 
   it('that would have replaced terminal states says how many, and leaves none of it in memory', async () => {
-    const [ended, running] = [aJobId(), aJobId()];
+    const [ended, alike, running] = [aJobId(), aJobId(), aJobId()];
+    const write = (cursor: string, ofEnded: JobRecord, ofRunning: JobRecord): Promise<unknown> =>
+      writer.write(aBatch(cursor, { [ended]: ofEnded, [alike]: ofEnded, [running]: ofRunning }));
     const writer = await sink.open(key);
-    await writer.write(aBatch('1:0:0:1', { [ended]: aRecord('FAILED'), [running]: aRecord('RUNNING') }));
-    await writer.write(aBatch('2:0:0:1', { [ended]: aRecord('FAILED'), [running]: aRecord('RUNNING') }));
+    await write('1:0:0:1', aRecord('FAILED'), aRecord('RUNNING'));
+    await write('2:0:0:1', aRecord('FAILED'), aRecord('RUNNING'));
     expect(kept).toEqual([]);
-    await writer.write(aBatch('3:0:0:1', { [ended]: aRecord('RUNNING'), [running]: aRecord('SUCCEEDED') }));
-    expect(kept).toEqual([1]);
-    const loaded = await writer.load([ended, running]);
-    expect([loaded.get(ended)?.state, loaded.get(running)?.state]).toEqual(['FAILED', 'SUCCEEDED']);
+    await write('3:0:0:1', aRecord('RUNNING'), aRecord('SUCCEEDED'));
+    expect(kept).toEqual([2]);
+    const loaded = await writer.load([ended, alike, running]);
+    expect([ended, alike, running].map((jobId) => loaded.get(jobId)?.state)).toEqual([
+      'FAILED',
+      'FAILED',
+      'SUCCEEDED',
+    ]);
   });
 });
 

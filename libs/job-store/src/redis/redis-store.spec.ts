@@ -3,6 +3,8 @@ import { describeStore } from '../testing/conformance.js';
 import { aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from '../testing/fixtures.js';
 import { JobId, ArmadaTime, stateOfNumber, toMs, type JobSetKey, type JobState } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
+import { withScripts } from '../scripts/scripts.js';
+import { packJobId } from '../codec/job-id-codec.js';
 import { STATE_BITS } from '../codec/record-layout.js';
 import { parseStateCounts } from '../codec/state-counts.js';
 import { Generation, formatKey } from '@ajs/redis-keys';
@@ -164,6 +166,22 @@ describe('Redis keys of a job set', () => {
     expect(Number(await redis.hget(meta, 'renewed'))).toBeGreaterThan(1);
     expect(await new RedisJobSetLife(redis, TTL_SECONDS).unfinished(key)).toBeUndefined();
     await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another owner');
+  });
+
+  it('take no record in the place of one that was read, and that was deleted since', async () => {
+    const [key, jobId] = [aJobSet(), aJobId()];
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const change = [packJobId(jobId), 'the record that was read', 'the record after it', '', ''];
+    const [, ...leftAlone] = await withScripts(redis).putRecords(
+      meta,
+      'generation',
+      TTL_SECONDS,
+      1,
+      ...change,
+      0,
+    );
+    expect(leftAlone).toEqual([0]);
+    expect((await lister.read(key, [jobId])).jobs.size).toBe(0);
   });
 
   it('are not written by an owner that stands elsewhere, though Redis lost writes and others made it as many again', async () => {

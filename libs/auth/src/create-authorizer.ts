@@ -27,9 +27,13 @@ export interface AuthorizerParts {
   /** A `reader`. */
   readonly redis: RedisClient;
   readonly redisFailed: (error: Error) => void;
-  /** Takes the warning that AUTH_MODE=anonymous gives at the start. */
+  /** Takes the warning at the start where callers may be anonymous. */
   readonly warn: (text: string) => void;
 }
+
+/** Node's HTTP/2 drops such a header and says so nowhere: the call looks as one that had none. */
+const ANONYMOUS_WARNING =
+  'auth.anonymousAuth is true: gRPC callers without credentials are anonymous, and so are those whose authorization holds control characters or begins or ends with a blank';
 
 /** The authorizer that AUTH_MODE selects. Throws SettingsError where the section `auth` is invalid, or a password it names unreadable. */
 export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemClock): Authorizer {
@@ -56,6 +60,7 @@ export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemCl
         kubernetes: kubernetesAuth && new KubernetesTokenVerifier(kubernetesAuth),
         bearer: openIdAuth && new OpenIdTokenVerifier(openIdAuth, clock),
       };
+      if (auth.anonymousAuth) warn(ANONYMOUS_WARNING);
       const queueGrants = auth.queuePermissionsFromArmada ? grants : undefined;
       return new LocalAuthorizer({ ...common, auth, verifiers, queueGrants });
     }

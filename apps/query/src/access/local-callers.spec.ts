@@ -55,7 +55,7 @@ afterEach(() => {
 });
 
 /** The authorizer of a file with this section `auth`. */
-function configured(section: string): Authorizer {
+function configured(section: string, warn: (text: string) => void = () => undefined): Authorizer {
   const file = join(folder, 'settings.yaml');
   writeFileSync(file, section === '' ? 'logLevel: info' : `auth:${section}`);
   return createAuthorizer(
@@ -69,7 +69,7 @@ function configured(section: string): Authorizer {
       grants: client.queueGrants,
       redis,
       redisFailed: () => undefined,
-      warn: () => undefined,
+      warn,
     },
     clock,
   );
@@ -285,6 +285,15 @@ describe('an invalid section auth', () => {
   it('stops the start where it is missing', () => {
     expect(problemsOf('')).toContain('the file has no section auth');
   });
+});
+
+it.each([
+  ['true', [expect.stringMatching(/^auth\.anonymousAuth is true: .* control characters/)]],
+  ['false', []],
+])('the log warns of credentials that HTTP/2 drops where anonymousAuth is %s', (anonymousAuth, expected) => {
+  const warnings: string[] = [];
+  configured(`${USERS}  anonymousAuth: ${anonymousAuth}`, (text) => warnings.push(text));
+  expect(warnings).toEqual(expected);
 });
 
 it('every caller may watch every queue with AUTH_MODE=anonymous, and the log warns', async () => {

@@ -1,6 +1,6 @@
 import { msBetween } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { JobRunState } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { eventually } from '@ajs/testing';
@@ -308,6 +308,26 @@ describe('a caller', () => {
       });
     },
   );
+
+  it.each([
+    ['none', [], []],
+    ['an empty one', [''], ['']],
+    ['several', ['Basic YTpi', 'Basic YzpkCg=='], ['Basic YTpi', 'Basic YzpkCg==']],
+  ])('shows every authorization that it sends: %s', async (_, sent, shown) => {
+    let caller: Caller | undefined;
+    getJobStatus = (_request, one) => {
+      caller = one;
+      return Promise.resolve({ jobStates: {} });
+    };
+    const request = httpRequest({ port: served.port, method: 'POST', path: '/v1/job/status' });
+    if (sent.length > 0) request.setHeader('authorization', sent);
+    request.end('{}');
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      request.on('response', resolve).on('error', reject);
+    });
+    response.resume();
+    expect([response.statusCode, caller?.authorization]).toEqual([200, shown]);
+  });
 
   it('that closes its connection counts as gone', async () => {
     let call: { caller: Caller; finish: () => void } | undefined;

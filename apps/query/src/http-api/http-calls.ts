@@ -87,8 +87,8 @@ function callerOf(request: HttpRequest, response: ServerResponse): Caller {
     isGone: () => response.destroyed,
     address: () => request.socket.remoteAddress ?? '',
     certificateName: () => certificateNameOfSocket(request.socket),
-    // Node drops all but the first of several.
-    authorization: request.headers.authorization === undefined ? [] : [request.headers.authorization],
+    // `headers` holds the first of several alone.
+    authorization: request.headersDistinct['authorization'] ?? [],
   };
 }
 

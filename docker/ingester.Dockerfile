@@ -5,12 +5,12 @@ ENV CI=1 NX_DAEMON=false
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
-RUN npx nx build ingester && node docker/assemble.mjs ingester /app
+RUN npx nx build ingester
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
-COPY --from=build /app .
+COPY --from=build /src/dist/apps/ingester .
 # The user "node", as a number: runAsNonRoot in Kubernetes cannot verify a name.
 USER 1000:1000
 EXPOSE 8091

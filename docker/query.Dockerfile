@@ -5,12 +5,12 @@ ENV CI=1 NX_DAEMON=false
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
-RUN npx nx build query && node docker/assemble.mjs query /app
+RUN npx nx build query
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
-COPY --from=build /app .
+COPY --from=build /src/dist/apps/query .
 # The user "node", as a number: runAsNonRoot in Kubernetes cannot verify a name.
 USER 1000:1000
 EXPOSE 60003 8090

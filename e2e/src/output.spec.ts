@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { RedisServer, eventually } from '@ajs/testing';
 import { AppProcess } from './app-process.js';
 import { Stack } from './stack.js';
@@ -60,14 +60,18 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
     expect(app.logs.map(({ level }) => level)).toEqual(['fatal', 'fatal']);
   }, 30_000);
 
-  it('where a package is missing, which it names', async () => {
+  it('where a file of its own is missing, which it names', async () => {
     const alone = join(folder, name);
-    cpSync(join(bundleOf(name), '..'), alone, { recursive: true });
+    const whole = join(bundleOf(name), '..');
+    cpSync(whole, alone, { recursive: true, filter: (path) => !basename(path).startsWith('app-') });
     const app = run(join(alone, 'main.js'));
     expect(await app.ended()).toBe(1);
     expectOnlyLog(app);
     expect(app.logs).toMatchObject([
-      { level: 'fatal', msg: expect.stringContaining("Cannot find package '") as string },
+      {
+        level: 'fatal',
+        msg: expect.stringMatching(/Cannot find module '.*app-\w+\.js'.*; install it whole$/) as string,
+      },
     ]);
   }, 30_000);
 

@@ -8,7 +8,7 @@ export interface LaunchedModule {
 }
 
 /**
- * Loads an application and starts it. Until it is loaded nothing but Node's own modules is needed: so a package that is missing, or a
+ * Loads an application and starts it. Until it is loaded nothing but Node's own modules is needed: so a file that is missing, or a
  * process that may not open enough files to load them, is reported in the log's form as well. Ends the process with 1 then.
  */
 export async function launch(app: string, load: () => Promise<LaunchedModule>): Promise<void> {
@@ -21,10 +21,7 @@ export async function launch(app: string, load: () => Promise<LaunchedModule>): 
     process.exit(1);
   }
   const loaded = await load().catch((error: unknown) => {
-    log.fatal(
-      { err: error },
-      `cannot load the application: ${(error as Error).message}; reinstall it with all its packages`,
-    );
+    log.fatal({ err: error }, `cannot load the application: ${(error as Error).message}; install it whole`);
     process.exit(1);
   });
   await loaded.start(output);

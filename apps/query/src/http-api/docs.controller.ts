@@ -1,17 +1,19 @@
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { basename, join } from 'node:path';
 import { sendMethodNotAllowed } from '@ajs/runtime';
-import { All, Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
+import { All, Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { JsonObject } from '@bufbuild/protobuf';
 import swaggerUiFolder from 'swagger-ui-dist/absolute-path.js';
+import { StaticBody, type Revalidation } from './static-body.js';
 
 export const OPEN_API = Symbol('OpenAPI');
 
-/** The part of Express's response that is used here. */
-interface FileResponse extends ServerResponse {
-  sendFile(path: string, options: { readonly root: string }): void;
+/** The part of Express's request that is used here. */
+interface StaticRequest extends Revalidation {
+  /** The route that the request matched. */
+  readonly route: { readonly path: string };
 }
-
-const SWAGGER_UI = swaggerUiFolder();
 
 /** No other origin; Swagger UI's style sheet holds its icons as data. */
 const CONTENT_SECURITY_POLICY = [
@@ -43,51 +45,41 @@ const PAGE = `<!doctype html>
 
 const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#page', tryItOutEnabled: true });\n`;
 
-const PATHS = [
-  'openapi.json',
-  'docs',
-  'docs/start.js',
-  'docs/swagger-ui.css',
-  'docs/swagger-ui-bundle.js',
-  'docs/favicon-32x32.png',
-];
+/** The files of Swagger UI that the page loads, and their types. */
+const SWAGGER_UI = {
+  '/docs/swagger-ui.css': 'text/css; charset=utf-8',
+  '/docs/swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  '/docs/favicon-32x32.png': 'image/png',
+};
+
+const PATHS = ['/openapi.json', '/docs', '/docs/start.js', ...Object.keys(SWAGGER_UI)];
 
 /** The description of the HTTP API, for programs and, with a page to try it, for people. */
 @Controller()
 export class DocsController {
-  constructor(@Inject(OPEN_API) private readonly openApi: JsonObject) {}
+  private readonly bodies: ReadonlyMap<string, StaticBody>;
 
-  @Get('openapi.json')
-  document(): JsonObject {
-    return this.openApi;
+  constructor(@Inject(OPEN_API) openApi: JsonObject) {
+    const swaggerUi = Object.entries(SWAGGER_UI).map(([path, type]): [string, StaticBody] => [
+      path,
+      new StaticBody(readFileSync(join(swaggerUiFolder(), basename(path))), type),
+    ]);
+    this.bodies = new Map([
+      ['/openapi.json', new StaticBody(JSON.stringify(openApi), 'application/json; charset=utf-8')],
+      [
+        '/docs',
+        new StaticBody(PAGE, 'text/html; charset=utf-8', {
+          'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+        }),
+      ],
+      ['/docs/start.js', new StaticBody(START, 'text/javascript; charset=utf-8')],
+      ...swaggerUi,
+    ]);
   }
 
-  @Get('docs')
-  @Header('Content-Type', 'text/html; charset=utf-8')
-  @Header('Content-Security-Policy', CONTENT_SECURITY_POLICY)
-  page(): string {
-    return PAGE;
-  }
-
-  @Get('docs/start.js')
-  @Header('Content-Type', 'text/javascript; charset=utf-8')
-  start(): string {
-    return START;
-  }
-
-  @Get('docs/swagger-ui.css')
-  style(@Res() response: FileResponse): void {
-    response.sendFile('swagger-ui.css', { root: SWAGGER_UI });
-  }
-
-  @Get('docs/swagger-ui-bundle.js')
-  script(@Res() response: FileResponse): void {
-    response.sendFile('swagger-ui-bundle.js', { root: SWAGGER_UI });
-  }
-
-  @Get('docs/favicon-32x32.png')
-  icon(@Res() response: FileResponse): void {
-    response.sendFile('favicon-32x32.png', { root: SWAGGER_UI });
+  @Get(PATHS)
+  async read(@Req() request: StaticRequest, @Res() response: ServerResponse): Promise<void> {
+    await this.bodies.get(request.route.path)?.send(request, response);
   }
 
   @All(PATHS)

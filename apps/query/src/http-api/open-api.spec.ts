@@ -191,6 +191,25 @@ describe('/docs', () => {
   });
 });
 
+describe('a document that is always the same', () => {
+  it.each(['/openapi.json', '/docs', '/docs/swagger-ui-bundle.js'])(
+    'such as %s is sent once to a caller that keeps it',
+    async (path) => {
+      const first = await served.fetch(path);
+      const size = (await first.arrayBuffer()).byteLength;
+      expect(first.headers.get('content-length')).toBe(String(size));
+      const again = async (etag: string): Promise<unknown> => {
+        // A fetch that names an ETag would add `no-cache`.
+        const headers = { 'If-None-Match': etag, 'Cache-Control': 'max-age=0' };
+        const response = await served.fetch(path, { headers });
+        return [response.status, (await response.arrayBuffer()).byteLength];
+      };
+      expect(await again(first.headers.get('etag') ?? '')).toEqual([304, 0]);
+      expect(await again('"another"')).toEqual([200, size]);
+    },
+  );
+});
+
 function operationOf(path: JobsPath): Operation {
   const operation = document.paths[path]?.post;
   if (operation === undefined) throw new Error(`${path} is not described`);

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { All, Controller, Get, Header, Inject, Module, Req, Res } from '@nestjs/common';
 import { Metrics } from '@ajs/observability';
 import { sendMethodNotAllowed } from '../http/http-errors.js';
+import { MetricsText } from './metrics-text.js';
 import { Readiness } from './readiness.js';
 
 /** The part of an HTTP response that is used here. */
@@ -13,7 +14,7 @@ interface HttpResponse {
 export class HealthController {
   constructor(
     @Inject(Readiness) private readonly readiness: Readiness,
-    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(MetricsText) private readonly metrics: MetricsText,
   ) {}
 
   /** The process runs. */
@@ -33,7 +34,7 @@ export class HealthController {
   @Get('metrics')
   @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
   metricsText(): Promise<string> {
-    return this.metrics.registry.metrics();
+    return this.metrics.read();
   }
 
   @All(['healthz', 'readyz', 'metrics'])
@@ -43,5 +44,14 @@ export class HealthController {
 }
 
 /** `/healthz`, `/readyz` and `/metrics`. */
-@Module({ controllers: [HealthController] })
+@Module({
+  controllers: [HealthController],
+  providers: [
+    {
+      provide: MetricsText,
+      inject: [Metrics],
+      useFactory: ({ registry }: Metrics) => new MetricsText(registry),
+    },
+  ],
+})
 export class HealthModule {}

@@ -34,6 +34,15 @@ describe('readiness', () => {
     expect((await readiness.report()).ready).toBe(true);
   });
 
+  it('asks each part once for all who want to know at the same time', async () => {
+    let asked = 0;
+    readiness.add('redis', () => Promise.resolve(asked++));
+    await Promise.all([readiness.report(), readiness.report()]);
+    expect(asked).toBe(1);
+    await readiness.report();
+    expect(asked).toBe(2);
+  });
+
   it('ends when the process stops', async () => {
     readiness.add('redis', () => Promise.resolve());
     expect((await readiness.report()).ready).toBe(true);

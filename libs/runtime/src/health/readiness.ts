@@ -19,6 +19,7 @@ export class Readiness {
   private readonly checks = new Map<string, Check>();
   private readonly dispensable = new Set<string>();
   private stopping = false;
+  private running: Promise<ReadinessReport> | undefined;
 
   add(part: string, check: Check): void {
     this.checks.set(part, check);
@@ -41,7 +42,14 @@ export class Readiness {
     this.stopping = true;
   }
 
-  async report(): Promise<ReadinessReport> {
+  /** Callers at the same time share one report: each asks every part, and anyone may request it. */
+  report(): Promise<ReadinessReport> {
+    return (this.running ??= this.checkAll().finally(() => {
+      this.running = undefined;
+    }));
+  }
+
+  private async checkAll(): Promise<ReadinessReport> {
     const entries = await Promise.all(
       Array.from(this.checks, async ([part, check]) => [part, await outcomeOf(check)] as const),
     );

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { requireCertificate } from './client-certificates.js';
+import { oneAtATime } from './one-at-a-time.js';
 
 /** TLS of an HTTP server. Its certificate may be renewed while the server runs. */
 export interface HttpTls {
@@ -68,7 +69,7 @@ export class BoundedHttpAdapter extends ExpressAdapter {
   }
 
   private createServer(tls: HttpTls | undefined): Server {
-    const handler = this.getInstance<RequestListener>();
+    const handler = oneAtATime(this.getInstance<RequestListener>());
     const options = { maxHeaderSize: MAX_HEADER_BYTES, ...(this.limits.timeouts ?? TIMEOUTS) };
     if (tls === undefined) return createServer(options, handler);
     const { context, serverOptions } = tls;

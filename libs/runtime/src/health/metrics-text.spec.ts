@@ -1,0 +1,36 @@
+import { MonotonicTime } from '@ajs/job-state';
+import { MetricsText } from './metrics-text.js';
+
+let now: number;
+let made: ((text: string) => void)[];
+let text: MetricsText;
+
+beforeEach(() => {
+  now = 5_000;
+  made = [];
+  const registry = { metrics: () => new Promise<string>((resolve) => made.push(resolve)) };
+  text = new MetricsText(registry, () => MonotonicTime(now));
+});
+
+describe('the text of the metrics', () => {
+  it('is made once for all who request it within a second', async () => {
+    const first = text.read();
+    made[0]?.('a 1');
+    expect(await first).toBe('a 1');
+    now += 999;
+    expect(await text.read()).toBe('a 1');
+    now += 1;
+    const next = text.read();
+    made[1]?.('a 2');
+    expect(await next).toBe('a 2');
+  });
+
+  it('is not made again while it is being made, however long that takes', async () => {
+    const first = text.read();
+    now += 10_000;
+    const second = text.read();
+    made[0]?.('a 1');
+    expect(await Promise.all([first, second])).toEqual(['a 1', 'a 1']);
+    expect(made).toHaveLength(1);
+  });
+});

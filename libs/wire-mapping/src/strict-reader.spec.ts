@@ -16,8 +16,15 @@ const answers = new StrictReader('api.JobSubmitResponse', JobSubmitResponse);
 const reads = new StrictReader('api.JobSetRequest', JobSetRequest);
 const watches = new StrictReader('api.WatchRequest', WatchRequest);
 
+/** Serialized by code that gogo 1.3.2 generates, as armadactl and Armada's servers do, with every field of a submit. */
+const FROM_GO =
+  '0a017112026a731aa50109000000000000f83f1211120f0a046d61696e120762757379626f781a0764656661756c7422050a016312002a2e0a1f' +
+  '61726d61646170726f6a6563742e696f2f65787465726e616c4a6f62557269120b616972666c6f773a2f2f7832060a016e1201313a11120f0a' +
+  '046d61696e120762757379626f7842046f6e63654a0312015052031201505a0661726d6164616a14616972666c6f773a2f2f6461672f746173' +
+  '6b2f311a00';
+
 /** Serialized by armada-client 0.5.0 (Python), with every field that its messages have. */
-const FROM_CLIENTS = {
+const FROM_PYTHON = {
   submit:
     '0a017112026a731aa20209000000000000f83f123b12390a046d61696e120762757379626f782202736822022d63220665786974203042180a' +
     '0a0a0363707512030a0131120a0a0363707512030a01311a0764656661756c7422060a016112016222050a016312002a2e0a1f61726d616461' +
@@ -35,29 +42,31 @@ const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
 
 describe('a strict reader', () => {
   it('reads what real clients send', () => {
-    const submit = submits.read(bytes(FROM_CLIENTS.submit));
-    expect(submit).toMatchObject({ kind: 'canonical', message: { queue: 'q', jobSetId: 'js' } });
-    const [item, other] = submit.kind === 'canonical' ? submit.message.jobRequestItems : [];
-    expect(item).toMatchObject({
-      clientId: 'once',
-      externalJobUri: 'airflow://dag/task/1',
-      labels: { a: 'b', c: '' },
-      annotations: { 'armadaproject.io/externalJobUri': 'airflow://x', ü: '☃' },
-    });
-    expect(other).toMatchObject({ namespace: 'x' });
-    expect(answers.read(bytes(FROM_CLIENTS.answer))).toMatchObject({
+    for (const sent of [FROM_GO, FROM_PYTHON.submit]) {
+      const submit = submits.read(bytes(sent));
+      expect(submit).toMatchObject({ kind: 'canonical', message: { queue: 'q', jobSetId: 'js' } });
+      const [item, other] = submit.kind === 'canonical' ? submit.message.jobRequestItems : [];
+      expect(item).toMatchObject({
+        clientId: 'once',
+        externalJobUri: 'airflow://dag/task/1',
+        labels: { c: '' },
+        annotations: { 'armadaproject.io/externalJobUri': 'airflow://x' },
+      });
+      expect(other).toMatchObject({ clientId: '' });
+    }
+    expect(answers.read(bytes(FROM_PYTHON.answer))).toMatchObject({
       kind: 'canonical',
       message: { jobResponseItems: [{ jobId: '01h455vb4pex5vsknk084sn02q' }, { error: 'no' }] },
     });
-    expect(reads.read(bytes(FROM_CLIENTS.read))).toMatchObject({
+    expect(reads.read(bytes(FROM_PYTHON.read))).toMatchObject({
       kind: 'canonical',
       message: { id: 'js', watch: false, fromMessageId: '1:0:0:1', queue: 'q', errorIfMissing: true },
     });
-    expect(reads.read(bytes(FROM_CLIENTS.watch))).toMatchObject({
+    expect(reads.read(bytes(FROM_PYTHON.watch))).toMatchObject({
       kind: 'canonical',
       message: { id: 'js', watch: true, queue: 'q' },
     });
-    expect(watches.read(bytes(FROM_CLIENTS.newerWatch))).toMatchObject({
+    expect(watches.read(bytes(FROM_PYTHON.newerWatch))).toMatchObject({
       kind: 'canonical',
       message: { queue: 'q', jobSetId: 'js', fromId: '1:0:0:1' },
     });

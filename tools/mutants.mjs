@@ -1,5 +1,5 @@
 // npm run mutants -- PROJECT: changes the code of a project one small piece at a time, and lists the changes that none of its specs
-// notices. Needs minutes: it is no part of npm test. Reports to reports/mutants/PROJECT.html.
+// notices. With files (or patterns), only those are changed. Needs minutes: it is no part of npm test. Reports to reports/mutants/PROJECT.html.
 import { ensureInstalled, root } from './install.mjs';
 
 /** What of each project is changed: code that decides. Generated code, wiring and process code would only add noise. */
@@ -16,6 +16,9 @@ const MUTATED = {
   ],
 };
 
+/** Whose specs are run, if not those of the project alone: those of the query service try the authorizer on its real counterparts. */
+const SPECS = { auth: ['libs/auth', 'apps/query/src/access'] };
+
 /** Pure code, of which specs must notice this part of the changes: fewer fail the run. Percent. */
 const PURE = ['job-state', 'redis-keys', 'wire-mapping'];
 const LEAST_NOTICED = 90;
@@ -23,13 +26,13 @@ const LEAST_NOTICED = 90;
 const [project, ...files] = process.argv.slice(2);
 const mutated = MUTATED[project];
 if (mutated === undefined) {
-  console.error(`usage: npm run mutants -- ${Object.keys(MUTATED).join('|')}`);
+  console.error(`usage: npm run mutants -- ${Object.keys(MUTATED).join('|')} [FILE...]`);
   process.exit(1);
 }
 ensureInstalled();
 process.chdir(root);
 const { Stryker } = await import('@stryker-mutator/core');
-const projectRoot = mutated[0].split('/').slice(0, 2).join('/');
+const folders = SPECS[project] ?? [mutated[0].split('/').slice(0, 2).join('/')];
 await new Stryker({
   mutate: [...(files.length > 0 ? files : mutated), '!**/*.spec.ts', '!**/*.module.ts', '!**/testing/**'],
   ignorePatterns: ['dist', 'tmp', 'reports', '.nx', 'bench'],
@@ -37,7 +40,12 @@ await new Stryker({
   testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings'],
   jest: {
     configFile: 'jest.config.mjs',
-    config: { rootDir: projectRoot, testRunner: `${root}tools/mutants-jest-circus.mjs` },
+    config: {
+      rootDir: '.',
+      roots: folders.map((folder) => `<rootDir>/${folder}`),
+      testMatch: ['**/src/**/*.spec.ts'],
+      testRunner: `${root}tools/mutants-jest-circus.mjs`,
+    },
   },
   coverageAnalysis: 'perTest',
   // What runs while the code is loaded is looked through by hand where it would cost a run of every spec each.

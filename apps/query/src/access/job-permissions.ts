@@ -26,10 +26,7 @@ export async function requirePermission<Job>(
 ): Promise<void> {
   if (!permissions.isRestricted) return;
   const examples = new Map<string, string>();
-  for (const [jobId, job] of jobs) {
-    const queue = queueOf(job);
-    if (!examples.has(queue)) examples.set(queue, jobId);
-  }
+  for (const [jobId, job] of jobs) examples.set(queueOf(job), jobId);
   const allowed = await permissions.allowedQueues(examples.keys());
   for (const [queue, jobId] of examples) {
     if (allowed.has(queue)) continue;

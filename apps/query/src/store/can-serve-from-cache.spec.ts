@@ -7,9 +7,14 @@ const GRACE = 30_000;
 
 function served(
   subscription: SubscriptionView['state'] | undefined,
-  more: { syncedAgo?: number; provisionalAgo?: number; state?: JobState } = {},
+  more: { syncedAgo?: number; provisionalAgo?: number; state?: JobState; isScheduled?: boolean } = {},
 ): boolean {
-  const { syncedAgo, provisionalAgo, state = provisionalAgo === undefined ? 'RUNNING' : 'SUBMITTED' } = more;
+  const {
+    syncedAgo,
+    provisionalAgo,
+    isScheduled,
+    state = provisionalAgo === undefined ? 'RUNNING' : 'SUBMITTED',
+  } = more;
   return canServeFromCache(
     {
       state,
@@ -23,6 +28,7 @@ function served(
           state: subscription,
           reason: '',
           ...(syncedAgo !== undefined && { syncedAt: addMs(NOW, -syncedAgo) }),
+          ...(isScheduled === true && { nextReadAt: addMs(NOW, 60_000) }),
         },
       }),
     },
@@ -51,9 +57,18 @@ describe('the cached state of a job', () => {
   it('is not the whole answer before the first catch-up, but stays it while a stream is reopened', () => {
     for (const subscription of ['connecting', 'catching-up'] as const) {
       expect(served(subscription)).toBe(false);
-      expect(served(subscription, { syncedAgo: 14_000 })).toBe(true);
-      expect(served(subscription, { syncedAgo: 16_000 })).toBe(false);
+      expect(served(subscription, { syncedAgo: 14_999 })).toBe(true);
+      expect(served(subscription, { syncedAgo: 15_000 })).toBe(false);
     }
+  });
+
+  it('is not the whole answer where the job set is read on a schedule, and was not read lately', () => {
+    const isScheduled = true;
+    expect(served('live', { isScheduled, syncedAgo: 14_999 })).toBe(true);
+    expect(served('live', { isScheduled, syncedAgo: 15_000 })).toBe(false);
+    expect(served('live', { isScheduled })).toBe(false);
+    expect(served('live', { isScheduled, syncedAgo: 15_000, provisionalAgo: GRACE - 1 })).toBe(true);
+    expect(served('live', { isScheduled, syncedAgo: 15_000, state: 'FAILED' })).toBe(true);
   });
 
   it('is not the whole answer for a job resolved from Armada until its stream has shown it', () => {
@@ -90,6 +105,8 @@ describe('a stream stands behind the cached state of a job', () => {
     ],
     ['while it is read for the first time', { state: 'catching-up', reason: '' }, true],
     ['while it is opened', { state: 'connecting', reason: '' }, true],
+    ['while it is read, whatever failed before', { state: 'catching-up', reason: 'UNAVAILABLE' }, true],
+    ['while it is watched, whatever failed before', { state: 'live', reason: 'UNAVAILABLE' }, true],
     ['for 15 s after it began to fail', { ...FAILING, ...syncedAgo(14_999) }, true],
     ['no longer', { ...FAILING, ...syncedAgo(15_000) }, false],
     ['never where it fails from the beginning', FAILING, false],

@@ -1,5 +1,5 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { Cursor, JobId, ArmadaTime, type JobSetKey } from '@ajs/job-state';
+import { Cursor, JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CoalescedLister } from './coalesced-lister.js';
 
@@ -11,9 +11,9 @@ async function setUp(redisReplies: () => Promise<void> = () => Promise.resolve()
   const record = { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) } as const;
   await writer.write({
     cursor: Cursor('1:0:0:1'),
-    records: new Map([
+    records: new Map<JobId, JobRecord>([
       [JobId('a'), record],
-      [JobId('b'), record],
+      [JobId('b'), { ...record, externalUri: 'airflow://1' }],
     ]),
     subscription: { state: 'live', reason: '' },
   });
@@ -91,4 +91,11 @@ describe('reads of one moment', () => {
     for (const view of views) await expect(view).rejects.toThrow('Redis is away');
     expect((await lister.read(KEY, [JobId('a')])).jobs.has(JobId('a'))).toBe(true);
   });
+});
+
+it('other reads are answered as by the store itself', async () => {
+  const { lister } = await setUp();
+  expect([...(await lister.locate([JobId('a'), JobId('absent')])).keys()]).toEqual(['a']);
+  expect([...(await lister.readDetails(KEY, [JobId('a')])).jobs.keys()]).toEqual(['a']);
+  expect(await lister.readUri(KEY, 'airflow://1')).toEqual({ submitted: [], annotated: ['b'] });
 });

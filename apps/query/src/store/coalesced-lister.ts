@@ -50,7 +50,7 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
 
   private async readSoon(tag: JobSetTag, key: JobSetKey, jobIds: Set<JobId>): Promise<JobSetView> {
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.pending.get(tag)?.jobIds === jobIds) this.pending.delete(tag);
+    this.pending.delete(tag);
     const view = await this.lister.read(key, [...jobIds]);
     this.onRead(view);
     return view;

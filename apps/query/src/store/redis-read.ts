@@ -6,7 +6,7 @@ export class RedisReadError extends Error {
     readonly kind: Exclude<RedisErrorKind, 'unexpected'>,
     override readonly cause: Error,
   ) {
-    super(TEXT[kind], { cause });
+    super(TEXT[kind]);
     this.name = 'RedisReadError';
   }
 }

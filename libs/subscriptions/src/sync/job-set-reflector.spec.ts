@@ -1,7 +1,9 @@
+import { jest } from '@jest/globals';
 import { Cursor, JobId, ArmadaTime, toMs, RedisTime } from '@ajs/job-state';
 import type { Batch, JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
+import { Backoff } from './backoff.js';
 import type { StreamEnd } from './event-source.js';
 import { JobSetReflector } from './job-set-reflector.js';
 import { REFLECTOR_TIMING, type ReflectorTiming } from './reflector-timing.js';
@@ -454,5 +456,107 @@ describe('a reflector', () => {
     expect(read.paused).toBe(true);
     open();
     await eventually('it goes on', () => !read.paused);
+  });
+
+  it('backs off from a store that fails again and again, and from the beginning after a while without', async () => {
+    const waits = jest.spyOn(Backoff.prototype, 'next');
+    const store = new MemoryJobStore();
+    let refusals = 3;
+    const sink: JobSink = {
+      open: (key) => (refusals-- > 0 ? Promise.reject(new Error('Connection is closed.')) : store.open(key)),
+    };
+    const { reflector, stale, catchUp } = follow(SOON, sink);
+    await eventually('it is open', async () => (await store.read(KEY, [])).subscription);
+    await catchUp();
+    const openSince = performance.now();
+    await eventually('it was open for longer than the longest wait', () => performance.now() > openSince + 6);
+    await (
+      await store.open(KEY)
+    ).write({ cursor: Cursor('2:0:0:1'), records: new Map(), subscription: { state: 'live', reason: '' } });
+    reflector.heartbeat();
+    await eventually('it backs off', () => stale.length === 1 && waits.mock.results.length === 4);
+    const [first, second, third, afterwards] = waits.mock.results.map(({ value }) => Number(value));
+    waits.mockRestore();
+    expect(first).toBeLessThanOrEqual(1);
+    expect(second).toBeGreaterThanOrEqual(1);
+    expect(third).toBeGreaterThanOrEqual(2);
+    expect(afterwards).toBeLessThanOrEqual(1);
+  });
+
+  it('backs off for longer from a store that fails again after a moment', async () => {
+    const waits = jest.spyOn(Backoff.prototype, 'next');
+    const store = new MemoryJobStore();
+    const { reflector, stale, stream } = follow({ firstRetryMs: 1, maxRetryMs: HOURS }, store);
+    for (const n of [0, 1, 2]) {
+      await stream(n);
+      await (
+        await store.open(KEY)
+      ).write({
+        cursor: Cursor(`${n}:0:0:1`),
+        records: new Map(),
+        subscription: { state: 'live', reason: '' },
+      });
+      reflector.heartbeat();
+      await eventually('it backs off', () => stale.length === n + 1);
+    }
+    const [first, , third] = waits.mock.results.map(({ value }) => Number(value));
+    waits.mockRestore();
+    expect(first).toBeLessThanOrEqual(1);
+    expect(third).toBeGreaterThanOrEqual(2);
+  });
+
+  it('opens nothing once it was stopped while the store opened its job set', async () => {
+    const store = new MemoryJobStore();
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    let written = 0;
+    const sink = watched(store, () => Promise.resolve(written++));
+    const { reflector, done, source } = follow({}, { open: (key) => opened.then(() => sink.open(key)) });
+    reflector.stop();
+    expect(await done).toEqual({ kind: 'stopped' });
+    open();
+    await eventually('it is open', async () => (await store.read(KEY, [])).subscription);
+    reflector.heartbeat();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([source.opened, written]).toEqual([[], 0]);
+  });
+
+  it('leaves its watch as it is while its lease is suspended', async () => {
+    const { lease, catchUp, inState, source } = follow({
+      ...SOON,
+      checkSilentWatchAfterMs: 0,
+      heartbeatEveryMs: 0,
+    });
+    const watch = await catchUp();
+    await inState('live');
+    let looks = 0;
+    let waits = 0;
+    lease.whenHeld = () => {
+      waits++;
+      return new Promise(ignore);
+    };
+    lease.isHeld = () => {
+      looks++;
+      return false;
+    };
+    await eventually('it looked a few times', () => looks > 3);
+    expect([waits, source.live]).toEqual([0, [watch]]);
+  });
+
+  it.each(['reads', 'backs off'])('leaves no timer behind when it is stopped while it %s', async (what) => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
+    try {
+      const { reflector, stream, source, done, quota } = follow();
+      const read = await stream(0);
+      if (what === 'backs off') {
+        source.end(read, { kind: 'retry', reason: 'UNAVAILABLE: bye' });
+        expect([quota.isWatched, jest.getTimerCount()]).toEqual([true, 2]);
+      }
+      reflector.stop();
+      await done;
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });

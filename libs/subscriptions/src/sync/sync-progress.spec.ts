@@ -25,7 +25,20 @@ describe('as of when a job set is synced', () => {
   });
 
   it('is the arrival of an event from the future: Armada’s clock is ahead of Redis’', () => {
-    expect(provenAgoMs({ ageMs: -30_000, writeMs: 0 })).toBeLessThanOrEqual(0);
+    const agoMs = provenAgoMs({ ageMs: -30_000, writeMs: 0 });
+    expect(agoMs).toBeLessThanOrEqual(0);
+    expect(agoMs).toBeGreaterThan(-20_000);
+  });
+
+  it('is the later one of a live event and of a read that ended before it, where one write has both', () => {
+    const progress = new SyncProgress();
+    const now = monotonicNow();
+    progress.markSynced(addMs(now, -60_000));
+    progress.commit(progress.claim(0, false), now, RedisTime(WRITTEN_AT));
+    progress.markSynced(addMs(now, -50_000));
+    progress.accept(aMessage(WRITTEN_AT - 30_000));
+    const { syncedAt = MonotonicTime(-Infinity) } = progress.claim(1, true);
+    expect(msBetween(syncedAt, now)).toBeCloseTo(30_000, 1);
   });
 
   it('is not known from a live event alone: others may have been missed before it', () => {

@@ -16,12 +16,19 @@ export type Verdict = 'yes' | 'no' | 'no-queue';
 /** Decides who may read. Every API asks it for the queue of each job that it answers about. */
 export interface Authorizer {
   /**
+   * Tells callers apart whose credential has been verified, whatever its spelling, and holds no secret. `undefined` where the credential
+   * is missing, unknown yet, or not checked: anybody may send any number of those.
+   */
+  identityOf(credential: Credential): string | undefined;
+  /**
    * Resolves if the caller may call at all; needed before anything is looked up for a caller that names no queue. Rejects with
    * {@link AuthError}. Returns no promise where the result is cached: most calls need not wait.
+   *
+   * @param who Whose share of the checks a check takes
    */
-  authenticate(credential: Credential): void | Promise<void>;
-  /** Rejects with {@link AuthError} where there is no verdict. Returns no promise where one is cached. */
-  mayWatch(credential: Credential, queue: string): Verdict | Promise<Verdict>;
+  authenticate(credential: Credential, who: string): void | Promise<void>;
+  /** Rejects with {@link AuthError} where there is no verdict. Returns no promise where one is cached. `who`: as above. */
+  mayWatch(credential: Credential, queue: string, who: string): Verdict | Promise<Verdict>;
 }
 
 /** There is no verdict. The message is for the caller: it says what is wrong and what to do, and holds no credential. */

@@ -1,4 +1,5 @@
-import { TokenBucket, type Clock } from '@ajs/platform';
+import { addMs, type MonotonicTime } from '@ajs/job-state';
+import { FairShares, type Clock } from '@ajs/platform';
 import { AuthError } from './authorizer.js';
 
 export interface GateLimits {
@@ -6,34 +7,51 @@ export interface GateLimits {
   readonly maxConcurrent: number;
 }
 
-/** Limits checks that somebody else pays for, in rate (a second's worth may come at once) and in number at one time. */
+/**
+ * Limits checks that somebody else pays for, in rate (a second's worth may come at once) and in number at one time. Of both, a caller
+ * gets at most its fair share: a check takes one of the second's for a second.
+ */
 export class CheckGate {
-  private readonly bucket: TokenBucket;
-  private running = 0;
+  private readonly running: FairShares;
+  private readonly recent: FairShares;
+  /** What was taken of {@link recent}, in the order of its end. */
+  private readonly ends: { readonly who: string; readonly at: MonotonicTime }[] = [];
 
   constructor(
-    private readonly limits: GateLimits,
-    clock: Clock,
-    /** Why a check is refused, for people: a clause. */
-    private readonly tooMany = 'too many credentials are being checked right now',
+    limits: GateLimits,
+    private readonly clock: Clock,
   ) {
-    const rate = { perSecond: limits.perSecond, burst: limits.perSecond };
-    this.bucket = new TokenBucket(
-      () => rate,
-      () => clock.monotonic(),
-    );
+    this.running = new FairShares(limits.maxConcurrent);
+    this.recent = new FairShares(limits.perSecond);
   }
 
-  /** Runs a check. Rejects with {@link AuthError} (`unavailable`) at once where there are too many. */
-  async run<T>(check: () => Promise<T>): Promise<T> {
-    if (this.running >= this.limits.maxConcurrent || !this.bucket.take()) {
-      throw new AuthError('unavailable', `${this.tooMany}; try again`);
+  /** Runs a check on behalf of `who`. Rejects with {@link AuthError} (`unavailable`) at once where there are too many. */
+  async run<T>(who: string, check: () => Promise<T>): Promise<T> {
+    const now = this.clock.monotonic();
+    this.releaseUntil(now);
+    if (!this.running.take(who)) throw tooMany(this.running);
+    if (!this.recent.take(who)) {
+      this.running.release(who);
+      throw tooMany(this.recent);
     }
-    this.running++;
+    this.ends.push({ who, at: addMs(now, 1_000) });
     try {
       return await check();
     } finally {
-      this.running--;
+      this.running.release(who);
     }
   }
+
+  private releaseUntil(now: MonotonicTime): void {
+    for (let end = this.ends[0]; end !== undefined && end.at <= now; end = this.ends[0]) {
+      this.ends.shift();
+      this.recent.release(end.who);
+    }
+  }
+}
+
+function tooMany({ free }: FairShares): AuthError {
+  const whose =
+    free > 0 ? 'too many credentials and permissions of yours' : 'too many credentials and permissions';
+  return new AuthError('unavailable', `${whose} are being checked right now; try again`);
 }

@@ -23,7 +23,7 @@ describe('results of checking callers', () => {
     cache.set('a', 'yes', 'good', MINUTE);
     cache.set('a', 'no', 'bad', MINUTE);
     expect(cache.get('a')).toBe('no');
-    expect(cache.wasGood('a')).toBe(false);
+    expect(cache.lastGood('a')).toBeUndefined();
     cache.set('a', 'yes', 'good', MINUTE);
     expect(cache.get('a')).toBe('yes');
   });
@@ -40,7 +40,7 @@ describe('results of checking callers', () => {
   it('are still known to have been good after they expired', () => {
     cache.set('a', 'yes', 'good', 100);
     clock.advance(MINUTE);
-    expect(cache.wasGood('a')).toBe(true);
-    expect(cache.wasGood('b')).toBe(false);
+    expect(cache.lastGood('a')).toBe('yes');
+    expect(cache.lastGood('b')).toBeUndefined();
   });
 });

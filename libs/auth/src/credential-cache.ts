@@ -47,8 +47,8 @@ export class CredentialCache<V> {
     results.set(key, { value, cachedAt, expiresAt: addMs(cachedAt, ttlMs) });
   }
 
-  /** Whether the last result was a good one, expired or not. */
-  wasGood(key: string): boolean {
-    return this.good.peek(key) !== undefined;
+  /** The last result, expired or not, if it was a good one. */
+  lastGood(key: string): V | undefined {
+    return this.good.peek(key)?.value;
   }
 }

@@ -1,4 +1,4 @@
-export { acceptAuthorization, expiryOf, tokenIn } from './presented-credential.js';
+export { acceptAuthorization, expiryOf } from './presented-credential.js';
 export { problemOfAuthorization } from './authorization.js';
 export { AuthError, refusalText, type Authorizer, type Credential, type Verdict } from './authorizer.js';
 export { createAuthorizer, type AuthorizerParts } from './create-authorizer.js';

@@ -48,6 +48,14 @@ export function tokenIn(authorization: string): string | undefined {
   }
 }
 
+/** The part of an `authorization` that is the same in all its spellings. */
+export function canonicalCredential(authorization: string): string {
+  const token = tokenIn(authorization);
+  if (token === undefined) return authorization.slice(authorization.indexOf(' ') + 1);
+  // The signature of a JWT is base64 that can be spelled in several ways; the parts that it signs cannot.
+  return token.split('.', 2).join('.');
+}
+
 /** The token inside a KubernetesAuth payload; `undefined` where there is none. */
 export function kubernetesToken(payload: string): string | undefined {
   try {

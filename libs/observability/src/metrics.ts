@@ -135,7 +135,11 @@ export class IngesterMetrics extends Metrics {
 
 /** The metrics of a query. */
 export class QueryMetrics extends Metrics {
-  readonly shedCalls = this.counter('shed_calls_total', 'Calls shed at the concurrency limit');
+  readonly shedCalls = this.counter(
+    'shed_calls_total',
+    "Calls rejected at a limit of concurrent calls, by pool, and by limit: the caller's share, or the total",
+    ['pool', 'limit'],
+  );
   readonly rejectedJobSets = this.counter(
     'rejected_job_sets_total',
     'Polled job sets that are not followed because of MAX_JOB_SETS or MAX_NEW_JOB_SETS_PER_CALLER',

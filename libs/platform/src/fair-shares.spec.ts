@@ -74,6 +74,17 @@ describe('the shares of a pool', () => {
     );
   });
 
+  it('can be overdrawn for work that is half done, and are given to nobody until that is released', () => {
+    const shares = new FairShares(1);
+    shares.takeAnyway('a');
+    shares.takeAnyway('b');
+    expect([shares.free, shares.take('c')]).toEqual([-1, false]);
+    shares.release('a');
+    expect(shares.take('c')).toBe(false);
+    shares.release('b');
+    expect(shares.take('c')).toBe(true);
+  });
+
   it('cannot be released without having been taken', () => {
     const shares = new FairShares(2);
     expect(() => shares.release('a')).toThrow('more was released than was taken');

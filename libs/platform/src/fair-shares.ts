@@ -35,6 +35,12 @@ export class FairShares {
     return true;
   }
 
+  /** As {@link take}, whatever is left: for what is needed to end work that is half done. The pool may then be overdrawn. */
+  takeAnyway(who: string): void {
+    this.held.set(who, (this.held.get(who) ?? 0) + 1);
+    this.left--;
+  }
+
   /** Gives back what `who` took, or a part of it. */
   release(who: string, amount = 1): void {
     const rest = (this.held.get(who) ?? 0) - amount;

@@ -13,6 +13,7 @@ beforeEach(() => {
 
 function access(options: Partial<AccessOptions> = {}): Access {
   const authorizer: Authorizer = {
+    identityOf: () => undefined,
     authenticate: (credential) => void presented.push(credential),
     mayWatch: (credential, queue) => {
       presented.push(credential);
@@ -23,13 +24,14 @@ function access(options: Partial<AccessOptions> = {}): Access {
     authorizer,
     jobsNeedWatch: true,
     queueNamesNeedWatch: true,
-    waiting: (verdict) => verdict(),
+    waiting: (_, verdict) => verdict(),
     ...options,
   });
 }
 
 /** A call with these values of `authorization`, on a connection with this certificate. */
 const call = (authorization: string[], certificate?: string) => ({
+  key: 'a caller',
   authorization,
   certificateName: () => certificate,
 });

@@ -7,6 +7,7 @@ import {
   type Credential,
   type Verdict,
 } from '@ajs/auth';
+import { networkOf } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
@@ -27,10 +28,12 @@ export interface AccessOptions {
    */
   readonly queueNamesNeedWatch: boolean;
   /** Waits for a verdict within the work on a call. May reject at once. */
-  readonly waiting: <T>(verdict: () => Promise<T>) => Promise<T>;
+  readonly waiting: <T>(who: Pick<Caller, 'key'>, verdict: () => Promise<T>) => Promise<T>;
 }
 
-type Identity = Pick<Caller, 'authorization' | 'certificateName'>;
+/** What a call shows of its caller. */
+type Presented = Pick<Caller, 'authorization' | 'certificateName' | 'address'>;
+type Identity = Pick<Caller, 'authorization' | 'certificateName' | 'key'>;
 
 /**
  * What callers may see. Verdicts are for a call, never for a connection: proxies share connections among users. Every method rejects
@@ -43,10 +46,21 @@ export class Access {
 
   constructor(private readonly options: AccessOptions) {}
 
+  /**
+   * What tells a caller from others, in everything that callers share: the credential, once it has been verified, else the name in the
+   * client certificate, else the address. Random credentials make no new callers. Never fails; a malformed credential counts as none.
+   */
+  readonly keyOf = (who: Presented): string => {
+    const identity = this.identityOf(who.authorization);
+    if (identity !== undefined) return identity;
+    const name = who.certificateName();
+    return name === undefined ? networkOf(who.address()) : `certificate ${name}`;
+  };
+
   /** Rejects with PERMISSION_DENIED, too. `no-queue`: the queue does not exist, so that there is nothing to deny. */
   async toQueue(who: Identity, queue: string): Promise<Exclude<Verdict, 'no'>> {
-    const pending = this.options.authorizer.mayWatch(this.credentialOf(who), queue);
-    const verdict = pending instanceof Promise ? await this.waitFor(pending) : pending;
+    const pending = this.options.authorizer.mayWatch(this.credentialOf(who), queue, who.key);
+    const verdict = pending instanceof Promise ? await this.waitFor(who, pending) : pending;
     if (verdict === 'no') throw new RpcError(status.PERMISSION_DENIED, refusalText(queue));
     return verdict;
   }
@@ -65,7 +79,7 @@ export class Access {
     return {
       isRestricted: true,
       allowedQueues: async (queues) => {
-        const verdicts = await this.verdictsOn(credential, [...queues]);
+        const verdicts = await this.verdictsOn(who, credential, [...queues]);
         // It may exist a moment later, and an operator would act on a denial.
         if ([...verdicts.values()].includes('no-queue')) throw unknownQueue();
         return allowedBy(verdicts);
@@ -79,57 +93,75 @@ export class Access {
     if (!this.options.queueNamesNeedWatch) return UNRESTRICTED;
     return {
       isRestricted: true,
-      allowedQueues: async (queues) => allowedBy(await this.verdictsOn(credential, [...queues])),
+      allowedQueues: async (queues) => allowedBy(await this.verdictsOn(who, credential, [...queues])),
     };
   }
 
   private async authenticate(who: Identity): Promise<Credential> {
     const credential = this.credentialOf(who);
-    const pending = this.options.authorizer.authenticate(credential);
-    if (pending instanceof Promise) await this.waitFor(pending);
+    const pending = this.options.authorizer.authenticate(credential, who.key);
+    if (pending instanceof Promise) await this.waitFor(who, pending);
     return credential;
   }
 
-  private async verdictsOn(credential: Credential, queues: readonly string[]): Promise<Map<string, Verdict>> {
+  private async verdictsOn(
+    who: Identity,
+    credential: Credential,
+    queues: readonly string[],
+  ): Promise<Map<string, Verdict>> {
     const verdicts = new Map<string, Verdict>();
     for (let begin = 0; begin < queues.length; begin += CHECKS_AT_ONCE) {
       const checks: Promise<unknown>[] = [];
       for (const queue of queues.slice(begin, begin + CHECKS_AT_ONCE)) {
-        const pending = this.options.authorizer.mayWatch(credential, queue);
+        const pending = this.options.authorizer.mayWatch(credential, queue, who.key);
         if (pending instanceof Promise) checks.push(pending.then((verdict) => verdicts.set(queue, verdict)));
         else verdicts.set(queue, pending);
       }
-      if (checks.length > 0) await this.waitFor(Promise.all(checks));
+      if (checks.length > 0) await this.waitFor(who, Promise.all(checks));
     }
     return verdicts;
   }
 
-  private async waitFor<T>(verdict: Promise<T>): Promise<T> {
+  private async waitFor<T>(who: Identity, verdict: Promise<T>): Promise<T> {
     // At the limit of waiting calls the verdict is awaited by nobody, and may reject all the same.
     verdict.catch(() => undefined);
     try {
-      return await this.options.waiting(() => verdict);
+      return await this.options.waiting(who, () => verdict);
     } catch (error) {
       throw fromAuthError(error);
     }
   }
 
-  /** The same object for the same authorization, while it is recognised. */
-  private credentialOf({ authorization: values, certificateName }: Identity): Credential {
-    const [value] = values;
+  private credentialOf({ authorization, certificateName }: Identity): Credential {
     // Credentials in the call win over the connection's certificate.
-    if (value === undefined) return { authorization: undefined, certificateName: certificateName() };
-    const isAlone = values.length === 1;
-    // Most calls carry the credential of the call before them, and comparing is faster than a lookup.
-    if (isAlone && value === this.last?.authorization) return this.last;
-    const recognised = isAlone ? this.recognised.peek(value as string) : undefined;
-    if (recognised !== undefined) return (this.last = recognised);
+    if (authorization.length === 0) return { authorization: undefined, certificateName: certificateName() };
     try {
-      const credential = { authorization: acceptAuthorization(values) };
-      this.recognised.set(value as string, credential);
-      return credential;
+      return this.recognise(authorization);
     } catch (error) {
       throw fromAuthError(error);
+    }
+  }
+
+  /** The same object for the same authorization, while it is recognised. Throws AuthError. */
+  private recognise(values: Caller['authorization']): Credential {
+    const [value] = values;
+    const isAlone = values.length === 1;
+    // Most calls carry the credential of the call before them, and comparing is faster than a lookup.
+    if (isAlone && this.last !== undefined && value === this.last.authorization) return this.last;
+    const recognised = isAlone ? this.recognised.peek(value as string) : undefined;
+    if (recognised !== undefined) return (this.last = recognised);
+    const credential = { authorization: acceptAuthorization(values) };
+    this.recognised.set(value as string, credential);
+    return credential;
+  }
+
+  private identityOf(values: Caller['authorization']): string | undefined {
+    if (values.length === 0) return undefined;
+    try {
+      return this.options.authorizer.identityOf(this.recognise(values));
+    } catch (error) {
+      if (error instanceof AuthError) return undefined;
+      throw error;
     }
   }
 }

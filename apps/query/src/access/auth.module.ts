@@ -74,7 +74,7 @@ const MAX_PROBE_ANSWER_BYTES = 64 * 1024;
           authorizer,
           jobsNeedWatch: needWatch && settings.authMode !== 'anonymous',
           queueNamesNeedWatch: needWatch && settings.authMode === 'local',
-          waiting: (work) => admission.waiting(work),
+          waiting: (who, work) => admission.waiting(who, work),
         });
       },
     },

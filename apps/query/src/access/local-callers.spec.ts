@@ -81,7 +81,7 @@ function verdictOf(
   queue: string,
 ): Promise<string> {
   const shown = typeof who === 'string' ? { authorization: who } : who;
-  return outcomeOf(authorizer.mayWatch({ authorization: undefined, ...shown }, queue));
+  return outcomeOf(authorizer.mayWatch({ authorization: undefined, ...shown }, queue, 'caller'));
 }
 
 describe('a caller with a password', () => {
@@ -189,7 +189,7 @@ describe('credentials of a kind that is not configured', () => {
 
   it('count as none where anonymousAuth is on, as in Armada', async () => {
     const authorizer = configured(`${USERS}  anonymousAuth: true`);
-    await authorizer.authenticate({ authorization: 'Bearer abc' });
+    await authorizer.authenticate({ authorization: 'Bearer abc' }, 'caller');
     expect(await verdictOf(authorizer, 'Bearer abc', 'hers')).toBe('no');
     expect(await verdictOf(authorizer, basic('eve:x'), 'hers')).toMatch(/^unauthenticated/);
   });

@@ -49,9 +49,9 @@ describe('replicas with one secret', () => {
 
   it('share who is authenticated', async () => {
     const [one, another] = [h.replica(SECRET), h.replica(SECRET)];
-    await one.authenticate({ authorization: ALICE });
+    await one.authenticate({ authorization: ALICE }, 'caller');
     await eventually('it is in Redis', async () => (await h.redis.dbsize()) === 1);
-    await another.authenticate({ authorization: ALICE });
+    await another.authenticate({ authorization: ALICE }, 'caller');
     expect(h.checks()).toBe(1);
   });
 
@@ -74,7 +74,7 @@ describe('replicas with one secret', () => {
     const one = h.replica(SECRET);
     for (const authorization of [ALICE, BOB, undefined, 'Bearer x']) {
       await verdictOf(one, authorization, 'hers');
-      await outcomeOf(one.authenticate({ authorization }));
+      await outcomeOf(one.authenticate({ authorization }, 'caller'));
     }
     await eventually('they are in Redis', async () => (await h.redis.dbsize()) >= 4);
     const keys = await h.redis.keys('*');

@@ -13,7 +13,10 @@ const AUTHENTICATED = 'Bearer authenticated';
 const UNKNOWN = 'Bearer unknown';
 const LIMITS = { working: 3, waiting: 12 };
 
-const as = (authorization: string): Caller => testCaller({ authorization: [authorization] });
+let calls = 0;
+/** A call of another caller each time, so that no share is used up. */
+const as = (authorization: string): Caller =>
+  testCaller({ key: `caller ${calls++}`, authorization: [authorization] });
 
 describe('while Armada does not answer permission checks', () => {
   let admission: Admission;
@@ -24,6 +27,7 @@ describe('while Armada does not answer permission checks', () => {
     admission = new Admission(LIMITS, () => undefined);
     const hanging = new Promise<Verdict>((resolve) => (answer = resolve));
     const authorizer: Authorizer = {
+      identityOf: () => undefined,
       authenticate: ({ authorization }) => {
         if (authorization === UNKNOWN) return hanging.then(() => undefined);
       },
@@ -33,13 +37,18 @@ describe('while Armada does not answer permission checks', () => {
       authorizer,
       jobsNeedWatch: true,
       queueNamesNeedWatch: true,
-      waiting: (verdict) => admission.waiting(verdict),
+      waiting: (who, verdict) => admission.waiting(who, verdict),
     });
   });
 
-  const byQueue = (who: string) => admission.run(as(who), () => access.toQueue(as(who), 'q'));
-  const byId = (who: string, queues = ['q']) =>
-    admission.run(as(who), async () => (await access.toJobs(as(who))).allowedQueues(queues));
+  const byQueue = (who: string) => {
+    const call = as(who);
+    return admission.run(call, () => access.toQueue(call, 'q'));
+  };
+  const byId = (who: string, queues = ['q']) => {
+    const call = as(who);
+    return admission.run(call, async () => (await access.toJobs(call)).allowedQueues(queues));
+  };
 
   it('calls with a cached verdict go on, however many wait for one', async () => {
     const waiting: Promise<unknown>[] = [];

@@ -5,6 +5,7 @@ import { finished } from 'node:stream/promises';
 import { sendHttpError } from '@ajs/runtime';
 import type { JsonProfile } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
+import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { RpcError, toRpcError } from '../rpc-error.js';
@@ -58,7 +59,7 @@ export class HttpCalls {
 
   private async call(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<status> {
     if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is shutting down; retry');
-    const caller = callerOf(request, response);
+    const caller = callerOf(request, response, this.options.access.keyOf);
     const profile = profileOf(request);
     const { jobs, admission } = this.options;
     const body = await readBody(request);
@@ -80,15 +81,19 @@ export class HttpCalls {
 }
 
 /** The caller of an HTTP request. */
-function callerOf(request: HttpRequest, response: ServerResponse): Caller {
-  return {
-    deadline: addMs(monotonicNow(), timeoutOf(request)),
-    // Also true once the response is sent, when it no longer matters.
-    isGone: () => response.destroyed,
+function callerOf(request: HttpRequest, response: ServerResponse, keyOf: Access['keyOf']): Caller {
+  const presented = {
     address: () => request.socket.remoteAddress ?? '',
     certificateName: () => certificateNameOfSocket(request.socket),
     // `headers` holds the first of several alone.
     authorization: request.headersDistinct['authorization'] ?? [],
+  };
+  return {
+    ...presented,
+    key: keyOf(presented),
+    deadline: addMs(monotonicNow(), timeoutOf(request)),
+    // Also true once the response is sent, when it no longer matters.
+    isGone: () => response.destroyed,
   };
 }
 

@@ -5,7 +5,6 @@ import { QueryMetrics } from '@ajs/observability';
 import { completesWithin } from '@ajs/platform';
 import { Readiness, RedisErrorLog, RedisModule, SETTINGS, WorkQueueModule } from '@ajs/runtime';
 import { InterestRecorder, InterestStore, ReadRequestSender, WorkQueue } from '@ajs/subscriptions';
-import { callerId } from '../caller.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOB_SET_LIFE, NOTE_INTEREST, REDIS_READER } from '../tokens.js';
 import type { NoteInterest } from './note-interest.js';
@@ -45,12 +44,11 @@ const LAST_NOTES_TIMEOUT_MS = 500;
     },
     {
       provide: NOTE_INTEREST,
-      inject: [InterestRecorder, SETTINGS],
-      useFactory: (interest: InterestRecorder, { authMode }: Settings): NoteInterest => {
-        const byCredential = authMode !== 'anonymous';
-        return (key, tag, caller) =>
-          interest.record(key, tag, caller && (() => callerId(caller, byCredential)));
-      },
+      inject: [InterestRecorder],
+      useFactory:
+        (interest: InterestRecorder): NoteInterest =>
+        (key, tag, caller) =>
+          interest.record(key, tag, caller?.key),
     },
   ],
   exports: [InterestRecorder, ReadRequestSender, NOTE_INTEREST],

@@ -41,7 +41,7 @@ export interface CachedJobsApiOptions {
   /** How long a call is retried while Redis is unavailable, before Armada is asked instead. Milliseconds. */
   readonly redisRetryTimeoutMs: number;
   /** Waits within the work on a call. May reject. */
-  readonly pause: (ms: number) => Promise<void>;
+  readonly pause: (caller: Caller, ms: number) => Promise<void>;
   /** How long the stream may take to show a provisional job. Milliseconds. */
   readonly provisionalGraceMs: number;
 }

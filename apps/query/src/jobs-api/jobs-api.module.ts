@@ -76,21 +76,23 @@ import type { JobsServiceOptions } from './jobs-service.js';
           unreadableRecord: failures.unreadableRecord,
           maxJobIds: settings.maxJobIds,
           redisRetryTimeoutMs: settings.redisRetryTimeoutMs,
-          pause: (ms) => admission.pause(ms),
+          pause: (caller, ms) => admission.pause(caller, ms),
           provisionalGraceMs: settings.provisionalJobGraceMs,
         }),
     },
     {
       provide: JOBS_CALLS,
-      inject: [CachedJobsApi, Admission, QueryMetrics, FailureLog],
+      inject: [CachedJobsApi, Admission, Access, QueryMetrics, FailureLog],
       useFactory: (
         jobs: CachedJobsApi,
         admission: Admission,
+        access: Access,
         metrics: QueryMetrics,
         failures: FailureLog,
       ): JobsServiceOptions => ({
         jobs,
         admission,
+        access,
         answered: (method, code, seconds) => {
           metrics.jobsApiCalls.inc({ method, code: status[code] });
           metrics.callSeconds.observe({ api: 'jobs' }, seconds);

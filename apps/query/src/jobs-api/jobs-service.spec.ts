@@ -20,6 +20,7 @@ describe('api.Jobs over gRPC', () => {
   const getJobStatus = (...jobIds: string[]) => {
     const service = jobsService({
       jobs: h.api,
+      access: { keyOf: () => 'a caller' },
       admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
       internalError: (error) => internalErrors.push(error),

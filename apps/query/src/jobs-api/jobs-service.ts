@@ -1,5 +1,6 @@
 import type { JobsServer } from '@ajs/contracts/api/job';
 import { status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import { callerOf } from '../grpc/caller-of.js';
 import type { Admission } from '../load/admission.js';
@@ -9,13 +10,20 @@ import type { JobsApi } from './jobs-api.js';
 export interface JobsServiceOptions {
   readonly jobs: JobsApi;
   readonly admission: Admission;
+  readonly access: Pick<Access, 'keyOf'>;
   readonly answered: (method: keyof JobsApi, code: status, seconds: number) => void;
   /** A call ran into a defect of this service. */
   readonly internalError: (error: Error) => void;
 }
 
 /** `api.Jobs` over gRPC. */
-export function jobsService({ jobs, admission, answered, internalError }: JobsServiceOptions): JobsServer {
+export function jobsService({
+  jobs,
+  admission,
+  access,
+  answered,
+  internalError,
+}: JobsServiceOptions): JobsServer {
   const unary =
     <Request, Response>(
       method: keyof JobsApi,
@@ -24,7 +32,7 @@ export function jobsService({ jobs, admission, answered, internalError }: JobsSe
     (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
       const began = performance.now();
       const done = (code: status): void => answered(method, code, (performance.now() - began) / 1000);
-      const caller = callerOf(call);
+      const caller = callerOf(call, access.keyOf);
       admission
         .run(caller, () => answer(call.request, caller))
         .then(

@@ -28,6 +28,7 @@ async function counted<T>(check: Promise<T>): Promise<T> {
 
 /** Two callers are authenticated: one may watch queues `q…`, the other none. Nobody may watch `hidden`; `lost` does not exist. */
 const authorizer: Authorizer = {
+  identityOf: () => undefined,
   authenticate: ({ authorization }) =>
     authorization === WATCHER || authorization === STRANGER
       ? Promise.resolve()
@@ -52,7 +53,7 @@ describe('api.Jobs and the permissions of its callers', () => {
       authorizer,
       jobsNeedWatch,
       queueNamesNeedWatch,
-      waiting: (found) => found(),
+      waiting: (_, found) => found(),
     });
     const made = new JobsApiHarness({ access, maxJobIds: 250 });
     for (const queue of ['q', 'hidden', 'lost', 'away']) {

@@ -12,7 +12,7 @@ export interface RedisRetryOptions {
   readonly timeoutMs: number;
   readonly redisFailed: (error: Error) => void;
   /** Waits within the work on a call. May reject. */
-  readonly pause: (ms: number) => Promise<void>;
+  readonly pause: (caller: Caller, ms: number) => Promise<void>;
 }
 
 /**
@@ -36,7 +36,7 @@ export async function retryWhileRedisUnavailable<T>(
       redisFailed(error.cause);
       if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
       if (error.kind !== 'unavailable' || monotonicNow() >= until) return without(error);
-      await pause(RETRY_AFTER_MS);
+      await pause(caller, RETRY_AFTER_MS);
     }
   }
 }

@@ -70,11 +70,11 @@ describe('a poll of a job', () => {
       },
       noteInterest: () => noted++,
       refusalOf: () => refusal,
-      pause: async (ms) => {
+      pause: async (_, ms) => {
         await onPause();
         await sleep(ms);
       },
-      waiting: (work) => (waitingFailure === undefined ? work() : Promise.reject(waitingFailure)),
+      waiting: (_, work) => (waitingFailure === undefined ? work() : Promise.reject(waitingFailure)),
       reportedJobs: new ReportedJobs({
         resolver: new UpstreamJobResolver({ armada, recorder }),
         sink: {

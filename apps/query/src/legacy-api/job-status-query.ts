@@ -54,9 +54,9 @@ export interface JobStatusQueryOptions {
   /** How long the stream may take to show a provisional job. Milliseconds. */
   readonly provisionalGraceMs: number;
   /** Waits within the work on a call. May reject. */
-  readonly pause: (ms: number) => Promise<void>;
+  readonly pause: (caller: Caller, ms: number) => Promise<void>;
   /** As {@link pause}, until `work` has its result. */
-  readonly waiting: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly waiting: <T>(caller: Caller, work: () => Promise<T>) => Promise<T>;
 }
 
 /** How long a poll waits for a look-up in Armada's `api.Jobs`, which takes tens of milliseconds. Milliseconds. */
@@ -131,7 +131,7 @@ export class JobStatusQuery {
         // A watch brings by itself what Armada publishes.
         if (verdict === 'unread' || subscription?.nextReadAt !== undefined) this.options.requestRead(key);
       }
-      await this.options.pause(Math.min(pause, left));
+      await this.options.pause(caller, Math.min(pause, left));
       if (caller.isGone()) return unresolved(whyUnresolved(subscription), subscription);
     }
   }
@@ -181,7 +181,7 @@ export class JobStatusQuery {
     const lookUp = this.options.reportedJobs.lookUp(key, jobId);
     const withinMs = Math.min(LOOK_UP_MS, msUntilAnswer(caller));
     try {
-      const isInTime = await this.options.waiting(() => completesWithin(withinMs, lookUp));
+      const isInTime = await this.options.waiting(caller, () => completesWithin(withinMs, lookUp));
       return isInTime ? await lookUp : TOO_SLOW;
     } catch (error) {
       // Too many calls wait: no reason to hide a state that is known (P5).

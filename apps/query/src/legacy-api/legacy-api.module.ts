@@ -76,8 +76,8 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
           waitMs: settings.firstPollWaitMs,
           notFoundGraceMs: settings.notFoundGraceMs,
           provisionalGraceMs: settings.provisionalJobGraceMs,
-          pause: (ms) => admission.pause(ms),
-          waiting: (work) => admission.waiting(work),
+          pause: (caller, ms) => admission.pause(caller, ms),
+          waiting: (caller, work) => admission.waiting(caller, work),
         }),
     },
     {

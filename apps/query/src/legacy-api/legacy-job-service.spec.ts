@@ -13,10 +13,10 @@ import type { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService } from './legacy-job-service.js';
 
 const access = new Access({
-  authorizer: { authenticate: () => undefined, mayWatch: () => 'yes' },
+  authorizer: { identityOf: () => undefined, authenticate: () => undefined, mayWatch: () => 'yes' },
   jobsNeedWatch: false,
   queueNamesNeedWatch: false,
-  waiting: (found) => found(),
+  waiting: (_, found) => found(),
 });
 
 describe('GetJobStatus of jobservice.JobService', () => {

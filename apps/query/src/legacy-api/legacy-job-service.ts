@@ -70,7 +70,7 @@ export function legacyJobService(options: LegacyOptions): JobServiceServer {
         options.answered(message.state, (performance.now() - began) / 1000);
         callback(null, message, freshness(subscription));
       };
-      const caller = callerOf(call);
+      const caller = callerOf(call, options.access.keyOf);
       options.admission
         .run(caller, () => answer(call.request, caller))
         .then(reply, (error: unknown) => {

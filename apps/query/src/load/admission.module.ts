@@ -11,8 +11,9 @@ import { Admission } from './admission.js';
       provide: Admission,
       inject: [SETTINGS, QueryMetrics],
       useFactory: (settings: Settings, metrics: QueryMetrics) =>
-        new Admission({ working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls }, () =>
-          metrics.shedCalls.inc(),
+        new Admission(
+          { working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls },
+          (pool, limit) => metrics.shedCalls.inc({ pool, limit }),
         ),
     },
   ],

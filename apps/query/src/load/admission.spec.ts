@@ -4,32 +4,42 @@ import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Admission } from './admission.js';
 
-const caller = { deadline: MonotonicTime(Infinity), isGone: () => false };
+/** A call of one caller. */
+const callOf = (key = 'a caller') => ({ key, deadline: MonotonicTime(Infinity), isGone: () => false });
+
+let refused: string[];
+let admission: Admission;
+const admissionOf = (limits: { working: number; waiting: number }): void => {
+  refused = [];
+  admission = new Admission(limits, (pool, limit) => refused.push(`${pool} ${limit}`));
+};
+
+const exhausted = (setting: string) => ({
+  code: status.RESOURCE_EXHAUSTED,
+  details: expect.stringContaining(setting) as string,
+});
 
 describe('concurrent calls', () => {
-  let shed: number;
   let release: (() => void)[];
-  let admission: Admission;
   let wanted: Promise<void>;
   let settle: () => void;
 
   beforeEach(() => {
-    shed = 0;
     release = [];
     wanted = new Promise((resolve) => (settle = resolve));
-    admission = new Admission({ working: 2, waiting: 1 }, () => shed++);
+    // Each of these calls is another caller's, so that no share is used up.
+    admissionOf({ working: 2, waiting: 1 });
   });
 
+  let callers = 0;
+  const another = () => callOf(`caller ${callers++}`);
   const work = (): Promise<string> =>
-    admission.run(caller, () => new Promise((resolve) => release.push(() => resolve('done'))));
+    admission.run(another(), () => new Promise((resolve) => release.push(() => resolve('done'))));
 
   it('are processed up to the limit, and rejected before any work above it', async () => {
     const [first] = [work(), work()];
-    await expect(work()).rejects.toMatchObject({
-      code: status.RESOURCE_EXHAUSTED,
-      details: expect.stringContaining('MAX_CONCURRENT_CALLS') as string,
-    });
-    expect([release.length, shed]).toEqual([2, 1]);
+    await expect(work()).rejects.toMatchObject(exhausted('MAX_CONCURRENT_CALLS'));
+    expect([release.length, refused]).toEqual([2, ['working_calls total']]);
     release[0]?.();
     expect(await first).toBe('done');
     void work();
@@ -38,21 +48,18 @@ describe('concurrent calls', () => {
 
   it('no longer count when they have failed', async () => {
     for (let i = 0; i < 3; i++) {
-      await expect(admission.run(caller, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      await expect(admission.run(another(), () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     }
   });
 
   it.each([
-    ['for a time', () => admission.pause(50)],
-    ['for a result', () => admission.waiting(() => wanted)],
+    ['for a time', (call: { key: string }) => admission.pause(call, 50)],
+    ['for a result', (call: { key: string }) => admission.waiting(call, () => wanted)],
   ] as const)(
     'do not count as processed while they wait %s, which has a limit of its own',
     async (_, wait) => {
-      const waits = [1, 2].map(() => admission.run(caller, wait));
-      await expect(waits[1]).rejects.toMatchObject({
-        code: status.RESOURCE_EXHAUSTED,
-        details: expect.stringContaining('MAX_WAITING_CALLS') as string,
-      });
+      const waits = [another(), another()].map((call) => admission.run(call, () => wait(call)));
+      await expect(waits[1]).rejects.toMatchObject(exhausted('MAX_WAITING_CALLS'));
       void work();
       void work();
       expect(release).toHaveLength(2);
@@ -65,8 +72,9 @@ describe('concurrent calls', () => {
 
   it('no longer count as waiting when what they waited for has failed', async () => {
     for (let i = 0; i < 3; i++) {
+      const call = another();
       const failing = (): Promise<never> => nextTurn().then(() => Promise.reject(new Error('no')));
-      await expect(admission.run(caller, () => admission.waiting(failing))).rejects.toThrow('no');
+      await expect(admission.run(call, () => admission.waiting(call, failing))).rejects.toThrow('no');
     }
     void work();
     void work();
@@ -74,22 +82,77 @@ describe('concurrent calls', () => {
   });
 
   it('count again when they have waited', async () => {
-    const waited = admission.run(caller, async () => {
-      await admission.pause(1);
-      return admission.run(caller, () => Promise.resolve('two places'));
+    const call = another();
+    const waited = admission.run(call, async () => {
+      await admission.pause(call, 1);
+      return admission.run(another(), () => Promise.resolve('two places'));
     });
     expect(await waited).toBe('two places');
-    await expect(admission.run(caller, () => admission.run(caller, () => work()))).rejects.toMatchObject({
-      code: status.RESOURCE_EXHAUSTED,
-    });
+    void work();
+    void work();
+    await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  });
+
+  it('count as one that waits while they wait for several things, until the last has come', async () => {
+    const call = another();
+    const second = new Promise<void>((resolve) => release.push(resolve));
+    const waited = admission.run(call, () =>
+      Promise.all([admission.waiting(call, () => wanted), admission.waiting(call, () => second)]),
+    );
+    settle();
+    await nextTurn();
+    void work();
+    void work();
+    await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    expect(release).toHaveLength(3);
+    for (const end of release) end();
+    await waited;
+    await nextTurn();
+    void work();
+    void work();
+    expect(release).toHaveLength(5);
   });
 
   it('are rejected where the caller has cancelled, or the deadline has expired', async () => {
     const work = (): Promise<never> => Promise.reject(new Error('worked on'));
-    const gone = { ...caller, isGone: () => true };
+    const gone = { ...callOf(), isGone: () => true };
     await expect(admission.run(gone, work)).rejects.toMatchObject({ code: status.CANCELLED });
-    const late = { ...caller, deadline: monotonicNow() };
+    const late = { ...callOf(), deadline: monotonicNow() };
     await expect(admission.run(late, work)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
-    expect(shed).toBe(0);
+    expect(refused).toEqual([]);
+  });
+});
+
+describe('a caller that makes as many calls as it can', () => {
+  const never = (): Promise<never> => new Promise(() => undefined);
+  /** The first refusal of fifty calls. */
+  const flood = (work: (call: { key: string }) => Promise<unknown>): Promise<unknown> => {
+    const calls = Array.from({ length: 50 }, () => callOf('flood'));
+    return Promise.any(
+      calls.map((call) => admission.run(call, () => work(call)).then(never, (error: unknown) => error)),
+    );
+  };
+
+  it('leaves room for others to be processed, and is told that its share is used up', async () => {
+    admissionOf({ working: 8, waiting: 8 });
+    expect(await flood(never)).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details:
+        'your share is used up: this replica processes at most 8 calls at once (MAX_CONCURRENT_CALLS), and keeps room for ' +
+        'other callers; retry, or make fewer calls at once',
+    });
+    expect(refused).toEqual(Array(44).fill('working_calls share'));
+    expect(await admission.run(callOf('another'), () => Promise.resolve('served'))).toBe('served');
+  });
+
+  it('leaves room for others to wait', async () => {
+    admissionOf({ working: 100, waiting: 8 });
+    expect(await flood((call) => admission.waiting(call, never))).toMatchObject(
+      exhausted('MAX_WAITING_CALLS'),
+    );
+    expect(refused).toEqual(Array(44).fill('waiting_calls share'));
+    const call = callOf('another');
+    const served = admission.run(call, () => admission.waiting(call, () => Promise.resolve('served')));
+    expect(await served).toBe('served');
   });
 });

@@ -1,74 +1,79 @@
-import { monotonicNow } from '@ajs/platform';
+import { FairShares, monotonicNow } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
+import { limitReached, type Refused } from './limit-reached.js';
 
 export interface AdmissionLimits {
   /** Calls that are processed at once. */
   readonly working: number;
-  /** Calls that wait at once for a verdict or a sync, which costs nothing but memory. */
+  /** Calls that wait at once for a verdict, a sync or Armada, which costs nothing but memory. */
   readonly waiting: number;
 }
 
+/** One call; the same object from its begin to its end. */
+type Call = Pick<Caller, 'key'>;
+
 /**
- * Limits concurrent calls. Calls above the limit are rejected at once and not queued: a queue would make every caller wait ever longer,
- * and be worked off for callers that have given up.
+ * Limits concurrent calls, in total and by caller. Calls above the limit are rejected at once and not queued: a queue would make every
+ * caller wait ever longer, and be worked off for callers that have given up.
  */
 export class Admission {
-  private working = 0;
-  private waitingCalls = 0;
+  private readonly working: FairShares;
+  private readonly waitingCalls: FairShares;
+  /** How many things each waiting call waits for. */
+  private readonly waits = new Map<Call, number>();
 
   constructor(
-    private readonly limits: AdmissionLimits,
-    private readonly shed: () => void,
-  ) {}
+    limits: AdmissionLimits,
+    private readonly refused: Refused,
+  ) {
+    this.working = new FairShares(limits.working);
+    this.waitingCalls = new FairShares(limits.waiting);
+  }
 
   /**
    * Works on a call. Rejects before any work: with RESOURCE_EXHAUSTED at the limit, with CANCELLED or DEADLINE_EXCEEDED where the caller
    * gave up while its call was on its way.
    */
-  async run<T>(caller: Pick<Caller, 'deadline' | 'isGone'>, work: () => Promise<T>): Promise<T> {
-    const { working } = this.limits;
+  async run<T>(caller: Pick<Caller, 'key' | 'deadline' | 'isGone'>, work: () => Promise<T>): Promise<T> {
     if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
     if (monotonicNow() >= caller.deadline) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline expired before the call was processed');
     }
-    if (this.working >= working)
-      throw this.limitReached(`is processing ${working} calls`, 'MAX_CONCURRENT_CALLS');
-    this.working++;
+    if (!this.working.take(caller.key)) throw limitReached('working_calls', this.working, this.refused);
     try {
       return await work();
     } finally {
-      this.working--;
+      this.working.release(caller.key);
     }
   }
 
   /** Waits within the work on a call. Rejects with RESOURCE_EXHAUSTED at the limit of waiting calls. */
-  pause(ms: number): Promise<void> {
-    return this.waiting(() => sleep(ms));
+  pause(call: Call, ms: number): Promise<void> {
+    return this.waiting(call, () => sleep(ms));
   }
 
-  /** As {@link pause}, until `work` has its result. */
-  async waiting<T>(work: () => Promise<T>): Promise<T> {
-    const { waiting } = this.limits;
-    if (this.waitingCalls >= waiting)
-      throw this.limitReached(`has ${waiting} calls waiting`, 'MAX_WAITING_CALLS');
-    this.waitingCalls++;
-    this.working--;
+  /** As {@link pause}, until `work` has its result. A call that waits for several things at once counts once. */
+  async waiting<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    const before = this.waits.get(call) ?? 0;
+    if (before === 0) {
+      if (!this.waitingCalls.take(call.key))
+        throw limitReached('waiting_calls', this.waitingCalls, this.refused);
+      this.working.release(call.key);
+    }
+    this.waits.set(call, before + 1);
     try {
       return await work();
     } finally {
-      this.waitingCalls--;
-      this.working++;
+      const left = (this.waits.get(call) ?? 0) - 1;
+      if (left > 0) this.waits.set(call, left);
+      else {
+        this.waits.delete(call);
+        this.waitingCalls.release(call.key);
+        this.working.takeAnyway(call.key);
+      }
     }
-  }
-
-  private limitReached(what: string, setting: string): RpcError {
-    this.shed();
-    return new RpcError(
-      status.RESOURCE_EXHAUSTED,
-      `concurrency limit reached: this replica ${what} (${setting}); retry, or add replicas`,
-    );
   }
 }

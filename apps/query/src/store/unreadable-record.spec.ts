@@ -89,7 +89,7 @@ describe('a record in Redis with the state of a newer version', () => {
       notFoundGraceMs: 0,
       provisionalGraceMs: 0,
       pause: () => Promise.reject(new Error('it waits')),
-      waiting: (work) => work(),
+      waiting: (_, work) => work(),
     });
     const [newer, neighbour] = await Promise.all(
       [NEWER, NEIGHBOUR].map((jobId) => query.run(KEY, jobId, testCaller())),

@@ -4,6 +4,7 @@ import type { Caller } from '../caller.js';
 /** A caller that waits for its answer without a deadline and shows no credentials, but for what is given. */
 export function testCaller(overrides: Partial<Caller> = {}): Caller {
   return {
+    key: 'a caller',
     deadline: MonotonicTime(Infinity),
     isGone: () => false,
     address: () => '',

@@ -56,7 +56,7 @@ function replica(shared?: SharedVerdicts): DelegatedAuthorizer {
 
 /** The verdict that a caller gets, or why there is none. */
 const ask = (queue: string, authorization = ALICE): Promise<string> =>
-  Promise.resolve<string>(authorizer.mayWatch({ authorization }, queue)).catch(
+  Promise.resolve<string>(authorizer.mayWatch({ authorization }, queue, authorization)).catch(
     (error: unknown) => `${(error as AuthError).kind}: ${(error as AuthError).message}`,
   );
 
@@ -64,11 +64,11 @@ describe('the verdict on a credential itself', () => {
   it.each<ArmadaVerdict>(['no', 'no-queue'])(
     'is cached for as long as before after a verdict on a queue that expires sooner: %s',
     async (verdict) => {
-      await authorizer.authenticate({ authorization: ALICE });
+      await authorizer.authenticate({ authorization: ALICE }, 'caller');
       armada.verdicts = { other: verdict };
       expect(await ask('other')).toBe(verdict);
       clock.advance(REFUSAL_MS);
-      await authorizer.authenticate({ authorization: ALICE });
+      await authorizer.authenticate({ authorization: ALICE }, 'caller');
       expect(armada.asked).toEqual([CREDENTIAL, 'other']);
     },
   );
@@ -79,7 +79,7 @@ describe('the verdict on a credential itself', () => {
     armada.verdicts = { hers: 'yes' };
     expect(await ask('hers')).toBe('yes');
     clock.advance(REFUSAL_MS);
-    await authorizer.authenticate({ authorization: ALICE });
+    await authorizer.authenticate({ authorization: ALICE }, 'caller');
     expect(armada.asked).toEqual(['other', 'hers']);
   });
 });
@@ -169,12 +169,12 @@ describe('a caller without any permission', () => {
   const BOB = 'Bearer token-of-bob';
 
   it('that names ever new queues does not keep others from being checked', async () => {
-    await authorizer.authenticate({ authorization: ALICE });
-    await authorizer.authenticate({ authorization: BOB });
+    await authorizer.authenticate({ authorization: ALICE }, 'caller');
+    await authorizer.authenticate({ authorization: BOB }, 'caller');
     const answers: string[] = [];
     for (let i = 0; i < 600; i++) answers.push(await ask(`random ${i}`));
-    expect(answers.filter((answer) => answer === 'no')).toHaveLength(100);
-    expect(answers.at(-1)).toMatch(/^unavailable: too many of your calls/);
+    expect(answers.filter((answer) => answer === 'no')).toHaveLength(375);
+    expect(answers.at(-1)).toMatch(/^unavailable: too many credentials and permissions of yours/);
     armada.verdicts = { his: 'yes' };
     expect(await ask('his', BOB)).toBe('yes');
     clock.advance(1_000);
@@ -182,8 +182,8 @@ describe('a caller without any permission', () => {
   });
 
   it('that names many queues at once does not keep others from being checked', async () => {
-    await authorizer.authenticate({ authorization: ALICE });
-    await authorizer.authenticate({ authorization: BOB });
+    await authorizer.authenticate({ authorization: ALICE }, 'caller');
+    await authorizer.authenticate({ authorization: BOB }, 'caller');
     clock.advance(1_000);
     let answer = (_: ArmadaVerdict): void => undefined;
     const slow = new Promise<ArmadaVerdict>((resolve) => (answer = resolve));
@@ -192,6 +192,6 @@ describe('a caller without any permission', () => {
     const answers = Promise.all(queues.map((queue) => ask(queue)));
     expect(await ask('his', BOB)).toBe('yes');
     answer('no');
-    expect((await answers).filter((answer) => answer === 'no')).toHaveLength(50);
+    expect((await answers).filter((answer) => answer === 'no')).toHaveLength(150);
   });
 });

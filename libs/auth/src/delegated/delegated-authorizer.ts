@@ -3,7 +3,7 @@ import { MonotonicTime, addMs, msBetween } from '@ajs/job-state';
 import type { Clock } from '@ajs/platform';
 import { LRUCache } from 'lru-cache';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
-import { expiryOf } from '../presented-credential.js';
+import { canonicalCredential, expiryOf } from '../presented-credential.js';
 import { BoundedChecks } from '../bounded-checks.js';
 import { CredentialCache, type CachedResult } from '../credential-cache.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
@@ -20,12 +20,11 @@ const REFRESHES_TRACKED = 10_000;
 const REJECTIONS_TRACKED = 10_000;
 /**
  * A check costs Armada about a millisecond. Each queue that a caller names costs one, whether it exists or not, and a call may name
- * jobs of dozens of queues: one caller's share leaves room for that, and for others.
+ * jobs of dozens of queues: a caller's share leaves room for that.
  */
 const LIMITS = {
   unverified: { perSecond: 100, maxConcurrent: 50 },
   verified: { perSecond: 500, maxConcurrent: 200 },
-  perCaller: { perSecond: 100, maxConcurrent: 50 },
 };
 
 const LONG_AGO = MonotonicTime(-Infinity);
@@ -59,18 +58,29 @@ export class DelegatedAuthorizer implements Authorizer {
     this.checks = new BoundedChecks(LIMITS, options.clock);
   }
 
-  authenticate(credential: Credential): void | Promise<void> {
-    const found = accepted(credential, this.verdictOf(credential, undefined));
+  identityOf(credential: Credential): string | undefined {
+    const { authorization } = credential;
+    if (authorization === undefined || this.cached.lastGood(keyOf(credential, undefined)) === undefined)
+      return undefined;
+    let identity = identities.get(credential);
+    if (identity === undefined)
+      identities.set(credential, (identity = digestOf(canonicalCredential(authorization))));
+    return identity;
+  }
+
+  authenticate(credential: Credential, who: string): void | Promise<void> {
+    const found = accepted(credential, this.verdictOf(credential, undefined, who));
     if (found instanceof Promise) return found.then(() => undefined);
   }
 
-  mayWatch(credential: Credential, queue: string): Verdict | Promise<Verdict> {
-    return accepted(credential, this.verdictOf(credential, queue));
+  mayWatch(credential: Credential, queue: string, who: string): Verdict | Promise<Verdict> {
+    return accepted(credential, this.verdictOf(credential, queue, who));
   }
 
   private verdictOf(
     credential: Credential,
     queue: string | undefined,
+    who: string,
   ): ArmadaVerdict | Promise<ArmadaVerdict> {
     const credentialKey = keyOf(credential, undefined);
     const onCredential = this.cached.entry(credentialKey);
@@ -80,11 +90,11 @@ export class DelegatedAuthorizer implements Authorizer {
     if (cached === undefined || !this.isAfterRejection(credential, cached.cachedAt))
       return this.checks.run(
         key,
-        this.cached.wasGood(credentialKey),
+        this.cached.lastGood(credentialKey) !== undefined,
         () => this.check(credential, queue),
-        credentialKey,
+        who,
       );
-    if (cached.value === 'yes') this.refreshAhead(credential, queue, key, cached);
+    if (cached.value === 'yes') this.refreshAhead(credential, queue, key, cached, who);
     return cached.value;
   }
 
@@ -94,6 +104,7 @@ export class DelegatedAuthorizer implements Authorizer {
     queue: string | undefined,
     key: string,
     { expiresAt }: CachedResult<ArmadaVerdict>,
+    who: string,
   ): void {
     const { verdictTtlMs, clock } = this.options;
     const now = clock.monotonic();
@@ -105,9 +116,7 @@ export class DelegatedAuthorizer implements Authorizer {
     // A verdict expires with its token: there is nothing to refresh.
     if ((expiryOf(credential.authorization) ?? Infinity) - clock.wall() <= left) return;
     // Where it fails, the first caller after the expiry gets the reason.
-    this.checks
-      .run(key, true, () => this.check(credential, queue, refreshMs), keyOf(credential, undefined))
-      .catch(() => undefined);
+    this.checks.run(key, true, () => this.check(credential, queue, refreshMs), who).catch(() => undefined);
   }
 
   /** @param minTtlMs A shared verdict that is valid for less than this does not count */
@@ -206,18 +215,22 @@ function accepted(
   return found === 'bad-credentials' ? Promise.reject(badCredentials(credential)) : found;
 }
 
+/** Of a credential as it came, and of what is the same in all its spellings. */
 const digests = new WeakMap<Credential, string>();
+const identities = new WeakMap<Credential, string>();
 
 /** Credentials are long, and secret: keys hold a digest, made once for each call's credential. */
 function keyOf(credential: Credential, queue: string | undefined): string {
   let digest = digests.get(credential);
   if (digest === undefined) {
-    digest = createHash('sha256')
-      .update(credential.authorization ?? '')
-      .digest('base64');
+    digest = digestOf(credential.authorization ?? '');
     digests.set(credential, digest);
   }
   return queue === undefined ? digest : `${digest} ${queue}`;
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
 }
 
 function badCredentials({ authorization }: Credential): AuthError {

@@ -39,7 +39,7 @@ const NAMES = ['hashed', 'costly', 'mounted', 'named'];
 
 describe('a configured user', () => {
   it.each(NAMES)('%s is verified by the password, wherever it is stored', async (user) => {
-    const { principal, expiresAt: until } = await users.verify({ user, password: 's3cret: é' });
+    const { principal, expiresAt: until } = await users.verify({ user, password: 's3cret: é' }, 'caller');
     expect(principal.name).toBe(user);
     expect([...principal.groups]).toEqual(user === 'hashed' ? ['team', 'everyone'] : ['everyone']);
     expect(until).toBe(Infinity);
@@ -49,7 +49,7 @@ describe('a configured user', () => {
     '%s is refused with another password, with the same message',
     async (user) => {
       for (const password of ['s3cret', '']) {
-        await expect(users.verify({ user, password })).rejects.toMatchObject({
+        await expect(users.verify({ user, password }, 'caller')).rejects.toMatchObject({
           kind: 'unauthenticated',
           message: 'invalid username or password (authorization: Basic)',
         });
@@ -60,7 +60,7 @@ describe('a configured user', () => {
   it('is verified while others are refused at the same time', async () => {
     const answers = await Promise.allSettled(
       ['wrong', 's3cret: é', 'wrong', 's3cret: é'].map((password) =>
-        users.verify({ user: 'hashed', password }),
+        users.verify({ user: 'hashed', password }, 'caller'),
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
@@ -72,7 +72,9 @@ describe('the time to refuse an unknown user', () => {
   async function answered(of: BasicUserVerifier, names: readonly string[]): Promise<string[]> {
     const order: string[] = [];
     await Promise.all(
-      names.map((user) => of.verify({ user, password: 'wrong' }).catch(() => void order.push(user))),
+      names.map((user) =>
+        of.verify({ user, password: 'wrong' }, 'caller').catch(() => void order.push(user)),
+      ),
     );
     return order;
   }
@@ -108,8 +110,10 @@ it('the command in docs/callers.md makes a valid password hash', async () => {
     file: 'settings.yaml',
   });
   const made = new BasicUserVerifier(auth.basicAuth ?? { users: {} }, {});
-  expect((await made.verify({ user: 'alice', password: 'pa$$ word' })).principal.name).toBe('alice');
-  await expect(made.verify({ user: 'alice', password: 'pa$$ word\n' })).rejects.toThrow();
+  expect((await made.verify({ user: 'alice', password: 'pa$$ word' }, 'caller')).principal.name).toBe(
+    'alice',
+  );
+  await expect(made.verify({ user: 'alice', password: 'pa$$ word\n' }, 'caller')).rejects.toThrow();
 });
 
 describe('a password that cannot be read', () => {

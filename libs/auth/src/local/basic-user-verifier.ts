@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { SettingsError } from '@ajs/config';
+import { FairQueue } from '@ajs/platform';
 import type { AuthSection } from './auth-section.js';
 import { AuthError } from '../authorizer.js';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
@@ -17,8 +18,12 @@ interface User {
 export class BasicUserVerifier implements CallerVerifier<'basic'> {
   private readonly users: ReadonlyMap<string, User>;
   private readonly decoy: StoredPassword;
-  /** Passwords are hashed one at a time: hashing is slow on purpose, and the process has other work. */
-  private last: Promise<unknown> = Promise.resolve();
+  /**
+   * Passwords are hashed one at a time: hashing is slow on purpose, and the process has other work. Callers take turns, so that nobody
+   * waits for all the wrong passwords of another.
+   */
+  private readonly waiting = new FairQueue<() => Promise<unknown>>();
+  private hashing = false;
 
   /** Reads the passwords from their files and variables. Throws SettingsError. */
   constructor({ users }: BasicAuth, env: Readonly<Record<string, string | undefined>>) {
@@ -34,19 +39,37 @@ export class BasicUserVerifier implements CallerVerifier<'basic'> {
     this.decoy = decoyPassword(Array.from(known.values(), ({ password }) => password));
   }
 
-  async verify({ user: name, password }: { user: string; password: string }): Promise<VerifiedCaller> {
+  isCheap({ user }: { user: string }): boolean {
+    return 'plain' in this.passwordOf(user);
+  }
+
+  async verify(
+    { user: name, password }: { user: string; password: string },
+    who: string,
+  ): Promise<VerifiedCaller> {
     const user = this.users.get(name);
-    if (!(await this.matches(user?.password ?? this.decoy, password)) || user === undefined) {
+    if (!(await this.matches(this.passwordOf(name), password, who)) || user === undefined) {
       throw new AuthError('unauthenticated', 'invalid username or password (authorization: Basic)');
     }
     return { principal: user.principal, expiresAt: Infinity };
   }
 
-  private matches(stored: StoredPassword, given: string): Promise<boolean> {
+  private passwordOf(user: string): StoredPassword {
+    return this.users.get(user)?.password ?? this.decoy;
+  }
+
+  private matches(stored: StoredPassword, given: string, who: string): Promise<boolean> {
     if ('plain' in stored) return passwordMatches(stored, given);
-    const result = this.last.then(() => passwordMatches(stored, given));
-    this.last = result.catch(() => undefined);
-    return result;
+    return new Promise((resolve, reject) => {
+      this.waiting.add(who, () => passwordMatches(stored, given).then(resolve, reject));
+      if (!this.hashing) void this.hashWaiting();
+    });
+  }
+
+  private async hashWaiting(): Promise<void> {
+    this.hashing = true;
+    for (let hash = this.waiting.next(); hash !== undefined; hash = this.waiting.next()) await hash();
+    this.hashing = false;
   }
 }
 

@@ -9,6 +9,12 @@ export interface VerifiedCaller {
 
 /** Verifies the credentials of one scheme. */
 export interface CallerVerifier<S extends PresentedCredential['scheme']> {
-  /** Rejects with AuthError: `unauthenticated` where the credentials are bad, `unavailable` where they cannot be verified now. */
-  verify(authorization: Extract<PresentedCredential, { scheme: S }>): Promise<VerifiedCaller>;
+  /**
+   * Rejects with AuthError: `unauthenticated` where the credentials are bad, `unavailable` where they cannot be verified now.
+   *
+   * @param who Whose turn it is, where callers take turns
+   */
+  verify(authorization: Extract<PresentedCredential, { scheme: S }>, who: string): Promise<VerifiedCaller>;
+  /** Whether verifying these costs next to nothing, so that no limit is needed; never, where it is left out. */
+  isCheap?(authorization: Extract<PresentedCredential, { scheme: S }>): boolean;
 }

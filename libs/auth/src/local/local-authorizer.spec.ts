@@ -37,7 +37,8 @@ it.each(Object.keys(KINDS))(
       clock: new ManualClock(),
     });
     const ask = (of: string, name: string): Promise<string> =>
-      Promise.resolve(authorizer.authenticate({ authorization: KINDS[of]?.(name) })).then(
+      // Each credential comes from another address.
+      Promise.resolve(authorizer.authenticate({ authorization: KINDS[of]?.(name) }, name)).then(
         () => 'somebody',
         (error: unknown) => (error as AuthError).kind,
       );

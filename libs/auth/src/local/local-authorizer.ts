@@ -60,45 +60,60 @@ export class LocalAuthorizer implements Authorizer {
     this.queueChecks = new BoundedChecks(QUEUE_LIMITS, clock);
   }
 
-  authenticate(credential: Credential): void | Promise<void> {
-    const who = this.principalOf(credential);
-    if (who instanceof Promise) return who.then(() => undefined);
+  /** One for all credentials of a user. */
+  identityOf({ authorization }: Credential): string | undefined {
+    if (authorization === undefined) return undefined;
+    const verified = this.callers.lastGood(authorization);
+    return verified === undefined || verified instanceof AuthError ? undefined : `user ${verified.name}`;
   }
 
-  mayWatch(credential: Credential, queue: string): Verdict | Promise<Verdict> {
-    const who = this.principalOf(credential);
-    return who instanceof Promise
-      ? who.then((principal) => this.verdictOn(principal, queue))
-      : this.verdictOn(who, queue);
+  authenticate(credential: Credential, who: string): void | Promise<void> {
+    const caller = this.principalOf(credential, who);
+    if (caller instanceof Promise) return caller.then(() => undefined);
   }
 
-  private verdictOn(who: Principal, queue: string): Verdict | Promise<Verdict> {
+  mayWatch(credential: Credential, queue: string, who: string): Verdict | Promise<Verdict> {
+    const caller = this.principalOf(credential, who);
+    return caller instanceof Promise
+      ? caller.then((principal) => this.verdictOn(principal, queue, who))
+      : this.verdictOn(caller, queue, who);
+  }
+
+  private verdictOn(caller: Principal, queue: string, who: string): Verdict | Promise<Verdict> {
     const { auth, queueGrants } = this.options;
-    if (mayWatchAll(auth, who)) return 'yes';
-    if (auth.queueRules.some((rule) => rule.queue === queue && isGranted(rule, who))) return 'yes';
+    if (mayWatchAll(auth, caller)) return 'yes';
+    if (auth.queueRules.some((rule) => rule.queue === queue && isGranted(rule, caller))) return 'yes';
     if (queueGrants === undefined) return 'no';
     const byGrants = (watchers: Grantees | 'no-queue'): Verdict => {
       if (watchers === 'no-queue') return 'no-queue';
-      return isGranted(watchers, who) ? 'yes' : 'no';
+      return isGranted(watchers, caller) ? 'yes' : 'no';
     };
     const watchers = this.queues.get(queue);
-    return watchers === undefined ? this.readGrants(queue, queueGrants).then(byGrants) : byGrants(watchers);
+    return watchers === undefined
+      ? this.readGrants(queue, queueGrants, who).then(byGrants)
+      : byGrants(watchers);
   }
 
   /** In the order of Armada's server: the scheme of the credential first, then anonymous. Rejects with {@link AuthError}. */
-  private principalOf({ authorization, certificateName }: Credential): Principal | Promise<Principal> {
+  private principalOf(
+    { authorization, certificateName }: Credential,
+    who: string,
+  ): Principal | Promise<Principal> {
     const { auth, verifiers } = this.options;
     if (authorization !== undefined) {
       const cached = this.callers.get(authorization);
       if (cached instanceof AuthError) return Promise.reject(cached);
       if (cached !== undefined) return cached;
       const presented = parseAuthorization(authorization);
-      const verify = verifierOf(presented, verifiers);
+      const verify = verifierOf(presented, verifiers, who);
       if (verify !== undefined) {
+        const check = (): Promise<Principal> => this.verified(authorization, verify);
+        if (presented.scheme === 'basic' && verifiers.basic?.isCheap?.(presented)) return check();
         return this.callerChecks[presented.scheme].run(
           authorization,
-          this.callers.wasGood(authorization),
-          () => this.verified(authorization, verify),
+          this.callers.lastGood(authorization) !== undefined,
+          check,
+          who,
         );
       }
     } else if (certificateName !== undefined && auth.clientCertificateAuth) {
@@ -129,8 +144,8 @@ export class LocalAuthorizer implements Authorizer {
     }
   }
 
-  private readGrants(queue: string, queueGrants: QueueGrants): Promise<Grantees | 'no-queue'> {
-    return this.queueChecks.run(queue, this.queues.wasGood(queue), async () => {
+  private readGrants(queue: string, queueGrants: QueueGrants, who: string): Promise<Grantees | 'no-queue'> {
+    const read = async (): Promise<Grantees | 'no-queue'> => {
       const watchers = await queueGrants.watchersOf(queue).catch((error: unknown) => {
         throw new AuthError(
           'unavailable',
@@ -143,7 +158,8 @@ export class LocalAuthorizer implements Authorizer {
       }
       this.queues.set(queue, watchers, 'good', GRANTS_TTL_MS);
       return watchers;
-    });
+    };
+    return this.queueChecks.run(queue, this.queues.lastGood(queue) !== undefined, read, who);
   }
 }
 
@@ -151,13 +167,14 @@ export class LocalAuthorizer implements Authorizer {
 function verifierOf(
   presented: PresentedCredential,
   { basic, kubernetes, bearer }: CallerVerifiers,
+  who: string,
 ): (() => Promise<VerifiedCaller>) | undefined {
   switch (presented.scheme) {
     case 'basic':
-      return basic && (() => basic.verify(presented));
+      return basic && (() => basic.verify(presented, who));
     case 'kubernetes':
-      return kubernetes && (() => kubernetes.verify(presented));
+      return kubernetes && (() => kubernetes.verify(presented, who));
     case 'bearer':
-      return bearer && (() => bearer.verify(presented));
+      return bearer && (() => bearer.verify(presented, who));
   }
 }

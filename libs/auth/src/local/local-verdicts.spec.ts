@@ -59,7 +59,7 @@ function authorizer(section: object = {}, readsArmada = true): LocalAuthorizer {
 /** The verdict, or why there is none. */
 async function ask(one: LocalAuthorizer, queue = 'q', credential = TOKEN): Promise<string> {
   try {
-    return await one.mayWatch(credential, queue);
+    return await one.mayWatch(credential, queue, 'caller');
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     return `${error.kind}: ${error.message}`;
@@ -69,24 +69,24 @@ async function ask(one: LocalAuthorizer, queue = 'q', credential = TOKEN): Promi
 describe('who a caller is', () => {
   it('is verified once for the time to live of a verdict, and for no shorter and no longer one', async () => {
     const one = authorizer();
-    await one.authenticate(TOKEN);
+    await one.authenticate(TOKEN, 'caller');
     clock.advance(VERDICT_TTL_MS - 1);
-    expect(one.authenticate(TOKEN)).toBeUndefined();
+    expect(one.authenticate(TOKEN, 'caller')).toBeUndefined();
     expect(verified).toBe(1);
     clock.advance(1);
-    await one.authenticate(TOKEN);
+    await one.authenticate(TOKEN, 'caller');
     expect(verified).toBe(2);
   });
 
   it('is verified again once the credential expires', async () => {
     provider = () => ({ principal: principal('alice'), expiresAt: clock.wall() + 30_000 });
     const one = authorizer();
-    await one.authenticate(TOKEN);
+    await one.authenticate(TOKEN, 'caller');
     clock.advance(29_999);
-    await one.authenticate(TOKEN);
+    await one.authenticate(TOKEN, 'caller');
     expect(verified).toBe(1);
     clock.advance(1);
-    await one.authenticate(TOKEN);
+    await one.authenticate(TOKEN, 'caller');
     expect(verified).toBe(2);
   });
 
@@ -112,9 +112,9 @@ describe('who a caller is', () => {
       throw failure;
     };
     const one = authorizer();
-    await expect(one.authenticate(TOKEN)).rejects.toBe(failure);
+    await expect(one.authenticate(TOKEN, 'caller')).rejects.toBe(failure);
     provider = () => ({ principal: principal('alice'), expiresAt: Infinity });
-    await one.authenticate(TOKEN);
+    await one.authenticate(TOKEN, 'caller');
   });
 
   it('is anonymous without credentials, or with some of a kind that is not configured, only where that is allowed', async () => {
@@ -227,8 +227,8 @@ describe('a verdict by the configuration alone', () => {
 describe('a verdict that is cached', () => {
   it('needs no waiting', async () => {
     const one = authorizer();
-    expect(await one.mayWatch(TOKEN, 'q')).toBe('no');
-    expect(one.mayWatch(TOKEN, 'q')).toBe('no');
-    expect(one.authenticate(TOKEN)).toBeUndefined();
+    expect(await one.mayWatch(TOKEN, 'q', 'caller')).toBe('no');
+    expect(one.mayWatch(TOKEN, 'q', 'caller')).toBe('no');
+    expect(one.authenticate(TOKEN, 'caller')).toBeUndefined();
   });
 });

@@ -200,14 +200,14 @@ describe('the queues that a token lets its caller watch', () => {
   ])('are all, or only those with a rule, by %s', async (_, mapping, verdict) => {
     const authorizer = authorizerWith(mapping);
     const authorization = `Bearer ${await issuer.token()}`;
-    expect(await authorizer.mayWatch({ authorization }, 'any')).toBe(verdict);
-    expect(await authorizer.mayWatch({ authorization }, 'theirs')).toBe('yes');
+    expect(await authorizer.mayWatch({ authorization }, 'any', 'caller')).toBe(verdict);
+    expect(await authorizer.mayWatch({ authorization }, 'theirs', 'caller')).toBe('yes');
   });
 
   it('are none where the token is refused', async () => {
     const authorizer = authorizerWith({ permissionGroupMapping: everything('everyone') });
     const authorization = `Bearer ${await signed({ aud: 'https://other.example.org' })}`;
-    await expect(authorizer.mayWatch({ authorization }, 'theirs')).rejects.toMatchObject({
+    await expect(authorizer.mayWatch({ authorization }, 'theirs', 'caller')).rejects.toMatchObject({
       kind: 'unauthenticated',
     });
   });

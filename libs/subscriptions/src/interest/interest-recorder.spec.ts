@@ -40,7 +40,7 @@ function recorderWith(options: Partial<InterestRecorderOptions> = {}) {
   /** Polls these job sets; returns why each is refused. */
   const poll = async (from: number, to: number, caller: string): Promise<(string | undefined)[]> => {
     const keys = Array.from({ length: to - from }, (_, i) => jobSet(from + i));
-    for (const key of keys) recorder.record(key, undefined, () => caller);
+    for (const key of keys) recorder.record(key, undefined, caller);
     await recorder.flushed();
     return keys.map((key) => recorder.refusal(jobSetTag(key)));
   };

@@ -70,7 +70,7 @@ export class InterestRecorder {
    * Records a poll of a job set, whose tag may be known already. Returns at once. `caller` identifies who named the job set; it is left
    * out where Armada named it.
    */
-  record(key: JobSetKey, tag = jobSetTag(key), caller?: () => string): void {
+  record(key: JobSetKey, tag = jobSetTag(key), caller?: string): void {
     const now = performance.now();
     if (now - (this.recordedAt.peek(tag) ?? -Infinity) < RECORD_EVERY_MS) return;
     this.recordedAt.set(tag, now);
@@ -78,11 +78,10 @@ export class InterestRecorder {
       this.refuse(tag, 'too many job sets are polled for the first time at once; try again later');
       return;
     }
-    const callerId = caller?.();
-    const mayBeNew = callerId === undefined || this.newJobSets.take(callerId);
+    const mayBeNew = caller === undefined || this.newJobSets.take(caller);
     // Refused at once, and accepted after all where it turns out that the job set is not new.
     if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newJobSets.max));
-    this.pending.set(tag, { key, caller: mayBeNew ? callerId : undefined, mayBeNew });
+    this.pending.set(tag, { key, caller: mayBeNew ? caller : undefined, mayBeNew });
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
   }
 

@@ -102,13 +102,14 @@ async function connect(server: RedisServer): Promise<RedisClient> {
   return client;
 }
 
-/** What the caller gets: a verdict, or why there is none. */
+/** What the caller gets: a verdict, or why there is none. `who`: whose share of the checks it takes. */
 export async function verdictOf(
   authorizer: Authorizer,
   authorization: string | undefined,
   queue: string,
+  who = 'caller',
 ): Promise<string> {
-  return outcomeOf(authorizer.mayWatch({ authorization }, queue));
+  return outcomeOf(authorizer.mayWatch({ authorization }, queue, who));
 }
 
 /** The verdict, `authenticated` where there is none to give, or the error as `kind: message`. */

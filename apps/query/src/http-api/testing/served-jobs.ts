@@ -106,6 +106,7 @@ export class ServedJobs {
     const answers: string[] = [];
     const calls: JobsServiceOptions = {
       jobs,
+      access: { keyOf: ({ address }) => address() },
       admission: new Admission({ working: 100, waiting: 100 }, () => undefined),
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
       internalError: (error) => failures.push(error),

@@ -18,10 +18,10 @@ export const KEY = { queue: 'q', jobSetId: 's' };
 export const START = ArmadaTime(1_795_493_148_000);
 
 const ANYONE = new Access({
-  authorizer: { authenticate: () => undefined, mayWatch: () => 'yes' },
+  authorizer: { identityOf: () => undefined, authenticate: () => undefined, mayWatch: () => 'yes' },
   jobsNeedWatch: false,
   queueNamesNeedWatch: false,
-  waiting: (found) => found(),
+  waiting: (_, found) => found(),
 });
 
 /** As the stream shows a job. */
@@ -79,7 +79,7 @@ export class JobsApiHarness {
       unreadableRecord: (jobId) => this.unreadable.push(jobId),
       maxJobIds: 3,
       redisRetryTimeoutMs: 0,
-      pause: (ms) => sleep(ms),
+      pause: (_, ms) => sleep(ms),
       provisionalGraceMs: 30_000,
       ...this.overrides,
     };

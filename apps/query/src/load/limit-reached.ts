@@ -1,0 +1,30 @@
+import type { FairShares } from '@ajs/platform';
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc-error.js';
+
+/** What callers share, each with what it holds, for people, and its setting. */
+const POOLS = {
+  working_calls: ['processes', 'calls', 'MAX_CONCURRENT_CALLS'],
+  waiting_calls: ['lets', 'calls wait', 'MAX_WAITING_CALLS'],
+  forwarded_calls: ['forwards', 'calls', 'MAX_FORWARDED_CALLS'],
+  forwarded_watches: ['forwards', 'watches', 'MAX_FORWARDED_WATCHES'],
+} as const;
+
+export type Pool = keyof typeof POOLS;
+
+/** Called for each refusal: what was used up, the whole pool or the caller's share of it. */
+export type Refused = (pool: Pool, limit: 'share' | 'total') => void;
+
+/** The error for a caller that got no place in a pool, which is counted. */
+export function limitReached(pool: Pool, { capacity, free }: FairShares, refused: Refused): RpcError {
+  const [verb, what, setting] = POOLS[pool];
+  const replica = `this replica ${verb} at most ${capacity} ${what} at once (${setting})`;
+  const isShare = free > 0;
+  refused(pool, isShare ? 'share' : 'total');
+  return new RpcError(
+    status.RESOURCE_EXHAUSTED,
+    isShare
+      ? `your share is used up: ${replica}, and keeps room for other callers; retry, or make fewer calls at once`
+      : `limit reached: ${replica}; retry, or add replicas`,
+  );
+}

@@ -197,6 +197,26 @@ describe('fold: what else a record keeps', () => {
     expect(foldAll(leased, running, retried, event)?.run).toEqual(run);
   });
 
+  it('no run of a job that ends without one, and all that was known of it', () => {
+    const queuedJob = foldAll(submitted, queued);
+    const at = addMs(base.at, 60_000);
+    const { reason, requestor } = cancelled;
+    expect(fold(queuedJob, { ...cancelled, at }, id(2))).toEqual({
+      ...queuedJob,
+      state: 'CANCELLED',
+      changedAt: at,
+      lastEvent: id(2),
+      cancellation: { reason, requestor },
+    });
+    expect(fold(queuedJob, { ...rejected, at }, id(2))).toEqual({
+      ...queuedJob,
+      state: 'REJECTED',
+      changedAt: at,
+      lastEvent: id(2),
+      failure: { reason: 'does not fit' },
+    });
+  });
+
   it('the latest run only, counted', () => {
     const record = foldAll(leased, pending, running, retried, { ...leased, placement: { cluster: 'c2' } });
     expect(record).toMatchObject({ runNumber: 2, run: { cluster: 'c2', leasedAt: at } });

@@ -4,6 +4,7 @@ import {
   addMs,
   ArmadaTime,
   fold,
+  isJobEnd,
   isTerminal,
   report,
   type JobEnd,
@@ -101,10 +102,33 @@ describe('a report of a job', () => {
     expect(report(shown, FAILED)).toBe(shown);
   });
 
+  it('adds who cancelled the job, and why, to an end that an earlier one told without', () => {
+    const cancellation = { reason: 'enough', requestor: 'alice' };
+    const ended = report(RUNNING, { state: 'CANCELLED', at: later(10) });
+    const completed = report(ended, { state: 'CANCELLED', at: later(10), cancellation });
+    expect(completed).toEqual({ ...ended, cancellation });
+    const another = { reason: 'another', requestor: 'bob' };
+    expect(report(completed, { state: 'CANCELLED', at: later(10), cancellation: another })).toBe(completed);
+    expect(report(ended, FAILED)).toBe(ended);
+  });
+
+  it('adds nothing to an end that the stream has shown', () => {
+    const { failure: _, ...without } = RUNNING;
+    const shown: JobRecord = { ...without, state: 'FAILED' };
+    expect(report(shown, FAILED)).toBe(shown);
+  });
+
+  it('keeps the reason that it has, also of an end that needs none', () => {
+    const failure = { reason: 'evicted' };
+    expect(report(RUNNING, { state: 'CANCELLED', at: later(10), failure }).failure).toEqual(failure);
+  });
+
   it('of an end is of a terminal state', () => {
     // @ts-expect-error A job does not end in a state that goes on.
     const end: JobEnd = { state: 'QUEUED', at };
     expect(isTerminal(end.state)).toBe(false);
+    expect(isJobEnd(end)).toBe(false);
+    expect(isJobEnd(FAILED)).toBe(true);
   });
 });
 
@@ -156,7 +180,14 @@ describe('the stream after a report', () => {
     ['leased, where queued was reported', { ...base, at, kind: 'leased', placement: {} }],
     ['an end', { ...base, at, kind: 'succeeded', placement: {} }],
   ])('has come as far with %s', (_, event) => {
-    expect(fold(report(undefined, { state: 'QUEUED', at }), event, id(1))).not.toHaveProperty('reported');
+    const shown = fold(report(undefined, { state: 'QUEUED', at }), event, id(1));
+    expect(shown).not.toHaveProperty('reported');
+    expect(shown.changedAt).toBe(event.at);
+  });
+
+  it('changes nothing with queued where it has shown a run', () => {
+    const record = report(RUNNING, { state: 'QUEUED', at: later(50), leasedAt: at });
+    expect(fold(record, { ...base, at: later(99), kind: 'queued' }, id(1))).toBe(record);
   });
 
   it.each<[string, JobEvent]>([

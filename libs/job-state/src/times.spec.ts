@@ -1,4 +1,4 @@
-import { ArmadaTime, MonotonicTime, RedisTime, addMs, laterOf, msBetween, toMs } from './index.js';
+import { ArmadaTime, MonotonicTime, RedisTime, addMs, earlierOf, laterOf, msBetween, toMs } from './index.js';
 
 describe('moments of one clock', () => {
   it('are the milliseconds that they were made of', () => {
@@ -16,6 +16,8 @@ describe('moments of one clock', () => {
     expect(RedisTime(5) < RedisTime(12)).toBe(true);
     expect(laterOf(RedisTime(5), RedisTime(12))).toBe(RedisTime(12));
     expect(laterOf(RedisTime(12), RedisTime(5))).toBe(RedisTime(12));
+    expect(earlierOf(RedisTime(5), RedisTime(12))).toBe(RedisTime(5));
+    expect(earlierOf(RedisTime(12), RedisTime(5))).toBe(RedisTime(5));
   });
 });
 

@@ -8,6 +8,7 @@ export type {
   StreamListener,
   StreamRequest,
 } from './sync/event-source.js';
+export { BatchPacer } from './sync/batch-pacer.js';
 export { JobSetReflector } from './sync/job-set-reflector.js';
 export { Reconciler, type ReconcileObserver } from './sync/reconciler.js';
 export { REFLECTOR_TIMING } from './sync/reflector-timing.js';

@@ -3,7 +3,7 @@ import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { JobRunningEvent } from '@ajs/contracts/api/event';
 import { JobId } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { JobSetReflector, REFLECTOR_TIMING, Reconciler } from '@ajs/subscriptions';
+import { BatchPacer, JobSetReflector, REFLECTOR_TIMING, Reconciler } from '@ajs/subscriptions';
 import { armadaNow } from '@ajs/platform';
 import { FakeArmada, eventually, jobEvents, type JobRef } from '@ajs/testing';
 
@@ -74,6 +74,7 @@ function follow(): void {
       eventRetentionMs: 3_600_000,
       now: armadaNow,
     }),
+    pacer: new BatchPacer(),
     timing: { ...REFLECTOR_TIMING, firstRetryMs: 1, maxRetryMs: 5 },
   });
   void reflector.run();

@@ -4,7 +4,13 @@ import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { createArmadaClient, type ArmadaClient } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { RedisJobLister, RedisJobSink, createRedisClient, type RedisClient } from '@ajs/job-store';
-import { REFLECTOR_TIMING, JobSetReflector, NoApiJobsError, Reconciler } from '@ajs/subscriptions';
+import {
+  BatchPacer,
+  JobSetReflector,
+  NoApiJobsError,
+  REFLECTOR_TIMING,
+  Reconciler,
+} from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, jobEvents, armadaJob } from '@ajs/testing';
 import { ArmadaTerminalStates } from './armada-terminal-states.js';
 
@@ -121,6 +127,7 @@ describe('terminal states from Armada’s api.Jobs', () => {
         // The jobs started just now, by Armada's clock.
         now: () => addMs(armadaNow(), 7 * HOURS),
       }),
+      pacer: new BatchPacer(),
       timing: REFLECTOR_TIMING,
     });
     const done = reflector.run();

@@ -3,6 +3,7 @@ import { eventually } from '@ajs/testing';
 import type { Job } from 'bullmq';
 import { AssignmentId } from '../budget/assignment-id.js';
 import type { UpstreamQuota } from '../budget/upstream-quota.js';
+import { BatchPacer } from '../sync/batch-pacer.js';
 import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { StreamFailures } from '../sync/stream-failures.js';
 import { scriptedReconciler } from '../testing/scripted-reconciler.js';
@@ -30,6 +31,7 @@ function anAssignment() {
       watchEnded: (_, reason) => announced.push(reason),
     },
     reconciler: scriptedReconciler().reconciler,
+    pacer: new BatchPacer(),
     timing: REFLECTOR_TIMING,
     onError: ignore,
   });

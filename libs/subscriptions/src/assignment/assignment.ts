@@ -4,6 +4,7 @@ import type { Clock } from '@ajs/platform';
 import type { Job } from 'bullmq';
 import type { AssignmentId } from '../budget/assignment-id.js';
 import type { AssignmentQuota, UpstreamQuota, WatchHolder } from '../budget/upstream-quota.js';
+import type { BatchPacer } from '../sync/batch-pacer.js';
 import type { EventSource } from '../sync/event-source.js';
 import { JobSetReflector } from '../sync/job-set-reflector.js';
 import type { Reconciler } from '../sync/reconciler.js';
@@ -22,6 +23,7 @@ export interface AssignmentOptions {
   readonly quota: UpstreamQuota;
   readonly observer: AssignmentObserver;
   readonly reconciler: Reconciler;
+  readonly pacer: BatchPacer;
   readonly timing: ReflectorTiming;
   readonly onError: (error: Error) => void;
   /** For the progress of loops. */
@@ -57,7 +59,7 @@ export class Assignment implements WatchHolder, Suspendable {
       wasWatched: watched === true,
       holder: this,
     });
-    const { sink, source, observer, reconciler, timing, clock } = options;
+    const { sink, source, observer, reconciler, pacer, timing, clock } = options;
     const { key, lease, quota } = this;
     this.reflector = new JobSetReflector({
       key,
@@ -66,6 +68,7 @@ export class Assignment implements WatchHolder, Suspendable {
       lease,
       observer,
       reconciler,
+      pacer,
       timing,
       quota,
       failures,

@@ -6,6 +6,7 @@ import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
 import { DelayedError, Worker, type Job } from 'bullmq';
 import { AssignmentId } from '../budget/assignment-id.js';
 import type { WatchBudget } from '../budget/watch-budget.js';
+import { BatchPacer } from '../sync/batch-pacer.js';
 import { StreamFailures } from '../sync/stream-failures.js';
 import { Assignment, type AssignmentEnd, type AssignmentOptions } from './assignment.js';
 import { FailedAssignments } from './failed-assignments.js';
@@ -32,7 +33,7 @@ const READ_REQUEST_TTL_MS = 5_000;
 /** Job sets whose stream failures, and read requests, are remembered. */
 const REMEMBERED = 20_000;
 
-export interface JobSetWorkerOptions extends AssignmentOptions {
+export interface JobSetWorkerOptions extends Omit<AssignmentOptions, 'pacer'> {
   /** A client of its own with role `work-queue`. */
   readonly connection: RedisClient;
   readonly watches: WatchBudget;
@@ -53,6 +54,7 @@ export class JobSetWorker {
   private readonly assignments = new Map<AssignmentId, Assignment>();
   private readonly suspended = new SuspendedAssignments<Assignment>();
   private readonly failed = new FailedAssignments();
+  private readonly pacer = new BatchPacer();
   private readonly streamFailures = new LRUCache<AssignmentId, StreamFailures>({ max: REMEMBERED });
   private readonly readRequestedAt = new LRUCache<AssignmentId, MonotonicTime>({ max: REMEMBERED });
   private readonly leases: Leases;
@@ -181,7 +183,7 @@ export class JobSetWorker {
   private create(id: AssignmentId, job: Job<AssignmentData, void>): Assignment {
     const failures = this.streamFailures.get(id) ?? new StreamFailures(this.options.timing);
     this.streamFailures.set(id, failures);
-    return new Assignment(id, job, failures, this.options);
+    return new Assignment(id, job, failures, { ...this.options, pacer: this.pacer });
   }
 
   private async serve(

@@ -5,6 +5,7 @@ import { Cursor, JobId, ArmadaTime, MonotonicTime, type RedisTime } from '@ajs/j
 import { LoopProgress, completesWithin } from '@ajs/platform';
 import { ManualClock, eventually } from '@ajs/testing';
 import { Backoff } from './backoff.js';
+import { BatchPacer } from './batch-pacer.js';
 import { BatchWriter } from './batch-writer.js';
 import { LeaseLostError } from './lease.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
@@ -92,7 +93,7 @@ async function setUp(now?: () => number) {
   };
   const clock = new ManualClock();
   const progress = new LoopProgress(1_000, () => clock.monotonic());
-  const batchWriter = new BatchWriter(writer, lease, observer, feed, progress);
+  const batchWriter = new BatchWriter(writer, lease, observer, feed, progress, new BatchPacer());
   return {
     store,
     writer,
@@ -153,7 +154,8 @@ describe('a batch writer', () => {
     const feed = { pause: ignore, resume: ignore, fail: ignore };
     now = 3_000;
     // The next owner goes on from the cursor.
-    await flush(new BatchWriter(await store.open(KEY), lease, observer, feed, progress), 2_100);
+    const pacer = new BatchPacer();
+    await flush(new BatchWriter(await store.open(KEY), lease, observer, feed, progress, pacer), 2_100);
     expect(later).toEqual([900]);
   });
 

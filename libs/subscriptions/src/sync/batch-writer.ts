@@ -17,6 +17,7 @@ import type { LoopProgress } from '@ajs/platform';
 import { monotonicNow } from '@ajs/platform';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from './backoff.js';
+import type { BatchPacer } from './batch-pacer.js';
 import { EventRate } from './event-rate.js';
 import type { Lease } from './lease.js';
 import type { ReflectorObserver } from './reflector-observer.js';
@@ -58,8 +59,8 @@ interface Written {
 }
 
 /**
- * Writes what the streams of one job set deliver: takes messages in any overlap, keeps them in one order, folds them and writes batches as
- * fast as Redis takes them and no faster, not at all while the lease is not held, and claims that the job set is synced only with the write
+ * Writes what the streams of one job set deliver: takes messages in any overlap, keeps them in one order, lets them gather for as long as
+ * the pacer says, folds them and writes one batch after the other, not at all while the lease is not held, and claims that the job set is synced only with the write
  * that makes it so. A batch that Redis does not take is tried again before anything newer.
  */
 export class BatchWriter {
@@ -78,6 +79,8 @@ export class BatchWriter {
   private isLagging = false;
   private repairs: Repairs | undefined;
   private isDraining = false;
+  private isFlushing = false;
+  private endPause: () => void = () => {};
   private drained = Promise.resolve();
 
   constructor(
@@ -86,6 +89,7 @@ export class BatchWriter {
     private readonly observer: ReflectorObserver,
     private readonly feed: BatchFeed,
     private readonly writes: LoopProgress,
+    private readonly pacer: BatchPacer,
   ) {
     this.tailCursor = writer.cursor;
     this.wasRead = writer.cursor !== '';
@@ -107,13 +111,16 @@ export class BatchWriter {
 
   /** Takes a message, unless it was taken before. */
   accept(message: StreamMessage): void {
+    if (this.stopping.signal.aborted) return;
     if (this.tail !== undefined && compareMessageIds(message.id, this.tail) <= 0) return;
     this.tail = message.id;
     this.tailCursor = message.cursor;
     this.progress.accept(message);
     this.queue.push(message);
+    this.pacer.messageAccepted();
     if (!this.isHistory) this.rate.count();
-    if (this.queue.length >= PAUSE_AT) this.pauseFeed();
+    if (this.queue.length >= PAUSE_AT || this.pacer.isFull) this.pauseFeed();
+    if (this.isDue) this.endPause();
     this.startDraining();
   }
 
@@ -134,6 +141,7 @@ export class BatchWriter {
   /** Writes a heartbeat, with the next batch or without one. */
   heartbeat(): void {
     this.isHeartbeatDue = true;
+    this.endPause();
     this.startDraining();
   }
 
@@ -160,20 +168,24 @@ export class BatchWriter {
     this.heartbeat();
   }
 
-  /** Resolves when what was accepted is written, or nothing is any more. */
+  /** Writes what was accepted without a pause; resolves when that is done, or nothing is written any more. */
   flushed(): Promise<void> {
+    this.isFlushing = this.isDraining;
+    this.endPause();
     return this.drained;
   }
 
   /** Writes what was accepted, and then nothing more. */
   async close(): Promise<void> {
-    await this.drained;
+    await this.flushed();
     this.abort();
   }
 
   /** Writes nothing more. */
   abort(): void {
     this.stopping.abort();
+    this.endPause();
+    this.dequeue(this.queue.length);
     this.tellEventLag(0);
   }
 
@@ -189,20 +201,43 @@ export class BatchWriter {
   }
 
   private async drain(): Promise<void> {
-    // What arrives in one iteration of the event loop is written together.
+    // Heartbeats that several callers ask for at once are one.
     await Promise.resolve();
     try {
       while (!this.stopping.signal.aborted && (this.queue.length > 0 || this.isHeartbeatDue)) {
+        if (!this.isDue) await this.pause();
         const messages = this.queue.slice(0, BATCH_SIZE);
         this.isHeartbeatDue = false;
         await this.write(messages);
-        this.queue.splice(0, messages.length);
+        this.dequeue(messages.length);
         if (this.queue.length <= RESUME_AT) this.resumeFeed();
       }
     } finally {
       // In one step with the last look at the queue: what comes later starts another drain.
       this.isDraining = false;
+      this.isFlushing = false;
     }
+  }
+
+  /** More messages would not come, or would not fit, or are not worth waiting for. */
+  private get isDue(): boolean {
+    return this.isHeartbeatDue || this.isFlushing || this.isPaused || this.queue.length >= BATCH_SIZE;
+  }
+
+  private async pause(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.pacer.pause(this.subscription.state === 'live', resolve);
+      this.endPause = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.endPause = () => {};
+    this.stopping.signal.throwIfAborted();
+  }
+
+  private dequeue(count: number): void {
+    this.pacer.messagesLeft(this.queue.splice(0, count).length);
   }
 
   /** Writes these messages, with what is due besides. */

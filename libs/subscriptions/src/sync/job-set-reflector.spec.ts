@@ -3,6 +3,7 @@ import { Cursor, JobId, ArmadaTime, toMs, RedisTime } from '@ajs/job-state';
 import type { Batch, JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
+import { BatchPacer } from './batch-pacer.js';
 import { Backoff } from './backoff.js';
 import type { StreamEnd } from './event-source.js';
 import { JobSetReflector } from './job-set-reflector.js';
@@ -40,6 +41,7 @@ function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
       staleWriter: (key) => stale.push(key),
     },
     reconciler,
+    pacer: new BatchPacer(),
     quota: quota,
     timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOURS, ...timing },
   });

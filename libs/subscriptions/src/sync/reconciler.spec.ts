@@ -19,6 +19,7 @@ import {
 } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { RedisServer, eventually } from '@ajs/testing';
+import { BatchPacer } from './batch-pacer.js';
 import { BatchWriter } from './batch-writer.js';
 import { NoApiJobsError } from './terminal-state-source.js';
 import type { Reconciler } from './reconciler.js';
@@ -103,7 +104,9 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
     const writer = await store.open(key);
     const feed = { pause: ignore, resume: ignore, fail: ignore };
     const progress = new LoopProgress(60_000);
-    const batchWriter = new BatchWriter(writer, new ScriptedLease(), SILENT_OBSERVER, feed, progress);
+    const lease = new ScriptedLease();
+    const pacer = new BatchPacer();
+    const batchWriter = new BatchWriter(writer, lease, SILENT_OBSERVER, feed, progress, pacer);
     return { batchWriter, rounds: reconciler.roundsOf(writer, batchWriter) };
   }
 

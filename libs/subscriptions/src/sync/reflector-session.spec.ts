@@ -7,6 +7,7 @@ import { ScriptedLease } from '../testing/scripted-lease.js';
 import { ScriptedQuota } from '../testing/scripted-quota.js';
 import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
+import { BatchPacer } from './batch-pacer.js';
 import type { Reconciler } from './reconciler.js';
 import { ReflectorSession } from './reflector-session.js';
 import type { ReflectorInput } from './reflector-state.js';
@@ -57,6 +58,7 @@ async function begin(lease = new ScriptedLease()) {
           settle: () => void rounds.unfinished.push(writer.unfinished),
         }),
       } as unknown as Reconciler,
+      pacer: new BatchPacer(),
       quota,
     },
     failures,

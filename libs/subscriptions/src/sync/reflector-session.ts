@@ -1,6 +1,7 @@
 import { msBetween, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import { monotonicNow, type LoopProgress } from '@ajs/platform';
+import type { BatchPacer } from './batch-pacer.js';
 import { BatchWriter, type BatchFeed } from './batch-writer.js';
 import type { EventSource, EventStream, StreamEnd, StreamListener } from './event-source.js';
 import type { JobSetQuota, ReadReason } from './job-set-quota.js';
@@ -25,6 +26,7 @@ export interface SessionOptions {
   readonly lease: Lease;
   readonly observer: ReflectorObserver;
   readonly reconciler: Reconciler;
+  readonly pacer: BatchPacer;
   readonly quota: JobSetQuota;
 }
 
@@ -45,8 +47,8 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
     private readonly failures: StreamFailures,
     private readonly owner: SessionOwner,
   ) {
-    const { lease, observer, reconciler } = options;
-    this.batchWriter = new BatchWriter(writer, lease, observer, this, owner.progress);
+    const { lease, observer, reconciler, pacer } = options;
+    this.batchWriter = new BatchWriter(writer, lease, observer, this, owner.progress, pacer);
     this.rounds = reconciler.roundsOf(writer, this.batchWriter);
   }
 

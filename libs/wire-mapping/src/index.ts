@@ -2,7 +2,7 @@ export { LONGEST_EXTERNAL_URI, LONGEST_REASON, cut } from './bounds.js';
 export { EXTERNAL_URI_ANNOTATION, readStreamMessage, toStreamMessage, type Mapped } from './from-armada.js';
 export { JsonApi, type JsonMethod, type JsonProfile, type MethodDefinition } from './json-api.js';
 export { jsonSchemas, schemaName, type FieldNotes } from './json-schema.js';
-export { StrictReader, type Reading } from './strict-reader.js';
+export { StrictReader } from './strict-reader.js';
 export { fromApiJobState, toApiJobState } from './to-jobs-api.js';
 export { toJobReport } from './to-job-report.js';
 export { toJobDetails } from './to-job-details.js';

@@ -139,6 +139,22 @@ describe('a strict reader', () => {
     });
   });
 
+  it.each([
+    ['items', field(3, '')],
+    ['fields of a newer sender', field(4, '')],
+    ['annotations of one item', Buffer.of(0x2a, 0)],
+  ])('does not look through a message with very many %s', (what, one) => {
+    const many = (count: number): Buffer => {
+      const repeated = Buffer.alloc(count * one.length, one);
+      return what === 'annotations of one item' ? field(3, repeated) : repeated;
+    };
+    expect(submits.read(many(299_999)).kind).not.toBe('ambiguous');
+    expect(submits.read(many(300_001))).toEqual({
+      kind: 'ambiguous',
+      problem: 'it has more than 300000 fields',
+    });
+  });
+
   it('agrees with Armada’s decoder on whatever it does not find ambiguous', () => {
     const random = seededRandom(16);
     const plain = Buffer.from(

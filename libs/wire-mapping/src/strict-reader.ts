@@ -12,7 +12,8 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
  * What the bytes of a message are to a service that reads them on their way to another one.
  * - `canonical`: every decoder of protobuf reads the same, and all of it is known here.
  * - `extended`: every decoder reads the same, but there are fields that this version does not know: the sender is newer.
- * - `ambiguous`: decoders differ in what they read, or some reject it. No known client sends this.
+ * - `ambiguous`: decoders differ in what they read, or some reject it; no known client sends this. Or it is not looked through, since it
+ *   has more than {@link MAX_FIELDS} fields.
  *
  * `problem` is a clause for people.
  */
@@ -38,7 +39,7 @@ export class StrictReader<T> {
     this.shape = shapeOf(type);
   }
 
-  /** Takes time in proportion to the bytes, and memory only for what is not ambiguous. */
+  /** Takes time in proportion to the fields, at most for {@link MAX_FIELDS}, and memory only for a message that is not ambiguous. */
   read(bytes: Uint8Array): Reading<T> {
     const scan = new Scan(bytes);
     try {
@@ -61,6 +62,8 @@ const BITS_64 = 1;
 const LENGTH = 2;
 const BITS_32 = 5;
 
+/** Of a message and those in it: 10,000 jobs with 30 each. More would hold the event loop for too long. */
+const MAX_FIELDS = 300_000;
 const MAX_UINT32 = 0xffff_ffff;
 /** Of a varint that holds 32 bits, and one that holds 64. */
 const [BYTES_OF_32_BITS, BYTES_OF_64_BITS] = [5, 10];
@@ -123,6 +126,7 @@ class Scan {
   /** The first field that was met and is in no contract. */
   unknownField: string | undefined;
   private at = 0;
+  private fields = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
 
@@ -130,17 +134,19 @@ class Scan {
   message({ name, fields }: Shape, end: number): void {
     const met = new Set<number>();
     while (this.at < end) {
+      if (++this.fields > MAX_FIELDS) throw new AmbiguityError(`it has more than ${MAX_FIELDS} fields`);
       const tag = this.uint32(end);
-      const [number, wireType] = [Math.floor(tag / 8), tag % 8];
+      const number = Math.floor(tag / 8);
+      const wireType = tag % 8;
       if (number === 0) throw new AmbiguityError(`${name} has a field with number 0`);
       const field = fields.get(number);
       if (field === undefined) this.unknownField ??= `field ${number} of ${name}`;
       else if (field.wireType !== wireType) {
         throw new AmbiguityError(`field ${field.name} of ${name} has the wire type ${wireType}`);
-      } else if (!field.isRepeated && met.has(number)) {
-        throw new AmbiguityError(`field ${field.name} of ${name} comes twice`);
+      } else if (!field.isRepeated) {
+        if (met.has(number)) throw new AmbiguityError(`field ${field.name} of ${name} comes twice`);
+        met.add(number);
       }
-      met.add(number);
       this.value(wireType, field?.value ?? 'opaque', end);
     }
   }

@@ -76,6 +76,19 @@ describe('forwarded watches', () => {
     expect(h.armada.calls).toHaveLength(0);
   });
 
+  it('are not looked for in a request that is too long to be one', async () => {
+    const longest = 65_536;
+    const read = readRequest(false);
+    const filled = (bytes: number) => field(6, Buffer.alloc(bytes - read.length - 4));
+    await watch(EVENTS, Buffer.concat([read, filled(longest)]));
+    expect(await h.openWatches()).toBe(1);
+    const { status: end } = await (await watch(EVENTS, Buffer.concat([read, filled(longest + 1)]))).outcome;
+    expect(end).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringContaining('longer than 65536 bytes') as string,
+    });
+  });
+
   it('include reads with fields that only a newer Armada knows', async () => {
     await watch(EVENTS, Buffer.concat([readRequest(false), field(6, 'x')]));
     expect([h.armada.calls.length, await h.openWatches()]).toEqual([1, 1]);

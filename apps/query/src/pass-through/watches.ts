@@ -1,8 +1,11 @@
 import { JobSetRequest, WatchRequest } from '@ajs/contracts/api/event';
-import { StrictReader, type Reading } from '@ajs/wire-mapping';
+import { StrictReader } from '@ajs/wire-mapping';
 
 const WATCH = '/api.Event/Watch';
 const JOB_SET_EVENTS = '/api.Event/GetJobSetEvents';
+
+/** Two names and a message id: what is longer is not looked through, since nobody has authenticated its caller yet. */
+const MAX_REQUEST_BYTES = 65_536;
 
 const jobSetRequests = new StrictReader('api.JobSetRequest', JobSetRequest);
 const watchRequests = new StrictReader('api.WatchRequest', WatchRequest);
@@ -27,18 +30,23 @@ export function watchOf(path: string, request: Buffer | undefined): Watch | Unre
   if (request === undefined) return undefined;
   switch (path) {
     case WATCH:
-      return toWatch(watchRequests.read(request), () => true);
+      return toWatch(watchRequests, request, () => true);
     case JOB_SET_EVENTS:
-      return toWatch(jobSetRequests.read(request), ({ watch }) => watch);
+      return toWatch(jobSetRequests, request, ({ watch }) => watch);
     default:
       return undefined;
   }
 }
 
 function toWatch<T extends Watch>(
-  reading: Reading<T>,
+  reader: StrictReader<T>,
+  request: Buffer,
   isWatch: (request: T) => boolean,
 ): Watch | UnreadableWatch | undefined {
+  if (request.length > MAX_REQUEST_BYTES) {
+    return { problem: `the request is longer than ${MAX_REQUEST_BYTES} bytes` };
+  }
+  const reading = reader.read(request);
   if (reading.kind === 'ambiguous') return { problem: reading.problem };
   const { kind, message } = reading;
   return kind === 'canonical' && !isWatch(message) ? undefined : { queue: message.queue };

@@ -35,6 +35,14 @@ export interface AuthorizerParts {
 const ANONYMOUS_WARNING =
   'auth.anonymousAuth is true: gRPC callers without credentials are anonymous, and so are those whose authorization holds control characters or begins or ends with a blank';
 
+/**
+ * Whether these settings admit callers without credentials. With `delegated` Armada decides, and nobody tells us. Throws SettingsError
+ * where the section `auth` is invalid.
+ */
+export function admitsAnonymous({ authMode, auth }: AuthorizerParts['settings']): boolean {
+  return authMode === 'anonymous' || (authMode === 'local' && parseAuthSection(auth).anonymousAuth);
+}
+
 /** The authorizer that AUTH_MODE selects. Throws SettingsError where the section `auth` is invalid, or a password it names unreadable. */
 export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemClock): Authorizer {
   const { settings, env, armada, grants, redis, redisFailed, warn } = parts;

@@ -92,6 +92,13 @@ export const IMPLEMENTED_SERVICES = [
   'grpc.reflection.v1alpha.ServerReflection',
 ];
 
+/** Host names without ports, separated by commas, or `*`; empty means none. `undefined` if one is malformed. */
+export function parseHostNames(text: string): readonly string[] | undefined {
+  if (text === '') return [];
+  const names = text.split(',').map((name) => name.trim());
+  return names.every((name) => name === '*' || /^[A-Za-z0-9._-]+$/.test(name)) ? names : undefined;
+}
+
 const SERVICE = /^[A-Za-z]\w*(?:\.[A-Za-z]\w*)+$/;
 
 /** Full names of gRPC services, separated by commas; `undefined` if one is malformed or is implemented here. */

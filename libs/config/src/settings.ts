@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import {
   IMPLEMENTED_SERVICES,
+  parseHostNames,
   parseHostPort,
   parseRedisUrl,
   parseServices,
@@ -109,6 +110,14 @@ export const SETTINGS = {
     'QUERY_HTTP_ADDRESS',
     '0.0.0.0:8090',
     'Listen address of HTTP: the REST API, health and metrics',
+  ),
+  queryAllowedHosts: setting(
+    'query',
+    'QUERY_ALLOWED_HOSTS',
+    '',
+    'Names by which the REST API may be requested (`Host`), besides `localhost` and IP addresses. Requests by other names are rejected, so that a web page cannot read by DNS rebinding. Empty: every name is allowed, or none where callers may be anonymous by `AUTH_MODE`',
+    'host names without ports, separated by commas, or *',
+    parseHostNames,
   ),
   queryTlsCertFile: optionalFile(
     'query',

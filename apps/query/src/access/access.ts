@@ -47,6 +47,17 @@ export class Access {
   constructor(private readonly options: AccessOptions) {}
 
   /**
+   * Authenticates the caller by its headers alone. Returns no promise where the verdict is cached; await one as a call that waits. Throws
+   * where the credentials are malformed.
+   */
+  authenticate(who: Identity): void | Promise<void> {
+    const pending = this.options.authorizer.authenticate(this.credentialOf(who), who.key);
+    return pending?.catch((error: unknown) => {
+      throw fromAuthError(error);
+    });
+  }
+
+  /**
    * What tells a caller from others, in everything that callers share: the credential, once it has been verified, else the name in the
    * client certificate, else the address. Random credentials make no new callers. Never fails; a malformed credential counts as none.
    */
@@ -68,13 +79,13 @@ export class Access {
   /** As {@link toQueue}, for the jobs of a queue by `api.Jobs`: where being authenticated is enough there, so it is here. */
   async toJobsOf(who: Identity, queue: string): Promise<Exclude<Verdict, 'no'>> {
     if (this.options.jobsNeedWatch) return this.toQueue(who, queue);
-    await this.authenticate(who);
+    await this.authenticated(who);
     return 'yes';
   }
 
   /** Authenticates the caller. Resolves to the jobs that it may see of those that it requests by id alone. */
   async toJobs(who: Identity): Promise<JobPermissions> {
-    const credential = await this.authenticate(who);
+    const credential = await this.authenticated(who);
     if (!this.options.jobsNeedWatch) return UNRESTRICTED;
     return {
       isRestricted: true,
@@ -89,7 +100,7 @@ export class Access {
 
   /** Authenticates the caller. Resolves to the queues whose names it may see: none that do not exist. */
   async toQueueNames(who: Identity): Promise<JobPermissions> {
-    const credential = await this.authenticate(who);
+    const credential = await this.authenticated(who);
     if (!this.options.queueNamesNeedWatch) return UNRESTRICTED;
     return {
       isRestricted: true,
@@ -97,7 +108,7 @@ export class Access {
     };
   }
 
-  private async authenticate(who: Identity): Promise<Credential> {
+  private async authenticated(who: Identity): Promise<Credential> {
     const credential = this.credentialOf(who);
     const pending = this.options.authorizer.authenticate(credential, who.key);
     if (pending instanceof Promise) await this.waitFor(who, pending);

@@ -10,11 +10,13 @@ import {
   type BeforeApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
+import { admitsAnonymous } from '@ajs/auth';
 import type { Settings } from '@ajs/config';
 import { SETTINGS, sendMethodNotAllowed } from '@ajs/runtime';
 import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { JOBS_CALLS } from '../tokens.js';
+import { AllowedHosts } from './allowed-hosts.js';
 import { DocsController, OPEN_API } from './docs.controller.js';
 import { HttpCalls, type HttpRequest } from './http-calls.js';
 import { JOBS_ROUTES } from './jobs-routes.js';
@@ -40,6 +42,12 @@ export class JobsController {
   }
 }
 
+/** What a caller without credentials cannot read, no web page can. */
+function allowedHosts(settings: Settings): AllowedHosts {
+  const names = settings.queryAllowedHosts;
+  return new AllowedHosts(names.length === 0 && !admitsAnonymous(settings) ? ['*'] : names);
+}
+
 /** `api.Jobs` by HTTP on Armada's own paths, `/openapi.json`, and `/docs`. The process must leave bodies unparsed. */
 @Module({
   imports: [JobsApiModule],
@@ -47,8 +55,9 @@ export class JobsController {
   providers: [
     {
       provide: HttpCalls,
-      inject: [JOBS_CALLS],
-      useFactory: (calls: JobsServiceOptions) => new HttpCalls(calls),
+      inject: [JOBS_CALLS, SETTINGS],
+      useFactory: (calls: JobsServiceOptions, settings: Settings) =>
+        new HttpCalls(calls, allowedHosts(settings)),
     },
     {
       provide: OPEN_API,

@@ -1,6 +1,8 @@
 import { msBetween } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
+import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { JobRunState } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { eventually } from '@ajs/testing';
@@ -8,7 +10,7 @@ import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobsApi } from '../jobs-api/jobs-api.js';
 import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
-import { DEFAULT_TIMEOUT_MS, MAX_BODY_BYTES } from './http-request.js';
+import { DEFAULT_TIMEOUT_MS, maxBodyBytes } from './http-request.js';
 import { JOBS_ROUTES } from './jobs-routes.js';
 import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
 
@@ -168,16 +170,82 @@ describe('requests', () => {
     expect((await response.text()).length).toBeLessThan(2_000);
   });
 
-  it('may have 1 MiB, and are rejected with 413 beyond it', async () => {
+  it('may have the bytes of the largest valid one with white space, and are rejected with 413 beyond it', async () => {
     const padded = (bytes: number) => `{"jobIds":["failed"]}${' '.repeat(bytes - 21)}`;
-    const most = await served.post('/v1/job/status', padded(MAX_BODY_BYTES));
+    const max = maxBodyBytes(1_000);
+    const most = await served.post('/v1/job/status', padded(max));
     expect(await most.json()).toEqual({ jobStates: { failed: 4 } });
-    const more = await served.post('/v1/job/status', padded(MAX_BODY_BYTES + 1));
+    const more = await served.post('/v1/job/status', padded(max + 1));
     expect(more.status).toBe(413);
     expect(await more.json()).toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
-      message: 'the request body exceeds 1048576 bytes; request fewer ids per call',
+      message: `the request body exceeds ${max} bytes; request fewer ids per call`,
     });
+  });
+
+  it('may have the most ids that a call may have, and as long ones as there are', async () => {
+    const jobIds = Array.from({ length: 1_000 }, (_, i) => String(i).padEnd(63, 'x'));
+    const response = await served.post('/v1/job/status', JSON.stringify({ jobIds }, undefined, 8));
+    expect(response.status).toBe(200);
+  });
+
+  it('that are too large are rejected before they have arrived, on a connection that stays in use', async () => {
+    const socket = connect(served.port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    const head = 'POST /v1/job/status HTTP/1.1\r\nHost: localhost\r\n';
+    const size = maxBodyBytes(1_000) + 1;
+    socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n${' '.repeat(size)}\r\n`);
+    await eventually('it is rejected', () => received.startsWith('HTTP/1.1 413'));
+    received = '';
+    socket.write(`0\r\n\r\n${head}Content-Length: 2\r\n\r\n{}`);
+    await eventually('the next one is answered', () => received.includes('HTTP/1.1 200'));
+    socket.destroy();
+  });
+
+  it('that are compressed are rejected with 415', async () => {
+    const response = await served.post('/v1/job/status', '{}', { 'Content-Encoding': 'gzip' });
+    expect(response.status).toBe(415);
+    expect(await response.json()).toMatchObject({
+      message: expect.stringContaining('uncompressed') as string,
+    });
+  });
+
+  it('are rejected before they are parsed where they hold more values than a valid one', async () => {
+    for (const many of [
+      `{"jobIds":[${Array.from({ length: 2_000 }, () => '"a"').join()}]}`,
+      `{${Array.from({ length: 2_000 }, (_, i) => `"${i}":0`).join()}}`,
+      `[${'[],'.repeat(2_000)}[]]`,
+    ]) {
+      const response = await served.post('/v1/job/status', many);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        message: expect.stringContaining('more than 1100 values') as string,
+      });
+    }
+  });
+
+  it('of callers that are not authenticated are rejected before a byte of the body', async () => {
+    const refusing = await ServedJobs.start(jobs, () =>
+      Promise.reject(new RpcError(status.UNAUTHENTICATED, 'who is it?')),
+    );
+    const request = httpRequest({ port: refusing.port, method: 'POST', path: '/v1/job/status' });
+    request.setHeader('Content-Length', 10);
+    request.flushHeaders();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(401);
+    request.destroy();
+    await refusing.close();
+  });
+
+  it('of web pages that have rebound their name are rejected with 421', async () => {
+    const anonymous = await ServedJobs.start(jobs, undefined, { AUTH_MODE: 'anonymous' });
+    const request = httpRequest({ port: anonymous.port, method: 'POST', path: '/v1/job/status' });
+    request.setHeader('Host', 'rebound.example');
+    request.end();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(421);
+    await anonymous.close();
   });
 
   it.each(JOBS_ROUTES.map(({ path }) => path))('of %s must be POST; other methods get 405', async (path) => {

@@ -10,8 +10,9 @@ import type { Caller } from '../caller.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { RpcError, toRpcError } from '../rpc-error.js';
 import { certificateNameOfSocket } from '../server-tls/certificate-name.js';
+import type { AllowedHosts } from './allowed-hosts.js';
 import { httpStatusOf } from './http-error.js';
-import { readBody, timeoutOf } from './http-request.js';
+import { maxBodyBytes, readBody, timeoutOf } from './http-request.js';
 import type { JobsRoute } from './jobs-routes.js';
 
 /** The part of Express's request that is used here. */
@@ -38,7 +39,10 @@ export class HttpCalls {
   private readonly running = new Set<Promise<void>>();
   private stopping = false;
 
-  constructor(private readonly options: JobsServiceOptions) {}
+  constructor(
+    private readonly options: JobsServiceOptions,
+    private readonly hosts: AllowedHosts,
+  ) {}
 
   /** Resolves when the response, be it an error, has been sent or its caller has gone. */
   async answer(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<void> {
@@ -59,11 +63,17 @@ export class HttpCalls {
 
   private async call(route: JobsRoute, request: HttpRequest, response: ServerResponse): Promise<status> {
     if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is shutting down; retry');
+    this.hosts.check(request.headers.host);
     const caller = callerOf(request, response, this.options.access.keyOf);
     const profile = profileOf(request);
-    const { jobs, admission } = this.options;
-    const body = await readBody(request);
-    const answer = admission.run(caller, () => route.answer(jobs, body, caller, profile));
+    const { jobs, access, admission, maxJobIds } = this.options;
+    const answer = admission.run(caller, async () => {
+      // By the headers alone: nothing of the body is read before.
+      const authenticated = access.authenticate(caller);
+      if (authenticated !== undefined) await admission.waiting(caller, () => authenticated);
+      const body = await admission.waiting(caller, () => readBody(request, maxBodyBytes(maxJobIds)));
+      return route.answer({ jobs, body, maxJobIds, caller, profile });
+    });
     // The work itself notices that its caller has gone, and ends.
     const leftMs = Math.min(msBetween(monotonicNow(), caller.deadline), MAX_TIMER_MS);
     if (!(await completesWithin(leftMs, answer))) {

@@ -1,11 +1,17 @@
 import type { IncomingMessage } from 'node:http';
+import { MAX_ID_BYTES } from '@ajs/job-state';
 import { INVALID_TIMEOUT, timeoutMsOf } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
 import { HttpError } from './http-error.js';
 
-/** No valid request is near this size. Bytes. */
-export const MAX_BODY_BYTES = 1024 * 1024;
+/** What is in a request beside its ids: names of 1,024 bytes, a URI, and fields that are ignored. */
+const OTHER_BYTES = 32 * 1024;
+
+/** The largest body of a request. Each id may come with as many bytes again, of quotes, commas and white space. */
+export function maxBodyBytes(maxJobIds: number): number {
+  return OTHER_BYTES + maxJobIds * 2 * MAX_ID_BYTES;
+}
 
 /**
  * The deadline of a caller that sets none: longer than a call is held while Redis is unavailable, shorter than the 60 s after which
@@ -22,24 +28,40 @@ export function timeoutOf({ headers }: IncomingMessage): number {
   return timeoutMs;
 }
 
-/** Reads the body to its end, so that a caller that sends too much still gets its response, but keeps at most the allowed size. */
-export async function readBody(request: IncomingMessage): Promise<string> {
+/** Reads the body. Rejects a larger one as soon as that shows; what follows of it is dropped. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
+  const { 'content-encoding': encoding, 'content-length': length } = request.headers;
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new HttpError(
+      415,
+      status.INVALID_ARGUMENT,
+      'the request body has a Content-Encoding; send it uncompressed',
+    );
+  }
+  if (Number(length) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // The response to a body that is too large goes over the same connection.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+      if (bytes > maxBytes) break;
+      chunks.push(chunk);
     }
   } catch (error) {
     throw new RpcError(status.CANCELLED, `the request body is incomplete: ${(error as Error).message}`);
   }
-  if (bytes > MAX_BODY_BYTES) {
-    throw new HttpError(
-      413,
-      status.RESOURCE_EXHAUSTED,
-      `the request body exceeds ${MAX_BODY_BYTES} bytes; request fewer ids per call`,
-    );
+  if (bytes > maxBytes) {
+    request.resume();
+    throw tooLarge(maxBytes);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLarge(maxBytes: number): HttpError {
+  return new HttpError(
+    413,
+    status.RESOURCE_EXHAUSTED,
+    `the request body exceeds ${maxBytes} bytes; request fewer ids per call`,
+  );
 }

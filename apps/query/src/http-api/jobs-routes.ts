@@ -19,13 +19,24 @@ export type JobsPath =
   | '/v1/run/details'
   | '/v1/queues/active';
 
+/** Values of a body that are not ids: the other fields, the unknown ones too, and what holds them. */
+const MAX_OTHER_VALUES = 100;
+
+export interface JobsCall {
+  readonly jobs: JobsApi;
+  readonly body: string;
+  readonly maxJobIds: number;
+  readonly caller: Caller;
+  readonly profile: JsonProfile;
+}
+
 /** One method of `api.Jobs` over HTTP. */
 export interface JobsRoute {
   readonly path: JobsPath;
   readonly method: keyof JobsApi;
   readonly descriptor: JsonMethod<unknown, unknown>['descriptor'];
   /** Rejects with an RpcError where the body is invalid or the call fails. */
-  answer(jobs: JobsApi, body: string, caller: Caller, profile: JsonProfile): Promise<JsonValue>;
+  answer(call: JobsCall): Promise<JsonValue>;
 }
 
 const api = new JsonApi(descriptorSet);
@@ -64,15 +75,17 @@ function route<Request, Response>(
     path,
     method: method.descriptor.localName as keyof JobsApi,
     descriptor: method.descriptor,
-    answer: async (jobs, body, caller, profile) =>
-      method.writeResponse(await call(jobs, requestOf(method, body), caller), profile),
+    answer: async ({ jobs, body, maxJobIds, caller, profile }) => {
+      const request = requestOf(method, body, maxJobIds + MAX_OTHER_VALUES);
+      return method.writeResponse(await call(jobs, request, caller), profile);
+    },
   };
 }
 
 /** An empty body is an empty request. */
-function requestOf<Request>(method: JsonMethod<Request, unknown>, body: string): Request {
+function requestOf<Request>(method: JsonMethod<Request, unknown>, body: string, maxValues: number): Request {
   try {
-    return method.readRequest(body.trim() === '' ? {} : readJson(body));
+    return method.readRequest(body.trim() === '' ? {} : readJson(body, maxValues));
   } catch (error) {
     const what = error instanceof SyntaxError ? 'the request body is not JSON: ' : '';
     const details = `${what}${(error as Error).message}`.slice(0, MAX_ERROR_LENGTH);

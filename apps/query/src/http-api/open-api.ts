@@ -1,17 +1,20 @@
 import { jsonSchemas, schemaName, type FieldNotes } from '@ajs/wire-mapping';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { MEDIA_TYPE } from './http-calls.js';
-import { DEFAULT_TIMEOUT_MS, MAX_BODY_BYTES } from './http-request.js';
+import { DEFAULT_TIMEOUT_MS, maxBodyBytes } from './http-request.js';
 import { JOBS_ROUTES, type JobsPath, type JobsRoute } from './jobs-routes.js';
 
-const ABOUT = `The methods of \`api.Jobs\` over HTTP, on the paths of Armada's own gateway.
+const about = (
+  maxJobIds: number,
+): string => `The methods of \`api.Jobs\` over HTTP, on the paths of Armada's own gateway.
 
 Responses come in two forms. \`application/json\` is what Armada's gateway writes: Go's JSON, with enums as numbers, times as
 \`{"seconds", "nanos"}\`, and zero values omitted, so that an empty response is \`{}\`. With \`Accept: ${MEDIA_TYPE.proto3}\` it is
 proto3's JSON: enums by name, times as RFC 3339. Field names are camelCase in both.
 
 Requests may name fields in camelCase, in any letter case, or as the proto does (\`job_ids\`); \`null\` equals absent, unknown
-fields and the \`Content-Type\` are ignored. A body has at most ${MAX_BODY_BYTES} bytes.
+fields and the \`Content-Type\` are ignored. A body has at most ${maxBodyBytes(maxJobIds)} bytes, and is
+not compressed.
 
 Errors hold the text twice and the gRPC code, with the HTTP status that grpc-gateway maps that code to. Retry after 429, 503 and 504.`;
 
@@ -71,6 +74,8 @@ const ERRORS: Readonly<Record<string, string>> = {
   '401': 'The credentials are malformed, invalid or expired, or required and missing.',
   '403': 'Permission denied for the queue or for one of the jobs; the text says which.',
   '413': 'The request body is too large.',
+  '415': 'The request body is compressed.',
+  '421': 'The name in the Host header is not among QUERY_ALLOWED_HOSTS.',
   '429': 'Overloaded, or over the rate limit of calls to Armada.',
   '500': 'An internal error of Armada or of this service.',
   '501': 'The method needs Armada, whose version does not have it.',
@@ -105,7 +110,7 @@ export function openApi({ maxJobIds }: { readonly maxJobIds: number }): JsonObje
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Armada Job Service', version: '1', description: ABOUT },
+    info: { title: 'Armada Job Service', version: '1', description: about(maxJobIds) },
     paths: Object.fromEntries(JOBS_ROUTES.map((route) => [route.path, { post: operation(route) }])),
     components: { schemas, securitySchemes: SECURITY_SCHEMES },
     security: [...Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] })), {}],

@@ -82,17 +82,19 @@ import type { JobsServiceOptions } from './jobs-service.js';
     },
     {
       provide: JOBS_CALLS,
-      inject: [CachedJobsApi, Admission, Access, QueryMetrics, FailureLog],
+      inject: [CachedJobsApi, Admission, Access, SETTINGS, QueryMetrics, FailureLog],
       useFactory: (
         jobs: CachedJobsApi,
         admission: Admission,
         access: Access,
+        { maxJobIds }: Settings,
         metrics: QueryMetrics,
         failures: FailureLog,
       ): JobsServiceOptions => ({
         jobs,
         admission,
         access,
+        maxJobIds,
         answered: (method, code, seconds) => {
           metrics.jobsApiCalls.inc({ method, code: status[code] });
           metrics.callSeconds.observe({ api: 'jobs' }, seconds);

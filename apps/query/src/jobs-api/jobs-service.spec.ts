@@ -20,8 +20,9 @@ describe('api.Jobs over gRPC', () => {
   const getJobStatus = (...jobIds: string[]) => {
     const service = jobsService({
       jobs: h.api,
-      access: { keyOf: () => 'a caller' },
       admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
+      access: { keyOf: () => 'a caller', authenticate: () => undefined },
+      maxJobIds: 1_000,
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
       internalError: (error) => internalErrors.push(error),
     });

@@ -10,7 +10,9 @@ import type { JobsApi } from './jobs-api.js';
 export interface JobsServiceOptions {
   readonly jobs: JobsApi;
   readonly admission: Admission;
-  readonly access: Pick<Access, 'keyOf'>;
+  readonly access: Pick<Access, 'authenticate' | 'keyOf'>;
+  /** The most ids in one call. */
+  readonly maxJobIds: number;
   readonly answered: (method: keyof JobsApi, code: status, seconds: number) => void;
   /** A call ran into a defect of this service. */
   readonly internalError: (error: Error) => void;

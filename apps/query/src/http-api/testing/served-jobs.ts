@@ -101,18 +101,23 @@ export class ServedJobs {
     readonly answers: readonly string[],
   ) {}
 
-  static async start(jobs: JobsApi): Promise<ServedJobs> {
+  static async start(
+    jobs: JobsApi,
+    authenticate: JobsServiceOptions['access']['authenticate'] = () => undefined,
+    env: Record<string, string> = {},
+  ): Promise<ServedJobs> {
     const failures: Error[] = [];
     const answers: string[] = [];
     const calls: JobsServiceOptions = {
       jobs,
-      access: { keyOf: ({ address }) => address() },
       admission: new Admission({ working: 100, waiting: 100 }, () => undefined),
+      access: { keyOf: ({ address }) => address(), authenticate },
+      maxJobIds: 1_000,
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
       internalError: (error) => failures.push(error),
     };
     const context = {
-      settings: loadSettings({ argv: [], env: {} }),
+      settings: loadSettings({ argv: [], env }),
       log: createLog('query', 'silent'),
       metrics: new QueryMetrics(),
     };

@@ -36,10 +36,11 @@ export class ReportRecorder {
     await Promise.all(
       groupByJobSet(jobSetReports(jobs)).map(async ({ key, tag, items }) => {
         this.options.noteInterest(key, tag);
+        const owed = this.owedOf(items);
         try {
           for (const [jobId, status] of await this.options.sink.report(key, new Map(items))) {
             held.set(jobId, status);
-            this.told.delete(jobId);
+            this.forget(jobId, owed);
           }
         } catch (error) {
           this.options.redisFailed(error as Error);
@@ -68,12 +69,22 @@ export class ReportRecorder {
     return owed.length === 0 ? undefined : this.write(owed);
   }
 
+  private owedOf(items: readonly JobSetReport[1][]): ReadonlyMap<JobId, JobSetReport | undefined> {
+    return new Map(items.map(([jobId]) => [jobId, this.told.get(jobId)]));
+  }
+
+  /** What was told while the report was on its way is still owed: Redis may have failed another call meanwhile. */
+  private forget(jobId: JobId, owed: ReadonlyMap<JobId, JobSetReport | undefined>): void {
+    if (this.told.peek(jobId) === owed.get(jobId)) this.told.delete(jobId);
+  }
+
   private async write(owed: readonly JobSetReport[]): Promise<void> {
     await Promise.all(
       groupByJobSet(owed).map(async ({ key, items }) => {
+        const written = this.owedOf(items);
         try {
           await fromRedis(this.options.sink.report(key, new Map(items)));
-          for (const [jobId] of items) this.told.delete(jobId);
+          for (const [jobId] of items) this.forget(jobId, written);
         } catch (error) {
           if (!(error instanceof RedisReadError && error.kind === 'write-refused')) throw error;
           this.options.redisFailed(error.cause);

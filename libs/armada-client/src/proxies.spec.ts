@@ -8,7 +8,7 @@ import { createArmadaClient, type ArmadaClient } from './index.js';
 let armada: FakeArmada;
 let address: string;
 const clients: ArmadaClient[] = [];
-const { https_proxy: before } = process.env;
+const before = { ...process.env };
 
 // grpc-js logs each failed attempt, also after a test.
 beforeAll(() => setLogger({ error: () => undefined }));
@@ -17,8 +17,7 @@ beforeEach(async () => {
   address = await armada.listen('127.0.0.1:0');
 });
 afterEach(() => {
-  if (before === undefined) delete process.env['https_proxy'];
-  else process.env['https_proxy'] = before;
+  process.env = { ...before };
   for (const client of clients.splice(0)) client.close();
   armada.stop();
 });
@@ -62,6 +61,15 @@ describe('a proxy that the environment names', () => {
     const end = await eventually('the stream ends', () => ends[0]);
     expect(end.reason).toContain(named);
     expect(end.reason).not.toContain('secret');
+  });
+
+  it.each(['no_proxy', 'no_grpc_proxy'])('is gone through although a comma ends %s', async (variable) => {
+    const proxy = new ConnectProxy(Number(address.split(':')[1]));
+    process.env['https_proxy'] = await proxy.listen();
+    process.env[variable] = 'other.example, ,';
+    await clientOf('armada.example:50051').health();
+    expect(proxy.targets).toEqual(['armada.example:50051']);
+    proxy.stop();
   });
 
   it('is not asked for loopback', async () => {

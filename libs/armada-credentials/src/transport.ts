@@ -1,4 +1,4 @@
-import { proxyFor, type Proxy } from '@ajs/platform';
+import { dropEmptyExceptions, proxyFor, type Proxy } from '@ajs/platform';
 import { credentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 
 /**
@@ -43,6 +43,7 @@ function transport(
   channelCredentials: ChannelCredentials,
   channelOptions: ChannelOptions = {},
 ): ArmadaTransport {
+  dropEmptyExceptions(process.env);
   const proxy = proxyFor(address.replace(/:\d+$/, ''), 'grpc', process.env);
   return {
     address,

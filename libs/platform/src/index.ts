@@ -12,5 +12,5 @@ export { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from './kub
 export { LoopProgress } from './loop-progress.js';
 export { monotonicNow } from './monotonic-now.js';
 export { networkOf } from './network-of.js';
-export { isLoopback, proxyFor, throughProxy, type Proxy } from './proxy.js';
+export { dropEmptyExceptions, isLoopback, proxyFor, throughProxy, type Proxy } from './proxy.js';
 export { TokenBucket } from './token-bucket.js';

@@ -32,6 +32,17 @@ export function proxyFor(host: string, protocol: keyof typeof PROXIES, env: Env)
   return { url, description: `http://${url.host}, set by ${variable}` };
 }
 
+/**
+ * Removes empty entries, such as the one behind a trailing comma, from `no_proxy` and `no_grpc_proxy`: grpc-js reads these itself, and
+ * takes an empty one for every host.
+ */
+export function dropEmptyExceptions(env: Record<string, string | undefined>): void {
+  for (const name of ['no_proxy', 'no_grpc_proxy']) {
+    const list = env[name]?.split(',').filter((entry) => entry.trim() !== '');
+    if (list !== undefined) env[name] = list.join(',');
+  }
+}
+
 /** What follows the cause of an error where there is a proxy. */
 export function throughProxy({ description }: Proxy): string {
   return `through the proxy ${description}`;

@@ -31,20 +31,29 @@ describe('a sample of polled jobs', () => {
     expect([...polled.take().keys()]).toEqual(['b']);
   });
 
-  it('has a hundred of them at the most, and each of those polled may be among them', () => {
-    const places: number[] = [];
-    // The last one is the place just behind the sample.
-    const draws = [0, 0.5, 100.5 / 103];
-    const polled = new PolledJobs(() => draws[places.push(0) - 1] ?? 0);
-    polled.add(view(numbered(0, 100)));
-    expect(places).toHaveLength(0);
-    polled.add(view(numbered(100, 103)));
+  it('has a hundred of them at the most, and of each further read any one or none', () => {
+    const draws: number[] = [];
+    const polled = new PolledJobs(() => draws.shift() ?? NaN);
+    const addDrawing = (from: number, ...drawn: number[]): void => {
+      draws.push(...drawn);
+      polled.add(view(numbered(from, from + 50)));
+      expect(draws).toEqual([]);
+    };
+    polled.add(view(numbered(0, 10_000)));
+    addDrawing(20_000, 0.49, 0, 0); // the first place, the first of the read
+    addDrawing(30_000, 0.49, 0.995, 0.99); // the last place, the last of the read
+    // None: there have been 10,150 jobs, for 100 places, and the read has 50.
+    addDrawing(40_000, (100 * 50) / 10_150);
     const sample = [...polled.take().keys()];
     expect(sample).toHaveLength(100);
-    // The first draw takes the first place, the second one in the middle, and the last none.
-    expect(sample[0]).toBe('job-100');
-    expect(sample[50]).toBe('job-50');
-    expect(sample[51]).toBe('job-101');
-    expect(sample).not.toContain('job-102');
+    expect([sample[0], sample[99]]).toEqual(['job-20000', 'job-30049']);
+    expect(sample.slice(1, 99)).toEqual(Object.keys(numbered(1, 99)));
+  });
+
+  it('has no job that has ended in the place of one that has not', () => {
+    const polled = new PolledJobs(() => 0);
+    polled.add(view(numbered(0, 100)));
+    polled.add(view({ ended: 'SUCCEEDED' }));
+    expect([...polled.take().keys()]).not.toContain('ended');
   });
 });

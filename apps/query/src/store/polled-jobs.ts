@@ -4,9 +4,12 @@ import type { JobSetView } from '@ajs/job-store';
 /** The most jobs of a sample: what one call of Armada's `api.Jobs` takes with ease. */
 const SAMPLE_SIZE = 100;
 
+type PolledJob = readonly [jobId: JobId, state: JobState];
+
 /** A random sample of the jobs that callers poll and whose event stream, which is live, shows them unfinished. */
 export class PolledJobs {
-  private jobs: (readonly [jobId: JobId, state: JobState])[] = [];
+  private jobs: PolledJob[] = [];
+  /** Jobs of the reads that the full sample was chosen from. */
   private seen = 0;
 
   /** @param random as `Math.random` */
@@ -14,14 +17,10 @@ export class PolledJobs {
 
   /** Takes note of what was read for callers. */
   add({ subscription, jobs }: Pick<JobSetView, 'subscription' | 'jobs'>): void {
-    if (subscription?.state !== 'live') return;
-    for (const [jobId, { state }] of jobs) {
-      if (isTerminal(state)) continue;
-      // Each of those seen has the same chance to be in the sample (Vitter's algorithm R).
-      const place = this.seen < SAMPLE_SIZE ? this.seen : Math.floor(this.random() * (this.seen + 1));
-      if (place < SAMPLE_SIZE) this.jobs[place] = [jobId, state];
-      this.seen++;
-    }
+    if (subscription?.state !== 'live' || jobs.size === 0) return;
+    this.seen += jobs.size;
+    if (this.jobs.length < SAMPLE_SIZE) this.fillUp(jobs);
+    else this.replaceOne(jobs);
   }
 
   /** The sample since the last call: jobs, each with a state that was read meanwhile. */
@@ -30,5 +29,28 @@ export class PolledJobs {
     this.jobs = [];
     this.seen = 0;
     return sample;
+  }
+
+  private fillUp(jobs: JobSetView['jobs']): void {
+    for (const [jobId, { state }] of jobs) {
+      if (this.jobs.length === SAMPLE_SIZE) return;
+      if (!isTerminal(state)) this.jobs.push([jobId, state]);
+    }
+  }
+
+  /** Takes one job of the read or none, ever less often: so a read of a thousand jobs costs what a read of one does. */
+  private replaceOne(jobs: JobSetView['jobs']): void {
+    if (this.random() * this.seen >= SAMPLE_SIZE * jobs.size) return;
+    const place = this.below(SAMPLE_SIZE);
+    let skipped = this.below(jobs.size);
+    for (const [jobId, { state }] of jobs) {
+      if (skipped-- > 0) continue;
+      if (!isTerminal(state)) this.jobs[place] = [jobId, state];
+      return;
+    }
+  }
+
+  private below(limit: number): number {
+    return Math.floor(this.random() * limit);
   }
 }

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import { createServer, type AddressInfo } from 'node:net';
+import { constants } from 'node:os';
 import {
   Inject,
   Logger,
@@ -77,6 +78,19 @@ describe('an application', () => {
     expect(await ready(app)).toEqual({ status: 200, body: { ready: true, checks: { work: 'ok' } } });
     finish();
     await app.close();
+  });
+
+  it('stops at SIGTERM and SIGINT, and at no other signal', async () => {
+    const heard = (): string[] =>
+      Object.keys(constants.signals).filter((signal) => process.listenerCount(signal) > 0);
+    const before = heard();
+    const app = await run();
+    try {
+      expect(heard().filter((signal) => !before.includes(signal))).toEqual(['SIGINT', 'SIGTERM']);
+    } finally {
+      finish();
+      await app.close();
+    }
   });
 
   it('is not ready from the first moment of its stop until the work in progress is finished', async () => {

@@ -33,6 +33,9 @@ export interface AppOptions {
   readonly serve: (app: INestApplicationContext) => Promise<Record<string, unknown>>;
 }
 
+/** Nest's own list has twelve, among them those of debuggers and profilers. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'];
+
 /** Imports every other module, so that Nest stops it first. */
 @Module({})
 class RootModule implements OnModuleDestroy {
@@ -74,7 +77,7 @@ export async function runApp(
   app.useLogger(new NestLog(log));
   app.flushLogs();
   app.disable('x-powered-by');
-  app.enableShutdownHooks([], { useProcessExit: true });
+  app.enableShutdownHooks(STOP_SIGNALS, { useProcessExit: true });
   try {
     await app.init();
     await app.listen(http.port, http.host).catch((error: unknown) => {

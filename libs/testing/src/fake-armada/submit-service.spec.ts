@@ -49,7 +49,8 @@ describe('submitted jobs', () => {
   it('need a queue and a job set', async () => {
     const request = { queue: 'nope', jobSetId: 's', jobRequestItems: [] };
     await expect(server.call(SubmitService.submitJobs, request)).rejects.toMatchObject({
-      code: status.NOT_FOUND,
+      code: status.PERMISSION_DENIED,
+      details: 'could not find queue "nope"',
     });
     await expect(
       server.call(SubmitService.submitJobs, { ...request, queue: 'q', jobSetId: '' }),

@@ -57,6 +57,8 @@ export class SubmitService {
         callback,
         () => ({ jobResponseItems: request.jobRequestItems.map((item) => this.submit(request, item)) }),
         refusalOf(request),
+        // Armada answers so whatever is wrong with the queue.
+        rpcError(status.PERMISSION_DENIED, `could not find queue "${request.queue}"`),
       ),
     cancelJobs: ({ request }, callback) =>
       this.answer('CancelJobs', request, callback, () => {
@@ -110,13 +112,14 @@ export class SubmitService {
     callback: sendUnaryData<T>,
     act: () => T,
     refusal = jobSetId === '' ? `[${method}] job set id is empty` : undefined,
+    noQueue = rpcError(status.NOT_FOUND, `[${method}] could not find queue ${queue}`),
   ): void {
     if (this.faults.now.unavailable) {
       callback(UNAVAILABLE);
       return;
     }
     if (!this.state.queues.has(queue)) {
-      callback(rpcError(status.NOT_FOUND, `[${method}] could not find queue ${queue}`));
+      callback(noQueue);
       return;
     }
     if (refusal !== undefined) {

@@ -159,6 +159,16 @@ describe('a job set of layout 1', () => {
     expect(Object.keys(await meta())).not.toContain('contact');
   });
 
+  it('is counted whole, whatever number of buckets it has', async () => {
+    const jobIds = Array.from({ length: 200 }, aJobId);
+    key = aJobSet();
+    await writeJobs(Object.fromEntries(jobIds.map((jobId) => [jobId, aRecord('RUNNING')])));
+    const { heartbeat = '', synced = '' } = await meta();
+    await redis.hset(metaKey(), { unfinished: 200, jobs: 200, contact: heartbeat, level: synced });
+    await redis.hdel(metaKey(), 'layout', 'counts', 'heartbeat', 'synced');
+    expect((await sink.open(key)).unfinished).toBe(200);
+  });
+
   it('takes reports before anything else of the layout of today is written', async () => {
     await provisional.report(key, new Map([[running, { state: 'CANCELLED' }]]));
     expect((await (await sink.open(key)).load([running])).get(running)).toEqual({
@@ -182,14 +192,25 @@ describe('a job set of layout 1', () => {
   });
 
   it('takes provisional jobs before anything else of the layout of today is written', async () => {
+    const { contact = '', level = '' } = await meta();
     const jobId = aJobId();
     await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);
     expect(await life.unfinished(key)).toBe(3);
+    const migrated = await meta();
+    // Its owner may be of the version before.
+    expect(migrated).toMatchObject({ layout: '2', heartbeat: contact, synced: level });
+    for (const before of ['contact', 'level', 'unfinished', 'jobs'])
+      expect(migrated).not.toHaveProperty(before);
     expect((await (await sink.open(key)).load([...Object.keys(records).map(JobId), jobId])).size).toBe(4);
   });
 });
 
 describe('the layout of a job set', () => {
+  it('is that of today from when it is begun by its owner', async () => {
+    await sink.open(key);
+    expect(await meta()).toMatchObject({ layout: `${LAYOUT}` });
+  });
+
   it('is that of its owner, and is not raised by provisional jobs and reports', async () => {
     const jobId = aJobId();
     await provisional.addProvisionalJobs(key, [{ jobId, state: 'QUEUED', changedAt: ArmadaTime(1) }]);

@@ -145,13 +145,15 @@ describe('Redis keys of a job set', () => {
       syncedAt: monotonicNow(),
       nextReadAt: monotonicNow(),
     } as const;
-    const ofJob = { [jobId]: aRecord('RUNNING') };
+    const ofJob = { [jobId]: aRecord('RUNNING', { run: { cluster: 'c' } }) };
     await writer.write(aBatch('1:0:0:1', ofJob, { subscription, reconciled: true }));
     const meta = formatKey({ kind: 'meta', jobSet: key });
     await redis.hset(meta, { interest: 1, renewed: 1 });
     const report = { state: 'RUNNING', at: ArmadaTime(Date.now()) } as const;
     await new RedisProvisionalJobSink(redis, TTL_SECONDS).report(key, new Map([[aJobId(), report]]));
     expect(await redis.hexists(meta, 'aheadSince')).toBe(1);
+    // Submitted URIs and enrichment may be lost: that they are there says nothing of the bucket.
+    await addProvisional(key);
     const generation = Generation((await redis.hget(meta, 'generation')) ?? '');
     await redis.del(formatKey({ kind: 'bucket', jobSet: key, generation, bucket: 0 }));
 
@@ -161,17 +163,21 @@ describe('Redis keys of a job set', () => {
     expect(await redis.hmget(meta, 'aheadSince', 'aheadUntil')).toEqual([null, null]);
     const view = await lister.read(key, [jobId]);
     expect([view.jobs.size, view.subscription]).toEqual([0, { state: 'connecting', reason: '' }]);
+    expect(await new RedisJobSetLife(redis, TTL_SECONDS).unfinished(key)).toBeUndefined();
     // It was not polled by that, and all keys that there are have just been renewed.
     expect(await redis.hget(meta, 'interest')).toBe('1');
     expect(Number(await redis.hget(meta, 'renewed'))).toBeGreaterThan(1);
-    expect(await new RedisJobSetLife(redis, TTL_SECONDS).unfinished(key)).toBeUndefined();
+    // What the strings of the other generation were is not what those of this one are.
+    expect(await redis.hget(meta, 'generation')).not.toBe(generation);
+    await again.write(aBatch('1:0:0:1', ofJob));
+    expect((await lister.readDetails(key, [jobId])).jobs.get(jobId)?.record.run).toEqual({ cluster: 'c' });
     await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another owner');
   });
 
   it('take no record in the place of one that was read, and that was deleted since', async () => {
     const [key, jobId] = [aJobSet(), aJobId()];
     const meta = formatKey({ kind: 'meta', jobSet: key });
-    const change = [packJobId(jobId), 'the record that was read', 'the record after it', '', ''];
+    const change = [packJobId(jobId), 'the record that was read', 'the record after it', '', Date.now()];
     const [, ...leftAlone] = await withScripts(redis).putRecords(
       meta,
       'generation',
@@ -182,6 +188,8 @@ describe('Redis keys of a job set', () => {
     );
     expect(leftAlone).toEqual([0]);
     expect((await lister.read(key, [jobId])).jobs.size).toBe(0);
+    // Nor does the stream lack what was not put.
+    expect(await redis.hexists(meta, 'aheadSince')).toBe(0);
   });
 
   it('are not written by an owner that stands elsewhere, though Redis lost writes and others made it as many again', async () => {
@@ -206,6 +214,7 @@ describe('Redis keys of a job set', () => {
     await writer.write(aBatch('1:0:0:1', jobs));
     await addProvisional(key);
     await addProvisional(aJobSet());
+    await sink.open(aJobSet());
     const names = await keys('*');
     expect(names.length).toBeGreaterThan(14);
     for (const name of names) expect([name, await redis.ttl(name)]).toEqual([name, expect.any(Number)]);
@@ -235,6 +244,7 @@ describe('Redis keys of a job set', () => {
     await soon();
     await renew(key);
     for (const name of names) expect([name, await redis.ttl(name)]).toEqual([name, TTL_SECONDS]);
+    expect(Number(await redis.hget(meta, 'renewed'))).toBeGreaterThan(Date.now() - tenthOfTtlMs / 2);
     // Not with every poll: that would cost a command a bucket.
     await redis.hset(meta, 'renewed', Date.now() - tenthOfTtlMs / 2);
     await soon();

@@ -33,10 +33,7 @@ export function describeDetails(under: () => StoreUnderTest): void {
         queued(a, { externalUri: 'airflow://1' }),
         queued(c, { externalUri: 'airflow://1' }),
       ]);
-      await store.provisional.addProvisionalJobs(key, [
-        queued(a, { externalUri: 'airflow://1' }),
-        queued(c, { externalUri: 'airflow://1' }),
-      ]);
+      await store.provisional.addProvisionalJobs(key, [queued(c, { externalUri: 'airflow://1' })]);
       const writer = await store.sink.open(key);
       await writer.write(aBatch('1:0:0:1', { [b]: aRecord('QUEUED', { externalUri: 'airflow://1' }) }));
       expect(await store.lister.readUri(key, 'airflow://1')).toEqual({ submitted: [a, c], annotated: [b] });

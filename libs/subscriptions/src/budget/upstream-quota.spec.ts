@@ -41,7 +41,11 @@ describe('the quota of an assignment', () => {
       wasWatched: false,
       holder: {
         watchGranted: () => void announced.push(true),
-        watchRevoked: () => void announced.push(false),
+        watchRevoked: () => {
+          announced.push(false);
+          // It is closed only now: until then it counts.
+          expect(held).toEqual(new Set([ID]));
+        },
       },
     });
   };
@@ -61,7 +65,7 @@ describe('the quota of an assignment', () => {
     expect([quota.isWatched, announced]).toEqual([true, [true]]);
   });
 
-  it('releases its watch where there is nothing to watch, and announces it', async () => {
+  it('closes its watch and then releases it where there is nothing to watch, and announces it', async () => {
     const quota = quotaOf();
     const next = await claimed(quota);
     give();
@@ -77,5 +81,21 @@ describe('the quota of an assignment', () => {
     give();
     await next().catch(() => undefined);
     expect([held.size, announced]).toEqual([0, []]);
+  });
+});
+
+describe('the quota of a replica', () => {
+  it.each([
+    ['a new assignment while less than a second’s worth of reads wait', true, 9],
+    ['another one while less than 500 wait', false, 499],
+  ])('admits %s', (_, isNew, most) => {
+    const quota = new UpstreamQuota({
+      reads: { perSecond: () => 10 },
+      schedule: { reserve: () => 7_000 },
+    } as unknown as ConstructorParameters<typeof UpstreamQuota>[0]);
+    expect([most, most + 1].map((reading) => quota.admissionDelay(reading, isNew))).toEqual([
+      undefined,
+      7_000,
+    ]);
   });
 });

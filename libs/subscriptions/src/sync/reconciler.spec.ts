@@ -22,7 +22,7 @@ import { RedisServer, eventually } from '@ajs/testing';
 import { BatchPacer } from './batch-pacer.js';
 import { BatchWriter } from './batch-writer.js';
 import { NoApiJobsError } from './terminal-state-source.js';
-import type { Reconciler } from './reconciler.js';
+import type { Reconciler, Rounds } from './reconciler.js';
 import { HOUR, scriptedReconciler } from '../testing/scripted-reconciler.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { ScriptedLease } from '../testing/scripted-lease.js';
@@ -150,6 +150,33 @@ describe.each(STORES)('the reconciler over %s', (_, begin) => {
     armada.ends.set(JobId('young'), { state: 'SUCCEEDED' });
     (await hold(reconciler)).rounds.tick();
     await eventually('it has ended', async () => (await stateOf(JobId('young'))) === 'SUCCEEDED');
+  });
+
+  it('compares no job before its time, and no young one where the stream stands within the retention', async () => {
+    await jobs({ due: 6 + 1 / HOUR, exactly: 6, young: 1 }, { cursorAge: 14 * 24 });
+    const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
+    (await hold(reconciler)).rounds.tick();
+    await eventually('the round ends', () => ended.length > 0);
+    expect(armada.calls).toEqual([['due']]);
+  });
+
+  it('has no job set wait at the end of its read where twenty rounds wait, until they are over', async () => {
+    const { reconciler, armada, rounds: ended } = scriptedReconciler(clock);
+    let open: () => void = ignore;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    armada.before = () => opened;
+    const all: Rounds[] = [];
+    for (let n = 0; n < 21; n++) {
+      key = { queue: 'q', jobSetId: `s${++sets}` };
+      await jobs({ job: 7 });
+      all.push((await hold(reconciler)).rounds);
+    }
+    const waits = all.map((rounds) => rounds.settle() !== undefined);
+    expect(waits).toEqual([...Array<boolean>(20).fill(true), false]);
+    open();
+    await eventually('they are over', () => ended.length === 20);
+    await eventually('there is room for another', () => all.at(-1)?.settle() !== undefined);
+    await eventually('it is over', () => ended.length === 21);
   });
 
   it('names a bounded number of jobs in one call', async () => {

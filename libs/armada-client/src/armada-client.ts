@@ -5,7 +5,7 @@ import type { EventSource } from '@ajs/subscriptions';
 import { HealthCheckResponse_ServingStatus } from '@ajs/contracts/api/health';
 import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
-import type { ArmadaJobs } from './armada-jobs.js';
+import type { SharedArmadaJobs } from './armada-jobs.js';
 import { ArmadaEventSource, type MessageCounter } from './event-streams.js';
 import { ArmadaQueueGrantsSource } from './queue-grants-source.js';
 import { grpcArmadaJobs } from './grpc-armada-jobs.js';
@@ -38,7 +38,7 @@ export interface ArmadaClientOptions {
 export interface ArmadaClient {
   /** The event streams of job sets; the counter hears of messages that this version does not understand. */
   events(counter: MessageCounter): EventSource;
-  readonly jobs: ArmadaJobs;
+  readonly jobs: SharedArmadaJobs;
   readonly queueGrants: QueueGrants;
   /** Rejects unless Armada's own Health responds SERVING within 3 s. */
   health(): Promise<void>;

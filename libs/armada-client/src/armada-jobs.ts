@@ -29,6 +29,19 @@ export interface ArmadaJobs {
   activeQueues(): Promise<GetActiveQueuesResponse>;
 }
 
+/** Who waits for an answer of Armada. Requesters take turns. */
+export interface Requester {
+  /** The same for all calls of one caller. */
+  readonly key: string;
+  /** Whether it has stopped waiting: what only such requesters wait for is not asked any more. */
+  readonly isGone: () => boolean;
+}
+
+/** {@link ArmadaJobs} on behalf of this process, and of others. */
+export interface SharedArmadaJobs extends ArmadaJobs {
+  for(requester: Requester): ArmadaJobs;
+}
+
 /** Armada's `api.Jobs` gave no definite answer. */
 export class ArmadaJobsError extends Error {
   constructor(

@@ -1,6 +1,6 @@
 import { MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
-import { ArmadaJobsError } from './armada-jobs.js';
+import { ArmadaJobsError, type Requester } from './armada-jobs.js';
 import { FAIL_FAST_MS, BatchTooLargeError, BatchedLookup } from './batched-lookup.js';
 import { CallGate } from './call-gate.js';
 
@@ -17,7 +17,7 @@ function setUp({ largestBatch = 500, mostWaiting = 10_000, atOnce = 1 } = {}) {
   let now = 0;
   const calls: Call[] = [];
   const gate = new CallGate(1_000, atOnce);
-  const lookup = new BatchedLookup<string, string>({
+  const batched = new BatchedLookup<string, string>({
     call: (keys) =>
       new Promise((resolve, reject) => {
         const known = keys.filter((key) => !key.startsWith('no'));
@@ -34,6 +34,11 @@ function setUp({ largestBatch = 500, mostWaiting = 10_000, atOnce = 1 } = {}) {
   });
   cleanups.push(() => gate.close());
   const call = (index: number): Promise<Call> => eventually(`call ${index}`, () => calls[index]);
+  /** One requester, unless told otherwise. */
+  const lookup = {
+    lookUp: (keys: readonly string[], by: Partial<Requester> = {}) =>
+      batched.lookUp(keys, { key: 'somebody', isGone: () => false, ...by }),
+  };
   return { lookup, gate, calls, call, pass: (ms: number) => (now += ms) };
 }
 
@@ -113,12 +118,88 @@ describe('lookups by key', () => {
     const result = lookup.lookUp(['a', 'b', 'c']);
     await expect(lookup.lookUp(['d'])).rejects.toMatchObject({
       kind: 'unavailable',
-      reason: 'too many lookups are waiting for Armada: 3 of at most 3',
+      reason: 'too many lookups are waiting for Armada (at most 3 wait, of all callers together)',
     });
     const shared = lookup.lookUp(['b']);
     (await call(0)).answer();
     expect((await result).size).toBe(3);
     expect(entries(await shared)).toEqual([['b', 'B']]);
+  });
+});
+
+describe('requesters', () => {
+  const by = (key: string) => ({ key });
+
+  it('take turns where there are more keys than one call takes', async () => {
+    const { lookup, call, calls } = setUp({ largestBatch: 2 });
+    const flood = lookup.lookUp(
+      Array.from({ length: 100 }, (_, i) => `a${i}`),
+      by('flood'),
+    );
+    await call(0);
+    const served = lookup.lookUp(['b0', 'b1'], by('another'));
+    for (let i = 0; i < 3; i++) (await call(i)).answer();
+    expect(entries(await served)).toEqual([
+      ['b0', 'B0'],
+      ['b1', 'B1'],
+    ]);
+    expect(calls.slice(0, 3).map(({ keys }) => keys)).toEqual([
+      ['a0', 'a1'],
+      ['a2', 'b0'],
+      ['a3', 'b1'],
+    ]);
+    for (let i = 3; i < 51; i++) (await call(i)).answer();
+    expect((await flood).size).toBe(100);
+  });
+
+  it('get a key in the first turn of all that want it, and it is asked once', async () => {
+    const { lookup, call, calls } = setUp({ largestBatch: 2 });
+    const flood = lookup.lookUp(['a0', 'a1', 'a2', 'a3', 'a4', 'a5'], by('flood'));
+    await call(0);
+    const served = lookup.lookUp(['a5'], by('another'));
+    for (let i = 0; i < 3; i++) (await call(i)).answer();
+    expect(entries(await served)).toEqual([['a5', 'A5']]);
+    expect((await flood).size).toBe(6);
+    expect(calls.map(({ keys }) => keys)).toEqual([
+      ['a0', 'a1'],
+      ['a2', 'a5'],
+      ['a3', 'a4'],
+    ]);
+  });
+
+  it('leave room for others, and are told that their share is used up', async () => {
+    const { lookup, call } = setUp({ mostWaiting: 8 });
+    const held = lookup.lookUp(['a0', 'a1', 'a2', 'a3', 'a4', 'a5'], by('flood'));
+    await expect(lookup.lookUp(['a6'], by('flood'))).rejects.toMatchObject({
+      kind: 'unavailable',
+      reason: 'too many lookups of yours are waiting for Armada (at most 8 wait, of all callers together)',
+    });
+    const served = lookup.lookUp(['b0'], by('another'));
+    (await call(0)).answer();
+    expect((await served).size).toBe(1);
+    expect((await held).size).toBe(6);
+    // All of it was given back.
+    const again = lookup.lookUp(['c0', 'c1', 'c2', 'c3', 'c4', 'c5'], by('flood'));
+    (await call(1)).answer();
+    expect((await again).size).toBe(6);
+  });
+
+  it('that have gone before their turn are taken out, unless another waits for the same key', async () => {
+    const { lookup, call, calls } = setUp();
+    const first = lookup.lookUp(['a'], by('first'));
+    await call(0);
+    let isGone = false;
+    const gone = expect(
+      lookup.lookUp(['b', 'c'], { key: 'gone', isGone: () => isGone }),
+    ).rejects.toMatchObject({ reason: 'the caller cancelled the call' });
+    const stays = lookup.lookUp(['c'], by('another'));
+    isGone = true;
+    (await call(0)).answer();
+    (await call(1)).answer();
+    await gone;
+    expect(entries(await stays)).toEqual([['c', 'C']]);
+    await first;
+    expect(calls.map(({ keys }) => keys)).toEqual([['a'], ['c']]);
   });
 });
 

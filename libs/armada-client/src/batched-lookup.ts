@@ -1,6 +1,6 @@
 import { addMs, type MonotonicTime } from '@ajs/job-state';
-import { monotonicNow } from '@ajs/platform';
-import { ArmadaJobsError } from './armada-jobs.js';
+import { FairQueue, FairShares, monotonicNow } from '@ajs/platform';
+import { ArmadaJobsError, type Requester } from './armada-jobs.js';
 import type { CallGate } from './call-gate.js';
 
 /**
@@ -29,19 +29,23 @@ export interface BatchedLookupOptions<K, V> {
   readonly gate: CallGate;
   /** Keys in one call. */
   readonly maxBatchSize: number;
-  /** The most keys that wait for a call; more are refused. */
+  /** The most keys that wait for a call; more are refused. A requester gets at most a fair share of them. */
   readonly maxWaiting: number;
   readonly now?: () => MonotonicTime;
 }
 
 /**
- * Looks keys up in as few calls as possible. While the gate is closed, keys of all callers gather, and go in one call when it opens.
- * Whoever looks up a key that is waiting or in flight shares its value, which may be older than the lookup by one call.
+ * Looks keys up in as few calls as possible. While the gate is closed, keys of all callers gather, and go in one call when it opens; where
+ * they are too many for one, the requesters take turns. Whoever looks up a key that is waiting or in flight shares its value, which may be
+ * older than the lookup by one call.
  */
 export class BatchedLookup<K, V> {
   private readonly pending = new Map<K, PendingKey<V>>();
-  /** The pending keys that are in no call yet, in the order they came. */
+  /** The pending keys that are in no call yet. */
   private readonly waiting = new Set<K>();
+  /** Those keys in the turns of all that want them; and keys that were sent in the turn of another. */
+  private queue = new FairQueue<K>();
+  private readonly shares: FairShares;
   private maxBatchSize: number;
   private readonly now: () => MonotonicTime;
   private sending = false;
@@ -49,25 +53,18 @@ export class BatchedLookup<K, V> {
 
   constructor(private readonly options: BatchedLookupOptions<K, V>) {
     this.maxBatchSize = options.maxBatchSize;
+    this.shares = new FairShares(options.maxWaiting);
     this.now = options.now ?? monotonicNow;
   }
 
-  /** The value of each key; keys without one are left out. Rejects with {@link ArmadaJobsError}. */
-  async lookUp(keys: readonly K[]): Promise<ReadonlyMap<K, V>> {
+  /**
+   * The value of each key; keys without one are left out. Rejects with {@link ArmadaJobsError}, also where no requester of a key waits for
+   * it any more when its turn has come.
+   */
+  async lookUp(keys: readonly K[], requester: Requester): Promise<ReadonlyMap<K, V>> {
     if (this.failure !== undefined && this.now() < this.failure.until) throw this.failure.error;
     const wanted = [...new Set(keys)];
-    const fresh = wanted.filter((key) => !this.pending.has(key));
-    if (this.waiting.size + fresh.length > this.options.maxWaiting) {
-      throw new ArmadaJobsError(
-        'unavailable',
-        `too many lookups are waiting for Armada: ${this.waiting.size} of at most ${this.options.maxWaiting}`,
-      );
-    }
-    for (const key of fresh) {
-      this.pending.set(key, new PendingKey());
-      this.waiting.add(key);
-    }
-    if (fresh.length > 0) void this.sendWaiting();
+    this.enqueue(wanted, requester);
     const entries = wanted.map((key) => [key, this.pending.get(key)] as const);
     const found = new Map<K, V>();
     await Promise.all(
@@ -77,6 +74,29 @@ export class BatchedLookup<K, V> {
       }),
     );
     return found;
+  }
+
+  private enqueue(keys: readonly K[], requester: Requester): void {
+    const { key: who } = requester;
+    const isInFlight = (key: K): boolean => this.pending.has(key) && !this.waiting.has(key);
+    const unsent = keys.filter((key) => !isInFlight(key));
+    const unqueued = unsent.filter((key) => this.pending.get(key)?.owners.has(who) !== true);
+    if (unqueued.length > 0 && !this.shares.take(who, unqueued.length)) throw this.tooMany();
+    for (const key of unqueued) {
+      const entry = this.pending.get(key) ?? new PendingKey<V>();
+      entry.owners.add(who);
+      this.pending.set(key, entry);
+      this.waiting.add(key);
+      this.queue.add(who, key);
+    }
+    for (const key of unsent) this.pending.get(key)?.requesters.push(requester);
+    if (unqueued.length > 0) void this.sendWaiting();
+  }
+
+  private tooMany(): ArmadaJobsError {
+    const whose = this.shares.free > 0 ? 'too many lookups of yours' : 'too many lookups';
+    const limit = `at most ${this.options.maxWaiting} wait, of all callers together`;
+    return new ArmadaJobsError('unavailable', `${whose} are waiting for Armada (${limit})`);
   }
 
   /** Queues at the gate once for all waiting keys, so that the lookups that share it take turns. */
@@ -97,8 +117,7 @@ export class BatchedLookup<K, V> {
   }
 
   private async sendBatch(): Promise<void> {
-    const keys = Array.from(this.waiting).slice(0, this.maxBatchSize);
-    for (const key of keys) this.waiting.delete(key);
+    const keys = this.nextBatch();
     if (keys.length === 0) return;
     try {
       const found = await this.options.call(keys);
@@ -106,7 +125,7 @@ export class BatchedLookup<K, V> {
     } catch (error) {
       if (error instanceof BatchTooLargeError) {
         this.maxBatchSize = Math.min(this.maxBatchSize, error.maxKeys);
-        for (const key of keys) this.waiting.add(key);
+        for (const key of keys) this.putBack(key);
         void this.sendWaiting();
         return;
       }
@@ -119,9 +138,40 @@ export class BatchedLookup<K, V> {
     }
   }
 
+  private nextBatch(): K[] {
+    const batch: K[] = [];
+    while (batch.length < this.maxBatchSize && this.waiting.size > 0) {
+      const key = this.queue.next();
+      if (key === undefined) break;
+      // Otherwise it was sent in the turn of another.
+      if (!this.waiting.delete(key)) continue;
+      const entry = this.pending.get(key);
+      for (const who of entry?.owners ?? []) this.shares.release(who);
+      if (entry?.isWanted() === true) batch.push(key);
+      else this.settle(key, (unwanted) => unwanted.reject(GIVEN_UP));
+    }
+    // What is left was sent already.
+    if (this.waiting.size === 0) this.queue = new FairQueue();
+    return batch;
+  }
+
+  private putBack(key: K): void {
+    this.waiting.add(key);
+    for (const who of this.pending.get(key)?.owners ?? []) {
+      this.shares.takeAnyway(who);
+      this.queue.add(who, key);
+    }
+  }
+
   private rejectWaiting(error: ArmadaJobsError): void {
-    for (const key of this.waiting) this.settle(key, (entry) => entry.reject(error));
+    for (const key of this.waiting) {
+      this.settle(key, (entry) => {
+        for (const who of entry.owners) this.shares.release(who);
+        entry.reject(error);
+      });
+    }
     this.waiting.clear();
+    this.queue = new FairQueue();
   }
 
   private settle(key: K, settle: (entry: PendingKey<V>) => void): void {
@@ -131,12 +181,21 @@ export class BatchedLookup<K, V> {
   }
 }
 
+const GIVEN_UP = new ArmadaJobsError('unavailable', 'the caller cancelled the call');
+
 /** A key whose value somebody waits for. */
 class PendingKey<V> {
+  /** In whose turns it is queued. */
+  readonly owners = new Set<string>();
+  readonly requesters: Requester[] = [];
   resolve!: (value: V | undefined) => void;
   reject!: (error: ArmadaJobsError) => void;
   readonly value = new Promise<V | undefined>((resolve, reject) => {
     this.resolve = resolve;
     this.reject = reject;
   });
+
+  isWanted(): boolean {
+    return this.requesters.some((requester) => !requester.isGone());
+  }
 }

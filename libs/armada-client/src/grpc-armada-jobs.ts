@@ -7,7 +7,7 @@ import {
 } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { ServiceError } from '@grpc/grpc-js';
-import { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
+import { ArmadaJobsError, type ArmadaJobs, type Requester, type SharedArmadaJobs } from './armada-jobs.js';
 import { BatchedLookup } from './batched-lookup.js';
 import { CallGate } from './call-gate.js';
 import type { ChannelPool } from './channel-pool.js';
@@ -30,11 +30,13 @@ const POSSIBLE_ID = new RegExp(`^[\\x21-\\x7e]{1,${MAX_ID_BYTES}}$`);
 /** Armada's PostgreSQL stores no such text, and fails the call. */
 const NUL = '\0';
 
+const THIS_PROCESS: Requester = { key: 'this process', isGone: () => false };
+
 /** {@link ArmadaJobs} over gRPC. The methods share one gate, where each queues its own batches. */
 export function grpcArmadaJobs(
   pool: ChannelPool,
   callsPerSecond: number,
-): ArmadaJobs & {
+): SharedArmadaJobs & {
   /** Rejects all that waits for a call. */
   close(): void;
 } {
@@ -52,25 +54,31 @@ export function grpcArmadaJobs(
     method: UnaryMethod<Q, A>,
     requestFor: (ids: Id[]) => Q,
     valuesIn: (answer: A) => Readonly<Record<string, V>>,
-  ): (ids: readonly Id[]) => Promise<ReadonlyMap<Id, V>> {
+  ): (ids: readonly Id[], requester: Requester) => Promise<ReadonlyMap<Id, V>> {
     const lookup = new BatchedLookup<Id, V>({
       call: async (ids) => entriesOf<Id, V>(valuesIn(await call(method, requestFor([...ids]), ids.length))),
       gate,
       maxBatchSize: MAX_BATCH_SIZE,
       maxWaiting: MAX_WAITING_IDS,
     });
-    return (ids) => lookup.lookUp(ids.filter((id) => POSSIBLE_ID.test(id)));
+    return (ids, requester) =>
+      lookup.lookUp(
+        ids.filter((id) => POSSIBLE_ID.test(id)),
+        requester,
+      );
   }
 
-  function singly<V>(look: (query: string) => Promise<V>): (query: string) => Promise<V> {
+  function singly<V>(
+    look: (query: string) => Promise<V>,
+  ): (query: string, requester: Requester) => Promise<V> {
     const lookup = new BatchedLookup<string, V>({
       call: async ([query = '']) => new Map([[query, await look(query)]]),
       gate,
       maxBatchSize: 1,
       maxWaiting: MAX_WAITING_QUERIES,
     });
-    return async (query) => {
-      const value = (await lookup.lookUp([query])).get(query);
+    return async (query, requester) => {
+      const value = (await lookup.lookUp([query], requester)).get(query);
       if (value === undefined) throw new ArmadaJobsError('unavailable', 'Armada sent no response');
       return value;
     };
@@ -112,9 +120,9 @@ export function grpcArmadaJobs(
     call(JobsService.getActiveQueues, {}, 1),
   );
 
-  return {
+  const jobsFor = (requester: Requester): ArmadaJobs => ({
     status: async (jobIds) => {
-      const found = await states(jobIds);
+      const found = await states(jobIds, requester);
       const stateOf = (jobId: JobId): JobState => {
         const state = found.get(jobId);
         if (state !== undefined) return state;
@@ -124,18 +132,18 @@ export function grpcArmadaJobs(
       return new Map(jobIds.map((jobId) => [jobId, stateOf(jobId)]));
     },
     details: (jobIds, { spec, runs }) => {
-      if (spec) return (runs ? details.withBoth : details.withSpec)(jobIds);
-      return (runs ? details.withRuns : details.withNothing)(jobIds);
+      if (spec) return (runs ? details.withBoth : details.withSpec)(jobIds, requester);
+      return (runs ? details.withRuns : details.withNothing)(jobIds, requester);
     },
-    errors,
+    errors: (jobIds) => errors(jobIds, requester),
     byExternalUri: async ({ queue, jobset, externalJobUri }) => {
       if ([queue, jobset, externalJobUri].some((text) => text.includes(NUL))) return new Map();
-      return byExternalUri(JSON.stringify({ queue, jobset, externalJobUri }));
+      return byExternalUri(JSON.stringify({ queue, jobset, externalJobUri }), requester);
     },
-    runDetails,
-    activeQueues: () => activeQueues(''),
-    close: () => gate.close(),
-  };
+    runDetails: (runIds) => runDetails(runIds, requester),
+    activeQueues: () => activeQueues('', requester),
+  });
+  return { ...jobsFor(THIS_PROCESS), for: jobsFor, close: () => gate.close() };
 }
 
 function entriesOf<Id extends string, V>(answers: Readonly<Record<string, V>>): Map<Id, V> {

@@ -1,5 +1,5 @@
 export { createArmadaClient, type ArmadaClient, type ArmadaClientOptions } from './armada-client.js';
-export { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
+export { ArmadaJobsError, type ArmadaJobs, type Requester, type SharedArmadaJobs } from './armada-jobs.js';
 export { fetchJobReports, type ReportedJob } from './fetch-job-reports.js';
 export type { ChannelPool } from './channel-pool.js';
 export { createForwardingChannels } from './forwarding-channels.js';

@@ -21,6 +21,7 @@ import { JobsByUriQuery } from './methods/jobs-by-uri-query.js';
 import { requestedIds } from './requested-ids.js';
 import { retryWhileRedisUnavailable } from './retry-while-redis-unavailable.js';
 import type { ReportRecorder } from '../upstream/report-recorder.js';
+import type { ArmadaFor } from '../upstream/armada-for.js';
 import { fromArmada, fromArmadaInstead } from '../upstream/upstream-errors.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 
@@ -28,7 +29,7 @@ export interface CachedJobsApiOptions {
   readonly access: Access;
   readonly lister: JobLister & JobDetailsLister;
   readonly enrichment: Pick<ProvisionalJobSink, 'addEnrichment'>;
-  readonly armada: ArmadaJobs;
+  readonly armadaFor: ArmadaFor;
   readonly resolver: UpstreamJobResolver;
   readonly recorder: ReportRecorder;
   readonly noteInterest: NoteInterest;
@@ -54,23 +55,24 @@ export class CachedJobsApi implements JobsApi {
   private readonly byUri: JobsByUriQuery;
 
   constructor(private readonly options: CachedJobsApiOptions) {
-    const { lister, armada, resolver, recorder, noteInterest, terminalJobs } = options;
+    const { lister, resolver, recorder, noteInterest, terminalJobs } = options;
     const { redisFailed, unreadableRecord, provisionalGraceMs } = options;
     const cachedJobs = new CachedJobs({ lister, noteInterest, terminalJobs, unreadableRecord, recorder });
     const enrichment = new EnrichmentRecorder(options.enrichment, redisFailed);
     this.states = new JobStatesQuery({ cachedJobs, resolver, provisionalGraceMs });
-    this.errors = new JobErrorsQuery({ cachedJobs, resolver, armada, enrichment });
-    this.details = new JobDetailsQuery({ cachedJobs, armada, enrichment, recorder, provisionalGraceMs });
-    this.byUri = new JobsByUriQuery({ lister, states: this.states, armada, noteInterest });
+    this.errors = new JobErrorsQuery({ cachedJobs, resolver, enrichment });
+    this.details = new JobDetailsQuery({ cachedJobs, enrichment, recorder, provisionalGraceMs });
+    this.byUri = new JobsByUriQuery({ lister, states: this.states, noteInterest });
   }
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {
     const jobIds = this.requested('job_ids', request.jobIds).map(JobId);
     const permissions = await this.options.access.toJobs(caller);
+    const armada = this.options.armadaFor(caller);
     const states = await this.retrying(
       caller,
-      () => this.states.run(jobIds, permissions),
-      () => this.statesWithoutRedis(jobIds, permissions),
+      () => this.states.run(jobIds, permissions, armada),
+      () => this.statesWithoutRedis(jobIds, permissions, armada),
     );
     return { jobStates: Object.fromEntries(states) };
   };
@@ -89,15 +91,16 @@ export class CachedJobsApi implements JobsApi {
     if (externalJobUri === '') {
       throw new RpcError(status.INVALID_ARGUMENT, 'external_job_uri is empty');
     }
-    const { access, armada } = this.options;
+    const { access } = this.options;
     if ((await access.toJobsOf(caller, queue)) === 'no-queue') throw unknownQueue(queue);
     const permissions = await access.toJobs(caller);
+    const armada = this.options.armadaFor(caller);
     const states = await this.retrying(
       caller,
-      () => this.byUri.run({ queue, jobset, externalJobUri }, caller, permissions),
+      () => this.byUri.run({ queue, jobset, externalJobUri }, caller, permissions, armada),
       async () => {
         const named = await armada.byExternalUri({ queue, jobset, externalJobUri });
-        return this.statesWithoutRedis([...named.keys()], permissions, named);
+        return this.statesWithoutRedis([...named.keys()], permissions, armada, named);
       },
     );
     return { jobStates: Object.fromEntries(states) };
@@ -106,12 +109,13 @@ export class CachedJobsApi implements JobsApi {
   getJobErrors: JobsApi['getJobErrors'] = async (request, caller) => {
     const jobIds = this.requested('job_ids', request.jobIds).map(JobId);
     const permissions = await this.options.access.toJobs(caller);
+    const armada = this.options.armadaFor(caller);
     const errors = await this.retrying(
       caller,
-      () => this.errors.run(jobIds, permissions),
+      () => this.errors.run(jobIds, permissions, armada),
       async () => {
-        if (permissions.isRestricted) await this.options.resolver.withoutRedis(jobIds, permissions);
-        return this.options.armada.errors(jobIds);
+        if (permissions.isRestricted) await this.options.resolver.withoutRedis(jobIds, permissions, armada);
+        return armada.errors(jobIds);
       },
     );
     return { jobErrors: Object.fromEntries(errors) };
@@ -121,10 +125,11 @@ export class CachedJobsApi implements JobsApi {
     const jobIds = this.requested('job_ids', request.jobIds).map(JobId);
     const expand = { spec: request.expandJobSpec, runs: request.expandJobRun };
     const permissions = await this.options.access.toJobs(caller);
+    const armada = this.options.armadaFor(caller);
     const details = await this.retrying(
       caller,
-      () => this.details.run(jobIds, expand, permissions),
-      () => this.options.resolver.withoutRedis(jobIds, permissions, expand),
+      () => this.details.run(jobIds, expand, permissions, armada),
+      () => this.options.resolver.withoutRedis(jobIds, permissions, armada, expand),
     );
     return { jobDetails: Object.fromEntries(expand.runs ? details : withoutRuns(details)) };
   };
@@ -133,11 +138,11 @@ export class CachedJobsApi implements JobsApi {
   getJobRunDetails: JobsApi['getJobRunDetails'] = async (request, caller) => {
     const runIds = this.requested('run_ids', request.runIds);
     const permissions = await this.options.access.toJobs(caller);
-    const runs = [...(await fromArmada(this.options.armada.runDetails(runIds)))];
+    const armada = this.options.armadaFor(caller);
+    const runs = [...(await fromArmada(armada.runDetails(runIds)))];
     if (!permissions.isRestricted) return { jobRunDetails: Object.fromEntries(runs) };
-    const queues = await this.options.resolver.queuesOf([
-      ...new Set(runs.map(([, { jobId }]) => JobId(jobId))),
-    ]);
+    const jobIds = new Set(runs.map(([, { jobId }]) => JobId(jobId)));
+    const queues = await this.options.resolver.queuesOf([...jobIds], armada);
     const allowed = await permissions.allowedQueues(new Set(queues.values()));
     const visible = runs.filter(([, { jobId }]) => {
       const queue = queues.get(JobId(jobId));
@@ -148,7 +153,8 @@ export class CachedJobsApi implements JobsApi {
 
   getActiveQueues: JobsApi['getActiveQueues'] = async (_request, caller) => {
     const permissions = await this.options.access.toQueueNames(caller);
-    const all = await fromArmada(this.options.armada.activeQueues());
+    const armada = this.options.armadaFor(caller);
+    const all = await fromArmada(armada.activeQueues());
     if (!permissions.isRestricted) return all;
     const pools = Object.entries(all.activeQueuesByPool);
     const allowed = await permissions.allowedQueues(new Set(pools.flatMap(([, { queues }]) => queues)));
@@ -166,9 +172,10 @@ export class CachedJobsApi implements JobsApi {
   private async statesWithoutRedis(
     jobIds: readonly JobId[],
     permissions: JobPermissions,
+    armada: ArmadaJobs,
     named: ReadonlyMap<JobId, JobState> = new Map(),
   ): Promise<Map<JobId, JobState>> {
-    const details = await this.options.resolver.withoutRedis(jobIds, permissions);
+    const details = await this.options.resolver.withoutRedis(jobIds, permissions, armada);
     const stateOf = (jobId: JobId): JobState =>
       details.get(jobId)?.state ?? named.get(jobId) ?? JobState.UNKNOWN;
     return new Map(jobIds.map((jobId) => [jobId, stateOf(jobId)]));

@@ -16,6 +16,7 @@ import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { JOBS_CALLS, JOB_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS } from '../tokens.js';
+import { armadaFor } from '../upstream/armada-for.js';
 import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { ReportRecorder } from '../upstream/report-recorder.js';
 import { UpstreamModule } from '../upstream/upstream.module.js';
@@ -67,7 +68,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
           access,
           lister,
           enrichment,
-          armada: armada.jobs,
+          armadaFor: armadaFor(armada.jobs, (caller, work) => admission.waiting(caller, work)),
           resolver,
           recorder,
           noteInterest,

@@ -76,7 +76,8 @@ describe('a poll of a job', () => {
       },
       waiting: (_, work) => (waitingFailure === undefined ? work() : Promise.reject(waitingFailure)),
       reportedJobs: new ReportedJobs({
-        resolver: new UpstreamJobResolver({ armada, recorder }),
+        armada: { for: () => armada },
+        resolver: new UpstreamJobResolver({ recorder }),
         sink: {
           report: (key, reports) =>
             sinkFailure === undefined ? store.report(key, reports) : Promise.reject(sinkFailure),

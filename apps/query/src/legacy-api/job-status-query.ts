@@ -178,7 +178,7 @@ export class JobStatusQuery {
   }
 
   private async lookUp({ key, jobId, caller }: Poll): Promise<UpstreamReport> {
-    const lookUp = this.options.reportedJobs.lookUp(key, jobId);
+    const lookUp = this.options.reportedJobs.lookUp(key, jobId, caller.key);
     const withinMs = Math.min(LOOK_UP_MS, msUntilAnswer(caller));
     try {
       const isInTime = await this.options.waiting(caller, () => completesWithin(withinMs, lookUp));

@@ -1,10 +1,10 @@
 import { Inject, Module, type BeforeApplicationShutdown } from '@nestjs/common';
-import { PermissionProbe } from '@ajs/armada-client';
+import { PermissionProbe, type ArmadaClient } from '@ajs/armada-client';
 import type { ArmadaAccess } from '@ajs/armada-credentials';
 import type { Settings } from '@ajs/config';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { QueryMetrics, throttledLog, type Log } from '@ajs/observability';
-import { ARMADA_ACCESS, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
+import { ARMADA, ARMADA_ACCESS, ArmadaModule, LOG, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { AuthModule } from '../access/auth.module.js';
 import { UNRESTRICTED } from '../access/job-permissions.js';
 import { InterestModule } from '../interest/interest.module.js';
@@ -29,9 +29,18 @@ const UNREAD_SUBMIT =
   providers: [
     {
       provide: SUBMIT_RECORDER,
-      inject: [PROVISIONAL_JOBS, UpstreamJobResolver, NOTE_INTEREST, RedisErrorLog, QueryMetrics, LOG],
+      inject: [
+        PROVISIONAL_JOBS,
+        ARMADA,
+        UpstreamJobResolver,
+        NOTE_INTEREST,
+        RedisErrorLog,
+        QueryMetrics,
+        LOG,
+      ],
       useFactory: (
         provisionalJobs: ProvisionalJobSink,
+        armada: ArmadaClient,
         resolver: UpstreamJobResolver,
         noteInterest: NoteInterest,
         errors: RedisErrorLog,
@@ -42,7 +51,7 @@ const UNREAD_SUBMIT =
         return recordSubmits({
           provisionalJobs,
           // Armada let the caller submit them, and the answer goes to nobody.
-          resolve: (jobIds) => resolver.resolve(jobIds, UNRESTRICTED),
+          resolve: (jobIds) => resolver.resolve(jobIds, UNRESTRICTED, armada.jobs),
           noteInterest,
           redisFailed: errors.report,
           failed: (error) => {

@@ -29,11 +29,11 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
       noteInterest: () => undefined,
       now: () => now,
     };
-    resolver = new UpstreamJobResolver({ ...options, armada, recorder: new ReportRecorder(options) });
-    reportedJobs = new ReportedJobs({ ...options, resolver });
+    resolver = new UpstreamJobResolver({ ...options, recorder: new ReportRecorder(options) });
+    reportedJobs = new ReportedJobs({ ...options, armada: { for: () => armada }, resolver });
   });
 
-  const lookUp = (key = KEY): Promise<UpstreamReport> => reportedJobs.lookUp(key, JOB_ID);
+  const lookUp = (key = KEY): Promise<UpstreamReport> => reportedJobs.lookUp(key, JOB_ID, 'caller');
   const stateInStore = async () => (await store.read(KEY, [JOB_ID])).jobs.get(JOB_ID)?.state;
 
   it('records a job that has no record, in the state that Armada reports', async () => {
@@ -91,7 +91,7 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
 
   it('is not made where api.Jobs here has just made it for another caller', async () => {
     armada.add(JOB_ID);
-    await resolver.queuesOf([JOB_ID]);
+    await resolver.queuesOf([JOB_ID], armada);
     expect(await lookUp()).toEqual({ kind: 'recorded' });
     expect(armada.calls).toEqual([['details', JOB_ID]]);
   });

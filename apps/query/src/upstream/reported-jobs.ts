@@ -1,4 +1,4 @@
-import { ArmadaJobsError, type ReportedJob } from '@ajs/armada-client';
+import { ArmadaJobsError, type ReportedJob, type SharedArmadaJobs } from '@ajs/armada-client';
 import type { JobId, JobReport, JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink } from '@ajs/job-store';
 import { jobSetTag } from '@ajs/redis-keys';
@@ -24,6 +24,7 @@ export type UnrecordedReport =
   { readonly kind: 'unknown' | 'unsupported' } | { readonly kind: 'unanswered'; readonly reason: string };
 
 export interface ReportedJobsOptions {
+  readonly armada: Pick<SharedArmadaJobs, 'for'>;
   readonly resolver: Pick<UpstreamJobResolver, 'reportOf'>;
   readonly sink: Pick<ProvisionalJobSink, 'report'>;
   readonly redisFailed: (error: Error) => void;
@@ -42,20 +43,26 @@ export class ReportedJobs {
     this.recent = new RecentAnswers(KEEP_MS, options.now);
   }
 
-  /** For callers who may see the jobs of the queue: those of another queue or job set are `unknown`. Rejects at a defect only. */
-  lookUp(key: JobSetKey, jobId: JobId): Promise<UpstreamReport> {
+  /**
+   * For callers who may see the jobs of the queue: those of another queue or job set are `unknown`. Rejects at a defect only.
+   *
+   * @param who The caller in whose turn Armada is asked
+   */
+  lookUp(key: JobSetKey, jobId: JobId, who: string): Promise<UpstreamReport> {
     const request = `${jobSetTag(key)} ${jobId}`;
     const recent = this.recent.get(request);
     if (recent !== undefined) return recent;
-    const report = this.request(key, jobId);
+    const report = this.request(key, jobId, who);
     this.recent.set(request, report);
     return report;
   }
 
-  private async request(key: JobSetKey, jobId: JobId): Promise<UpstreamReport> {
+  private async request(key: JobSetKey, jobId: JobId, who: string): Promise<UpstreamReport> {
+    const { armada, resolver } = this.options;
     let job: ReportedJob | undefined;
     try {
-      job = await this.options.resolver.reportOf(jobId);
+      // Others may share the answer: it is looked up although the caller has gone.
+      job = await resolver.reportOf(jobId, armada.for({ key: who, isGone: () => false }));
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
       if (error.kind === 'unsupported') return { kind: 'unsupported' };

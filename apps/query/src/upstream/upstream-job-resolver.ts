@@ -9,13 +9,15 @@ import { RecentAnswers } from './recent-answers.js';
 import type { ReportRecorder } from './report-recorder.js';
 import { requireAnswers, unresolvedError } from './upstream-errors.js';
 
+/** Armada's own `api.Jobs`, asked on behalf of the caller. */
+type Armada = Pick<ArmadaJobs, 'details' | 'errors'>;
+
 /** How long Armada's answer on a job is reused, also the one that there is no such job. Milliseconds. */
 const KEEP_MS = 1_000;
 
 const NONE: ReadonlyMap<JobId, string> = new Map();
 
 export interface UpstreamJobResolverOptions {
-  readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>;
   readonly recorder: ReportRecorder;
   /** Milliseconds. */
   readonly now?: () => number;
@@ -38,10 +40,11 @@ export class UpstreamJobResolver {
   async resolve(
     jobIds: readonly JobId[],
     permissions: JobPermissions,
+    armada: Armada,
     unreadable: ReadonlyMap<JobId, string> = NONE,
   ): Promise<Map<JobId, JobState>> {
     const { recorder } = this.options;
-    const reported = await this.find(jobIds).catch((error: unknown) => {
+    const reported = await this.find(jobIds, armada).catch((error: unknown) => {
       throw error instanceof ArmadaJobsError ? unresolvedError(jobIds, unreadable, error) : error;
     });
     await requirePermission(permissions, reported, ({ details }) => details.queue);
@@ -65,11 +68,12 @@ export class UpstreamJobResolver {
   async refresh(
     jobIds: readonly JobId[],
     permissions: JobPermissions,
+    armada: Armada,
   ): Promise<Map<JobId, JobStatus | 'absent'>> {
     const refreshed = new Map<JobId, JobStatus | 'absent'>();
     const toAsk = jobIds.filter((jobId) => this.recent.get(jobId) === undefined);
     try {
-      const reported = await this.find(jobIds);
+      const reported = await this.find(jobIds, armada);
       await requirePermission(permissions, reported, ({ details }) => details.queue);
       for (const jobId of jobIds) if (!reported.has(jobId)) refreshed.set(jobId, 'absent');
       const asked = toAsk.flatMap((jobId) => reported.get(jobId) ?? []);
@@ -88,11 +92,10 @@ export class UpstreamJobResolver {
   async withoutRedis(
     jobIds: readonly JobId[],
     permissions: JobPermissions,
+    armada: Armada,
     { spec }: { readonly spec: boolean } = { spec: false },
   ): Promise<Map<JobId, JobDetails>> {
-    const reported = await (spec
-      ? fetchJobReports(this.options.armada, jobIds, { spec })
-      : this.find(jobIds));
+    const reported = await (spec ? fetchJobReports(armada, jobIds, { spec }) : this.find(jobIds, armada));
     await requirePermission(permissions, reported, ({ details }) => details.queue);
     this.options.recorder.toldUnrecorded(reported.values());
     return new Map(Array.from(reported, ([jobId, { details }]) => [jobId, details]));
@@ -102,22 +105,22 @@ export class UpstreamJobResolver {
    * Armada's word on one job, for callers whose permission is checked elsewhere: nothing is recorded. `undefined` where Armada has no such
    * job. Rejects with {@link ArmadaJobsError}.
    */
-  async reportOf(jobId: JobId): Promise<ReportedJob | undefined> {
-    return (await this.find([jobId])).get(jobId);
+  async reportOf(jobId: JobId, armada: Armada): Promise<ReportedJob | undefined> {
+    return (await this.find([jobId], armada)).get(jobId);
   }
 
   /**
    * The queues of those of the jobs that exist, for permission checks alone: nothing is recorded, and no job set followed. Rejects
    * with UNAVAILABLE.
    */
-  async queuesOf(jobIds: readonly JobId[]): Promise<Map<JobId, string>> {
-    const reported = await this.find(jobIds).catch((error: unknown) => {
+  async queuesOf(jobIds: readonly JobId[], armada: Armada): Promise<Map<JobId, string>> {
+    const reported = await this.find(jobIds, armada).catch((error: unknown) => {
       throw error instanceof ArmadaJobsError ? unresolvedError(jobIds, NONE, error) : error;
     });
     return new Map(Array.from(reported, ([jobId, { details }]) => [jobId, details.queue]));
   }
 
-  private async find(jobIds: readonly JobId[]): Promise<Map<JobId, ReportedJob>> {
+  private async find(jobIds: readonly JobId[], armada: Armada): Promise<Map<JobId, ReportedJob>> {
     const reported = new Map<JobId, ReportedJob>();
     const requested: JobId[] = [];
     for (const jobId of jobIds) {
@@ -126,7 +129,7 @@ export class UpstreamJobResolver {
       else if (recent !== 'absent') reported.set(jobId, recent);
     }
     if (requested.length === 0) return reported;
-    const answered = await fetchJobReports(this.options.armada, requested);
+    const answered = await fetchJobReports(armada, requested);
     for (const jobId of requested) {
       const job = answered.get(jobId);
       this.recent.set(jobId, job ?? 'absent');

@@ -28,9 +28,8 @@ const PROBE_EVERY_MS = 5_000;
     },
     {
       provide: UpstreamJobResolver,
-      inject: [ARMADA, ReportRecorder],
-      useFactory: (armada: ArmadaClient, recorder: ReportRecorder) =>
-        new UpstreamJobResolver({ armada: armada.jobs, recorder }),
+      inject: [ReportRecorder],
+      useFactory: (recorder: ReportRecorder) => new UpstreamJobResolver({ recorder }),
     },
     {
       provide: EventLagProbe,
@@ -40,9 +39,13 @@ const PROBE_EVERY_MS = 5_000;
     },
     {
       provide: ReportedJobs,
-      inject: [UpstreamJobResolver, PROVISIONAL_JOBS, RedisErrorLog],
-      useFactory: (resolver: UpstreamJobResolver, sink: ProvisionalJobSink, errors: RedisErrorLog) =>
-        new ReportedJobs({ resolver, sink, redisFailed: errors.report }),
+      inject: [ARMADA, UpstreamJobResolver, PROVISIONAL_JOBS, RedisErrorLog],
+      useFactory: (
+        armada: ArmadaClient,
+        resolver: UpstreamJobResolver,
+        sink: ProvisionalJobSink,
+        errors: RedisErrorLog,
+      ) => new ReportedJobs({ armada: armada.jobs, resolver, sink, redisFailed: errors.report }),
     },
   ],
   exports: [ReportRecorder, ReportedJobs, UpstreamJobResolver],

@@ -82,7 +82,7 @@ beforeEach(async () => {
     maxMessageBytes: 1_000_000,
     callsPerSecond: 1_000,
   });
-  h = new JobsApiHarness({ armada: client.jobs });
+  h = new JobsApiHarness({ armadaFor: () => client.jobs });
   job = armadaJob(REF);
   now = toMs(START) / 1_000;
 });

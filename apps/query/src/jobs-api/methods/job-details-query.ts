@@ -30,7 +30,6 @@ export interface JobDetailsExpansion {
 
 export interface JobDetailsQueryOptions {
   readonly cachedJobs: CachedJobs;
-  readonly armada: Pick<ArmadaJobs, 'details' | 'errors'>;
   readonly enrichment: EnrichmentRecorder;
   readonly recorder: ReportRecorder;
   /** How long the stream may take to show a provisional job. Milliseconds. */
@@ -54,6 +53,7 @@ export class JobDetailsQuery {
     jobIds: readonly JobId[],
     expand: JobDetailsExpansion,
     permissions: JobPermissions,
+    armada: ArmadaJobs,
   ): Promise<Map<JobId, JobDetails>> {
     const { jobs: cached, unreadable } = await this.options.cachedJobs.details(jobIds, permissions);
     const behind = new Set(jobIds.filter((jobId) => this.isBehind(cached.get(jobId))));
@@ -61,7 +61,7 @@ export class JobDetailsQuery {
       (jobId) => expand.spec || behind.has(jobId) || this.lacksEnrichment(jobId, cached.get(jobId)?.job),
     );
     const uncached = jobIds.filter((jobId) => !cached.has(jobId));
-    const fetched = await this.fetch(toFetch, expand, uncached, unreadable);
+    const fetched = await this.fetch(toFetch, expand, armada, uncached, unreadable);
     await requirePermission(permissions, fetched, ({ details }) => details.queue);
     requireAnswers(unreadable, fetched);
     const held = await this.record(behind, cached, fetched);
@@ -100,12 +100,13 @@ export class JobDetailsQuery {
   private async fetch(
     jobIds: readonly JobId[],
     expand: JobDetailsExpansion,
+    armada: ArmadaJobs,
     uncached: readonly JobId[],
     unreadable: ReadonlyMap<JobId, string>,
   ): Promise<ReadonlyMap<JobId, ReportedJob>> {
     if (jobIds.length === 0) return new Map();
     try {
-      return await fetchJobReports(this.options.armada, jobIds, expand);
+      return await fetchJobReports(armada, jobIds, expand);
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
       if (uncached.length > 0) throw unresolvedError(uncached, unreadable, error);

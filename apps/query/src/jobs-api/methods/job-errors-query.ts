@@ -14,7 +14,6 @@ const MAX_STORED_LENGTH = 65_536;
 export interface JobErrorsQueryOptions {
   readonly cachedJobs: CachedJobs;
   readonly resolver: UpstreamJobResolver;
-  readonly armada: Pick<ArmadaJobs, 'errors'>;
   readonly enrichment: EnrichmentRecorder;
 }
 
@@ -29,8 +28,12 @@ export class JobErrorsQuery {
    * A text for every job that exists, '' where it has no error. Rejects with UNAVAILABLE for jobs that are neither cached nor resolved
    * by Armada, and with PERMISSION_DENIED for those that the caller may not see.
    */
-  async run(jobIds: readonly JobId[], permissions: JobPermissions): Promise<Map<JobId, string>> {
-    const { cachedJobs, armada, enrichment } = this.options;
+  async run(
+    jobIds: readonly JobId[],
+    permissions: JobPermissions,
+    armada: ArmadaJobs,
+  ): Promise<Map<JobId, string>> {
+    const { cachedJobs, enrichment } = this.options;
     const { jobs, unreadable } = await cachedJobs.details(jobIds, permissions);
     const errors = new Map<JobId, string>();
     const requested: JobId[] = [];
@@ -44,7 +47,7 @@ export class JobErrorsQuery {
         if (needsArmada(job)) requested.push(jobId);
       }
     }
-    requested.push(...(await this.permitted(uncached, permissions, unreadable)));
+    requested.push(...(await this.permitted(uncached, permissions, armada, unreadable)));
     if (requested.length === 0) return errors;
     try {
       const fetched = await armada.errors(requested);
@@ -70,10 +73,11 @@ export class JobErrorsQuery {
   private async permitted(
     jobIds: readonly JobId[],
     permissions: JobPermissions,
+    armada: ArmadaJobs,
     unreadable: ReadonlyMap<JobId, string>,
   ): Promise<Iterable<JobId>> {
     if (!permissions.isRestricted || jobIds.length === 0) return jobIds;
-    return (await this.options.resolver.resolve(jobIds, permissions, unreadable)).keys();
+    return (await this.options.resolver.resolve(jobIds, permissions, armada, unreadable)).keys();
   }
 }
 

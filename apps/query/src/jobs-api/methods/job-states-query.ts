@@ -1,3 +1,4 @@
+import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobId, JobSetKey } from '@ajs/job-state';
 import { JobState } from '@ajs/contracts/api/submit';
 import { toApiJobState } from '@ajs/wire-mapping';
@@ -24,9 +25,13 @@ export class JobStatesQuery {
    * A state for every requested job. Rejects with UNAVAILABLE if one is neither cached nor resolved by Armada, and with
    * PERMISSION_DENIED if the caller may not see one.
    */
-  async run(jobIds: readonly JobId[], permissions: JobPermissions): Promise<Map<JobId, JobState>> {
+  async run(
+    jobIds: readonly JobId[],
+    permissions: JobPermissions,
+    armada: ArmadaJobs,
+  ): Promise<Map<JobId, JobState>> {
     const cached = await this.options.cachedJobs.states(jobIds, permissions);
-    return this.complete(jobIds, cached, permissions);
+    return this.complete(jobIds, cached, permissions, armada);
   }
 
   /**
@@ -37,15 +42,17 @@ export class JobStatesQuery {
     key: JobSetKey,
     jobIds: readonly JobId[],
     permissions: JobPermissions,
+    armada: ArmadaJobs,
   ): Promise<Map<JobId, JobState>> {
     const cached = await this.options.cachedJobs.statesIn(key, jobIds);
-    return this.complete(jobIds, cached, permissions);
+    return this.complete(jobIds, cached, permissions, armada);
   }
 
   private async complete(
     jobIds: readonly JobId[],
     { jobs, unreadable }: CachedJobSelection<CachedJob>,
     permissions: JobPermissions,
+    armada: ArmadaJobs,
   ): Promise<Map<JobId, JobState>> {
     const { resolver, provisionalGraceMs } = this.options;
     const states = new Map<JobId, JobState>();
@@ -60,8 +67,8 @@ export class JobStatesQuery {
       }
     }
     const [resolved, refreshed] = await Promise.all([
-      resolver.resolve(uncached, permissions, unreadable),
-      resolver.refresh([...behind.keys()], permissions),
+      resolver.resolve(uncached, permissions, armada, unreadable),
+      resolver.refresh([...behind.keys()], permissions, armada),
     ]);
     for (const jobId of uncached) states.set(jobId, resolved.get(jobId) ?? JobState.UNKNOWN);
     for (const [jobId, status] of refreshed) {

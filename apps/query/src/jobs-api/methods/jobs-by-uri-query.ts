@@ -14,7 +14,6 @@ import type { JobStatesQuery } from './job-states-query.js';
 export interface JobsByUriQueryOptions {
   readonly lister: Pick<JobDetailsLister, 'readUri'>;
   readonly states: JobStatesQuery;
-  readonly armada: Pick<ArmadaJobs, 'byExternalUri'>;
   readonly noteInterest: NoteInterest;
 }
 
@@ -34,18 +33,19 @@ export class JobsByUriQuery {
     request: JobStatusUsingExternalJobUriRequest,
     caller: Caller,
     permissions: JobPermissions,
+    armada: ArmadaJobs,
   ): Promise<Map<JobId, JobState>> {
     const { lister, states, noteInterest } = this.options;
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
     const [stored, reported] = await Promise.all([
       fromRedis(lister.readUri(key, request.externalJobUri)),
-      this.fromArmada(request),
+      fromArmada(request, armada),
     ]);
     // An item's own URI overrides its annotation, so that the annotation counts only where Armada lacks the method.
     const jobIds = new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted]);
     // Read where the request says that they are, whatever the job index says.
-    const found = await states.runIn(key, [...jobIds], permissions);
+    const found = await states.runIn(key, [...jobIds], permissions, armada);
     for (const [jobId, state] of found) {
       if (state !== JobState.UNKNOWN) continue;
       if (reported?.has(jobId)) throw contradiction(jobId);
@@ -54,21 +54,22 @@ export class JobsByUriQuery {
     }
     return found;
   }
+}
 
-  /** `undefined` where Armada lacks the method: then the cache decides. */
-  private async fromArmada(
-    request: JobStatusUsingExternalJobUriRequest,
-  ): Promise<ReadonlyMap<JobId, JobState> | undefined> {
-    try {
-      return await this.options.armada.byExternalUri(request);
-    } catch (error) {
-      if (!(error instanceof ArmadaJobsError)) throw error;
-      if (error.kind === 'unsupported') return undefined;
-      throw new RpcError(
-        status.UNAVAILABLE,
-        `cannot list the jobs with this external_job_uri: Armada's api.Jobs failed: ${error.reason}`,
-      );
-    }
+/** `undefined` where Armada lacks the method: then the cache decides. */
+async function fromArmada(
+  request: JobStatusUsingExternalJobUriRequest,
+  armada: ArmadaJobs,
+): Promise<ReadonlyMap<JobId, JobState> | undefined> {
+  try {
+    return await armada.byExternalUri(request);
+  } catch (error) {
+    if (!(error instanceof ArmadaJobsError)) throw error;
+    if (error.kind === 'unsupported') return undefined;
+    throw new RpcError(
+      status.UNAVAILABLE,
+      `cannot list the jobs with this external_job_uri: Armada's api.Jobs failed: ${error.reason}`,
+    );
   }
 }
 

@@ -72,7 +72,7 @@ export class JobsApiHarness {
         readUri: (key, uri) => read(() => store.readUri(key, uri)),
       },
       enrichment: sink,
-      armada: this.armada,
+      armadaFor: () => this.armada,
       noteInterest: (key) => this.interest.push(key),
       terminalJobs: new LRUCache({ max: 10 }),
       redisFailed: (error) => this.redisFailures.push(error),
@@ -93,7 +93,7 @@ export class JobsApiHarness {
       noteInterest: options.noteInterest,
       redisFailed: options.redisFailed,
     });
-    const resolver = new UpstreamJobResolver({ armada: options.armada, recorder, now: () => this.now });
+    const resolver = new UpstreamJobResolver({ recorder, now: () => this.now });
     return new CachedJobsApi({ ...options, recorder, resolver });
   }
 

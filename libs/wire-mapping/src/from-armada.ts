@@ -1,4 +1,5 @@
-import { Cause, EventStreamMessage, type EventMessage, type JobFailedEvent } from '@ajs/contracts/api/event';
+import { Cause } from '@ajs/contracts/api/event';
+import { EventStreamMessage, type EventMessage, type JobFailedEvent } from '@ajs/contracts/ingest/v1/event';
 import {
   Cursor,
   messageTime,
@@ -33,10 +34,9 @@ export type Mapped =
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 type Oneof = NonNullable<EventMessage['events']>;
-type Kind = Oneof['$case'];
 
 /** Kinds that say nothing of a job's state. `terminated` means that a pod went away, not the job's end. */
-const WITHOUT_MEANING = new Set<Kind>([
+const WITHOUT_MEANING = [
   'reprioritizing',
   'reprioritized',
   'cancelling',
@@ -45,9 +45,15 @@ const WITHOUT_MEANING = new Set<Kind>([
   'ingressInfo',
   'terminated',
   'updated',
-]);
+] as const satisfies readonly Oneof['$case'][];
 
-/** Reads one message of Armada's stream from its bytes. Never throws; what it keeps of texts is bounded. */
+type WithMeaning = Exclude<Oneof, { $case: (typeof WITHOUT_MEANING)[number] }>;
+
+function hasMeaning(oneof: Oneof): oneof is WithMeaning {
+  return !(WITHOUT_MEANING as readonly Oneof['$case'][]).includes(oneof.$case);
+}
+
+/** Reads one message of Armada's stream from its bytes: what states are made of, and nothing else. Never throws; what it keeps of texts is bounded. */
 export function readStreamMessage(bytes: Uint8Array): Mapped {
   let message: EventStreamMessage;
   try {
@@ -68,18 +74,18 @@ export function toStreamMessage({ id: text, message }: EventStreamMessage): Mapp
   if ((oneof as Partial<Oneof> | undefined)?.value === undefined || oneof === undefined) {
     return { kind: 'unknown', message: bare };
   }
-  if (WITHOUT_MEANING.has(oneof.$case)) return { kind: 'message', message: bare };
+  if (!hasMeaning(oneof)) return { kind: 'message', message: bare };
   const { jobId, created } = oneof.value;
   if (!isUsableJobId(jobId)) return { kind: 'malformed', message: bare };
   const event = toEvent(oneof, { jobId, at: toArmadaTime(created) ?? messageTime(id) });
-  return { kind: 'message', message: event === undefined ? bare : { ...bare, event } };
+  return { kind: 'message', message: { ...bare, event } };
 }
 
 function isUsableJobId(jobId: string): jobId is JobId {
   return idProblem(jobId) === undefined;
 }
 
-function toEvent(oneof: Oneof, base: Pick<JobEvent, 'jobId' | 'at'>): JobEvent | undefined {
+function toEvent(oneof: WithMeaning, base: Pick<JobEvent, 'jobId' | 'at'>): JobEvent {
   switch (oneof.$case) {
     case 'submitted': {
       const { job } = oneof.value;
@@ -130,15 +136,6 @@ function toEvent(oneof: Oneof, base: Pick<JobEvent, 'jobId' | 'at'>): JobEvent |
         kind: 'duplicate-found',
         originalJobId: cut(oneof.value.originalJobId, LONGEST_NAME),
       };
-    case 'reprioritizing':
-    case 'reprioritized':
-    case 'cancelling':
-    case 'preempting':
-    case 'utilisation':
-    case 'ingressInfo':
-    case 'terminated':
-    case 'updated':
-      return undefined;
   }
 }
 

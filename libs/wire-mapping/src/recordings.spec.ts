@@ -3,13 +3,13 @@ import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
 import { JobState as ApiJobState } from '@ajs/contracts/api/submit';
 import { foldBatch, type JobRecord, type StreamMessage } from '@ajs/job-state';
 import { allRecordings, type Recording } from '@ajs/testing';
-import { toApiJobState, toLegacyResponse, toStreamMessage } from './index.js';
+import { readStreamMessage, toApiJobState, toLegacyResponse, toStreamMessage } from './index.js';
 
 const LEGACY: Readonly<Record<string, string>> = { PREEMPTED: 'FAILED', REJECTED: 'FAILED' };
 
 function messagesOf({ messages }: Recording): StreamMessage[] {
   return messages.map(({ bytes }) => {
-    const mapped = toStreamMessage(EventStreamMessage.decode(bytes));
+    const mapped = readStreamMessage(bytes);
     if (mapped.kind !== 'message') throw new Error(`mapped as ${mapped.kind}`);
     return mapped.message;
   });
@@ -27,6 +27,12 @@ function apiStates(records: ReadonlyMap<string, JobRecord>): Record<string, stri
 describe.each(allRecordings())('the recording $name', (recording) => {
   const messages = messagesOf(recording);
   const whole = foldBatch(new Map(), messages);
+
+  it('says the same where all that Armada sent is decoded', () => {
+    for (const { bytes } of recording.messages) {
+      expect(readStreamMessage(bytes)).toEqual(toStreamMessage(EventStreamMessage.decode(bytes)));
+    }
+  });
 
   it('gives the states that Armada gave', () => {
     expect(apiStates(whole)).toEqual(recording.states);

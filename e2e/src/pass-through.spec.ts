@@ -7,7 +7,7 @@ import {
   SubmitService,
   type JobSubmitResponseItem,
 } from '@ajs/contracts/api/submit';
-import { NEW_METHOD, eventually, field, submitItem, unary, varint } from '@ajs/testing';
+import { NEW_METHOD, eventually, submitItem, unary, wireField, wireVarint } from '@ajs/testing';
 import {
   Client,
   Metadata,
@@ -85,7 +85,7 @@ describe('a job submitted through the query a moment ago', () => {
 
 describe('messages that decoders read differently', () => {
   /** Where Armada's decoder goes on, others end the message. */
-  const TAG = Buffer.concat([varint(2 ** 33), Buffer.of(0)]);
+  const TAG = Buffer.concat([wireVarint(2 ** 33), Buffer.of(0)]);
   const victim = 'of-others';
 
   // Only what the query has learned from the submit could be found.
@@ -99,8 +99,8 @@ describe('messages that decoders read differently', () => {
     const externalJobUri = 'airflow://planted';
     const item = JobSubmitRequestItem.encode(submitItem('sleep forever', { externalJobUri })).finish();
     const request = Buffer.concat([
-      ...[field(1, victim), field(2, jobSetId), field(3, Buffer.from(item))],
-      ...[TAG, field(1, queue)],
+      ...[wireField(1, victim), wireField(2, jobSetId), wireField(3, Buffer.from(item))],
+      ...[TAG, wireField(1, queue)],
     ]);
     const submitJobs = { ...SubmitService.submitJobs, requestSerialize: (bytes: Buffer) => bytes };
     const [submitted] = (await unary(client, submitJobs, request)).answer.jobResponseItems;
@@ -124,7 +124,7 @@ describe('messages that decoders read differently', () => {
 
   it('do not hide a watch', async () => {
     const { path, responseDeserialize } = EventService.getJobSetEvents;
-    const read = Buffer.concat([field(1, jobSetId), field(4, queue), TAG, Buffer.of(16, 1)]);
+    const read = Buffer.concat([wireField(1, jobSetId), wireField(4, queue), TAG, Buffer.of(16, 1)]);
     const hidden = client.makeServerStreamRequest(path, (bytes: Buffer) => bytes, responseDeserialize, read);
     hidden.on('error', () => undefined);
     let end: StatusObject | undefined;

@@ -9,7 +9,7 @@ export { submitItem } from './fake-armada/submit-item.js';
 export { seededRandom, ulidAt } from './fake-armada/ulid.js';
 export { JOB_SUBMIT_REQUEST, JOB_SET_REQUEST, WATCH_REQUEST, asGogoReads } from './fake-armada/gogo.js';
 export { freePort } from './free-port.js';
-export { field, hostileMessages, varint, type HostileMessage } from './hostile-messages.js';
+export { hostileMessages, wireField, wireVarint, type HostileMessage } from './hostile-messages.js';
 export { recordCalls } from './record-calls.js';
 export { ManualClock } from './manual-clock.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';

@@ -3,11 +3,11 @@ import { JobSubmitRequest, JobSubmitResponse } from '@ajs/contracts/api/submit';
 import {
   JOB_SUBMIT_REQUEST,
   asGogoReads,
-  field,
   hostileMessages,
   seededRandom,
   submitItem,
-  varint,
+  wireField,
+  wireVarint,
 } from '@ajs/testing';
 import { StrictReader } from './strict-reader.js';
 
@@ -74,7 +74,12 @@ describe('a strict reader', () => {
   });
 
   it('reads fields in any order, and values that need not be there', () => {
-    const request = Buffer.concat([field(3, ''), field(2, 's'), field(1, ''), field(3, field(3, 'n'))]);
+    const request = Buffer.concat([
+      wireField(3, ''),
+      wireField(2, 's'),
+      wireField(1, ''),
+      wireField(3, wireField(3, 'n')),
+    ]);
     expect(submits.read(request)).toMatchObject({
       kind: 'canonical',
       message: { queue: '', jobSetId: 's', jobRequestItems: [{ namespace: '' }, { namespace: 'n' }] },
@@ -82,26 +87,36 @@ describe('a strict reader', () => {
   });
 
   it('keeps a byte-order mark, which is text', () => {
-    expect(reads.read(field(4, '\ufeffq'))).toMatchObject({
+    expect(reads.read(wireField(4, '\ufeffq'))).toMatchObject({
       kind: 'canonical',
       message: { queue: '\ufeffq' },
     });
   });
 
   it.each([
-    ['a text', reads, field(6, 'x'), 'field 6 of api.JobSetRequest'],
-    ['a number', reads, Buffer.concat([varint(48), bytes('ffffffffffffffffff01')]), 'field 6 of'],
+    ['a text', reads, wireField(6, 'x'), 'field 6 of api.JobSetRequest'],
+    ['a number', reads, Buffer.concat([wireVarint(48), bytes('ffffffffffffffffff01')]), 'field 6 of'],
     ['four bytes', reads, bytes('3500000000'), 'field 6 of'],
     ['eight bytes', reads, bytes('310000000000000000'), 'field 6 of'],
     [
       'the greatest number',
       reads,
-      Buffer.concat([varint((2 ** 29 - 1) * 8), bytes('00')]),
+      Buffer.concat([wireVarint((2 ** 29 - 1) * 8), bytes('00')]),
       'field 536870911',
     ],
-    ['a place in an item', submits, field(3, field(12, 'x')), 'field 12 of api.JobSubmitRequestItem'],
-    ['a place in a map', submits, field(3, field(5, field(3, 'x'))), 'field 3 of an entry of annotations'],
-    ['a place in an answer', answers, field(1, field(3, 'x')), 'field 3 of api.JobSubmitResponseItem'],
+    ['a place in an item', submits, wireField(3, wireField(12, 'x')), 'field 12 of api.JobSubmitRequestItem'],
+    [
+      'a place in a map',
+      submits,
+      wireField(3, wireField(5, wireField(3, 'x'))),
+      'field 3 of an entry of annotations',
+    ],
+    [
+      'a place in an answer',
+      answers,
+      wireField(1, wireField(3, 'x')),
+      'field 3 of api.JobSubmitResponseItem',
+    ],
   ])('names a field of a newer sender that has %s', (_, reader: StrictReader<unknown>, sent, problem) => {
     expect(reader.read(sent)).toMatchObject({
       kind: 'extended',
@@ -110,7 +125,7 @@ describe('a strict reader', () => {
   });
 
   it.each(hostileMessages(1))('finds $title ambiguous in a submit', ({ bytes: hostile }) => {
-    expect(submits.read(Buffer.concat([field(2, 's'), hostile])).kind).toBe('ambiguous');
+    expect(submits.read(Buffer.concat([wireField(2, 's'), hostile])).kind).toBe('ambiguous');
   });
 
   it.each(hostileMessages(4))('finds $title ambiguous in a request for events', ({ bytes: hostile }) => {
@@ -122,16 +137,26 @@ describe('a strict reader', () => {
     ['a bool of more than 32 bits', reads, bytes('108080808010'), 'a bool has the value 4294967296'],
     ['a bool longer than need be', reads, bytes('108100'), 'a number is longer than it need be'],
     ['a bool that is there twice', reads, bytes('10011000'), 'field watch of api.JobSetRequest comes twice'],
-    ['a URI that is there twice', submits, item(field(13, 'u'), field(13, 'v')), 'external_job_uri .* twice'],
-    ['a pod that is there twice', submits, item(field(2, ''), field(2, '')), 'pod_spec .* twice'],
-    ['a key that is there twice', submits, annotation(field(1, 'k'), field(1, 'l')), 'key .* twice'],
-    ['a key that is a number', submits, annotation(bytes('0801'), field(2, 'v')), 'key .* wire type 0'],
+    [
+      'a URI that is there twice',
+      submits,
+      item(wireField(13, 'u'), wireField(13, 'v')),
+      'external_job_uri .* twice',
+    ],
+    ['a pod that is there twice', submits, item(wireField(2, ''), wireField(2, '')), 'pod_spec .* twice'],
+    ['a key that is there twice', submits, annotation(wireField(1, 'k'), wireField(1, 'l')), 'key .* twice'],
+    ['a key that is a number', submits, annotation(bytes('0801'), wireField(2, 'v')), 'key .* wire type 0'],
     ['a priority that is a number', submits, item(bytes('0801')), 'priority .* wire type 0'],
-    ['a tag of 2^33 in an item', submits, item(varint(2 ** 33), bytes('00')), 'more than 32 bits'],
+    ['a tag of 2^33 in an item', submits, item(wireVarint(2 ** 33), bytes('00')), 'more than 32 bits'],
     ['an item that ends in a field', submits, item(bytes('6a05'), bytes('61')), 'cut off'],
     ['a double that is cut off', submits, item(bytes('09000000')), 'cut off'],
-    ['an annotation that is not UTF-8', submits, annotation(field(2, bytes('ff'))), 'UTF-8'],
-    ['an id that is there twice', answers, field(1, Buffer.concat([field(1, 'a'), field(1, 'b')])), 'twice'],
+    ['an annotation that is not UTF-8', submits, annotation(wireField(2, bytes('ff'))), 'UTF-8'],
+    [
+      'an id that is there twice',
+      answers,
+      wireField(1, Buffer.concat([wireField(1, 'a'), wireField(1, 'b')])),
+      'twice',
+    ],
   ])('finds %s ambiguous, and says so', (_, reader: StrictReader<unknown>, sent, problem) => {
     expect(reader.read(sent)).toEqual({
       kind: 'ambiguous',
@@ -140,13 +165,13 @@ describe('a strict reader', () => {
   });
 
   it.each([
-    ['items', field(3, '')],
-    ['fields of a newer sender', field(4, '')],
+    ['items', wireField(3, '')],
+    ['fields of a newer sender', wireField(4, '')],
     ['annotations of one item', Buffer.of(0x2a, 0)],
   ])('does not look through a message with very many %s', (what, one) => {
     const many = (count: number): Buffer => {
       const repeated = Buffer.alloc(count * one.length, one);
-      return what === 'annotations of one item' ? field(3, repeated) : repeated;
+      return what === 'annotations of one item' ? wireField(3, repeated) : repeated;
     };
     expect(submits.read(many(299_999)).kind).not.toBe('ambiguous');
     expect(submits.read(many(300_001))).toEqual({
@@ -185,11 +210,11 @@ describe('a strict reader', () => {
 });
 
 function item(...fields: Buffer[]): Buffer {
-  return field(3, Buffer.concat(fields));
+  return wireField(3, Buffer.concat(fields));
 }
 
 function annotation(...fields: Buffer[]): Buffer {
-  return item(field(5, Buffer.concat(fields)));
+  return item(wireField(5, Buffer.concat(fields)));
 }
 
 /** The message with some bytes changed, left out or put in, near its begin more often than elsewhere. */

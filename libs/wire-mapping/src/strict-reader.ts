@@ -126,7 +126,7 @@ class Scan {
   /** The first field that was met and is in no contract. */
   unknownField: string | undefined;
   private at = 0;
-  private fields = 0;
+  private fieldsMet = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
 
@@ -134,7 +134,7 @@ class Scan {
   message({ name, fields }: Shape, end: number): void {
     const met = new Set<number>();
     while (this.at < end) {
-      if (++this.fields > MAX_FIELDS) throw new AmbiguityError(`it has more than ${MAX_FIELDS} fields`);
+      if (++this.fieldsMet > MAX_FIELDS) throw new AmbiguityError(`it has more than ${MAX_FIELDS} fields`);
       const tag = this.uint32(end);
       const number = Math.floor(tag / 8);
       const wireType = tag % 8;
@@ -201,7 +201,7 @@ class Scan {
       number += (byte % 128) * scale;
       if (byte >= 128) continue;
       if (byte === 0 && i > 0) throw new AmbiguityError('a number is longer than it need be');
-      // Nine bytes hold 63 bits.
+      // Nine bytes hold 63 bits, so that the tenth has room for one.
       if (i === 9 && byte > 1) throw new AmbiguityError('a number has more than 64 bits');
       return number;
     }

@@ -243,6 +243,19 @@ describe('an observer of a forwarded method', () => {
     expect(order).toEqual(['hello answer', 'observed', 'answered']);
   });
 
+  it('sees what Armada gets of a compressed request', async () => {
+    let seen: Buffer | undefined;
+    h.observers.set(SUBMIT, (question) => {
+      seen = question;
+      return Promise.resolve();
+    });
+    h.compressWith(compressionAlgorithms.gzip);
+    const message = Buffer.alloc(1_000, 'submit');
+    const { messages } = await h.client.call(SUBMIT, message);
+    expect(messages).toEqual([message]);
+    expect(seen).toEqual(message);
+  });
+
   it('sees nothing of a call that Armada rejects, or of another method', async () => {
     let observed = 0;
     h.observers.set(SUBMIT, () => {

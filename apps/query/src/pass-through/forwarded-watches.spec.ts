@@ -1,6 +1,6 @@
 import type { ArmadaVerdict } from '@ajs/auth';
 import { WatchRequest } from '@ajs/contracts/api/event';
-import { eventually, field, hostileMessages, varint } from '@ajs/testing';
+import { eventually, hostileMessages, wireField, wireVarint } from '@ajs/testing';
 import { compressionAlgorithms, status, type Metadata } from '@grpc/grpc-js';
 import {
   EVENTS,
@@ -58,7 +58,7 @@ describe('forwarded watches', () => {
   it.each(hostileMessages(4))(
     'are refused where it is not certain which queue they are of: $title',
     async ({ bytes }) => {
-      const { status: end } = await (await watch(EVENTS, Buffer.concat([bytes, field(1, 's')]))).outcome;
+      const { status: end } = await (await watch(EVENTS, Buffer.concat([bytes, wireField(1, 's')]))).outcome;
       expect(end.code).toBe(status.INVALID_ARGUMENT);
       expect(end.details).toMatch(/^cannot tell .*: .+; the call was not forwarded to Armada$/);
       expect([h.armada.calls.length, await h.openWatches()]).toEqual([0, 0]);
@@ -71,7 +71,7 @@ describe('forwarded watches', () => {
   });
 
   it('cannot hide behind a tag of 2^33, where Armada’s decoder goes on', async () => {
-    const hidden = Buffer.concat([readRequest(false), varint(2 ** 33), Buffer.from('001001', 'hex')]);
+    const hidden = Buffer.concat([readRequest(false), wireVarint(2 ** 33), Buffer.from('001001', 'hex')]);
     expect((await (await watch(EVENTS, hidden)).outcome).status.code).toBe(status.INVALID_ARGUMENT);
     expect(h.armada.calls).toHaveLength(0);
   });
@@ -79,7 +79,7 @@ describe('forwarded watches', () => {
   it('are not looked for in a request that is too long to be one', async () => {
     const longest = 65_536;
     const read = readRequest(false);
-    const filled = (bytes: number) => field(6, Buffer.alloc(bytes - read.length - 4));
+    const filled = (bytes: number) => wireField(6, Buffer.alloc(bytes - read.length - 4));
     await watch(EVENTS, Buffer.concat([read, filled(longest)]));
     expect(await h.openWatches()).toBe(1);
     const { status: end } = await (await watch(EVENTS, Buffer.concat([read, filled(longest + 1)]))).outcome;
@@ -90,7 +90,7 @@ describe('forwarded watches', () => {
   });
 
   it('include reads with fields that only a newer Armada knows', async () => {
-    await watch(EVENTS, Buffer.concat([readRequest(false), field(6, 'x')]));
+    await watch(EVENTS, Buffer.concat([readRequest(false), wireField(6, 'x')]));
     expect([h.armada.calls.length, await h.openWatches()]).toEqual([1, 1]);
   });
 
@@ -168,7 +168,7 @@ describe('forwarded watches', () => {
     });
 
     it('are rechecked for the queue in them also where a newer client adds fields', async () => {
-      const request = Buffer.concat([readRequest(true), field(6, 'x')]);
+      const request = Buffer.concat([readRequest(true), wireField(6, 'x')]);
       await watch(EVENTS, request, withHeaders({ authorization: 'Bearer their-own' }));
       await times(1);
       expect(checks[0]).toEqual(['Bearer their-own', 'q']);

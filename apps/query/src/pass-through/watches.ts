@@ -15,13 +15,13 @@ export interface Watch {
   readonly queue: string;
 }
 
-/** A call that may be a watch, of a queue that is not known for sure. The problem is a clause for people. */
+/** A call that may be a watch, of a queue that is not certain. The problem is a clause for people. */
 export interface UnreadableWatch {
   readonly problem: string;
 }
 
 /**
- * What a call is by its first message: a watch, one of which that cannot be said, or (`undefined`) no watch. Armada's handlers of these
+ * What the first message of a call makes it: a watch, perhaps one (with the problem), or `undefined`: no watch. Armada's handlers of these
  * methods read the first message alone; without one there is nothing to watch.
  *
  * A request with fields that this version does not know counts as a watch, whatever its `watch` says: only Armada knows what they add.

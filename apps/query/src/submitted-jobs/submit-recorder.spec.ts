@@ -6,7 +6,7 @@ import {
 } from '@ajs/contracts/api/submit';
 import { JobId, ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJob } from '@ajs/job-store';
-import { eventually, field, hostileMessages } from '@ajs/testing';
+import { eventually, hostileMessages, wireField } from '@ajs/testing';
 import { recordSubmits } from './submit-recorder.js';
 
 const NOW = ArmadaTime(1_700_000_000_000);
@@ -167,8 +167,8 @@ describe('a forwarded submit', () => {
     const nothingLearned = (): void => expect([written, resolved, noted, failures]).toEqual([[], [], [], []]);
 
     it.each(hostileMessages(1))('has nothing recorded and nothing followed: $title', async ({ bytes }) => {
-      const item = field(3, field(13, 'planted'));
-      await record(Buffer.concat([field(2, 's'), item, bytes]), answer);
+      const item = wireField(3, wireField(13, 'planted'));
+      await record(Buffer.concat([wireField(2, 's'), item, bytes]), answer);
       nothingLearned();
       expect(problems).toHaveLength(1);
     });
@@ -176,14 +176,14 @@ describe('a forwarded submit', () => {
     it.each<[string, Buffer, Buffer, string]>([
       [
         'a field of a newer client',
-        Buffer.concat([requestOf([{}]), field(4, 'x')]),
+        Buffer.concat([requestOf([{}]), wireField(4, 'x')]),
         answer,
         'in the request, this version does not know field 4 of api.JobSubmitRequest',
       ],
       [
         'a field of a newer server',
         requestOf([{}]),
-        Buffer.concat([answer, field(2, 'x')]),
+        Buffer.concat([answer, wireField(2, 'x')]),
         'in the response, this version does not know field 2 of api.JobSubmitResponse',
       ],
       [

@@ -1,6 +1,6 @@
 import { JobSetRequest } from '@ajs/contracts/api/event';
 import { JobSubmitRequest, JobSubmitRequestItem } from '@ajs/contracts/api/submit';
-import { field, hostileMessages, varint } from '../hostile-messages.js';
+import { hostileMessages, wireField, wireVarint } from '../hostile-messages.js';
 import { JOB_SET_REQUEST, JOB_SUBMIT_REQUEST, asGogoReads } from './gogo.js';
 import { submitItem } from './submit-item.js';
 
@@ -31,8 +31,8 @@ describe('the fake Armada’s decoder', () => {
   });
 
   it('goes on behind a tag of 2^33 also in an item', () => {
-    const item = Buffer.concat([field(13, 'u'), varint(2 ** 33), Buffer.of(0), field(13, 'v')]);
-    expect(submitOf(field(3, item)).jobRequestItems).toMatchObject([{ externalJobUri: 'v' }]);
+    const item = Buffer.concat([wireField(13, 'u'), wireVarint(2 ** 33), Buffer.of(0), wireField(13, 'v')]);
+    expect(submitOf(wireField(3, item)).jobRequestItems).toMatchObject([{ externalJobUri: 'v' }]);
   });
 
   it.each([

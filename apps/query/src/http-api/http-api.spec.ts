@@ -198,7 +198,7 @@ describe('requests', () => {
     socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n${' '.repeat(size)}\r\n`);
     await eventually('it is rejected', () => received.startsWith('HTTP/1.1 413'));
     received = '';
-    socket.write(`0\r\n\r\n${head}Content-Length: 2\r\n\r\n{}`);
+    socket.write(`100000\r\n${' '.repeat(0x100000)}\r\n0\r\n\r\n${head}Content-Length: 2\r\n\r\n{}`);
     await eventually('the next one is answered', () => received.includes('HTTP/1.1 200'));
     socket.destroy();
   });

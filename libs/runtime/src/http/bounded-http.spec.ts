@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import { connect as connectTls, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { CertificateAuthority, eventually, type Certified } from '@ajs/testing';
 import { BoundedHttpAdapter, TIMEOUTS, type HttpLimits, type HttpTls } from './bounded-http.js';
 
@@ -11,7 +11,7 @@ const SHORT = {
   headersTimeout: 200,
   requestTimeout: 400,
   connectionsCheckingInterval: 50,
-  silence: 1_000,
+  unread: 500,
 };
 
 let served: BoundedHttpAdapter;
@@ -93,6 +93,21 @@ describe('a slow client', () => {
     socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
     await eventually('the connection is open', async () => (await connections()) === 1);
     await eventually('the connection is closed', async () => (await connections()) === 0);
+  });
+
+  it('that does not read its response over TLS is disconnected', async () => {
+    const authority = await CertificateAuthority.create();
+    const context = await authority.sign(['127.0.0.1']);
+    const tls = { context, serverOptions: {}, requestsCertificates: false, onRenewed: () => undefined };
+    await serve({ timeouts: SHORT, tls });
+    const socket = connectTls({ port, host: '127.0.0.1', ca: authority.cert });
+    authority.remove();
+    socket.on('error', () => undefined);
+    await once(socket, 'secureConnect');
+    socket.pause().write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually('the connection is open', async () => (await connections()) === 1);
+    await eventually('the connection is closed', async () => (await connections()) === 0);
+    socket.destroy();
   });
 
   it('is disconnected when the server stops', async () => {

@@ -3,6 +3,8 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import { addMs, type MonotonicTime } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { requireCertificate } from './client-certificates.js';
 import { oneAtATime } from './one-at-a-time.js';
 
@@ -33,7 +35,9 @@ export const TIMEOUTS = {
   /** Longer than the 60 s for which common proxies keep an idle connection, so that the proxy is the one to close it. */
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
-  /** A request is in progress, and no byte moves either way: its client does not read. Longer than any call is held. */
+  /** From when something is written to a client until it has read all of it. */
+  unread: 30_000,
+  /** A request is in progress, and no byte moves either way. Longer than any call is held. */
   silence: 5 * 60_000,
 };
 
@@ -42,7 +46,9 @@ const MAX_HEADER_BYTES = 32 * 1024;
 
 /** Nest's adapter for Express, over an HTTP server with limits; Nest would make one without. */
 export class BoundedHttpAdapter extends ExpressAdapter {
-  private readonly sockets = new Set<Socket>();
+  /** Open connections, each with the time since when it has had bytes that its client has not read. */
+  private readonly sockets = new Map<Socket, MonotonicTime | undefined>();
+  private unreadCheck: NodeJS.Timeout | undefined;
 
   constructor(private readonly limits: HttpLimits) {
     super();
@@ -53,24 +59,44 @@ export class BoundedHttpAdapter extends ExpressAdapter {
     if (tls?.requestsCertificates === true) this.use(requireCertificate);
     const server = this.createServer(tls);
     server.maxConnections = maxConnections;
-    server.setTimeout((this.limits.timeouts ?? TIMEOUTS).silence);
+    const { silence, connectionsCheckingInterval } = this.timeouts;
+    server.setTimeout(silence);
     server.on('drop', onRejected);
-    server.on('connection', (socket: Socket) => {
-      this.sockets.add(socket);
-      socket.on('close', () => this.sockets.delete(socket));
-    });
+    // With TLS, what waits for the client is in the secure connection, which has an end of its own.
+    for (const opened of ['connection', 'secureConnection']) {
+      server.on(opened, (socket: Socket) => {
+        this.sockets.set(socket, undefined);
+        socket.on('close', () => this.sockets.delete(socket));
+      });
+    }
+    this.unreadCheck = setInterval(() => this.closeUnread(), connectionsCheckingInterval).unref();
     this.httpServer = server;
   }
 
   /** Closes open connections too, whatever they do. */
   override async close(): Promise<unknown> {
-    for (const socket of this.sockets) socket.destroy();
+    clearInterval(this.unreadCheck);
+    for (const socket of this.sockets.keys()) socket.destroy();
     return super.close();
+  }
+
+  private get timeouts(): typeof TIMEOUTS {
+    return this.limits.timeouts ?? TIMEOUTS;
+  }
+
+  /** A client that does not read would have its responses kept in memory. */
+  private closeUnread(): void {
+    const now = monotonicNow();
+    for (const [socket, since] of this.sockets) {
+      if (socket.writableLength === 0) this.sockets.set(socket, undefined);
+      else if (since === undefined) this.sockets.set(socket, now);
+      else if (now >= addMs(since, this.timeouts.unread)) socket.destroy();
+    }
   }
 
   private createServer(tls: HttpTls | undefined): Server {
     const handler = oneAtATime(this.getInstance<RequestListener>());
-    const options = { maxHeaderSize: MAX_HEADER_BYTES, ...(this.limits.timeouts ?? TIMEOUTS) };
+    const options = { maxHeaderSize: MAX_HEADER_BYTES, ...this.timeouts };
     if (tls === undefined) return createServer(options, handler);
     const { context, serverOptions } = tls;
     // requireCertificate rejects by a response that says why, and lets health probes pass, which have no certificate.

@@ -79,6 +79,44 @@ auth:
     expect(message).not.toContain('geheim');
   });
 
+  describe('a password hash', () => {
+    const hash = (ln: number, salt = 16, length = 43, cost = 'r=8,p=1') =>
+      `$scrypt$ln=${ln},${cost}$${'A'.repeat(salt)}$${'B'.repeat(length)}`;
+    const hashed = (passwordHash: string) =>
+      load(`auth: { basicAuth: { users: { eve: { passwordHash: "${passwordHash}" } } } }`);
+
+    it.each([10, 15, 17])('may cost 2^%i', (ln) => {
+      expect(hashed(hash(ln)).basicAuth?.users['eve']?.passwordHash).toBe(hash(ln));
+    });
+
+    it.each([
+      ['costs less than 2^10', hash(9)],
+      ['costs more than 2^17: it would need too much memory', hash(18)],
+      ['has another block size', hash(15, 16, 43, 'r=9,p=1')],
+      ['has another parallelism', hash(15, 16, 43, 'r=8,p=2')],
+      ['has a salt of less than 12 bytes', hash(15, 15)],
+      ['has less than 32 bytes', hash(15, 16, 42)],
+    ])('is refused where it %s', (_, wrong) => {
+      expect(() => hashed(wrong)).toThrow('auth.basicAuth.users.eve.passwordHash');
+    });
+  });
+
+  describe('the clock skew', () => {
+    const skewed = (skew: string) =>
+      load(`auth: { openIdAuth: { providerUrl: "https://id.example.org", audience: a${skew} } }`).openIdAuth
+        ?.clockSkewSeconds;
+
+    it('is 30 s where it is left out, and may be 0 to 300 s', () => {
+      expect(skewed('')).toBe(30);
+      for (const seconds of [0, 9, 10, 99, 100, 299, 300])
+        expect(skewed(`, clockSkewSeconds: ${seconds}`)).toBe(seconds);
+    });
+
+    it.each(['301', '310', '400', '1000', '-1', '1.5', '07'])('is refused as %s', (seconds) => {
+      expect(() => skewed(`, clockSkewSeconds: "${seconds}"`)).toThrow('must be a number from 0 to 300');
+    });
+  });
+
   it('must have an authentication method', () => {
     expect(() => load('auth: {}')).toThrow('must have basicAuth, openIdAuth');
     expect(() => load('logLevel: info')).toThrow('AUTH_MODE is local, but the file has no section auth');

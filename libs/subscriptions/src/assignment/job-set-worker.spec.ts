@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { JobId, toMs, type JobSetKey } from '@ajs/job-state';
 import {
   RedisJobLister,
@@ -16,6 +17,7 @@ import { scriptedWorker } from '../testing/scripted-worker.js';
 import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import type { AssignmentObserver } from './assignment-observer.js';
+import { Leases } from './leases.js';
 import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
 import { WORK_QUEUE, WorkQueue, assignmentIdOf } from './work-queue.js';
 
@@ -105,6 +107,18 @@ describe('an assignment', () => {
     await poll(jobSet(2));
     await eventually('the other too', () => started.includes('s2'));
     expect(started.filter((id) => id === 's1')).toEqual(['s1']);
+  });
+
+  it('is not lost where Redis does not answer when its lease is to be taken', async () => {
+    const take = jest
+      .spyOn(Leases.prototype, 'take')
+      .mockRejectedValueOnce(new Error('Connection is closed.'));
+    const { source } = replica('a');
+    await poll(jobSet(1));
+    await eventually('its lease cannot be taken', () => take.mock.calls.length === 1);
+    // BullMQ gives it again once its lock has run out.
+    await eventually('it is followed', () => source.opened.length > 0, 20_000);
+    take.mockRestore();
   });
 
   it('goes to another replica, and at once, when its owner stops cleanly', async () => {

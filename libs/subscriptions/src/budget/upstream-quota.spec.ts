@@ -10,6 +10,7 @@ describe('the quota of an assignment', () => {
   let held: Set<string>;
   let announced: boolean[];
   let give: () => void;
+  let reads = 0;
 
   beforeEach(() => {
     held = new Set();
@@ -33,6 +34,8 @@ describe('the quota of an assignment', () => {
       interest: { age: () => Promise.resolve(0) },
       lifetime: { followFor: 1_000, followUnfinishedFor: 1_000, keepFor: 1_000 },
       watches,
+      reads: { take: () => Promise.resolve() },
+      onRead: () => reads++,
       now: () => 0,
     } as unknown as ConstructorParameters<typeof UpstreamQuota>[0]);
     return upstreamQuota.quotaOf({
@@ -72,6 +75,14 @@ describe('the quota of an assignment', () => {
     await next();
     quota.releaseWatch('PERMISSION_DENIED: no');
     expect([held.size, announced]).toEqual([0, [true, false]]);
+  });
+
+  it('counts the reads that begin, and none that was withdrawn', async () => {
+    const quota = quotaOf();
+    await quota.admitRead('check', AbortSignal.abort());
+    expect(reads).toBe(0);
+    await quota.admitRead('check', new AbortController().signal);
+    expect(reads).toBe(1);
   });
 
   it('releases a watch that is granted when the assignment is over', async () => {

@@ -39,8 +39,8 @@ function replica(
 }
 
 /** A replica that announces what changes, and nothing in between. */
-function withoutTicks(replicaId: string, budget: number): WatchBudget {
-  const one = new WatchBudget({ redis, replicaId, budget, onError: ignore });
+function withoutTicks(replicaId: string, budget: number, now?: () => MonotonicTime): WatchBudget {
+  const one = new WatchBudget({ redis, replicaId, budget, onError: ignore, ...(now && { now }) });
   replicas.push(one);
   return one;
 }
@@ -168,6 +168,8 @@ describe('the watch budget', () => {
     // Each look at the clock ends in one attempt to reach Redis, of which one may have begun before.
     await eventually('the clock was looked at', () => failed >= before + 2);
     expect(closed).toBe(0);
+    // Nor is it granted another one.
+    expect(await claim(a, 'more', 1, HOT)).toBe(0);
     now = 15_000;
     await eventually('it is closed', () => closed === 1);
     await redis.connect();
@@ -246,6 +248,20 @@ describe('the watch budget', () => {
     expect(await redis.hgetall(KEY)).toEqual({});
   });
 
+  it('is waited for until 10 s after a claim that was not granted', async () => {
+    let now = 0;
+    const a = withoutTicks('a', 1, () => MonotonicTime(now));
+    await claim(a, 'held', 1, HOT);
+    expect(await claim(a, 'waits', 1, HOT)).toBe(0);
+    const waiting = [];
+    for (now of [9_999, 10_000]) {
+      await claim(a, 'cold', 1);
+      waiting.push(((await redis.hget(KEY, 'a')) ?? '').split(' ')[2]);
+    }
+    // The cold one is among those that wait when it claims, and not afterwards.
+    expect(waiting).toEqual(['2', '1']);
+  });
+
   it('revokes no watch of a hot job set, however many wait', async () => {
     const a = replica('a', 2);
     let revoked = 0;
@@ -276,6 +292,15 @@ describe('the share of a replica', () => {
     await b.leave();
     expect(a.isAboveShare()).toBe(true);
     expect(await a.confirmAboveShare()).toBe(false);
+  });
+
+  it('is exceeded by what is more than two above it', async () => {
+    const [a, b] = [withoutTicks('a', 100), withoutTicks('b', 100)];
+    await claim(b, 'b', 1);
+    await claim(a, 'a', 5);
+    expect(a.isAboveShare()).toBe(false);
+    await claim(a, 'more', 1);
+    expect(a.isAboveShare()).toBe(true);
   });
 
   it('is half of it all with another, by more than a few', async () => {

@@ -96,6 +96,16 @@ describe('the interest recorder', () => {
     expect(await interest.age(jobSet(1))).toBeDefined();
   });
 
+  it('keeps the keys of a polled job set alive', async () => {
+    const meta = formatKey({ kind: 'meta', jobSet: jobSet(1) });
+    await redis.hset(meta, { generation: 'g', buckets: 1, renewed: 0 });
+    await redis.expire(meta, 50);
+    const { poll } = recorderWith();
+    await poll(1, 2, 'caller');
+    expect(await redis.ttl(meta)).toBeGreaterThan(900);
+    expect(Number(await redis.hget(meta, 'interest'))).toBeGreaterThan(0);
+  });
+
   it('promotes a job set that was quiet, and no other', async () => {
     const shard = formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) });
     await redis.zadd(shard, Date.now() - 60_000, jobSetTag(jobSet(1)));

@@ -1,16 +1,36 @@
 import type { JobRecord } from '@ajs/job-state';
 import type { JobStatus } from './ports.js';
 
-/** What a read of states says of this record, which changed last at this revision. */
-export function jobStatus(record: JobRecord, revision: number | undefined): JobStatus {
-  const { state, changedAt, failure, cancellation, lastEvent, reported } = record;
+/** What a status is made of. */
+export interface StatusFacts extends Pick<JobRecord, 'state' | 'changedAt'> {
+  readonly failure?: JobRecord['failure'] | undefined;
+  readonly cancellation?: JobRecord['cancellation'] | undefined;
+  readonly isProvisional: boolean;
+  readonly isReported: boolean;
+  readonly revision?: number | undefined;
+}
+
+/** What a read of states says of such a job. */
+export function statusOf(facts: StatusFacts): JobStatus {
+  const { state, changedAt, revision, isProvisional, isReported, failure, cancellation } = facts;
   return {
     state,
     changedAt,
     ...(revision !== undefined && { revision }),
-    ...(lastEvent === undefined && { provisional: true }),
-    ...(reported !== undefined && { reported: true }),
+    ...(isProvisional && { provisional: true }),
+    ...(isReported && { reported: true }),
     ...(failure !== undefined && { failure }),
     ...(cancellation !== undefined && { cancellation }),
   };
+}
+
+/** What a read of states says of this record, which changed last at this revision. */
+export function jobStatus(record: JobRecord, revision: number | undefined): JobStatus {
+  const { lastEvent, reported } = record;
+  return statusOf({
+    ...record,
+    revision,
+    isProvisional: lastEvent === undefined,
+    isReported: reported !== undefined,
+  });
 }

@@ -1,4 +1,4 @@
-import { ArmadaTime, RedisTime, laterOf, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
+import { ArmadaTime, RedisTime, type JobSetKey, type JobId } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { decodeEnrichment } from '../codec/enrichment-codec.js';
@@ -6,9 +6,8 @@ import { decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
 import { decodeRecord, decodeStatus, type StringOfNumber } from '../codec/record-codec.js';
 import { UnreadableRecordError } from '../errors.js';
-import { eventLagMs, eventLagReason, syncedBefore } from '../event-lag.js';
+import { statusOf } from '../job-status.js';
 import {
-  STALLED_AFTER_MS,
   SUBSCRIPTION_STATES,
   type DetailedJob,
   type JobDetailsLister,
@@ -21,6 +20,7 @@ import {
 } from '../ports.js';
 import { readJobsReply, type ReadJobs, type StoredSubscription } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
+import { subscriptionView } from '../subscription-view.js';
 import { JobLocator } from './job-locator.js';
 import { StringDictionary } from './string-dictionary.js';
 
@@ -122,42 +122,21 @@ function toDetails(
 }
 
 function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
-  const { isProvisional, isReported, ...status } = decodeStatus(record);
   const { failure, cancellation } = details === undefined ? {} : decodeFailureDetails(details.toString());
-  return {
-    ...status,
-    ...(isProvisional && { provisional: true as const }),
-    ...(isReported && { reported: true as const }),
-    ...(failure !== undefined && { failure }),
-    ...(cancellation !== undefined && { cancellation }),
-  };
+  return statusOf({ ...decodeStatus(record), failure, cancellation });
 }
 
 function toSubscription(now: RedisTime, stored: StoredSubscription): SubscriptionView {
-  const readAt = stored.synced === '' ? undefined : RedisTime(Number(stored.synced));
-  const aheadSince = stored.aheadSince === '' ? undefined : ArmadaTime(Number(stored.aheadSince));
-  const syncedAt = syncedBefore(aheadSince, readAt);
-  const lagMs = eventLagMs(aheadSince, readAt);
-  const heartbeatAt = RedisTime(Number(stored.heartbeat));
-  const silentSince = laterOf(heartbeatAt, RedisTime(Number(stored.nextRead)));
-  return {
-    ...(msBetween(silentSince, now) > STALLED_AFTER_MS
-      ? {
-          state: 'stalled',
-          reason: `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`,
-        }
-      : toReport(stored, lagMs)),
-    // One to come is from before Redis' clock was set back: it proves nothing of what happened since.
-    ...(syncedAt !== undefined && syncedAt <= now && { syncedAt }),
-    ...(stored.nextRead !== '' && { nextReadAt: RedisTime(Number(stored.nextRead)) }),
-  };
+  return subscriptionView(now, {
+    ...toReport(stored),
+    heartbeatAt: RedisTime(Number(stored.heartbeat)),
+    nextReadAt: stored.nextRead === '' ? undefined : RedisTime(Number(stored.nextRead)),
+    readAt: stored.synced === '' ? undefined : RedisTime(Number(stored.synced)),
+    aheadSince: stored.aheadSince === '' ? undefined : ArmadaTime(Number(stored.aheadSince)),
+  });
 }
 
-function toReport(
-  { state, reason }: StoredSubscription,
-  lagMs: number,
-): Pick<SubscriptionView, 'state' | 'reason'> {
-  if (state === 'live' && lagMs > 0) return { state: 'stalled', reason: eventLagReason(lagMs) };
+function toReport({ state, reason }: StoredSubscription): Pick<SubscriptionView, 'state' | 'reason'> {
   if (isSubscriptionState(state)) return { state, reason };
   return { state: 'connecting', reason: `a newer version of this service reports the state ${state}` };
 }

@@ -19,10 +19,9 @@ import {
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import { StaleWriterError } from '../errors.js';
-import { eventLagMs, eventLagReason, isAheadOfStream, syncedBefore } from '../event-lag.js';
+import { eventLagMs, isAheadOfStream } from '../event-lag.js';
 import { jobStatus } from '../job-status.js';
 import {
-  STALLED_AFTER_MS,
   type Batch,
   type JobDetailsLister,
   type ProvisionalJobSink,
@@ -37,6 +36,7 @@ import {
   type SubscriptionReport,
   type SubscriptionView,
 } from '../ports.js';
+import { subscriptionView } from '../subscription-view.js';
 
 interface JobSet {
   cursor: Cursor;
@@ -322,23 +322,16 @@ function sameMoment(time: MonotonicTime): RedisTime {
 }
 
 function subscriptionOf(jobSet: JobSet, now: RedisTime): SubscriptionView {
-  const { heartbeatAt, report, ahead } = jobSet;
-  const syncedAt = syncedBefore(ahead?.since, jobSet.syncedAt);
-  const lagMs = report.state === 'live' ? eventLagMs(ahead?.since, jobSet.syncedAt) : 0;
-  const nextReadAt = report.nextReadAt === undefined ? undefined : sameMoment(report.nextReadAt);
-  const stalled = msBetween(laterOf(heartbeatAt, nextReadAt ?? heartbeatAt), now) > STALLED_AFTER_MS;
-  return {
-    ...(stalled
-      ? {
-          state: 'stalled',
-          reason: `no ingester has written for ${Math.round(msBetween(heartbeatAt, now) / 1000)} s`,
-        }
-      : lagMs > 0
-        ? { state: 'stalled', reason: eventLagReason(lagMs) }
-        : { state: report.state, reason: report.reason }),
-    ...(syncedAt !== undefined && { syncedAt }),
-    ...(nextReadAt !== undefined && { nextReadAt }),
-  };
+  const { heartbeatAt, report, ahead, syncedAt } = jobSet;
+  const { state, reason, nextReadAt } = report;
+  return subscriptionView(now, {
+    state,
+    reason,
+    heartbeatAt,
+    nextReadAt: nextReadAt === undefined ? undefined : sameMoment(nextReadAt),
+    readAt: syncedAt,
+    aheadSince: ahead?.since,
+  });
 }
 
 /** Puts a record as part of the next revision. */

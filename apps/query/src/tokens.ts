@@ -13,7 +13,7 @@ export const PERMISSION_CHANNELS = Symbol('PermissionChannels');
 /** The token of the Authorizer. */
 export const AUTHORIZER = Symbol('Authorizer');
 /** The token of `jobservice.JobService`. */
-export const LEGACY_SERVICE = Symbol('JobServiceServer');
+export const LEGACY_SERVICE = Symbol('LegacyService');
 /** The token of the JobsServiceOptions: `api.Jobs`, however it is called. */
 export const JOBS_CALLS = Symbol('JobsServiceOptions');
 /** The token of the PassThrough; `undefined` where PASS_THROUGH is off. */

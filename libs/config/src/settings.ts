@@ -206,6 +206,14 @@ export const SETTINGS = {
     1,
     1_000_000,
   ),
+  maxBufferedBytes: count(
+    'query',
+    'MAX_BUFFERED_BYTES',
+    '268435456',
+    'Memory for the messages of all calls of one replica, in bytes: requests until they are answered, decompressed ones included, and responses until their callers have read them. Each open gRPC call takes 16 KiB of it. Calls beyond it, or beyond the share of one caller, return RESOURCE_EXHAUSTED; `GetJobStatus` of the legacy API returns CONNECTION_ERR',
+    16_777_216,
+    17_179_869_184,
+  ),
   maxJobSets: count(
     'query',
     'MAX_JOB_SETS',

@@ -8,4 +8,5 @@ export { toJobReport } from './to-job-report.js';
 export { toJobDetails } from './to-job-details.js';
 export { toReportedRuns } from './to-reported-runs.js';
 export { toLegacyResponse } from './to-legacy.js';
+export { countOfField } from './count-of-field.js';
 export { toArmadaTime, toTimestamp } from './timestamps.js';

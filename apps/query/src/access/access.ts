@@ -47,17 +47,6 @@ export class Access {
   constructor(private readonly options: AccessOptions) {}
 
   /**
-   * Authenticates the caller by its headers alone. Returns no promise where the verdict is cached; await one as a call that waits. Throws
-   * where the credentials are malformed.
-   */
-  authenticate(who: Identity): void | Promise<void> {
-    const pending = this.options.authorizer.authenticate(this.credentialOf(who), who.key);
-    return pending?.catch((error: unknown) => {
-      throw fromAuthError(error);
-    });
-  }
-
-  /**
    * What tells a caller from others, in everything that callers share: the credential, once it has been verified, else the name in the
    * client certificate, else the address. Random credentials make no new callers. Never fails; a malformed credential counts as none.
    */
@@ -67,6 +56,20 @@ export class Access {
     const name = who.certificateName();
     return name === undefined ? networkOf(who.address()) : `certificate ${name}`;
   };
+
+  /**
+   * Authenticates the caller by its headers alone. Returns no promise where the verdict is cached; await one as a call that waits. Throws
+   * where the credentials are malformed.
+   */
+  authenticate(who: Identity): void | Promise<void> {
+    const pending = this.options.authorizer.authenticate(this.credentialOf(who), who.key);
+    const verdict = pending?.catch((error: unknown) => {
+      throw fromAuthError(error);
+    });
+    // A call that is rejected for another reason awaits no verdict, which may be a rejection, too.
+    verdict?.catch(() => undefined);
+    return verdict;
+  }
 
   /** Rejects with PERMISSION_DENIED, too. `no-queue`: the queue does not exist, so that there is nothing to deny. */
   async toQueue(who: Identity, queue: string): Promise<Exclude<Verdict, 'no'>> {

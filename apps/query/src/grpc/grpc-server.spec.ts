@@ -1,48 +1,47 @@
 import { once } from 'node:events';
 import { connect, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import {
-  JobServiceRequest,
-  JobServiceService,
-  type JobServiceServer,
-} from '@ajs/contracts/jobservice/jobservice';
-import type { JobsServer } from '@ajs/contracts/api/job';
+import { JobServiceRequest, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import { msBetween } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { eventually, unary } from '@ajs/testing';
-import { Client, credentials, status, type sendUnaryData } from '@grpc/grpc-js';
+import { Client, credentials, status } from '@grpc/grpc-js';
 import { GrpcServer, type GrpcServerOptions } from './grpc-server.js';
+import { publicMethod } from './unary-method.js';
 import { FREE_PORT, PLAIN } from './testing/grpc-test-options.js';
 
+const MEBIBYTE = 1024 * 1024;
 const PATH = JobServiceService.getJobStatus.path;
 const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
 
 let server: GrpcServer;
 let port: number;
 /** Calls that wait until a test responds. */
-let held: sendUnaryData<{ state: 0; error: string }>[];
+let held: (() => void)[];
 /** Their deadlines. Milliseconds since the epoch. */
 let heldUntil: number[];
 const clients: Client[] = [];
 const sockets: Socket[] = [];
 const sessions: ClientHttp2Session[] = [];
 
-/** Responds with the peer of the call; job `hold` waits for the test to respond. */
-const legacy: JobServiceServer = {
-  getJobStatus: (call, callback) => {
-    if (call.request.jobId === 'hold') {
-      held.push(callback);
-      heldUntil.push(Number(call.getDeadline()));
-    } else callback(null, { state: 0, error: call.getPeer() });
+/** Job `hold` waits for the test to respond. */
+const getJobStatus = publicMethod(
+  JobServiceService.getJobStatus,
+  MEBIBYTE,
+  async ({ jobId }: JobServiceRequest, caller) => {
+    if (jobId === 'hold') {
+      heldUntil.push(msBetween(monotonicNow(), caller.deadline) + Date.now());
+      await new Promise<void>((respond) => held.push(respond));
+    }
+    return { state: 0, error: caller.address() };
   },
-  health: (_call, callback) => callback(null, { status: 1 }),
-};
-// Nobody asks it.
-const jobs = {} as JobsServer;
+);
 
 async function serve(serving: Partial<GrpcServerOptions> = {}): Promise<void> {
   held = [];
   heldUntil = [];
-  server = new GrpcServer({ legacy, jobs }, { ...PLAIN, ...serving });
+  server = new GrpcServer({ methods: [getJobStatus] }, { ...PLAIN, ...serving });
   port = await server.listen(FREE_PORT);
 }
 
@@ -53,8 +52,8 @@ afterEach(async () => {
   await server.stop();
 });
 
-function client(): Client {
-  const made = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+function client(at = port): Client {
+  const made = new Client(`127.0.0.1:${at}`, credentials.createInsecure(), {
     'grpc.use_local_subchannel_pool': 1,
   });
   clients.push(made);
@@ -177,7 +176,7 @@ describe('a deadline', () => {
     // Its timer starts after that of the long one, and is over after it, were the long one cut to 32 bits.
     expect(await call(session, requestOf('hold'), { 'grpc-timeout': '50m' })).toBe('DEADLINE_EXCEEDED');
     expect((heldUntil[0] ?? 0) / 3_600_000).toBeCloseTo(Date.now() / 3_600_000 + hours, 1);
-    held[0]?.(null, { state: 0, error: '' });
+    held[0]?.();
     expect(await long).toBe('OK');
   });
 
@@ -231,19 +230,30 @@ describe('connections', () => {
     const idle = await http2();
     await eventually('another is closed', () => idle.closed);
     expect(session.closed).toBe(false);
-    held[0]?.(null, { state: 0, error: '' });
+    held[0]?.();
     expect(await waiting).toBe('OK');
   });
 
   it('that reach their age are replaced by their clients, without a failed call', async () => {
     await serve({ maxAgeMs: 200 });
-    const from = client();
+    let connections = 0;
+    const relay = createServer((socket) => {
+      connections++;
+      const onward = connectTcp(port, '127.0.0.1');
+      for (const end of [socket, onward]) sockets.push(end.on('error', () => undefined));
+      socket.pipe(onward).pipe(socket);
+    });
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+    const from = client((relay.address() as AddressInfo).port);
     const waiting = ask(from, 'hold');
     await eventually('the call is held', () => held.length === 1);
-    const seen = new Set<string>();
-    await eventually('the client connected again, twice', async () => seen.add(await ask(from)).size >= 3);
-    held[0]?.(null, { state: 0, error: 'finished' });
-    expect(await waiting).toBe('finished');
+    await eventually('the client connected again, twice', async () => {
+      await ask(from);
+      return connections >= 3;
+    });
+    held[0]?.();
+    expect(await waiting).toBe('127.0.0.1');
+    relay.close();
   });
 
   it('that outlive their grace period are closed, with the calls that still run', async () => {

@@ -1,19 +1,19 @@
-import { JobsService, type JobsServer } from '@ajs/contracts/api/job';
-import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
 import type { ListenAddress } from '@ajs/config';
-import { Server } from '@grpc/grpc-js';
-import { keepLongDeadlines } from '@ajs/platform';
-import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
+import { INVALID_TIMEOUT, timeoutMsOf } from '@ajs/platform';
+import { Server, status } from '@grpc/grpc-js';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { MessageBudget } from '../load/message-budget.js';
 import type { PassThrough } from '../pass-through/pass-through.js';
-import { boundedService } from './bounded-service.js';
-import { StreamTracker } from './stream-tracker.js';
+import { presentedBy } from './caller-of.js';
+import { GrpcCall } from './grpc-call.js';
 import { GrpcPort, type GrpcPortOptions } from './grpc-port.js';
+import { Health } from './health.js';
 import { limitHeaders } from './limit-headers.js';
-import { reflectedFiles } from './reflected-files.js';
+import { reflectionMethods } from './reflection.js';
+import { handleStreams } from './stream-handler.js';
+import { UnaryCall, type UnaryCallsOptions } from './unary-call.js';
+import type { UnaryMethod } from './unary-method.js';
 
-/** No valid request of our own services is near this size. Bytes. */
-const MAX_REQUEST_BYTES = 1024 * 1024;
 /** A proxy that shares a connection among many callers may have hundreds of polls waiting; each costs a few KiB. */
 const MAX_CALLS_PER_CONNECTION = 1_000;
 /** An `authorization` alone may have 16 KiB. */
@@ -22,6 +22,14 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const IDLE_MS = 10 * 60_000;
 /** Calls may run this much longer than their connection's age: forwarded watches and `Watch` of health never end by themselves. */
 const AGE_GRACE_MS = 5 * 60_000;
+/** A caller has this long to send a request. Milliseconds. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** As {@link REQUEST_TIMEOUT_MS}, for each message of a forwarded call, which may be thousands of times larger. Milliseconds. */
+const FORWARDED_REQUEST_TIMEOUT_MS = 30_000;
+/** A caller has this long to take a part of its response. Milliseconds. */
+const RESPONSE_TIMEOUT_MS = 30_000;
+/** How often calls are looked for whose callers are late. Milliseconds. */
+const LATE_CALLS_MS = 1_000;
 /** Calls that still run this long after the server began to stop are aborted. Milliseconds. */
 const DRAIN_MS = 3_000;
 
@@ -29,34 +37,60 @@ const DRAIN_MS = 3_000;
 const OWN_SERVICES = ['api.Jobs', 'jobservice.JobService'];
 
 export interface GrpcServices {
-  readonly legacy: JobServiceServer;
-  readonly jobs: JobsServer;
+  /** Our own methods. */
+  readonly methods: readonly UnaryMethod[];
   /** Forwards calls of Armada's other services; `undefined`: they are UNIMPLEMENTED. */
   readonly passThrough?: PassThrough | undefined;
 }
 
-export interface GrpcServerOptions extends GrpcPortOptions {
+export interface GrpcServerOptions extends GrpcPortOptions, UnaryCallsOptions {
+  /** Pays for what calls hold in memory. */
+  readonly budget: MessageBudget;
   /** Clients of older connections are told to reconnect, and so spread over new replicas. The time varies by ten per cent. */
   readonly maxAgeMs: number;
   readonly ageGraceMs?: number;
   readonly idleMs?: number;
+  readonly requestTimeoutMs?: number;
+  readonly responseTimeoutMs?: number;
 }
 
-/** The gRPC server: our services, `grpc.health.v1`, reflection, and pass-through to Armada. */
+/** A method as it is served, whoever answers it. */
+interface Route {
+  readonly maxRequestBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly slowsCaller?: boolean;
+  readonly run: (call: GrpcCall) => void;
+}
+
+const UNKNOWN_METHOD: Route = {
+  maxRequestBytes: 0,
+  requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  run: (call) =>
+    call.sendStatus({
+      code: status.UNIMPLEMENTED,
+      details: `there is no method ${String(call.headers[':path'])} here`,
+    }),
+};
+
+/**
+ * The gRPC server: our methods, `grpc.health.v1`, reflection, and pass-through to Armada. grpc-js keeps the connections; every call is a
+ * {@link GrpcCall} of ours.
+ */
 export class GrpcServer {
   private readonly server: Server;
   private readonly port: GrpcPort;
-  private readonly healthWatches: StreamTracker;
-  private readonly health = new HealthImplementation(
-    Object.fromEntries(['', ...OWN_SERVICES].map((service) => [service, 'SERVING'] as const)),
-  );
+  private readonly health = new Health(OWN_SERVICES);
+  private readonly routes = new Map<string, Route>();
+  private readonly calls = new Set<GrpcCall>();
+  private readonly lateCalls: NodeJS.Timeout;
   private readonly passThrough: PassThrough | undefined;
 
-  constructor({ legacy, jobs, passThrough }: GrpcServices, options: GrpcServerOptions) {
+  constructor(
+    { methods, passThrough }: GrpcServices,
+    private readonly options: GrpcServerOptions,
+  ) {
     this.passThrough = passThrough;
     this.server = new Server({
-      // One limit for all services, so the widest; ours have their own (boundedService).
-      'grpc.max_receive_message_length': Math.max(MAX_REQUEST_BYTES, passThrough?.maxRequestBytes ?? 0),
       'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION,
       'grpc.max_connection_idle_ms': options.idleMs ?? IDLE_MS,
       'grpc.max_connection_age_ms': options.maxAgeMs,
@@ -66,19 +100,24 @@ export class GrpcServer {
       'grpc.keepalive_timeout_ms': 20_000,
       // It keeps records of every call for a service that is not served here.
       'grpc.enable_channelz': 0,
-      interceptors: passThrough === undefined ? [] : [passThrough.interceptor],
     });
     limitHeaders(this.server, MAX_HEADER_BYTES);
-    keepLongDeadlines();
-    this.server.addService(...boundedService(JobServiceService, { ...legacy }, MAX_REQUEST_BYTES));
-    this.server.addService(...boundedService(JobsService, { ...jobs }, MAX_REQUEST_BYTES));
-    this.healthWatches = new StreamTracker(this.server);
-    this.healthWatches.add(this.health, 'watch');
-    new ReflectionService(reflectedFiles(), {
-      services: [...OWN_SERVICES, 'grpc.health.v1.Health'],
-    }).addToServer(this.server);
-    passThrough?.attach(this.server);
+    handleStreams(this.server, (stream, headers) => this.handle(stream, headers));
+    const requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    for (const method of [...methods, ...this.health.methods]) {
+      this.routes.set(method.definition.path, {
+        maxRequestBytes: method.maxRequestBytes,
+        requestTimeoutMs,
+        run: (call) => new UnaryCall(method, call, options).run(),
+      });
+    }
+    const streams = [
+      ...reflectionMethods([...OWN_SERVICES, 'grpc.health.v1.Health']),
+      { ...this.health.watchMethod, run: (call: GrpcCall) => this.health.watch(call) },
+    ];
+    for (const { path, ...route } of streams) this.routes.set(path, { ...route, requestTimeoutMs });
     this.port = new GrpcPort(this.server, options);
+    this.lateCalls = setInterval(() => this.endLateCalls(), LATE_CALLS_MS).unref();
   }
 
   /** Opens the port (0: any free one). Resolves to its number; rejects with a message that names address and setting. */
@@ -94,8 +133,7 @@ export class GrpcServer {
 
   /** Reports NOT_SERVING, rejects new calls, lets running calls finish for 3 s, and aborts the rest. */
   async stop(): Promise<void> {
-    for (const service of ['', ...OWN_SERVICES]) this.health.setStatus(service, 'NOT_SERVING');
-    this.healthWatches.endAll();
+    this.health.stop();
     this.passThrough?.endWatches();
     this.port.close();
     await new Promise<void>((resolve) => {
@@ -106,5 +144,46 @@ export class GrpcServer {
       });
     });
     this.port.destroy();
+    clearInterval(this.lateCalls);
+  }
+
+  private handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const path = String(headers[':path']);
+    const route = this.routes.get(path) ?? this.forwardingRoute(path) ?? UNKNOWN_METHOD;
+    const timeout = headers['grpc-timeout'];
+    const timeoutMs = timeout === undefined ? Infinity : timeoutMsOf(String(timeout));
+    const caller = presentedBy(stream, headers, this.options.access.keyOf);
+    const call = new GrpcCall(stream, headers, timeoutMs ?? Infinity, {
+      maxMessageBytes: route.maxRequestBytes,
+      timeouts: {
+        requestMs: route.requestTimeoutMs,
+        responseMs: this.options.responseTimeoutMs ?? RESPONSE_TIMEOUT_MS,
+      },
+      caller,
+      slowsCaller: route.slowsCaller ?? false,
+      account: this.options.budget.open(caller.key),
+    });
+    this.calls.add(call);
+    stream.once('close', () => this.calls.delete(call));
+    if (!String(headers['content-type']).startsWith('application/grpc')) call.sendHttpStatus(415);
+    else if (timeoutMs === undefined) call.sendStatus({ code: status.INTERNAL, details: INVALID_TIMEOUT });
+    else route.run(call);
+  }
+
+  private forwardingRoute(path: string): Route | undefined {
+    const { passThrough } = this;
+    const run = passThrough?.forwarderOf(path);
+    if (passThrough === undefined || run === undefined) return undefined;
+    return {
+      maxRequestBytes: passThrough.maxRequestBytes,
+      requestTimeoutMs: FORWARDED_REQUEST_TIMEOUT_MS,
+      slowsCaller: true,
+      run,
+    };
+  }
+
+  private endLateCalls(): void {
+    const now = performance.now();
+    for (const call of this.calls) call.endIfLate(now);
   }
 }

@@ -1,11 +1,16 @@
 import { Inject, Module, type BeforeApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
-import type { JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
 import { Metrics, type Log } from '@ajs/observability';
 import { LOG, SETTINGS, rejectedConnections } from '@ajs/runtime';
+import { Access } from '../access/access.js';
+import { AuthModule } from '../access/auth.module.js';
 import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
 import { jobsService, type JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { LegacyApiModule } from '../legacy-api/legacy-api.module.js';
+import type { LegacyService } from '../legacy-api/legacy-job-service.js';
+import { Admission } from '../load/admission.js';
+import { AdmissionModule } from '../load/admission.module.js';
+import { MessageBudget } from '../load/message-budget.js';
 import { PassThroughModule } from '../pass-through/pass-through.module.js';
 import type { PassThrough } from '../pass-through/pass-through.js';
 import type { ServerTls } from '../server-tls/server-tls.js';
@@ -14,23 +19,40 @@ import { GrpcServer } from './grpc-server.js';
 
 /** The gRPC port. It is opened by who starts the process, as Nest's own HTTP port is, and closed here. */
 @Module({
-  imports: [LegacyApiModule, JobsApiModule, PassThroughModule],
+  imports: [LegacyApiModule, JobsApiModule, PassThroughModule, AuthModule, AdmissionModule],
   providers: [
     {
       provide: GrpcServer,
-      inject: [LEGACY_SERVICE, JOBS_CALLS, PASS_THROUGH, SERVER_TLS, SETTINGS, LOG, Metrics],
+      inject: [
+        LEGACY_SERVICE,
+        JOBS_CALLS,
+        PASS_THROUGH,
+        Access,
+        Admission,
+        MessageBudget,
+        SERVER_TLS,
+        SETTINGS,
+        LOG,
+        Metrics,
+      ],
       useFactory: (
-        legacy: JobServiceServer,
+        legacy: LegacyService,
         jobsCalls: JobsServiceOptions,
         passThrough: PassThrough | undefined,
+        access: Access,
+        admission: Admission,
+        budget: MessageBudget,
         tls: ServerTls | undefined,
         { queryMaxConnections: maxConnections, queryMaxConnectionAgeMs: maxAgeMs }: Settings,
         log: Log,
         metrics: Metrics,
       ) =>
         new GrpcServer(
-          { legacy, jobs: jobsService(jobsCalls), passThrough },
+          { methods: [...Object.values(legacy), ...Object.values(jobsService(jobsCalls))], passThrough },
           {
+            access,
+            admission,
+            budget,
             tls,
             maxConnections,
             maxAgeMs,

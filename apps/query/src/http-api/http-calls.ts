@@ -9,7 +9,7 @@ import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { RpcError, toRpcError } from '../rpc-error.js';
-import { certificateNameOfSocket } from '../server-tls/certificate-name.js';
+import { certificateNameOf } from '../server-tls/certificate-name.js';
 import type { AllowedHosts } from './allowed-hosts.js';
 import { httpStatusOf } from './http-error.js';
 import { maxBodyBytes, readBody, timeoutOf } from './http-request.js';
@@ -94,7 +94,7 @@ export class HttpCalls {
 function callerOf(request: HttpRequest, response: ServerResponse, keyOf: Access['keyOf']): Caller {
   const presented = {
     address: () => request.socket.remoteAddress ?? '',
-    certificateName: () => certificateNameOfSocket(request.socket),
+    certificateName: () => certificateNameOf(request.socket),
     // `headers` holds the first of several alone.
     authorization: request.headersDistinct['authorization'] ?? [],
   };

@@ -1,11 +1,29 @@
-import type { JobsServer } from '@ajs/contracts/api/job';
-import { status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import {
+  JobsService,
+  type JobDetailsRequest,
+  type JobErrorsRequest,
+  type JobRunDetailsRequest,
+  type JobStatusRequest,
+} from '@ajs/contracts/api/job';
+import { MAX_ID_BYTES } from '@ajs/job-state';
+import { countOfField } from '@ajs/wire-mapping';
+import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
-import { callerOf } from '../grpc/caller-of.js';
+import type { UnaryMethod } from '../grpc/unary-method.js';
 import type { Admission } from '../load/admission.js';
-import { toRpcError } from '../rpc-error.js';
+import { RpcError, toRpcError } from '../rpc-error.js';
 import type { JobsApi } from './jobs-api.js';
+import { tooManyIds } from './requested-ids.js';
+
+/** The number of the field with the ids, in every request that has one. */
+const IDS_FIELD = 1;
+/** An id as an element of a field: with the field's tag and the id's length. */
+const ENCODED_ID_BYTES = MAX_ID_BYTES + 2;
+/** What is in a request beside ids: flags. */
+const OTHER_BYTES = 1_024;
+/** A queue and a job set id of 1,024 bytes each, and a URI. */
+const URI_REQUEST_BYTES = 64 * 1_024;
 
 export interface JobsServiceOptions {
   readonly jobs: JobsApi;
@@ -19,45 +37,45 @@ export interface JobsServiceOptions {
 }
 
 /** `api.Jobs` over gRPC. */
-export function jobsService({
-  jobs,
-  admission,
-  access,
-  answered,
-  internalError,
-}: JobsServiceOptions): JobsServer {
-  const unary =
-    <Request, Response>(
-      method: keyof JobsApi,
-      answer: (request: Request, caller: Caller) => Promise<Response>,
-    ) =>
-    (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
-      const began = performance.now();
-      const done = (code: status): void => answered(method, code, (performance.now() - began) / 1000);
-      const caller = callerOf(call, access.keyOf);
-      admission
-        .run(caller, () => answer(call.request, caller))
-        .then(
-          (response) => {
-            done(status.OK);
-            callback(null, response);
-          },
-          (error: unknown) => {
-            const { code, details } = toRpcError(error, internalError);
-            done(code);
-            callback({ code, details });
-          },
-        );
-    };
+export function jobsService(options: JobsServiceOptions): Record<keyof JobsApi, UnaryMethod> {
+  const { jobs, maxJobIds, answered, internalError } = options;
+  const method = <Request, Response>(
+    name: keyof JobsApi,
+    maxRequestBytes: number,
+    answer: (request: Request, caller: Caller) => Promise<Response>,
+  ): UnaryMethod<Request, Response> => ({
+    definition: JobsService[name],
+    maxRequestBytes,
+    answer: async (request, caller) => ({ response: await answer(request, caller) }),
+    failed: (error) => toRpcError(error, internalError),
+    answered: (outcome, seconds) =>
+      answered(name, outcome instanceof RpcError ? outcome.code : status.OK, seconds),
+  });
+  const byIds = <Request, Response>(
+    name: keyof JobsApi,
+    field: keyof Request & string,
+    answer: (request: Request, caller: Caller) => Promise<Response>,
+  ): UnaryMethod<Request, Response> => ({
+    ...method(name, maxJobIds * ENCODED_ID_BYTES + OTHER_BYTES, answer),
+    check: (request) => {
+      const count = countOfField(request, IDS_FIELD);
+      if (count > maxJobIds) throw tooManyIds(field, count, maxJobIds);
+    },
+  });
   return {
-    getJobStatus: unary('getJobStatus', jobs.getJobStatus),
-    getJobStatusUsingExternalJobUri: unary(
+    getJobStatus: byIds<JobStatusRequest, unknown>('getJobStatus', 'jobIds', jobs.getJobStatus),
+    getJobStatusUsingExternalJobUri: method(
       'getJobStatusUsingExternalJobUri',
+      URI_REQUEST_BYTES,
       jobs.getJobStatusUsingExternalJobUri,
     ),
-    getJobDetails: unary('getJobDetails', jobs.getJobDetails),
-    getJobErrors: unary('getJobErrors', jobs.getJobErrors),
-    getJobRunDetails: unary('getJobRunDetails', jobs.getJobRunDetails),
-    getActiveQueues: unary('getActiveQueues', jobs.getActiveQueues),
+    getJobDetails: byIds<JobDetailsRequest, unknown>('getJobDetails', 'jobIds', jobs.getJobDetails),
+    getJobErrors: byIds<JobErrorsRequest, unknown>('getJobErrors', 'jobIds', jobs.getJobErrors),
+    getJobRunDetails: byIds<JobRunDetailsRequest, unknown>(
+      'getJobRunDetails',
+      'runIds',
+      jobs.getJobRunDetails,
+    ),
+    getActiveQueues: method('getActiveQueues', OTHER_BYTES, jobs.getActiveQueues),
   };
 }

@@ -4,12 +4,7 @@ import { RpcError } from '../rpc-error.js';
 
 /** The ids of a request, each once. Throws INVALID_ARGUMENT where they are too many or one of them cannot be an id. */
 export function requestedIds(field: string, ids: readonly string[], max: number): string[] {
-  if (ids.length > max) {
-    throw new RpcError(
-      status.INVALID_ARGUMENT,
-      `${field} has ${ids.length} ids, more than the ${max} that one call may have (MAX_JOB_IDS); split the request`,
-    );
-  }
+  if (ids.length > max) throw tooManyIds(field, ids.length, max);
   const requested = new Set<string>();
   for (const [i, id] of ids.entries()) {
     const problem = idProblem(id);
@@ -17,4 +12,11 @@ export function requestedIds(field: string, ids: readonly string[], max: number)
     requested.add(id);
   }
   return [...requested];
+}
+
+export function tooManyIds(field: string, count: number, max: number): RpcError {
+  return new RpcError(
+    status.INVALID_ARGUMENT,
+    `${field} has ${count} ids, more than the ${max} that one call may have (MAX_JOB_IDS); split the request`,
+  );
 }

@@ -82,10 +82,9 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
     },
     {
       provide: LEGACY_SERVICE,
-      inject: [Access, Admission, JobStatusQuery, ARMADA, QueryMetrics, RedisErrorLog, FailureLog],
+      inject: [Access, JobStatusQuery, ARMADA, QueryMetrics, RedisErrorLog, FailureLog],
       useFactory: (
         access: Access,
-        admission: Admission,
         query: JobStatusQuery,
         armada: ArmadaClient,
         metrics: QueryMetrics,
@@ -95,7 +94,6 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         const armadaHealth = new ArmadaHealth(() => armada.health());
         return legacyJobService({
           access,
-          admission,
           query,
           armadaIsHealthy: () => armadaHealth.isHealthy(),
           answered: countAnswers(metrics),

@@ -5,7 +5,6 @@ import {
 import { ArmadaTime, RedisTime } from '@ajs/job-state';
 import { status, type Metadata } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
-import { Admission } from '../load/admission.js';
 import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { callUnary, type UnaryAnswer } from '../testing/unary-call.js';
@@ -37,7 +36,6 @@ describe('GetJobStatus of jobservice.JobService', () => {
   const answerOf = (run: JobStatusQuery['run']): Promise<UnaryAnswer<JobServiceResponse>> => {
     const service = legacyJobService({
       access,
-      admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
       query: { run } as unknown as JobStatusQuery,
       armadaIsHealthy: () => Promise.resolve(true),
       answered: () => undefined,

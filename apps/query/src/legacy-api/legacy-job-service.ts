@@ -1,22 +1,17 @@
 import { JobId, idProblem, nameProblem, toMs } from '@ajs/job-state';
-import type {
-  JobServiceRequest,
-  JobServiceResponse,
-  JobServiceServer,
-} from '@ajs/contracts/jobservice/jobservice';
+import type { JobServiceRequest, JobServiceResponse } from '@ajs/contracts/jobservice/jobservice';
 import {
   HealthCheckResponse_ServingStatus,
   JobServiceResponse_State,
+  JobServiceService,
 } from '@ajs/contracts/jobservice/jobservice';
 import type { JobStatus, SubscriptionView } from '@ajs/job-store';
 import { toLegacyResponse } from '@ajs/wire-mapping';
 import { Metadata, status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
-import type { Caller } from '../caller.js';
-import { callerOf } from '../grpc/caller-of.js';
-import type { Admission } from '../load/admission.js';
+import { publicMethod, type UnaryMethod, type UnaryReply } from '../grpc/unary-method.js';
 import { RedisReadError } from '../store/redis-read.js';
-import { toRpcError } from '../rpc-error.js';
+import { RpcError, toRpcError } from '../rpc-error.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { UnknownQueues } from './unknown-queues.js';
 
@@ -28,10 +23,16 @@ export const REASON_HEADER = 'armada-job-set-reason';
 export const SYNCED_AT_HEADER = 'armada-job-set-synced-at';
 
 const MAX_HEADER_LENGTH = 1_024;
+/** A queue and a job set id may have 1,024 bytes each. */
+const MAX_REQUEST_BYTES = 4 * 1_024;
+
+export interface LegacyService {
+  readonly getJobStatus: UnaryMethod<JobServiceRequest, JobServiceResponse>;
+  readonly health: UnaryMethod;
+}
 
 export interface LegacyOptions {
   readonly access: Access;
-  readonly admission: Admission;
   readonly query: JobStatusQuery;
   /** Whether Armada answers its own Health. */
   readonly armadaIsHealthy: () => Promise<boolean>;
@@ -49,51 +50,37 @@ export interface LegacyOptions {
  * cause, and JOB_ID_NOT_FOUND means only that Armada has no such job (P5). The caller's permission to watch the queue is checked before
  * anything is read.
  */
-export function legacyJobService(options: LegacyOptions): JobServiceServer {
+export function legacyJobService(options: LegacyOptions): LegacyService {
   const unknownQueues = new UnknownQueues();
-  const answer = async (request: JobServiceRequest, caller: Caller): Promise<Reply> => {
-    const { queue, jobSetId, jobId } = request;
-    const verdict = await options.access.toQueue(caller, queue);
-    if (verdict === 'no-queue') return ofNoQueue(request, unknownQueues);
-    return toReply(await options.query.run({ queue, jobSetId }, JobId(jobId), caller));
-  };
-  return {
-    getJobStatus: (call, callback) => {
-      const invalid = problemOf(call.request);
-      if (invalid !== undefined) {
-        callback({ code: status.INVALID_ARGUMENT, details: invalid });
-        return;
+  const getJobStatus: UnaryMethod<JobServiceRequest, JobServiceResponse> = {
+    definition: JobServiceService.getJobStatus,
+    maxRequestBytes: MAX_REQUEST_BYTES,
+    answer: async (request, caller) => {
+      const invalid = problemOf(request);
+      if (invalid !== undefined) throw new RpcError(status.INVALID_ARGUMENT, invalid);
+      const { queue, jobSetId, jobId } = request;
+      const verdict = await options.access.toQueue(caller, queue);
+      if (verdict === 'no-queue') return ofNoQueue(request, unknownQueues);
+      return toReply(await options.query.run({ queue, jobSetId }, JobId(jobId), caller));
+    },
+    failed: (error) => {
+      if (error instanceof RedisReadError) {
+        options.redisFailed(error.cause);
+        return connectionError(`${error.message}; poll again`);
       }
-      const began = performance.now();
-      const reply = ({ message, subscription }: Reply): void => {
-        if (call.cancelled) return;
-        options.answered(message.state, (performance.now() - began) / 1000);
-        callback(null, message, freshness(subscription));
-      };
-      const caller = callerOf(call, options.access.keyOf);
-      options.admission
-        .run(caller, () => answer(call.request, caller))
-        .then(reply, (error: unknown) => {
-          if (error instanceof RedisReadError) {
-            options.redisFailed(error.cause);
-            reply(connectionError(`${error.message}; poll again`));
-            return;
-          }
-          const { code, details } = toRpcError(error, options.internalError);
-          if (POLL_AGAIN.has(code)) reply(connectionError(details));
-          else {
-            options.refused(code);
-            callback({ code, details });
-          }
-        });
+      const rpcError = toRpcError(error, options.internalError);
+      return POLL_AGAIN.has(rpcError.code) ? connectionError(rpcError.details) : rpcError;
     },
-    health: (_call, callback) => {
-      void options.armadaIsHealthy().then((healthy) => {
-        const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
-        callback(null, { status: healthy ? SERVING : NOT_SERVING });
-      });
+    answered: (outcome, seconds) => {
+      if (outcome instanceof RpcError) options.refused(outcome.code);
+      else options.answered(outcome.response.state, seconds);
     },
   };
+  const health = publicMethod(JobServiceService.health, MAX_REQUEST_BYTES, async () => {
+    const { SERVING, NOT_SERVING } = HealthCheckResponse_ServingStatus;
+    return { status: (await options.armadaIsHealthy()) ? SERVING : NOT_SERVING };
+  });
+  return { getJobStatus, health };
 }
 
 /** What the operator must not fail its task for. */
@@ -103,22 +90,22 @@ const POLL_AGAIN: ReadonlySet<status> = new Set([
   status.INTERNAL,
 ]);
 
-interface Reply {
-  readonly message: JobServiceResponse;
-  readonly subscription: SubscriptionView | undefined;
-}
+type Reply = UnaryReply<JobServiceResponse>;
 
 function toReply(answer: Answer): Reply {
   switch (answer.kind) {
     case 'resolved':
-      return { message: toMessage(answer.status, answer.outdated), subscription: answer.subscription };
+      return {
+        response: toMessage(answer.status, answer.outdated),
+        trailers: freshness(answer.subscription),
+      };
     case 'absent':
       return {
-        message: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
-        subscription: answer.subscription,
+        response: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
+        trailers: freshness(answer.subscription),
       };
     case 'unresolved':
-      return { ...connectionError(answer.reason), subscription: answer.subscription };
+      return { ...connectionError(answer.reason), trailers: freshness(answer.subscription) };
   }
 }
 
@@ -135,14 +122,11 @@ function ofNoQueue(request: JobServiceRequest, unknownQueues: UnknownQueues): Re
       `queue ${JSON.stringify(request.queue)} does not exist in Armada; a new one is visible after up to 10 s`,
     );
   }
-  return {
-    message: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
-    subscription: undefined,
-  };
+  return { response: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' } };
 }
 
 function connectionError(error: string): Reply {
-  return { message: { state: JobServiceResponse_State.CONNECTION_ERR, error }, subscription: undefined };
+  return { response: { state: JobServiceResponse_State.CONNECTION_ERR, error } };
 }
 
 /** Answers from one read share its subscription, and so the metadata made of it. */

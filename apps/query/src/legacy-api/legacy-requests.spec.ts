@@ -7,7 +7,6 @@ import { ArmadaTime } from '@ajs/job-state';
 import { status, type Metadata } from '@grpc/grpc-js';
 import { jest } from '@jest/globals';
 import { Access } from '../access/access.js';
-import { Admission } from '../load/admission.js';
 import { callUnary } from '../testing/unary-call.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
@@ -39,7 +38,6 @@ const service = (armadaIsHealthy = true) =>
       queueNamesNeedWatch: false,
       waiting: (_, found) => found(),
     }),
-    admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
     query: {
       run: () => {
         asked++;

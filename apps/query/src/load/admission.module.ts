@@ -3,8 +3,9 @@ import type { Settings } from '@ajs/config';
 import { QueryMetrics } from '@ajs/observability';
 import { SETTINGS } from '@ajs/runtime';
 import { Admission } from './admission.js';
+import { MessageBudget } from './message-budget.js';
 
-/** One {@link Admission} for the calls of all APIs together. */
+/** One {@link Admission} and one {@link MessageBudget} for the calls of all APIs together. */
 @Module({
   providers: [
     {
@@ -16,7 +17,12 @@ import { Admission } from './admission.js';
           (pool, limit) => metrics.shedCalls.inc({ pool, limit }),
         ),
     },
+    {
+      provide: MessageBudget,
+      inject: [SETTINGS],
+      useFactory: ({ maxBufferedBytes }: Settings) => new MessageBudget(maxBufferedBytes),
+    },
   ],
-  exports: [Admission],
+  exports: [Admission, MessageBudget],
 })
 export class AdmissionModule {}

@@ -1,13 +1,9 @@
 import type { ChannelPool } from '@ajs/armada-client';
 import { problemOfAuthorization } from '@ajs/auth';
-import {
-  ServerInterceptingCall,
-  status,
-  type ChannelInterface,
-  type Metadata,
-  type ServerInterceptingCallInterface,
-  type StatusObject,
-} from '@grpc/grpc-js';
+import { status, Metadata, type ChannelInterface, type StatusObject } from '@grpc/grpc-js';
+import type { CallListener, GrpcCall } from '../grpc/grpc-call.js';
+import type { ReceivedMessage } from '../grpc/message-reader.js';
+import type { RpcError } from '../rpc-error.js';
 import { towardsArmada, towardsCaller } from './forwarded-metadata.js';
 import type { OpenCalls } from './open-calls.js';
 import type { WatchPermissions } from './watch-permissions.js';
@@ -48,7 +44,7 @@ type End = Pick<StatusObject, 'code' | 'details'> & { readonly metadata?: Metada
  * A call that is forwarded to Armada, and its answer to the caller: message bytes untouched, with metadata, half-close, deadline,
  * cancellation and status. Each side is read only as fast as the other one takes.
  */
-export class ForwardedCall extends ServerInterceptingCall {
+export class ForwardedCall implements CallListener {
   private metadata: Metadata | undefined;
   private upstream: Upstream | undefined;
   private answered = false;
@@ -65,23 +61,12 @@ export class ForwardedCall extends ServerInterceptingCall {
 
   constructor(
     private readonly path: string,
-    private readonly caller: ServerInterceptingCallInterface,
+    private readonly caller: GrpcCall,
     private readonly options: ForwardedCallOptions,
-  ) {
-    super(caller);
-  }
+  ) {}
 
-  /** Replaces the listener of the handler, which has nothing to do: everything happens here. */
-  override start(): void {
-    this.caller.start({
-      onReceiveMetadata: (metadata) => this.begin(metadata),
-      onReceiveMessage: (message: Buffer) => this.fromCaller(message),
-      onReceiveHalfClose: () => this.halfClose(),
-      onCancel: () => this.callerGone(),
-    });
-  }
-
-  private begin(metadata: Metadata): void {
+  start(): void {
+    const metadata = Metadata.fromHttp2Headers(this.caller.headers);
     const problem = problemOfAuthorization(metadata.get('authorization'));
     if (problem !== undefined) {
       this.end({
@@ -91,8 +76,42 @@ export class ForwardedCall extends ServerInterceptingCall {
       return;
     }
     this.metadata = metadata;
+    try {
+      this.caller.start(this);
+    } catch (error) {
+      this.onProblem(error as RpcError);
+      return;
+    }
     // A caller that sends no message costs Armada nothing.
     this.caller.startRead();
+  }
+
+  onMessage({ isCompressed, bytes }: ReceivedMessage): void {
+    this.caller.keep(bytes.length);
+    if (!isCompressed) {
+      this.fromCaller(bytes);
+      return;
+    }
+    this.caller.decompress(bytes).then(
+      (message) => this.fromCaller(message),
+      (error: unknown) => this.onProblem(error as RpcError),
+    );
+  }
+
+  onHalfClose(): void {
+    if (this.ended) return;
+    if (this.upstream === undefined) this.open();
+    this.upstream?.halfClose();
+  }
+
+  onProblem(error: RpcError): void {
+    this.end(error);
+  }
+
+  onCancel(): void {
+    if (this.ended) return;
+    const isLate = Date.now() >= this.caller.deadline;
+    this.over(isLate ? status.DEADLINE_EXCEEDED : status.CANCELLED);
   }
 
   /** @param request the first message, if there is one */
@@ -110,7 +129,7 @@ export class ForwardedCall extends ServerInterceptingCall {
     if (this.place === undefined) return;
     if (watch !== undefined) this.keepChecking(watch);
     const { client, release } = this.options.channels.acquire();
-    this.upstream = client.getChannel().createCall(this.path, this.caller.getDeadline(), null, null, null);
+    this.upstream = client.getChannel().createCall(this.path, this.caller.deadline, null, null, null);
     this.upstream.start(towardsArmada(this.metadata as Metadata), {
       onReceiveMetadata: (metadata) => {
         this.answered = true;
@@ -150,7 +169,9 @@ export class ForwardedCall extends ServerInterceptingCall {
     this.upstream?.sendMessageWithContext(
       {
         callback: () => {
-          if (!this.ended) this.caller.startRead();
+          if (this.ended) return;
+          if (this.request === undefined) this.caller.keep(0);
+          this.caller.startRead();
         },
       },
       message,
@@ -166,12 +187,6 @@ export class ForwardedCall extends ServerInterceptingCall {
     );
   }
 
-  private halfClose(): void {
-    if (this.ended) return;
-    if (this.upstream === undefined) this.open();
-    this.upstream?.halfClose();
-  }
-
   private fromArmada(message: Buffer): void {
     this.readPending = false;
     const { observer } = this.options;
@@ -182,10 +197,14 @@ export class ForwardedCall extends ServerInterceptingCall {
     this.unsentBytes += bytes;
     this.inTurn(() => {
       if (this.ended) return;
-      this.caller.sendMessage(message, () => {
-        this.unsentBytes -= bytes;
-        this.readArmada();
-      });
+      try {
+        this.caller.sendMessage(message, () => {
+          this.unsentBytes -= bytes;
+          this.readArmada();
+        });
+      } catch (error) {
+        this.onProblem(error as RpcError);
+      }
     });
     this.readArmada();
   }
@@ -223,12 +242,6 @@ export class ForwardedCall extends ServerInterceptingCall {
       };
     }
     return { code, details, metadata: trailers };
-  }
-
-  private callerGone(): void {
-    if (this.ended) return;
-    const isLate = Date.now() >= Number(this.caller.getDeadline());
-    this.over(isLate ? status.DEADLINE_EXCEEDED : status.CANCELLED);
   }
 
   private end(end: End): void {

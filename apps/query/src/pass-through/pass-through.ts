@@ -1,8 +1,8 @@
 import { createForwardingChannels, type ChannelPool } from '@ajs/armada-client';
 import type { ArmadaTransport } from '@ajs/armada-credentials';
 import type { QueryMetrics } from '@ajs/observability';
-import { status, type Server, type ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
-import { catchAll } from '../grpc/catch-all.js';
+import { status } from '@grpc/grpc-js';
+import type { GrpcCall } from '../grpc/grpc-call.js';
 import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
 import { OpenCalls } from './open-calls.js';
 import type { WatchPermissions } from './watch-permissions.js';
@@ -43,29 +43,12 @@ export class PassThrough {
     return this.options.maxRequestBytes;
   }
 
-  /** Forwards the calls that {@link attach} accepts; install it as an interceptor of the server. */
-  readonly interceptor: ServerInterceptor = ({ path }, call) => {
-    const service = this.serviceOf(path);
-    // grpc-js needs no more than the interface, and a wrapper would cost each poll.
-    if (service === undefined) return call as ServerInterceptingCall;
-    const { transport, observers, metrics, watchPermissions } = this.options;
-    return new ForwardedCall(path, call, {
-      channels: this.channels,
-      armada: transport.address,
-      watches: this.watches,
-      calls: this.calls,
-      watchPermissions,
-      observer: observers.get(path),
-      // A server may answer with a number that is not a gRPC code.
-      ended: (code, seconds) => {
-        metrics.forwardedCalls.labels(service, code in status ? status[code] : 'UNKNOWN').inc();
-        if (seconds !== undefined) metrics.callSeconds.observe({ api: 'forwarded' }, seconds);
-      },
-    });
-  };
-
-  attach(server: Server): void {
-    catchAll(server, (path) => this.serviceOf(path) !== undefined);
+  /** How to forward a call of this method; `undefined` where it is not forwarded. */
+  forwarderOf(path: string): ((call: GrpcCall) => void) | undefined {
+    const service = /^\/([\w.]+)\/\w+$/.exec(path)?.[1];
+    return service !== undefined && this.services.has(service)
+      ? (call) => this.forward(service, path, call)
+      : undefined;
   }
 
   /** Ends the watches, which never end by themselves, so that their callers connect to another replica. */
@@ -78,8 +61,21 @@ export class PassThrough {
     this.channels.close();
   }
 
-  private serviceOf(path: string): string | undefined {
-    const service = /^\/([\w.]+)\/\w+$/.exec(path)?.[1];
-    return service !== undefined && this.services.has(service) ? service : undefined;
+  private forward(service: string, path: string, call: GrpcCall): void {
+    const { transport, observers, metrics, watchPermissions } = this.options;
+    const forwarded = new ForwardedCall(path, call, {
+      channels: this.channels,
+      armada: transport.address,
+      watches: this.watches,
+      calls: this.calls,
+      watchPermissions,
+      observer: observers.get(path),
+      // A server may answer with a number that is not a gRPC code.
+      ended: (code, seconds) => {
+        metrics.forwardedCalls.labels(service, code in status ? status[code] : 'UNKNOWN').inc();
+        if (seconds !== undefined) metrics.callSeconds.observe({ api: 'forwarded' }, seconds);
+      },
+    });
+    forwarded.start();
   }
 }

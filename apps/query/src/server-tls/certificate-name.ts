@@ -1,19 +1,11 @@
 import type { Socket } from 'node:net';
 import { TLSSocket, type PeerCertificate } from 'node:tls';
-import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 
 /**
- * The name in the client certificate of a gRPC call's connection: the common name of its subject, as in Kubernetes. `undefined` where
- * there is no verified certificate, or not exactly one name in it. Parses the certificate on each call: some tens of microseconds.
+ * The name in the client certificate of a connection: the common name of its subject, as in Kubernetes. `undefined` where there is no
+ * verified certificate, or not exactly one name in it. Parses the certificate on each call: some tens of microseconds.
  */
-export function certificateNameOf(
-  call: Pick<ServerInterceptingCallInterface, 'getAuthContext'>,
-): string | undefined {
-  return commonNameOf(call.getAuthContext().sslPeerCertificate);
-}
-
-/** As {@link certificateNameOf}, for an HTTP request's connection. */
-export function certificateNameOfSocket(socket: Socket): string | undefined {
+export function certificateNameOf(socket: Socket | undefined): string | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   return commonNameOf(socket.getPeerCertificate());
 }

@@ -3,26 +3,23 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type ConnectionOptions } from 'node:tls';
-import { JobServiceService, type JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
-import type { JobsServer } from '@ajs/contracts/api/job';
+import { JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import { CertificateAuthority, eventually, unary, type Certified } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { GrpcServer } from '../grpc/grpc-server.js';
+import { publicMethod } from '../grpc/unary-method.js';
 import { FREE_PORT, PLAIN } from '../grpc/testing/grpc-test-options.js';
-import { certificateNameOf } from './certificate-name.js';
 import { ServerTls } from './server-tls.js';
 
 const RELOAD_INTERVAL_MS = 20;
 const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
 
 /** Responds with the name in the caller's certificate. */
-const legacy: JobServiceServer = {
-  getJobStatus: (call, callback) => callback(null, { state: 0, error: String(certificateNameOf(call)) }),
-  health: (_call, callback) => callback(null, { status: 1 }),
-};
-// Nobody asks it.
-const jobs = {} as JobsServer;
+const getJobStatus = publicMethod(JobServiceService.getJobStatus, 1_024, (_request, caller) => ({
+  state: 0,
+  error: String(caller.certificateName()),
+}));
 
 let authority: CertificateAuthority;
 let another: CertificateAuthority;
@@ -53,7 +50,7 @@ async function serve(withClients = false): Promise<void> {
   const read = ServerTls.read(files(withClients));
   if (read === undefined) throw new Error('no TLS');
   tls = read;
-  server = new GrpcServer({ legacy, jobs }, { ...PLAIN, tls });
+  server = new GrpcServer({ methods: [getJobStatus] }, { ...PLAIN, tls });
   port = await server.listen(FREE_PORT);
   const log = pino(
     { formatters: { level: (level) => ({ level }) } },

@@ -1,33 +1,28 @@
-import { Metadata, type ServerUnaryCall, type handleUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import type { Metadata, status } from '@grpc/grpc-js';
+import type { UnaryMethod } from '../grpc/unary-method.js';
+import { RpcError } from '../rpc-error.js';
+import { testCaller } from './test-caller.js';
 
-/** What a handler answers: a response, or an error. */
+/** How a call was answered: with a response, or with an error. */
 export interface UnaryAnswer<Response> {
-  readonly response?: Response | null | undefined;
-  readonly error?: Parameters<sendUnaryData<Response>>[0];
+  readonly response?: Response;
+  readonly error?: { readonly code: status; readonly details: string };
 }
 
 /**
- * Calls a handler as grpc-js does, for a caller without credentials that waits without a deadline.
+ * Calls a method as the gRPC server does, for a caller without credentials that waits without a deadline.
  *
  * @param onTrailers is given the trailing metadata of a response, where there is any
  */
-export function callUnary<Request, Response>(
-  handler: handleUnaryCall<Request, Response>,
+export async function callUnary<Request, Response>(
+  method: UnaryMethod<Request, Response>,
   request: Request,
   onTrailers: (trailers: Metadata | undefined) => void = () => undefined,
 ): Promise<UnaryAnswer<Response>> {
-  const call = {
-    request,
-    cancelled: false,
-    metadata: new Metadata(),
-    getDeadline: () => Infinity,
-    getAuthContext: () => ({}),
-    getPeer: () => '127.0.0.1:1',
-  } as unknown as ServerUnaryCall<Request, Response>;
-  return new Promise((resolve) => {
-    handler(call, (error, response, trailers) => {
-      onTrailers(trailers);
-      resolve(error === null ? { response } : { error });
-    });
-  });
+  const began = performance.now();
+  const outcome = await method.answer(request, testCaller()).catch((error: unknown) => method.failed(error));
+  method.answered?.(outcome, (performance.now() - began) / 1_000);
+  if (outcome instanceof RpcError) return { error: { code: outcome.code, details: outcome.details } };
+  onTrailers(outcome.trailers);
+  return { response: outcome.response };
 }

@@ -1,14 +1,15 @@
 import { withoutTls } from '@ajs/armada-credentials';
 import type { ArmadaPermissions } from '@ajs/auth';
 import { JobSetRequest } from '@ajs/contracts/api/event';
-import type { JobsServer } from '@ajs/contracts/api/job';
-import type { JobServiceServer } from '@ajs/contracts/jobservice/jobservice';
+import { JobServiceService, type JobServiceRequest } from '@ajs/contracts/jobservice/jobservice';
 import { QueryMetrics } from '@ajs/observability';
 import { Metadata, status } from '@grpc/grpc-js';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import { GrpcServer } from '../../grpc/grpc-server.js';
 import { FREE_PORT, PLAIN } from '../../grpc/testing/grpc-test-options.js';
+import { publicMethod } from '../../grpc/unary-method.js';
+import { RpcError } from '../../rpc-error.js';
 import type { ExchangeObserver } from '../forwarded-call.js';
 import { PassThrough } from '../pass-through.js';
 import { WatchPermissions } from '../watch-permissions.js';
@@ -26,23 +27,13 @@ export const HELLO = Buffer.from('hello');
 
 const CHECK_EVERY_MS = 20;
 
-const legacy: JobServiceServer = {
-  getJobStatus: (call, callback) =>
-    callback({ code: status.NOT_FOUND, details: call.request.jobId.slice(0, 9) }),
-  health: (_call, callback) => callback(null, { status: 1 }),
-};
-
-const unanswered = (): never => {
-  throw new Error('no test calls it');
-};
-const jobs: JobsServer = {
-  getJobStatus: unanswered,
-  getJobStatusUsingExternalJobUri: unanswered,
-  getJobDetails: unanswered,
-  getJobErrors: unanswered,
-  getJobRunDetails: unanswered,
-  getActiveQueues: unanswered,
-};
+const getJobStatus = publicMethod(
+  JobServiceService.getJobStatus,
+  MEBIBYTE,
+  ({ jobId }: JobServiceRequest) => {
+    throw new RpcError(status.NOT_FOUND, jobId.slice(0, 9));
+  },
+);
 
 /** Sends back what comes, and ends when the caller does. */
 export function echo(call: RawServerCall): void {
@@ -180,7 +171,7 @@ export class PassThroughHarness {
       observers: this.observers,
       metrics: this.metrics,
     });
-    this.server = new GrpcServer({ legacy, jobs, passThrough: this.passThrough }, PLAIN);
+    this.server = new GrpcServer({ methods: [getJobStatus], passThrough: this.passThrough }, PLAIN);
     this.address = `127.0.0.1:${await this.server.listen(FREE_PORT)}`;
     this.client = new RawClient(this.address);
   }

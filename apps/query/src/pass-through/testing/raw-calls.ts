@@ -1,3 +1,4 @@
+import { keepLongDeadlines } from '@ajs/platform';
 import {
   Client,
   Metadata,
@@ -25,6 +26,7 @@ export class RawServer {
 
   /** Listens at a free port; resolves to its address. */
   async listen(): Promise<string> {
+    keepLongDeadlines();
     const server = new Server({ 'grpc.max_receive_message_length': -1 });
     this.server = server;
     for (const path of this.paths) {

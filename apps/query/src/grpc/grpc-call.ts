@@ -1,0 +1,326 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { Metadata, status } from '@grpc/grpc-js';
+import type { MessageAccount } from '../load/message-budget.js';
+import { RpcError } from '../rpc-error.js';
+import type { Presented } from './caller-of.js';
+import { ENCODINGS, decompress, mostDecompressed } from './decompress.js';
+import { MessageReader, type ReceivedMessage } from './message-reader.js';
+
+/** What a stream costs in memory, with a message of up to {@link SMALL_BYTES}: measured for idle streams. Bytes. */
+const STREAM_BYTES = 16 * 1024;
+const SMALL_BYTES = 4 * 1024;
+/** Larger messages are written in pieces, so that it shows whether the caller reads. Bytes. */
+const PIECE_BYTES = 64 * 1024;
+/** What a caller may send ahead while a message is worked on. Bytes. */
+const READ_AHEAD_BYTES = 64 * 1024;
+/** A caller has this long to end its request once its call has been answered. Milliseconds. */
+const LINGER_MS = 1_000;
+/** Node's timers take no longer delay. Milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const STATUS_HEADERS = {
+  [constants.HTTP2_HEADER_STATUS]: 200,
+  [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc+proto',
+};
+const INITIAL_HEADERS = { ...STATUS_HEADERS, 'grpc-accept-encoding': ENCODINGS, 'grpc-encoding': 'identity' };
+
+export interface CallListener {
+  onMessage(message: ReceivedMessage): void;
+  onHalfClose(): void;
+  /** The request cannot be read on: answer the call with this error. */
+  onProblem(error: RpcError): void;
+  /** The caller has gone, or its deadline has passed. Nothing can be sent any more. */
+  onCancel(): void;
+}
+
+/** How a call ends. */
+export interface CallEnd {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata?: Metadata | null | undefined;
+}
+
+/** How long a caller may keep a call waiting. Milliseconds. */
+export interface CallTimeouts {
+  /** For a whole message, from the headers or from its first byte; also for the end of a request that has one message. */
+  readonly requestMs: number;
+  /** For taking a piece of a response, or its end. */
+  readonly responseMs: number;
+}
+
+export interface GrpcCallOptions {
+  readonly caller: Presented;
+  /** The longest message that may come, decompressed. */
+  readonly maxMessageBytes: number;
+  readonly timeouts: CallTimeouts;
+  /** Whether a caller that sends faster than its messages are processed is slowed down; else it is rejected. */
+  readonly slowsCaller: boolean;
+  /** Pays for all that the call holds in memory. */
+  readonly account: MessageAccount;
+}
+
+/**
+ * One gRPC call on one HTTP/2 stream: messages, status, deadline and end. What it holds in memory is paid for from its account, and a
+ * caller that neither sends nor reads in time is ended. Nothing is decompressed or decoded unless its owner does it.
+ *
+ * A stream is paused only where the call has to slow its caller down: Node keeps an object of some hundred bytes for each frame that still
+ * comes, and a frame may have one byte. Else what comes early is held as it is, up to a limit.
+ */
+export class GrpcCall {
+  /** Milliseconds since the epoch; `Infinity` where the caller set none. */
+  readonly deadline: number;
+  private readonly reader: MessageReader;
+  private listener: CallListener | undefined;
+  private deadlineTimer: NodeJS.Timeout | undefined;
+  private wantsMessage = false;
+  private delivering = false;
+  private halfClosed = false;
+  private over = false;
+  /** Of messages that the owner was given, and works on. */
+  private keptBytes = 0;
+  private unsentBytes = 0;
+  /** By `performance.now()`; `Infinity` where nothing is expected of the caller. */
+  private requestDue = Infinity;
+  private responseDue = Infinity;
+
+  /** @param timeoutMs What the caller set; `Infinity` where it set nothing */
+  constructor(
+    readonly stream: ServerHttp2Stream,
+    readonly headers: IncomingHttpHeaders,
+    timeoutMs: number,
+    private readonly options: GrpcCallOptions,
+  ) {
+    this.deadline = Date.now() + timeoutMs;
+    this.reader = new MessageReader(options.maxMessageBytes);
+    stream.once('close', () => this.closed());
+    if (timeoutMs <= MAX_TIMER_MS) this.deadlineTimer = setTimeout(() => this.expired(), timeoutMs);
+  }
+
+  get caller(): Presented {
+    return this.options.caller;
+  }
+
+  /** The call has ended, or its caller has gone. */
+  get isOver(): boolean {
+    return this.over || this.stream.destroyed;
+  }
+
+  /** Begins to receive. Throws RESOURCE_EXHAUSTED where there is no memory for the call. */
+  start(listener: CallListener): void {
+    this.options.account.hold(STREAM_BYTES);
+    this.listener = listener;
+    this.requestDue = performance.now() + this.options.timeouts.requestMs;
+    this.stream.on('data', (chunk: Buffer) => this.received(chunk));
+    this.stream.on('end', () => {
+      this.halfClosed = true;
+      this.deliver();
+    });
+  }
+
+  /** Has the listener given the next message, or the end of the request. */
+  startRead(): void {
+    this.wantsMessage = true;
+    this.deliver();
+    if (this.wantsMessage) this.stream.resume();
+  }
+
+  /** The owner keeps this many bytes of messages in memory. Throws RESOURCE_EXHAUSTED where it may not. */
+  keep(bytes: number): void {
+    this.keptBytes = bytes;
+    this.pay();
+  }
+
+  /** The bytes of a message, decompressed: to be kept instead. Rejects with an RpcError where that cannot be, or be held. */
+  async decompress(message: Buffer): Promise<Buffer> {
+    const { maxMessageBytes } = this.options;
+    this.keep(message.length + mostDecompressed(message.length, maxMessageBytes));
+    const content = await decompress(message, this.headers['grpc-encoding'] as string, maxMessageBytes);
+    this.keep(content.length);
+    return content;
+  }
+
+  sendMetadata(metadata?: Metadata): void {
+    if (this.isOver || this.stream.headersSent) return;
+    this.stream.respond(
+      metadata === undefined ? INITIAL_HEADERS : { ...INITIAL_HEADERS, ...metadata.toHttp2Headers() },
+      { waitForTrailers: true },
+    );
+  }
+
+  /** `sent` is called when the caller takes the message. Throws RESOURCE_EXHAUSTED where it may not be held until then. */
+  sendMessage(message: Uint8Array, sent?: () => void): void {
+    if (this.isOver) return;
+    const frame = framed(message);
+    this.unsentBytes += frame.length;
+    try {
+      this.pay();
+    } catch (error) {
+      this.unsentBytes -= frame.length;
+      throw error;
+    }
+    this.sendMetadata();
+    this.write(frame, sent);
+  }
+
+  /** Ends the call, once the messages before are sent. */
+  sendStatus({ code, details, metadata }: CallEnd): void {
+    if (this.isOver) return;
+    this.finish();
+    const trailers = {
+      'grpc-status': code,
+      'grpc-message': percentEncoded(details),
+      ...metadata?.toHttp2Headers(),
+    };
+    if (this.stream.headersSent) {
+      this.stream.once('wantTrailers', () => this.stream.sendTrailers(trailers));
+      this.stream.end();
+    } else this.stream.respond({ ...STATUS_HEADERS, ...trailers }, { endStream: true });
+  }
+
+  /** Ends a call that is not one of gRPC, with a status of HTTP. */
+  sendHttpStatus(code: number): void {
+    this.finish();
+    this.stream.respond({ [constants.HTTP2_HEADER_STATUS]: code }, { endStream: true });
+  }
+
+  /** Ends the call where its caller is late at `now`, by `performance.now()`. */
+  endIfLate(now: number): void {
+    if (now > this.responseDue) this.stream.close(constants.NGHTTP2_CANCEL);
+    else if (now > this.requestDue) {
+      const seconds = this.options.timeouts.requestMs / 1_000;
+      this.fail(new RpcError(status.DEADLINE_EXCEEDED, `the request was not complete within ${seconds} s`));
+    }
+  }
+
+  private received(chunk: Buffer): void {
+    // A caller may send on although the call is over.
+    if (this.over) return;
+    if (this.requestDue === Infinity) {
+      this.requestDue = performance.now() + this.options.timeouts.requestMs;
+    }
+    this.reader.push(chunk);
+    try {
+      this.limitReadAhead();
+      this.pay();
+    } catch (error) {
+      this.fail(error as RpcError);
+      return;
+    }
+    this.deliver();
+  }
+
+  private limitReadAhead(): void {
+    if (this.wantsMessage) return;
+    if (this.options.slowsCaller) this.stream.pause();
+    else if (this.reader.unread > READ_AHEAD_BYTES) throw tooFast();
+  }
+
+  private deliver(): void {
+    // A listener may read on from within its method: this is a loop, since thousands of messages may have come at once.
+    if (this.delivering) return;
+    this.delivering = true;
+    try {
+      while (this.wantsMessage && !this.isOver && this.deliverNext());
+    } catch (error) {
+      this.fail(error as RpcError);
+    } finally {
+      this.delivering = false;
+    }
+  }
+
+  private deliverNext(): boolean {
+    const message = this.reader.next();
+    if (message === undefined && !this.halfClosed) return false;
+    this.wantsMessage = false;
+    this.requestDue = Infinity;
+    if (message !== undefined) this.listener?.onMessage(message);
+    else if (this.reader.isEmpty) this.listener?.onHalfClose();
+    else throw new RpcError(status.INVALID_ARGUMENT, 'the request ends within a message');
+    return true;
+  }
+
+  private fail(error: RpcError): void {
+    if (this.isOver) return;
+    this.wantsMessage = false;
+    this.requestDue = Infinity;
+    this.reader.clear();
+    this.listener?.onProblem(error);
+  }
+
+  private write(frame: Buffer, sent: (() => void) | undefined): void {
+    this.awaitReader();
+    for (let from = 0; from < frame.length; from += PIECE_BYTES) {
+      const piece = frame.subarray(from, from + PIECE_BYTES);
+      const isLast = from + PIECE_BYTES >= frame.length;
+      this.stream.write(piece, (error) => {
+        // The stream closes after that.
+        if (error !== null && error !== undefined) return;
+        this.unsentBytes -= piece.length;
+        if (this.unsentBytes > 0 || this.over) this.awaitReader();
+        else this.responseDue = Infinity;
+        if (!isLast) return;
+        this.pay();
+        sent?.();
+      });
+    }
+  }
+
+  private awaitReader(): void {
+    this.responseDue = performance.now() + this.options.timeouts.responseMs;
+  }
+
+  /** Throws RESOURCE_EXHAUSTED where the call may not hold what it holds now. */
+  private pay(): void {
+    const bytes = this.reader.held + this.keptBytes + this.unsentBytes;
+    const { account } = this.options;
+    // A small message is paid with the stream: so the answer to a call that may hold nothing can always be sent.
+    account.hold(bytes > SMALL_BYTES ? STREAM_BYTES + bytes : Math.min(STREAM_BYTES, account.bytes));
+  }
+
+  private expired(): void {
+    this.sendStatus({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' });
+    this.listener?.onCancel();
+  }
+
+  private closed(): void {
+    const isGone = !this.over;
+    this.finish();
+    this.responseDue = Infinity;
+    this.options.account.close();
+    if (isGone) this.listener?.onCancel();
+  }
+
+  private finish(): void {
+    this.over = true;
+    clearTimeout(this.deadlineTimer);
+    this.requestDue = Infinity;
+    this.reader.clear();
+    if (this.stream.destroyed) return;
+    this.awaitReader();
+    // Whatever else the caller sends is of no use; one that never ends its request would hold the stream.
+    this.stream.once('finish', () => (this.responseDue = performance.now() + LINGER_MS));
+    this.stream.resume();
+  }
+}
+
+function tooFast(): RpcError {
+  return new RpcError(
+    status.RESOURCE_EXHAUSTED,
+    'the call sends messages faster than they are processed; send the next one when the last one has been answered',
+  );
+}
+
+function framed(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(5 + message.length);
+  frame.writeUInt8(0, 0);
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, 5);
+  return frame;
+}
+
+/** As gRPC encodes the text of a status. Blanks, too: HTTP/2 drops a header that begins or ends with one. */
+function percentEncoded(text: string): string {
+  return text.replace(/[^!-$&-~]+/g, (part) =>
+    Buffer.from(part).toString('hex').toUpperCase().replace(/../g, '%$&'),
+  );
+}

@@ -1,0 +1,153 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { addMs } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+import { status } from '@grpc/grpc-js';
+import type { Access } from '../access/access.js';
+import type { Caller } from '../caller.js';
+import type { Admission } from '../load/admission.js';
+import { RpcError } from '../rpc-error.js';
+import type { CallListener, GrpcCall } from './grpc-call.js';
+import type { ReceivedMessage } from './message-reader.js';
+import type { UnaryMethod, UnaryOutcome } from './unary-method.js';
+
+export interface UnaryCallsOptions {
+  readonly access: Pick<Access, 'authenticate' | 'keyOf'>;
+  readonly admission: Pick<Admission, 'run' | 'waiting'>;
+}
+
+/**
+ * A call of a unary method of ours. In this order: the headers authenticate its caller; the request comes, as bytes; the call is admitted;
+ * the request is decompressed, counted, decoded and answered. An error at any stage is the method's to answer.
+ */
+export class UnaryCall implements CallListener {
+  private readonly began = performance.now();
+  private readonly caller: Caller;
+  private request: ReceivedMessage | undefined;
+  private isComplete = false;
+  private isAuthenticated = false;
+  private isAnswered = false;
+
+  constructor(
+    private readonly method: UnaryMethod,
+    private readonly call: GrpcCall,
+    private readonly options: UnaryCallsOptions,
+  ) {
+    this.caller = {
+      ...call.caller,
+      // Infinity where the caller set none, as Airflow's operators do.
+      deadline: addMs(monotonicNow(), call.deadline - Date.now()),
+      isGone: () => call.isOver,
+    };
+  }
+
+  run(): void {
+    try {
+      const pending = this.method.isPublic ? undefined : this.options.access.authenticate(this.caller);
+      this.call.start(this);
+      // The verdict is awaited while the bytes come: they are paid for, and nobody looks at them.
+      if (pending === undefined) this.isAuthenticated = true;
+      else this.await(pending);
+      this.call.startRead();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  onMessage(message: ReceivedMessage): void {
+    if (this.request !== undefined) {
+      this.fail(
+        new RpcError(status.UNIMPLEMENTED, 'this method takes one request message, and the call has more'),
+      );
+      return;
+    }
+    this.request = message;
+    this.call.keep(message.bytes.length);
+    this.call.startRead();
+  }
+
+  onHalfClose(): void {
+    this.isComplete = true;
+    this.work();
+  }
+
+  onProblem(error: RpcError): void {
+    this.fail(error);
+  }
+
+  onCancel(): void {
+    // The work notices by itself.
+  }
+
+  private await(verdict: Promise<void>): void {
+    const { admission } = this.options;
+    admission
+      .run(this.caller, () => admission.waiting(this.caller, () => verdict))
+      .then(
+        () => {
+          this.isAuthenticated = true;
+          this.work();
+        },
+        (error: unknown) => this.fail(error),
+      );
+  }
+
+  private work(): void {
+    if (!this.isComplete || !this.isAuthenticated || this.isAnswered) return;
+    const { request } = this;
+    if (request === undefined) {
+      this.fail(
+        new RpcError(status.UNIMPLEMENTED, 'this method takes a request message, and the call has none'),
+      );
+      return;
+    }
+    const answer = this.method.isPublic
+      ? this.answer(request)
+      : this.options.admission.run(this.caller, () => this.answer(request));
+    answer.then(
+      (outcome) => this.end(outcome),
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  private async answer({ isCompressed, bytes }: ReceivedMessage): Promise<UnaryOutcome<unknown>> {
+    const content = isCompressed ? await this.call.decompress(bytes) : bytes;
+    return this.method.answer(this.decoded(content), this.caller);
+  }
+
+  private decoded(content: Buffer): unknown {
+    try {
+      this.method.check?.(content);
+      return this.method.definition.requestDeserialize(content);
+    } catch (error) {
+      if (error instanceof RpcError) throw error;
+      throw new RpcError(status.INVALID_ARGUMENT, `cannot decode the request: ${(error as Error).message}`);
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (!this.isAnswered) this.end(this.method.failed(error));
+  }
+
+  private end(outcome: UnaryOutcome<unknown>): void {
+    if (this.isAnswered) return;
+    this.isAnswered = true;
+    try {
+      this.send(outcome);
+      this.method.answered?.(outcome, (performance.now() - this.began) / 1_000);
+    } catch (error) {
+      // The response may not be held in memory.
+      this.isAnswered = false;
+      this.fail(error);
+    }
+  }
+
+  private send(outcome: UnaryOutcome<unknown>): void {
+    if (outcome instanceof RpcError) {
+      this.call.sendStatus(outcome);
+      return;
+    }
+    this.call.keep(0);
+    this.call.sendMessage(this.method.definition.responseSerialize(outcome.response));
+    this.call.sendStatus({ code: status.OK, details: '', metadata: outcome.trailers });
+  }
+}

@@ -1,0 +1,44 @@
+import { status, type Metadata, type ServiceDefinition } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import { RpcError } from '../rpc-error.js';
+
+/** How a call is answered: with a response, or with an error. */
+export type UnaryOutcome<Response> = UnaryReply<Response> | RpcError;
+
+export interface UnaryReply<Response> {
+  readonly response: Response;
+  readonly trailers?: Metadata;
+}
+
+/** A unary method of our own. */
+export interface UnaryMethod<Request = unknown, Response = unknown> {
+  readonly definition: ServiceDefinition[string];
+  /** What the largest valid request needs. */
+  readonly maxRequestBytes: number;
+  /** Anybody may call it, also when too many calls are processed: it costs nothing. */
+  readonly isPublic?: boolean;
+  /** Checked before the request is decoded: throws an RpcError where decoding would build more than any valid request needs. */
+  check?(request: Buffer): void;
+  /** Rejects with whatever prevents an answer. */
+  answer(request: Request, caller: Caller): Promise<UnaryReply<Response>>;
+  /** How the call is answered where `error` prevents an answer, at whatever stage. */
+  failed(error: unknown): UnaryOutcome<Response>;
+  /** Called when the answer is known. `seconds`: since the headers of the call came. */
+  answered?(outcome: UnaryOutcome<Response>, seconds: number): void;
+}
+
+/** A method that only reads memory. `answer` may throw an RpcError. */
+export function publicMethod<Request, Response>(
+  definition: ServiceDefinition[string],
+  maxRequestBytes: number,
+  answer: (request: Request, caller: Caller) => Response | Promise<Response>,
+): UnaryMethod<Request, Response> {
+  return {
+    definition,
+    maxRequestBytes,
+    isPublic: true,
+    answer: async (request, caller) => ({ response: await answer(request, caller) }),
+    failed: (error) =>
+      error instanceof RpcError ? error : new RpcError(status.INTERNAL, (error as Error).message),
+  };
+}

@@ -1,0 +1,62 @@
+import { FairShares } from '@ajs/platform';
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc-error.js';
+
+/**
+ * One budget of bytes for the messages of all calls of this process: requests from their first byte, compressed ones also by what they
+ * become, and responses until their readers have taken them. A caller can use at most its fair share of it.
+ */
+export class MessageBudget {
+  private readonly shares: FairShares;
+
+  /** @param bytes The budget (`MAX_BUFFERED_BYTES`) */
+  constructor(bytes: number) {
+    this.shares = new FairShares(bytes);
+  }
+
+  /** What the caller `who` holds with one call: nothing yet. */
+  open(who: string): MessageAccount {
+    return new MessageAccount(this.shares, who);
+  }
+}
+
+/** The part of a {@link MessageBudget} that one call holds. Close it when the call has ended, whatever way; then it holds nothing. */
+export class MessageAccount {
+  private held = 0;
+  private closed = false;
+
+  constructor(
+    private readonly shares: FairShares,
+    private readonly who: string,
+  ) {}
+
+  /** Bytes. */
+  get bytes(): number {
+    return this.held;
+  }
+
+  /** Makes the call hold this many bytes. Throws RESOURCE_EXHAUSTED where that is more than it may have: it keeps what it holds. */
+  hold(bytes: number): void {
+    if (this.closed) return;
+    const more = bytes - this.held;
+    if (more > 0 && !this.shares.take(this.who, more)) throw this.exhausted(more);
+    if (more < 0) this.shares.release(this.who, -more);
+    this.held = bytes;
+  }
+
+  close(): void {
+    this.hold(0);
+    this.closed = true;
+  }
+
+  private exhausted(more: number): RpcError {
+    const { capacity, free } = this.shares;
+    return new RpcError(
+      status.RESOURCE_EXHAUSTED,
+      more > free
+        ? `message memory used up: this replica holds at most ${capacity} bytes of messages (MAX_BUFFERED_BYTES); retry, or add replicas`
+        : `share of message memory used up: your calls hold too much of the ${capacity} bytes of messages that this replica holds ` +
+            '(MAX_BUFFERED_BYTES); send fewer or smaller calls at a time, and read their responses',
+    );
+  }
+}

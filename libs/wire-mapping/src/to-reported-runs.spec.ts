@@ -30,6 +30,17 @@ describe('the runs that Armada shows', () => {
     });
   });
 
+  it('have the times of all that befell them', () => {
+    const [leasedAt, pendingAt, runningAt, endedAt] = [1_000, 2_000, 3_000, 4_000];
+    const times = {
+      leasedTs: toTimestamp(ArmadaTime(1_000)),
+      pendingTs: toTimestamp(ArmadaTime(2_000)),
+      startedTs: toTimestamp(ArmadaTime(3_000)),
+      finishedTs: toTimestamp(ArmadaTime(4_000)),
+    };
+    expect(runsOf('1', [run('1', times)])?.latest).toMatchObject({ leasedAt, pendingAt, runningAt, endedAt });
+  });
+
   it('are none where the latest is not among them', () => {
     expect(runsOf('', [])).toBeUndefined();
     expect(runsOf('2', [run('1')])).toBeUndefined();

@@ -116,12 +116,13 @@ describe('lookups by key', () => {
   it('beyond the limit of waiting keys are refused at once, and the others succeed', async () => {
     const { lookup, call } = setUp({ mostWaiting: 3 });
     const result = lookup.lookUp(['a', 'b', 'c']);
-    await expect(lookup.lookUp(['d'])).rejects.toMatchObject({
+    const refused = expect(lookup.lookUp(['d'])).rejects.toMatchObject({
       kind: 'unavailable',
       reason: 'too many lookups are waiting for Armada (at most 3 wait, of all callers together)',
     });
     const shared = lookup.lookUp(['b']);
     (await call(0)).answer();
+    await refused;
     expect((await result).size).toBe(3);
     expect(entries(await shared)).toEqual([['b', 'B']]);
   });

@@ -20,7 +20,9 @@ export class Child {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = (): void => void child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     const started = await new Promise<T>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`${script} did not start`)), withinMs);
       createInterface({ input: child.stdout }).on('line', (line) => {

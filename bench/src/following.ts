@@ -34,6 +34,8 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
   const ingester = await startApp('ingester', {
     REDIS_URL: store.server.url,
     ARMADA_URL: started.listening,
+    // What is measured is how fast they are read, not how soon they may be.
+    UPSTREAM_READS_PER_SECOND: '10000',
   });
   const stop = async (): Promise<void> => {
     await ingester.child.stop();

@@ -13,6 +13,7 @@ import { benchLatency } from './latency.js';
 import { benchLarge } from './large.js';
 import { benchPassThrough } from './pass-through.js';
 import { benchPolls } from './polls.js';
+import { runReader } from './reading.js';
 import { benchScale } from './scale.js';
 import { benchSecurity } from './security.js';
 import { benchThroughput } from './throughput.js';
@@ -42,6 +43,7 @@ const { values } = parseArgs({
     'job-sets': { type: 'string', default: '1' },
     jobs: { type: 'string', default: '1' },
     running: { type: 'string', default: '0' },
+    address: { type: 'string', default: '' },
   },
 });
 
@@ -66,6 +68,7 @@ async function run(): Promise<void> {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 if (values.role === 'echo') await runEchoServer(values.method);
+else if (values.role === 'reader') await runReader(values.address, Number(values['job-sets']));
 else if (values.role === 'fake') {
   await runFakeEvents({
     jobSets: Number(values['job-sets']),

@@ -193,8 +193,9 @@ describe('a flood of', () => {
   it('requests that never end is ended', async () => {
     await serve({ requestTimeoutMs: 100 });
     const calls = Array.from({ length: 500 }, () => open(STATUS));
-    // A part of a message that would have 60,000 bytes.
-    for (const { stream } of calls) stream.resume().write(Buffer.from([0, 0, 0, 0xea, 0x60, 0x0a]));
+    // A part of a message that would have 60,000 bytes, or a whole message without the end of the request.
+    const requests = [Buffer.from([0, 0, 0, 0xea, 0x60, 0x0a]), framed(Buffer.alloc(0))];
+    for (const [i, { stream }] of calls.entries()) stream.resume().write(requests[i % 2]);
     await eventually('all have ended', async () => {
       await pollOfNeighbour();
       return calls.every(({ code }) => code !== undefined);

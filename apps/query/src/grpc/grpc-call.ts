@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { Metadata, status } from '@grpc/grpc-js';
+import { status, type Metadata } from '@grpc/grpc-js';
 import type { MessageAccount } from '../load/message-budget.js';
 import { RpcError } from '../rpc-error.js';
 import type { Presented } from './caller-of.js';
@@ -109,7 +109,7 @@ export class GrpcCall {
   start(listener: CallListener): void {
     this.options.account.hold(STREAM_BYTES);
     this.listener = listener;
-    this.requestDue = performance.now() + this.options.timeouts.requestMs;
+    this.awaitRequest();
     this.stream.on('data', (chunk: Buffer) => this.received(chunk));
     this.stream.on('end', () => {
       this.halfClosed = true;
@@ -121,7 +121,11 @@ export class GrpcCall {
   startRead(): void {
     this.wantsMessage = true;
     this.deliver();
-    if (this.wantsMessage) this.stream.resume();
+  }
+
+  /** The next message, or the end of the request, is to come soon: the call fails where it does not. */
+  awaitRequest(): void {
+    this.requestDue = performance.now() + this.options.timeouts.requestMs;
   }
 
   /** The owner keeps this many bytes of messages in memory. Throws RESOURCE_EXHAUSTED where it may not. */
@@ -195,9 +199,6 @@ export class GrpcCall {
   private received(chunk: Buffer): void {
     // A caller may send on although the call is over.
     if (this.over) return;
-    if (this.requestDue === Infinity) {
-      this.requestDue = performance.now() + this.options.timeouts.requestMs;
-    }
     this.reader.push(chunk);
     try {
       this.limitReadAhead();
@@ -226,6 +227,10 @@ export class GrpcCall {
     } finally {
       this.delivering = false;
     }
+    if (!this.wantsMessage) return;
+    this.stream.resume();
+    // A message has begun.
+    if (!this.reader.isEmpty && this.requestDue === Infinity) this.awaitRequest();
   }
 
   private deliverNext(): boolean {

@@ -48,7 +48,10 @@ import { GrpcServer } from './grpc-server.js';
         metrics: Metrics,
       ) =>
         new GrpcServer(
-          { methods: [...Object.values(legacy), ...Object.values(jobsService(jobsCalls))], passThrough },
+          {
+            methods: [legacy.getJobStatus, legacy.health, ...Object.values(jobsService(jobsCalls))],
+            passThrough,
+          },
           {
             access,
             admission,

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { addMs } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
@@ -62,6 +61,7 @@ export class UnaryCall implements CallListener {
     }
     this.request = message;
     this.call.keep(message.bytes.length);
+    this.call.awaitRequest();
     this.call.startRead();
   }
 

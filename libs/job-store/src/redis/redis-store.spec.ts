@@ -148,12 +148,12 @@ describe('Redis keys of a job set', () => {
     const ofJob = { [jobId]: aRecord('RUNNING', { run: { cluster: 'c' } }) };
     await writer.write(aBatch('1:0:0:1', ofJob, { subscription, reconciled: true }));
     const meta = formatKey({ kind: 'meta', jobSet: key });
-    await redis.hset(meta, { interest: 1, renewed: 1 });
     const report = { state: 'RUNNING', at: ArmadaTime(Date.now()) } as const;
     await new RedisProvisionalJobSink(redis, TTL_SECONDS).report(key, new Map([[aJobId(), report]]));
     expect(await redis.hexists(meta, 'aheadSince')).toBe(1);
     // Submitted URIs and enrichment may be lost: that they are there says nothing of the bucket.
     await addProvisional(key);
+    await redis.hset(meta, { interest: 1, renewed: 1 });
     const generation = Generation((await redis.hget(meta, 'generation')) ?? '');
     await redis.del(formatKey({ kind: 'bucket', jobSet: key, generation, bucket: 0 }));
 

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { shareConnections } from '@ajs/runtime';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import type { ServerTls } from '../server-tls/server-tls.js';
 
@@ -9,7 +10,7 @@ const LINGER_MS = 2_000;
 export interface GrpcPortOptions {
   /** `undefined`: plaintext. */
   readonly tls: ServerTls | undefined;
-  /** Connections beyond this number are rejected. */
+  /** Connections beyond this number are rejected, and those beyond the fair share of their address. */
   readonly maxConnections: number;
   /** Called for each rejected connection. */
   readonly onRejected: () => void;
@@ -33,8 +34,7 @@ export class GrpcPort {
       injector.injectConnection(socket);
     };
     this.listener = tls === undefined ? createServer(serve) : tlsListener(tls, serve);
-    this.listener.maxConnections = maxConnections;
-    this.listener.on('drop', onRejected);
+    shareConnections(this.listener, maxConnections, onRejected);
     this.sweep = setInterval(() => this.destroyEnded(), LINGER_MS).unref();
   }
 

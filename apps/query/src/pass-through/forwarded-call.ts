@@ -5,6 +5,7 @@ import type { CallListener, GrpcCall } from '../grpc/grpc-call.js';
 import type { ReceivedMessage } from '../grpc/message-reader.js';
 import type { RpcError } from '../rpc-error.js';
 import { towardsArmada, towardsCaller } from './forwarded-metadata.js';
+import { limitReached, type Refused } from '../load/limit-reached.js';
 import type { OpenCalls } from './open-calls.js';
 import type { WatchPermissions } from './watch-permissions.js';
 import { watchOf, type Watch } from './watches.js';
@@ -33,6 +34,7 @@ export interface ForwardedCallOptions {
   readonly calls: OpenCalls;
   readonly watchPermissions: WatchPermissions;
   readonly observer?: ExchangeObserver | undefined;
+  readonly refused: Refused;
   /** Called once, when the call has ended, with its time from begin to end; `undefined` for a watch. */
   readonly ended: (code: status, seconds: number | undefined) => void;
 }
@@ -148,17 +150,13 @@ export class ForwardedCall implements CallListener {
   /** `undefined` at the limit: then the call has ended. */
   private admit(): { readonly leave: () => void } | undefined {
     const open = this.watch ? this.options.watches : this.options.calls;
-    const place = open.enter(() =>
+    const place = open.enter(this.caller.caller.key, () =>
       this.end({ code: status.UNAVAILABLE, details: 'this replica is shutting down; retry' }),
     );
     if (place !== undefined) return place;
-    const [what, setting] = this.watch
-      ? ['watches', 'MAX_FORWARDED_WATCHES']
-      : ['calls', 'MAX_FORWARDED_CALLS'];
-    this.end({
-      code: status.RESOURCE_EXHAUSTED,
-      details: `limit of forwarded ${what} reached: this replica forwards ${open.max} at once (${setting}); retry later, or add replicas`,
-    });
+    this.end(
+      limitReached(this.watch ? 'forwarded_watches' : 'forwarded_calls', open.shares, this.options.refused),
+    );
     return undefined;
   }
 

@@ -46,7 +46,7 @@ describe('forwarded watches', () => {
     for (const path of [EVENTS, WATCH]) {
       const { status: end } = await (await watch(path)).outcome;
       expect(end.code).toBe(status.RESOURCE_EXHAUSTED);
-      expect(end.details).toContain('forwards 2 at once (MAX_FORWARDED_WATCHES)');
+      expect(end.details).toContain('forwards at most 2 watches at once (MAX_FORWARDED_WATCHES)');
     }
     expect(h.armada.calls).toHaveLength(2);
     first.call.cancel();

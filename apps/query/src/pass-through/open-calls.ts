@@ -1,20 +1,28 @@
-/** The forwarded calls of this replica that are open at Armada, up to a limit. */
+import { FairShares } from '@ajs/platform';
+
+/** The forwarded calls of this replica that are open at Armada, up to a limit, and of each caller up to its fair share. */
 export class OpenCalls {
   private readonly open = new Set<() => void>();
 
-  constructor(
-    readonly max: number,
-    private readonly changed?: (open: number) => void,
-  ) {}
+  readonly shares: FairShares;
 
-  /** Counts a call until it calls `leave`; `undefined` at the limit. `end` ends the call. */
-  enter(end: () => void): { readonly leave: () => void } | undefined {
-    if (this.open.size >= this.max) return undefined;
+  constructor(
+    max: number,
+    private readonly changed?: (open: number) => void,
+  ) {
+    this.shares = new FairShares(max);
+  }
+
+  /** Counts a call of `who` until it calls `leave`; `undefined` at the limit. `end` ends the call. */
+  enter(who: string, end: () => void): { readonly leave: () => void } | undefined {
+    if (!this.shares.take(who)) return undefined;
     this.open.add(end);
     this.changed?.(this.open.size);
     return {
       leave: () => {
-        if (this.open.delete(end)) this.changed?.(this.open.size);
+        if (!this.open.delete(end)) return;
+        this.shares.release(who);
+        this.changed?.(this.open.size);
       },
     };
   }

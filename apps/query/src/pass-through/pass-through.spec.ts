@@ -48,6 +48,29 @@ describe('a call that is not forwarded', () => {
 });
 
 describe('forwarded calls', () => {
+  it('leave room for those of others, whoever makes as many as it can', async () => {
+    h.keyOf = ({ authorization }) => String(authorization[0]);
+    const answer = h.armada.answer;
+    h.armada.answer = () => undefined;
+    const flood = Array.from({ length: 20 }, () =>
+      h.client.open(SUBMIT, withHeaders({ authorization: 'Bearer flood' })),
+    );
+    const outcomes = flood.map(outcomeOf);
+    for (const call of flood) call.end(HELLO);
+    const { status: end } = await Promise.any(outcomes);
+    expect(end).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: expect.stringMatching(/^your share is used up: .*MAX_FORWARDED_CALLS/) as string,
+    });
+    await eventually('Armada has the share', () => h.armada.calls.length === 3);
+    h.armada.answer = answer;
+    const another = h.client.open(SUBMIT, withHeaders({ authorization: 'Bearer another' }));
+    another.end(HELLO);
+    expect((await outcomeOf(another)).status.code).toBe(status.OK);
+    for (const call of flood) call.cancel();
+    await Promise.all(outcomes);
+  });
+
   it.each([
     ['any', SUBMIT, HELLO],
     ['reads of events', EVENTS, readRequest(false)],
@@ -60,7 +83,7 @@ describe('forwarded calls', () => {
     await eventually('Armada has them', () => h.armada.calls.length === MAX_CALLS);
     const { status: end } = await h.client.call(SUBMIT, HELLO);
     expect(end.code).toBe(status.RESOURCE_EXHAUSTED);
-    expect(end.details).toMatch(/forwards 5 at once \(MAX_FORWARDED_CALLS\); retry/);
+    expect(end.details).toMatch(/forwards at most 5 calls at once \(MAX_FORWARDED_CALLS\); retry/);
     expect(h.armada.calls).toHaveLength(MAX_CALLS);
     h.armada.answer = answer;
     const watch = h.client.open(EVENTS);

@@ -19,7 +19,7 @@ export interface PassThroughOptions {
   readonly watchPermissions: WatchPermissions;
   /** Observers of unary methods, by path. */
   readonly observers: ReadonlyMap<string, ExchangeObserver>;
-  readonly metrics: Pick<QueryMetrics, 'forwardedCalls' | 'forwardedWatches' | 'callSeconds'>;
+  readonly metrics: Pick<QueryMetrics, 'shedCalls' | 'forwardedCalls' | 'forwardedWatches' | 'callSeconds'>;
 }
 
 /** Armada's own services, passed through: nothing is decoded or added, and no credential of this service is involved. */
@@ -68,6 +68,7 @@ export class PassThrough {
       armada: transport.address,
       watches: this.watches,
       calls: this.calls,
+      refused: (pool, limit) => metrics.shedCalls.inc({ pool, limit }),
       watchPermissions,
       observer: observers.get(path),
       // A server may answer with a number that is not a gRPC code.

@@ -57,6 +57,27 @@ describe('a configured user', () => {
     },
   );
 
+  it('is verified in its turn while another caller sends wrong passwords', async () => {
+    const order: string[] = [];
+    const refused = Array.from({ length: 20 }, () =>
+      users.verify({ user: 'hashed', password: 'wrong' }, 'flood').catch(() => order.push('refused')),
+    );
+    const verified = users
+      .verify({ user: 'hashed', password: 's3cret: é' }, 'another')
+      .then(() => order.push('verified'));
+    await Promise.all([...refused, verified]);
+    // One was being hashed, and one had its turn before.
+    expect(order.indexOf('verified')).toBe(2);
+  });
+
+  it.each([
+    ['mounted', true],
+    ['hashed', false],
+    ['nobody', false],
+  ])('%s costs nothing to verify: %s', (user, isCheap) => {
+    expect(users.isCheap({ user })).toBe(isCheap);
+  });
+
   it('is verified while others are refused at the same time', async () => {
     const answers = await Promise.allSettled(
       ['wrong', 's3cret: é', 'wrong', 's3cret: é'].map((password) =>

@@ -49,3 +49,30 @@ it.each(Object.keys(KINDS))(
     expect((await flood).filter((answer) => answer === 'somebody')).toHaveLength(20);
   },
 );
+
+it('a flood of wrong passwords refuses nobody whose password costs nothing to check', async () => {
+  const slow = slowVerifier();
+  const isCheap = ({ user }: { user: string }): boolean => user === 'plain';
+  const verify = ({ user }: { user: string }) =>
+    user === 'plain'
+      ? Promise.resolve({ principal: principal(user), expiresAt: Infinity })
+      : slow.verifier.verify();
+  const authorizer = new LocalAuthorizer({
+    auth: parseAuthSection({ content: { kubernetesAuth: {} }, file: 'settings.yaml' }),
+    verifiers: { basic: { verify, isCheap }, kubernetes: undefined, bearer: undefined },
+    queueGrants: undefined,
+    verdictTtlMs: 60_000,
+    refusalTtlMs: 5_000,
+    clock: new ManualClock(),
+  });
+  const ask = (name: string): Promise<string> =>
+    Promise.resolve(authorizer.authenticate({ authorization: KINDS['basic']?.(name) }, 'one address')).then(
+      () => 'verified',
+      (error: unknown) => (error as AuthError).kind,
+    );
+  const flood = Array.from({ length: 60 }, (_, i) => ask(`hashed-${i}`));
+  expect(await flood.at(-1)).toBe('unavailable');
+  expect(await ask('plain')).toBe('verified');
+  slow.answer();
+  await Promise.all(flood);
+});

@@ -131,8 +131,8 @@ describe('headers', () => {
   });
 });
 
-it('connections above the limit are rejected and reported, and accepted again once others close', async () => {
-  await serve({ maxConnections: 2 });
+it('connections above the share of their address are rejected and reported, and accepted again once others close', async () => {
+  await serve({ maxConnections: 3 });
   const first = await connected();
   await connected();
   const third = await connected();

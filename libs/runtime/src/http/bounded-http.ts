@@ -7,6 +7,7 @@ import { addMs, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { requireCertificate } from './client-certificates.js';
 import { oneAtATime } from './one-at-a-time.js';
+import { shareConnections } from './share-connections.js';
 
 /** TLS of an HTTP server. Its certificate may be renewed while the server runs. */
 export interface HttpTls {
@@ -18,7 +19,7 @@ export interface HttpTls {
 }
 
 export interface HttpLimits {
-  /** Connections beyond this number are rejected. */
+  /** Connections beyond this number are rejected, and those beyond the fair share of their address. */
   readonly maxConnections: number;
   /** Called for each rejected connection. */
   readonly onRejected: () => void;
@@ -58,10 +59,9 @@ export class BoundedHttpAdapter extends ExpressAdapter {
     const { maxConnections, onRejected, tls } = this.limits;
     if (tls?.requestsCertificates === true) this.use(requireCertificate);
     const server = this.createServer(tls);
-    server.maxConnections = maxConnections;
+    shareConnections(server, maxConnections, onRejected);
     const { silence, connectionsCheckingInterval } = this.timeouts;
     server.setTimeout(silence);
-    server.on('drop', onRejected);
     // With TLS, what waits for the client is in the secure connection, which has an end of its own.
     for (const opened of ['connection', 'secureConnection']) {
       server.on(opened, (socket: Socket) => {

@@ -55,6 +55,21 @@ function intercepted(before: () => Promise<unknown>): InterestStore {
 }
 
 describe('the interest recorder', () => {
+  it('lets no caller take all the room for job sets that wait to be recorded', () => {
+    const { recorder } = recorderWith({
+      interest: intercepted(() => new Promise(() => undefined)),
+      maxNewJobSetsPerCaller: 100_000,
+    });
+    const isRefused = (n: number, caller: string): boolean => {
+      recorder.record(jobSet(n), undefined, caller);
+      return recorder.refusal(jobSetTag(jobSet(n))) !== undefined;
+    };
+    let accepted = 0;
+    while (accepted < 20_000 && !isRefused(accepted, 'flood')) accepted++;
+    expect(accepted).toBe(15_000);
+    expect(isRefused(30_000, 'another')).toBe(false);
+  });
+
   it('stands still where Redis does not answer what is to be written, and has nothing to do after that', async () => {
     const clock = new ManualClock();
     const progress = new LoopProgress(30_000, () => clock.monotonic());

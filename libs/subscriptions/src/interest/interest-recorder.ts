@@ -1,6 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import type { JobSetLife } from '@ajs/job-store';
-import { LoopProgress } from '@ajs/platform';
+import { FairShares, LoopProgress } from '@ajs/platform';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
 import type { InterestStore } from './interest-store.js';
@@ -11,8 +11,10 @@ const RECORD_EVERY_MS = 10_000;
 const REMEMBERED = 100_000;
 /** More job sets than this wait for the next flush. */
 const FLUSH_SIZE = 500;
-/** Above this, polls of further job sets are refused until some are written. */
+/** Above this, or above the caller's share of it, polls of further job sets are refused until some are written. */
 const MAX_PENDING = 20_000;
+/** Who named a job set, where no caller did. */
+const ARMADA = 'Armada';
 /** From one batch that is written to the next. */
 const MAX_ROUND_MS = 30_000;
 
@@ -42,6 +44,8 @@ interface Pending {
   /** The caller whose allowance of new job sets was reduced, if any: it is given back where the job set is not new. */
   readonly caller: string | undefined;
   readonly mayBeNew: boolean;
+  /** Whose share of the job sets that wait it takes. */
+  readonly who: string;
 }
 
 interface Refusal {
@@ -59,6 +63,7 @@ export class InterestRecorder {
   private readonly refusals = new LRUCache<JobSetTag, Refusal>({ max: REMEMBERED });
   private readonly newJobSets: NewJobSetLimit;
   private readonly pending = new Map<JobSetTag, Pending>();
+  private readonly pendingShares = new FairShares(MAX_PENDING);
   private flushing: Promise<void> | undefined;
 
   constructor(private readonly options: InterestRecorderOptions) {
@@ -74,14 +79,16 @@ export class InterestRecorder {
     const now = performance.now();
     if (now - (this.recordedAt.peek(tag) ?? -Infinity) < RECORD_EVERY_MS) return;
     this.recordedAt.set(tag, now);
-    if (this.pending.size >= MAX_PENDING) {
+    if (this.pending.has(tag)) return;
+    const who = caller ?? ARMADA;
+    if (!this.pendingShares.take(who)) {
       this.refuse(tag, 'too many job sets are polled for the first time at once; try again later');
       return;
     }
     const mayBeNew = caller === undefined || this.newJobSets.take(caller);
     // Refused at once, and accepted after all where it turns out that the job set is not new.
     if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newJobSets.max));
-    this.pending.set(tag, { key, caller: mayBeNew ? caller : undefined, mayBeNew });
+    this.pending.set(tag, { key, caller: mayBeNew ? caller : undefined, mayBeNew, who });
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
   }
 
@@ -107,7 +114,10 @@ export class InterestRecorder {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.pending.size > 0) {
       const batch = Array.from(this.pending).slice(0, FLUSH_SIZE);
-      for (const [tag] of batch) this.pending.delete(tag);
+      for (const [tag, { who }] of batch) {
+        this.pending.delete(tag);
+        this.pendingShares.release(who);
+      }
       try {
         await this.write(batch);
         this.progress.moved();

@@ -12,6 +12,7 @@ import { publicMethod } from '../../grpc/unary-method.js';
 import { RpcError } from '../../rpc-error.js';
 import type { ExchangeObserver } from '../forwarded-call.js';
 import { PassThrough } from '../pass-through.js';
+import type { Access } from '../../access/access.js';
 import { WatchPermissions } from '../watch-permissions.js';
 import { RawClient, RawServer, type RawServerCall } from './raw-calls.js';
 
@@ -56,11 +57,14 @@ export function withHeaders(headers: Record<string, string>): Metadata {
 /** A query's gRPC port that forwards to an Armada of raw calls, with a client. Armada echoes unless told otherwise. */
 export class PassThroughHarness {
   mayWatch: ArmadaPermissions['mayWatch'] = () => Promise.resolve('yes');
+  /** Each call is another caller's, unless a test says otherwise. */
+  keyOf: Access['keyOf'] = () => `caller ${this.callers++}`;
   readonly observers = new Map<string, ExchangeObserver>();
   metrics = new QueryMetrics();
   client!: RawClient;
   server!: GrpcServer;
   private passThrough!: PassThrough;
+  private callers = 0;
   private session: ClientHttp2Session | undefined;
   private address = '';
 
@@ -171,7 +175,10 @@ export class PassThroughHarness {
       observers: this.observers,
       metrics: this.metrics,
     });
-    this.server = new GrpcServer({ methods: [getJobStatus], passThrough: this.passThrough }, PLAIN);
+    this.server = new GrpcServer(
+      { methods: [getJobStatus], passThrough: this.passThrough },
+      { ...PLAIN, access: { ...PLAIN.access, keyOf: (who) => this.keyOf(who) } },
+    );
     this.address = `127.0.0.1:${await this.server.listen(FREE_PORT)}`;
     this.client = new RawClient(this.address);
   }

@@ -34,9 +34,9 @@ local all = redis.call('HGETALL', KEYS[1])
 local value = {}
 for i = 1, #all, 2 do value[all[i]] = all[i + 1] end
 for replica, announced in pairs(value) do
-  local at, holds = string.match(announced, '^(%d+) (%d+) %d+ %d+$')
-  if at and replica ~= ARGV[1] then
-    local silent = now - tonumber(at)
+  if replica ~= ARGV[1] and not string.find(replica, ':waiting$') then
+    local at, holds = string.match(announced, '^(%d+) (%d+) ')
+    local silent = now - (tonumber(at) or 0)
     if silent > tonumber(ARGV[6]) then
       redis.call('HDEL', KEYS[1], replica, replica .. ':waiting')
     else

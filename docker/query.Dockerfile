@@ -16,6 +16,6 @@ USER 1000:1000
 EXPOSE 60003 8090
 # Accepts any certificate: this calls the process itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-  CMD ["node", "-e", "const tls = process.env.QUERY_TLS_CERT_FILE ? 's' : ''; require('http' + tls).get({ host: '127.0.0.1', port: 8090, path: '/healthz', rejectUnauthorized: false }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
+  CMD ["node", "-e", "const { QUERY_HEALTH_ADDRESS: health, QUERY_TLS_CERT_FILE: tls } = process.env; require(tls && !health ? 'https' : 'http').get({ host: '127.0.0.1', port: health ? health.split(':').pop() : 8090, path: '/healthz', rejectUnauthorized: false }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 # No shell in between: the process gets SIGTERM itself.
 ENTRYPOINT ["node", "--enable-source-maps", "main.js"]

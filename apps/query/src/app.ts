@@ -21,6 +21,7 @@ export function start(output: ProcessOutput): Promise<void> {
       const problem = connectionLimitProblem(2 * settings.queryMaxConnections, 'QUERY_MAX_CONNECTIONS');
       if (problem !== undefined) log.warn(problem);
       const tls = ServerTls.read(settings);
+      const health = settings.queryHealthAddress;
       return {
         module: QueryModule.of(tls),
         http: {
@@ -29,6 +30,7 @@ export function start(output: ProcessOutput): Promise<void> {
           maxConnections: settings.queryMaxConnections,
           tls,
         },
+        ...(health !== null && { health: { ...health, setting: 'QUERY_HEALTH_ADDRESS' } }),
         serve: async (app) => {
           // Else the first callers would hear that Redis is unavailable.
           await app.get(RedisConnections).firstContact();

@@ -27,6 +27,7 @@ describe('settings', () => {
     expect(loadSettings({ argv: [], env: {} })).toMatchObject({
       queryGrpcAddress: { host: '0.0.0.0', port: 60003 },
       queryHttpAddress: { host: '0.0.0.0', port: 8090 },
+      queryHealthAddress: null,
       ingesterHttpAddress: { host: '0.0.0.0', port: 8091 },
       authMode: 'delegated',
       followAfterPollMs: 600_000,
@@ -44,6 +45,12 @@ describe('settings', () => {
       firstPollWaitMs: 500,
     });
     expect(loadSettings({ argv: [], env: { CONFIG_FILE: file } }).logLevel).toBe('debug');
+  });
+
+  it('give health a port of its own where its address is set', () => {
+    const env = { QUERY_HEALTH_ADDRESS: '[::1]:8092' };
+    expect(loadSettings({ argv: [], env }).queryHealthAddress).toMatchObject({ host: '::1', port: 8092 });
+    expect(problemsOf({ QUERY_HEALTH_ADDRESS: '8092' })).toContain('QUERY_HEALTH_ADDRESS');
   });
 
   it('forward nothing by default, and to the named services when switched on', () => {

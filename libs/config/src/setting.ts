@@ -41,9 +41,15 @@ export const oneOf =
   (text: string): T | undefined =>
     values.find((value) => value === text);
 
+const LISTEN_ADDRESS = 'host:port, with a port from 0 (any free port) to 65535';
+
 export const listenAddress = (usedBy: UsedBy, env: string, defaultText: string, about: string) =>
-  setting(usedBy, env, defaultText, about, 'host:port, with a port from 0 (any free port) to 65535', (text) =>
-    parseHostPort(text, 0),
+  setting(usedBy, env, defaultText, about, LISTEN_ADDRESS, (text) => parseHostPort(text, 0));
+
+/** `null`: none. */
+export const optionalListenAddress = (usedBy: UsedBy, env: string, about: string) =>
+  setting(usedBy, env, '', about, `${LISTEN_ADDRESS}, or empty`, (text) =>
+    text === '' ? null : parseHostPort(text, 0),
   );
 
 export const duration = (

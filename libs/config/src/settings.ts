@@ -13,6 +13,7 @@ import {
   listenAddress,
   oneOf,
   optionalFile,
+  optionalListenAddress,
   secret,
   setting,
   type Setting,
@@ -109,7 +110,12 @@ export const SETTINGS = {
     'query',
     'QUERY_HTTP_ADDRESS',
     '0.0.0.0:8090',
-    'Listen address of HTTP: the REST API, health and metrics',
+    'Listen address of HTTP: the REST API, and health and metrics unless they have an address of their own',
+  ),
+  queryHealthAddress: optionalListenAddress(
+    'query',
+    'QUERY_HEALTH_ADDRESS',
+    'Listen address of `/healthz`, `/readyz` and `/metrics` on a port of their own, without TLS, which callers of the API cannot fill. The HTTP port answers 404 for them then. Empty: they are on the HTTP port',
   ),
   queryAllowedHosts: setting(
     'query',

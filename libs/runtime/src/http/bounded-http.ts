@@ -53,6 +53,7 @@ export class BoundedHttpAdapter extends ExpressAdapter {
 
   constructor(private readonly limits: HttpLimits) {
     super();
+    this.disable('x-powered-by');
   }
 
   override initHttpServer(): void {

@@ -2,7 +2,7 @@ import { throttledLog, type Log, type Metrics } from '@ajs/observability';
 
 /** Makes a callback for connections that a port rejects at its connection limit: counts each, and logs once a minute. */
 export function rejectedConnections(
-  port: 'grpc' | 'http',
+  port: 'grpc' | 'http' | 'health',
   maxConnections: number,
   log: Log,
   metrics: Pick<Metrics, 'rejectedConnections'>,

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { constants } from 'node:os';
 import {
   Inject,
@@ -18,6 +18,10 @@ import { runApp, type AppOptions } from './run-app.js';
 
 /** What happened, and was logged, in its order. */
 let steps: string[];
+/** The lines of the log. */
+let lines: Record<string, unknown>[];
+/** What the module does while it closes its connections. */
+let whenClosing: () => Promise<void>;
 /** The work that the module finishes before it lets the process go. */
 let work: Promise<void>;
 let finish: () => void;
@@ -37,14 +41,19 @@ class WorkModule implements OnModuleDestroy, BeforeApplicationShutdown, OnApplic
     steps.push('module: work is finished');
   }
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
+    await whenClosing();
     steps.push('module: connections are closed');
   }
 }
 
 function run(options: Partial<AppOptions> = {}, port = 0): Promise<NestExpressApplication> {
   const log = createLog('app', 'info', {
-    write: (line: string) => steps.push(`log: ${(JSON.parse(line) as { msg: string }).msg}`),
+    write: (text: string) => {
+      const line = JSON.parse(text) as { msg: string };
+      lines.push(line);
+      steps.push(`log: ${line.msg}`);
+    },
   });
   return runApp(
     { settings: loadSettings({ argv: [], env: {} }), log, metrics: new Metrics() },
@@ -68,6 +77,8 @@ async function ready(app: NestExpressApplication): Promise<{ status: number; bod
 
 beforeEach(() => {
   steps = [];
+  lines = [];
+  whenClosing = () => Promise.resolve();
   work = new Promise((resolve) => (finish = resolve));
 });
 
@@ -173,5 +184,77 @@ describe('an application', () => {
     );
     expect(steps).toContain('module: connections are closed');
     taken.close();
+  });
+});
+
+describe('a health port', () => {
+  const HEALTH = { host: '127.0.0.1', port: 0, setting: 'HEALTH_ADDRESS' };
+  let logged: { health: string; http: string };
+
+  async function runWithHealthPort(http: Partial<AppOptions['http']> = {}): Promise<NestExpressApplication> {
+    const app = await run({ health: HEALTH, http: { ...HEALTH, maxConnections: 100, ...http } });
+    logged = lines.find(({ msg }) => msg === 'health and metrics are served') as never;
+    return app;
+  }
+
+  const statusOf = async (address: string, path: string): Promise<number> =>
+    (await fetch(`http://${address}${path}`)).status;
+
+  it('serves health and metrics in place of the HTTP port', async () => {
+    const app = await runWithHealthPort();
+    for (const path of ['/healthz', '/readyz', '/metrics']) {
+      expect([path, await statusOf(logged.health, path), await statusOf(logged.http, path)]).toEqual([
+        path,
+        200,
+        404,
+      ]);
+    }
+    expect(await (await fetch(`http://${logged.health}/v1`)).json()).toEqual({
+      error: 'this path does not exist',
+      code: 5,
+      message: 'this path does not exist',
+    });
+    finish();
+    await app.close();
+  });
+
+  it('answers while callers have all connections of the HTTP port and pipeline requests there', async () => {
+    const app = await runWithHealthPort({ maxConnections: 4 });
+    const port = Number(new URL(`http://${logged.http}`).port);
+    const sockets = Array.from({ length: 4 }, () => connect(port, '127.0.0.1'));
+    for (const socket of sockets) {
+      socket.on('error', () => undefined);
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(10));
+    }
+    await eventually('the HTTP port is full', () =>
+      fetch(`http://${logged.http}/`).then(
+        () => false,
+        () => true,
+      ),
+    );
+    expect(await statusOf(logged.health, '/healthz')).toBe(200);
+    expect(await (await fetch(`http://${logged.health}/metrics`)).text()).toMatch(
+      /rejected_connections_total\{port="http"\} [1-9]/,
+    );
+    for (const socket of sockets) socket.destroy();
+    finish();
+    await app.close();
+  });
+
+  it('says that a stopping process is not ready, and stays open until all else has closed', async () => {
+    const app = await runWithHealthPort();
+    let closing: number[] = [];
+    whenClosing = async () => {
+      const http = statusOf(logged.http, '/').catch(() => 0);
+      closing = [
+        await statusOf(logged.health, '/healthz'),
+        await statusOf(logged.health, '/readyz'),
+        await http,
+      ];
+    };
+    finish();
+    await app.close();
+    expect(closing).toEqual([200, 503, 0]);
+    await expect(statusOf(logged.health, '/healthz')).rejects.toThrow();
   });
 });

@@ -9,8 +9,10 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { HealthPort, HealthPortModule } from '../health/health-port.js';
 import { HealthModule } from '../health/health.module.js';
 import { BoundedHttpAdapter, type HttpTls } from '../http/bounded-http.js';
+import { listenForHttp, type HttpAddress } from '../http/listen-for-http.js';
 import { rejectedConnections } from '../http/rejected-connections.js';
 import { NestLog } from './nest-log.js';
 import { ProcessModule, type ProcessContext } from './process.module.js';
@@ -19,16 +21,14 @@ import { Shutdown } from './shutdown.js';
 export interface AppOptions {
   /** The root of the application's modules. Its controllers get bodies unparsed. */
   readonly module: Type | DynamicModule;
-  readonly http: {
-    readonly host: string;
-    readonly port: number;
-    /** The setting that holds host and port. */
-    readonly setting: string;
+  readonly http: HttpAddress & {
     /** Connections beyond this number are closed as they come. */
     readonly maxConnections: number;
     /** `undefined`: plaintext. */
     readonly tls?: HttpTls | undefined;
   };
+  /** A port of their own for health and metrics, without TLS; `undefined`: HTTP serves them. */
+  readonly health?: HttpAddress;
   /** Opens what else the application serves, once HTTP listens. Resolves to fields for the log line `started`. */
   readonly serve: (app: INestApplicationContext) => Promise<Record<string, unknown>>;
 }
@@ -41,8 +41,9 @@ const STOP_SIGNALS = ['SIGTERM', 'SIGINT'];
 class RootModule implements OnModuleDestroy {
   constructor(@Inject(Shutdown) private readonly shutdown: Shutdown) {}
 
-  static of(context: ProcessContext, module: Type | DynamicModule): DynamicModule {
-    return { module: RootModule, imports: [ProcessModule.of(context), HealthModule, module] };
+  static of(context: ProcessContext, { module, health }: AppOptions): DynamicModule {
+    const healthModule = health === undefined ? HealthModule : HealthPortModule;
+    return { module: RootModule, imports: [ProcessModule.of(context), healthModule, module] };
   }
 
   onModuleDestroy(): void {
@@ -59,15 +60,13 @@ class RootModule implements OnModuleDestroy {
  * 2. `beforeApplicationShutdown`: work in progress is finished or handed over.
  * 3. `onApplicationShutdown`, after the HTTP port: what is left is written, and connections are closed.
  */
-export async function runApp(
-  context: ProcessContext,
-  { module, http, serve }: AppOptions,
-): Promise<NestExpressApplication> {
+export async function runApp(context: ProcessContext, options: AppOptions): Promise<NestExpressApplication> {
   const { log, metrics } = context;
+  const { http, health, serve } = options;
   const { maxConnections, tls } = http;
   const onRejected = rejectedConnections('http', maxConnections, log, metrics);
   const adapter = new BoundedHttpAdapter({ maxConnections, tls, onRejected });
-  const app = await NestFactory.create<NestExpressApplication>(RootModule.of(context, module), adapter, {
+  const app = await NestFactory.create<NestExpressApplication>(RootModule.of(context, options), adapter, {
     // Held back until there is an application: Nest would log an error of a module that our caller reports.
     bufferLogs: true,
     autoFlushLogs: false,
@@ -76,17 +75,14 @@ export async function runApp(
   });
   app.useLogger(new NestLog(log));
   app.flushLogs();
-  app.disable('x-powered-by');
   app.enableShutdownHooks(STOP_SIGNALS, { useProcessExit: true });
   try {
     await app.init();
-    await app.listen(http.port, http.host).catch((error: unknown) => {
-      throw new Error(
-        `cannot listen for HTTP at ${http.host}:${http.port} (${http.setting}): ${(error as Error).message}`,
-        { cause: error },
-      );
-    });
-    log.info({ http: new URL(await app.getUrl()).host }, 'health and metrics are served');
+    const addresses = {
+      ...(health !== undefined && { health: await app.get(HealthPort).listen(health) }),
+      http: await listenForHttp(app, http),
+    };
+    log.info(addresses, 'health and metrics are served');
     log.info(await serve(app), 'started');
   } catch (error) {
     // The modules have begun their work, which is handed over.

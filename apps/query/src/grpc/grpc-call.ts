@@ -92,6 +92,7 @@ export class GrpcCall {
   ) {
     this.deadline = Date.now() + timeoutMs;
     this.reader = new MessageReader(options.maxMessageBytes);
+    stream.once('aborted', () => this.gone());
     stream.once('close', () => this.closed());
     if (timeoutMs <= MAX_TIMER_MS) this.deadlineTimer = setTimeout(() => this.expired(), timeoutMs);
   }
@@ -100,9 +101,9 @@ export class GrpcCall {
     return this.options.caller;
   }
 
-  /** The call has ended, or its caller has gone. */
+  /** The call has ended, or its caller has gone. Node throws where anything is sent on a closed stream, destroyed or not. */
   get isOver(): boolean {
-    return this.over || this.stream.destroyed;
+    return this.over || this.stream.closed;
   }
 
   /** Begins to receive. Throws RESOURCE_EXHAUSTED where there is no memory for the call. */
@@ -183,14 +184,18 @@ export class GrpcCall {
 
   /** Ends a call that is not one of gRPC, with a status of HTTP. */
   sendHttpStatus(code: number): void {
+    if (this.isOver) return;
     this.finish();
     this.stream.respond({ [constants.HTTP2_HEADER_STATUS]: code }, { endStream: true });
   }
 
   /** Ends the call where its caller is late at `now`, by `performance.now()`. */
   endIfLate(now: number): void {
-    if (now > this.responseDue) this.stream.close(constants.NGHTTP2_CANCEL);
-    else if (now > this.requestDue) {
+    if (now > this.responseDue) {
+      // Closing is nothing to a stream that its caller has reset.
+      if (this.stream.closed) this.stream.destroy();
+      else this.stream.close(constants.NGHTTP2_CANCEL);
+    } else if (now > this.requestDue) {
       const seconds = this.options.timeouts.requestMs / 1_000;
       this.fail(new RpcError(status.DEADLINE_EXCEEDED, `the request was not complete within ${seconds} s`));
     }
@@ -198,7 +203,7 @@ export class GrpcCall {
 
   private received(chunk: Buffer): void {
     // A caller may send on although the call is over.
-    if (this.over) return;
+    if (this.isOver) return;
     this.reader.push(chunk);
     try {
       this.limitReadAhead();
@@ -287,12 +292,18 @@ export class GrpcCall {
     this.listener?.onCancel();
   }
 
-  private closed(): void {
-    const isGone = !this.over;
+  /** Node destroys a stream that was reset without an error only once all that came is read, and all is written. */
+  private gone(): void {
+    if (this.over) return;
     this.finish();
+    this.stream.destroy();
+    this.listener?.onCancel();
+  }
+
+  private closed(): void {
+    this.gone();
     this.responseDue = Infinity;
     this.options.account.close();
-    if (isGone) this.listener?.onCancel();
   }
 
   private finish(): void {

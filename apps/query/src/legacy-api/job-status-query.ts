@@ -37,8 +37,8 @@ export interface TerminalJob {
 export interface JobStatusQueryOptions {
   readonly lister: JobLister;
   readonly noteInterest: NoteInterest;
-  /** Why the job set will not be followed, if it will not. */
-  readonly refusalOf: (tag: JobSetTag) => string | undefined;
+  /** Why the job set will not be followed for this caller, if it will not. */
+  readonly refusalOf: (tag: JobSetTag, caller: Caller) => string | undefined;
   /** Requests a read of the job set from its owner. */
   readonly requestRead: (key: JobSetKey) => void;
   /** Looks jobs up in Armada's `api.Jobs`. */
@@ -125,7 +125,7 @@ export class JobStatusQuery {
         arrivedAt ??= view.now;
         const verdict = streamVerdict(jobId, view, arrivedAt, notFoundGraceMs);
         if (verdict === 'absent') return this.ofAbsent(poll, subscription);
-        const refusal = this.options.refusalOf(tag);
+        const refusal = this.options.refusalOf(tag, caller);
         if (refusal !== undefined) return unresolved(refusal, subscription);
         if (left <= 0 || subscription?.state === 'denied') return this.ofUnknown(poll, subscription, verdict);
         // A watch brings by itself what Armada publishes.

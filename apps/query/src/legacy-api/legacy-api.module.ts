@@ -67,7 +67,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         new JobStatusQuery({
           lister,
           noteInterest,
-          refusalOf: (tag) => interest.refusal(tag),
+          refusalOf: (tag, { key }) => interest.refusal(tag, key),
           reportedJobs,
           recorder,
           requestRead: (key) => void readRequests.send(key).catch(errors.report),

@@ -42,7 +42,7 @@ function recorderWith(options: Partial<InterestRecorderOptions> = {}) {
     const keys = Array.from({ length: to - from }, (_, i) => jobSet(from + i));
     for (const key of keys) recorder.record(key, undefined, caller);
     await recorder.flushed();
-    return keys.map((key) => recorder.refusal(jobSetTag(key)));
+    return keys.map((key) => recorder.refusal(jobSetTag(key), caller));
   };
   return { recorder, queue, poll };
 }
@@ -62,7 +62,7 @@ describe('the interest recorder', () => {
     });
     const isRefused = (n: number, caller: string): boolean => {
       recorder.record(jobSet(n), undefined, caller);
-      return recorder.refusal(jobSetTag(jobSet(n))) !== undefined;
+      return recorder.refusal(jobSetTag(jobSet(n)), caller) !== undefined;
     };
     let accepted = 0;
     while (accepted < 20_000 && !isRefused(accepted, 'flood')) accepted++;
@@ -206,6 +206,23 @@ describe('the interest recorder', () => {
     expect(refused).toBe(1_100 - recorded);
     expect(queue.enqueued.size).toBe(recorded);
   }, 30_000);
+
+  it('refuses a job set to the caller that is at its limit alone: another has it followed, before and after that', async () => {
+    const { recorder, queue, poll } = recorderWith({ maxNewJobSetsPerCaller: 1 });
+    const tooMany = expect.stringContaining('MAX_NEW_JOB_SETS_PER_CALLER') as unknown;
+    expect(await poll(0, 3, 'full')).toEqual([undefined, tooMany, tooMany]);
+    expect(recorder.refusal(jobSetTag(jobSet(1)), 'another')).toBeUndefined();
+    expect(await poll(1, 2, 'another')).toEqual([undefined]);
+    expect(queue.enqueued.size).toBe(2);
+    // It is followed now, so that there is nothing to refuse.
+    expect(await poll(1, 3, 'full')).toEqual([undefined, tooMany]);
+    // Both polls wait to be written together.
+    recorder.record(jobSet(3), undefined, 'full');
+    recorder.record(jobSet(3), undefined, 'a third');
+    await recorder.flushed();
+    expect(recorder.refusal(jobSetTag(jobSet(3)), 'full')).toBeUndefined();
+    expect(queue.enqueued.size).toBe(3);
+  });
 
   it('never refuses a job set that is followed already, whatever else its caller polled', async () => {
     for (let n = 0; n < 50; n++) await interest.record(jobSet(n));

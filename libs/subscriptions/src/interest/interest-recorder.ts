@@ -60,7 +60,10 @@ interface Refusal {
 export class InterestRecorder {
   readonly progress: LoopProgress;
   private readonly recordedAt = new LRUCache<JobSetTag, number>({ max: REMEMBERED });
+  /** Of job sets, for everybody. */
   private readonly refusals = new LRUCache<JobSetTag, Refusal>({ max: REMEMBERED });
+  /** Of what one caller polled: another may have the same job set followed. */
+  private readonly ownRefusals = new LRUCache<string, Refusal>({ max: REMEMBERED });
   private readonly newJobSets: NewJobSetLimit;
   private readonly pending = new Map<JobSetTag, Pending>();
   private readonly pendingShares = new FairShares(MAX_PENDING);
@@ -76,19 +79,26 @@ export class InterestRecorder {
    * out where Armada named it.
    */
   record(key: JobSetKey, tag = jobSetTag(key), caller?: string): void {
-    const now = performance.now();
-    if (now - (this.recordedAt.peek(tag) ?? -Infinity) < RECORD_EVERY_MS) return;
-    this.recordedAt.set(tag, now);
-    if (this.pending.has(tag)) return;
     const who = caller ?? ARMADA;
-    if (!this.pendingShares.take(who)) {
-      this.refuse(tag, 'too many job sets are polled for the first time at once; try again later');
+    if (this.isRecorded(tag) || reasonOf(this.ownRefusals.peek(ownOf(who, tag))) !== undefined) return;
+    const waiting = this.pending.get(tag);
+    if (waiting?.mayBeNew === true) return;
+    if (waiting === undefined && !this.pendingShares.take(who)) {
+      this.ownRefusals.set(ownOf(who, tag), refusalFor(TOO_MANY_AT_ONCE));
+      this.options.onRefused();
       return;
     }
     const mayBeNew = caller === undefined || this.newJobSets.take(caller);
+    if (mayBeNew) this.recordedAt.set(tag, performance.now());
     // Refused at once, and accepted after all where it turns out that the job set is not new.
-    if (!mayBeNew) this.setRefusal(tag, tooManyNew(this.newJobSets.max));
-    this.pending.set(tag, { key, caller: mayBeNew ? caller : undefined, mayBeNew, who });
+    else this.ownRefusals.set(ownOf(who, tag), refusalFor(tooManyNew(this.newJobSets.max)));
+    this.pending.set(tag, {
+      key,
+      caller: mayBeNew ? caller : undefined,
+      mayBeNew,
+      // Where another waits for it whose allowance is used up, it takes its share and this caller's allowance.
+      who: waiting?.who ?? who,
+    });
     this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
   }
 
@@ -97,15 +107,21 @@ export class InterestRecorder {
     this.recordedAt.clear();
   }
 
-  /** Why a polled job set will not be followed; `undefined` where nothing is in the way. */
-  refusal(tag: JobSetTag): string | undefined {
-    const refusal = this.refusals.peek(tag);
-    return refusal !== undefined && performance.now() < refusal.until ? refusal.reason : undefined;
+  /** Why a job set that this caller polled will not be followed; `undefined` where nothing is in the way. */
+  refusal(tag: JobSetTag, caller: string): string | undefined {
+    const reason = reasonOf(this.refusals.peek(tag));
+    // What one caller may not have followed, another may have had.
+    if (reason !== undefined || this.isRecorded(tag)) return reason;
+    return reasonOf(this.ownRefusals.peek(ownOf(caller, tag)));
   }
 
   /** Resolves when what was recorded is written, or has failed to be. */
   async flushed(): Promise<void> {
     await this.flushing;
+  }
+
+  private isRecorded(tag: JobSetTag): boolean {
+    return performance.now() - (this.recordedAt.peek(tag) ?? -Infinity) < RECORD_EVERY_MS;
   }
 
   private async flush(): Promise<void> {
@@ -123,8 +139,9 @@ export class InterestRecorder {
         this.progress.moved();
       } catch (error) {
         // The next poll is recorded again.
-        for (const [tag, { caller }] of batch) {
+        for (const [tag, { caller, who }] of batch) {
           this.recordedAt.delete(tag);
+          this.ownRefusals.delete(ownOf(who, tag));
           if (caller !== undefined) this.newJobSets.giveBack(caller);
         }
         this.progress.failed(error as Error);
@@ -143,10 +160,11 @@ export class InterestRecorder {
     const quiet: JobSetKey[] = [];
     for (const [i, [tag, { key, caller, mayBeNew }]] of batch.entries()) {
       if (results[i] === 'refused') {
-        this.refuse(tag, mayBeNew ? tooMany(maxJobSets) : tooManyNew(this.newJobSets.max));
+        if (mayBeNew) this.refusals.set(tag, refusalFor(tooMany(maxJobSets)));
+        this.options.onRefused();
       } else {
         wanted.push(key);
-        if (!mayBeNew) this.refusals.delete(tag);
+        if (!mayBeNew) this.recordedAt.set(tag, performance.now());
       }
       if (results[i] === 'quiet') quiet.push(key);
       if (results[i] !== 'new' && caller !== undefined) this.newJobSets.giveBack(caller);
@@ -158,20 +176,19 @@ export class InterestRecorder {
       ...quiet.map((key) => workQueue.promote(key)),
     ]);
   }
-
-  private refuse(tag: JobSetTag, why: string): void {
-    this.setRefusal(tag, why);
-    this.options.onRefused();
-  }
-
-  private setRefusal(tag: JobSetTag, why: string): void {
-    this.refusals.set(tag, {
-      reason: `the job set is not followed: ${why}`,
-      until: performance.now() + RECORD_EVERY_MS,
-    });
-  }
 }
 
+function refusalFor(why: string): Refusal {
+  return { reason: `the job set is not followed: ${why}`, until: performance.now() + RECORD_EVERY_MS };
+}
+
+function reasonOf(refusal: Refusal | undefined): string | undefined {
+  return refusal !== undefined && performance.now() < refusal.until ? refusal.reason : undefined;
+}
+
+const ownOf = (who: string, tag: JobSetTag): string => `${tag} ${who}`;
+
+const TOO_MANY_AT_ONCE = 'too many job sets are polled for the first time at once; try again later';
 const tooManyNew = (max: number): string =>
   `this caller polled more than ${max} new job sets within ten minutes (MAX_NEW_JOB_SETS_PER_CALLER)`;
 const tooMany = (max: number): string => `${max} job sets are followed already (MAX_JOB_SETS)`;

@@ -15,6 +15,8 @@ import type { Settings } from '@ajs/config';
 import { SETTINGS, sendMethodNotAllowed } from '@ajs/runtime';
 import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
+import { AdmissionModule } from '../load/admission.module.js';
+import { MessageBudget } from '../load/message-budget.js';
 import { JOBS_CALLS } from '../tokens.js';
 import { AllowedHosts } from './allowed-hosts.js';
 import { DocsController, OPEN_API } from './docs.controller.js';
@@ -50,14 +52,14 @@ function allowedHosts(settings: Settings): AllowedHosts {
 
 /** `api.Jobs` by HTTP on Armada's own paths, `/openapi.json`, and `/docs`. The process must leave bodies unparsed. */
 @Module({
-  imports: [JobsApiModule],
+  imports: [JobsApiModule, AdmissionModule],
   controllers: [JobsController, DocsController],
   providers: [
     {
       provide: HttpCalls,
-      inject: [JOBS_CALLS, SETTINGS],
-      useFactory: (calls: JobsServiceOptions, settings: Settings) =>
-        new HttpCalls(calls, allowedHosts(settings)),
+      inject: [JOBS_CALLS, MessageBudget, SETTINGS],
+      useFactory: (calls: JobsServiceOptions, budget: MessageBudget, settings: Settings) =>
+        new HttpCalls(calls, budget, allowedHosts(settings)),
     },
     {
       provide: OPEN_API,

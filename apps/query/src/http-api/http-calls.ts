@@ -8,6 +8,7 @@ import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
+import type { MessageBudget } from '../load/message-budget.js';
 import { RpcError, toRpcError } from '../rpc-error.js';
 import { certificateNameOf } from '../server-tls/certificate-name.js';
 import type { AllowedHosts } from './allowed-hosts.js';
@@ -41,6 +42,7 @@ export class HttpCalls {
 
   constructor(
     private readonly options: JobsServiceOptions,
+    private readonly budget: MessageBudget,
     private readonly hosts: AllowedHosts,
   ) {}
 
@@ -66,12 +68,15 @@ export class HttpCalls {
     this.hosts.check(request.headers.host);
     const caller = callerOf(request, response, this.options.access.keyOf);
     const profile = profileOf(request);
+    // The body while its call is answered, then the response until it has been read.
+    const account = this.budget.open(caller.key);
+    response.once('close', () => account.close());
     const { jobs, access, admission, maxJobIds } = this.options;
     const answer = admission.run(caller, async () => {
       // By the headers alone: nothing of the body is read before.
       const authenticated = access.authenticate(caller);
       if (authenticated !== undefined) await admission.waiting(caller, () => authenticated);
-      const body = await admission.waiting(caller, () => readBody(request, maxBodyBytes(maxJobIds)));
+      const body = await admission.waiting(caller, () => readBody(request, maxBodyBytes(maxJobIds), account));
       return route.answer({ jobs, body, maxJobIds, caller, profile });
     });
     // The work itself notices that its caller has gone, and ends.
@@ -79,7 +84,9 @@ export class HttpCalls {
     if (!(await completesWithin(leftMs, answer))) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'deadline exceeded');
     }
-    send(response, MEDIA_TYPE[profile], await answer);
+    const bytes = Buffer.from(JSON.stringify(await answer));
+    account.hold(bytes.length);
+    send(response, MEDIA_TYPE[profile], bytes);
     return status.OK;
   }
 
@@ -114,8 +121,7 @@ function profileOf(request: HttpRequest): JsonProfile {
   return preferred !== false && preferred.startsWith(MEDIA_TYPE.proto3) ? 'proto3' : 'go';
 }
 
-function send(response: ServerResponse, mediaType: string, body: unknown): void {
-  const bytes = Buffer.from(JSON.stringify(body));
+function send(response: ServerResponse, mediaType: string, bytes: Buffer): void {
   response.writeHead(200, {
     'Content-Type': mediaType,
     'Content-Length': bytes.length,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { MAX_ID_BYTES } from '@ajs/job-state';
 import { INVALID_TIMEOUT, timeoutMsOf } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
+import type { MessageAccount } from '../load/message-budget.js';
 import { RpcError } from '../rpc-error.js';
 import { HttpError } from './http-error.js';
 
@@ -28,8 +29,15 @@ export function timeoutOf({ headers }: IncomingMessage): number {
   return timeoutMs;
 }
 
-/** Reads the body. Rejects a larger one as soon as that shows; what follows of it is dropped. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
+/**
+ * Reads the body, which `account` pays for as it arrives. Rejects one that is too large, or that the account may not hold, as soon as that
+ * shows; what follows of it is dropped.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  account: MessageAccount,
+): Promise<string> {
   const { 'content-encoding': encoding, 'content-length': length } = request.headers;
   if (encoding !== undefined && encoding !== 'identity') {
     throw new HttpError(
@@ -42,18 +50,19 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    // The response to a body that is too large goes over the same connection.
+    // The response to a body that is rejected goes over the same connection.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > maxBytes) break;
+      if (bytes > maxBytes) throw tooLarge(maxBytes);
+      account.hold(bytes);
       chunks.push(chunk);
     }
   } catch (error) {
-    throw new RpcError(status.CANCELLED, `the request body is incomplete: ${(error as Error).message}`);
-  }
-  if (bytes > maxBytes) {
+    if (!(error instanceof RpcError)) {
+      throw new RpcError(status.CANCELLED, `the request body is incomplete: ${(error as Error).message}`);
+    }
     request.resume();
-    throw tooLarge(maxBytes);
+    throw error;
   }
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -110,7 +110,7 @@ export class ServedJobs {
     const answers: string[] = [];
     const calls: JobsServiceOptions = {
       jobs,
-      admission: new Admission({ working: 100, waiting: 100 }, () => undefined),
+      admission: new Admission({ working: 1_000, waiting: 1_000 }, () => undefined),
       access: { keyOf: ({ address }) => address(), authenticate },
       maxJobIds: 1_000,
       answered: (method, code) => answers.push(`${method} ${status[code]}`),

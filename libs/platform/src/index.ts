@@ -2,6 +2,7 @@ export { armadaNow } from './armada-now.js';
 export { boundedFetch } from './bounded-fetch.js';
 export { systemClock, type Clock } from './clock.js';
 export { completesWithin } from './completes-within.js';
+export { FairCache } from './fair-cache.js';
 export { FairQueue } from './fair-queue.js';
 export { FairShares } from './fair-shares.js';
 export { INVALID_TIMEOUT, timeoutMsOf } from './grpc-timeout.js';

@@ -94,7 +94,7 @@ describe('the key that tells callers apart', () => {
     expect(access.keyOf({ ...caller, authorization: ['Bearer unknown'] })).toBe('certificate airflow');
   });
 
-  it('is the user, whatever its credentials, where this service verifies them', async () => {
+  it('is the user, whatever its credentials, where this service has verified them, and the address where not', async () => {
     const users = { alice: { passwordEnv: 'PASSWORD' }, bob: { passwordEnv: 'PASSWORD' } };
     const access = accessOf({
       authMode: 'local',
@@ -104,5 +104,10 @@ describe('the key that tells callers apart', () => {
     for (const user of ['alice', 'bob']) await access.toJobs(callerOf(basic(user)));
     expect(access.keyOf(callerOf(basic('alice')))).toBe('user alice');
     expect(access.keyOf(callerOf(basic('bob')))).toBe('user bob');
+    const wrong = callerOf(`Basic ${Buffer.from('bob:wrong').toString('base64')}`);
+    for (let i = 0; i < 2; i++) {
+      expect(access.keyOf(wrong)).toBe('10.0.0.1');
+      await expect(access.toJobs(wrong)).rejects.toThrow('invalid username or password');
+    }
   });
 });

@@ -60,7 +60,7 @@ export function legacyJobService(options: LegacyOptions): LegacyService {
       if (invalid !== undefined) throw new RpcError(status.INVALID_ARGUMENT, invalid);
       const { queue, jobSetId, jobId } = request;
       const verdict = await options.access.toQueue(caller, queue);
-      if (verdict === 'no-queue') return ofNoQueue(request, unknownQueues);
+      if (verdict === 'no-queue') return ofNoQueue(request, unknownQueues.isGone(request, caller.key));
       return toReply(await options.query.run({ queue, jobSetId }, JobId(jobId), caller));
     },
     failed: (error) => {
@@ -116,10 +116,10 @@ function toMessage(job: JobStatus, outdated: string | undefined): JobServiceResp
 }
 
 /** The same for every job of a queue that does not exist, whether or not it is cached. */
-function ofNoQueue(request: JobServiceRequest, unknownQueues: UnknownQueues): Reply {
-  if (!unknownQueues.isGone(request)) {
+function ofNoQueue({ queue }: JobServiceRequest, isGone: boolean): Reply {
+  if (!isGone) {
     return connectionError(
-      `queue ${JSON.stringify(request.queue)} does not exist in Armada; a new one is visible after up to 10 s`,
+      `queue ${JSON.stringify(queue)} does not exist in Armada; a new one is visible after up to 10 s`,
     );
   }
   return { response: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' } };

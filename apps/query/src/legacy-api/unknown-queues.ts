@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { createHash } from 'node:crypto';
+import { FairCache } from '@ajs/platform';
 import type { JobServiceRequest } from '@ajs/contracts/jobservice/jobservice';
 
 /** Armada's servers see a new queue up to 10 s late. Milliseconds. */
@@ -14,14 +14,18 @@ const MAX_JOBS = 50_000;
  * be reported as not found. Each job has a time of its own: others of the queue may have been polled long before the queue was created.
  */
 export class UnknownQueues {
-  private readonly jobs = new LRUCache<string, { readonly since: number; readonly polledAt: number }>({
-    max: MAX_JOBS,
-  });
+  private readonly jobs = new FairCache<string, { readonly since: number; readonly polledAt: number }>(
+    MAX_JOBS,
+  );
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** To be called when Armada has just said that the job's queue does not exist. Says whether it has said so for long enough. */
-  isGone({ queue, jobSetId, jobId }: JobServiceRequest): boolean {
+  /**
+   * To be called when Armada has just said that the job's queue does not exist. Says whether it has said so for long enough.
+   *
+   * @param who the caller whose share of the memory it takes
+   */
+  isGone({ queue, jobSetId, jobId }: JobServiceRequest, who: string): boolean {
     const now = this.now();
     // Hashed, since names may be long.
     const key = createHash('sha256')
@@ -29,7 +33,7 @@ export class UnknownQueues {
       .digest('base64');
     const before = this.jobs.get(key);
     const since = before !== undefined && now - before.polledAt < FORGOTTEN_AFTER_MS ? before.since : now;
-    this.jobs.set(key, { since, polledAt: now });
+    this.jobs.set(key, { since, polledAt: now }, who);
     return now - since >= GONE_AFTER_MS;
   }
 }

@@ -103,6 +103,15 @@ describe('what callers were told while Redis did not take it', () => {
     expect(await stateOf(A)).toBe('RUNNING');
   });
 
+  it('stays owed, however many jobs of another queue callers are told', async () => {
+    recorder.toldUnrecorded([reported(A, 'RUNNING')]);
+    recorder.toldUnrecorded(
+      Array.from({ length: 20_000 }, (_, i) => reported(JobId(`flood ${i}`), 'RUNNING', 's', 'another')),
+    );
+    await recorder.settle([A]);
+    expect(await stateOf(A)).toBe('RUNNING');
+  });
+
   it('is no longer owed once a later report of the job is recorded', async () => {
     recorder.toldUnrecorded([reported(A, 'RUNNING')]);
     await recorder.record([reported(A, 'SUCCEEDED')]);

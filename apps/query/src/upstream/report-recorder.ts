@@ -1,12 +1,12 @@
 import type { ReportedJob } from '@ajs/armada-client';
 import { JobId, type JobReport, type JobSetKey } from '@ajs/job-state';
 import type { JobStatus, ProvisionalJobSink } from '@ajs/job-store';
-import { LRUCache } from 'lru-cache';
+import { FairCache } from '@ajs/platform';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { groupByJobSet } from '../store/group-by-job-set.js';
 import { RedisReadError, fromRedis } from '../store/redis-read.js';
 
-/** Jobs told without Redis that are kept in memory; the oldest go first. */
+/** Jobs told without Redis that are kept in memory. Queues share the room: callers of one queue cannot make those of another see a state undone. */
 const MAX_TOLD = 10_000;
 
 type JobSetReport = readonly [key: JobSetKey, report: readonly [jobId: JobId, report: JobReport]];
@@ -23,7 +23,7 @@ export interface ReportRecorderOptions {
  */
 export class ReportRecorder {
   /** What callers were told while Redis did not take it: to be written before anything else is told of these jobs. */
-  private readonly told = new LRUCache<JobId, JobSetReport>({ max: MAX_TOLD });
+  private readonly told = new FairCache<JobId, JobSetReport>(MAX_TOLD);
 
   constructor(private readonly options: ReportRecorderOptions) {}
 
@@ -52,7 +52,10 @@ export class ReportRecorder {
 
   /** Callers are told Armada's word of these jobs, although it could not be recorded (P5). */
   toldUnrecorded(jobs: Iterable<ReportedJob>): void {
-    for (const report of jobSetReports(jobs)) this.told.set(report[1][0], report);
+    for (const report of jobSetReports(jobs)) {
+      const [{ queue }, [jobId]] = report;
+      this.told.set(jobId, report, queue);
+    }
   }
 
   /**
@@ -75,7 +78,7 @@ export class ReportRecorder {
 
   /** What was told while the report was on its way is still owed: Redis may have failed another call meanwhile. */
   private forget(jobId: JobId, owed: ReadonlyMap<JobId, JobSetReport | undefined>): void {
-    if (this.told.peek(jobId) === owed.get(jobId)) this.told.delete(jobId);
+    if (this.told.get(jobId) === owed.get(jobId)) this.told.delete(jobId);
   }
 
   private async write(owed: readonly JobSetReport[]): Promise<void> {

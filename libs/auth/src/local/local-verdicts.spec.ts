@@ -186,6 +186,15 @@ describe('the permissions of a queue in Armada', () => {
     expect(await ask(one, 'hers')).toBe('yes');
   });
 
+  it('are read for other callers, too, where one names ever new queues', async () => {
+    const one = authorizer();
+    const askAs = (who: string, queue: string) => one.mayWatch(TOKEN, queue, who);
+    await askAs('caller', 'first');
+    const flood = await Promise.allSettled(Array.from({ length: 200 }, (_, i) => askAs('flood', `q${i}`)));
+    expect(flood.filter(({ status }) => status === 'rejected')).not.toHaveLength(0);
+    expect(await askAs('caller', 'second')).toBe('no');
+  });
+
   it('are read once for all who wait for them, and not at all where a rule lets the caller watch', async () => {
     const one = authorizer({ queueRules: [{ queue: 'ruled', users: ['alice'] }] });
     expect(await ask(one, 'ruled')).toBe('yes');

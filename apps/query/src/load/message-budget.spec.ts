@@ -1,0 +1,46 @@
+import { status } from '@grpc/grpc-js';
+import { MessageBudget } from './message-budget.js';
+
+/** How many bytes the calls of a caller hold when one is refused. */
+function flood(budget: MessageBudget, who: string): number {
+  for (let held = 0; ; held++) {
+    try {
+      budget.open(who).hold(1);
+    } catch {
+      return held;
+    }
+  }
+}
+
+describe('the memory for messages', () => {
+  it('is shared: the calls of one caller leave room for those of another', () => {
+    const budget = new MessageBudget(700);
+    expect(flood(budget, 'flood')).toBe(525);
+    const account = budget.open('another');
+    account.hold(100);
+    expect(account.bytes).toBe(100);
+    expect(() => budget.open('flood').hold(1)).toThrow('share of message memory used up');
+  });
+
+  it('is given back by a call that holds less, and by one that has ended, which holds nothing any more', () => {
+    const budget = new MessageBudget(100);
+    for (let round = 0; round < 10; round++) {
+      const account = budget.open('caller');
+      account.hold(75);
+      account.hold(10);
+      account.hold(75);
+      account.close();
+      account.hold(50);
+      expect(account.bytes).toBe(0);
+    }
+  });
+
+  it('is refused to a call that holds something, which keeps it', () => {
+    const account = new MessageBudget(100).open('caller');
+    account.hold(50);
+    expect(() => account.hold(101)).toThrow(
+      expect.objectContaining({ code: status.RESOURCE_EXHAUSTED }) as Error,
+    );
+    expect(account.bytes).toBe(50);
+  });
+});

@@ -23,8 +23,8 @@ export class Metrics {
   );
   readonly rejectedConnections = this.counter(
     'rejected_connections_total',
-    'Connections rejected at the connection limit, by port',
-    ['port'],
+    'Connections closed at a limit, by port and limit: of connections, or of requests that wait on one connection (pipelining)',
+    ['port', 'limit'],
   );
   readonly credentialRenewals = this.counter(
     'credential_renewals_total',

@@ -12,7 +12,7 @@ import { Metrics, type Log } from '@ajs/observability';
 import { BoundedHttpAdapter } from '../http/bounded-http.js';
 import { HttpErrorFilter } from '../http/http-errors.js';
 import { listenForHttp, type HttpAddress } from '../http/listen-for-http.js';
-import { rejectedConnections } from '../http/rejected-connections.js';
+import { pipelinedConnections, rejectedConnections } from '../http/rejected-connections.js';
 import { NestLog } from '../process/nest-log.js';
 import { LOG } from '../process/tokens.js';
 import { HealthModule } from './health.module.js';
@@ -38,9 +38,10 @@ export class HealthPort implements OnApplicationShutdown {
   /** Resolves to the host and port that it listens at; rejects where it cannot have the address. */
   async listen(address: HttpAddress): Promise<string> {
     const onRejected = rejectedConnections('health', MAX_CONNECTIONS, this.log, this.metrics);
+    const onPipelined = pipelinedConnections('health', this.log, this.metrics);
     this.app = await NestFactory.create<NestExpressApplication>(
       this.root(),
-      new BoundedHttpAdapter({ maxConnections: MAX_CONNECTIONS, onRejected }),
+      new BoundedHttpAdapter({ maxConnections: MAX_CONNECTIONS, onRejected, onPipelined }),
       { logger: new NestLog(this.log), bodyParser: false, abortOnError: false },
     );
     return listenForHttp(this.app, address);

@@ -20,7 +20,12 @@ let rejected: number;
 
 async function serve(bounds: Partial<HttpLimits> = {}): Promise<void> {
   rejected = 0;
-  served = new BoundedHttpAdapter({ maxConnections: 100, onRejected: () => rejected++, ...bounds });
+  served = new BoundedHttpAdapter({
+    maxConnections: 100,
+    onRejected: () => rejected++,
+    onPipelined: () => undefined,
+    ...bounds,
+  });
   served.initHttpServer();
   served.post('/length', async (request: IncomingMessage, response: ServerResponse) => {
     let bytes = 0;

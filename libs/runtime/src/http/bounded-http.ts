@@ -23,6 +23,8 @@ export interface HttpLimits {
   readonly maxConnections: number;
   /** Called for each rejected connection. */
   readonly onRejected: () => void;
+  /** Called for each connection that is closed because too many of its requests wait. */
+  readonly onPipelined: () => void;
   /** `undefined`: plaintext. */
   readonly tls?: HttpTls | undefined;
   readonly timeouts?: typeof TIMEOUTS;
@@ -96,7 +98,7 @@ export class BoundedHttpAdapter extends ExpressAdapter {
   }
 
   private createServer(tls: HttpTls | undefined): Server {
-    const handler = oneAtATime(this.getInstance<RequestListener>());
+    const handler = oneAtATime(this.getInstance<RequestListener>(), this.limits.onPipelined);
     const options = { maxHeaderSize: MAX_HEADER_BYTES, ...this.timeouts };
     if (tls === undefined) return createServer(options, handler);
     const { context, serverOptions } = tls;

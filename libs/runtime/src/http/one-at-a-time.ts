@@ -8,9 +8,10 @@ type Request = readonly [IncomingMessage, ServerResponse];
 
 /**
  * Handles the requests of each connection one after the other, with a turn of the event loop between two of them. Node would emit all
- * that arrive in one read, 64 KiB of them, before any other connection has its turn. A connection with more than 10 waiting is closed.
+ * that arrive in one read, 64 KiB of them, before any other connection has its turn. A connection with more than 10 waiting is closed;
+ * `onClosed` is called for each.
  */
-export function oneAtATime(handler: RequestListener): RequestListener {
+export function oneAtATime(handler: RequestListener, onClosed: () => void): RequestListener {
   /** The waiting requests of the connections that have one in progress. */
   const waiting = new WeakMap<Socket, Request[]>();
 
@@ -33,6 +34,9 @@ export function oneAtATime(handler: RequestListener): RequestListener {
       waiting.set(socket, []);
       handle([request, response]);
     } else if (queue.length < MAX_WAITING) queue.push([request, response]);
-    else socket.destroy();
+    else {
+      onClosed();
+      socket.destroy();
+    }
   };
 }

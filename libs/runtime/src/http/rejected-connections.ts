@@ -9,7 +9,20 @@ export function rejectedConnections(
 ): () => void {
   const report = throttledLog(log);
   return () => {
-    metrics.rejectedConnections.inc({ port });
+    metrics.rejectedConnections.inc({ port, limit: 'connections' });
     report('warn', { port, maxConnections }, 'rejecting connections at the connection limit');
+  };
+}
+
+/** As {@link rejectedConnections}, for connections that are closed because too many of their requests wait. */
+export function pipelinedConnections(
+  port: 'http' | 'health',
+  log: Log,
+  metrics: Pick<Metrics, 'rejectedConnections'>,
+): () => void {
+  const report = throttledLog(log);
+  return () => {
+    metrics.rejectedConnections.inc({ port, limit: 'pipelining' });
+    report('warn', { port }, 'closing connections that pipeline too many requests');
   };
 }

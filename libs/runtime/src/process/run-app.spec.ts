@@ -166,6 +166,24 @@ describe('an application', () => {
     expect(steps).toEqual([]);
   });
 
+  it('closes connections that pipeline too many requests, counts them and logs it once', async () => {
+    const app = await run();
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    for (let i = 0; i < 2; i++) {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined).resume();
+      socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(100));
+      await eventually('it is closed', () => socket.closed);
+    }
+    expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain(
+      'rejected_connections_total{port="http",limit="pipelining"} 2',
+    );
+    const text = 'log: closing connections that pipeline too many requests';
+    expect(steps.filter((step) => step === text)).toHaveLength(1);
+    finish();
+    await app.close();
+  });
+
   it('logs what Nest reports of a running application', async () => {
     const app = await run();
     Logger.error('a hook failed');
@@ -234,7 +252,7 @@ describe('a health port', () => {
     );
     expect(await statusOf(logged.health, '/healthz')).toBe(200);
     expect(await (await fetch(`http://${logged.health}/metrics`)).text()).toMatch(
-      /rejected_connections_total\{port="http"\} [1-9]/,
+      /rejected_connections_total\{port="http",limit="connections"\} [1-9]/,
     );
     for (const socket of sockets) socket.destroy();
     finish();

@@ -13,7 +13,7 @@ import { HealthPort, HealthPortModule } from '../health/health-port.js';
 import { HealthModule } from '../health/health.module.js';
 import { BoundedHttpAdapter, type HttpTls } from '../http/bounded-http.js';
 import { listenForHttp, type HttpAddress } from '../http/listen-for-http.js';
-import { rejectedConnections } from '../http/rejected-connections.js';
+import { pipelinedConnections, rejectedConnections } from '../http/rejected-connections.js';
 import { NestLog } from './nest-log.js';
 import { ProcessModule, type ProcessContext } from './process.module.js';
 import { Shutdown } from './shutdown.js';
@@ -65,7 +65,8 @@ export async function runApp(context: ProcessContext, options: AppOptions): Prom
   const { http, health, serve } = options;
   const { maxConnections, tls } = http;
   const onRejected = rejectedConnections('http', maxConnections, log, metrics);
-  const adapter = new BoundedHttpAdapter({ maxConnections, tls, onRejected });
+  const onPipelined = pipelinedConnections('http', log, metrics);
+  const adapter = new BoundedHttpAdapter({ maxConnections, tls, onRejected, onPipelined });
   const app = await NestFactory.create<NestExpressApplication>(RootModule.of(context, options), adapter, {
     // Held back until there is an application: Nest would log an error of a module that our caller reports.
     bufferLogs: true,

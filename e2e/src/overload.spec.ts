@@ -60,7 +60,9 @@ describe('a query with more calls than MAX_CALLS_AT_ONCE', () => {
     );
     expect(new Set(answers)).toEqual(new Set([status.OK, status.RESOURCE_EXHAUSTED]));
     for (const path of ['/healthz', '/readyz']) expect((await fetch(http + path)).status).toBe(200);
-    expect(await (await fetch(`${http}/metrics`)).text()).toMatch(/shed_calls_total [1-9]/);
+    expect(await (await fetch(`${http}/metrics`)).text()).toMatch(
+      /shed_calls_total\{pool="working_calls",limit="share"\} [1-9]/,
+    );
     for (let i = 0; i < 50; i++) expect((await pollCalmly(client, KEY, JOB_ID)).state).toBe('SUBMITTED');
   }, 60_000);
 

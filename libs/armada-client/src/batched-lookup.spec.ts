@@ -222,6 +222,19 @@ describe('an Armada that does not respond', () => {
     expect(calls.map(({ keys }) => keys)).toEqual([['a'], ['a']]);
   });
 
+  it('leaves each caller its whole share of the lookups after that', async () => {
+    const { lookup, call, pass } = setUp({ mostWaiting: 4 });
+    for (let round = 0; round < 3; round++) {
+      const sent = lookup.lookUp(['a']);
+      const { fail } = await call(round);
+      const waiting = lookup.lookUp(['b', 'c', 'd']);
+      fail(AWAY);
+      await expect(sent).rejects.toBe(AWAY);
+      await expect(waiting).rejects.toBe(AWAY);
+      pass(FAIL_FAST_MS);
+    }
+  });
+
   it.each(['refused', 'unsupported'] as const)('but answers "%s" is called again', async (kind) => {
     const { lookup, call } = setUp();
     const result = lookup.lookUp(['a']);

@@ -16,7 +16,7 @@ export class CredentialCache<V> {
   private readonly good: LRUCache<string, CachedResult<V>>;
   private readonly bad: LRUCache<string, CachedResult<V>>;
 
-  /** Keys may hold credentials of up to 16 KiB: the limits bound memory too. */
+  /** Keys hold digests of credentials, and names. */
   constructor(
     private readonly clock: Clock,
     maxGood = 10_000,

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { MonotonicTime, addMs, msBetween } from '@ajs/job-state';
 import type { Clock } from '@ajs/platform';
 import { LRUCache } from 'lru-cache';
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { canonicalCredential, expiryOf } from '../presented-credential.js';
 import { BoundedChecks } from '../bounded-checks.js';
+import { credentialDigest, digestOf } from '../credential-digest.js';
 import { CredentialCache, type CachedResult } from '../credential-cache.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
 import type { SharedVerdict, SharedVerdicts } from './shared-verdicts.js';
@@ -215,22 +215,12 @@ function accepted(
   return found === 'bad-credentials' ? Promise.reject(badCredentials(credential)) : found;
 }
 
-/** Of a credential as it came, and of what is the same in all its spellings. */
-const digests = new WeakMap<Credential, string>();
+/** Digests of what is the same in all spellings of a credential. */
 const identities = new WeakMap<Credential, string>();
 
-/** Credentials are long, and secret: keys hold a digest, made once for each call's credential. */
 function keyOf(credential: Credential, queue: string | undefined): string {
-  let digest = digests.get(credential);
-  if (digest === undefined) {
-    digest = digestOf(credential.authorization ?? '');
-    digests.set(credential, digest);
-  }
+  const digest = credentialDigest(credential);
   return queue === undefined ? digest : `${digest} ${queue}`;
-}
-
-function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64');
 }
 
 function badCredentials({ authorization }: Credential): AuthError {

@@ -3,6 +3,7 @@ import { parseAuthorization, type PresentedCredential } from '../presented-crede
 import { AuthError, type Authorizer, type Credential, type Verdict } from '../authorizer.js';
 import { BoundedChecks } from '../bounded-checks.js';
 import type { Clock } from '@ajs/platform';
+import { credentialDigest } from '../credential-digest.js';
 import { CredentialCache } from '../credential-cache.js';
 import type { CallerVerifier, VerifiedCaller } from './caller-verifier.js';
 import { ANONYMOUS, principal, type Principal } from './principal.js';
@@ -61,9 +62,9 @@ export class LocalAuthorizer implements Authorizer {
   }
 
   /** One for all credentials of a user. */
-  identityOf({ authorization }: Credential): string | undefined {
-    if (authorization === undefined) return undefined;
-    const verified = this.callers.lastGood(authorization);
+  identityOf(credential: Credential): string | undefined {
+    if (credential.authorization === undefined) return undefined;
+    const verified = this.callers.lastGood(credentialDigest(credential));
     return verified === undefined || verified instanceof AuthError ? undefined : `user ${verified.name}`;
   }
 
@@ -95,23 +96,22 @@ export class LocalAuthorizer implements Authorizer {
   }
 
   /** In the order of Armada's server: the scheme of the credential first, then anonymous. Rejects with {@link AuthError}. */
-  private principalOf(
-    { authorization, certificateName }: Credential,
-    who: string,
-  ): Principal | Promise<Principal> {
+  private principalOf(credential: Credential, who: string): Principal | Promise<Principal> {
+    const { authorization, certificateName } = credential;
     const { auth, verifiers } = this.options;
     if (authorization !== undefined) {
-      const cached = this.callers.get(authorization);
+      const key = credentialDigest(credential);
+      const cached = this.callers.get(key);
       if (cached instanceof AuthError) return Promise.reject(cached);
       if (cached !== undefined) return cached;
       const presented = parseAuthorization(authorization);
       const verify = verifierOf(presented, verifiers, who);
       if (verify !== undefined) {
-        const check = (): Promise<Principal> => this.verified(authorization, verify);
+        const check = (): Promise<Principal> => this.verified(key, verify);
         if (presented.scheme === 'basic' && verifiers.basic?.isCheap?.(presented)) return check();
         return this.callerChecks[presented.scheme].run(
-          authorization,
-          this.callers.lastGood(authorization) !== undefined,
+          key,
+          this.callers.lastGood(key) !== undefined,
           check,
           who,
         );
@@ -130,15 +130,15 @@ export class LocalAuthorizer implements Authorizer {
     );
   }
 
-  private async verified(authorization: string, verify: () => Promise<VerifiedCaller>): Promise<Principal> {
+  private async verified(key: string, verify: () => Promise<VerifiedCaller>): Promise<Principal> {
     const { verdictTtlMs, refusalTtlMs, clock } = this.options;
     try {
       const { principal: who, expiresAt } = await verify();
-      this.callers.set(authorization, who, 'good', Math.min(verdictTtlMs, expiresAt - clock.wall()));
+      this.callers.set(key, who, 'good', Math.min(verdictTtlMs, expiresAt - clock.wall()));
       return who;
     } catch (error) {
       if (error instanceof AuthError && error.kind === 'unauthenticated') {
-        this.callers.set(authorization, error, 'bad', refusalTtlMs);
+        this.callers.set(key, error, 'bad', refusalTtlMs);
       }
       throw error;
     }

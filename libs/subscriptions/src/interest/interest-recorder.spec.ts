@@ -70,6 +70,18 @@ describe('the interest recorder', () => {
     expect(isRefused(30_000, 'another')).toBe(false);
   });
 
+  it('gives a caller its share of that room again once its job sets are being written', async () => {
+    const { recorder } = recorderWith({
+      interest: intercepted(() => Promise.reject(new Error('Redis is away'))),
+      maxNewJobSetsPerCaller: 100_000,
+    });
+    for (let round = 0; round < 2; round++) {
+      for (let n = 0; n < 15_000; n++) recorder.record(jobSet(n), undefined, 'caller');
+      expect(recorder.refusal(jobSetTag(jobSet(14_999)), 'caller')).toBeUndefined();
+      await recorder.flushed();
+    }
+  });
+
   it('stands still where Redis does not answer what is to be written, and has nothing to do after that', async () => {
     const clock = new ManualClock();
     const progress = new LoopProgress(30_000, () => clock.monotonic());

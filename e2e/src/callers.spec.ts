@@ -222,7 +222,8 @@ it('replicas share verdicts, and no credential is in Redis', async () => {
     await stack.ingester();
     expect(await stateOrError(one, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
     const requests = stack.armada.calls.countsOf(ALICE);
-    expect(requests).toEqual({ '/api.Event/GetJobSetEvents': 1 });
+    // Who it is, before its poll is read, and whether it may watch the queue.
+    expect(requests).toEqual({ '/api.Event/Health': 1, '/api.Event/GetJobSetEvents': 1 });
     await eventually('the verdict is in Redis', async () => (await redis.keys('ajs:verdict:*')).length > 0);
     expect(await stateOrError(other, JOB_SET, JOB_ID, ALICE)).toBe('SUBMITTED');
     expect(stack.armada.calls.countsOf(ALICE)).toEqual(requests);

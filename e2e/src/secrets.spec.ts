@@ -182,7 +182,7 @@ it('no secret of a running service is in a log, answer, metric, health report or
   seeProcess('the ingester', ingester);
   seeProcess('the query', query.app);
   // The traces were among the searched texts.
-  expect(query.app.logs.some(({ msg }) => msg.includes('received headers'))).toBe(true);
+  expect(query.app.logs.some(({ msg }) => msg.includes('Received server headers'))).toBe(true);
   expectNoSecret();
 }, 180_000);
 

@@ -11,6 +11,13 @@ export class RpcError extends Error {
   }
 }
 
+/** A request that no limit of another moment would let in: unlike other RESOURCE_EXHAUSTED, sending it again does not help. */
+export class MessageTooLongError extends RpcError {
+  constructor(details: string) {
+    super(status.RESOURCE_EXHAUSTED, details);
+  }
+}
+
 /** For callers, in place of an error that nobody foresaw: its own text may hold what is not theirs. */
 export const INTERNAL_ERROR_TEXT =
   'internal error: a defect of the query service; the cause is in its log, please report it';

@@ -77,7 +77,7 @@ const LOOPS: Readonly<Record<string, (redis: ScriptedRedis, clock: ManualClock) 
     const watches = new WatchBudget({
       redis: {
         defineCommand: ignore,
-        holdWatches: () => redis.answer([0, 0, 0, 0, 0, 0, 0, 0]),
+        holdWatches: () => redis.answer([0, 0, 0, '0', '0']),
         hdel: () => Promise.resolve(1),
       } as unknown as RedisClient,
       replicaId: 'a',

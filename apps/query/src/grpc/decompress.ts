@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
-import { RpcError } from '../rpc-error.js';
+import { MessageTooLongError, RpcError } from '../rpc-error.js';
 
 /** The values of `grpc-encoding` that a compressed message may have. */
 export const ENCODINGS = 'identity,deflate,gzip';
@@ -17,7 +17,7 @@ export function mostDecompressed(bytes: number, maxBytes: number): number {
 }
 
 /**
- * Rejects with RESOURCE_EXHAUSTED, at the latest when `maxBytes` are there, where the message becomes longer; with UNIMPLEMENTED where the
+ * Rejects with MessageTooLongError, at the latest when `maxBytes` are there, where the message becomes longer; with UNIMPLEMENTED where the
  * encoding is unknown.
  */
 export async function decompress(
@@ -35,8 +35,7 @@ export async function decompress(
     return await DECOMPRESS[encoding](message, { maxOutputLength: maxBytes });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new RpcError(
-        status.RESOURCE_EXHAUSTED,
+      throw new MessageTooLongError(
         `the message has more than ${maxBytes} bytes when decompressed; this method accepts no more`,
       );
     }

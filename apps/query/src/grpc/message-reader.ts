@@ -1,5 +1,4 @@
-import { status } from '@grpc/grpc-js';
-import { RpcError } from '../rpc-error.js';
+import { MessageTooLongError } from '../rpc-error.js';
 
 /** A message as it came. */
 export interface ReceivedMessage {
@@ -55,14 +54,13 @@ export class MessageReader {
     this.end += chunk.length;
   }
 
-  /** The next message; `undefined` where it is incomplete. Throws RESOURCE_EXHAUSTED where it is too long. */
+  /** The next message; `undefined` where it is incomplete. Throws MessageTooLongError where it is too long. */
   next(): ReceivedMessage | undefined {
     const length = this.unread;
     if (length < PREFIX_BYTES) return undefined;
     const size = this.bytes.readUInt32BE(this.start + 1);
     if (size > this.maxBytes) {
-      throw new RpcError(
-        status.RESOURCE_EXHAUSTED,
+      throw new MessageTooLongError(
         `the message has ${size} bytes; this method accepts at most ${this.maxBytes}`,
       );
     }

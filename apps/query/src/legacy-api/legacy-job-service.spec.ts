@@ -5,7 +5,7 @@ import {
 import { ArmadaTime, RedisTime } from '@ajs/job-state';
 import { status, type Metadata } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
-import { INTERNAL_ERROR_TEXT, RpcError } from '../rpc-error.js';
+import { INTERNAL_ERROR_TEXT, MessageTooLongError, RpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { callUnary, type UnaryAnswer } from '../testing/unary-call.js';
 import type { JobStatusQuery } from './job-status-query.js';
@@ -77,6 +77,13 @@ describe('GetJobStatus of jobservice.JobService', () => {
       expect(await answerTo(new RpcError(code, 'the reason'))).toEqual(connectionError('the reason'));
     },
   );
+
+  it('answers CONNECTION_ERR where a limit of the moment is reached, and an error where the request is too long for ever', async () => {
+    expect(await answerTo(new RpcError(status.RESOURCE_EXHAUSTED, 'busy'))).toEqual(connectionError('busy'));
+    const error = { code: status.RESOURCE_EXHAUSTED, details: 'long' };
+    expect(await answerTo(new MessageTooLongError('long'))).toEqual({ error });
+    expect(refused).toEqual([status.RESOURCE_EXHAUSTED]);
+  });
 
   it('answers an error of the caller as it is', async () => {
     const error = { code: status.PERMISSION_DENIED, details: 'permission denied for queue "q"' };

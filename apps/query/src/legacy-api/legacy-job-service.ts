@@ -11,7 +11,7 @@ import { Metadata, status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import { publicMethod, type UnaryMethod, type UnaryReply } from '../grpc/unary-method.js';
 import { RedisReadError } from '../store/redis-read.js';
-import { RpcError, toRpcError } from '../rpc-error.js';
+import { MessageTooLongError, RpcError, toRpcError } from '../rpc-error.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { UnknownQueues } from './unknown-queues.js';
 
@@ -69,7 +69,8 @@ export function legacyJobService(options: LegacyOptions): LegacyService {
         return connectionError(`${error.message}; poll again`);
       }
       const rpcError = toRpcError(error, options.internalError);
-      return POLL_AGAIN.has(rpcError.code) ? connectionError(rpcError.details) : rpcError;
+      const isTheirs = rpcError instanceof MessageTooLongError || !POLL_AGAIN.has(rpcError.code);
+      return isTheirs ? rpcError : connectionError(rpcError.details);
     },
     answered: (outcome, seconds) => {
       if (outcome instanceof RpcError) options.refused(outcome.code);

@@ -1,4 +1,5 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { JobDetails, JobStatusRequest, JobsService } from '@ajs/contracts/api/job';
 import { JobServiceService } from '@ajs/contracts/jobservice/jobservice';
@@ -6,9 +7,12 @@ import { eventually, unary } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { jobsService, type JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { MessageBudget } from '../load/message-budget.js';
+import type { PassThrough } from '../pass-through/pass-through.js';
 import { RpcError } from '../rpc-error.js';
+import type { GrpcCall } from './grpc-call.js';
 import { GrpcServer, type GrpcServerOptions } from './grpc-server.js';
 import { FREE_PORT, PLAIN } from './testing/grpc-test-options.js';
+import { DATA, PREFACE, frame, headers } from './testing/http2-frames.js';
 import { publicMethod } from './unary-method.js';
 
 const MEBIBYTE = 1024 * 1024;
@@ -31,7 +35,7 @@ const used = (): number => {
 };
 
 /** `api.Jobs` whose requests are counted when they are decoded, and whose details have 1 MiB; and a poll for the neighbour. */
-async function serve(options: Partial<GrpcServerOptions> = {}): Promise<void> {
+async function serve(options: Partial<GrpcServerOptions> = {}, passThrough?: PassThrough): Promise<number> {
   const huge = { jobDetails: { j: { ...JobDetails.decode(Buffer.alloc(0)), queue: 'x'.repeat(MEBIBYTE) } } };
   const calls = {
     jobs: {
@@ -54,7 +58,7 @@ async function serve(options: Partial<GrpcServerOptions> = {}): Promise<void> {
   }));
   const poll = publicMethod(JobServiceService.getJobStatus, 1_024, () => ({ state: 2, error: '' }));
   server = new GrpcServer(
-    { methods: [...methods, poll] },
+    { methods: [...methods, poll], passThrough },
     { ...PLAIN, budget: new MessageBudget(BUDGET), ...options },
   );
   const port = await server.listen(FREE_PORT);
@@ -63,6 +67,7 @@ async function serve(options: Partial<GrpcServerOptions> = {}): Promise<void> {
   attacker.on('error', () => undefined);
   decoded = mostUsed = 0;
   usedBefore = used();
+  return port;
 }
 
 afterEach(async () => {
@@ -135,6 +140,21 @@ describe('a flood of', () => {
     expect(mostUsed).toBeLessThan(BOUND);
   });
 
+  it('requests whose credentials are being checked is not looked at meanwhile', async () => {
+    let reject: (why: RpcError) => void = () => undefined;
+    const verdict = new Promise<void>((_, no) => (reject = no));
+    await serve({ access: { ...PLAIN.access, authenticate: () => verdict } });
+    const flooded = flood(STATUS, framed(emptyIds(1)), 100);
+    // It came on the same connection, after them.
+    expect(await flood(JobServiceService.getJobStatus.path, framed(Buffer.alloc(0)), 1)).toEqual(
+      new Set([status.OK]),
+    );
+    expect(decoded).toBe(0);
+    reject(new RpcError(status.UNAUTHENTICATED, 'no'));
+    expect(await flooded).toEqual(new Set([status.UNAUTHENTICATED]));
+    expect(decoded).toBe(0);
+  });
+
   it('gzip bombs with credentials is decompressed to the limit of the method, within the budget', async () => {
     await serve();
     expect(await flood(STATUS, bomb, 600)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
@@ -188,6 +208,54 @@ describe('a flood of', () => {
       return calls.every(({ code }) => code !== undefined);
     });
     expect(new Set(calls.map(({ code }) => code))).toEqual(new Set([status.RESOURCE_EXHAUSTED, 'reset']));
+  });
+
+  it('tiny frames for a stream that is not read ends its call', async () => {
+    const forwarded: GrpcCall[] = [];
+    const problems: status[] = [];
+    const forward = (call: GrpcCall): void => {
+      forwarded.push(call);
+      call.start({
+        onMessage: () => undefined,
+        onHalfClose: () => undefined,
+        onCancel: () => undefined,
+        onProblem: (problem) => {
+          problems.push(problem.code);
+          call.sendStatus(problem);
+        },
+      });
+      call.startRead();
+    };
+    const passThrough = {
+      maxRequestBytes: 1_024,
+      forwarderOf: () => forward,
+      endWatches: () => undefined,
+    } as unknown as PassThrough;
+    const port = await serve({}, passThrough);
+    const socket = connectTcp(port, '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    socket.write(PREFACE);
+    const streams = Array.from({ length: 20 }, (_, i) => 2 * i + 1);
+    for (const stream of streams) {
+      // It is paused when a second message comes.
+      const message = frame(DATA, 0, stream, Buffer.alloc(5));
+      socket.write(Buffer.concat([headers(stream, '/a/b'), message, message]));
+    }
+    await eventually(
+      'no stream is read',
+      () => forwarded.filter(({ stream }) => stream.isPaused()).length === 20,
+    );
+    for (const stream of streams) {
+      const tiny = frame(DATA, 0, stream, Buffer.alloc(1));
+      socket.write(Buffer.concat(Array<Buffer>(30_000).fill(tiny)));
+    }
+    await eventually('all have ended', async () => {
+      await pollOfNeighbour();
+      return problems.length === 20;
+    });
+    expect(new Set(problems)).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
+    expect(mostUsed).toBeLessThan(BOUND);
+    socket.destroy();
   });
 
   it('requests that never end is ended', async () => {

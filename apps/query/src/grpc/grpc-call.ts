@@ -13,6 +13,8 @@ const SMALL_BYTES = 4 * 1024;
 const PIECE_BYTES = 64 * 1024;
 /** What a caller may send ahead while a message is worked on. Bytes. */
 const READ_AHEAD_BYTES = 64 * 1024;
+/** What Node keeps for a frame of a paused stream, whose data may be one byte: twice what was measured. Bytes. */
+const FRAME_BYTES = 256;
 /** A caller has this long to end its request once its call has been answered. Milliseconds. */
 const LINGER_MS = 1_000;
 /** Node's timers take no longer delay. Milliseconds. */
@@ -79,6 +81,8 @@ export class GrpcCall {
   /** Of messages that the owner was given, and works on. */
   private keptBytes = 0;
   private unsentBytes = 0;
+  /** Of frames that have come while the stream was paused. */
+  private pausedBytes = 0;
   /** By `performance.now()`; `Infinity` where nothing is expected of the caller. */
   private requestDue = Infinity;
   private responseDue = Infinity;
@@ -111,6 +115,7 @@ export class GrpcCall {
     this.options.account.hold(STREAM_BYTES);
     this.listener = listener;
     this.awaitRequest();
+    if (this.options.slowsCaller) this.watchFrames();
     this.stream.on('data', (chunk: Buffer) => this.received(chunk));
     this.stream.on('end', () => {
       this.halfClosed = true;
@@ -215,6 +220,23 @@ export class GrpcCall {
     this.deliver();
   }
 
+  /** What comes for a paused stream is paid for, too. Node has no event for it, but pushes each frame into the stream. */
+  private watchFrames(): void {
+    const { stream } = this;
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: Buffer | null) => {
+      if (chunk === null || !stream.isPaused()) return push(chunk);
+      this.pausedBytes += FRAME_BYTES + chunk.length;
+      try {
+        this.pay();
+      } catch (error) {
+        this.fail(error as RpcError);
+      }
+      // It is a part of what was read from the network, all of which it would keep in memory.
+      return push(Buffer.from(chunk));
+    };
+  }
+
   private limitReadAhead(): void {
     if (this.wantsMessage) return;
     if (this.options.slowsCaller) this.stream.pause();
@@ -233,6 +255,7 @@ export class GrpcCall {
       this.delivering = false;
     }
     if (!this.wantsMessage) return;
+    this.pausedBytes = 0;
     this.stream.resume();
     // A message has begun.
     if (!this.reader.isEmpty && this.requestDue === Infinity) this.awaitRequest();
@@ -253,6 +276,7 @@ export class GrpcCall {
     if (this.isOver) return;
     this.wantsMessage = false;
     this.requestDue = Infinity;
+    this.pausedBytes = 0;
     this.reader.clear();
     this.listener?.onProblem(error);
   }
@@ -281,7 +305,7 @@ export class GrpcCall {
 
   /** Throws RESOURCE_EXHAUSTED where the call may not hold what it holds now. */
   private pay(): void {
-    const bytes = this.reader.held + this.keptBytes + this.unsentBytes;
+    const bytes = this.reader.held + this.keptBytes + this.unsentBytes + this.pausedBytes;
     const { account } = this.options;
     // A small message is paid with the stream: so the answer to a call that may hold nothing can always be sent.
     account.hold(bytes > SMALL_BYTES ? STREAM_BYTES + bytes : Math.min(STREAM_BYTES, account.bytes));

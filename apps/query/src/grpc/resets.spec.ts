@@ -7,14 +7,13 @@ import type { PassThrough } from '../pass-through/pass-through.js';
 import type { GrpcCall } from './grpc-call.js';
 import { GrpcServer } from './grpc-server.js';
 import { FREE_PORT, PLAIN } from './testing/grpc-test-options.js';
+import { DATA, END_STREAM, PREFACE, frame, headers, reset } from './testing/http2-frames.js';
 import { publicMethod } from './unary-method.js';
 
 const POLL = JobServiceService.getJobStatus.path;
 const HELD = JobsService.getJobErrors.path;
 const FORWARDED = '/api.Submit/SubmitJobs';
 const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
-const [DATA, HEADERS, RST_STREAM, SETTINGS] = [0, 1, 3, 4];
-const [END_HEADERS, END_STREAM] = [4, 1];
 /** The codes of NO_ERROR, INTERNAL_ERROR and CANCEL. */
 const CODES = [0, 2, 8];
 const EMPTY_MESSAGE = Buffer.alloc(5);
@@ -46,7 +45,7 @@ beforeEach(async () => {
   attacker = connect(port, '127.0.0.1');
   attacker.on('error', () => undefined);
   attacker.resume();
-  attacker.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(SETTINGS, 0, 0)]));
+  attacker.write(PREFACE);
 });
 
 afterEach(async () => {
@@ -64,36 +63,6 @@ function forward(call: GrpcCall): void {
     onCancel: () => cancelled++,
   });
   call.startRead();
-}
-
-function frame(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-/** Headers of a call, each written out. */
-function headers(stream: number, path: string, more: Record<string, string> = {}): Buffer {
-  const all = {
-    ':method': 'POST',
-    ':scheme': 'http',
-    ':authority': 'x',
-    ':path': path,
-    'content-type': 'application/grpc',
-    ...more,
-  };
-  const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
-  const fields = Object.entries(all).flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]);
-  return frame(HEADERS, END_HEADERS, stream, Buffer.concat(fields));
-}
-
-function reset(stream: number, code: number): Buffer {
-  const payload = Buffer.alloc(4);
-  payload.writeUInt32BE(code);
-  return frame(RST_STREAM, 0, stream, payload);
 }
 
 async function isServed(): Promise<boolean> {

@@ -43,4 +43,13 @@ describe('the memory for messages', () => {
     );
     expect(account.bytes).toBe(50);
   });
+
+  it('is refused to all once it is used up, which the text says', () => {
+    const budget = new MessageBudget(100);
+    budget.open('one').hold(70);
+    budget.open('another').hold(30);
+    expect(() => budget.open('third').hold(1)).toThrow(
+      'message memory used up: this replica holds at most 100 bytes of messages (MAX_BUFFERED_BYTES)',
+    );
+  });
 });

@@ -85,7 +85,8 @@ describe('a query with more calls than MAX_CALLS_AT_ONCE', () => {
       },
       40_000,
     );
-    expect(waits).toBeGreaterThan(30);
+    // A lone caller gets three quarters of them.
+    expect(waits).toBeGreaterThan(22);
     expect(new Set(others.map(({ state }) => state))).toEqual(new Set(['SUBMITTED']));
   }, 60_000);
 });

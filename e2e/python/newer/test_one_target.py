@@ -115,7 +115,7 @@ def test_every_requested_id_is_answered(client, submit):
 def test_an_error_of_armada_is_passed_on_unchanged(client):
     with pytest.raises(grpc.RpcError) as refused:
         client.submit_jobs("no-such-queue", "s", [item("exit 0")])
-    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+    assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
     assert "no-such-queue" in refused.value.details()
 
 

@@ -247,7 +247,7 @@ describe('a flood of', () => {
     );
     for (const stream of streams) {
       const tiny = frame(DATA, 0, stream, Buffer.alloc(1));
-      socket.write(Buffer.concat(Array<Buffer>(30_000).fill(tiny)));
+      socket.write(Buffer.concat(Array<Buffer>(60_000).fill(tiny)));
     }
     await eventually('all have ended', async () => {
       await pollOfNeighbour();

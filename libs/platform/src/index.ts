@@ -8,7 +8,6 @@ export { FairShares } from './fair-shares.js';
 export { INVALID_TIMEOUT, timeoutMsOf } from './grpc-timeout.js';
 export { holdsCertificate } from './holds-certificate.js';
 export { jwtExpiry } from './jwt-expiry.js';
-export { keepLongDeadlines } from './long-deadlines.js';
 export { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from './kubernetes-api.js';
 export { LoopProgress } from './loop-progress.js';
 export { monotonicNow } from './monotonic-now.js';

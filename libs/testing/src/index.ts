@@ -11,6 +11,7 @@ export { JOB_SUBMIT_REQUEST, JOB_SET_REQUEST, WATCH_REQUEST, asGogoReads } from 
 export { freePort } from './free-port.js';
 export { hostileMessages, wireField, wireVarint, type HostileMessage } from './hostile-messages.js';
 export { recordCalls } from './record-calls.js';
+export { keepLongDeadlines } from './long-deadlines.js';
 export { ManualClock } from './manual-clock.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
 export { redisFlavours, type RedisFlavour } from './redis/redis-binary.js';

@@ -41,7 +41,7 @@ export function reflectionMethods(services: readonly string[]): ReflectionMethod
       }
     },
   };
-  new ReflectionService(reflectedFiles(), { services: [...services] }).addToServer(collector);
+  new ReflectionService(reflectedFiles(services), { services: [...services] }).addToServer(collector);
   return methods;
 }
 

@@ -3,7 +3,7 @@ import { JobsService } from '@ajs/contracts/api/job';
 import { EventStreamMessage } from '@ajs/contracts/api/event';
 import { JobState, QueueServiceService as QueueDefinition } from '@ajs/contracts/api/submit';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { keepLongDeadlines } from '@ajs/platform';
+import { keepLongDeadlines } from '../long-deadlines.js';
 import type { Recording } from '../recordings.js';
 import { ArmadaState } from './armada-state.js';
 import { CallLog } from './call-log.js';

@@ -1,4 +1,4 @@
-import { keepLongDeadlines } from '@ajs/platform';
+import { keepLongDeadlines } from '@ajs/testing';
 import {
   Client,
   Metadata,

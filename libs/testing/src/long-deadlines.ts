@@ -1,6 +1,6 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
 import { BaseServerInterceptingCall } from '@grpc/grpc-js/build/src/server-interceptors.js';
-import { INVALID_TIMEOUT, timeoutMsOf } from './grpc-timeout.js';
+import { INVALID_TIMEOUT, timeoutMsOf } from '@ajs/platform';
 
 /** Node's timers take no longer delay. Milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

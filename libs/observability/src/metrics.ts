@@ -23,7 +23,7 @@ export class Metrics {
   );
   readonly rejectedConnections = this.counter(
     'rejected_connections_total',
-    'Connections closed at a limit, by port and limit: of connections, or of requests that wait on one connection (pipelining)',
+    "Connections closed at a limit, by port and limit: the address's share of the connections, their total, or requests that wait on one connection (pipelining)",
     ['port', 'limit'],
   );
   readonly credentialRenewals = this.counter(
@@ -137,7 +137,7 @@ export class IngesterMetrics extends Metrics {
 export class QueryMetrics extends Metrics {
   readonly shedCalls = this.counter(
     'shed_calls_total',
-    "Calls rejected at a limit of concurrent calls, by pool, and by limit: the caller's share, or the total",
+    "Calls rejected at a limit of concurrent calls or of the memory for messages, by pool, and by limit: the caller's share, or the total",
     ['pool', 'limit'],
   );
   readonly rejectedJobSets = this.counter(

@@ -5,7 +5,7 @@ export { Readiness } from './health/readiness.js';
 export type { HttpTls } from './http/bounded-http.js';
 export { sendHttpError, sendMethodNotAllowed } from './http/http-errors.js';
 export { rejectedConnections } from './http/rejected-connections.js';
-export { shareConnections } from './http/share-connections.js';
+export { shareConnections, type ConnectionRejected } from './http/share-connections.js';
 export { bootstrap } from './process/bootstrap.js';
 export { connectionLimitProblem } from './process/file-limit.js';
 export type { ProcessOutput } from './process/process-output.js';

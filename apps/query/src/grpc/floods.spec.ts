@@ -59,7 +59,7 @@ async function serve(options: Partial<GrpcServerOptions> = {}, passThrough?: Pas
   const poll = publicMethod(JobServiceService.getJobStatus, 1_024, () => ({ state: 2, error: '' }));
   server = new GrpcServer(
     { methods: [...methods, poll], passThrough },
-    { ...PLAIN, budget: new MessageBudget(BUDGET), ...options },
+    { ...PLAIN, budget: new MessageBudget(BUDGET, () => undefined), ...options },
   );
   const port = await server.listen(FREE_PORT);
   neighbour = new Client(`127.0.0.1:${port}`, credentials.createInsecure());

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { shareConnections } from '@ajs/runtime';
+import { shareConnections, type ConnectionRejected } from '@ajs/runtime';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import type { ServerTls } from '../server-tls/server-tls.js';
 
@@ -12,8 +12,7 @@ export interface GrpcPortOptions {
   readonly tls: ServerTls | undefined;
   /** Connections beyond this number are rejected, and those beyond the fair share of their address. */
   readonly maxConnections: number;
-  /** Called for each rejected connection. */
-  readonly onRejected: () => void;
+  readonly onRejected: ConnectionRejected;
 }
 
 /**

@@ -3,7 +3,13 @@ import type { Settings } from '@ajs/config';
 import { QueryMetrics } from '@ajs/observability';
 import { SETTINGS } from '@ajs/runtime';
 import { Admission } from './admission.js';
+import type { Refused } from './limit-reached.js';
 import { MessageBudget } from './message-budget.js';
+
+const counting =
+  ({ shedCalls }: QueryMetrics): Refused =>
+  (pool, limit) =>
+    shedCalls.inc({ pool, limit });
 
 /** One {@link Admission} and one {@link MessageBudget} for the calls of all APIs together. */
 @Module({
@@ -14,13 +20,14 @@ import { MessageBudget } from './message-budget.js';
       useFactory: (settings: Settings, metrics: QueryMetrics) =>
         new Admission(
           { working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls },
-          (pool, limit) => metrics.shedCalls.inc({ pool, limit }),
+          counting(metrics),
         ),
     },
     {
       provide: MessageBudget,
-      inject: [SETTINGS],
-      useFactory: ({ maxBufferedBytes }: Settings) => new MessageBudget(maxBufferedBytes),
+      inject: [SETTINGS, QueryMetrics],
+      useFactory: ({ maxBufferedBytes }: Settings, metrics: QueryMetrics) =>
+        new MessageBudget(maxBufferedBytes, counting(metrics)),
     },
   ],
   exports: [Admission, MessageBudget],

@@ -10,13 +10,13 @@ const POOLS = {
   forwarded_watches: ['forwards', 'watches', 'MAX_FORWARDED_WATCHES'],
 } as const;
 
-export type Pool = keyof typeof POOLS;
+type CallPool = keyof typeof POOLS;
 
 /** Called for each refusal: what was used up, the whole pool or the caller's share of it. */
-export type Refused = (pool: Pool, limit: 'share' | 'total') => void;
+export type Refused = (pool: CallPool | 'message_memory', limit: 'share' | 'total') => void;
 
 /** The error for a caller that got no place in a pool, which is counted. */
-export function limitReached(pool: Pool, { capacity, free }: FairShares, refused: Refused): RpcError {
+export function limitReached(pool: CallPool, { capacity, free }: FairShares, refused: Refused): RpcError {
   const [verb, what, setting] = POOLS[pool];
   const replica = `this replica ${verb} at most ${capacity} ${what} at once (${setting})`;
   const isShare = free > 0;

@@ -1,6 +1,7 @@
 import { FairShares } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
+import type { Refused } from './limit-reached.js';
 
 /**
  * One budget of bytes for the messages of all calls of this process: requests from their first byte, compressed ones also by what they
@@ -10,13 +11,16 @@ export class MessageBudget {
   private readonly shares: FairShares;
 
   /** @param bytes The budget (`MAX_BUFFERED_BYTES`) */
-  constructor(bytes: number) {
+  constructor(
+    bytes: number,
+    private readonly refused: Refused,
+  ) {
     this.shares = new FairShares(bytes);
   }
 
   /** What the caller `who` holds with one call: nothing yet. */
   open(who: string): MessageAccount {
-    return new MessageAccount(this.shares, who);
+    return new MessageAccount(this.shares, who, this.refused);
   }
 }
 
@@ -28,6 +32,7 @@ export class MessageAccount {
   constructor(
     private readonly shares: FairShares,
     private readonly who: string,
+    private readonly refused: Refused,
   ) {}
 
   /** Bytes. */
@@ -51,9 +56,11 @@ export class MessageAccount {
 
   private exhausted(more: number): RpcError {
     const { capacity, free } = this.shares;
+    const limit = more > free ? 'total' : 'share';
+    this.refused('message_memory', limit);
     return new RpcError(
       status.RESOURCE_EXHAUSTED,
-      more > free
+      limit === 'total'
         ? `message memory used up: this replica holds at most ${capacity} bytes of messages (MAX_BUFFERED_BYTES); retry, or add replicas`
         : `share of message memory used up: your calls hold too much of the ${capacity} bytes of messages that this replica holds ` +
             '(MAX_BUFFERED_BYTES); send fewer or smaller calls at a time, and read their responses',

@@ -188,7 +188,7 @@ describe('the permissions of a queue in Armada', () => {
 
   it('are read for other callers, too, where one names ever new queues', async () => {
     const one = authorizer();
-    const askAs = (who: string, queue: string) => one.mayWatch(TOKEN, queue, who);
+    const askAs = (who: string, queue: string) => Promise.resolve(one.mayWatch(TOKEN, queue, who));
     await askAs('caller', 'first');
     const flood = Promise.allSettled(Array.from({ length: 200 }, (_, i) => askAs('flood', `q${i}`)));
     expect(await askAs('caller', 'second')).toBe('no');

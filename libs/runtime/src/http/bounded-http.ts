@@ -7,7 +7,7 @@ import { addMs, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { requireCertificate } from './client-certificates.js';
 import { oneAtATime } from './one-at-a-time.js';
-import { shareConnections } from './share-connections.js';
+import { shareConnections, type ConnectionRejected } from './share-connections.js';
 
 /** TLS of an HTTP server. Its certificate may be renewed while the server runs. */
 export interface HttpTls {
@@ -21,8 +21,7 @@ export interface HttpTls {
 export interface HttpLimits {
   /** Connections beyond this number are rejected, and those beyond the fair share of their address. */
   readonly maxConnections: number;
-  /** Called for each rejected connection. */
-  readonly onRejected: () => void;
+  readonly onRejected: ConnectionRejected;
   /** Called for each connection that is closed because too many of its requests wait. */
   readonly onPipelined: () => void;
   /** `undefined`: plaintext. */

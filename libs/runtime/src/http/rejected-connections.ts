@@ -1,4 +1,5 @@
 import { throttledLog, type Log, type Metrics } from '@ajs/observability';
+import type { ConnectionRejected } from './share-connections.js';
 
 /** Makes a callback for connections that a port rejects at its connection limit: counts each, and logs once a minute. */
 export function rejectedConnections(
@@ -6,11 +7,11 @@ export function rejectedConnections(
   maxConnections: number,
   log: Log,
   metrics: Pick<Metrics, 'rejectedConnections'>,
-): () => void {
+): ConnectionRejected {
   const report = throttledLog(log);
-  return () => {
-    metrics.rejectedConnections.inc({ port, limit: 'connections' });
-    report('warn', { port, maxConnections }, 'rejecting connections at the connection limit');
+  return (limit) => {
+    metrics.rejectedConnections.inc({ port, limit });
+    report('warn', { port, limit, maxConnections }, 'rejecting connections at the connection limit');
   };
 }
 

@@ -4,18 +4,18 @@ import { shareConnections } from './share-connections.js';
 
 describe('the connections of a port', () => {
   let server: Server;
-  let rejected: number;
+  let rejected: string[];
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
-    rejected = 0;
+    rejected = [];
     server = createServer((socket) => {
       sockets.push(socket);
       socket.on('error', () => undefined);
       // Once it is known whether it stays open.
       setImmediate(() => socket.write('welcome'));
     });
-    shareConnections(server, 8, () => rejected++);
+    shareConnections(server, 8, (limit) => rejected.push(limit));
     await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
   });
   afterEach(() => {
@@ -38,8 +38,10 @@ describe('the connections of a port', () => {
     const flood: boolean[] = [];
     for (let i = 0; i < 20; i++) flood.push(await connectFrom('127.0.0.1'));
     expect(flood.filter(Boolean)).toHaveLength(6);
-    expect(rejected).toBe(14);
+    expect(rejected).toEqual(Array(14).fill('share'));
     expect(await connectFrom('127.0.0.2')).toBe(true);
+    for (const address of ['127.0.0.3', '127.0.0.4']) await connectFrom(address);
+    expect(rejected.at(-1)).toBe('total');
     for (const socket of sockets) socket.destroy();
     await eventually('the address has its share again', () => connectFrom('127.0.0.1'));
   });

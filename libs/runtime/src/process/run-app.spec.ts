@@ -252,7 +252,7 @@ describe('a health port', () => {
     );
     expect(await statusOf(logged.health, '/healthz')).toBe(200);
     expect(await (await fetch(`http://${logged.health}/metrics`)).text()).toMatch(
-      /rejected_connections_total\{port="http",limit="connections"\} [1-9]/,
+      /rejected_connections_total\{port="http",limit="share"\} [1-9]/,
     );
     for (const socket of sockets) socket.destroy();
     finish();

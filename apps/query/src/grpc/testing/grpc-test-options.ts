@@ -11,7 +11,7 @@ export const PLAIN: GrpcServerOptions = {
   tls: undefined,
   access: { authenticate: () => undefined, keyOf: ({ address }) => address() },
   admission: new Admission({ working: 1_000, waiting: 1_000 }, () => undefined),
-  budget: new MessageBudget(256 * 1024 * 1024),
+  budget: new MessageBudget(256 * 1024 * 1024, () => undefined),
   maxConnections: 100,
   onRejected: () => undefined,
   maxAgeMs: 60_000,

@@ -28,3 +28,10 @@ export function processFigures(pid: number): ProcessFigures | undefined {
     return undefined;
   }
 }
+
+/** The most memory that the process has had since it began. Throws where there is no such process, or no /proc. */
+export function peakRssBytes(pid: number): number {
+  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  if (kibibytes === undefined) throw new Error(`/proc/${pid}/status names no peak`);
+  return Number(kibibytes) * 1_024;
+}

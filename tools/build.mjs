@@ -75,8 +75,6 @@ const { metafile, outputFiles } = await build({
   banner: { js: COMMONJS },
   external: OPTIONAL.flatMap((name) => [name, `${name}/*`]),
   plugins: [packages],
-  // Errors of packages are told apart by the name of their class.
-  keepNames: true,
   sourcemap: true,
   sourcesContent: false,
   metafile: true,

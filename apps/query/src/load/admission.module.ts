@@ -3,13 +3,8 @@ import type { Settings } from '@ajs/config';
 import { QueryMetrics } from '@ajs/observability';
 import { SETTINGS } from '@ajs/runtime';
 import { Admission } from './admission.js';
-import type { Refused } from './limit-reached.js';
+import { countRefusals } from './limit-reached.js';
 import { MessageBudget } from './message-budget.js';
-
-const counting =
-  ({ shedCalls }: QueryMetrics): Refused =>
-  (pool, limit) =>
-    shedCalls.inc({ pool, limit });
 
 /** One {@link Admission} and one {@link MessageBudget} for the calls of all APIs together. */
 @Module({
@@ -20,14 +15,14 @@ const counting =
       useFactory: (settings: Settings, metrics: QueryMetrics) =>
         new Admission(
           { working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls },
-          counting(metrics),
+          countRefusals(metrics),
         ),
     },
     {
       provide: MessageBudget,
       inject: [SETTINGS, QueryMetrics],
       useFactory: ({ maxBufferedBytes }: Settings, metrics: QueryMetrics) =>
-        new MessageBudget(maxBufferedBytes, counting(metrics)),
+        new MessageBudget(maxBufferedBytes, countRefusals(metrics)),
     },
   ],
   exports: [Admission, MessageBudget],

@@ -1,3 +1,4 @@
+import type { QueryMetrics } from '@ajs/observability';
 import type { FairShares } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
@@ -14,6 +15,12 @@ type CallPool = keyof typeof POOLS;
 
 /** Called for each refusal: what was used up, the whole pool or the caller's share of it. */
 export type Refused = (pool: CallPool | 'message_memory', limit: 'share' | 'total') => void;
+
+/** Counts refusals in the metrics. */
+export const countRefusals =
+  ({ shedCalls }: Pick<QueryMetrics, 'shedCalls'>): Refused =>
+  (pool, limit) =>
+    shedCalls.inc({ pool, limit });
 
 /** The error for a caller that got no place in a pool, which is counted. */
 export function limitReached(pool: CallPool, { capacity, free }: FairShares, refused: Refused): RpcError {

@@ -3,6 +3,7 @@ import type { ArmadaTransport } from '@ajs/armada-credentials';
 import type { QueryMetrics } from '@ajs/observability';
 import { status } from '@grpc/grpc-js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
+import { countRefusals } from '../load/limit-reached.js';
 import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
 import { OpenCalls } from './open-calls.js';
 import type { WatchPermissions } from './watch-permissions.js';
@@ -68,7 +69,7 @@ export class PassThrough {
       armada: transport.address,
       watches: this.watches,
       calls: this.calls,
-      refused: (pool, limit) => metrics.shedCalls.inc({ pool, limit }),
+      refused: countRefusals(metrics),
       watchPermissions,
       observer: observers.get(path),
       // A server may answer with a number that is not a gRPC code.

@@ -12,16 +12,16 @@ const METHOD = 'api.Jobs/GetJobStatus';
 export async function benchJobsApi(quick: boolean): Promise<Figure[]> {
   const [jobs, rounds, seconds] = quick ? [1_000, 2, 1] : [10_000, 5, 3];
   const binary = buildLoadGenerator();
-  return withPolledJobs(jobs, async ({ queryPort, echoPort, running, jobSet }) => {
+  return withPolledJobs(jobs, async ({ query, echo, running, jobSet }) => {
     const common = { binary, jobSet, jobIds: running, seconds };
     const speeds: Record<string, number[]> = {};
     const measure = async (name: string, options: Partial<Parameters<typeof load>[0]>, keep: boolean) => {
-      const { callsPerSecond } = await load({ ...common, port: queryPort, ...options });
+      const { callsPerSecond } = await load({ ...common, port: query.port, ...options });
       if (keep) (speeds[name] ??= []).push(callsPerSecond);
     };
     // The first round only warms up: compiled code, connections, caches.
     for (let round = 0; round <= rounds; round++) {
-      await measure('echo', { port: echoPort }, round > 0);
+      await measure('echo', { port: echo.port }, round > 0);
       await measure('legacy', {}, round > 0);
       for (const batch of BATCHES) await measure(`${batch}`, { method: METHOD, batch }, round > 0);
     }

@@ -23,6 +23,8 @@ export interface LoadOptions {
   /** The number of the state that every answer must have; left out: any. */
   readonly state?: number;
   readonly seconds: number;
+  /** Calls at once; left out: 64. */
+  readonly callers?: number;
   /** Sent with every call. */
   readonly authorization?: string;
   /** The CA file for the server's certificate; left out: no TLS. */
@@ -53,11 +55,12 @@ export function buildLoadGenerator(): string {
   return binary;
 }
 
-/** Polls jobs as fast as 64 concurrent calls over 4 connections allow. Rejects on an error or an unexpected answer. */
+/** Polls jobs as fast as so many concurrent calls over 4 connections allow. Rejects on an error or an unexpected answer. */
 export async function load(options: LoadOptions): Promise<Load> {
-  const { binary, port, jobSet, jobIds, method, batch, state, seconds, authorization, ca } = options;
+  const { binary, port, jobSet, jobIds, method, batch, state, seconds, callers, authorization, ca } = options;
   const args = ['--target', `127.0.0.1:${port}`, '--seconds', `${seconds}`];
   args.push('--queue', jobSet.queue, '--job-set', jobSet.jobSetId);
+  if (callers !== undefined) args.push('--callers', `${callers}`);
   if (method !== undefined) args.push('--method', `/${method}`);
   if (batch !== undefined) args.push('--batch', `${batch}`);
   if (authorization !== undefined) args.push('--authorization', authorization);

@@ -4,16 +4,22 @@ import { followAll } from './following.js';
 import { jobIdOf } from './jobs.js';
 import { startStore } from './store.js';
 
+/** A process that serves calls. */
+export interface Measured {
+  readonly port: number;
+  readonly pid: number;
+}
+
 /** A query over jobs that an ingester has written, and an echo server as the baseline. */
 export interface PolledJobs {
-  readonly queryPort: number;
-  readonly echoPort: number;
+  readonly query: Measured;
+  readonly echo: Measured;
   readonly jobSet: ReturnType<typeof jobSetOf>;
   /** Running jobs, and as many that have ended. */
   readonly running: readonly string[];
   readonly ended: readonly string[];
-  /** Starts another query over the same jobs; resolves to its port. */
-  readonly startQuery: (env: Readonly<Record<string, string>>) => Promise<number>;
+  /** Starts another query over the same jobs. */
+  readonly startQuery: (env: Readonly<Record<string, string>>) => Promise<Measured>;
 }
 
 /** Measures a query that knows so many running jobs and as many that have ended, beside an idle ingester. */
@@ -30,9 +36,9 @@ export async function withPolledJobs<T>(
     const startQuery: PolledJobs['startQuery'] = async (more) => {
       const query = await startApp('query', { ...env, ...more });
       stops.push(() => query.child.stop());
-      return Number(query.started['grpcPort']);
+      return { port: Number(query.started['grpcPort']), pid: query.child.pid };
     };
-    const queryPort = await startQuery({});
+    const query = await startQuery({});
     const echo = await Child.start(
       'dist/bench/main.js',
       ['--role', 'echo'],
@@ -42,9 +48,9 @@ export async function withPolledJobs<T>(
     stops.push(() => echo.child.stop());
     const ids = Array.from({ length: 2 * jobs }, (_, n) => jobIdOf(n));
     return await measure({
-      queryPort,
+      query,
       startQuery,
-      echoPort: echo.started.listening,
+      echo: { port: echo.started.listening, pid: echo.child.pid },
       jobSet: jobSetOf(0),
       running: ids.slice(0, jobs),
       ended: ids.slice(jobs),

@@ -24,9 +24,9 @@ export async function benchSecurity(quick: boolean): Promise<Figure[]> {
   try {
     const served = await authority.sign(['localhost', '127.0.0.1']);
     const measured = { anonymous: [] as number[], delegated: [] as number[], tls: [] as number[] };
-    await withPolledJobs(jobs, async ({ queryPort, startQuery, jobSet, running }) => {
-      const delegatedPort = await startQuery({ AUTH_MODE: 'delegated' });
-      const tlsPort = await startQuery({
+    await withPolledJobs(jobs, async ({ query, startQuery, jobSet, running }) => {
+      const delegated = await startQuery({ AUTH_MODE: 'delegated' });
+      const tls = await startQuery({
         QUERY_TLS_CERT_FILE: served.certFile,
         QUERY_TLS_KEY_FILE: served.keyFile,
       });
@@ -34,9 +34,9 @@ export async function benchSecurity(quick: boolean): Promise<Figure[]> {
       // The first round only warms up: compiled code, verdicts, connections, caches.
       for (let round = 0; round <= rounds; round++) {
         const speeds = {
-          anonymous: await load({ ...common, port: queryPort }),
-          delegated: await load({ ...common, port: delegatedPort, authorization: `Bearer ${TOKEN}` }),
-          tls: await load({ ...common, port: tlsPort, ca: authority.certFile }),
+          anonymous: await load({ ...common, port: query.port }),
+          delegated: await load({ ...common, port: delegated.port, authorization: `Bearer ${TOKEN}` }),
+          tls: await load({ ...common, port: tls.port, ca: authority.certFile }),
         };
         if (round === 0) continue;
         for (const name of ['anonymous', 'delegated', 'tls'] as const)

@@ -45,15 +45,16 @@ try {
 }
 
 async function run(): Promise<void> {
-  if (given.redisUrl === undefined) redis = await RedisServer.start();
-  else await checkRedis(given.redisUrl);
-  const redisUrl = given.redisUrl ?? redis?.url ?? '';
-  const armadaAddress = given.armada?.address ?? (await startFakeArmada());
+  const [redisUrl, armadaAddress, grpc, http, ingesterHttp] = await Promise.all([
+    findRedis(),
+    given.armada?.address ?? startFakeArmada(),
+    portNear(60003),
+    portNear(8090),
+    portNear(8091),
+  ]);
   const keys: JobSetKey[] = given.armada
     ? [{ queue: given.armada.queue, jobSetId: given.armada.jobSetId }]
     : Array.from({ length: DEMO_JOB_SETS }, (_, i) => ({ queue: 'demo', jobSetId: `demo-${i + 1}` }));
-
-  const [grpc, http, ingesterHttp] = [await portNear(60003), await portNear(8090), await portNear(8091)];
   const env = {
     ARMADA_URL: armadaAddress,
     // The fake Armada needs no credentials, whatever this shell has set for a real one.
@@ -110,6 +111,16 @@ logs      ${LOGS}
 Press Ctrl-C to stop everything.
 `);
   show.start(board);
+}
+
+/** The address of the given Redis, or of one that is started. */
+async function findRedis(): Promise<string> {
+  if (given.redisUrl !== undefined) {
+    await checkRedis(given.redisUrl);
+    return given.redisUrl;
+  }
+  redis = await RedisServer.start();
+  return redis.url;
 }
 
 function startFakeArmada(): Promise<string> {

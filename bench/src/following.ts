@@ -2,6 +2,7 @@ import { isTerminal } from '@ajs/job-state';
 import { RedisJobLister } from '@ajs/job-store';
 import { eventually } from '@ajs/testing';
 import { Child, startApp } from './child.js';
+import { cpuMs } from './cpu.js';
 import { jobSetOf, type FakeEvents } from './fake-events.js';
 import { recordInterest } from './interest.js';
 import { jobIdOf } from './jobs.js';
@@ -13,6 +14,9 @@ const PATIENCE_MS = 300_000;
 export interface Followed {
   /** From the first interest until the last state is readable. Milliseconds. */
   readonly took: number;
+  /** Processor time that the ingester and Redis took meanwhile. Milliseconds. */
+  readonly ingesterCpuMs: number;
+  readonly redisCpuMs: number;
   /** host:port */
   readonly armada: string;
   readonly ingesterPid: number;
@@ -43,7 +47,8 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
   };
   try {
     const keys = Array.from({ length: events.jobSets }, (_, set) => jobSetOf(set));
-    const began = performance.now();
+    const pids = { ingester: ingester.child.pid, redis: store.server.pid };
+    const before = { at: performance.now(), ingester: cpuMs(pids.ingester), redis: cpuMs(pids.redis) };
     await recordInterest(store, keys);
     const lister = new RedisJobLister(store.redis);
     // The last event of a job set ends its last job. Checked one by one, so that checking does not cost what is measured.
@@ -58,14 +63,18 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
         PATIENCE_MS,
       );
     }
-    const took = performance.now() - began;
+    const taken = {
+      took: performance.now() - before.at,
+      ingesterCpuMs: cpuMs(pids.ingester) - before.ingester,
+      redisCpuMs: cpuMs(pids.redis) - before.redis,
+    };
     for (const key of keys) {
       await eventually(
         `${key.jobSetId} is synced`,
         async () => (await lister.read(key, [])).subscription?.state === 'live',
       );
     }
-    return { took, armada: started.listening, ingesterPid: ingester.child.pid, stop };
+    return { ...taken, armada: started.listening, ingesterPid: ingester.child.pid, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -16,6 +16,8 @@ interface Round {
   readonly eventsPerWrite: number;
   /** Those that scripts call included. */
   readonly commandsPerEvent: number;
+  /** Processor time per event, in microseconds. */
+  readonly cpu: { readonly ingester: number; readonly redis: number; readonly reader: number };
 }
 
 /** Events per second through one ingester, from the first interest until the last state is readable, beside reading alone. */
@@ -41,11 +43,17 @@ async function measure(events: FakeEvents): Promise<Round> {
     try {
       const [commandsAfter, written] = [await commands(store), await writes(store, events.jobSets)];
       const count = countOf(events);
+      const reading = await readingAlone(followed.armada, events.jobSets);
       return {
         eventsPerSecond: (count * 1000) / followed.took,
-        readPerSecond: (count * 1000) / (await readingAlone(followed.armada, events.jobSets)),
+        readPerSecond: (count * 1000) / reading.ms,
         eventsPerWrite: count / written,
         commandsPerEvent: (commandsAfter - commandsBefore) / count,
+        cpu: {
+          ingester: (followed.ingesterCpuMs * 1000) / count,
+          redis: (followed.redisCpuMs * 1000) / count,
+          reader: (reading.cpuMs * 1000) / count,
+        },
       };
     } finally {
       await followed.stop();
@@ -82,6 +90,7 @@ function figureOf(events: FakeEvents, rounds: readonly Round[]): Figure {
       `${median(ratios).toFixed(2)} of reading alone (${thousands(of((round) => round.readPerSecond))}/s${rounds.length > 1 ? `; ${range}` : ''})`,
       `${of((round) => round.eventsPerWrite).toFixed(0)} events per write`,
       `${of((round) => round.commandsPerEvent).toFixed(1)} Redis commands per event, those in scripts included`,
+      `CPU per event ${of(({ cpu }) => cpu.ingester).toFixed(1)} µs of the ingester, ${of(({ cpu }) => cpu.redis).toFixed(1)} µs of Redis, ${of(({ cpu }) => cpu.reader).toFixed(1)} µs of reading alone`,
     ].join(', '),
     target: `${TARGET} of reading alone`,
     met: median(ratios) >= TARGET,

@@ -1,4 +1,4 @@
-import { cut, cutForPeople } from './bounds.js';
+import { cut, cutForPeople, cutToBytes } from './bounds.js';
 
 describe('a text that is cut', () => {
   it('is kept whole up to its longest length, and not one character longer', () => {
@@ -16,6 +16,14 @@ describe('a text that is cut', () => {
 
   it.each(['\ud7ff', '\ue000'])('keeps a last character that is no half of a pair (%j)', (character) => {
     expect(cut(`a${character}b`, 2)).toBe(`a${character}`);
+  });
+
+  it('has at most its longest number of bytes, and ends with a whole character', () => {
+    expect(cutToBytes('abc', 3)).toBe('abc');
+    expect(cutToBytes('abcd', 3)).toBe('abc');
+    expect(cutToBytes('äöü', 6)).toBe('äöü');
+    expect(cutToBytes('äöü', 5)).toBe('äö');
+    expect([4, 5, 6].map((bytes) => cutToBytes('ab\u{1f600}', bytes))).toEqual(['ab', 'ab', 'ab\u{1f600}']);
   });
 
   it('shows people that something is missing, within the same length', () => {

@@ -23,3 +23,12 @@ export function cut(text: string, longest: number): string {
 export function cutForPeople(text: string, longest: number): string {
   return text.length <= longest ? text : `${cut(text, longest - 1)}…`;
 }
+
+const utf8 = new TextEncoder();
+
+/** The text, cut to `longest` bytes of UTF-8 where it is longer: never inside a character. */
+export function cutToBytes(text: string, longest: number): string {
+  // A UTF-16 unit is one to three bytes of UTF-8: few texts need to be measured.
+  if (text.length * 3 <= longest || Buffer.byteLength(text) <= longest) return text;
+  return text.slice(0, utf8.encodeInto(text, new Uint8Array(longest)).read);
+}

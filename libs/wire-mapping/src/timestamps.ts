@@ -1,5 +1,5 @@
 import type { Timestamp } from '@ajs/contracts/google/protobuf/timestamp';
-import { ArmadaTime, toMs } from '@ajs/job-state';
+import { ArmadaTime, toMs, type RedisTime } from '@ajs/job-state';
 
 /** A moment of Armada's; `undefined` where there is none, or one that no clock shows. */
 export function toArmadaTime(timestamp: Timestamp | undefined): ArmadaTime | undefined {
@@ -8,9 +8,14 @@ export function toArmadaTime(timestamp: Timestamp | undefined): ArmadaTime | und
   return ms > 0 && ms < 1e14 ? ArmadaTime(ms) : undefined;
 }
 
-/** The inverse of {@link toArmadaTime}. */
-export function toTimestamp(time: ArmadaTime): Timestamp {
+/** A moment by a clock that counts since the epoch. The inverse of {@link toArmadaTime}. */
+export function toTimestamp(time: ArmadaTime | RedisTime): Timestamp {
   const ms = toMs(time);
   const seconds = Math.floor(ms / 1000);
   return { seconds: `${seconds}`, nanos: (ms - seconds * 1000) * 1e6 };
+}
+
+/** As {@link toTimestamp}, of a moment that may not be known. */
+export function optionalTimestamp(time: ArmadaTime | RedisTime | undefined): Timestamp | undefined {
+  return time === undefined ? undefined : toTimestamp(time);
 }

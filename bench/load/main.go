@@ -83,6 +83,7 @@ func main() {
 	callers := flag.Int("callers", 64, "concurrent calls, over all connections")
 	seconds := flag.Float64("seconds", 5, "for how long")
 	batchSize := flag.Int("batch", 0, "ids in one call of an api.Jobs method; 0: calls are legacy polls")
+	once := flag.Bool("once", false, "make each call once, and end")
 	state := flag.Int("state", -1, "the state that every answer must have; -1: answers are not looked at")
 	authorization := flag.String("authorization", "", "sent with every call")
 	ca := flag.String("ca", "", "file with the certificate that the server's comes from; without it there is no TLS")
@@ -137,7 +138,11 @@ func main() {
 			client := clients[caller%len(clients)]
 			var answer []byte
 			for ctx.Err() == nil {
-				message := requests[int(next.Add(1))%len(requests)]
+				call := int(next.Add(1)) - 1
+				if *once && call >= len(requests) {
+					return
+				}
+				message := requests[call%len(requests)]
 				sent := time.Now()
 				if err := client.Invoke(ctx, *method, &message, &answer); err != nil {
 					// The server may notice the end a moment before we do.
@@ -170,6 +175,6 @@ func main() {
 	}
 	at := func(share float64) float64 { return all[int(share*float64(len(all)-1))] }
 	json.NewEncoder(os.Stdout).Encode(map[string]float64{
-		"callsPerSecond": float64(answered.Load()) / took, "p50Ms": at(0.5), "p99Ms": at(0.99),
+		"calls": float64(answered.Load()), "callsPerSecond": float64(answered.Load()) / took, "p50Ms": at(0.5), "p99Ms": at(0.99),
 	})
 }

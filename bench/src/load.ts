@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { JobSetKey } from '@ajs/job-state';
 
 export interface Load {
+  readonly calls: number;
   readonly callsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -25,6 +26,8 @@ export interface LoadOptions {
   readonly seconds: number;
   /** Calls at once; left out: 64. */
   readonly callers?: number;
+  /** Makes each call once, and ends before `seconds` have passed. */
+  readonly once?: boolean;
   /** Sent with every call. */
   readonly authorization?: string;
   /** The CA file for the server's certificate; left out: no TLS. */
@@ -57,12 +60,14 @@ export function buildLoadGenerator(): string {
 
 /** Polls jobs as fast as so many concurrent calls over 4 connections allow. Rejects on an error or an unexpected answer. */
 export async function load(options: LoadOptions): Promise<Load> {
-  const { binary, port, jobSet, jobIds, method, batch, state, seconds, callers, authorization, ca } = options;
+  const { binary, port, jobSet, jobIds, method, batch, state, seconds, callers } = options;
+  const { authorization, ca } = options;
   const args = ['--target', `127.0.0.1:${port}`, '--seconds', `${seconds}`];
   args.push('--queue', jobSet.queue, '--job-set', jobSet.jobSetId);
   if (callers !== undefined) args.push('--callers', `${callers}`);
   if (method !== undefined) args.push('--method', `/${method}`);
   if (batch !== undefined) args.push('--batch', `${batch}`);
+  if (options.once === true) args.push('--once');
   if (authorization !== undefined) args.push('--authorization', authorization);
   if (ca !== undefined) args.push('--ca', ca);
   if (state !== undefined) args.push('--state', `${state}`);

@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchBytes } from './bytes.js';
 import { benchCareless } from './careless.js';
-import { runEchoServer } from './echo-server.js';
+import { runEchoServer, runMemoryServer } from './echo-server.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
 import { benchAssignment } from './assignment.js';
@@ -68,6 +68,7 @@ async function run(): Promise<void> {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 if (values.role === 'echo') await runEchoServer(values.method);
+else if (values.role === 'memory') await runMemoryServer();
 else if (values.role === 'reader') await runReader(values.address, Number(values['job-sets']));
 else if (values.role === 'fake') {
   await runFakeEvents({

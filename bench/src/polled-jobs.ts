@@ -14,6 +14,8 @@ export interface Measured {
 export interface PolledJobs {
   readonly query: Measured;
   readonly echo: Measured;
+  /** Answers `api.Jobs/GetJobStatus` with bytes that it has in memory, as many as the query does. */
+  readonly memory: Measured;
   readonly jobSet: ReturnType<typeof jobSetOf>;
   /** Running jobs, and as many that have ended. */
   readonly running: readonly string[];
@@ -38,19 +40,22 @@ export async function withPolledJobs<T>(
       stops.push(() => query.child.stop());
       return { port: Number(query.started['grpcPort']), pid: query.child.pid };
     };
-    const query = await startQuery({});
-    const echo = await Child.start(
-      'dist/bench/main.js',
-      ['--role', 'echo'],
-      {},
-      (line) => JSON.parse(line) as { listening: number },
-    );
-    stops.push(() => echo.child.stop());
+    const startServer = async (role: string): Promise<Measured> => {
+      const { child, started } = await Child.start(
+        'dist/bench/main.js',
+        ['--role', role],
+        {},
+        (line) => JSON.parse(line) as { listening: number },
+      );
+      stops.push(() => child.stop());
+      return { port: started.listening, pid: child.pid };
+    };
     const ids = Array.from({ length: 2 * jobs }, (_, n) => jobIdOf(n));
     return await measure({
-      query,
+      query: await startQuery({}),
       startQuery,
-      echo: { port: echo.started.listening, pid: echo.child.pid },
+      echo: await startServer('echo'),
+      memory: await startServer('memory'),
       jobSet: jobSetOf(0),
       running: ids.slice(0, jobs),
       ended: ids.slice(jobs),

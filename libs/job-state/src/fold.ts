@@ -41,130 +41,124 @@ function foldReported(record: JobRecord, event: JobEvent, id: MessageId): JobRec
   return isFailure(state) ? withFailure(told, record.failure) : told;
 }
 
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
+/** A record in the making: no one else has it yet. A copy for each field that changes would be most of what an event costs. */
+type Draft = Writable<JobRecord>;
+
 function foldStream(record: JobRecord | undefined, event: JobEvent, id: MessageId): JobRecord {
-  const base: JobRecord = {
-    ...(record ?? { state: 'SUBMITTED', runNumber: 0, changedAt: event.at }),
-    lastEvent: id,
-  };
   const at = event.at;
+  const draft: Draft =
+    record === undefined
+      ? { state: 'SUBMITTED', runNumber: 0, changedAt: at, lastEvent: id }
+      : { ...record, lastEvent: id };
 
   switch (event.kind) {
     case 'submitted':
       // A provisional record, or one made by a later event of the same stream, still lacks what only this event carries; and the time
       // of a provisional one may be by the clock of who forwarded the submission.
-      return {
-        ...withDefined(base, {
-          namespace: base.namespace ?? event.namespace,
-          externalUri: base.externalUri ?? event.externalUri,
-        }),
-        submittedAt: at,
-      };
+      if (event.namespace !== undefined) draft.namespace ??= event.namespace;
+      if (event.externalUri !== undefined) draft.externalUri ??= event.externalUri;
+      draft.submittedAt = at;
+      return draft;
     case 'queued':
       // What the stream has not shown yet it shows with this, whatever else is known of the job's state.
-      if (record !== undefined && !canBeQueued(record)) return record.lastEvent ? record : base;
-      return { ...base, state: 'QUEUED', changedAt: at };
+      if (record !== undefined && !canBeQueued(record)) return record.lastEvent ? record : draft;
+      draft.state = 'QUEUED';
+      draft.changedAt = at;
+      return draft;
     case 'leased':
-      return {
-        ...base,
-        state: 'LEASED',
-        runNumber: base.runNumber + 1,
-        run: { ...event.placement, leasedAt: at },
-        changedAt: at,
-      };
+      draft.state = 'LEASED';
+      draft.runNumber++;
+      draft.run = { ...event.placement, leasedAt: at };
+      draft.changedAt = at;
+      return draft;
     case 'pending':
-      return active(base, 'PENDING', event.placement, { pendingAt: at }, at);
+      goOn(draft);
+      return active(draft, 'PENDING', { ...draft.run, ...event.placement, pendingAt: at }, at);
     case 'running':
-      return active(base, 'RUNNING', event.placement, { runningAt: at }, at);
+      goOn(draft);
+      return active(draft, 'RUNNING', { ...draft.run, ...event.placement, runningAt: at }, at);
     case 'returned':
-      return { ...ended(base, {}, at, event.expired ? 'expired' : 'returned'), state: 'QUEUED' };
+      endRun(draft, NOWHERE, at, event.expired ? 'expired' : 'returned');
+      draft.state = 'QUEUED';
+      return draft;
     case 'succeeded':
-      return { ...ended(goingOn(base), event.placement, at), state: 'SUCCEEDED' };
+      goOn(draft);
+      endRun(draft, event.placement, at);
+      draft.state = 'SUCCEEDED';
+      return draft;
     case 'failed': {
       const beginsHere = record?.lastEvent === undefined;
       const preempted = beginsHere ? lostPreemption(event.failure) : record.run?.preempted;
+      draft.failure = event.failure;
       if (event.retryable) {
-        const outcome = preempted === undefined ? 'failed' : 'preempted';
-        return { ...ended(base, event.placement, at, outcome), state: 'QUEUED', failure: event.failure };
+        endRun(draft, event.placement, at, preempted === undefined ? 'failed' : 'preempted');
+        draft.state = 'QUEUED';
+        return draft;
       }
-      const next = ended(base, event.placement, at);
-      if (event.rejected) return { ...next, state: 'REJECTED', failure: event.failure };
-      if (preempted === undefined) return { ...next, state: 'FAILED', failure: event.failure };
-      return {
-        ...next,
-        state: 'PREEMPTED',
-        failure: { ...event.failure, reason: preempted || event.failure.reason },
-      };
+      endRun(draft, event.placement, at);
+      draft.state = event.rejected ? 'REJECTED' : preempted === undefined ? 'FAILED' : 'PREEMPTED';
+      if (draft.state === 'PREEMPTED' && preempted) draft.failure = { ...event.failure, reason: preempted };
+      return draft;
     }
     case 'preempted':
       // Only a run can be preempted: where the stream begins here, the job was on a cluster a moment ago.
-      return {
-        ...base,
-        state: record?.state ?? 'RUNNING',
-        run: { ...base.run, preempted: event.reason },
-      };
+      draft.state = record?.state ?? 'RUNNING';
+      draft.run = { ...draft.run, preempted: event.reason };
+      return draft;
     case 'cancelled':
-      return {
-        ...ended(base, {}, at),
-        state: 'CANCELLED',
-        cancellation: { reason: event.reason, requestor: event.requestor },
-      };
+      endRun(draft, NOWHERE, at);
+      draft.state = 'CANCELLED';
+      draft.cancellation = { reason: event.reason, requestor: event.requestor };
+      return draft;
     case 'duplicate-found':
-      return {
-        ...base,
-        state: 'DUPLICATE_FOUND',
-        changedAt: at,
-        failure: { reason: `duplicate of job ${event.originalJobId}` },
-      };
+      draft.state = 'DUPLICATE_FOUND';
+      draft.changedAt = at;
+      draft.failure = { reason: `duplicate of job ${event.originalJobId}` };
+      return draft;
   }
 }
+
+const NOWHERE: Placement = {};
 
 /** Whether `queued` counts: a job that its stream has shown further is queued for a later run, as other events say. */
 function canBeQueued({ state, reported, run }: JobRecord): boolean {
   return reported === undefined ? state === 'SUBMITTED' : run === undefined;
 }
 
-function active(
-  record: JobRecord,
-  state: 'PENDING' | 'RUNNING',
-  placement: Placement,
-  times: Run,
-  at: ArmadaTime,
-): JobRecord {
-  const base = goingOn(record);
-  return {
-    ...base,
-    state,
-    runNumber: Math.max(base.runNumber, 1),
-    run: { ...base.run, ...placement, ...times },
-    changedAt: at,
-  };
+function active(draft: Draft, state: 'PENDING' | 'RUNNING', run: Run, at: ArmadaTime): JobRecord {
+  draft.state = state;
+  draft.runNumber = Math.max(draft.runNumber, 1);
+  draft.run = run;
+  draft.changedAt = at;
+  return draft;
 }
 
 /** Only a run that goes on can begin to run or succeed: where the latest has ended, the stream lacks the next one's lease. */
-function goingOn(base: JobRecord): JobRecord {
-  if (base.run?.endedAt === undefined) return base;
-  const { run: _, ...rest } = base;
-  return { ...rest, runNumber: base.runNumber + 1 };
+function goOn(draft: Draft): void {
+  if (draft.run?.endedAt === undefined) return;
+  delete draft.run;
+  draft.runNumber++;
 }
 
 /**
  * The run, if there was one, ends here; one that the job outlives has an outcome. A run ends once: what befalls a job that waits
  * again says nothing of the run before. What is left of a preemption's note belongs to the run that ended.
  */
-function ended(base: JobRecord, placement: Placement, at: ArmadaTime, outcome?: RunOutcome): JobRecord {
-  const noRun = base.run === undefined && outcome === undefined && Object.keys(placement).length === 0;
-  if (noRun) return { ...base, changedAt: at };
-  const { preempted: _, ...run } = { ...base.run, ...placement };
-  const end = run.endedAt === undefined && { endedAt: at, ...(outcome !== undefined && { outcome }) };
-  return { ...base, run: { ...run, ...end }, changedAt: at };
+function endRun(draft: Draft, placement: Placement, at: ArmadaTime, outcome?: RunOutcome): void {
+  draft.changedAt = at;
+  const noRun = draft.run === undefined && outcome === undefined && Object.keys(placement).length === 0;
+  if (noRun) return;
+  const run: Writable<Run> = { ...draft.run, ...placement };
+  if (run.preempted !== undefined) delete run.preempted;
+  if (run.endedAt === undefined) {
+    run.endedAt = at;
+    if (outcome !== undefined) run.outcome = outcome;
+  }
+  draft.run = run;
 }
 
 /** Where a stream begins with a job's end, the `preempted` before it is lost: Armada gives its reason once more. */
 function lostPreemption({ reason }: Failure): string | undefined {
   return reason.startsWith('Preempted by ') ? reason : undefined;
-}
-
-function withDefined<T extends object>(base: T, values: { [K in keyof T]?: T[K] | undefined }): T {
-  const defined = Object.entries(values).filter(([, value]) => value !== undefined);
-  return { ...base, ...Object.fromEntries(defined) };
 }

@@ -22,23 +22,43 @@ export interface MessageId {
   readonly last: boolean;
 }
 
-const CURRENT_FORM = /^(\d{1,15}):(\d{1,15}):(\d{1,9}):([01])$/;
-const OLDER_FORM = /^(\d{1,15})-(\d{1,15})$/;
+const ZERO = '0'.charCodeAt(0);
+/** The most digits of a time and of a sequence number, and of an index: all such numbers are exact. */
+const LONGEST = 15;
+const LONGEST_INDEX = 9;
 
 /** Reads a message id; `undefined` where the text is in neither of Armada's forms. */
 export function parseMessageId(text: string): MessageId | undefined {
-  const current = CURRENT_FORM.exec(text);
-  if (current !== null) {
-    return {
-      ms: Number(current[1]),
-      sequence: Number(current[2]),
-      index: Number(current[3]),
-      last: current[4] === '1',
-    };
+  const [first, end] = [text.indexOf(':'), text.length];
+  if (first < 0) return parseOlderForm(text);
+  const second = text.indexOf(':', first + 1);
+  const third = text.indexOf(':', second + 1);
+  const ms = wholeNumber(text, 0, first, LONGEST);
+  const sequence = wholeNumber(text, first + 1, second, LONGEST);
+  const index = wholeNumber(text, second + 1, third, LONGEST_INDEX);
+  const last = wholeNumber(text, third + 1, end, 1);
+  if (ms === undefined || sequence === undefined || index === undefined) return undefined;
+  return last === 0 || last === 1 ? { ms, sequence, index, last: last === 1 } : undefined;
+}
+
+function parseOlderForm(text: string): MessageId | undefined {
+  const dash = text.indexOf('-');
+  const ms = wholeNumber(text, 0, dash, LONGEST);
+  const sequence = wholeNumber(text, dash + 1, text.length, LONGEST);
+  if (ms === undefined || sequence === undefined) return undefined;
+  return { ms, sequence, index: 0, last: false };
+}
+
+/** The number that these characters are, if they are digits and not too many. A regular expression takes several times as long. */
+function wholeNumber(text: string, from: number, to: number, mostDigits: number): number | undefined {
+  if (to <= from || to - from > mostDigits) return undefined;
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
   }
-  const older = OLDER_FORM.exec(text);
-  if (older === null) return undefined;
-  return { ms: Number(older[1]), sequence: Number(older[2]), index: 0, last: false };
+  return value;
 }
 
 /** When the message was stored, by the clock of Armada's event store. */

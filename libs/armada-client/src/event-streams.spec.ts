@@ -1,13 +1,16 @@
+import { jest } from '@jest/globals';
 import { constants, createServer, type ServerHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { anonymous, withoutTls } from '@ajs/armada-credentials';
-import { JobRunningEvent } from '@ajs/contracts/api/event';
+import { EventService, JobRunningEvent } from '@ajs/contracts/api/event';
 import { Cursor, type StreamMessage } from '@ajs/job-state';
 import type { EventStream, StreamEnd, StreamRequest } from '@ajs/subscriptions';
 import { FakeArmada, allRecordings, eventually, freePort, jobEvents } from '@ajs/testing';
-import { status } from '@grpc/grpc-js';
+import { Server, ServerCredentials, status, type ServerWritableStream } from '@grpc/grpc-js';
 import { channelOptions } from './channel-options.js';
+import { ArmadaEventSource } from './event-streams.js';
 import { createArmadaClient, type ArmadaClient } from './index.js';
+import { CountedPool } from './testing/counted-pool.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 const REF = { ...KEY, jobId: '01m85vrgp7whz55kx8f03d6510' };
@@ -144,14 +147,6 @@ describe('event streams from Armada', () => {
     await expect(client.health()).rejects.toThrow();
   });
 
-  it('a read from a server that accepts it and sends nothing is given up', async () => {
-    armada.faults.set({ hang: true });
-    const read = open();
-    await eventually('the call is taken', () => armada.events.streams === 1);
-    const end = await eventually('it is given up', () => read.ends[0], 15_000);
-    expect(end).toMatchObject({ kind: 'retry', reason: expect.stringContaining('sent nothing') as string });
-  }, 20_000);
-
   it('a message above our limit ends the stream and is not delivered', async () => {
     client.close();
     client = clientOf(await restart(), 10_000);
@@ -163,6 +158,46 @@ describe('event streams from Armada', () => {
       reason: expect.stringContaining('RESOURCE_EXHAUSTED') as string,
     });
     expect(read.messages).toEqual([]);
+  });
+
+  it('a stream that is cancelled while it is paused delivers nothing more, not even what it has received', async () => {
+    for (let i = 0; i < 10; i++) log().append(jobEvents.leased(REF));
+    const paused = open();
+    paused.stream.pause();
+    await ended(open());
+    paused.stream.cancel();
+    await ended(open());
+    expect([paused.messages, paused.ends.map(({ kind }) => kind)]).toEqual([[], ['cancelled']]);
+  });
+
+  it('a stream takes a place on a connection for as long as it is open, however it ends', async () => {
+    const pool = new CountedPool(withoutTls(await restart()), channelOptions(1_000_000));
+    const source = new ArmadaEventSource({ watches: pool, reads: pool, longMessages: pool }, counter);
+    const ends: StreamEnd[] = [];
+    const listener = { message: () => undefined, end: (end: StreamEnd) => ends.push(end) };
+    const watch = source.open({ key: KEY, from: Cursor(''), watch: true }, listener);
+    source.open({ key: KEY, from: Cursor(''), watch: false }, listener);
+    source.open({ key: { ...KEY, queue: 'nope' }, from: Cursor(''), watch: false }, listener);
+    expect(pool.taken).toBe(3);
+    await eventually('both reads have ended', () => ends.length === 2);
+    expect(pool.taken).toBe(1);
+    watch.cancel();
+    expect(pool.taken).toBe(0);
+    pool.close();
+  });
+
+  it('a watch whose connection is never ready is given up after 5 s', async () => {
+    const sockets: Socket[] = [];
+    const silent = createTcpServer((socket) => sockets.push(socket));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    client.close();
+    client = clientOf(`127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    expect(await ended(open({ watch: true }))).toEqual({
+      kind: 'retry',
+      reason: 'no connection to Armada within 5 s',
+    });
+    for (const socket of sockets) socket.destroy();
+    silent.close();
   });
 
   it.each([
@@ -229,6 +264,67 @@ describe('event streams from Armada', () => {
     await expect(client.health()).resolves.toBeUndefined();
     armada.faults.set({ unavailable: true });
     await expect(client.health()).rejects.toThrow('UNAVAILABLE');
+  });
+});
+
+describe('a read that does not end', () => {
+  const [{ bytes } = { bytes: Buffer.alloc(0) }] = allRecordings()[0]?.messages ?? [];
+  let server: Server;
+  let calls: ServerWritableStream<unknown, Buffer>[];
+  let skippedMs: number;
+
+  beforeEach(async () => {
+    calls = [];
+    server = new Server();
+    const { getJobSetEvents } = EventService;
+    const implementation = {
+      getJobSetEvents: (call: ServerWritableStream<unknown, Buffer>) => void calls.push(call),
+    };
+    const asItIs = (message: Buffer): Buffer => message;
+    server.addService({ getJobSetEvents: { ...getJobSetEvents, responseSerialize: asItIs } }, implementation);
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    client.close();
+    client = clientOf(`127.0.0.1:${port}`);
+    skippedMs = 0;
+    const now = performance.now.bind(performance);
+    jest.spyOn(performance, 'now').mockImplementation(() => now() + skippedMs);
+  });
+
+  afterEach(() => {
+    jest.restoreAllMocks();
+    server.forceShutdown();
+  });
+
+  it('is given up after ten seconds in which it could have brought something, and looked at no more', async () => {
+    const timers = jest.spyOn(globalThis, 'setInterval');
+    const stopped = jest.spyOn(globalThis, 'clearInterval');
+    const read = open();
+    const index = timers.mock.calls.findIndex(([, everyMs]) => everyMs === 1_000);
+    const look = timers.mock.calls[index]?.[0] as () => void;
+    const lookAfter = (ms: number): readonly StreamEnd[] => {
+      skippedMs += ms;
+      look();
+      return read.ends;
+    };
+    const call = await eventually('the call is taken', () => calls[0]);
+    expect(lookAfter(6_000)).toEqual([]);
+    call.write(bytes);
+    await eventually('it brings a message', () => read.messages.length === 1);
+    expect(lookAfter(6_000)).toEqual([]);
+    read.stream.pause();
+    expect(lookAfter(12_000)).toEqual([]);
+    read.stream.resume();
+    expect(lookAfter(6_000)).toEqual([]);
+    expect(stopped).not.toHaveBeenCalledWith(timers.mock.results[index]?.value);
+    expect(lookAfter(6_000)).toEqual([
+      { kind: 'retry', reason: 'Armada sent nothing for 10 s and did not end the read' },
+    ]);
+    expect(stopped).toHaveBeenCalledWith(timers.mock.results[index]?.value);
+    await eventually('the server hears that it is cancelled', () => call.cancelled);
   });
 });
 

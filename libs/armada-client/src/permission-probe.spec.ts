@@ -4,7 +4,8 @@ import { Queue } from '@ajs/contracts/api/submit';
 import { FakeArmada, eventually } from '@ajs/testing';
 import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
 import { PermissionProbe, createArmadaClient, createForwardingChannels, type ArmadaClient } from './index.js';
-import type { ChannelPool } from './channel-pool.js';
+import { channelOptions } from './channel-options.js';
+import { CountedPool } from './testing/counted-pool.js';
 
 const ALICE = 'Bearer token-of-alice';
 const OURS = 'Bearer token-of-ours';
@@ -13,7 +14,7 @@ const HEALTH = '/api.Event/Health';
 const GET_QUEUE = '/api.QueueService/GetQueue';
 
 let armada: FakeArmada;
-let channels: ChannelPool;
+let channels: CountedPool;
 let probe: PermissionProbe;
 let clients: ArmadaClient[];
 
@@ -29,7 +30,7 @@ beforeEach(async () => {
   armada.state.queues.letWatch('hers', { users: ['alice'] });
   armada.state.queues.add('other');
   const address = await armada.listen('127.0.0.1:0');
-  channels = createForwardingChannels(withoutTls(address), 65_536);
+  channels = new CountedPool(withoutTls(address), channelOptions(65_536));
   probe = new PermissionProbe(channels);
   clients = [];
 });
@@ -101,9 +102,10 @@ describe('what Armada lets a caller do', () => {
     }
   });
 
-  it('leaves no stream open', async () => {
-    await probe.mayWatch(ALICE, 'hers');
-    await eventually('the read has ended', () => armada.events.streams === 0);
+  it('leaves no stream open, and no place taken on a connection', async () => {
+    for (const queue of ['hers', 'other', 'nope']) await probe.mayWatch(ALICE, queue);
+    await eventually('the reads have ended', () => armada.events.streams === 0);
+    expect(channels.taken).toBe(0);
   });
 });
 

@@ -1,4 +1,5 @@
 import { MemoryJobStore } from '@ajs/job-store/testing';
+import { completesWithin } from '@ajs/platform';
 import { eventually } from '@ajs/testing';
 import type { Job } from 'bullmq';
 import { AssignmentId } from '../budget/assignment-id.js';
@@ -8,12 +9,15 @@ import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { StreamFailures } from '../sync/stream-failures.js';
 import { scriptedReconciler } from '../testing/scripted-reconciler.js';
 import { ScriptedQuota } from '../testing/scripted-quota.js';
-import { ScriptedSource } from '../testing/scripted-source.js';
+import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { Assignment } from './assignment.js';
 import type { AssignmentData } from './work-queue.js';
 
-const JOB = { data: { queue: 'q', jobSetId: 's' } } as Job<AssignmentData, void>;
+const JOB = {
+  data: { queue: 'q', jobSetId: 's' },
+  updateData: () => Promise.resolve(),
+} as unknown as Job<AssignmentData, void>;
 const ignore = (): void => undefined;
 const NEVER = new Promise<void>(ignore);
 
@@ -66,5 +70,41 @@ describe('an assignment', () => {
     expect(assignment.canResume).toBe(false);
     await assignment.stop();
     expect(source.live).toEqual([]);
+  });
+
+  it('stops without writing what it read where its lease has expired', async () => {
+    const { assignment, source } = anAssignment();
+    let isHeld = true;
+    let expire = ignore;
+    const expired = new Promise<void>((resolve) => (expire = resolve));
+    const ended = assignment.serve(JOB, { isHeld: () => isHeld, expired });
+    const read = await eventually('it reads', () => source.live[0]);
+    isHeld = false;
+    expire();
+    expect(await ended).toEqual({ kind: 'lease-lost' });
+    read.listener.message(running(1));
+    expect(await completesWithin(3_000, assignment.stop())).toBe(true);
+    expect(source.live).toEqual([]);
+  });
+
+  it('has closed its watch when it has heard that this is revoked', async () => {
+    const { assignment, source, announced } = anAssignment();
+    source.endsReads = true;
+    void assignment.serve(JOB, { isHeld: () => true, expired: NEVER });
+    await eventually('it watches', () => source.live.length === 1);
+    assignment.watchRevoked('a hotter job set needs its watch');
+    expect(source.live.some(({ request }) => request.watch)).toBe(false);
+    expect(announced).toEqual(['started', 'a hotter job set needs its watch']);
+    await assignment.stop();
+  });
+
+  it('announces one start of its watch, also where it goes on with one and is granted it again', async () => {
+    const { assignment, source, announced } = anAssignment();
+    void assignment.serve(JOB, { isHeld: () => true, expired: NEVER });
+    await eventually('it reads', () => source.live.length === 1);
+    assignment.watchGranted();
+    assignment.announceEnd('hand-over');
+    expect(announced).toEqual(['started', 'hand-over']);
+    await assignment.stop();
   });
 });

@@ -12,6 +12,7 @@ import { RedisServer, eventually } from '@ajs/testing';
 import { InterestRecorder } from '../interest/interest-recorder.js';
 import { InterestStore } from '../interest/interest-store.js';
 import type { Lifetime } from '../interest/lifetime.js';
+import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
 import { scriptedWorker } from '../testing/scripted-worker.js';
 import { ScriptedSource, running } from '../testing/scripted-source.js';
@@ -22,6 +23,7 @@ import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
 import { WORK_QUEUE, WorkQueue, assignmentIdOf } from './work-queue.js';
 
 const LIFETIME: Lifetime = { followFor: 60_000, followUnfinishedFor: 120_000, keepFor: 180_000 };
+const HOUR = 3_600_000;
 const ignore = (): void => undefined;
 
 let server: RedisServer;
@@ -85,6 +87,8 @@ function replica(
     source,
     ...budgets,
     observer,
+    // A watch is checked by a read only where a test has one requested.
+    timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOUR },
     rebalanceIntervalMs,
   });
   let stopped: Promise<void> | undefined;
@@ -97,6 +101,15 @@ async function poll(...keys: JobSetKey[]): Promise<void> {
   const interest = new InterestStore(redis);
   for (const key of keys) await interest.record(key);
   await workQueue().enqueue(keys);
+}
+
+const watchOf = (source: ScriptedSource) =>
+  eventually('it is watched', () => source.live.find(({ request }) => request.watch));
+
+/** As where Redis did not answer for longer than the lease. */
+async function loseLease({ ended }: ReturnType<typeof replica>, key: JobSetKey): Promise<void> {
+  await redis.del(`${WORK_QUEUE_PREFIX}:${WORK_QUEUE}:${assignmentIdOf(key)}:lock`);
+  await eventually('its lease is lost', () => ended.includes(`${key.jobSetId} lease-lost`));
 }
 
 describe('an assignment', () => {
@@ -185,11 +198,30 @@ describe('an assignment', () => {
     await poll(jobSet(1));
     await eventually('it is watched', () => a.watches.size === 1);
     await redis.del(formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) }));
-    // As where Redis did not answer for longer than the lease.
-    await redis.del(`${WORK_QUEUE_PREFIX}:${WORK_QUEUE}:${assignmentIdOf(jobSet(1))}:lock`);
-    await eventually('its lease is lost', () => a.ended.includes('s1 lease-lost'));
+    await loseLease(a, jobSet(1));
     await eventually('its watch is closed', () => a.source.live.length === 0, 5_000);
     await eventually('its watch is given back', () => a.watches.size === 0 && a.worker.size === 0);
+  });
+
+  it('has closed its old streams when it begins anew after its lease was lost, and its watch with it', async () => {
+    const a = replica('a');
+    await poll(jobSet(1));
+    const before = await watchOf(a.source);
+    await loseLease(a, jobSet(1));
+    a.watches.release(assignmentIdOf(jobSet(1)));
+    await eventually('it is watched again', () => a.started.length === 2);
+    expect(before.ended).toBe(true);
+  });
+
+  it('reads for a poll that requested it while its lease was lost, beside the watch with which it goes on', async () => {
+    const a = replica('a');
+    await poll(jobSet(1));
+    const watch = await watchOf(a.source);
+    await loseLease(a, jobSet(1));
+    const opened = a.source.opened.length;
+    a.worker.requestRead(jobSet(1));
+    const read = await eventually('it reads', () => a.source.opened[opened]);
+    expect([read.request.watch, watch.ended]).toEqual([false, false]);
   });
 
   it('is added again where Redis lost all of its BullMQ job but the place in the queue', async () => {

@@ -5,11 +5,14 @@ import { InterestStore } from '../interest/interest-store.js';
 import { scriptedBudgets } from '../testing/scripted-budgets.js';
 import { ScriptedSource } from '../testing/scripted-source.js';
 import { scriptedWorker } from '../testing/scripted-worker.js';
+import { byRedisTime } from './redis-time.js';
 import { WorkQueue } from './work-queue.js';
 
 const HOUR = 3_600_000;
 const LIFETIME = { followFor: 60_000, followUnfinishedFor: 120_000, keepFor: 180_000 };
 const ignore = (): void => undefined;
+/** The key that wakes a worker for a delayed job. */
+const MARKER = '{ajs}:follow:marker';
 const wallClock = Date.now;
 
 let server: RedisServer;
@@ -70,6 +73,17 @@ async function poll(jobSetId: string): Promise<void> {
 const waits = (jobSets: number): Promise<unknown> =>
   eventually('the job sets are read, and wait', async () => (await queue.countDelayed()) === jobSets);
 
+/** A script of BullMQ, by this body, on a client that goes by Redis' clock: takes the time of the caller, gives what it returns. */
+function scriptOfBullMq(name: string, body: string): (now: number) => Promise<unknown> {
+  const client = byRedisTime(connect('work-queue'));
+  client.defineCommand(`${name}:1.0`, { numberOfKeys: 1, lua: body });
+  const run = client as unknown as Record<
+    string,
+    (key: string, first: string, now: number) => Promise<unknown>
+  >;
+  return (now) => run[`${name}:1.0`]?.(MARKER, '', now) ?? Promise.reject(new Error('it is not defined'));
+}
+
 const scriptsRun = async (): Promise<number> =>
   Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
 
@@ -121,5 +135,39 @@ describe('a scheduled read', () => {
     const { reads } = replica(200);
     await poll('s');
     await eventually('it is read ten times', () => reads() >= 10, 8_000);
+  });
+});
+
+describe('a script of BullMQ that says when the next delayed job is due', () => {
+  const ANSWER = 'return { 0, 0, 0, ARGV[2] + %d }';
+
+  it.each([
+    ['in an hour', HOUR, 1_000],
+    ['in half a second', 500, 500],
+  ])('has a worker ask again within a second, by its own clock: due %s', async (_, dueIn, asksIn) => {
+    const run = scriptOfBullMq('moveToActive', ANSWER.replace('%d', String(dueIn)));
+    for (const ahead of [-HOUR, 0, HOUR]) {
+      const now = Math.trunc(wallClock()) + ahead;
+      const [, , , next] = (await run(now)) as number[];
+      expect(next).toBe(now + asksIn);
+    }
+  });
+
+  it('says that there is none, whatever the clock of the worker', async () => {
+    const run = scriptOfBullMq('moveToActive', 'return { 0, 0, 0, 0 }');
+    expect(await run(Math.trunc(wallClock()) + HOUR)).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe('a script of BullMQ that delays a job', () => {
+  beforeEach(() => redis.flushall());
+
+  it('wakes a worker that sleeps for delayed jobs at once, whatever time it gave, and nobody else', async () => {
+    const asIs = scriptOfBullMq('moveToDelayed', 'return 0');
+    await asIs(1);
+    expect(await redis.exists(MARKER)).toBe(0);
+    const delays = scriptOfBullMq('moveToDelayed', "redis.call('ZADD', KEYS[1], ARGV[2], '1') return 0");
+    await delays(1);
+    expect(await redis.zscore(MARKER, '1')).toBe('0');
   });
 });

@@ -36,8 +36,8 @@ function connect(role: ClientRole): RedisClient {
   return client;
 }
 
-/** A replica that watches the job set, over a source that is fed by hand. */
-async function watching() {
+/** A replica that watches the job set, by default, over a source that is fed by hand. */
+async function watching(numbers: Parameters<typeof scriptedBudgets>[3] = {}) {
   const source = new ScriptedSource();
   source.endsReads = true;
   const unreadable: (readonly [message: string, inARow: number])[] = [];
@@ -46,7 +46,7 @@ async function watching() {
   const worker = scriptedWorker(redis, {
     connection: connect('work-queue'),
     source,
-    ...scriptedBudgets(redis, 'a', LIFETIME),
+    ...scriptedBudgets(redis, 'a', LIFETIME, numbers),
     observer: {
       ...SILENT_OBSERVER,
       unreadable: (_, { message }, __, inARow) => unreadable.push([message, inARow]),
@@ -70,13 +70,14 @@ async function watching() {
 const stateOf = async (jobId: JobId) =>
   (await new RedisJobLister(redis).read(KEY, [jobId])).jobs.get(jobId)?.state;
 
+/** As a newer replica does: it moves the layout, and the revision like every write. */
+const writeAsNewer = () => redis.multi().hset(META, 'layout', 99).hincrby(META, 'revision', 1).exec();
+
 describe('a job set that a newer version has written', () => {
   it('is given back, said once, and followed again once this version can read it', async () => {
     const { watch, isGivenBack, source, unreadable } = await watching();
     await watch();
-    // As a newer replica does: it moves the layout, and the revision like every write.
-    await redis.hset(META, 'layout', 99);
-    await redis.hincrby(META, 'revision', 1);
+    await writeAsNewer();
     (await watch()).listener.message(running(1, JobId('job')));
     await isGivenBack();
     expect(unreadable).toEqual([[expect.stringContaining('layout 99'), 1]]);
@@ -88,6 +89,23 @@ describe('a job set that a newer version has written', () => {
     await redis.hset(META, 'layout', 1);
     await eventually('it is watched again', () => source.live.some(({ request }) => request.watch), 20_000);
   }, 40_000);
+
+  it('has failed for the first time again once it could be read in between', async () => {
+    const { unreadable } = await watching({ watchBudget: 0, minIntervalMs: 100, maxIntervalMs: 100 });
+    await eventually('it is read', async () => (await redis.hexists(META, 'cursor')) === 1);
+    await writeAsNewer();
+    await eventually('it was tried twice', () => unreadable.length === 2);
+    await redis.hset(META, 'layout', 1);
+    const revision = await redis.hget(META, 'revision');
+    await eventually(
+      'it is read again',
+      async () => (await redis.hget(META, 'revision')) !== revision,
+      10_000,
+    );
+    await writeAsNewer();
+    await eventually('it cannot be read again', () => unreadable.length > 2);
+    expect(unreadable.map(([, inARow]) => inARow)).toEqual([1, 2, 1]);
+  }, 30_000);
 });
 
 describe('a job set in which something fails that trying again does not heal', () => {

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { Cursor } from '@ajs/job-state';
 import { AssignmentId } from './assignment-id.js';
 import { UpstreamQuota } from './upstream-quota.js';
@@ -10,14 +11,19 @@ describe('the quota of an assignment', () => {
   let held: Set<string>;
   let announced: boolean[];
   let give: () => void;
+  let refuse: () => void;
   let reads = 0;
+  let taken: string[];
+  let quietFor: number[];
 
   beforeEach(() => {
     held = new Set();
     announced = [];
+    taken = [];
+    quietFor = [];
   });
 
-  const quotaOf = () => {
+  const quotaOf = ({ wasWatched = false } = {}) => {
     const watches = {
       confirmAboveShare: () => Promise.resolve(false),
       holds: (id: string) => held.has(id),
@@ -28,20 +34,22 @@ describe('the quota of an assignment', () => {
             held.add(id);
             done(true);
           };
+          refuse = () => done(false);
         }),
     } as unknown as WatchBudget;
     const upstreamQuota = new UpstreamQuota({
       interest: { age: () => Promise.resolve(0) },
       lifetime: { followFor: 1_000, followUnfinishedFor: 1_000, keepFor: 1_000 },
       watches,
-      reads: { take: () => Promise.resolve() },
+      reads: { take: (as: string) => Promise.resolve(void taken.push(as)) },
+      schedule: { next: (quietMs: number) => quietFor.push(quietMs) },
       onRead: () => reads++,
       now: () => 0,
     } as unknown as ConstructorParameters<typeof UpstreamQuota>[0]);
     return upstreamQuota.quotaOf({
       assignmentId: ID,
       key: { queue: 'q', jobSetId: 's' },
-      wasWatched: false,
+      wasWatched,
       holder: {
         watchGranted: () => void announced.push(true),
         watchRevoked: () => {
@@ -83,6 +91,28 @@ describe('the quota of an assignment', () => {
     expect(reads).toBe(0);
     await quota.admitRead('check', new AbortController().signal);
     expect(reads).toBe(1);
+  });
+
+  it('reads before those that are due only to go on with what the owner before watched', async () => {
+    const { signal } = new AbortController();
+    for (const wasWatched of [true, false]) {
+      const quota = quotaOf({ wasWatched });
+      for (const reason of ['catch-up', 'check', 'requested'] as const) await quota.admitRead(reason, signal);
+    }
+    expect(taken).toEqual(['watched', 'due', 'requested', 'due', 'due', 'requested']);
+  });
+
+  it('reads again by when the job set was last polled, as it stands when that is decided', async () => {
+    const now = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+    try {
+      const next = await claimed(quotaOf());
+      now.mockReturnValue(6_000);
+      refuse();
+      await next();
+      expect(quietFor).toEqual([5_000]);
+    } finally {
+      now.mockRestore();
+    }
   });
 
   it('releases a watch that is granted when the assignment is over', async () => {

@@ -1,6 +1,8 @@
+import { jest } from '@jest/globals';
 import { MonotonicTime } from '@ajs/job-state';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { formatKey } from '@ajs/redis-keys';
+import { completesWithin } from '@ajs/platform';
 import { RedisServer, eventually } from '@ajs/testing';
 import { AssignmentId } from './assignment-id.js';
 import { COLD, WARM, heatOf, type Heat } from './heat.js';
@@ -43,6 +45,15 @@ function withoutTicks(replicaId: string, budget: number, now?: () => MonotonicTi
   const one = new WatchBudget({ redis, replicaId, budget, onError: ignore, ...(now && { now }) });
   replicas.push(one);
   return one;
+}
+
+/** A replica that has announced itself, and whose seconds pass when a test says so. */
+function ticking(replicaId: string, budget: number, now?: () => MonotonicTime) {
+  const timers = jest.spyOn(globalThis, 'setInterval').mockReturnValueOnce(undefined as never);
+  const one = replica(replicaId, budget, { ...(now && { now }) });
+  const [tick] = timers.mock.calls[0] ?? [];
+  timers.mockRestore();
+  return { one, tick: tick as () => void };
 }
 
 /** For a job set that stays as hot as it is. */
@@ -217,6 +228,72 @@ describe('the watch budget', () => {
     await announcedAgain('a');
     expect(released).toHaveLength(revoked);
     expect(await claim(a, 'hotter', wanted, hotter)).toBe(revoked);
+  });
+
+  it('is taken for hotter ones once a second, and not with every claim: what is being closed is not free yet', async () => {
+    const { one, tick } = ticking('a', 1);
+    let revoked = 0;
+    await one.claim(
+      AssignmentId('held'),
+      claimant(COLD, () => revoked++),
+    );
+    tick();
+    await claim(one, 'cold', 1);
+    for (const prefix of ['first', 'second']) expect(await claim(one, prefix, 1, HOT)).toBe(0);
+    expect(revoked).toBe(0);
+    tick();
+    await eventually('it is revoked', () => revoked === 1);
+  });
+
+  it('is held as of when that was announced, not as of the answer: others count from then', async () => {
+    let now = 0;
+    const { one, tick } = ticking('a', 1, () => MonotonicTime(now));
+    let closed = 0;
+    const id = AssignmentId('held');
+    await one.claim(
+      id,
+      claimant(COLD, () => closed++),
+    );
+    // The next claim is announced in one step with being made.
+    await new Promise((resolve) => setImmediate(resolve));
+    const answered = claim(one, 'more', 1);
+    now = 10_000;
+    await answered;
+    now = 14_999;
+    tick();
+    expect(closed).toBe(0);
+    // This was announced now, and is not answered yet.
+    now = 15_000;
+    tick();
+    expect(closed).toBe(1);
+  });
+
+  it('is waited for once by a job set that claims it again', async () => {
+    const a = withoutTicks('a', 1);
+    await claim(a, 'held', 1, HOT);
+    for (let n = 0; n < 2; n++) {
+      expect(await claim(a, 'waits', 1, HOT)).toBe(0);
+      expect(await redis.hget(KEY, 'a')).toMatch(/^\d+ 1 1 0$/);
+    }
+  });
+
+  it('is not announced any more by a replica that has left, whatever it closes after that', async () => {
+    const a = withoutTicks('a', 2);
+    await claim(a, 'a', 2);
+    await a.leave();
+    a.release(AssignmentId('a0'));
+    const more = claim(a, 'more', 1);
+    expect(await completesWithin(3_000, more)).toBe(true);
+    expect([await more, await redis.hgetall(KEY)]).toEqual([0, {}]);
+  });
+
+  it('is free at once when a replica leaves while it announces, also where Redis has to be sent the script', async () => {
+    const a = withoutTicks('a', 1);
+    await claim(a, 'a', 1);
+    await redis.script('FLUSH');
+    a.release(AssignmentId('a0'));
+    await a.leave();
+    expect(await redis.hgetall(KEY)).toEqual({});
   });
 
   it('is kept for the hottest that waits, at whichever replica', async () => {

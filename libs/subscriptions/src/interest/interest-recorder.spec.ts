@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { JobSetKey } from '@ajs/job-state';
 import { RedisJobSetLife, createRedisClient, type RedisClient } from '@ajs/job-store';
 import { formatKey, interestShard, jobSetTag } from '@ajs/redis-keys';
@@ -169,6 +170,13 @@ describe('the interest recorder', () => {
     expect(await poll(2, 4, 'caller')).toEqual([undefined, expect.any(String)]);
   });
 
+  it('takes nothing of a caller’s allowance for what turns out to be followed already', async () => {
+    for (const n of [1, 2]) await interest.record(jobSet(n));
+    const { poll } = recorderWith({ maxNewJobSetsPerCaller: 1 });
+    for (let n = 1; n <= 3; n++) expect(await poll(n, n + 1, 'caller')).toEqual([undefined]);
+    expect(await poll(4, 5, 'caller')).toEqual([expect.stringContaining('MAX_NEW_JOB_SETS_PER_CALLER')]);
+  });
+
   it('enqueues a job set once its interest is recorded: its owner finds it wanted', async () => {
     const ages: (number | undefined)[] = [];
     const workQueue = Object.assign(new RecordedQueue(), {
@@ -218,6 +226,22 @@ describe('the interest recorder', () => {
     expect(refused).toBe(1_100 - recorded);
     expect(queue.enqueued.size).toBe(recorded);
   }, 30_000);
+
+  it('has a reason to refuse for ten seconds, within which the poll that is recorded next may have another one', async () => {
+    const { poll, recorder } = recorderWith({ maxJobSets: 0 });
+    const began = performance.now();
+    const now = jest.spyOn(performance, 'now').mockReturnValue(began);
+    try {
+      expect(await poll(1, 2, 'caller')).toEqual([expect.stringContaining('MAX_JOB_SETS')]);
+      const refusal = () => recorder.refusal(jobSetTag(jobSet(1)), 'caller');
+      now.mockReturnValue(began + 9_999);
+      expect(refusal()).toBeDefined();
+      now.mockReturnValue(began + 10_000);
+      expect(refusal()).toBeUndefined();
+    } finally {
+      now.mockRestore();
+    }
+  });
 
   it('refuses a job set to the caller that is at its limit alone: another has it followed, before and after that', async () => {
     const { recorder, queue, poll } = recorderWith({ maxNewJobSetsPerCaller: 1 });

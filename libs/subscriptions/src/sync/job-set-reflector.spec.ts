@@ -22,11 +22,10 @@ const ignore = (): void => undefined;
 const started: JobSetReflector[] = [];
 afterEach(() => started.splice(0).forEach((reflector) => reflector.stop()));
 
-function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink) {
+function follow(timing: Partial<ReflectorTiming> = {}, sink?: JobSink, lease = new ScriptedLease()) {
   const { reconciler, armada } = scriptedReconciler();
   const store = new MemoryJobStore();
   const source = new ScriptedSource();
-  const lease = new ScriptedLease();
   const quota = new ScriptedQuota();
   const ends: [kind: string, inARow: number][] = [];
   const stale: unknown[] = [];
@@ -103,6 +102,21 @@ describe('a reflector', () => {
       'the event is folded',
       async () => (await view()).jobs.get(JobId('job'))?.state === 'SUCCEEDED',
     );
+  });
+
+  it('does not open its job set before it holds the lease: that would take it from its owner', async () => {
+    const lease = new ScriptedLease();
+    let give = ignore;
+    const given = new Promise<void>((resolve) => (give = resolve));
+    lease.whenHeld = () => given;
+    const store = new MemoryJobStore();
+    let opened = 0;
+    const { stream } = follow({}, { open: (key) => (opened++, store.open(key)) }, lease);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(opened).toBe(0);
+    give();
+    await stream(0);
+    expect(opened).toBe(1);
   });
 
   it('reports that it catches up as soon as there is something to read', async () => {

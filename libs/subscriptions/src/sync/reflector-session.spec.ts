@@ -1,7 +1,7 @@
-import { Cursor, JobId } from '@ajs/job-state';
+import { Cursor, JobId, toMs } from '@ajs/job-state';
 import type { Batch } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { LoopProgress } from '@ajs/platform';
+import { LoopProgress, monotonicNow } from '@ajs/platform';
 import { eventually } from '@ajs/testing';
 import { ScriptedLease } from '../testing/scripted-lease.js';
 import { ScriptedQuota } from '../testing/scripted-quota.js';
@@ -135,6 +135,26 @@ describe('a session of a reflector', () => {
     session.perform({ kind: 'close-streams' });
     expect(session.watchProgress).toBeUndefined();
     expect(watchedFor).toEqual([expect.any(Number)]);
+  });
+
+  it('knows when its watch last brought something, and that it lacks only what another stream brought', async () => {
+    const { session, opened } = await begin();
+    const before = toMs(monotonicNow());
+    session.perform({ kind: 'open-watch' });
+    expect(session.watchProgress).toEqual({ lastMessageAt: -Infinity, isCaughtUp: true });
+    opened(0).listener.message(running(1));
+    expect(session.watchProgress?.isCaughtUp).toBe(true);
+    expect(session.watchProgress?.lastMessageAt).toBeGreaterThanOrEqual(before);
+    session.perform(CHECK);
+    opened(1).listener.message(running(2));
+    expect(session.watchProgress?.isCaughtUp).toBe(false);
+  });
+
+  it('says once of a read that it brings something', async () => {
+    const { session, kinds, opened } = await begin();
+    session.perform(READ);
+    for (const ms of [1, 2, 3]) opened(0).listener.message(running(ms));
+    expect(kinds()).toEqual(['read-progressed']);
   });
 
   it('keeps its watch where a read beside it fails, and says whether that read brought more', async () => {

@@ -18,6 +18,17 @@ export {
   type SubscriptionState,
   type SubscriptionView,
 } from './ports.js';
+export {
+  WATCHED_FOR_MS,
+  type ChangeListener,
+  type ChangeNotice,
+  type ChangeSubscription,
+  type ChangedJob,
+  type ChangesPage,
+  type JobSetChanges,
+  type JobSetMoment,
+  type JobSetPosition,
+} from './change-ports.js';
 export { evictionPolicies } from './client/eviction-policies.js';
 export {
   redisErrorKind,
@@ -32,6 +43,7 @@ export {
   type RedisClient,
   type RedisTarget,
 } from './client/redis-client.js';
+export { RedisJobSetChanges } from './redis/redis-changes.js';
 export { RedisJobSetLife, keyTtlSeconds } from './redis/redis-life.js';
 export { RedisProvisionalJobSink } from './redis/redis-provisional-sink.js';
 export { RedisJobLister } from './redis/redis-lister.js';

@@ -7,6 +7,8 @@ export {
   JOB_INDEX_SHARDS,
   PROBE_SHARDS,
   WORK_QUEUE_PREFIX,
+  CHANGES_CHANNELS,
+  changesChannel,
   interestShard,
   formatKey,
   parseKey,

@@ -5,6 +5,7 @@ import {
   READ_REQUESTS_CHANNEL,
   VerdictDigest,
   WORK_QUEUE_PREFIX,
+  changesChannel,
   interestShard,
   formatKey,
   jobSetTag,
@@ -19,7 +20,7 @@ const jobSet = fc.record({ queue: name, jobSetId: name });
 const generation = fc.stringMatching(/^[A-Za-z0-9_-]{11}$/).map(Generation);
 const shard = fc.nat(32_767);
 const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
-  fc.record({ kind: fc.constant('meta' as const), jobSet }),
+  fc.record({ kind: fc.constantFrom('meta', 'watched'), jobSet }),
   fc.record({ kind: fc.constant('bucket' as const), jobSet, generation, bucket: fc.nat() }),
   fc.record({
     kind: fc.constantFrom('failure-details', 'strings', 'uris', 'submitted-uris', 'enrichment'),
@@ -55,8 +56,9 @@ describe('keys', () => {
         const tags = [
           formatKey({ kind: 'meta', jobSet: set }),
           formatKey({ kind: 'bucket', jobSet: set, generation: gen, bucket: 7 }),
+          changesChannel(set),
         ].map((key) => /\{([^}]*)\}/.exec(key)?.[1]);
-        expect(tags).toEqual([jobSetTag(set), jobSetTag(set)]);
+        expect(tags).toEqual(Array(3).fill(jobSetTag(set)));
       }),
     );
   });

@@ -26,6 +26,8 @@ export const READ_REQUESTS_CHANNEL = 'ajs:read-requests';
 export type RedisKey =
   /** Hash: cursor, generation, revision, subscription, counts. */
   | { readonly kind: 'meta'; readonly jobSet: JobSetKey }
+  /** String with a short life: somebody watches the job set's changes. */
+  | { readonly kind: 'watched'; readonly jobSet: JobSetKey }
   /** Hash: job id → record, the part of them that falls in this bucket. */
   | {
       readonly kind: 'bucket';
@@ -74,6 +76,8 @@ export function formatKey(key: RedisKey): string {
   switch (key.kind) {
     case 'meta':
       return `ajs:{${jobSetTag(key.jobSet)}}:meta`;
+    case 'watched':
+      return `ajs:{${jobSetTag(key.jobSet)}}:watched`;
     case 'bucket':
       return `${generationPrefix(key.jobSet, key.generation)}r${key.bucket}`;
     case 'failure-details':
@@ -100,11 +104,19 @@ export function formatKey(key: RedisKey): string {
   }
 }
 
+/** The sharded publish/subscribe channel of a job set's changes: in the slot of its keys. */
+export function changesChannel(jobSet: JobSetKey): string {
+  return `ajs:{${jobSetTag(jobSet)}}:changes`;
+}
+
+/** All of {@link changesChannel}, as Redis' ACL takes it. */
+export const CHANGES_CHANNELS = 'ajs:{*}:changes';
+
 function generationPrefix(jobSet: JobSetKey, generation: Generation): string {
   return `ajs:{${jobSetTag(jobSet)}}:${generation}:`;
 }
 
-const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:meta|([A-Za-z0-9_-]+):(?:([fdusa])|r(0|[1-9]\d*)))$/;
+const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:(meta|watched)|([A-Za-z0-9_-]+):(?:([fdusa])|r(0|[1-9]\d*)))$/;
 const ACROSS =
   /^ajs:(?:(jobs|interest|rollback|probe):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
 
@@ -121,10 +133,10 @@ export function parseKey(text: string): RedisKey | undefined {
     if (named === 'verdict') return { kind: 'verdict', digest: VerdictDigest(hex) };
     return { kind: single === 'sweeper' ? 'sweeper' : 'replicas' };
   }
-  const [, tag = '', generationText, part, bucket] = OF_JOB_SET.exec(text) ?? [];
+  const [, tag = '', named, generationText, part, bucket] = OF_JOB_SET.exec(text) ?? [];
   const jobSet = parseJobSetTag(tag);
   if (jobSet === undefined) return undefined;
-  if (generationText === undefined) return { kind: 'meta', jobSet };
+  if (generationText === undefined) return { kind: named === 'watched' ? 'watched' : 'meta', jobSet };
   const generation = Generation(generationText);
   if (bucket !== undefined) return { kind: 'bucket', jobSet, generation, bucket: Number(bucket) };
   const kind = (Object.keys(PARTS) as (keyof typeof PARTS)[]).find((name) => PARTS[name] === part);

@@ -39,20 +39,31 @@ export type RedisTarget = (
  * What a client is for, since each use wants its own behaviour while Redis is unavailable.
  * - `reader`: a poll wants an answer now: no queue of commands, no retry, one second at most.
  * - `writer`: an owner tries the same batch again anyway: a few retries, then an error, so that memory stays bounded.
+ * - `subscriber`: subscribes to channels of single slots, and does nothing else. Who uses it subscribes again when it is ready again.
  * - `work-queue`: BullMQ's rules: commands wait for Redis as long as it takes.
  */
-export type ClientRole = 'reader' | 'writer' | 'work-queue';
+export type ClientRole = 'reader' | 'writer' | 'subscriber' | 'work-queue';
 
-const TIMEOUT_MS: Record<ClientRole, number> = { reader: 1000, writer: 5000, 'work-queue': 5000 };
+const TIMEOUT_MS: Record<ClientRole, number> = {
+  reader: 1000,
+  writer: 5000,
+  subscriber: 5000,
+  'work-queue': 5000,
+};
 /**
  * A connection that owes an answer and is silent for so long is dead, and is replaced: a server that went silently (its machine
  * failed, a firewall forgot the connection) would be noticed after a quarter of an hour. BullMQ's workers wait up to
  * 10 s for one answer.
  */
-const SILENCE_MS: Record<ClientRole, number> = { reader: 3_000, writer: 8_000, 'work-queue': 15_000 };
+const SILENCE_MS: Record<ClientRole, number> = {
+  reader: 3_000,
+  writer: 8_000,
+  subscriber: 8_000,
+  'work-queue': 15_000,
+};
 const LONGEST_RECONNECT_DELAY_MS = 1000;
 /** The second redirection of a cluster, and each one after it, comes 100 ms after the one before. */
-const REDIRECTIONS: Record<ClientRole, number> = { reader: 4, writer: 16, 'work-queue': 16 };
+const REDIRECTIONS: Record<ClientRole, number> = { reader: 4, writer: 16, subscriber: 16, 'work-queue': 16 };
 
 /** A sentinel that does not answer in this time is passed over. */
 const SENTINEL_MS = 1_000;
@@ -86,8 +97,10 @@ function connect(target: RedisTarget, role: ClientRole, onError: (error: Error) 
     socketTimeout: SILENCE_MS[role],
     // Finds it where no answer is owed, as by a subscriber.
     keepAlive: SILENCE_MS[role],
-    maxRetriesPerRequest: { reader: 0, writer: 2, 'work-queue': null }[role],
+    maxRetriesPerRequest: { reader: 0, writer: 2, subscriber: 2, 'work-queue': null }[role],
     autoResendUnfulfilledCommands: role !== 'reader',
+    // By itself it would throw away what Redis says to that.
+    autoResubscribe: role !== 'subscriber',
     connectionName: `armada-job-service-${role}`,
     // Redis 7.0 knows no CLIENT SETINFO.
     disableClientInfo: true,
@@ -138,6 +151,7 @@ function connect(target: RedisTarget, role: ClientRole, onError: (error: Error) 
   }
   return new ClusterClient([...target.nodes], {
     ...perClient,
+    shardedSubscribers: role === 'subscriber',
     redisOptions: { ...perConnection, ...access },
     // Certificates are for host names: by itself the client would connect to addresses.
     dnsLookup: (host, callback) => callback(null, host),

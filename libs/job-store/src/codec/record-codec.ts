@@ -135,6 +135,14 @@ export function decodeChangedAt(bytes: Buffer): ArmadaTime {
   return readHead(new ByteReader(bytes)).changedAt;
 }
 
+/**
+ * The revision of the write that changed the record last, also where this version does not know its state; 0 where a version that kept none
+ * wrote it. Throws {@link UnreadableRecordError}.
+ */
+export function decodeRevision(bytes: Buffer): number {
+  return readHead(new ByteReader(bytes)).revision ?? 0;
+}
+
 /** The inverse of {@link encodeRecord}, with the failure details put back. Throws {@link UnreadableRecordError}. */
 export function decodeRecord(
   jobId: JobId,

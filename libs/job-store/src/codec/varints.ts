@@ -44,6 +44,19 @@ export class ByteReader {
     return value;
   }
 
+  get isAtEnd(): boolean {
+    return this.position >= this.buffer.length;
+  }
+
+  /** A part of the buffer, not a copy. */
+  bytes(length: number): Buffer {
+    const end = this.position + length;
+    if (end > this.buffer.length) throw new UnreadableRecordError('it ends too early');
+    const bytes = this.buffer.subarray(this.position, end);
+    this.position = end;
+    return bytes;
+  }
+
   unsigned(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {

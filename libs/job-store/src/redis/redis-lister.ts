@@ -1,27 +1,17 @@
-import { ArmadaTime, RedisTime, type JobSetKey, type JobId } from '@ajs/job-state';
+import type { JobSetKey, JobId } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
-import { decodeEnrichment } from '../codec/enrichment-codec.js';
 import { decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
-import { decodeRecord, decodeStatus, type StringOfNumber } from '../codec/record-codec.js';
+import { decodeStatus } from '../codec/record-codec.js';
 import { UnreadableRecordError } from '../errors.js';
 import { statusOf } from '../job-status.js';
-import {
-  SUBSCRIPTION_STATES,
-  type DetailedJob,
-  type JobDetailsLister,
-  type JobLister,
-  type JobSetDetails,
-  type JobSetView,
-  type JobStatus,
-  type SubscriptionState,
-  type SubscriptionView,
-} from '../ports.js';
-import { readJobsReply, type ReadJobs, type StoredSubscription } from '../scripts/jobs-reply.js';
+import type { JobDetailsLister, JobLister, JobSetDetails, JobSetView, JobStatus } from '../ports.js';
+import { readJobsReply, type ReadJobs } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
-import { subscriptionView } from '../subscription-view.js';
 import { JobLocator } from './job-locator.js';
+import { decodeJob } from './stored-job.js';
+import { toSubscription } from './stored-subscription.js';
 import { StringDictionary } from './string-dictionary.js';
 
 /** The lister over Redis 7.0 or later, single or Cluster. */
@@ -63,7 +53,13 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     const decoded = await this.strings.decode(
       generation,
       (stringOf) =>
-        decodeEach(jobIds, reply, (jobId, record, i) => toDetails(jobId, record, reply, i, stringOf)),
+        decodeEach(jobIds, reply, (jobId, record, i) =>
+          decodeJob(
+            jobId,
+            { record, failureDetails: reply.failureDetails.get(i), enrichment: reply.enrichment[i] },
+            stringOf,
+          ),
+        ),
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
     return { now, subscription: toSubscription(now, subscription), ...decoded };
@@ -107,40 +103,7 @@ function decodeEach<T>(
   return { jobs, unreadable };
 }
 
-function toDetails(
-  jobId: JobId,
-  record: Buffer,
-  { enrichment, failureDetails }: ReadJobs,
-  i: number,
-  stringOf: StringOfNumber,
-): DetailedJob {
-  const [details, enriched] = [failureDetails.get(i), enrichment[i]];
-  return {
-    record: decodeRecord(jobId, record, details && decodeFailureDetails(details.toString()), stringOf),
-    enrichment: enriched === undefined ? {} : decodeEnrichment(enriched.toString()),
-  };
-}
-
 function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
   const { failure, cancellation } = details === undefined ? {} : decodeFailureDetails(details.toString());
   return statusOf({ ...decodeStatus(record), failure, cancellation });
-}
-
-function toSubscription(now: RedisTime, stored: StoredSubscription): SubscriptionView {
-  return subscriptionView(now, {
-    ...toReport(stored),
-    heartbeatAt: RedisTime(Number(stored.heartbeat)),
-    nextReadAt: stored.nextRead === '' ? undefined : RedisTime(Number(stored.nextRead)),
-    readAt: stored.synced === '' ? undefined : RedisTime(Number(stored.synced)),
-    aheadSince: stored.aheadSince === '' ? undefined : ArmadaTime(Number(stored.aheadSince)),
-  });
-}
-
-function toReport({ state, reason }: StoredSubscription): Pick<SubscriptionView, 'state' | 'reason'> {
-  if (isSubscriptionState(state)) return { state, reason };
-  return { state: 'connecting', reason: `a newer version of this service reports the state ${state}` };
-}
-
-function isSubscriptionState(text: string): text is SubscriptionState {
-  return (SUBSCRIPTION_STATES as readonly string[]).includes(text);
 }

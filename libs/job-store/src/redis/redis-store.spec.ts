@@ -11,10 +11,12 @@ import { Generation, formatKey } from '@ajs/redis-keys';
 import {
   RedisProvisionalJobSink,
   RedisJobLister,
+  RedisJobSetChanges,
   RedisJobSetLife,
   RedisJobSink,
   createRedisClient,
   redisErrorKind,
+  type ClientRole,
   type RedisClient,
   type RedisTarget,
 } from '../index.js';
@@ -28,7 +30,7 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
 });
 
-function connect(target: RedisTarget, role: 'reader' | 'writer'): RedisClient {
+function connect(target: RedisTarget, role: ClientRole): RedisClient {
   const client = createRedisClient(target, role, () => undefined);
   clients.push(client);
   return client;
@@ -54,6 +56,7 @@ async function storeAt(target: RedisTarget): Promise<StoreUnderTest> {
     lister: new RedisJobLister(reader),
     provisional: new RedisProvisionalJobSink(reader, TTL_SECONDS),
     life: new RedisJobSetLife(writer, TTL_SECONDS),
+    changes: new RedisJobSetChanges(reader, connect(target, 'subscriber')),
     counts: async (key) => {
       const text = await writer.hget(formatKey({ kind: 'meta', jobSet: key }), 'counts');
       const counts: Partial<Record<JobState, number>> = {};

@@ -38,6 +38,22 @@ local function prefixOf(meta, generation)
   return string.sub(meta, 1, -5) .. generation .. ':'
 end
 
+-- Exists while anybody watches the job set's changes, which are then published. Apart from meta, since a job set is watched before it has
+-- one, and through generations.
+local function watchedKey(meta)
+  return string.sub(meta, 1, -5) .. 'watched'
+end
+
+local function changesChannel(meta)
+  return string.sub(meta, 1, -5) .. 'changes'
+end
+
+-- The failure details of a job, '' where its record has none.
+local function failureDetailsOf(prefix, id, record)
+  if string.byte(record) % TERMINAL < FAILURE_DETAILS then return '' end
+  return redis.call('HGET', prefix .. 'f', id) or ''
+end
+
 local function now()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)

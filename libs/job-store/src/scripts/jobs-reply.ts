@@ -31,23 +31,29 @@ const NONE: ReadonlyMap<number, Buffer> = new Map();
 
 /** Takes the reply apart, for a question about so many jobs. */
 export function readJobsReply(reply: JobsReply, jobs: number, withEnrichment = false): ReadJobs {
-  const [now, generation, state, reason, synced, heartbeat, nextRead, aheadSince] = reply;
+  const [now, generation, ...rest] = reply;
   if (generation === undefined) return { now, records: [], enrichment: [], failureDetails: NONE };
   const detailsFrom = FIXED + jobs * (withEnrichment ? 2 : 1);
   return {
     now,
     generation: Generation(text(generation)),
-    subscription: {
-      state: text(state),
-      reason: text(reason),
-      synced: text(synced),
-      heartbeat: text(heartbeat),
-      nextRead: text(nextRead),
-      aheadSince: text(aheadSince),
-    },
+    subscription: storedSubscription(rest),
     records: buffers(reply, FIXED, FIXED + jobs),
     enrichment: buffers(reply, FIXED + jobs, detailsFrom),
     failureDetails: reply.length > detailsFrom ? failureDetailsOf(reply, detailsFrom) : NONE,
+  };
+}
+
+/** A subscription as the scripts reply it. */
+export function storedSubscription(reply: readonly (Buffer | number | null)[]): StoredSubscription {
+  const [state, reason, synced, heartbeat, nextRead, aheadSince] = reply;
+  return {
+    state: text(state),
+    reason: text(reason),
+    synced: text(synced),
+    heartbeat: text(heartbeat),
+    nextRead: text(nextRead),
+    aheadSince: text(aheadSince),
   };
 }
 

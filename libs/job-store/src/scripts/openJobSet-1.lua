@@ -18,7 +18,7 @@ local meta = KEYS[1]
 local time = now()
 
 local function takeOver(generation)
-  local g = open(meta, generation, ARGV[2])
+  local g = open(meta, generation, time, ARGV[2])
   eachRecord(g.prefix, g.buckets, function(part, id, record)
     local first = string.byte(record)
     if not STATES[first % STATE] then
@@ -51,7 +51,7 @@ else
 end
 redis.call('EXPIRE', meta, ARGV[2])
 local position = redis.call('HMGET', meta, 'cursor', 'revision', 'reconciled', 'rate', 'heartbeat')
-local g = open(meta, generation)
+local g = open(meta, generation, time)
 countsOf(g)
 local strings = redis.call('HGETALL', prefixOf(meta, generation) .. 'd')
 return { time, generation, position[1], position[2], g.unfinished, position[3], lost, strings, position[4], position[5] }

@@ -25,7 +25,7 @@ else
   begin(meta, generation, time, 0)
   redis.call('EXPIRE', meta, ARGV[2])
 end
-local g = open(meta, generation, ARGV[2])
+local g = open(meta, generation, time, ARGV[2])
 
 local at = 3
 local function take()

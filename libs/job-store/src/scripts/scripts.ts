@@ -7,11 +7,13 @@ import addEnrichment from './addEnrichment-1.lua';
 import buckets from './buckets.lua';
 import openJobSet from './openJobSet-1.lua';
 import putRecords from './putRecords-1.lua';
+import readChanges from './readChanges-1.lua';
 import readJobs from './readJobs-1.lua';
 import readUri from './readUri-1.lua';
 import removeJobSet from './removeJobSet-1.lua';
 import touchJobSet from './touchJobSet-1.lua';
 import unfinishedJobs from './unfinishedJobs-1.lua';
+import watchJobSet from './watchJobSet-1.lua';
 import writeJobSet from './writeJobSet-1.lua';
 import writing from './writing.lua';
 
@@ -20,6 +22,14 @@ type Script<T> = (meta: string, ...args: ScriptArgument[]) => Promise<T>;
 
 /** As `readJobs-1.lua` describes it. */
 export type JobsReply = [now: RedisTime, ...(Buffer | number | null)[]];
+
+/** As `watchJobSet-1.lua` describes it. */
+export type MomentReply = [
+  now: RedisTime,
+  generation?: Buffer,
+  revision?: Buffer,
+  ...subscription: (Buffer | null)[],
+];
 
 /** As `openJobSet-1.lua` describes it. */
 export type OpenReply =
@@ -46,6 +56,8 @@ export interface Scripts {
   putRecords: Script<[revision: number, ...leftAlone: number[]]>;
   addEnrichment: Script<null>;
   readJobsBuffer: Script<JobsReply>;
+  readChangesBuffer: Script<[revision?: number, next?: number, ...Buffer[]]>;
+  watchJobSetBuffer: Script<MomentReply>;
   unfinishedJobsBuffer: Script<[next?: number, ...Buffer[]]>;
   readUriBuffer: Script<[submitted: Buffer, annotated: Buffer]>;
   touchJobSet: Script<0 | 1 | 2>;
@@ -63,7 +75,16 @@ const CONSTANTS = [
 
 /** The client with the scripts on it. May be called again for the same client. */
 export function withScripts<T extends RedisClient>(client: T): T & Scripts {
-  const ofBuckets = { readJobs, readUri, unfinishedJobs, touchJobSet, removeJobSet, addEnrichment };
+  const ofBuckets = {
+    readJobs,
+    readChanges,
+    watchJobSet,
+    readUri,
+    unfinishedJobs,
+    touchJobSet,
+    removeJobSet,
+    addEnrichment,
+  };
   const ofRecords = { openJobSet, writeJobSet, putRecords };
   const define = (name: string, ...parts: string[]): void =>
     client.defineCommand(name, { numberOfKeys: 1, lua: parts.join('\n') });

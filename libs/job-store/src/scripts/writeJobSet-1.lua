@@ -27,7 +27,7 @@ local meta = KEYS[1]
 local time = now()
 local m = redis.call('HMGET', meta, 'generation', 'cursor', 'revision', 'aheadSince', 'aheadUntil')
 if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return { time } end
-local g = open(meta, m[1], ARGV[8])
+local g = open(meta, m[1], time, ARGV[8])
 g.layout = LAYOUT
 local kept = 0
 

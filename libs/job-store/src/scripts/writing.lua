@@ -6,7 +6,9 @@
     layout      the layout that an owner wrote last; 0 until one has, none in layout 1. Who writes without owning does not raise it:
                 a query that is upgraded first must not take job sets from the owners there are
     cursor      the last message whose event is in the records ('': none)
-    revision    how many times records, cursor or heartbeat were written
+    revision    of the last write of records, cursor or heartbeat. It grows with each write and runs ahead of `origin` as Redis' clock
+                does, so that after Redis lost writes no revision is given out again that somebody may have been told (ADR 33)
+    origin      the moment at which the revision would have been 0 (ms); none where only older versions have written
     counts      how many jobs are in each state, as KIND=JOBS,… (see kindOf)
     buckets     number of buckets
     keys        how many keys of this generation there must be
@@ -24,7 +26,8 @@
 
 -- Redis Cluster moves a slot key by key, and until it is done any use of a key that is not there is an error. In the midst of a
 -- script that would leave half of its work: this key never exists, so the error comes before anything is written.
-redis.call('EXISTS', KEYS[1] .. '-')
+-- In passing it says whether anybody watches the job set's changes.
+local isWatched = redis.call('EXISTS', KEYS[1] .. '-', watchedKey(KEYS[1])) == 1
 
 -- A URI's job ids are kept up to so many bytes (10,000 ULIDs); the oldest go first.
 local LONGEST_IDS = 180000
@@ -32,7 +35,7 @@ local LONGEST_IDS = 180000
 -- Begins a generation: a job set without a cursor and without jobs.
 local function begin(meta, generation, time, layout)
   redis.call('HSET', meta, 'generation', generation, 'layout', layout, 'cursor', '', 'revision', 1, 'counts', '',
-    'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'heartbeat', time, 'next', '', 'synced', '')
+    'origin', time - 1, 'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'heartbeat', time, 'next', '', 'synced', '')
   redis.call('HDEL', meta, 'reconciled', 'aheadSince', 'aheadUntil')
   redis.call('HSETNX', meta, 'interest', time)
   redis.call('HSET', meta, 'renewed', time)
@@ -56,12 +59,14 @@ end
 
 -- A generation while a script writes it: what meta says of it, to be put back by close(). Heartbeats, which are most of the
 -- writes, count nothing: counts are taken apart when they are first needed.
-local function open(meta, generation, seconds)
-  local m = redis.call('HMGET', meta, 'layout', 'revision', 'counts', 'buckets', 'keys')
-  local buckets = tonumber(m[4])
+local function open(meta, generation, time, seconds)
+  local m = redis.call('HMGET', meta, 'layout', 'revision', 'counts', 'buckets', 'keys', 'origin')
+  local buckets, previous = tonumber(m[4]), tonumber(m[2])
+  local origin = tonumber(m[6]) or time - previous - 1
   return {
-    meta = meta, prefix = prefixOf(meta, generation), layout = tonumber(m[1]), revision = m[2] + 1, storedCounts = m[3],
-    buckets = buckets, level = levelOf(buckets), keys = tonumber(m[5]), seconds = seconds,
+    meta = meta, generation = generation, prefix = prefixOf(meta, generation), layout = tonumber(m[1]), previous = previous,
+    revision = math.max(previous + 1, time - origin), newOrigin = not m[6] and origin, storedCounts = m[3],
+    buckets = buckets, level = levelOf(buckets), keys = tonumber(m[5]), seconds = seconds, changes = {}, changeBytes = 0,
   }
 end
 
@@ -94,9 +99,27 @@ local function formatCounts(g)
   return table.concat(texts, ',')
 end
 
+local function sized(text)
+  return varint(#text) .. text
+end
+
+-- A longer notice would take its subscribers' buffers: it says only that there is a revision, and they read what it changed.
+local LONGEST_NOTICE = 1048576
+local NOTICE_FORMAT = 1
+
+-- Tells those who watch the job set of this write, as change-notice.ts reads it. A notice that is lost, or may not be sent, is missed by
+-- its subscribers: the next one names the revision before it. So an error here must not fail the write, which is done.
+local function publish(g)
+  local isWhole = g.changeBytes <= LONGEST_NOTICE
+  local notice = string.char(NOTICE_FORMAT, isWhole and 1 or 0) .. sized(g.generation) .. varint(g.previous) .. varint(g.revision)
+  redis.pcall('SPUBLISH', changesChannel(g.meta), isWhole and notice .. table.concat(g.changes) or notice)
+end
+
 local function close(g)
   redis.call('HSET', g.meta, 'layout', g.layout, 'revision', g.revision, 'counts', formatCounts(g),
     'buckets', g.buckets, 'keys', g.keys)
+  if g.newOrigin then redis.call('HSET', g.meta, 'origin', g.newOrigin) end
+  if isWatched then publish(g) end
 end
 
 local function put(g, part, field, value)
@@ -131,6 +154,13 @@ local function grow(g)
   if #entries > 0 and redis.call('EXISTS', from) == 0 then g.keys = g.keys - 1 end
 end
 
+-- What those who watch the job set are told of a record: all that a read of it would show.
+local function noteChange(g, id, record)
+  local change = sized(id) .. sized(record) .. sized(failureDetailsOf(g.prefix, id, record)) .. sized(redis.call('HGET', g.prefix .. 'a', id) or '')
+  g.changes[#g.changes + 1] = change
+  g.changeBytes = g.changeBytes + #change
+end
+
 -- Puts a record, which has no revision yet, in the place of `old` (false: the job is new). Failure details are '' where they
 -- did not change.
 local function putRecord(g, id, record, details, old)
@@ -139,8 +169,10 @@ local function putRecord(g, id, record, details, old)
   count(g, first, 1)
   if g.jobs > g.buckets * JOBS_PER_BUCKET then grow(g) end
   g.stamp = g.stamp or varint(g.revision)
-  put(g, bucketKey(g, id), id, string.char(first + REVISION) .. g.stamp .. string.sub(record, 2))
+  local stamped = string.char(first + REVISION) .. g.stamp .. string.sub(record, 2)
+  put(g, bucketKey(g, id), id, stamped)
   if details ~= '' then put(g, 'f', id, details) end
+  if isWatched then noteChange(g, id, stamped) end
 end
 
 -- A URI's job ids with one more at their end, each behind its length in two bytes; nil where it is among them already.

@@ -9,7 +9,17 @@ import {
   type StreamMessage,
   JobId,
 } from '@ajs/job-state';
-import { AT, FULL, aBatch, aJobId, aJobSet, aRecord, queued, type StoreUnderTest } from './fixtures.js';
+import {
+  A_REVISION,
+  AT,
+  FULL,
+  aBatch,
+  aJobId,
+  aJobSet,
+  aRecord,
+  queued,
+  type StoreUnderTest,
+} from './fixtures.js';
 import { StaleWriterError } from '../errors.js';
 import type { JobSetWriter, JobStatus } from '../ports.js';
 
@@ -30,8 +40,18 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const [a, b] = [aJobId(), JobId(`not a ULID ${aJobId()}`)];
       await store.provisional.addProvisionalJobs(key, [queued(a, { submittedAt: addMs(AT, -5) }), queued(b)]);
       const { jobs, subscription } = await store.lister.read(key, [a, b]);
-      expect(jobs.get(a)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
-      expect(jobs.get(b)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 2, provisional: true });
+      expect(jobs.get(a)).toEqual({
+        state: 'QUEUED',
+        changedAt: AT,
+        revision: A_REVISION,
+        provisional: true,
+      });
+      expect(jobs.get(b)).toEqual({
+        state: 'QUEUED',
+        changedAt: AT,
+        revision: A_REVISION,
+        provisional: true,
+      });
       expect(subscription).toEqual({ state: 'connecting', reason: '' });
       expect(Object.fromEntries(await store.lister.locate([a, b]))).toEqual({ [a]: key, [b]: key });
       const writer = await store.sink.open(key);
@@ -58,7 +78,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       expect(await statusOf(jobId)).toEqual({
         state: 'FAILED',
         changedAt: AT,
-        revision: 2,
+        revision: A_REVISION,
         failure,
         provisional: true,
       });
@@ -73,7 +93,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       await store.provisional.addProvisionalJobs(key, [
         queued(jobId, { state: 'FAILED', externalUri: 'airflow://x' }),
       ]);
-      expect(await statusOf(jobId)).toEqual({ state: 'RUNNING', changedAt: AT, revision: 2 });
+      expect(await statusOf(jobId)).toEqual({ state: 'RUNNING', changedAt: AT, revision: A_REVISION });
       // The owner is not disturbed, and the URI, which only the submission carries, is kept.
       await writer.write(aBatch('2:0:0:1', {}));
       expect((await store.lister.readUri(key, 'airflow://x')).submitted).toEqual([jobId]);
@@ -142,7 +162,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const writer = await store.sink.open(key);
       const shown = aRecord('QUEUED', { lastEvent: LAST_EVENT });
       await writer.write(aBatch('1:0:0:1', { [jobId]: shown }));
-      expect(await statusOf(jobId)).toEqual({ state: 'QUEUED', changedAt: AT, revision: 3 });
+      expect(await statusOf(jobId)).toEqual({ state: 'QUEUED', changedAt: AT, revision: A_REVISION });
     });
 
     it('are kept with any text as id, reason or URI', async () => {
@@ -167,7 +187,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const jobId = aJobId();
       const held = await reportOf(jobId, { state: 'RUNNING', at: AT, submittedAt: addMs(AT, -5) });
       expect(Object.fromEntries(held)).toEqual({
-        [jobId]: { state: 'RUNNING', changedAt: AT, revision: 2, provisional: true, reported: true },
+        [jobId]: { state: 'RUNNING', changedAt: AT, revision: A_REVISION, provisional: true, reported: true },
       });
       expect(await statusOf(jobId)).toEqual(held.get(jobId));
       expect((await store.lister.locate([jobId])).get(jobId)).toEqual(key);
@@ -235,7 +255,12 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       const messages = [{ id: LAST_EVENT, cursor: formatMessageId(LAST_EVENT), event }];
       const records = foldBatch(await writer.load([jobId]), messages);
       await writer.write({ ...aBatch('1:0:0:1', {}), records });
-      expect(await statusOf(jobId)).toEqual({ state: 'FAILED', changedAt: at, revision: 3, failure });
+      expect(await statusOf(jobId)).toEqual({
+        state: 'FAILED',
+        changedAt: at,
+        revision: A_REVISION,
+        failure,
+      });
     });
 
     it('lose nothing when the stream is written at the same time, and nothing of it', async () => {

@@ -2,11 +2,12 @@ import { monotonicNow } from '@ajs/platform';
 import { JobId, ArmadaTime, toMs, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import { StaleWriterError } from '../errors.js';
 import type { JobSetWriter } from '../ports.js';
+import { describeChanges } from './conformance-changes.js';
 import { describeDetails } from './conformance-details.js';
 import { describeEventLag } from './conformance-event-lag.js';
 import { describeManyJobs } from './conformance-many-jobs.js';
 import { describeProvisionalJobs } from './conformance-provisional.js';
-import { FULL, LIVE, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './fixtures.js';
+import { A_REVISION, FULL, LIVE, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './fixtures.js';
 
 /** What every store must do: the same tests for all of them. */
 export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>): void {
@@ -74,14 +75,14 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect(jobs.get(failed)).toEqual({
         state: 'PREEMPTED',
         changedAt: FULL.changedAt,
-        revision: 2,
+        revision: A_REVISION,
         failure: FULL.failure,
         cancellation: FULL.cancellation,
       });
       expect(jobs.get(fine)).toEqual({
         state: 'SUCCEEDED',
         changedAt: 1_795_493_217_053,
-        revision: 2,
+        revision: A_REVISION,
         provisional: true,
       });
     });
@@ -206,6 +207,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
     describeProvisionalJobs(() => store);
     describeEventLag(() => store);
     describeDetails(() => store);
+    describeChanges(() => store);
 
     it('deletes a job set once nobody has asked about it for long enough, and not before', async () => {
       const jobId = aJobId();

@@ -1,4 +1,5 @@
 import { Cursor, JobId, ArmadaTime, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import type { JobSetChanges } from '../change-ports.js';
 import type {
   Batch,
   JobDetailsLister,
@@ -14,6 +15,7 @@ export interface StoreUnderTest {
   readonly lister: JobLister & JobDetailsLister;
   readonly provisional: ProvisionalJobSink;
   readonly life: JobSetLife;
+  readonly changes: JobSetChanges;
   /** How many jobs of a job set are in each state, as the store counts them; states without jobs are left out. */
   readonly counts: (key: JobSetKey) => Promise<Partial<Record<JobState, number>>>;
   /** How many terminal records would have been replaced so far; left out by a store that does not count them. */
@@ -36,6 +38,9 @@ export const aJobId = (): JobId => {
   const digits = Array.from({ length: 7 }, (_, i) => CROCKFORD[Math.floor(chance / 32 ** i) % 32]);
   return JobId(`01m85vnck01jqpr3vd0${digits.reverse().join('')}`);
 };
+
+/** What a status has for its revision, whichever that is. */
+export const A_REVISION = expect.any(Number) as number;
 
 export const AT = ArmadaTime(1_795_493_217_053);
 

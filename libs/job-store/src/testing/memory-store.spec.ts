@@ -9,6 +9,7 @@ describeStore('in memory', () => {
     lister: store,
     provisional: store,
     life: store,
+    changes: store,
     counts: (key) => Promise.resolve(store.counts(key)),
     pass: (ms: number) => {
       passed += ms;

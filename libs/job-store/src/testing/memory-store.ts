@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   Cursor,
   RedisTime,
@@ -16,7 +17,15 @@ import {
   type MonotonicTime,
   type JobId,
 } from '@ajs/job-state';
-import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
+import { Generation, jobSetTag, type JobSetTag } from '@ajs/redis-keys';
+import type {
+  ChangeListener,
+  ChangeSubscription,
+  ChangedJob,
+  ChangesPage,
+  JobSetChanges,
+  JobSetMoment,
+} from '../change-ports.js';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import { StaleWriterError } from '../errors.js';
 import { eventLagMs, isAheadOfStream } from '../event-lag.js';
@@ -39,6 +48,7 @@ import {
 import { subscriptionView } from '../subscription-view.js';
 
 interface JobSet {
+  readonly generation: Generation;
   cursor: Cursor;
   revision: number;
   interestAt: RedisTime;
@@ -62,9 +72,12 @@ interface JobSet {
  * The store's contract in its plainest form, in the memory of one process: what the store over Redis is compared with,
  * and what tests of other parts may stand on.
  */
-export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, JobDetailsLister, JobSetLife {
+export class MemoryJobStore
+  implements JobSink, JobLister, ProvisionalJobSink, JobDetailsLister, JobSetLife, JobSetChanges
+{
   private readonly jobSets = new Map<JobSetTag, JobSet>();
   private readonly index = new Map<JobId, JobSetKey>();
+  private readonly listeners = new Map<JobSetTag, ChangeListener>();
 
   private readonly now: () => RedisTime;
 
@@ -141,12 +154,13 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       if (!jobSet.records.has(job.jobId)) put(jobSet, job.jobId, toProvisionalRecord(job));
       if (job.externalUri !== undefined) jobSet.submitted.push([job.externalUri, job.jobId]);
     }
-    if (jobSet.records.size > before) jobSet.revision++;
+    if (jobSet.records.size > before) this.raise(tag, jobSet);
     return Promise.resolve();
   }
 
   report(key: JobSetKey, reports: ReadonlyMap<JobId, JobReport>): Promise<ReadonlyMap<JobId, JobStatus>> {
-    const jobSet = this.takeUp(jobSetTag(key));
+    const tag = jobSetTag(key);
+    const jobSet = this.takeUp(tag);
     const held = new Map<JobId, JobStatus>();
     let changed = 0;
     for (const [jobId, reported] of reports) {
@@ -165,7 +179,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       }
       held.set(jobId, jobStatus(after, jobSet.revisions.get(jobId)));
     }
-    if (changed > 0) jobSet.revision++;
+    if (changed > 0) this.raise(tag, jobSet);
     return Promise.resolve(held);
   }
 
@@ -252,6 +266,42 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     return Promise.resolve(this.jobSets.delete(jobSetTag(key)));
   }
 
+  subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription> {
+    const tag = jobSetTag(key);
+    this.listeners.set(tag, listener);
+    return Promise.resolve({
+      renew: () => Promise.resolve(),
+      close: () => {
+        if (this.listeners.get(tag) === listener) this.listeners.delete(tag);
+      },
+    });
+  }
+
+  watch(key: JobSetKey): Promise<JobSetMoment> {
+    const now = this.now();
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    if (jobSet === undefined) return Promise.resolve({ now });
+    const { generation, revision } = jobSet;
+    return Promise.resolve({
+      now,
+      position: { generation, revision },
+      subscription: subscriptionOf(jobSet, now),
+    });
+  }
+
+  readChanges(key: JobSetKey, generation: Generation, after: number): Promise<ChangesPage | undefined> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    if (jobSet?.generation !== generation) return Promise.resolve(undefined);
+    return Promise.resolve({ revision: jobSet.revision, jobs: changedJobs(jobSet, after) });
+  }
+
+  /** Ends a write that has changed something. */
+  private raise(tag: JobSetTag, jobSet: JobSet): void {
+    const { generation, revision: previous } = jobSet;
+    const revision = ++jobSet.revision;
+    this.listeners.get(tag)?.notice({ generation, previous, revision, jobs: changedJobs(jobSet, previous) });
+  }
+
   private view<T>(
     key: JobSetKey,
     jobIds: readonly JobId[],
@@ -273,6 +323,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
 
   private takeUp(tag: JobSetTag): JobSet {
     const jobSet = this.jobSets.get(tag) ?? {
+      generation: Generation(randomBytes(8).toString('base64url')),
       cursor: Cursor(''),
       revision: 1,
       interestAt: this.now(),
@@ -301,7 +352,6 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
       put(jobSet, jobId, record);
     }
     jobSet.cursor = cursor;
-    jobSet.revision++;
     jobSet.report = subscription;
     jobSet.eventsPerMinute = batch.eventsPerMinute ?? 0;
     if (subscription.syncedAt !== undefined) jobSet.syncedAt = sameMoment(subscription.syncedAt);
@@ -313,6 +363,7 @@ export class MemoryJobStore implements JobSink, JobLister, ProvisionalJobSink, J
     }
     if (reconciled === true) jobSet.ahead = undefined;
     jobSet.heartbeatAt = this.now();
+    this.raise(jobSetTag(key), jobSet);
   }
 }
 
@@ -332,6 +383,17 @@ function subscriptionOf(jobSet: JobSet, now: RedisTime): SubscriptionView {
     readAt: syncedAt,
     aheadSince: ahead?.since,
   });
+}
+
+function changedJobs({ records, revisions, enrichment, unreadable }: JobSet, after: number): ChangedJob[] {
+  const jobs: ChangedJob[] = [];
+  for (const [jobId, record] of records) {
+    const revision = revisions.get(jobId) ?? 0;
+    if (revision <= after) continue;
+    const job = { record, enrichment: enrichment.get(jobId) ?? {} };
+    jobs.push({ jobId, revision, ...(!unreadable.has(jobId) && { job }) });
+  }
+  return jobs;
 }
 
 /** Puts a record as part of the next revision. */

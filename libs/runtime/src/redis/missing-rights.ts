@@ -1,5 +1,5 @@
 import type { RedisClient } from '@ajs/job-store';
-import { READ_REQUESTS_CHANNEL, WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
+import { CHANGES_CHANNELS, READ_REQUESTS_CHANNEL, WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
 import { Cluster, type Redis } from 'ioredis';
 
 /** What a user of Redis is for: a query reads job states, an ingester writes them. */
@@ -17,7 +17,11 @@ const KEYS = {
   '~{ajs}:*': `${WORK_QUEUE_PREFIX}:probe`,
 } as const;
 type KeyPattern = keyof typeof KEYS;
-const CHANNELS = `&${READ_REQUESTS_CHANNEL}`;
+/** Each pattern of channels, and the channel of it that is used to try. */
+const CHANNELS = {
+  [`&${READ_REQUESTS_CHANNEL}`]: READ_REQUESTS_CHANNEL,
+  [`&${CHANGES_CHANNELS}`]: CHANGES_CHANNELS,
+};
 
 /**
  * What both processes need, for their own scripts and BullMQ's. KEY holds a string while these are tried: most of them fail by its type,
@@ -46,8 +50,16 @@ const COMMON: Rules = {
 
 /** What one process needs beside; the last, since a connection that has subscribed can do little else. */
 const OWN: Readonly<Record<RedisUser, Rules>> = {
-  reader: { '+publish': [`PUBLISH ${READ_REQUESTS_CHANNEL} `] },
-  writer: { '+subscribe': [`SUBSCRIBE ${READ_REQUESTS_CHANNEL}`] },
+  reader: {
+    '+publish': [`PUBLISH ${READ_REQUESTS_CHANNEL} `],
+    '+spublish': [`SPUBLISH ${CHANGES_CHANNELS} `],
+    '+ssubscribe': [`SSUBSCRIBE ${CHANGES_CHANNELS}`],
+    '+sunsubscribe': [`SUNSUBSCRIBE ${CHANGES_CHANNELS}`],
+  },
+  writer: {
+    '+spublish': [`SPUBLISH ${CHANGES_CHANNELS} `],
+    '+subscribe': [`SUBSCRIBE ${READ_REQUESTS_CHANNEL}`],
+  },
 };
 const OF_CLUSTER: Rules = { '+cluster|slots': ['CLUSTER SLOTS'], '+cluster|info': ['CLUSTER INFO'] };
 const OF_DATABASE: Rules = { '+select': ['SELECT 0'] };
@@ -55,7 +67,7 @@ const OF_DATABASE: Rules = { '+select': ['SELECT 0'] };
 /** Every rule that a user needs somewhere: with a single server, with Redis Cluster, and with a database of its own. */
 export function allRights(user: RedisUser): string[] {
   const commands = Object.keys({ ...COMMON, ...OF_CLUSTER, ...OF_DATABASE, ...OWN[user] });
-  return [...Object.keys(KEYS), CHANNELS, ...commands];
+  return [...Object.keys(KEYS), ...Object.keys(CHANNELS), ...commands];
 }
 
 /**
@@ -92,7 +104,10 @@ async function missingAt(node: Redis, rules: Rules): Promise<string[]> {
     const denied = await deniedOf(connection.call(name, ...args));
     if (denied === 'command') missing.add(rule);
     if (denied === 'key') missing.add(pattern);
-    if (denied === 'channel') missing.add(CHANNELS);
+    if (denied === 'channel') {
+      for (const [pattern, channel] of Object.entries(CHANNELS))
+        if (args.includes(channel)) missing.add(pattern);
+    }
   };
   try {
     const attempts = (Object.keys(KEYS) as KeyPattern[]).flatMap((pattern) => [

@@ -1,0 +1,193 @@
+import { RedisClusterServers, RedisServer, eventually, redisFlavours, type RedisFlavour } from '@ajs/testing';
+import { Redis } from 'ioredis';
+import type { JobSetKey } from '@ajs/job-state';
+import { changesChannel, formatKey } from '@ajs/redis-keys';
+import type { ChangeNotice } from '../change-ports.js';
+import {
+  RedisJobSetChanges,
+  RedisJobSink,
+  createRedisClient,
+  isReady,
+  type ClientRole,
+  type RedisClient,
+  type RedisTarget,
+} from '../index.js';
+import { aBatch, aJobId, aJobSet, aRecord } from '../testing/fixtures.js';
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+interface Scene {
+  readonly sink: RedisJobSink;
+  readonly changes: RedisJobSetChanges;
+  readonly writer: RedisClient;
+}
+
+async function sceneAt(target: RedisTarget): Promise<Scene> {
+  const connect = async (role: ClientRole): Promise<RedisClient> => {
+    const client = createRedisClient(target, role, () => undefined);
+    cleanUps.push(() => client.disconnect());
+    await isReady(client);
+    return client;
+  };
+  const writer = await connect('writer');
+  const sink = new RedisJobSink(writer, {
+    ttlSeconds: 1_000,
+    onLost: () => {},
+    onKept: () => {},
+    onUnreadable: () => {},
+  });
+  const changes = new RedisJobSetChanges(await connect('reader'), await connect('subscriber'));
+  return { sink, changes, writer };
+}
+
+async function server(flavour: RedisFlavour = 'any'): Promise<RedisServer> {
+  const started = await RedisServer.start([], { flavour });
+  cleanUps.push(() => started.stop());
+  return started;
+}
+
+async function listen({ changes }: Scene, key: JobSetKey) {
+  const notices: ChangeNotice[] = [];
+  let interruptions = 0;
+  const subscription = await changes.subscribe(key, {
+    notice: (notice) => notices.push(notice),
+    interrupted: () => interruptions++,
+  });
+  return { notices, subscription, interruptions: () => interruptions };
+}
+
+const FLAVOURS = await redisFlavours();
+
+describe('notices of changes', () => {
+  it.each(FLAVOURS)('are not sent of a job set that nobody watches (%s)', async (flavour) => {
+    const { url } = await server(flavour);
+    const scene = await sceneAt({ kind: 'single', url });
+    const key = aJobSet();
+    const { notices } = await listen(scene, key);
+    const writer = await scene.sink.open(key);
+    await writer.write(aBatch('1:0:0:1', { [aJobId()]: aRecord('RUNNING') }));
+    const { position } = await scene.changes.watch(key);
+    await writer.write(aBatch('2:0:0:1', {}));
+    await eventually('one notice', () => notices.length > 0);
+    expect(notices).toEqual([expect.objectContaining({ previous: position?.revision, jobs: [] })]);
+    // Nor once nobody has watched it for a while.
+    const watched = formatKey({ kind: 'watched', jobSet: key });
+    expect(await scene.writer.pttl(watched)).toBeGreaterThan(10_000);
+    await scene.writer.del(watched);
+    await writer.write(aBatch('3:0:0:1', {}));
+    await scene.changes.watch(key);
+    await writer.write(aBatch('4:0:0:1', {}));
+    await eventually('one more', () => notices.length > 1);
+    const [first, second] = notices;
+    expect(second?.previous).toBeGreaterThan(first?.revision ?? Infinity);
+  });
+
+  it('come again after the connection was lost, which the subscriber hears of', async () => {
+    const { url } = await server();
+    const scene = await sceneAt({ kind: 'single', url });
+    const key = aJobSet();
+    const { notices, interruptions } = await listen(scene, key);
+    const writer = await scene.sink.open(key);
+    await scene.changes.watch(key);
+    await scene.writer.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await eventually('it hears', () => interruptions() > 0);
+    await writer.write(aBatch('1:0:0:1', {}));
+    await eventually('a notice', () => notices.length === 1);
+  });
+
+  it('do not come any more once the subscription is closed', async () => {
+    const { url } = await server();
+    const scene = await sceneAt({ kind: 'single', url });
+    const key = aJobSet();
+    const admin = new Redis(url);
+    cleanUps.push(() => admin.disconnect());
+    const { subscription } = await listen(scene, key);
+    const subscribers = async () => admin.call('PUBSUB', 'SHARDNUMSUB', changesChannel(key));
+    expect(await subscribers()).toEqual([changesChannel(key), 1]);
+    subscription.close();
+    await eventually('nobody listens', async () => ((await subscribers()) as unknown[])[1] === 0);
+  });
+
+  it('are told of as missed where they would be too long', async () => {
+    const { url } = await server();
+    const scene = await sceneAt({ kind: 'single', url });
+    const key = aJobSet();
+    const { notices } = await listen(scene, key);
+    const writer = await scene.sink.open(key);
+    await scene.changes.watch(key);
+    const failure = { reason: 'r'.repeat(3_000) };
+    const jobs = Array.from({ length: 400 }, () => [aJobId(), aRecord('FAILED', { failure })]);
+    await writer.write(aBatch('1:0:0:1', Object.fromEntries(jobs)));
+    await eventually('a notice', () => notices.length === 1);
+    expect(notices[0]?.jobs).toBeUndefined();
+    expect(notices[0]?.revision).toBe((await scene.changes.watch(key)).position?.revision);
+  });
+
+  it('may be denied to a writer, whose writes succeed all the same', async () => {
+    const { url, port } = await server();
+    const admin = new Redis(url);
+    cleanUps.push(() => admin.disconnect());
+    await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all', '-spublish', '&*');
+    const scene = await sceneAt({ kind: 'single', url: `redis://app:secret@127.0.0.1:${port}` });
+    const key = aJobSet();
+    const writer = await scene.sink.open(key);
+    const before = (await scene.changes.watch(key)).position?.revision ?? 0;
+    await writer.write(aBatch('1:0:0:1', {}));
+    expect((await scene.changes.watch(key)).position?.revision).toBeGreaterThan(before);
+  });
+
+  it('come from every node of a cluster, and are found again after a renewal', async () => {
+    const cluster = await RedisClusterServers.start();
+    cleanUps.push(() => cluster.stop());
+    const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
+    const scene = await sceneAt({ kind: 'cluster', nodes, tls: false });
+    for (const key of Array.from({ length: 8 }, aJobSet)) {
+      const { notices, subscription } = await listen(scene, key);
+      const writer = await scene.sink.open(key);
+      await scene.changes.watch(key);
+      await writer.write(aBatch('1:0:0:1', {}));
+      await eventually('a notice', () => notices.length === 1);
+      await subscription.renew();
+      await writer.write(aBatch('2:0:0:1', {}));
+      await eventually('another notice, once', () => notices.length === 2);
+    }
+  }, 60_000);
+});
+
+describe('a revision', () => {
+  it('is never given out again, though Redis lost the writes that it was given to', async () => {
+    const { url } = await server();
+    const { sink, changes, writer: redis } = await sceneAt({ kind: 'single', url });
+    const key = aJobSet();
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', {}));
+    const lost = await redis.hgetall(meta);
+    await writer.write(aBatch('2:0:0:1', {}));
+    const told = (await changes.watch(key)).position?.revision ?? Infinity;
+    await redis.hset(meta, lost);
+    await eventually('a millisecond passes', async () => {
+      const again = await sink.open(key);
+      await again.write(aBatch('2:0:0:1', {}));
+      const revision = (await changes.watch(key)).position?.revision ?? 0;
+      await redis.hset(meta, lost);
+      return revision > told;
+    });
+  });
+
+  it('goes on from that of an older version, which counted writes', async () => {
+    const { url } = await server();
+    const { sink, changes, writer: redis } = await sceneAt({ kind: 'single', url });
+    const key = aJobSet();
+    const meta = formatKey({ kind: 'meta', jobSet: key });
+    await sink.open(key);
+    await redis.hdel(meta, 'origin');
+    await redis.hset(meta, 'revision', 5_000_000);
+    await (await sink.open(key)).write(aBatch('1:0:0:1', {}));
+    expect((await changes.watch(key)).position?.revision).toBe(5_000_001);
+    expect(Number(await redis.hget(meta, 'origin'))).toBeGreaterThan(Date.now() - 5_100_000);
+  });
+});

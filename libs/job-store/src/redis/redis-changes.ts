@@ -1,0 +1,203 @@
+import { Cluster } from 'ioredis';
+import type { JobId, JobSetKey } from '@ajs/job-state';
+import { Generation, changesChannel, formatKey } from '@ajs/redis-keys';
+import {
+  WATCHED_FOR_MS,
+  type ChangeListener,
+  type ChangeNotice,
+  type ChangeSubscription,
+  type ChangedJob,
+  type ChangesPage,
+  type JobSetChanges,
+  type JobSetMoment,
+} from '../change-ports.js';
+import type { RedisClient } from '../client/redis-client.js';
+import { unpackJobId } from '../codec/job-id-codec.js';
+import { decodeRevision } from '../codec/record-codec.js';
+import { UnreadableRecordError } from '../errors.js';
+import { readNotice } from '../scripts/change-notice.js';
+import { storedSubscription } from '../scripts/jobs-reply.js';
+import { withScripts, type Scripts } from '../scripts/scripts.js';
+import { decodeJob, type StoredJob } from './stored-job.js';
+import { toSubscription } from './stored-subscription.js';
+import { StringDictionary } from './string-dictionary.js';
+
+/** Of one page: looked through in a millisecond or two. */
+const BUCKETS_AT_ONCE = 50;
+const JOBS_AT_ONCE = 400;
+
+interface Subscription {
+  received(message: Buffer): void;
+  interrupted(): void;
+}
+
+/** A job, with what Redis keeps of it. */
+type Stored = readonly [jobId: JobId, stored: StoredJob];
+
+/** The changes of job sets over Redis 7.0 or later, single or Cluster. */
+export class RedisJobSetChanges implements JobSetChanges {
+  private readonly redis: RedisClient & Scripts;
+  private readonly strings = new StringDictionary();
+  private readonly subscriptions = new Map<string, Subscription>();
+
+  /** @param subscriber A client of its own, of the role `subscriber`: a subscribed connection can do nothing else */
+  constructor(
+    redis: RedisClient,
+    private readonly subscriber: RedisClient,
+  ) {
+    this.redis = withScripts(redis);
+    subscriber.on('smessageBuffer', (channel: Buffer, message: Buffer) => {
+      this.subscriptions.get(channel.toString())?.received(message);
+    });
+    // Of a cluster each node has a connection of its own, and the client subscribes to their channels again.
+    if (subscriber instanceof Cluster) subscriber.on('subscribersReady', () => this.interrupted());
+    else subscriber.on('ready', () => void this.subscribeAgain());
+  }
+
+  async subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription> {
+    const channel = changesChannel(key);
+    // Strings of a notice may have to be fetched: the next one waits for it.
+    let last = Promise.resolve();
+    const subscription: Subscription = {
+      received: (message) => {
+        last = last.then(async () => {
+          const notice = await this.decode(key, message);
+          if (notice !== undefined && isOpen()) listener.notice(notice);
+        });
+      },
+      interrupted: () => listener.interrupted(),
+    };
+    const isOpen = (): boolean => this.subscriptions.get(channel) === subscription;
+    this.subscriptions.set(channel, subscription);
+    const close = (): void => {
+      if (!isOpen()) return;
+      this.subscriptions.delete(channel);
+      void this.unsubscribe(channel);
+    };
+    try {
+      await this.subscriber.ssubscribe(channel);
+    } catch (error) {
+      close();
+      throw error;
+    }
+    const renew = async (): Promise<void> => {
+      // The client of a cluster remembers each subscription.
+      if (this.subscriber instanceof Cluster) await this.unsubscribe(channel);
+      if (isOpen()) await this.subscriber.ssubscribe(channel);
+    };
+    return { renew, close };
+  }
+
+  async watch(key: JobSetKey): Promise<JobSetMoment> {
+    const [now, generation, revision, ...stored] = await this.redis.watchJobSetBuffer(
+      metaKey(key),
+      WATCHED_FOR_MS,
+    );
+    if (generation === undefined) return { now };
+    return {
+      now,
+      position: { generation: Generation(generation.toString()), revision: Number(revision) },
+      subscription: toSubscription(now, storedSubscription(stored)),
+    };
+  }
+
+  async readChanges(
+    key: JobSetKey,
+    generation: Generation,
+    after: number,
+    bucket: number,
+  ): Promise<ChangesPage | undefined> {
+    const [revision, next = 0, ...entries] = await this.redis.readChangesBuffer(
+      metaKey(key),
+      generation,
+      after,
+      bucket,
+      BUCKETS_AT_ONCE,
+      JOBS_AT_ONCE,
+    );
+    if (revision === undefined) return undefined;
+    const jobs = await this.decodeJobs(key, generation, storedJobs(entries));
+    return { revision, jobs, ...(next > 0 && { nextBucket: next }) };
+  }
+
+  private interrupted(): void {
+    for (const subscription of this.subscriptions.values()) subscription.interrupted();
+  }
+
+  private async subscribeAgain(): Promise<void> {
+    const channels = Array.from(this.subscriptions.keys());
+    if (channels.length === 0) return;
+    try {
+      await Promise.all(channels.map((channel) => this.subscriber.ssubscribe(channel)));
+    } catch {
+      // The connection is lost once more, or Redis refuses: who misses notices renews.
+    }
+    this.interrupted();
+  }
+
+  /** Where Redis cannot be reached, there is no subscription. */
+  private async unsubscribe(channel: string): Promise<void> {
+    await this.subscriber.sunsubscribe(channel).catch(() => undefined);
+  }
+
+  /** `undefined` where it cannot be read, which its receiver sees by the next one. */
+  private async decode(key: JobSetKey, message: Buffer): Promise<ChangeNotice | undefined> {
+    try {
+      const notice = readNotice(message);
+      if (notice === undefined) return undefined;
+      const { jobs, ...position } = notice;
+      if (jobs === undefined) return position;
+      return { ...position, jobs: await this.decodeJobs(key, position.generation, jobs) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async decodeJobs(
+    key: JobSetKey,
+    generation: Generation,
+    jobs: readonly Stored[],
+  ): Promise<ChangedJob[]> {
+    const dictionary = formatKey({ kind: 'strings', jobSet: key, generation });
+    return this.strings.decode(
+      generation,
+      (stringOf) => jobs.map((job) => toChangedJob(job, stringOf)),
+      (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
+    );
+  }
+}
+
+function metaKey(key: JobSetKey): string {
+  return formatKey({ kind: 'meta', jobSet: key });
+}
+
+function storedJobs(entries: readonly Buffer[]): Stored[] {
+  const jobs: Stored[] = [];
+  for (let i = 0; i + 3 < entries.length; i += 4) {
+    const [id, record, failureDetails, enrichment] = entries.slice(i, i + 4) as [
+      Buffer,
+      Buffer,
+      Buffer,
+      Buffer,
+    ];
+    jobs.push([
+      unpackJobId(id),
+      { record, failureDetails: unlessEmpty(failureDetails), enrichment: unlessEmpty(enrichment) },
+    ]);
+  }
+  return jobs;
+}
+
+function unlessEmpty(bytes: Buffer): Buffer | undefined {
+  return bytes.length === 0 ? undefined : bytes;
+}
+
+function toChangedJob([jobId, stored]: Stored, stringOf: (number: number) => string | undefined): ChangedJob {
+  const revision = decodeRevision(stored.record);
+  try {
+    return { jobId, revision, job: decodeJob(jobId, stored, stringOf) };
+  } catch (error) {
+    if (!(error instanceof UnreadableRecordError)) throw error;
+    return { jobId, revision };
+  }
+}

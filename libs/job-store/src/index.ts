@@ -19,6 +19,13 @@ export {
   type SubscriptionView,
 } from './ports.js';
 export {
+  JobPosition,
+  type JobPage,
+  type JobPageRequest,
+  type JobSetLister,
+  type JobSetSummary,
+} from './listing-ports.js';
+export {
   WATCHED_FOR_MS,
   type ChangeListener,
   type ChangeNotice,
@@ -43,6 +50,7 @@ export {
   type RedisClient,
   type RedisTarget,
 } from './client/redis-client.js';
+export { RedisJobSetLister } from './redis/redis-job-set-lister.js';
 export { RedisJobSetChanges } from './redis/redis-changes.js';
 export { RedisJobSetLife, keyTtlSeconds } from './redis/redis-life.js';
 export { RedisProvisionalJobSink } from './redis/redis-provisional-sink.js';

@@ -195,6 +195,8 @@ export interface DetailedJob {
 }
 
 export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {
+  /** '' where the job set has no keys, or nothing of its stream was seen. */
+  readonly cursor: Cursor;
   /** The jobs asked for, those that exist and can be read. */
   readonly jobs: ReadonlyMap<JobId, DetailedJob>;
 }

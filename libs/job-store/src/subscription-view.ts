@@ -25,12 +25,20 @@ export function subscriptionView(now: RedisTime, facts: SubscriptionFacts): Subs
 }
 
 function stateAt(now: RedisTime, facts: SubscriptionFacts): Pick<SubscriptionView, 'state' | 'reason'> {
-  const { state, reason, heartbeatAt, nextReadAt, readAt, aheadSince } = facts;
-  if (msBetween(laterOf(heartbeatAt, nextReadAt ?? heartbeatAt), now) > STALLED_AFTER_MS) {
+  const { state, reason, heartbeatAt, readAt, aheadSince } = facts;
+  if (isSilent(now, facts)) {
     const silentMs = msBetween(heartbeatAt, now);
     return { state: 'stalled', reason: `no ingester has written for ${Math.round(silentMs / 1000)} s` };
   }
   const lagMs = eventLagMs(aheadSince, readAt);
   if (state === 'live' && lagMs > 0) return { state: 'stalled', reason: eventLagReason(lagMs) };
   return { state, reason };
+}
+
+/** Whether no owner has written for long, although one should have. */
+export function isSilent(
+  now: RedisTime,
+  { heartbeatAt, nextReadAt = heartbeatAt }: Pick<SubscriptionFacts, 'heartbeatAt' | 'nextReadAt'>,
+): boolean {
+  return msBetween(laterOf(heartbeatAt, nextReadAt), now) > STALLED_AFTER_MS;
 }

@@ -2,7 +2,15 @@ import { Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
 import { RedisJobSetLife, RedisJobSink, keyTtlSeconds, type RedisClient } from '@ajs/job-store';
 import type { Log } from '@ajs/observability';
-import { LOG, Readiness, RedisConnections, RedisModule, RedisWrites, SETTINGS } from '@ajs/runtime';
+import {
+  LOG,
+  REPLICA_ID,
+  Readiness,
+  RedisConnections,
+  RedisModule,
+  RedisWrites,
+  SETTINGS,
+} from '@ajs/runtime';
 import { JOB_SET_LIFE, JOB_SINK, REDIS_WRITER } from '../tokens.js';
 import { warnOfEviction } from './eviction-check.js';
 
@@ -17,9 +25,10 @@ import { warnOfEviction } from './eviction-check.js';
     },
     {
       provide: JOB_SINK,
-      inject: [REDIS_WRITER, SETTINGS, LOG],
-      useFactory: (redis: RedisClient, settings: Settings, log: Log) =>
+      inject: [REDIS_WRITER, REPLICA_ID, SETTINGS, LOG],
+      useFactory: (redis: RedisClient, owner: string, settings: Settings, log: Log) =>
         new RedisJobSink(redis, {
+          owner,
           ttlSeconds: keyTtlSeconds(settings.deleteAfterPollMs),
           onLost: (key, keysLost) =>
             log.error(

@@ -1,4 +1,4 @@
-import type { JobSetKey, JobId } from '@ajs/job-state';
+import { Cursor, type JobSetKey, type JobId } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { decodeFailureDetails } from '../codec/failure-details.js';
@@ -47,7 +47,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     );
     const { now, generation, subscription } = reply;
     if (generation === undefined || subscription === undefined) {
-      return { now, jobs: new Map(), unreadable: new Map() };
+      return { now, cursor: Cursor(''), jobs: new Map(), unreadable: new Map() };
     }
     const dictionary = formatKey({ kind: 'strings', jobSet: key, generation });
     const decoded = await this.strings.decode(
@@ -62,7 +62,8 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
         ),
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
-    return { now, subscription: toSubscription(now, subscription), ...decoded };
+    const cursor = Cursor(reply.cursor);
+    return { now, cursor, subscription: toSubscription(now, subscription), ...decoded };
   }
 
   async readUri(

@@ -18,6 +18,8 @@ const RECORDS_CACHED = 50_000;
 export interface RedisSinkOptions {
   /** The net under every key: what nobody renews goes after this time, even if all replicas die. */
   readonly ttlSeconds: number;
+  /** The name of this replica that readers of a job set are told. Left out: they are told none. */
+  readonly owner?: string;
   /** Called when a job set is begun anew because some of its keys were gone (evicted, or lost by Redis). */
   readonly onLost: (key: JobSetKey, keysLost: number) => void;
   /** Called when a batch would have replaced terminal records by another state: they were kept (P1), and the fold has a defect. */
@@ -50,7 +52,12 @@ export class RedisJobSink implements JobSink {
     const meta = formatKey({ kind: 'meta', jobSet: key });
     await index.name(key, ttlSeconds);
     const sentAt = monotonicNow();
-    const reply = await redis.openJobSetBuffer(meta, randomBytes(8).toString('base64url'), ttlSeconds);
+    const reply = await redis.openJobSetBuffer(
+      meta,
+      randomBytes(8).toString('base64url'),
+      ttlSeconds,
+      this.options.owner ?? '',
+    );
     if (reply[1] === null) throw new NewerLayoutError(key, reply[2], LAYOUT);
     const [now, generation, cursor, revision, unfinished, reconciled, lost, strings, rate, ratedAt] = reply;
     if (lost > 0) this.options.onLost(key, lost);

@@ -13,6 +13,7 @@ import {
   RedisJobLister,
   RedisJobSetChanges,
   RedisJobSetLife,
+  RedisJobSetLister,
   RedisJobSink,
   createRedisClient,
   redisErrorKind,
@@ -48,12 +49,15 @@ async function storeAt(target: RedisTarget): Promise<StoreUnderTest> {
   return {
     sink: new RedisJobSink(writer, {
       ttlSeconds: TTL_SECONDS,
+      owner: 'ingester-7',
       onLost: () => {},
       onKept: (_, jobs) => (kept += jobs),
       onUnreadable: () => {},
     }),
     kept: () => kept,
     lister: new RedisJobLister(reader),
+    jobSets: new RedisJobSetLister(reader),
+    owner: 'ingester-7',
     provisional: new RedisProvisionalJobSink(reader, TTL_SECONDS),
     life: new RedisJobSetLife(writer, TTL_SECONDS),
     changes: new RedisJobSetChanges(reader, connect(target, 'subscriber')),

@@ -12,6 +12,8 @@ export interface ReadJobs {
   readonly records: readonly (Buffer | undefined)[];
   /** As {@link records}; empty where it was not asked for. */
   readonly enrichment: readonly (Buffer | undefined)[];
+  /** '' where there is none, or enrichment was not asked for. */
+  readonly cursor: string;
   /** By the place of their job in the question. */
   readonly failureDetails: ReadonlyMap<number, Buffer>;
 }
@@ -32,20 +34,24 @@ const NONE: ReadonlyMap<number, Buffer> = new Map();
 /** Takes the reply apart, for a question about so many jobs. */
 export function readJobsReply(reply: JobsReply, jobs: number, withEnrichment = false): ReadJobs {
   const [now, generation, ...rest] = reply;
-  if (generation === undefined) return { now, records: [], enrichment: [], failureDetails: NONE };
-  const detailsFrom = FIXED + jobs * (withEnrichment ? 2 : 1);
+  if (generation === undefined) return { now, records: [], enrichment: [], cursor: '', failureDetails: NONE };
+  const enrichmentTo = FIXED + jobs * (withEnrichment ? 2 : 1);
+  const detailsFrom = enrichmentTo + (withEnrichment ? 1 : 0);
   return {
     now,
     generation: Generation(text(generation)),
     subscription: storedSubscription(rest),
     records: buffers(reply, FIXED, FIXED + jobs),
-    enrichment: buffers(reply, FIXED + jobs, detailsFrom),
+    enrichment: buffers(reply, FIXED + jobs, enrichmentTo),
+    cursor: withEnrichment ? text(rest[enrichmentTo - 2]) : '',
     failureDetails: reply.length > detailsFrom ? failureDetailsOf(reply, detailsFrom) : NONE,
   };
 }
 
 /** A subscription as the scripts reply it. */
-export function storedSubscription(reply: readonly (Buffer | number | null)[]): StoredSubscription {
+export function storedSubscription(
+  reply: readonly (Buffer | number | null | undefined)[],
+): StoredSubscription {
   const [state, reason, synced, heartbeat, nextRead, aheadSince] = reply;
   return {
     state: text(state),

@@ -10,6 +10,7 @@
     KEYS[1]  meta
     ARGV[1]  generation to begin, if one must be begun (random)
     ARGV[2]  time to live of every key, in seconds
+    ARGV[3]  the owner, by the name that readers are told ('': none)
   Output:
     { now (ms), generation, cursor, revision, unfinished jobs, when it was reconciled (ms, nil: never), keys lost (0: none),
       strings (number, string, …), events a minute (nil: not known), when that was (ms) }, or { now (ms), nil, layout } where it is left to a newer version
@@ -49,6 +50,7 @@ else
   if layout and layout > LAYOUT then takeOver(generation) end
   redis.call('HSET', meta, 'renewed', time)
 end
+redis.call('HSET', meta, 'owner', ARGV[3])
 redis.call('EXPIRE', meta, ARGV[2])
 local position = redis.call('HMGET', meta, 'cursor', 'revision', 'reconciled', 'rate', 'heartbeat')
 local g = open(meta, generation, time)

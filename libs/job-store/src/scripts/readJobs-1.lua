@@ -8,7 +8,7 @@
   Output:
     { now (ms), generation, subscription's state, reason, synced (ms or ''), heartbeat (ms), next read (ms or ''),
       aheadSince (ms or nil),
-      the record of each job or nil, then the enrichment of each or nil where it is wanted,
+      the record of each job or nil, then the enrichment of each or nil and the cursor where it is wanted,
       then for each job that has failure details: which one (0 is the first), its failure details };
     { now (ms) } where the job set has no keys
 ]]
@@ -19,7 +19,9 @@ local reply = { now(), m[1], m[2], m[3], m[4], m[5], m[6], m[8] }
 local buckets = tonumber(m[7])
 local level = levelOf(buckets)
 local ids, at, number = ARGV[1], 1, 0
-local details, enrichment = {}, {}
+local details = {}
+local enrichment = ARGV[2] == 'enrichment' and {}
+local hasEnrichment = enrichment and redis.call('EXISTS', prefix .. 'a') == 1
 while at <= #ids do
   local high, low = string.byte(ids, at, at + 1)
   local id = string.sub(ids, at + 2, at + 1 + high * 256 + low)
@@ -30,9 +32,12 @@ while at <= #ids do
     details[#details + 1] = number
     details[#details + 1] = redis.call('HGET', prefix .. 'f', id)
   end
-  if ARGV[2] == 'enrichment' then enrichment[number + 1] = record and redis.call('HGET', prefix .. 'a', id) end
+  if enrichment then enrichment[number + 1] = record and hasEnrichment and redis.call('HGET', prefix .. 'a', id) end
   number = number + 1
 end
-for i = 1, #enrichment do reply[#reply + 1] = enrichment[i] end
+if enrichment then
+  for i = 1, number do reply[8 + number + i] = enrichment[i] end
+  reply[9 + 2 * number] = redis.call('HGET', KEYS[1], 'cursor')
+end
 for _, value in ipairs(details) do reply[#reply + 1] = value end
 return reply

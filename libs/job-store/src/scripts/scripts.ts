@@ -5,6 +5,8 @@ import { LAYOUT } from '../codec/record-layout.js';
 import { STALLED_AFTER_MS } from '../ports.js';
 import addEnrichment from './addEnrichment-1.lua';
 import buckets from './buckets.lua';
+import describeJobSet from './describeJobSet-1.lua';
+import listJobs from './listJobs-1.lua';
 import openJobSet from './openJobSet-1.lua';
 import putRecords from './putRecords-1.lua';
 import readChanges from './readChanges-1.lua';
@@ -20,7 +22,7 @@ import writing from './writing.lua';
 export type ScriptArgument = string | number | Buffer;
 type Script<T> = (meta: string, ...args: ScriptArgument[]) => Promise<T>;
 
-/** As `readJobs-1.lua` describes it. */
+/** As `readJobs-1.lua`, `listJobs-1.lua` and `describeJobSet-1.lua` describe it. */
 export type JobsReply = [now: RedisTime, ...(Buffer | number | null)[]];
 
 /** As `watchJobSet-1.lua` describes it. */
@@ -56,6 +58,8 @@ export interface Scripts {
   putRecords: Script<[revision: number, ...leftAlone: number[]]>;
   addEnrichment: Script<null>;
   readJobsBuffer: Script<JobsReply>;
+  listJobsBuffer: Script<JobsReply>;
+  describeJobSetBuffer: Script<JobsReply>;
   readChangesBuffer: Script<[revision?: number, next?: number, ...Buffer[]]>;
   watchJobSetBuffer: Script<MomentReply>;
   unfinishedJobsBuffer: Script<[next?: number, ...Buffer[]]>;
@@ -77,6 +81,8 @@ const CONSTANTS = [
 export function withScripts<T extends RedisClient>(client: T): T & Scripts {
   const ofBuckets = {
     readJobs,
+    listJobs,
+    describeJobSet,
     readChanges,
     watchJobSet,
     readUri,

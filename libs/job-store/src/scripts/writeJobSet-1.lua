@@ -61,6 +61,7 @@ end
 close(g)
 redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'heartbeat', time, 'next', ARGV[10], 'rate', ARGV[12])
 if ARGV[9] ~= '' then redis.call('HSET', meta, 'reconciled', time) end
+if ARGV[13] ~= '0' and ARGV[11] ~= '' then redis.call('HSET', meta, 'lastChange', ARGV[11]) end
 if ARGV[7] ~= '' then redis.call('HSET', meta, 'synced', ARGV[7]) end
 
 -- The stream has come as far as api.Jobs was once it shows an event of that time. What it does not show although it was compared with

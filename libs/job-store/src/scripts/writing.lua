@@ -20,6 +20,9 @@
     aheadSince  the time of the oldest state that api.Jobs reported and the stream has not shown yet (ms, Armada's clock); none where
                 there is no such state, or the stream has shown later events since
     aheadUntil  the time of the newest (ms, Armada's clock), where there is aheadSince
+    firstSeen   when its first generation began (ms); none where an older version began it
+    owner       who took it up last, by name; '' where it has none
+    lastChange  the latest time of the events of a batch with records (ms, Armada's clock)
     interest    when it was last polled (ms)
     renewed     when the time to live of all keys was last pushed ahead (ms)
 ]]
@@ -38,6 +41,7 @@ local function begin(meta, generation, time, layout)
     'origin', time - 1, 'buckets', 1, 'keys', 0, 'state', 'connecting', 'reason', '', 'heartbeat', time, 'next', '', 'synced', '')
   redis.call('HDEL', meta, 'reconciled', 'aheadSince', 'aheadUntil')
   redis.call('HSETNX', meta, 'interest', time)
+  redis.call('HSETNX', meta, 'firstSeen', time)
   redis.call('HSET', meta, 'renewed', time)
 end
 

@@ -5,6 +5,7 @@ import type { JobSetWriter } from '../ports.js';
 import { describeChanges } from './conformance-changes.js';
 import { describeDetails } from './conformance-details.js';
 import { describeEventLag } from './conformance-event-lag.js';
+import { describeListing } from './conformance-listing.js';
 import { describeManyJobs } from './conformance-many-jobs.js';
 import { describeProvisionalJobs } from './conformance-provisional.js';
 import { A_REVISION, FULL, LIVE, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './fixtures.js';
@@ -203,6 +204,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       expect(storedRate?.agoMs).toBeLessThan(10_000);
     });
 
+    describeListing(() => store);
     describeManyJobs(() => store);
     describeProvisionalJobs(() => store);
     describeEventLag(() => store);

@@ -10,9 +10,14 @@ import type {
   ProvisionalJobSink,
 } from '../ports.js';
 
+import type { JobSetLister } from '../listing-ports.js';
+
 export interface StoreUnderTest {
   readonly sink: JobSink;
   readonly lister: JobLister & JobDetailsLister;
+  readonly jobSets: JobSetLister;
+  /** The name under which {@link sink} owns job sets. */
+  readonly owner: string;
   readonly provisional: ProvisionalJobSink;
   readonly life: JobSetLife;
   readonly changes: JobSetChanges;

@@ -1,5 +1,5 @@
 import { describeStore } from './conformance.js';
-import { MemoryJobStore } from './memory-store.js';
+import { MemoryJobStore, OWNER } from './memory-store.js';
 
 describeStore('in memory', () => {
   let passed = 0;
@@ -7,6 +7,8 @@ describeStore('in memory', () => {
   return Promise.resolve({
     sink: store,
     lister: store,
+    jobSets: store,
+    owner: OWNER,
     provisional: store,
     life: store,
     changes: store,

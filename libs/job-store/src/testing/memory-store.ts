@@ -31,7 +31,15 @@ import { StaleWriterError } from '../errors.js';
 import { eventLagMs, isAheadOfStream } from '../event-lag.js';
 import { jobStatus } from '../job-status.js';
 import {
+  JobPosition,
+  type JobPage,
+  type JobPageRequest,
+  type JobSetLister,
+  type JobSetSummary,
+} from '../listing-ports.js';
+import {
   type Batch,
+  type DetailedJob,
   type JobDetailsLister,
   type ProvisionalJobSink,
   type JobLister,
@@ -45,7 +53,7 @@ import {
   type SubscriptionReport,
   type SubscriptionView,
 } from '../ports.js';
-import { subscriptionView } from '../subscription-view.js';
+import { isSilent, subscriptionView } from '../subscription-view.js';
 
 interface JobSet {
   readonly generation: Generation;
@@ -66,14 +74,19 @@ interface JobSet {
   readonly unreadable: Map<JobId, string>;
   /** Pairs of an external URI and a job that was submitted with it. */
   readonly submitted: (readonly [externalUri: string, jobId: JobId])[];
+  readonly firstSeenAt: RedisTime;
+  lastChangeAt: ArmadaTime | undefined;
 }
+
+/** Who owns every job set here. */
+export const OWNER = 'the only replica';
 
 /**
  * The store's contract in its plainest form, in the memory of one process: what the store over Redis is compared with,
  * and what tests of other parts may stand on.
  */
 export class MemoryJobStore
-  implements JobSink, JobLister, ProvisionalJobSink, JobDetailsLister, JobSetLife, JobSetChanges
+  implements JobSink, JobLister, ProvisionalJobSink, JobDetailsLister, JobSetLister, JobSetLife, JobSetChanges
 {
   private readonly jobSets = new Map<JobSetTag, JobSet>();
   private readonly index = new Map<JobId, JobSetKey>();
@@ -193,12 +206,8 @@ export class MemoryJobStore
   }
 
   readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
-    return Promise.resolve(
-      this.view(key, jobIds, (record, jobId, { enrichment }) => ({
-        record,
-        enrichment: enrichment.get(jobId) ?? {},
-      })),
-    );
+    const cursor = this.jobSets.get(jobSetTag(key))?.cursor ?? Cursor('');
+    return Promise.resolve({ cursor, ...this.view(key, jobIds, toDetails) });
   }
 
   readUri(
@@ -219,6 +228,51 @@ export class MemoryJobStore
     return Promise.resolve(
       this.view(key, jobIds, (record, jobId, { revisions }) => jobStatus(record, revisions.get(jobId) ?? 0)),
     );
+  }
+
+  describe(keys: readonly JobSetKey[]): Promise<(JobSetSummary | undefined)[]> {
+    const now = this.now();
+    return Promise.resolve(
+      keys.map((key) => {
+        const jobSet = this.jobSets.get(jobSetTag(key));
+        if (jobSet === undefined) return undefined;
+        const { cursor, firstSeenAt, lastChangeAt } = jobSet;
+        return {
+          now,
+          cursor,
+          subscription: subscriptionOf(jobSet, now),
+          counts: new Map(Object.entries(this.counts(key)) as [JobState, number][]),
+          isFollowed: !isSilent(now, timesOf(jobSet)),
+          owner: OWNER,
+          firstSeenAt,
+          ...(lastChangeAt !== undefined && { lastChangeAt }),
+        };
+      }),
+    );
+  }
+
+  listJobs(
+    key: JobSetKey,
+    { generation: expected, after, states, limit }: JobPageRequest,
+  ): Promise<JobPage | 'other-generation' | undefined> {
+    const jobSet = this.jobSets.get(jobSetTag(key));
+    if (jobSet === undefined) return Promise.resolve(undefined);
+    const { generation, cursor } = jobSet;
+    if (expected !== undefined && expected !== generation) return Promise.resolve('other-generation');
+    const now = this.now();
+    const left = Array.from(jobSet.records)
+      .filter(([jobId, { state }]) => jobId > (after ?? '') && states?.has(state) !== false)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const page = left.slice(0, limit);
+    const last = page.at(-1);
+    return Promise.resolve({
+      now,
+      generation,
+      subscription: subscriptionOf(jobSet, now),
+      cursor,
+      jobs: new Map(page.map(([jobId, record]) => [jobId, toDetails(record, jobId, jobSet)])),
+      ...(last !== undefined && left.length > limit && { next: JobPosition(last[0]) }),
+    });
   }
 
   /** Makes a job's record one that a newer version wrote: readers are given the reason. */
@@ -338,6 +392,8 @@ export class MemoryJobStore
       enrichment: new Map<JobId, JobEnrichment>(),
       unreadable: new Map<JobId, string>(),
       submitted: [],
+      firstSeenAt: this.now(),
+      lastChangeAt: undefined,
     };
     this.jobSets.set(tag, jobSet);
     return jobSet;
@@ -354,6 +410,7 @@ export class MemoryJobStore
     jobSet.cursor = cursor;
     jobSet.report = subscription;
     jobSet.eventsPerMinute = batch.eventsPerMinute ?? 0;
+    if (records.size > 0) jobSet.lastChangeAt = shownUntil ?? jobSet.lastChangeAt;
     if (subscription.syncedAt !== undefined) jobSet.syncedAt = sameMoment(subscription.syncedAt);
     if (reconciled === true) jobSet.reconciledAt = this.now();
     const { ahead } = jobSet;
@@ -372,14 +429,21 @@ function sameMoment(time: MonotonicTime): RedisTime {
   return RedisTime(toMs(time));
 }
 
+function toDetails(record: JobRecord, jobId: JobId, { enrichment }: JobSet): DetailedJob {
+  return { record, enrichment: enrichment.get(jobId) ?? {} };
+}
+
+function timesOf({ heartbeatAt, report: { nextReadAt } }: JobSet): Parameters<typeof isSilent>[1] {
+  return { heartbeatAt, nextReadAt: nextReadAt === undefined ? undefined : sameMoment(nextReadAt) };
+}
+
 function subscriptionOf(jobSet: JobSet, now: RedisTime): SubscriptionView {
-  const { heartbeatAt, report, ahead, syncedAt } = jobSet;
-  const { state, reason, nextReadAt } = report;
+  const { report, ahead, syncedAt } = jobSet;
+  const { state, reason } = report;
   return subscriptionView(now, {
     state,
     reason,
-    heartbeatAt,
-    nextReadAt: nextReadAt === undefined ? undefined : sameMoment(nextReadAt),
+    ...timesOf(jobSet),
     readAt: syncedAt,
     aheadSince: ahead?.since,
   });

@@ -1,6 +1,7 @@
 import { toMs } from '@ajs/job-state';
 import { RedisJobLister } from '@ajs/job-store';
 import { assignmentIdOf } from '@ajs/subscriptions';
+import { OWNER_CHANNELS, ownerChannel } from '@ajs/redis-keys';
 import { FakeArmada, eventually } from '@ajs/testing';
 import { startApp, type Child } from './child.js';
 import { QUEUE, jobSetOf } from './fake-events.js';
@@ -18,6 +19,7 @@ type Key = ReturnType<typeof jobSetOf>;
 /** How fast job sets are reassigned when a replica starts, is stopped, and is killed. */
 export async function benchAssignment(quick: boolean): Promise<Figure[]> {
   const jobSets = quick ? 200 : 1_000;
+  const kills = quick ? 1 : 3;
   const watches = jobSets / 2;
   const keys = Array.from({ length: jobSets }, (_, set) => jobSetOf(set));
   const store = await startStore();
@@ -40,15 +42,22 @@ export async function benchAssignment(quick: boolean): Promise<Figure[]> {
     await start();
     const balanced = await untilBalanced(store, 3, watches);
     await allWatched();
-    const began = performance.now();
-    const exited = replicas[0]?.stop('SIGTERM').then(() => performance.now() - began);
-    const handedOver = await untilTakenOver(store, keys, began);
+    let exited: Promise<number> | undefined;
+    const handedOver = await untilTakenOver(store, keys, () => {
+      const began = performance.now();
+      exited = replicas
+        .shift()
+        ?.stop('SIGTERM')
+        .then(() => performance.now() - began);
+    });
     const exit = (await exited) ?? NaN;
-    await start();
-    await untilBalanced(store, 3, watches);
-    await allWatched();
-    void replicas[1]?.stop();
-    const takenOver = await untilTakenOver(store, keys, performance.now());
+    const takenOver: number[] = [];
+    for (let kill = 0; kill < kills; kill++) {
+      await start();
+      await untilBalanced(store, 3, watches);
+      await allWatched();
+      takenOver.push(await untilTakenOver(store, keys, () => replicas.shift()?.stop()));
+    }
     const of = `of ${thousands(watches)} watches, ${thousands(jobSets)} job sets, three replicas`;
     const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
     return [
@@ -71,10 +80,10 @@ export async function benchAssignment(quick: boolean): Promise<Figure[]> {
         met: handedOver < GAP_MS,
       },
       {
-        what: 'a replica is killed with -9: others have read all its job sets',
-        measured: seconds(takenOver),
+        what: `a replica is killed with -9: others have read all its job sets, the slowest of ${kills}`,
+        measured: takenOver.map(seconds).join(', '),
         target: `under ${TAKEN_OVER_MS / 1_000} s`,
-        met: takenOver < TAKEN_OVER_MS,
+        met: takenOver.every((ms) => ms < TAKEN_OVER_MS),
       },
     ];
   } finally {
@@ -102,26 +111,35 @@ async function untilBalanced(store: Store, replicas: number, watches: number): P
   return performance.now() - began;
 }
 
-/** Milliseconds from `began` until others have read every job set of the worker that is ending. Call it as it ends. */
-async function untilTakenOver(store: Store, keys: readonly Key[], began: number): Promise<number> {
-  const before = await assignmentsByWorker(store);
+/** Ends a replica; resolves to how long it took until others have read every job set that it had a lease of, milliseconds. */
+async function untilTakenOver(store: Store, keys: readonly Key[], end: () => unknown): Promise<number> {
+  const assignments = await assignmentsByWorker(store);
   const [seconds, micros] = (await store.redis.time()).map(Number);
   const since = (seconds ?? 0) * 1_000 + (micros ?? 0) / 1_000;
+  const began = performance.now();
+  end();
+  const gone = await eventually(
+    'a replica is gone',
+    async () => {
+      const channels = await store.redis.pubsub('CHANNELS', `${OWNER_CHANNELS}*`);
+      return Array.from(assignments.keys()).find((worker) => !channels.includes(ownerChannel(worker)));
+    },
+    PATIENCE_MS,
+  );
+  // One that was killed had given some back since, read; one that was stopped has given back all.
+  const lost = new Set((await assignmentsByWorker(store)).get(gone) ?? assignments.get(gone));
+  const unread = new Set(keys.filter((key) => lost.has(assignmentIdOf(key))));
   const lister = new RedisJobLister(store.redis);
-  const readAt = new Map<string, number>();
   return eventually(
     'its job sets are read by others',
     async () => {
-      const views = await Promise.all(keys.map((key) => lister.read(key, [])));
-      keys.forEach((key, i) => {
-        const syncedAt = views[i]?.subscription?.syncedAt;
-        if (syncedAt !== undefined && toMs(syncedAt) > since && !readAt.has(assignmentIdOf(key)))
-          readAt.set(assignmentIdOf(key), performance.now() - began);
-      });
-      const now = await assignmentsByWorker(store);
-      const gone = Array.from(before).find(([worker]) => !now.has(worker));
-      const times = gone?.[1].map((id) => readAt.get(id));
-      return times?.every((time) => time !== undefined) === true && Math.max(...times);
+      await Promise.all(
+        Array.from(unread, async (key) => {
+          const { subscription } = await lister.read(key, []);
+          if (subscription?.syncedAt !== undefined && toMs(subscription.syncedAt) > since) unread.delete(key);
+        }),
+      );
+      return unread.size === 0 && performance.now() - began;
     },
     PATIENCE_MS,
   );

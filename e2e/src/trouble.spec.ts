@@ -36,6 +36,30 @@ describe('when an ingester ends', () => {
     await traffic.toTheEnd(20_000);
   }, 60_000);
 
+  it('another takes over after kill -9 before the leases of the dead one expire', async () => {
+    const a = await stack.ingester();
+    const traffic = new Traffic(stack, query.client, 1, 3);
+    traffic.begin();
+    await traffic.look();
+    const [owned] = await followedJobSets(a);
+    const b = await stack.ingester();
+    const admin = new Redis(redis.url);
+    const locks = async (): Promise<string[]> => admin.keys('{ajs}:follow:*:lock');
+    await eventually('both are connected', async () => {
+      return (await admin.pubsub('CHANNELS', 'ajs:owner:*')).length === 2;
+    });
+    const [lock = ''] = await eventually(
+      'it has a lease',
+      async () => (await locks()).length === 1 && locks(),
+    );
+    await a.kill();
+    // What it left never ends by itself.
+    await admin.persist(lock);
+    await b.logged('following a job set', ({ jobSetId }) => jobSetId === owned, 20_000);
+    admin.disconnect();
+    await traffic.toTheEnd(20_000);
+  }, 60_000);
+
   it('one that was suspended past its lease cannot write when it resumes', async () => {
     const a = await stack.ingester();
     const traffic = new Traffic(stack, query.client, 2, 10);

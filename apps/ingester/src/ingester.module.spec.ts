@@ -144,9 +144,13 @@ describe('an ingester that runs', () => {
   }, 40_000);
 });
 
-function idleWorker(): Pick<JobSetWorker, 'start' | 'stop' | 'size' | 'heartbeat' | 'requestRead' | 'loops'> {
+function idleWorker(): Pick<
+  JobSetWorker,
+  'start' | 'stop' | 'size' | 'owner' | 'heartbeat' | 'requestRead' | 'loops'
+> {
   return {
     size: 0,
+    owner: 'a',
     loops: {},
     start: () => undefined,
     stop: () => Promise.resolve(),

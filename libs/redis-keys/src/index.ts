@@ -1,6 +1,7 @@
 export { Generation } from './generation.js';
 export { jobSetTag, parseJobSetTag, type JobSetTag } from './job-set-tag.js';
 export {
+  OWNER_CHANNELS,
   READ_REQUESTS_CHANNEL,
   ROLLBACK_SHARDS,
   INTEREST_SHARDS,
@@ -11,6 +12,7 @@ export {
   changesChannel,
   interestShard,
   formatKey,
+  ownerChannel,
   parseKey,
   type RedisKey,
 } from './redis-keys.js';

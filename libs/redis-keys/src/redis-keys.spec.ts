@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   Generation,
   INTEREST_SHARDS,
+  OWNER_CHANNELS,
   READ_REQUESTS_CHANNEL,
   VerdictDigest,
   WORK_QUEUE_PREFIX,
@@ -98,7 +99,11 @@ describe('job set tags', () => {
 });
 
 it('everything of this service in Redis is under one of two prefixes, which rights are given for', () => {
-  expect([WORK_QUEUE_PREFIX, READ_REQUESTS_CHANNEL]).toEqual(['{ajs}', 'ajs:read-requests']);
+  expect([WORK_QUEUE_PREFIX, READ_REQUESTS_CHANNEL, OWNER_CHANNELS]).toEqual([
+    '{ajs}',
+    'ajs:read-requests',
+    'ajs:owner:',
+  ]);
   fc.assert(fc.property(anyKey, (key) => expect(formatKey(key)).toMatch(/^ajs:/)));
 });
 

@@ -22,6 +22,12 @@ export const WORK_QUEUE_PREFIX = '{ajs}';
 /** The publish/subscribe channel of read requests. */
 export const READ_REQUESTS_CHANNEL = 'ajs:read-requests';
 
+/** What the channels of {@link ownerChannel} begin with. */
+export const OWNER_CHANNELS = 'ajs:owner:';
+
+/** The publish/subscribe channel that an owner of leases is subscribed to while it is connected; nothing is sent there. */
+export const ownerChannel = (owner: string): string => `${OWNER_CHANNELS}${owner}`;
+
 /** Every key of a job set shares the hash tag `{queue/jobSet}`, so that one script can touch them all. */
 export type RedisKey =
   /** Hash: cursor, generation, revision, subscription, counts. */

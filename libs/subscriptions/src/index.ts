@@ -18,6 +18,7 @@ export { ReadSchedule } from './budget/read-schedule.js';
 export { UpstreamQuota } from './budget/upstream-quota.js';
 export { WatchBudget } from './budget/watch-budget.js';
 export type { AssignmentObserver } from './assignment/assignment-observer.js';
+export { showConnected } from './assignment/dead-owners.js';
 export { JobSetWorker } from './assignment/job-set-worker.js';
 export { ReadRequestSender, listenForReadRequests } from './assignment/read-requests.js';
 export { RollbackDetector } from './assignment/rollback-detector.js';

@@ -17,6 +17,7 @@ function aWorkerModule(stop: () => Promise<void> = () => Promise.resolve()) {
       start: () => steps.push('start'),
       heartbeat: () => steps.push('heartbeat'),
       requestRead: ({ jobSetId }: { jobSetId: string }) => steps.push(`read ${jobSetId}`),
+      owner: 'a',
       stop,
       loops: { subscriptions: () => '1 of 2: no progress for 61 s' },
     } as unknown as JobSetWorker,

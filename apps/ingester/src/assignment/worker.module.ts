@@ -24,6 +24,7 @@ import {
   WatchBudget,
   WorkQueue,
   listenForReadRequests,
+  showConnected,
 } from '@ajs/subscriptions';
 import { BudgetModule } from '../budget/budget.module.js';
 import { ReconciliationModule } from '../reconciliation/reconciliation.module.js';
@@ -109,11 +110,11 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
     // Redis may be back with less than it had.
     this.writer.on('ready', () => this.worker.heartbeat());
     // Not awaited: it takes until Redis is available, and HTTP must not wait for that.
-    listenForReadRequests(
-      this.redis.open('work-queue'),
-      (key) => this.worker.requestRead(key),
-      this.errors.report,
-    ).catch(this.errors.report);
+    const subscriber = this.redis.open('work-queue');
+    Promise.all([
+      listenForReadRequests(subscriber, (key) => this.worker.requestRead(key), this.errors.report),
+      showConnected(subscriber, this.worker.owner, this.errors.report),
+    ]).catch(this.errors.report);
     this.worker.start();
   }
 

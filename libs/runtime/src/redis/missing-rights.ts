@@ -1,5 +1,12 @@
 import type { RedisClient } from '@ajs/job-store';
-import { CHANGES_CHANNELS, READ_REQUESTS_CHANNEL, WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
+import {
+  CHANGES_CHANNELS,
+  OWNER_CHANNELS,
+  READ_REQUESTS_CHANNEL,
+  WORK_QUEUE_PREFIX,
+  formatKey,
+  ownerChannel,
+} from '@ajs/redis-keys';
 import { Cluster, type Redis } from 'ioredis';
 
 /** What a user of Redis is for: a query reads job states, an ingester writes them. */
@@ -17,10 +24,12 @@ const KEYS = {
   '~{ajs}:*': `${WORK_QUEUE_PREFIX}:probe`,
 } as const;
 type KeyPattern = keyof typeof KEYS;
+const OWNER_CHANNEL = ownerChannel('rights');
 /** Each pattern of channels, and the channel of it that is used to try. */
 const CHANNELS = {
   [`&${READ_REQUESTS_CHANNEL}`]: READ_REQUESTS_CHANNEL,
   [`&${CHANGES_CHANNELS}`]: CHANGES_CHANNELS,
+  [`&${OWNER_CHANNELS}*`]: OWNER_CHANNEL,
 };
 
 /**
@@ -58,7 +67,8 @@ const OWN: Readonly<Record<RedisUser, Rules>> = {
   },
   writer: {
     '+spublish': [`SPUBLISH ${CHANGES_CHANNELS} `],
-    '+subscribe': [`SUBSCRIBE ${READ_REQUESTS_CHANNEL}`],
+    '+pubsub|channels': [`PUBSUB CHANNELS ${OWNER_CHANNELS}*`],
+    '+subscribe': [`SUBSCRIBE ${READ_REQUESTS_CHANNEL}`, `SUBSCRIBE ${OWNER_CHANNEL}`],
   },
 };
 const OF_CLUSTER: Rules = { '+cluster|slots': ['CLUSTER SLOTS'], '+cluster|info': ['CLUSTER INFO'] };
@@ -67,7 +77,11 @@ const OF_DATABASE: Rules = { '+select': ['SELECT 0'] };
 /** Every rule that a user needs somewhere: with a single server, with Redis Cluster, and with a database of its own. */
 export function allRights(user: RedisUser): string[] {
   const commands = Object.keys({ ...COMMON, ...OF_CLUSTER, ...OF_DATABASE, ...OWN[user] });
-  return [...Object.keys(KEYS), ...Object.keys(CHANNELS), ...commands];
+  const own = Object.values(OWN[user]).flat();
+  const channels = Object.entries(CHANNELS).filter(([, channel]) =>
+    own.some((each) => each.includes(channel)),
+  );
+  return [...Object.keys(KEYS), ...channels.map(([pattern]) => pattern), ...commands];
 }
 
 /**

@@ -9,6 +9,7 @@ import type { WatchBudget } from '../budget/watch-budget.js';
 import { BatchPacer } from '../sync/batch-pacer.js';
 import { StreamFailures } from '../sync/stream-failures.js';
 import { Assignment, type AssignmentEnd, type AssignmentOptions } from './assignment.js';
+import { DeadOwners } from './dead-owners.js';
 import { FailedAssignments } from './failed-assignments.js';
 import { LEASE_MS, Leases } from './leases.js';
 import { byRedisTime } from './redis-time.js';
@@ -58,6 +59,7 @@ export class JobSetWorker {
   private readonly streamFailures = new LRUCache<AssignmentId, StreamFailures>({ max: REMEMBERED });
   private readonly readRequestedAt = new LRUCache<AssignmentId, MonotonicTime>({ max: REMEMBERED });
   private readonly leases: Leases;
+  private readonly deadOwners: DeadOwners;
   private readonly worker: Worker<AssignmentData, void>;
   private readonly pause: WorkerPause;
   private readonly supervisor: WorkerSupervisor;
@@ -87,6 +89,7 @@ export class JobSetWorker {
       },
       reportingBackend(this.supervisor.loops),
     );
+    this.deadOwners = new DeadOwners(options.connection, options.onError);
     const { fetching, stalledCheck } = this.supervisor.loops;
     this.worker.on('error', (error) => {
       fetching.failed(error);
@@ -105,6 +108,11 @@ export class JobSetWorker {
     return this.assignments.size;
   }
 
+  /** Whom the leases of this replica belong to, for {@link showConnected}. */
+  get owner(): string {
+    return this.worker.id;
+  }
+
   /** What goes on in the background, by name. */
   get loops(): Readonly<Record<string, () => string | undefined>> {
     const { fetching, stalledCheck } = this.supervisor.loops;
@@ -120,6 +128,7 @@ export class JobSetWorker {
   start(): void {
     this.options.watches.start();
     this.supervisor.start(this.worker);
+    this.deadOwners.start();
   }
 
   /** A poll waits to know whether a job of this job set exists. */
@@ -139,6 +148,7 @@ export class JobSetWorker {
     this.isStopping = true;
     this.pause.stop();
     this.supervisor.stop();
+    this.deadOwners.stop();
     await Promise.all([this.options.watches.startLeaving(), this.worker.pause(true)]);
     for (const assignment of this.assignments.values()) assignment.end({ kind: 'hand-over' });
     this.suspended.abandonAll();

@@ -8,7 +8,8 @@ import type { Lease } from '../sync/lease.js';
  * freeze without losing its own.
  */
 export const LEASE_MS = 3_000;
-const RENEW_EVERY_MS = 1_000;
+/** How often each is renewed. */
+export const RENEW_EVERY_MS = 1_000;
 const MAX_ROUND_MS = 15_000;
 /** The owner stops this long before the lease expires, since its clock and Redis' may run apart. */
 const MARGIN_MS = 200;

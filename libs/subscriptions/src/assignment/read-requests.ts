@@ -1,13 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
-import { redisErrorKind, type RedisClient } from '@ajs/job-store';
+import type { RedisClient } from '@ajs/job-store';
 import { READ_REQUESTS_CHANNEL, jobSetTag, parseJobSetTag, type JobSetTag } from '@ajs/redis-keys';
+import { subscribeOnceAllowed } from './subscribe.js';
 import type { WorkQueue } from './work-queue.js';
 
 const SPACING_MS = 1_000;
 const REMEMBERED = 10_000;
-const RETRY_MS = 1_000;
 
 /**
  * Requests a read of a job set from its owner, for a poll that waits to know whether a job exists. Sent over Redis' publish/subscribe:
@@ -34,8 +33,8 @@ export class ReadRequestSender {
 }
 
 /**
- * Receives what {@link ReadRequestSender} sends, as soon as Redis allows it. `subscriber` is a client of its own: a subscribed connection
- * can do nothing else.
+ * Receives what {@link ReadRequestSender} sends, as soon as Redis allows it. `subscriber` only subscribes: its
+ * connection can do nothing else.
  */
 export async function listenForReadRequests(
   subscriber: RedisClient,
@@ -46,14 +45,5 @@ export async function listenForReadRequests(
     const key = parseJobSetTag(tag);
     if (key !== undefined) onRequest(key);
   });
-  for (;;) {
-    try {
-      await subscriber.subscribe(READ_REQUESTS_CHANNEL);
-      return;
-    } catch (error) {
-      if (redisErrorKind(error) !== 'denied') throw error;
-      onDenied(error as Error);
-    }
-    await sleep(RETRY_MS, undefined, { ref: false });
-  }
+  await subscribeOnceAllowed(subscriber, READ_REQUESTS_CHANNEL, onDenied);
 }

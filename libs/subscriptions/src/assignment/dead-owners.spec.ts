@@ -1,0 +1,160 @@
+import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { OWNER_CHANNELS, ownerChannel } from '@ajs/redis-keys';
+import { ManualClock, RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
+import { Redis } from 'ioredis';
+import { DeadOwners, showConnected } from './dead-owners.js';
+import { LEASE_MS } from './leases.js';
+
+const ACTIVE = '{ajs}:follow:active';
+const STALLED = '{ajs}:follow:stalled';
+const CHECKED = '{ajs}:follow:stalled-check';
+const lockOf = (id: string): string => `{ajs}:follow:${id}:lock`;
+
+let server: RedisServer;
+let redis: RedisClient;
+let clock: ManualClock;
+let errors: string[];
+let owners: DeadOwners;
+const subscribers: RedisClient[] = [];
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = connect();
+});
+beforeEach(() => {
+  clock = new ManualClock();
+  errors = [];
+  owners = new DeadOwners(
+    redis,
+    ({ message }) => void errors.push(message),
+    () => clock.monotonic(),
+  );
+});
+afterEach(async () => {
+  for (const subscriber of subscribers.splice(0)) subscriber.disconnect();
+  await eventually('nobody is connected', async () => (await connectedOwners()).length === 0);
+  await redis.flushall();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+function connect(): RedisClient {
+  return createRedisClient({ kind: 'single', url: server.url }, 'work-queue', (error) =>
+    errors.push(error.message),
+  );
+}
+
+const connectedOwners = (): Promise<unknown[]> => redis.pubsub('CHANNELS', `${OWNER_CHANNELS}*`);
+
+/** An owner of one assignment, which is called as it is, with a lease that lasts so long yet. */
+async function owner(name: string, leaseMs: number) {
+  const subscriber = connect();
+  subscribers.push(subscriber);
+  await showConnected(subscriber, name, ({ message }) => void errors.push(message));
+  const renew = (ms: number): Promise<unknown> => redis.set(lockOf(name), `${name}:7`, 'PX', ms);
+  await redis.lpush(ACTIVE, name);
+  await renew(leaseMs);
+  const disconnect = async (): Promise<void> => {
+    subscriber.disconnect();
+    const isGone = async (): Promise<boolean> => !(await connectedOwners()).includes(ownerChannel(name));
+    await eventually('Redis has noticed', isGone);
+  };
+  return { disconnect, renew };
+}
+
+/** The next look comes in time. */
+async function look(): Promise<void> {
+  clock.advance(250);
+  await owners.look();
+}
+
+const leases = async (): Promise<string[]> => (await redis.keys(lockOf('*'))).sort();
+const MISSED_MS = LEASE_MS - 1_400;
+
+describe('the leases of an owner', () => {
+  it('are released once its connection has ended and it has missed a renewal, for the next check', async () => {
+    const dead = await owner('a', LEASE_MS);
+    await owner('b', MISSED_MS);
+    await redis.set(CHECKED, '1');
+    await look();
+    await dead.disconnect();
+    await look();
+    expect([await leases(), await redis.exists(CHECKED)]).toEqual([[lockOf('a'), lockOf('b')], 1]);
+    await dead.renew(MISSED_MS);
+    await look();
+    expect([await leases(), await redis.exists(CHECKED)]).toEqual([[lockOf('b')], 0]);
+    expect(await redis.smembers(STALLED)).toEqual(['a']);
+  });
+
+  it('stay while it is connected, however late its renewal is: it may be frozen', async () => {
+    await owner('a', MISSED_MS);
+    for (let n = 0; n < 4; n++) await look();
+    expect(await leases()).toEqual([lockOf('a')]);
+  });
+
+  it('stay while it renews them, whatever became of its subscription', async () => {
+    const alive = await owner('a', LEASE_MS);
+    await look();
+    await alive.disconnect();
+    for (let n = 0; n < 4; n++) await look();
+    expect(await leases()).toEqual([lockOf('a')]);
+  });
+
+  it('stay where nobody has seen it connected, as where it connects again to a Redis that has restarted', async () => {
+    const other = await owner('a', MISSED_MS);
+    await other.disconnect();
+    for (let n = 0; n < 4; n++) await look();
+    expect(await leases()).toEqual([lockOf('a')]);
+  });
+
+  it('stay where Redis was away long enough for a renewal to be missed', async () => {
+    const other = await owner('a', MISSED_MS);
+    await look();
+    await other.disconnect();
+    clock.advance(1_000);
+    await look();
+    await look();
+    expect(await leases()).toEqual([lockOf('a')]);
+  });
+
+  it('stay where the last look failed: what was seen before that counts no more', async () => {
+    const other = await owner('a', MISSED_MS);
+    await look();
+    await other.disconnect();
+    const pubsub = redis.pubsub.bind(redis);
+    redis.pubsub = () => Promise.reject(new Error('Redis is away'));
+    await look();
+    redis.pubsub = pubsub;
+    await look();
+    await look();
+    expect([await leases(), errors]).toEqual([[lockOf('a')], ['Redis is away']]);
+  });
+});
+
+it('an owner is connected by any node of a cluster', async () => {
+  const cluster = await RedisClusterServers.start();
+  const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
+  const client = createRedisClient({ kind: 'cluster', nodes, tls: false }, 'work-queue', () => undefined);
+  const onNodes = cluster.servers.map(({ url }) => new Redis(url));
+  try {
+    for (const [n, subscriber] of onNodes.entries()) {
+      await showConnected(subscriber, `${n}`, () => undefined);
+      await client.lpush(ACTIVE, `${n}`);
+      await client.set(lockOf(`${n}`), `${n}:7`);
+    }
+    const inCluster = new DeadOwners(client, ({ message }) => void errors.push(message));
+    await eventually('the one whose connection has ended is found', async () => {
+      await inCluster.look();
+      onNodes[2]?.disconnect();
+      return (await client.exists(lockOf('2'))) === 0;
+    });
+    expect([await client.exists(lockOf('0')), await client.exists(lockOf('1'))]).toEqual([1, 1]);
+    expect(errors).toEqual([]);
+  } finally {
+    client.disconnect();
+    for (const subscriber of onNodes) subscriber.disconnect();
+    await cluster.stop();
+  }
+});

@@ -31,6 +31,9 @@ export interface AccessOptions {
   readonly waiting: <T>(who: Pick<Caller, 'key'>, verdict: () => Promise<T>) => Promise<T>;
 }
 
+/** Nothing is in the way of seeing the jobs of a queue. */
+type Allowance = Exclude<Verdict, 'no'>;
+
 /** What a call shows of its caller. */
 type Presented = Pick<Caller, 'authorization' | 'certificateName' | 'address'>;
 type Identity = Pick<Caller, 'authorization' | 'certificateName' | 'key'>;
@@ -71,16 +74,18 @@ export class Access {
     return verdict;
   }
 
-  /** Rejects with PERMISSION_DENIED, too. `no-queue`: the queue does not exist, so that there is nothing to deny. */
-  async toQueue(who: Identity, queue: string): Promise<Exclude<Verdict, 'no'>> {
-    const pending = this.options.authorizer.mayWatch(this.credentialOf(who), queue, who.key);
-    const verdict = pending instanceof Promise ? await this.waitFor(who, pending) : pending;
-    if (verdict === 'no') throw new RpcError(status.PERMISSION_DENIED, refusalText(queue));
-    return verdict;
+  /**
+   * Throws or rejects with PERMISSION_DENIED, too. Returns no promise where the verdict is cached. `no-queue`: the queue does not exist, so
+   * that there is nothing to deny.
+   */
+  toQueue(who: Identity, queue: string): Allowance | Promise<Allowance> {
+    const verdict = this.options.authorizer.mayWatch(this.credentialOf(who), queue, who.key);
+    if (!(verdict instanceof Promise)) return allowed(verdict, queue);
+    return this.waitFor(who, verdict).then((known) => allowed(known, queue));
   }
 
   /** As {@link toQueue}, for the jobs of a queue by `api.Jobs`: where being authenticated is enough there, so it is here. */
-  async toJobsOf(who: Identity, queue: string): Promise<Exclude<Verdict, 'no'>> {
+  async toJobsOf(who: Identity, queue: string): Promise<Allowance> {
     if (this.options.jobsNeedWatch) return this.toQueue(who, queue);
     await this.authenticated(who);
     return 'yes';
@@ -178,6 +183,11 @@ export class Access {
       throw error;
     }
   }
+}
+
+function allowed(verdict: Verdict, queue: string): Allowance {
+  if (verdict === 'no') throw new RpcError(status.PERMISSION_DENIED, refusalText(queue));
+  return verdict;
 }
 
 function allowedBy(verdicts: ReadonlyMap<string, Verdict>): Set<string> {

@@ -43,7 +43,7 @@ describe('while Armada does not answer permission checks', () => {
 
   const byQueue = (who: string) => {
     const call = as(who);
-    return admission.run(call, () => access.toQueue(call, 'q'));
+    return admission.run(call, async () => access.toQueue(call, 'q'));
   };
   const byId = (who: string, queues = ['q']) => {
     const call = as(who);

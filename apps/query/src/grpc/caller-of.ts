@@ -6,30 +6,32 @@ import { certificateNameOf } from '../server-tls/certificate-name.js';
 /** What is known of a caller from the headers of its call, and from the connection. */
 export type Presented = Pick<Caller, 'key' | 'address' | 'certificateName' | 'authorization'>;
 
+type Connection = Pick<Caller, 'address' | 'certificateName'>;
+
+/** Nothing is known where the connection has closed before this was asked. */
+const CLOSED: Connection = { address: () => '', certificateName: () => undefined };
+const NO_CREDENTIALS: Caller['authorization'] = [];
+/** Asking a session for its socket goes through a proxy object, which a poll would feel: it is asked once. */
+const connections = new WeakMap<Http2Session, Connection>();
+
 export function presentedBy(
-  stream: ServerHttp2Stream,
+  { session }: ServerHttp2Stream,
   { authorization }: IncomingHttpHeaders,
   keyOf: Access['keyOf'],
 ): Presented {
-  const presented = {
-    address: () => addressOf(stream),
-    certificateName: () => certificateNameOf(stream.session?.socket),
-    // Node drops all but the first of several.
-    authorization: authorization === undefined ? [] : [authorization],
-  };
-  return { ...presented, key: keyOf(presented) };
+  const { address, certificateName } = session === undefined ? CLOSED : connectionOf(session);
+  // Node drops all but the first of several.
+  const credentials = authorization === undefined ? NO_CREDENTIALS : [authorization];
+  const key = keyOf({ address, certificateName, authorization: credentials });
+  return { key, address, certificateName, authorization: credentials };
 }
 
-/** Asking a session for its socket goes through a proxy object, which a poll would feel. */
-const addresses = new WeakMap<Http2Session, string>();
-
-/** Empty where the connection has closed before this was asked. */
-function addressOf({ session }: ServerHttp2Stream): string {
-  if (session === undefined) return '';
-  let address = addresses.get(session);
-  if (address === undefined) {
-    address = session.socket.remoteAddress ?? '';
-    addresses.set(session, address);
-  }
-  return address;
+function connectionOf(session: Http2Session): Connection {
+  const known = connections.get(session);
+  if (known !== undefined) return known;
+  const { socket } = session;
+  const [remote, name] = [socket.remoteAddress ?? '', certificateNameOf(socket)];
+  const connection = { address: () => remote, certificateName: () => name };
+  connections.set(session, connection);
+  return connection;
 }

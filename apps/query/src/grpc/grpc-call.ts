@@ -1,10 +1,19 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { MonotonicTime, addMs, earlierOf } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { status, type Metadata } from '@grpc/grpc-js';
 import type { MessageAccount } from '../load/message-budget.js';
 import { RpcError } from '../rpc-error.js';
 import type { Presented } from './caller-of.js';
-import { ENCODINGS, decompress, mostDecompressed } from './decompress.js';
+import { decompress, mostDecompressed } from './decompress.js';
+import type { LiveCalls, TimedCall } from './live-calls.js';
 import { MessageReader, type ReceivedMessage } from './message-reader.js';
+import { MESSAGE_HEADERS, STATUS_HEADERS, framed, trailersOf, type CallEnd } from './response.js';
 
 /** What a stream costs in memory, with a message of up to {@link SMALL_BYTES}: measured for idle streams. Bytes. */
 const STREAM_BYTES = 16 * 1024;
@@ -15,16 +24,12 @@ const PIECE_BYTES = 64 * 1024;
 const READ_AHEAD_BYTES = 64 * 1024;
 /** What Node keeps for a frame of a paused stream, whose data may be one byte: twice what was measured. Bytes. */
 const FRAME_BYTES = 256;
-/** A caller has this long to end its request once its call has been answered. Milliseconds. */
+/** A caller has this long to end its request once it has taken its answer. Milliseconds. */
 const LINGER_MS = 1_000;
-/** Node's timers take no longer delay. Milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
-const STATUS_HEADERS = {
-  [constants.HTTP2_HEADER_STATUS]: 200,
-  [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc+proto',
-};
-const INITIAL_HEADERS = { ...STATUS_HEADERS, 'grpc-accept-encoding': ENCODINGS, 'grpc-encoding': 'identity' };
+const WITH_TRAILERS = { waitForTrailers: true };
+/** Nothing is expected of the caller. */
+const NEVER = MonotonicTime(Infinity);
 
 export interface CallListener {
   onMessage(message: ReceivedMessage): void;
@@ -35,13 +40,6 @@ export interface CallListener {
   onCancel(): void;
 }
 
-/** How a call ends. */
-export interface CallEnd {
-  readonly code: status;
-  readonly details: string;
-  readonly metadata?: Metadata | null | undefined;
-}
-
 /** How long a caller may keep a call waiting. Milliseconds. */
 export interface CallTimeouts {
   /** For a whole message, from the headers or from its first byte; also for the end of a request that has one message. */
@@ -50,15 +48,22 @@ export interface CallTimeouts {
   readonly responseMs: number;
 }
 
-export interface GrpcCallOptions {
-  readonly caller: Presented;
+/** What a method lets its callers do. */
+export interface CallLimits {
   /** The longest message that may come, decompressed. */
   readonly maxMessageBytes: number;
   readonly timeouts: CallTimeouts;
   /** Whether a caller that sends faster than its messages are processed is slowed down; else it is rejected. */
   readonly slowsCaller: boolean;
+}
+
+export interface GrpcCallOptions {
+  readonly caller: Presented;
+  readonly limits: CallLimits;
   /** Pays for all that the call holds in memory. */
   readonly account: MessageAccount;
+  /** Has its times pass. */
+  readonly calls: LiveCalls;
 }
 
 /**
@@ -68,12 +73,12 @@ export interface GrpcCallOptions {
  * A stream is paused only where the call has to slow its caller down: Node keeps an object of some hundred bytes for each frame that still
  * comes, and a frame may have one byte. Else what comes early is held as it is, up to a limit.
  */
-export class GrpcCall {
-  /** Milliseconds since the epoch; `Infinity` where the caller set none. */
-  readonly deadline: number;
+export class GrpcCall implements TimedCall {
+  readonly began = monotonicNow();
+  /** The infinite future where the caller set none. */
+  readonly deadline: MonotonicTime;
   private readonly reader: MessageReader;
   private listener: CallListener | undefined;
-  private deadlineTimer: NodeJS.Timeout | undefined;
   private wantsMessage = false;
   private delivering = false;
   private halfClosed = false;
@@ -83,9 +88,8 @@ export class GrpcCall {
   private unsentBytes = 0;
   /** Of frames that have come while the stream was paused. */
   private pausedBytes = 0;
-  /** By `performance.now()`; `Infinity` where nothing is expected of the caller. */
-  private requestDue = Infinity;
-  private responseDue = Infinity;
+  private requestDue = NEVER;
+  private responseDue = NEVER;
 
   /** @param timeoutMs What the caller set; `Infinity` where it set nothing */
   constructor(
@@ -94,11 +98,12 @@ export class GrpcCall {
     timeoutMs: number,
     private readonly options: GrpcCallOptions,
   ) {
-    this.deadline = Date.now() + timeoutMs;
-    this.reader = new MessageReader(options.maxMessageBytes);
-    stream.once('aborted', () => this.gone());
-    stream.once('close', () => this.closed());
-    if (timeoutMs <= MAX_TIMER_MS) this.deadlineTimer = setTimeout(() => this.expired(), timeoutMs);
+    this.deadline = addMs(this.began, timeoutMs);
+    this.reader = new MessageReader(options.limits.maxMessageBytes);
+    // Not `once`, which would make more of it: each comes once by itself.
+    stream.on('aborted', () => this.gone());
+    stream.on('close', () => this.closed());
+    options.calls.add(this);
   }
 
   get caller(): Presented {
@@ -114,8 +119,8 @@ export class GrpcCall {
   start(listener: CallListener): void {
     this.options.account.hold(STREAM_BYTES);
     this.listener = listener;
-    this.awaitRequest();
-    if (this.options.slowsCaller) this.watchFrames();
+    this.requestDue = addMs(this.began, this.options.limits.timeouts.requestMs);
+    if (this.options.limits.slowsCaller) this.watchFrames();
     this.stream.on('data', (chunk: Buffer) => this.received(chunk));
     this.stream.on('end', () => {
       this.halfClosed = true;
@@ -131,7 +136,7 @@ export class GrpcCall {
 
   /** The next message, or the end of the request, is to come soon: the call fails where it does not. */
   awaitRequest(): void {
-    this.requestDue = performance.now() + this.options.timeouts.requestMs;
+    this.requestDue = addMs(monotonicNow(), this.options.limits.timeouts.requestMs);
   }
 
   /** The owner keeps this many bytes of messages in memory. Throws RESOURCE_EXHAUSTED where it may not. */
@@ -142,7 +147,7 @@ export class GrpcCall {
 
   /** The bytes of a message, decompressed: to be kept instead. Rejects with an RpcError where that cannot be, or be held. */
   async decompress(message: Buffer): Promise<Buffer> {
-    const { maxMessageBytes } = this.options;
+    const { maxMessageBytes } = this.options.limits;
     this.keep(message.length + mostDecompressed(message.length, maxMessageBytes));
     const content = await decompress(message, this.headers['grpc-encoding'] as string, maxMessageBytes);
     this.keep(content.length);
@@ -152,8 +157,8 @@ export class GrpcCall {
   sendMetadata(metadata?: Metadata): void {
     if (this.isOver || this.stream.headersSent) return;
     this.stream.respond(
-      metadata === undefined ? INITIAL_HEADERS : { ...INITIAL_HEADERS, ...metadata.toHttp2Headers() },
-      { waitForTrailers: true },
+      metadata === undefined ? MESSAGE_HEADERS : { ...MESSAGE_HEADERS, ...metadata.toHttp2Headers() },
+      WITH_TRAILERS,
     );
   }
 
@@ -173,18 +178,25 @@ export class GrpcCall {
   }
 
   /** Ends the call, once the messages before are sent. */
-  sendStatus({ code, details, metadata }: CallEnd): void {
+  sendStatus(end: CallEnd): void {
     if (this.isOver) return;
     this.finish();
-    const trailers = {
-      'grpc-status': code,
-      'grpc-message': percentEncoded(details),
-      ...metadata?.toHttp2Headers(),
-    };
-    if (this.stream.headersSent) {
-      this.stream.once('wantTrailers', () => this.stream.sendTrailers(trailers));
-      this.stream.end();
-    } else this.stream.respond({ ...STATUS_HEADERS, ...trailers }, { endStream: true });
+    const trailers = trailersOf(end);
+    if (this.stream.headersSent) this.endWith(trailers);
+    else this.stream.respond({ ...STATUS_HEADERS, ...trailers }, { endStream: true });
+  }
+
+  /** Sends the last message, and ends the call. Throws as {@link sendMessage} does. */
+  sendLast(message: Uint8Array, end: CallEnd): void {
+    if (message.length > SMALL_BYTES) {
+      this.sendMessage(message);
+      this.sendStatus(end);
+    } else if (!this.isOver) {
+      // As above, with one write and without an account of it: a small message is paid with the stream.
+      this.sendMetadata();
+      this.finish();
+      this.endWith(trailersOf(end), framed(message));
+    }
   }
 
   /** Ends a call that is not one of gRPC, with a status of HTTP. */
@@ -194,15 +206,21 @@ export class GrpcCall {
     this.stream.respond({ [constants.HTTP2_HEADER_STATUS]: code }, { endStream: true });
   }
 
-  /** Ends the call where its caller is late at `now`, by `performance.now()`. */
-  endIfLate(now: number): void {
+  expire(): void {
+    this.sendStatus({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' });
+    this.listener?.onCancel();
+  }
+
+  endIfLate(now: MonotonicTime): void {
     if (now > this.responseDue) {
       // Closing is nothing to a stream that its caller has reset.
       if (this.stream.closed) this.stream.destroy();
       else this.stream.close(constants.NGHTTP2_CANCEL);
     } else if (now > this.requestDue) {
-      const seconds = this.options.timeouts.requestMs / 1_000;
+      const seconds = this.options.limits.timeouts.requestMs / 1_000;
       this.fail(new RpcError(status.DEADLINE_EXCEEDED, `the request was not complete within ${seconds} s`));
+    } else if (this.over && this.stream.writableFinished) {
+      this.responseDue = earlierOf(this.responseDue, addMs(now, LINGER_MS));
     }
   }
 
@@ -239,7 +257,7 @@ export class GrpcCall {
 
   private limitReadAhead(): void {
     if (this.wantsMessage) return;
-    if (this.options.slowsCaller) this.stream.pause();
+    if (this.options.limits.slowsCaller) this.stream.pause();
     else if (this.reader.unread > READ_AHEAD_BYTES) throw tooFast();
   }
 
@@ -258,14 +276,14 @@ export class GrpcCall {
     this.pausedBytes = 0;
     this.stream.resume();
     // A message has begun.
-    if (!this.reader.isEmpty && this.requestDue === Infinity) this.awaitRequest();
+    if (!this.reader.isEmpty && this.requestDue === NEVER) this.awaitRequest();
   }
 
   private deliverNext(): boolean {
     const message = this.reader.next();
     if (message === undefined && !this.halfClosed) return false;
     this.wantsMessage = false;
-    this.requestDue = Infinity;
+    this.requestDue = NEVER;
     if (message !== undefined) this.listener?.onMessage(message);
     else if (this.reader.isEmpty) this.listener?.onHalfClose();
     else throw new RpcError(status.INVALID_ARGUMENT, 'the request ends within a message');
@@ -275,7 +293,7 @@ export class GrpcCall {
   private fail(error: RpcError): void {
     if (this.isOver) return;
     this.wantsMessage = false;
-    this.requestDue = Infinity;
+    this.requestDue = NEVER;
     this.pausedBytes = 0;
     this.reader.clear();
     this.listener?.onProblem(error);
@@ -291,7 +309,7 @@ export class GrpcCall {
         if (error !== null && error !== undefined) return;
         this.unsentBytes -= piece.length;
         if (this.unsentBytes > 0 || this.over) this.awaitReader();
-        else this.responseDue = Infinity;
+        else this.responseDue = NEVER;
         if (!isLast) return;
         this.pay();
         sent?.();
@@ -300,7 +318,7 @@ export class GrpcCall {
   }
 
   private awaitReader(): void {
-    this.responseDue = performance.now() + this.options.timeouts.responseMs;
+    this.responseDue = addMs(monotonicNow(), this.options.limits.timeouts.responseMs);
   }
 
   /** Throws RESOURCE_EXHAUSTED where the call may not hold what it holds now. */
@@ -309,11 +327,6 @@ export class GrpcCall {
     const { account } = this.options;
     // A small message is paid with the stream: so the answer to a call that may hold nothing can always be sent.
     account.hold(bytes > SMALL_BYTES ? STREAM_BYTES + bytes : Math.min(STREAM_BYTES, account.bytes));
-  }
-
-  private expired(): void {
-    this.sendStatus({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' });
-    this.listener?.onCancel();
   }
 
   /** Node destroys a stream that was reset without an error only once all that came is read, and all is written. */
@@ -326,20 +339,24 @@ export class GrpcCall {
 
   private closed(): void {
     this.gone();
-    this.responseDue = Infinity;
+    this.responseDue = NEVER;
     this.options.account.close();
+    this.options.calls.delete(this);
   }
 
   private finish(): void {
     this.over = true;
-    clearTimeout(this.deadlineTimer);
-    this.requestDue = Infinity;
+    this.requestDue = NEVER;
     this.reader.clear();
     if (this.stream.destroyed) return;
     this.awaitReader();
     // Whatever else the caller sends is of no use; one that never ends its request would hold the stream.
-    this.stream.once('finish', () => (this.responseDue = performance.now() + LINGER_MS));
     this.stream.resume();
+  }
+
+  private endWith(trailers: OutgoingHttpHeaders, frame?: Buffer): void {
+    this.stream.on('wantTrailers', () => this.stream.sendTrailers(trailers));
+    this.stream.end(frame);
   }
 }
 
@@ -347,20 +364,5 @@ function tooFast(): RpcError {
   return new RpcError(
     status.RESOURCE_EXHAUSTED,
     'the call sends messages faster than they are processed; send the next one when the last one has been answered',
-  );
-}
-
-function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(5 + message.length);
-  frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, 5);
-  return frame;
-}
-
-/** As gRPC encodes the text of a status. Blanks, too: HTTP/2 drops a header that begins or ends with one. */
-function percentEncoded(text: string): string {
-  return text.replace(/[^!-$&-~]+/g, (part) =>
-    Buffer.from(part).toString('hex').toUpperCase().replace(/../g, '%$&'),
   );
 }

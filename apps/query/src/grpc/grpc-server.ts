@@ -5,10 +5,11 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { MessageBudget } from '../load/message-budget.js';
 import type { PassThrough } from '../pass-through/pass-through.js';
 import { presentedBy } from './caller-of.js';
-import { GrpcCall } from './grpc-call.js';
+import { GrpcCall, type CallLimits } from './grpc-call.js';
 import { GrpcPort, type GrpcPortOptions } from './grpc-port.js';
 import { Health } from './health.js';
 import { limitHeaders } from './limit-headers.js';
+import { LiveCalls } from './live-calls.js';
 import { reflectionMethods } from './reflection.js';
 import { handleStreams } from './stream-handler.js';
 import { UnaryCall, type UnaryCallsOptions } from './unary-call.js';
@@ -28,8 +29,6 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const FORWARDED_REQUEST_TIMEOUT_MS = 30_000;
 /** A caller has this long to take a part of its response. Milliseconds. */
 const RESPONSE_TIMEOUT_MS = 30_000;
-/** How often calls are looked for whose callers are late. Milliseconds. */
-const LATE_CALLS_MS = 1_000;
 /** Calls that still run this long after the server began to stop are aborted. Milliseconds. */
 const DRAIN_MS = 3_000;
 
@@ -56,21 +55,9 @@ export interface GrpcServerOptions extends GrpcPortOptions, UnaryCallsOptions {
 
 /** A method as it is served, whoever answers it. */
 interface Route {
-  readonly maxRequestBytes: number;
-  readonly requestTimeoutMs: number;
-  readonly slowsCaller?: boolean;
+  readonly limits: CallLimits;
   readonly run: (call: GrpcCall) => void;
 }
-
-const UNKNOWN_METHOD: Route = {
-  maxRequestBytes: 0,
-  requestTimeoutMs: REQUEST_TIMEOUT_MS,
-  run: (call) =>
-    call.sendStatus({
-      code: status.UNIMPLEMENTED,
-      details: `there is no method ${String(call.headers[':path'])} here`,
-    }),
-};
 
 /**
  * The gRPC server: our methods, `grpc.health.v1`, reflection, and pass-through to Armada. grpc-js keeps the connections; every call is a
@@ -81,8 +68,9 @@ export class GrpcServer {
   private readonly port: GrpcPort;
   private readonly health = new Health(OWN_SERVICES);
   private readonly routes = new Map<string, Route>();
-  private readonly calls = new Set<GrpcCall>();
-  private readonly lateCalls: NodeJS.Timeout;
+  private readonly calls = new LiveCalls();
+  private readonly unknownMethod: Route;
+  private readonly forwarded: CallLimits | undefined;
   private readonly passThrough: PassThrough | undefined;
 
   constructor(
@@ -103,11 +91,22 @@ export class GrpcServer {
     });
     limitHeaders(this.server, MAX_HEADER_BYTES);
     handleStreams(this.server, (stream, headers) => this.handle(stream, headers));
-    const requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    const requestMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    const responseMs = options.responseTimeoutMs ?? RESPONSE_TIMEOUT_MS;
+    const limitsOf = (maxMessageBytes: number): CallLimits => ({
+      maxMessageBytes,
+      timeouts: { requestMs, responseMs },
+      slowsCaller: false,
+    });
+    this.unknownMethod = { limits: limitsOf(0), run: rejectUnknownMethod };
+    this.forwarded = passThrough && {
+      maxMessageBytes: passThrough.maxRequestBytes,
+      timeouts: { requestMs: FORWARDED_REQUEST_TIMEOUT_MS, responseMs },
+      slowsCaller: true,
+    };
     for (const method of [...methods, ...this.health.methods]) {
       this.routes.set(method.definition.path, {
-        maxRequestBytes: method.maxRequestBytes,
-        requestTimeoutMs,
+        limits: limitsOf(method.maxRequestBytes),
         run: (call) => new UnaryCall(method, call, options).run(),
       });
     }
@@ -115,9 +114,10 @@ export class GrpcServer {
       ...reflectionMethods([...OWN_SERVICES, 'grpc.health.v1.Health']),
       { ...this.health.watchMethod, run: (call: GrpcCall) => this.health.watch(call) },
     ];
-    for (const { path, ...route } of streams) this.routes.set(path, { ...route, requestTimeoutMs });
+    for (const { path, maxRequestBytes, run } of streams) {
+      this.routes.set(path, { limits: limitsOf(maxRequestBytes), run });
+    }
     this.port = new GrpcPort(this.server, options);
-    this.lateCalls = setInterval(() => this.endLateCalls(), LATE_CALLS_MS).unref();
   }
 
   /** Opens the port (0: any free one). Resolves to its number; rejects with a message that names address and setting. */
@@ -144,46 +144,33 @@ export class GrpcServer {
       });
     });
     this.port.destroy();
-    clearInterval(this.lateCalls);
+    this.calls.stop();
   }
 
   private handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const path = String(headers[':path']);
-    const route = this.routes.get(path) ?? this.forwardingRoute(path) ?? UNKNOWN_METHOD;
+    const { limits, run } = this.routes.get(path) ?? this.forwardingRoute(path) ?? this.unknownMethod;
     const timeout = headers['grpc-timeout'];
     const timeoutMs = timeout === undefined ? Infinity : timeoutMsOf(String(timeout));
     const caller = presentedBy(stream, headers, this.options.access.keyOf);
     const call = new GrpcCall(stream, headers, timeoutMs ?? Infinity, {
-      maxMessageBytes: route.maxRequestBytes,
-      timeouts: {
-        requestMs: route.requestTimeoutMs,
-        responseMs: this.options.responseTimeoutMs ?? RESPONSE_TIMEOUT_MS,
-      },
       caller,
-      slowsCaller: route.slowsCaller ?? false,
+      limits,
       account: this.options.budget.open(caller.key),
+      calls: this.calls,
     });
-    this.calls.add(call);
-    stream.once('close', () => this.calls.delete(call));
     if (!String(headers['content-type']).startsWith('application/grpc')) call.sendHttpStatus(415);
     else if (timeoutMs === undefined) call.sendStatus({ code: status.INTERNAL, details: INVALID_TIMEOUT });
-    else route.run(call);
+    else run(call);
   }
 
   private forwardingRoute(path: string): Route | undefined {
-    const { passThrough } = this;
-    const run = passThrough?.forwarderOf(path);
-    if (passThrough === undefined || run === undefined) return undefined;
-    return {
-      maxRequestBytes: passThrough.maxRequestBytes,
-      requestTimeoutMs: FORWARDED_REQUEST_TIMEOUT_MS,
-      slowsCaller: true,
-      run,
-    };
+    const run = this.passThrough?.forwarderOf(path);
+    return run && this.forwarded && { limits: this.forwarded, run };
   }
+}
 
-  private endLateCalls(): void {
-    const now = performance.now();
-    for (const call of this.calls) call.endIfLate(now);
-  }
+function rejectUnknownMethod(call: GrpcCall): void {
+  const details = `there is no method ${String(call.headers[':path'])} here`;
+  call.sendStatus({ code: status.UNIMPLEMENTED, details });
 }

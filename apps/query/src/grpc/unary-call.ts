@@ -1,4 +1,4 @@
-import { addMs } from '@ajs/job-state';
+import { msBetween } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
@@ -7,11 +7,11 @@ import type { Admission } from '../load/admission.js';
 import { RpcError } from '../rpc-error.js';
 import type { CallListener, GrpcCall } from './grpc-call.js';
 import type { ReceivedMessage } from './message-reader.js';
-import type { UnaryMethod, UnaryOutcome } from './unary-method.js';
+import type { UnaryMethod, UnaryOutcome, UnaryReply } from './unary-method.js';
 
 export interface UnaryCallsOptions {
   readonly access: Pick<Access, 'authenticate' | 'keyOf'>;
-  readonly admission: Pick<Admission, 'run' | 'waiting'>;
+  readonly admission: Pick<Admission, 'enter' | 'leave' | 'run' | 'waiting'>;
 }
 
 /**
@@ -19,7 +19,6 @@ export interface UnaryCallsOptions {
  * the request is decompressed, counted, decoded and answered. An error at any stage is the method's to answer.
  */
 export class UnaryCall implements CallListener {
-  private readonly began = performance.now();
   private readonly caller: Caller;
   private request: ReceivedMessage | undefined;
   private isComplete = false;
@@ -31,12 +30,9 @@ export class UnaryCall implements CallListener {
     private readonly call: GrpcCall,
     private readonly options: UnaryCallsOptions,
   ) {
-    this.caller = {
-      ...call.caller,
-      // Infinity where the caller set none, as Airflow's operators do.
-      deadline: addMs(monotonicNow(), call.deadline - Date.now()),
-      isGone: () => call.isOver,
-    };
+    const { key, address, certificateName, authorization } = call.caller;
+    const isGone = (): boolean => call.isOver;
+    this.caller = { key, deadline: call.deadline, isGone, address, certificateName, authorization };
   }
 
   run(): void {
@@ -92,26 +88,46 @@ export class UnaryCall implements CallListener {
   }
 
   private work(): void {
-    if (!this.isComplete || !this.isAuthenticated || this.isAnswered) return;
     const { request } = this;
+    if (!this.isComplete || !this.isAuthenticated || this.isAnswered) return;
     if (request === undefined) {
       this.fail(
         new RpcError(status.UNIMPLEMENTED, 'this method takes a request message, and the call has none'),
       );
       return;
     }
-    const answer = this.method.isPublic
-      ? this.answer(request)
-      : this.options.admission.run(this.caller, () => this.answer(request));
-    answer.then(
-      (outcome) => this.end(outcome),
-      (error: unknown) => this.fail(error),
-    );
+    try {
+      if (!this.method.isPublic) this.options.admission.enter(this.caller);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    try {
+      const answer = this.answer(request);
+      if (answer instanceof Promise) {
+        answer.then(
+          (outcome) => this.worked(outcome),
+          (error: unknown) => this.worked(this.method.failed(error)),
+        );
+      } else this.worked(answer);
+    } catch (error) {
+      this.worked(this.method.failed(error));
+    }
   }
 
-  private async answer({ isCompressed, bytes }: ReceivedMessage): Promise<UnaryOutcome<unknown>> {
-    const content = isCompressed ? await this.call.decompress(bytes) : bytes;
-    return this.method.answer(this.decoded(content), this.caller);
+  private answer({
+    isCompressed,
+    bytes,
+  }: ReceivedMessage): UnaryReply<unknown> | Promise<UnaryReply<unknown>> {
+    if (!isCompressed) return this.method.answer(this.decoded(bytes), this.caller);
+    return this.call
+      .decompress(bytes)
+      .then((content) => this.method.answer(this.decoded(content), this.caller));
+  }
+
+  private worked(outcome: UnaryOutcome<unknown>): void {
+    if (!this.method.isPublic) this.options.admission.leave(this.caller);
+    this.end(outcome);
   }
 
   private decoded(content: Buffer): unknown {
@@ -133,7 +149,7 @@ export class UnaryCall implements CallListener {
     this.isAnswered = true;
     try {
       this.send(outcome);
-      this.method.answered?.(outcome, (performance.now() - this.began) / 1_000);
+      this.method.answered?.(outcome, msBetween(this.call.began, monotonicNow()) / 1_000);
     } catch (error) {
       // The response may not be held in memory.
       this.isAnswered = false;
@@ -147,7 +163,7 @@ export class UnaryCall implements CallListener {
       return;
     }
     this.call.keep(0);
-    this.call.sendMessage(this.method.definition.responseSerialize(outcome.response));
-    this.call.sendStatus({ code: status.OK, details: '', metadata: outcome.trailers });
+    const message = this.method.definition.responseSerialize(outcome.response);
+    this.call.sendLast(message, { code: status.OK, details: '', metadata: outcome.trailers });
   }
 }

@@ -19,8 +19,8 @@ export interface UnaryMethod<Request = unknown, Response = unknown> {
   readonly isPublic?: boolean;
   /** Checked before the request is decoded: throws an RpcError where decoding would build more than any valid request needs. */
   check?(request: Buffer): void;
-  /** Rejects with whatever prevents an answer. */
-  answer(request: Request, caller: Caller): Promise<UnaryReply<Response>>;
+  /** Throws, or rejects with, whatever prevents an answer. One that is known at once costs no promise. */
+  answer(request: Request, caller: Caller): UnaryReply<Response> | Promise<UnaryReply<Response>>;
   /** How the call is answered where `error` prevents an answer, at whatever stage. */
   failed(error: unknown): UnaryOutcome<Response>;
   /** Called when the answer is known. `seconds`: since the headers of the call came. */

@@ -77,6 +77,7 @@ const LOST: UnrecordedReport = {
 
 interface Poll {
   readonly key: JobSetKey;
+  readonly tag: JobSetTag;
   readonly jobId: JobId;
   readonly caller: Caller;
 }
@@ -88,18 +89,21 @@ interface Poll {
 export class JobStatusQuery {
   constructor(private readonly options: JobStatusQueryOptions) {}
 
-  /** Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
-  async run(key: JobSetKey, jobId: JobId, caller: Caller): Promise<Answer> {
-    const { lister, recorder, noteInterest, terminalJobs, waitMs, notFoundGraceMs } = this.options;
+  /** Gives no promise where the answer is in memory. Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
+  run(key: JobSetKey, jobId: JobId, caller: Caller): Answer | Promise<Answer> {
+    const { noteInterest, terminalJobs } = this.options;
     const tag = jobSetTag(key);
     noteInterest(key, tag, caller);
-    const cacheKey = `${tag} ${jobId}`;
-    const terminal = terminalJobs.get(cacheKey);
+    const terminal = terminalJobs.get(`${tag} ${jobId}`);
     if (terminal !== undefined) return resolved(terminal.status, terminal.subscription);
+    return this.poll({ key, tag, jobId, caller });
+  }
 
+  private async poll(poll: Poll): Promise<Answer> {
+    const { lister, recorder, terminalJobs, waitMs, notFoundGraceMs } = this.options;
+    const { key, tag, jobId, caller } = poll;
     const owed = recorder.settle([jobId]);
     if (owed !== undefined) await owed;
-    const poll = { key, jobId, caller };
     const until = addMs(monotonicNow(), Math.min(waitMs, msUntilAnswer(caller)));
     let arrivedAt: RedisTime | undefined;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
@@ -108,7 +112,7 @@ export class JobStatusQuery {
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
         if (status.reported) return this.ofReportedEnd(poll, view, status);
-        terminalJobs.set(cacheKey, { status, subscription });
+        terminalJobs.set(`${tag} ${jobId}`, { status, subscription });
         return resolved(status, subscription);
       }
       const left = msBetween(monotonicNow(), until);

@@ -55,13 +55,19 @@ export function legacyJobService(options: LegacyOptions): LegacyService {
   const getJobStatus: UnaryMethod<JobServiceRequest, JobServiceResponse> = {
     definition: JobServiceService.getJobStatus,
     maxRequestBytes: MAX_REQUEST_BYTES,
-    answer: async (request, caller) => {
+    answer: (request, caller) => {
       const invalid = problemOf(request);
       if (invalid !== undefined) throw new RpcError(status.INVALID_ARGUMENT, invalid);
-      const { queue, jobSetId, jobId } = request;
-      const verdict = await options.access.toQueue(caller, queue);
-      if (verdict === 'no-queue') return ofNoQueue(request, unknownQueues.isGone(request, caller.key));
-      return toReply(await options.query.run({ queue, jobSetId }, JobId(jobId), caller));
+      const answer = (isKnown: boolean): Reply | Promise<Reply> => {
+        if (!isKnown) return ofNoQueue(request, unknownQueues.isGone(request, caller.key));
+        const { queue, jobSetId, jobId } = request;
+        const found = options.query.run({ queue, jobSetId }, JobId(jobId), caller);
+        return found instanceof Promise ? found.then(toReply) : toReply(found);
+      };
+      const verdict = options.access.toQueue(caller, request.queue);
+      return verdict instanceof Promise
+        ? verdict.then((known) => answer(known !== 'no-queue'))
+        : answer(verdict !== 'no-queue');
     },
     failed: (error) => {
       if (error instanceof RedisReadError) {

@@ -34,19 +34,28 @@ export class Admission {
   }
 
   /**
-   * Works on a call. Rejects before any work: with RESOURCE_EXHAUSTED at the limit, with CANCELLED or DEADLINE_EXCEEDED where the caller
-   * gave up while its call was on its way.
+   * Takes a call in for work; {@link leave} when that is done. Throws RESOURCE_EXHAUSTED at the limit, CANCELLED or DEADLINE_EXCEEDED where
+   * the caller gave up while its call was on its way.
    */
-  async run<T>(caller: Pick<Caller, 'key' | 'deadline' | 'isGone'>, work: () => Promise<T>): Promise<T> {
-    if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
-    if (monotonicNow() >= caller.deadline) {
+  enter({ key, deadline, isGone }: Pick<Caller, 'key' | 'deadline' | 'isGone'>): void {
+    if (isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
+    if (monotonicNow() >= deadline) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline expired before the call was processed');
     }
-    if (!this.working.take(caller.key)) throw limitReached('working_calls', this.working, this.refused);
+    if (!this.working.take(key)) throw limitReached('working_calls', this.working, this.refused);
+  }
+
+  leave({ key }: Call): void {
+    this.working.release(key);
+  }
+
+  /** Works on a call. Rejects before any work, as {@link enter} throws. */
+  async run<T>(caller: Pick<Caller, 'key' | 'deadline' | 'isGone'>, work: () => Promise<T>): Promise<T> {
+    this.enter(caller);
     try {
       return await work();
     } finally {
-      this.working.release(caller.key);
+      this.leave(caller);
     }
   }
 

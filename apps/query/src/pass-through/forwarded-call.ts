@@ -1,5 +1,7 @@
 import type { ChannelPool } from '@ajs/armada-client';
 import { problemOfAuthorization } from '@ajs/auth';
+import { msBetween, type MonotonicTime } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { status, Metadata, type ChannelInterface, type StatusObject } from '@grpc/grpc-js';
 import type { CallListener, GrpcCall } from '../grpc/grpc-call.js';
 import type { ReceivedMessage } from '../grpc/message-reader.js';
@@ -112,7 +114,7 @@ export class ForwardedCall implements CallListener {
 
   onCancel(): void {
     if (this.ended) return;
-    const isLate = Date.now() >= this.caller.deadline;
+    const isLate = monotonicNow() >= this.caller.deadline;
     this.over(isLate ? status.DEADLINE_EXCEEDED : status.CANCELLED);
   }
 
@@ -131,7 +133,9 @@ export class ForwardedCall implements CallListener {
     if (this.place === undefined) return;
     if (watch !== undefined) this.keepChecking(watch);
     const { client, release } = this.options.channels.acquire();
-    this.upstream = client.getChannel().createCall(this.path, this.caller.deadline, null, null, null);
+    this.upstream = client
+      .getChannel()
+      .createCall(this.path, epochMs(this.caller.deadline), null, null, null);
     this.upstream.start(towardsArmada(this.metadata as Metadata), {
       onReceiveMetadata: (metadata) => {
         this.answered = true;
@@ -256,4 +260,9 @@ export class ForwardedCall implements CallListener {
       this.upstream?.cancelWithStatus(status.CANCELLED, 'the caller cancelled the call');
     this.options.ended(code, this.watch ? undefined : (performance.now() - this.startedAt) / 1_000);
   }
+}
+
+/** As grpc-js wants it: milliseconds since the epoch. */
+function epochMs(deadline: MonotonicTime): number {
+  return Date.now() + msBetween(monotonicNow(), deadline);
 }

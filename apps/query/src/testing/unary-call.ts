@@ -1,5 +1,5 @@
 import type { Metadata, status } from '@grpc/grpc-js';
-import type { UnaryMethod } from '../grpc/unary-method.js';
+import type { UnaryMethod, UnaryOutcome } from '../grpc/unary-method.js';
 import { RpcError } from '../rpc-error.js';
 import { testCaller } from './test-caller.js';
 
@@ -20,9 +20,20 @@ export async function callUnary<Request, Response>(
   onTrailers: (trailers: Metadata | undefined) => void = () => undefined,
 ): Promise<UnaryAnswer<Response>> {
   const began = performance.now();
-  const outcome = await method.answer(request, testCaller()).catch((error: unknown) => method.failed(error));
+  const outcome = await outcomeOf(method, request);
   method.answered?.(outcome, (performance.now() - began) / 1_000);
   if (outcome instanceof RpcError) return { error: { code: outcome.code, details: outcome.details } };
   onTrailers(outcome.trailers);
   return { response: outcome.response };
+}
+
+async function outcomeOf<Request, Response>(
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+): Promise<UnaryOutcome<Response>> {
+  try {
+    return await method.answer(request, testCaller());
+  } catch (error) {
+    return method.failed(error);
+  }
 }

@@ -1,0 +1,50 @@
+import { addMs, type MonotonicTime } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+import { eventually } from '@ajs/testing';
+import { LiveCalls } from './live-calls.js';
+
+let calls: LiveCalls;
+let expired: string[];
+
+beforeEach(() => {
+  calls = new LiveCalls();
+  expired = [];
+});
+
+afterEach(() => calls.stop());
+
+function callWith(name: string, ms: number) {
+  const call = {
+    deadline: addMs(monotonicNow(), ms),
+    isOver: false,
+    expiredAt: undefined as MonotonicTime | undefined,
+    expire(): void {
+      expired.push(name);
+      call.isOver = true;
+      call.expiredAt = monotonicNow();
+    },
+    endIfLate: (): void => undefined,
+  };
+  calls.add(call);
+  return call;
+}
+
+it('deadlines pass in their order, whichever call came first, and none before its time', async () => {
+  const made = [
+    callWith('late', 60),
+    callWith('early', 20),
+    callWith('never', Infinity),
+    callWith('last', 90),
+  ];
+  await eventually('all but one have passed', () => expired.length === 3);
+  expect(expired).toEqual(['early', 'late', 'last']);
+  for (const { deadline, expiredAt } of made) expect((expiredAt ?? deadline) >= deadline).toBe(true);
+});
+
+it('the deadline of a call that is over, or has closed, does not pass', async () => {
+  callWith('over', 1).isOver = true;
+  calls.delete(callWith('closed', 1));
+  callWith('open', 20);
+  await eventually('the open one has passed', () => expired.length > 0);
+  expect(expired).toEqual(['open']);
+});

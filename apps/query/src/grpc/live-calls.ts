@@ -1,0 +1,68 @@
+import { MonotonicTime, earlierOf, msBetween } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+
+/** How often calls are looked for whose callers are late. Milliseconds. */
+const LATE_CALLS_MS = 1_000;
+/** Deadlines that lie closer together pass together. Milliseconds. */
+const GRAIN_MS = 5;
+/** Node's timers take no longer delay. Milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const NEVER = MonotonicTime(Infinity);
+
+export interface TimedCall {
+  readonly deadline: MonotonicTime;
+  readonly isOver: boolean;
+  /** The deadline has passed. */
+  expire(): void;
+  /** Ends the call where its caller is late. */
+  endIfLate(now: MonotonicTime): void;
+}
+
+/**
+ * The calls whose streams are open. One timer has their deadlines pass, and another looks for late callers: a timer for each call would be
+ * felt by polls, nearly all of which end long before their deadlines.
+ */
+export class LiveCalls {
+  private readonly calls = new Set<TimedCall>();
+  private readonly lateCalls = setInterval(() => this.endLateCalls(), LATE_CALLS_MS).unref();
+  private deadlines: NodeJS.Timeout | undefined;
+  private nextDeadline = NEVER;
+
+  add(call: TimedCall): void {
+    this.calls.add(call);
+    if (call.deadline < this.nextDeadline) this.wakeAt(call.deadline);
+  }
+
+  delete(call: TimedCall): void {
+    this.calls.delete(call);
+  }
+
+  stop(): void {
+    clearInterval(this.lateCalls);
+    clearTimeout(this.deadlines);
+  }
+
+  private wakeAt(deadline: MonotonicTime): void {
+    clearTimeout(this.deadlines);
+    this.nextDeadline = deadline;
+    if (deadline === NEVER) return;
+    const delay = Math.max(GRAIN_MS, Math.ceil(msBetween(monotonicNow(), deadline)));
+    this.deadlines = setTimeout(() => this.expireCalls(), Math.min(delay, MAX_TIMER_MS)).unref();
+  }
+
+  private expireCalls(): void {
+    const now = monotonicNow();
+    let next = NEVER;
+    for (const call of this.calls) {
+      if (call.isOver) continue;
+      if (call.deadline <= now) call.expire();
+      else next = earlierOf(next, call.deadline);
+    }
+    this.wakeAt(next);
+  }
+
+  private endLateCalls(): void {
+    const now = monotonicNow();
+    for (const call of this.calls) call.endIfLate(now);
+  }
+}

@@ -1,0 +1,52 @@
+import { constants, type OutgoingHttpHeaders } from 'node:http2';
+import { status, type Metadata } from '@grpc/grpc-js';
+import { ENCODINGS } from './decompress.js';
+
+/** How a call ends. */
+export interface CallEnd {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata?: Metadata | null | undefined;
+}
+
+/** Of a response that has nothing but a status. */
+export const STATUS_HEADERS = {
+  [constants.HTTP2_HEADER_STATUS]: 200,
+  [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc+proto',
+};
+/** Of a response with messages. None of ours is compressed, which needs no header. */
+export const MESSAGE_HEADERS = { ...STATUS_HEADERS, 'grpc-accept-encoding': ENCODINGS };
+
+/** Answers share their metadata. */
+const okTrailers = new WeakMap<Metadata, OutgoingHttpHeaders>();
+const OK_TRAILERS: OutgoingHttpHeaders = { 'grpc-status': status.OK };
+
+/** What ends a response. To be left as it is: it is shared. */
+export function trailersOf({ code, details, metadata }: CallEnd): OutgoingHttpHeaders {
+  if (code !== status.OK || details !== '') {
+    return { 'grpc-status': code, 'grpc-message': percentEncoded(details), ...metadata?.toHttp2Headers() };
+  }
+  if (metadata === undefined || metadata === null) return OK_TRAILERS;
+  let trailers = okTrailers.get(metadata);
+  if (trailers === undefined) {
+    trailers = { ...OK_TRAILERS, ...metadata.toHttp2Headers() };
+    okTrailers.set(metadata, trailers);
+  }
+  return trailers;
+}
+
+/** A message behind gRPC's prefix. */
+export function framed(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(5 + message.length);
+  frame.writeUInt8(0, 0);
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, 5);
+  return frame;
+}
+
+/** As gRPC encodes the text of a status. Blanks, too: HTTP/2 drops a header that begins or ends with one. */
+function percentEncoded(text: string): string {
+  return text.replace(/[^!-$&-~]+/g, (part) =>
+    Buffer.from(part).toString('hex').toUpperCase().replace(/../g, '%$&'),
+  );
+}

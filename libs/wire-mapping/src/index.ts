@@ -1,6 +1,12 @@
 export { LONGEST_EXTERNAL_URI, LONGEST_REASON, cut } from './bounds.js';
 export { EXTERNAL_URI_ANNOTATION, readStreamMessage, toStreamMessage, type Mapped } from './from-armada.js';
 export { JsonApi, type JsonMethod, type JsonProfile, type MethodDefinition } from './json-api.js';
+export {
+  decodeJobStatusRequest,
+  encodeJobStates,
+  toJobStatusResponse,
+  type JobStates,
+} from './job-status-bytes.js';
 export { jsonSchemas, schemaName, type FieldNotes } from './json-schema.js';
 export { StrictReader } from './strict-reader.js';
 export { fromApiJobState, toApiJobState } from './to-jobs-api.js';

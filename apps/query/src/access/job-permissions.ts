@@ -21,7 +21,7 @@ export const UNRESTRICTED: JobPermissions = {
  */
 export async function requirePermission<Job>(
   permissions: JobPermissions,
-  jobs: ReadonlyMap<string, Job>,
+  jobs: Iterable<readonly [jobId: string, job: Job]>,
   queueOf: (job: Job) => string,
 ): Promise<void> {
   if (!permissions.isRestricted) return;

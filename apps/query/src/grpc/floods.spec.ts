@@ -39,7 +39,7 @@ async function serve(options: Partial<GrpcServerOptions> = {}, passThrough?: Pas
   const huge = { jobDetails: { j: { ...JobDetails.decode(Buffer.alloc(0)), queue: 'x'.repeat(MEBIBYTE) } } };
   const calls = {
     jobs: {
-      getJobStatus: () => Promise.resolve({ jobStates: {} }),
+      getJobStatus: () => Promise.resolve({ jobIds: [], states: [] }),
       getJobDetails: () => Promise.resolve(huge),
     },
     maxJobIds: 1_000,

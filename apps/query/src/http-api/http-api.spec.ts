@@ -358,7 +358,7 @@ describe('a caller', () => {
     let leftMs = 0;
     getJobStatus = (_request, { deadline, isGone }) => {
       leftMs = msBetween(monotonicNow(), deadline);
-      return Promise.resolve({ jobStates: { gone: isGone() ? JobState.FAILED : JobState.RUNNING } });
+      return Promise.resolve({ jobIds: ['gone'], states: [isGone() ? JobState.FAILED : JobState.RUNNING] });
     };
     const response = await served.post('/v1/job/status', {}, headers);
     expect(await response.json()).toEqual({ jobStates: { gone: JobState.RUNNING } });
@@ -385,7 +385,7 @@ describe('a caller', () => {
     let caller: Caller | undefined;
     getJobStatus = (_request, one) => {
       caller = one;
-      return Promise.resolve({ jobStates: {} });
+      return Promise.resolve({ jobIds: [], states: [] });
     };
     const request = httpRequest({ port: served.port, method: 'POST', path: '/v1/job/status' });
     if (sent.length > 0) request.setHeader('authorization', sent);
@@ -401,7 +401,7 @@ describe('a caller', () => {
     let call: { caller: Caller; finish: () => void } | undefined;
     getJobStatus = (_request, caller) =>
       new Promise((resolve) => {
-        call = { caller, finish: () => resolve({ jobStates: {} }) };
+        call = { caller, finish: () => resolve({ jobIds: [], states: [] }) };
       });
     const leave = new AbortController();
     const response = served.fetch('/v1/job/status', { method: 'POST', signal: leave.signal });
@@ -432,7 +432,7 @@ describe('the HTTP API of a process that stops', () => {
     let finish: (() => void) | undefined;
     getJobStatus = () =>
       new Promise((resolve) => {
-        finish = () => resolve({ jobStates: {} });
+        finish = () => resolve({ jobIds: [], states: [] });
       });
     const running = stopping.post('/v1/job/status', {});
     const finishIt = await eventually('the call arrives', () => finish);

@@ -1,6 +1,12 @@
 import { descriptorSet } from '@ajs/contracts';
 import { JobsService } from '@ajs/contracts/api/job';
-import { JsonApi, type JsonMethod, type JsonProfile, type MethodDefinition } from '@ajs/wire-mapping';
+import {
+  JsonApi,
+  toJobStatusResponse,
+  type JsonMethod,
+  type JsonProfile,
+  type MethodDefinition,
+} from '@ajs/wire-mapping';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
@@ -43,8 +49,8 @@ const api = new JsonApi(descriptorSet);
 
 /** Armada's own paths. */
 export const JOBS_ROUTES: readonly JobsRoute[] = [
-  route('/v1/job/status', JobsService.getJobStatus, (jobs, request, caller) =>
-    jobs.getJobStatus(request, caller),
+  route('/v1/job/status', JobsService.getJobStatus, async (jobs, request, caller) =>
+    toJobStatusResponse(await jobs.getJobStatus(request, caller)),
   ),
   route(
     '/v1/job/statusUsingExternalJobUri',

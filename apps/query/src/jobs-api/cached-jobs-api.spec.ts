@@ -1,9 +1,10 @@
-import { JobId } from '@ajs/job-state';
+import { Cursor, JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
 import { eventually } from '@ajs/testing';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Access } from '../access/access.js';
 import { testCaller } from '../testing/test-caller.js';
 import { ARMADA_UNAVAILABLE } from './testing/fake-armada-jobs.js';
 import { JobsApiHarness, KEY, jobRecord } from './testing/jobs-api-harness.js';
@@ -73,6 +74,59 @@ describe('api.Jobs', () => {
       expect((await h.store.read(KEY, [JobId('j')])).jobs.get(JobId('j'))?.state).toBe('FAILED');
     },
   );
+
+  it('checks permission for a queue, and notes a job set as polled, once in a call, read or from memory', async () => {
+    const checked: string[] = [];
+    const mayWatch = (_: unknown, queue: string): 'yes' => {
+      checked.push(queue);
+      return 'yes';
+    };
+    h = new JobsApiHarness({
+      access: new Access({
+        authorizer: { identityOf: () => undefined, authenticate: () => undefined, mayWatch },
+        jobsNeedWatch: true,
+        queueNamesNeedWatch: false,
+        waiting: (_, found) => found(),
+      }),
+      maxJobIds: 100,
+    });
+    const keys = ['a', 'b'].map((queue) => ({ queue, jobSetId: 's' }));
+    for (const key of keys) {
+      const writer = await h.store.open(key);
+      const records = Array.from({ length: 10 }, (_, i) => {
+        return [JobId(`${key.queue}-${i}`), jobRecord(i < 5 ? 'RUNNING' : 'FAILED')] as const;
+      });
+      const subscription = { state: 'live', reason: '' } as const;
+      await writer.write({ cursor: Cursor('1:0:0:1'), records: new Map(records), subscription });
+    }
+    const mixed = (from: number, to: number): string[] =>
+      Array.from({ length: to - from }, (_, i) => [`a-${from + i}`, `b-${from + i}`]).flat();
+    for (const [jobIds, reads] of [
+      [mixed(0, 10), 3],
+      [mixed(5, 10), 0],
+    ] as const) {
+      [h.redisReads, h.interest.length, checked.length] = [0, 0, 0];
+      const states = Object.values(await h.states(...jobIds));
+      expect(states).toEqual(
+        jobIds.map((jobId) => (jobId.slice(2) < '5' ? JobState.RUNNING : JobState.FAILED)),
+      );
+      expect([h.redisReads, h.interest, checked]).toEqual([reads, keys, ['a', 'b']]);
+    }
+  });
+
+  it('answers a job that a call names several times, from memory, Redis and Armada', async () => {
+    h = new JobsApiHarness({ maxJobIds: 10 });
+    await h.write({ ended: jobRecord('FAILED'), running: jobRecord('RUNNING') });
+    h.armada.add('new', { state: JobState.PENDING });
+    await h.states('ended');
+    const jobIds = ['ended', 'running', 'new', 'none', 'none', 'new', 'running', 'ended'];
+    const { FAILED, RUNNING, PENDING, UNKNOWN } = JobState;
+    expect(await h.api.getJobStatus({ jobIds }, testCaller())).toEqual({
+      jobIds,
+      states: [FAILED, RUNNING, PENDING, UNKNOWN, UNKNOWN, PENDING, RUNNING, FAILED],
+    });
+    expect(h.armada.calls).toEqual([['details', 'new', 'none']]);
+  });
 
   describe('where Redis cannot serve the call', () => {
     it.each([

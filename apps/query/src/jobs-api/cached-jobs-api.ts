@@ -3,7 +3,7 @@ import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobDetailsLister, JobLister, ProvisionalJobSink } from '@ajs/job-store';
-import { LONGEST_EXTERNAL_URI, cut } from '@ajs/wire-mapping';
+import { LONGEST_EXTERNAL_URI, cut, toJobStatusResponse } from '@ajs/wire-mapping';
 import type { LRUCache } from 'lru-cache';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
@@ -18,7 +18,7 @@ import { JobDetailsQuery } from './methods/job-details-query.js';
 import { JobErrorsQuery } from './methods/job-errors-query.js';
 import { JobStatesQuery } from './methods/job-states-query.js';
 import { JobsByUriQuery } from './methods/jobs-by-uri-query.js';
-import { requestedIds } from './requested-ids.js';
+import { checkIds, requestedIds } from './requested-ids.js';
 import { retryWhileRedisUnavailable } from './retry-while-redis-unavailable.js';
 import type { ReportRecorder } from '../upstream/report-recorder.js';
 import type { ArmadaFor } from '../upstream/armada-for.js';
@@ -57,16 +57,19 @@ export class CachedJobsApi implements JobsApi {
   constructor(private readonly options: CachedJobsApiOptions) {
     const { lister, resolver, recorder, noteInterest, terminalJobs } = options;
     const { redisFailed, unreadableRecord, provisionalGraceMs } = options;
-    const cachedJobs = new CachedJobs({ lister, noteInterest, terminalJobs, unreadableRecord, recorder });
+    const cachedJobs = new CachedJobs({
+      ...{ lister, noteInterest, terminalJobs, unreadableRecord, recorder, provisionalGraceMs },
+    });
     const enrichment = new EnrichmentRecorder(options.enrichment, redisFailed);
-    this.states = new JobStatesQuery({ cachedJobs, resolver, provisionalGraceMs });
+    this.states = new JobStatesQuery({ cachedJobs, resolver });
     this.errors = new JobErrorsQuery({ cachedJobs, resolver, enrichment });
     this.details = new JobDetailsQuery({ cachedJobs, enrichment, recorder, provisionalGraceMs });
     this.byUri = new JobsByUriQuery({ lister, states: this.states, noteInterest });
   }
 
   getJobStatus: JobsApi['getJobStatus'] = async (request, caller) => {
-    const jobIds = this.requested('job_ids', request.jobIds).map(JobId);
+    checkIds('job_ids', request.jobIds, this.options.maxJobIds);
+    const jobIds = request.jobIds.map(JobId);
     const permissions = await this.options.access.toJobs(caller);
     const armada = this.options.armadaFor(caller);
     const states = await this.retrying(
@@ -74,7 +77,7 @@ export class CachedJobsApi implements JobsApi {
       () => this.states.run(jobIds, permissions, armada),
       () => this.statesWithoutRedis(jobIds, permissions, armada),
     );
-    return { jobStates: Object.fromEntries(states) };
+    return { jobIds, states };
   };
 
   getJobStatusUsingExternalJobUri: JobsApi['getJobStatusUsingExternalJobUri'] = async (request, caller) => {
@@ -100,10 +103,11 @@ export class CachedJobsApi implements JobsApi {
       () => this.byUri.run({ queue, jobset, externalJobUri }, caller, permissions, armada),
       async () => {
         const named = await armada.byExternalUri({ queue, jobset, externalJobUri });
-        return this.statesWithoutRedis([...named.keys()], permissions, armada, named);
+        const jobIds = [...named.keys()];
+        return { jobIds, states: await this.statesWithoutRedis(jobIds, permissions, armada, named) };
       },
     );
-    return { jobStates: Object.fromEntries(states) };
+    return toJobStatusResponse(states);
   };
 
   getJobErrors: JobsApi['getJobErrors'] = async (request, caller) => {
@@ -174,11 +178,9 @@ export class CachedJobsApi implements JobsApi {
     permissions: JobPermissions,
     armada: ArmadaJobs,
     named: ReadonlyMap<JobId, JobState> = new Map(),
-  ): Promise<Map<JobId, JobState>> {
+  ): Promise<JobState[]> {
     const details = await this.options.resolver.withoutRedis(jobIds, permissions, armada);
-    const stateOf = (jobId: JobId): JobState =>
-      details.get(jobId)?.state ?? named.get(jobId) ?? JobState.UNKNOWN;
-    return new Map(jobIds.map((jobId) => [jobId, stateOf(jobId)]));
+    return jobIds.map((jobId) => details.get(jobId)?.state ?? named.get(jobId) ?? JobState.UNKNOWN);
   }
 
   private retrying<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {

@@ -11,6 +11,7 @@ import type {
   JobStatusResponse,
   JobStatusUsingExternalJobUriRequest,
 } from '@ajs/contracts/api/job';
+import type { JobStates } from '@ajs/wire-mapping';
 import type { Caller } from '../caller.js';
 
 /**
@@ -18,7 +19,7 @@ import type { Caller } from '../caller.js';
  * an error.
  */
 export interface JobsApi {
-  readonly getJobStatus: Answer<JobStatusRequest, JobStatusResponse>;
+  readonly getJobStatus: Answer<JobStatusRequest, JobStates>;
   readonly getJobStatusUsingExternalJobUri: Answer<JobStatusUsingExternalJobUriRequest, JobStatusResponse>;
   readonly getJobDetails: Answer<JobDetailsRequest, JobDetailsResponse>;
   readonly getJobErrors: Answer<JobErrorsRequest, JobErrorsResponse>;

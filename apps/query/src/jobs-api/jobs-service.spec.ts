@@ -31,7 +31,7 @@ describe('api.Jobs over gRPC', () => {
 
   it('answers, and counts the answer by method and code', async () => {
     await h.write({ j: jobRecord('RUNNING') });
-    expect(await getJobStatus('j')).toEqual({ response: { jobStates: { j: JobState.RUNNING } } });
+    expect(await getJobStatus('j')).toEqual({ response: { jobIds: ['j'], states: [JobState.RUNNING] } });
     expect(answers).toEqual(['getJobStatus OK']);
   });
 

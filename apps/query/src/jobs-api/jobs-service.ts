@@ -6,7 +6,7 @@ import {
   type JobStatusRequest,
 } from '@ajs/contracts/api/job';
 import { MAX_ID_BYTES } from '@ajs/job-state';
-import { countOfField } from '@ajs/wire-mapping';
+import { countOfField, decodeJobStatusRequest, encodeJobStates, type JobStates } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
@@ -63,7 +63,14 @@ export function jobsService(options: JobsServiceOptions): Record<keyof JobsApi, 
     },
   });
   return {
-    getJobStatus: byIds<JobStatusRequest, unknown>('getJobStatus', 'jobIds', jobs.getJobStatus),
+    getJobStatus: {
+      ...byIds<JobStatusRequest, JobStates>('getJobStatus', 'jobIds', jobs.getJobStatus),
+      definition: {
+        ...JobsService.getJobStatus,
+        requestDeserialize: decodeJobStatusRequest,
+        responseSerialize: encodeJobStates,
+      },
+    },
     getJobStatusUsingExternalJobUri: method(
       'getJobStatusUsingExternalJobUri',
       URI_REQUEST_BYTES,

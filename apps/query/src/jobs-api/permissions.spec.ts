@@ -217,8 +217,8 @@ describe('api.Jobs and the permissions of its callers', () => {
   it('checks the many queues of one call a few at a time', async () => {
     const jobIds = Array.from({ length: 250 }, (_, i) => `j${i}`);
     for (const jobId of jobIds) h.armada.add(jobId, { queue: `q-of-${jobId}` });
-    const { jobStates } = await h.api.getJobStatus({ jobIds }, as(WATCHER));
-    expect(Object.keys(jobStates)).toHaveLength(250);
+    const { states } = await h.api.getJobStatus({ jobIds }, as(WATCHER));
+    expect(states).toHaveLength(250);
     const runIds = jobIds.map((jobId) => `run-of-${jobId}`);
     const { jobRunDetails } = await h.api.getJobRunDetails({ runIds }, as(WATCHER));
     expect(Object.keys(jobRunDetails)).toHaveLength(250);
@@ -227,13 +227,8 @@ describe('api.Jobs and the permissions of its callers', () => {
 
   it('answers GetJobStatus for the jobs that the caller may see, and UNKNOWN for those that do not exist', async () => {
     const request = { jobIds: ['in-q', 'only-armada-in-q', 'none'] };
-    expect(await h.api.getJobStatus(request, as(WATCHER))).toEqual({
-      jobStates: {
-        'in-q': JobState.RUNNING,
-        'only-armada-in-q': JobState.RUNNING,
-        none: JobState.UNKNOWN,
-      },
-    });
+    const { states } = await h.api.getJobStatus(request, as(WATCHER));
+    expect(states).toEqual([JobState.RUNNING, JobState.RUNNING, JobState.UNKNOWN]);
   });
 
   it('leaves out of GetJobRunDetails the runs of jobs that the caller may not see', async () => {

@@ -53,8 +53,8 @@ describe('a state that Armada’s api.Jobs reports', () => {
           cancellation: { reason: 'enough', requestor: 'me' },
         });
         h.armada.failure = ARMADA_UNAVAILABLE;
-        const { jobStates } = await h.replica().getJobStatus({ jobIds: ['j'] }, testCaller());
-        expect(jobStates).toEqual({ j: JobState.CANCELLED });
+        const { states } = await h.replica().getJobStatus({ jobIds: ['j'] }, testCaller());
+        expect(states).toEqual([JobState.CANCELLED]);
       },
     );
 

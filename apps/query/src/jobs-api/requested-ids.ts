@@ -4,14 +4,17 @@ import { RpcError } from '../rpc-error.js';
 
 /** The ids of a request, each once. Throws INVALID_ARGUMENT where they are too many or one of them cannot be an id. */
 export function requestedIds(field: string, ids: readonly string[], max: number): string[] {
+  checkIds(field, ids, max);
+  return [...new Set(ids)];
+}
+
+/** Throws INVALID_ARGUMENT where the ids of a request are too many or one of them cannot be an id. */
+export function checkIds(field: string, ids: readonly string[], max: number): void {
   if (ids.length > max) throw tooManyIds(field, ids.length, max);
-  const requested = new Set<string>();
-  for (const [i, id] of ids.entries()) {
+  ids.forEach((id, i) => {
     const problem = idProblem(id);
     if (problem !== undefined) throw new RpcError(status.INVALID_ARGUMENT, `${field}[${i}] ${problem}`);
-    requested.add(id);
-  }
-  return [...requested];
+  });
 }
 
 export function tooManyIds(field: string, count: number, max: number): RpcError {

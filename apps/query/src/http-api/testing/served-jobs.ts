@@ -5,7 +5,6 @@ import {
   type JobErrorsResponse,
   type JobRunDetails,
   type JobRunDetailsResponse,
-  type JobStatusResponse,
 } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { loadSettings } from '@ajs/config';
@@ -38,10 +37,9 @@ export class JobsInMemory implements JobsApi {
   }
 
   getJobStatus: JobsApi['getJobStatus'] = ({ jobIds }) =>
-    Promise.resolve<JobStatusResponse>({
-      jobStates: Object.fromEntries(
-        jobIds.map((jobId) => [jobId, this.jobs.get(jobId)?.state ?? JobState.UNKNOWN]),
-      ),
+    Promise.resolve({
+      jobIds,
+      states: jobIds.map((jobId) => this.jobs.get(jobId)?.state ?? JobState.UNKNOWN),
     });
 
   getJobStatusUsingExternalJobUri: JobsApi['getJobStatusUsingExternalJobUri'] = (request) => {

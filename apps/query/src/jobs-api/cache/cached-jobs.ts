@@ -1,31 +1,46 @@
+import type { JobState } from '@ajs/contracts/api/submit';
 import { isTerminal, type JobSetKey, type JobId } from '@ajs/job-state';
 import type { DetailedJob, JobDetailsLister, JobLister, JobSetView, JobStatus } from '@ajs/job-store';
+import { toApiJobState } from '@ajs/wire-mapping';
 import type { LRUCache } from 'lru-cache';
-import { jobSetTag } from '@ajs/redis-keys';
+import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import type { NoteInterest } from '../../interest/note-interest.js';
+import { canServeFromCache } from '../../store/can-serve-from-cache.js';
+import { groupByJobSet, type JobSetGroup } from '../../store/group-by-job-set.js';
 import { fromRedis } from '../../store/redis-read.js';
 import type { ReportRecorder } from '../../upstream/report-recorder.js';
-import { groupByJobSet } from '../../store/group-by-job-set.js';
 
-/** How the job set stood when the job was read. */
-type Moment = Pick<JobSetView, 'now' | 'subscription'>;
+const NONE: ReadonlyMap<JobId, string> = new Map();
 
+/** What is cached of a job's state. Jobs that have it in common share one object. */
 export interface CachedJob {
   readonly key: JobSetKey;
-  readonly status: JobStatus;
-  readonly moment: Moment;
+  readonly tag: JobSetTag;
+  readonly state: JobState;
+  /** Whether the stream has shown the job. */
+  readonly isProvisional: boolean;
+  /** Whether the state may be the whole answer; if not, Armada's own `api.Jobs` is asked ({@link canServeFromCache}). */
+  readonly isWhole: boolean;
+}
+
+export interface CachedStates {
+  /** Each job at the place of its id; `undefined` for those that have no record, or one that this version cannot read. */
+  readonly jobs: readonly (CachedJob | undefined)[];
+  /** Jobs with a record that this version cannot read, with the reason. */
+  readonly unreadable: ReadonlyMap<JobId, string>;
 }
 
 export interface CachedDetails {
   readonly key: JobSetKey;
   readonly job: DetailedJob;
-  readonly moment: Moment;
+  /** How the job set stood when the job was read. */
+  readonly moment: Pick<JobSetView, 'now' | 'subscription'>;
 }
 
 /** What the cache holds of the requested jobs. */
-export interface CachedJobSelection<Job> {
-  readonly jobs: ReadonlyMap<JobId, Job>;
+export interface CachedDetailsSelection {
+  readonly jobs: ReadonlyMap<JobId, CachedDetails>;
   /** Jobs with a record that this version cannot read, with the reason; not among {@link jobs}. */
   readonly unreadable: ReadonlyMap<JobId, string>;
 }
@@ -37,58 +52,65 @@ export interface CachedJobsOptions {
   readonly unreadableRecord: (jobId: JobId, reason: string) => void;
   /** Terminal jobs by id: nothing of them changes any more. */
   readonly terminalJobs: LRUCache<JobId, CachedJob>;
+  /** How long the stream may take to show a provisional job. Milliseconds. */
+  readonly provisionalGraceMs: number;
 }
 
 /**
  * Reads cached jobs by id alone: each is located first, then read in its job set, all job sets at the same time. Each job set that the
  * caller may see counts as polled. Rejects with RedisReadError, and with PERMISSION_DENIED before anything is read of a job that
  * the caller may not see.
+ *
+ * What depends on the job set alone is done once for each of them: a call may have a thousand ids.
  */
 export class CachedJobs {
   constructor(private readonly options: CachedJobsOptions) {}
 
-  /** The jobs that have a record. */
-  async states(
-    jobIds: readonly JobId[],
-    permissions: JobPermissions,
-  ): Promise<CachedJobSelection<CachedJob>> {
+  /** An id may come several times. */
+  async states(jobIds: readonly JobId[], permissions: JobPermissions): Promise<CachedStates> {
     const { recorder, terminalJobs, noteInterest } = this.options;
     await recorder.settle(jobIds);
-    const jobs = new Map<JobId, CachedJob>();
+    const jobs = jobIds.map((jobId) => terminalJobs.get(jobId));
+    const polled = new Map<JobSetKey, { readonly tag: JobSetTag; readonly jobId: JobId }>();
     const toRead: JobId[] = [];
-    for (const jobId of jobIds) {
-      const job = terminalJobs.get(jobId);
+    let previous: JobSetKey | undefined;
+    for (const [i, jobId] of jobIds.entries()) {
+      const job = jobs[i];
       if (job === undefined) toRead.push(jobId);
-      else jobs.set(jobId, job);
+      else if (job.key !== previous) {
+        previous = job.key;
+        polled.set(job.key, { tag: job.tag, jobId });
+      }
     }
-    await requirePermission(permissions, jobs, ({ key }) => key.queue);
-    for (const { key } of jobs.values()) noteInterest(key, jobSetTag(key));
-    const unreadable = await this.inEachJobSet(toRead, permissions, (key, ids) =>
-      this.readStates(key, ids, jobs),
+    const queues = Array.from(polled, ([{ queue }, { jobId }]) => [jobId, queue] as const);
+    await requirePermission(permissions, queues, (queue) => queue);
+    for (const [key, { tag }] of polled) noteInterest(key, tag);
+    if (toRead.length === 0) return { jobs, unreadable: NONE };
+
+    const read = new Map<JobId, CachedJob>();
+    const unreadable = await this.inEachJobSet(toRead, permissions, (jobSet) =>
+      this.readStates(jobSet, read),
     );
-    return { jobs, unreadable };
+    return { jobs: jobIds.map((jobId, i) => jobs[i] ?? read.get(jobId)), unreadable };
   }
 
   /** As {@link states}, of jobs that are known to be in this job set: for a caller who may see them, and has polled it. */
-  async statesIn(key: JobSetKey, jobIds: readonly JobId[]): Promise<CachedJobSelection<CachedJob>> {
-    const jobs = new Map<JobId, CachedJob>();
-    if (jobIds.length === 0) return { jobs, unreadable: new Map() };
+  async statesIn(key: JobSetKey, jobIds: readonly JobId[]): Promise<CachedStates> {
+    if (jobIds.length === 0) return { jobs: [], unreadable: NONE };
     await this.options.recorder.settle(jobIds);
-    const reasons = await this.readStates(key, jobIds, jobs);
-    return { jobs, unreadable: this.reportUnreadable(jobIds, reasons) };
+    const read = new Map<JobId, CachedJob>();
+    const unreadable = await this.readStates({ key, tag: jobSetTag(key), items: jobIds }, read);
+    return { jobs: jobIds.map((jobId) => read.get(jobId)), unreadable };
   }
 
   /** As {@link states}, with their whole records and enrichment. */
-  async details(
-    jobIds: readonly JobId[],
-    permissions: JobPermissions,
-  ): Promise<CachedJobSelection<CachedDetails>> {
+  async details(jobIds: readonly JobId[], permissions: JobPermissions): Promise<CachedDetailsSelection> {
     await this.options.recorder.settle(jobIds);
     const jobs = new Map<JobId, CachedDetails>();
-    const unreadable = await this.inEachJobSet(jobIds, permissions, async (key, ids) => {
-      const view = await fromRedis(this.options.lister.readDetails(key, ids));
+    const unreadable = await this.inEachJobSet(jobIds, permissions, async ({ key, items }) => {
+      const view = await fromRedis(this.options.lister.readDetails(key, items));
       for (const [jobId, job] of view.jobs) jobs.set(jobId, { key, job, moment: view });
-      return view.unreadable;
+      return this.reportUnreadable(items, view);
     });
     return { jobs, unreadable };
   }
@@ -97,45 +119,58 @@ export class CachedJobs {
   private async inEachJobSet(
     jobIds: readonly JobId[],
     permissions: JobPermissions,
-    read: (key: JobSetKey, ids: readonly JobId[]) => Promise<JobSetView['unreadable']>,
-  ): Promise<Map<JobId, string>> {
-    const unreadable = new Map<JobId, string>();
-    if (jobIds.length === 0) return unreadable;
+    read: (jobSet: JobSetGroup<JobId>) => Promise<ReadonlyMap<JobId, string>>,
+  ): Promise<ReadonlyMap<JobId, string>> {
+    if (jobIds.length === 0) return NONE;
     const { lister, noteInterest } = this.options;
     const located = await fromRedis(lister.locate(jobIds));
-    await requirePermission(permissions, located, ({ queue }) => queue);
     const jobSets = groupByJobSet(Array.from(located, ([jobId, key]) => [key, jobId] as const));
+    const queues = jobSets.map(({ key, items: [jobId] }) => [jobId ?? '', key.queue] as const);
+    await requirePermission(permissions, queues, (queue) => queue);
+    const unreadable = new Map<JobId, string>();
     await Promise.all(
-      jobSets.map(async ({ key, tag, items }) => {
-        noteInterest(key, tag);
-        const reasons = this.reportUnreadable(items, await read(key, items));
-        for (const [jobId, reason] of reasons) unreadable.set(jobId, reason);
+      jobSets.map(async (jobSet) => {
+        noteInterest(jobSet.key, jobSet.tag);
+        for (const [jobId, reason] of await read(jobSet)) unreadable.set(jobId, reason);
       }),
     );
     return unreadable;
   }
 
-  /** Adds the jobs that have a record to `jobs`; resolves to why those of others cannot be read. */
+  /** Adds the jobs that have a record to `jobs`; resolves to the unreadable ones. */
   private async readStates(
-    key: JobSetKey,
-    jobIds: readonly JobId[],
+    { key, tag, items }: JobSetGroup<JobId>,
     jobs: Map<JobId, CachedJob>,
-  ): Promise<JobSetView['unreadable']> {
-    const { lister, terminalJobs } = this.options;
-    const view = await fromRedis(lister.read(key, jobIds));
-    for (const jobId of jobIds) {
+  ): Promise<ReadonlyMap<JobId, string>> {
+    const { lister, terminalJobs, provisionalGraceMs } = this.options;
+    const view = await fromRedis(lister.read(key, items));
+    /** By state: what holds for one job that its stream has shown so holds for all of them. */
+    const shown = new Map<JobStatus['state'], CachedJob>();
+    for (const jobId of items) {
       const status = view.jobs.get(jobId);
       if (status === undefined) continue;
-      jobs.set(jobId, { key, status, moment: view });
+      const isShown = !status.provisional && !status.reported;
+      const job = (isShown ? shown.get(status.state) : undefined) ?? {
+        key,
+        tag,
+        state: toApiJobState(status),
+        isProvisional: status.provisional === true,
+        isWhole: canServeFromCache(status, view, provisionalGraceMs),
+      };
+      jobs.set(jobId, job);
       // The stream still adds to an end that was reported.
-      if (isTerminal(status.state) && !status.reported)
-        terminalJobs.set(jobId, { key, status, moment: { now: view.now } });
+      if (isShown) shown.set(status.state, job);
+      if (isTerminal(status.state) && !status.reported) terminalJobs.set(jobId, job);
     }
-    return view.unreadable;
+    return this.reportUnreadable(items, view);
   }
 
-  /** Returns the unreadable ones among the jobs. */
-  private reportUnreadable(jobIds: readonly JobId[], reasons: JobSetView['unreadable']): Map<JobId, string> {
+  /** Returns the unreadable ones among the jobs: the view may have others, too. */
+  private reportUnreadable(
+    jobIds: readonly JobId[],
+    { unreadable: reasons }: Pick<JobSetView, 'unreadable'>,
+  ): ReadonlyMap<JobId, string> {
+    if (reasons.size === 0) return NONE;
     const unreadable = new Map<JobId, string>();
     for (const jobId of jobIds) {
       const reason = reasons.get(jobId);

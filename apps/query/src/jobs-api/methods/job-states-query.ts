@@ -3,15 +3,12 @@ import type { JobId, JobSetKey } from '@ajs/job-state';
 import { JobState } from '@ajs/contracts/api/submit';
 import { toApiJobState } from '@ajs/wire-mapping';
 import type { JobPermissions } from '../../access/job-permissions.js';
-import { canServeFromCache } from '../../store/can-serve-from-cache.js';
-import type { CachedJob, CachedJobSelection, CachedJobs } from '../cache/cached-jobs.js';
+import type { CachedJobs, CachedStates } from '../cache/cached-jobs.js';
 import type { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 
 export interface JobStatesQueryOptions {
   readonly cachedJobs: CachedJobs;
   readonly resolver: UpstreamJobResolver;
-  /** How long the stream may take to show a provisional job. Milliseconds. */
-  readonly provisionalGraceMs: number;
 }
 
 /**
@@ -22,14 +19,10 @@ export class JobStatesQuery {
   constructor(private readonly options: JobStatesQueryOptions) {}
 
   /**
-   * A state for every requested job. Rejects with UNAVAILABLE if one is neither cached nor resolved by Armada, and with
+   * The state of each job, at the place of its id, which may come several times. Rejects with UNAVAILABLE if one is neither cached nor resolved by Armada, and with
    * PERMISSION_DENIED if the caller may not see one.
    */
-  async run(
-    jobIds: readonly JobId[],
-    permissions: JobPermissions,
-    armada: ArmadaJobs,
-  ): Promise<Map<JobId, JobState>> {
+  async run(jobIds: readonly JobId[], permissions: JobPermissions, armada: ArmadaJobs): Promise<JobState[]> {
     const cached = await this.options.cachedJobs.states(jobIds, permissions);
     return this.complete(jobIds, cached, permissions, armada);
   }
@@ -43,39 +36,37 @@ export class JobStatesQuery {
     jobIds: readonly JobId[],
     permissions: JobPermissions,
     armada: ArmadaJobs,
-  ): Promise<Map<JobId, JobState>> {
+  ): Promise<JobState[]> {
     const cached = await this.options.cachedJobs.statesIn(key, jobIds);
     return this.complete(jobIds, cached, permissions, armada);
   }
 
   private async complete(
     jobIds: readonly JobId[],
-    { jobs, unreadable }: CachedJobSelection<CachedJob>,
+    { jobs, unreadable }: CachedStates,
     permissions: JobPermissions,
     armada: ArmadaJobs,
-  ): Promise<Map<JobId, JobState>> {
-    const { resolver, provisionalGraceMs } = this.options;
-    const states = new Map<JobId, JobState>();
-    const uncached: JobId[] = [];
-    const behind = new Map<JobId, CachedJob>();
-    for (const jobId of jobIds) {
-      const job = jobs.get(jobId);
-      if (job === undefined) uncached.push(jobId);
-      else {
-        states.set(jobId, toApiJobState(job.status));
-        if (!canServeFromCache(job.status, job.moment, provisionalGraceMs)) behind.set(jobId, job);
-      }
+  ): Promise<JobState[]> {
+    const uncached = new Set<JobId>();
+    const behind = new Set<JobId>();
+    for (const [i, jobId] of jobIds.entries()) {
+      const job = jobs[i];
+      if (job === undefined) uncached.add(jobId);
+      else if (!job.isWhole) behind.add(jobId);
     }
+    const { resolver } = this.options;
     const [resolved, refreshed] = await Promise.all([
-      resolver.resolve(uncached, permissions, armada, unreadable),
-      resolver.refresh([...behind.keys()], permissions, armada),
+      resolver.resolve([...uncached], permissions, armada, unreadable),
+      resolver.refresh([...behind], permissions, armada),
     ]);
-    for (const jobId of uncached) states.set(jobId, resolved.get(jobId) ?? JobState.UNKNOWN);
-    for (const [jobId, status] of refreshed) {
-      if (status !== 'absent') states.set(jobId, toApiJobState(status));
+    return jobIds.map((jobId, i) => {
+      const job = jobs[i];
+      if (job === undefined) return resolved.get(jobId) ?? JobState.UNKNOWN;
+      const status = refreshed.get(jobId);
+      if (status === undefined) return job.state;
+      if (status !== 'absent') return toApiJobState(status);
       // A job that a stream has shown exists, whatever Armada's database says; a provisional one may not.
-      else if (behind.get(jobId)?.status.provisional) states.set(jobId, JobState.UNKNOWN);
-    }
-    return states;
+      return job.isProvisional ? JobState.UNKNOWN : job.state;
+    });
   }
 }

@@ -3,6 +3,7 @@ import { ArmadaJobsError, type ArmadaJobs } from '@ajs/armada-client';
 import type { JobStatusUsingExternalJobUriRequest } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import type { JobDetailsLister } from '@ajs/job-store';
+import type { JobStates } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { JobPermissions } from '../../access/job-permissions.js';
 import type { Caller } from '../../caller.js';
@@ -34,7 +35,7 @@ export class JobsByUriQuery {
     caller: Caller,
     permissions: JobPermissions,
     armada: ArmadaJobs,
-  ): Promise<Map<JobId, JobState>> {
+  ): Promise<JobStates> {
     const { lister, states, noteInterest } = this.options;
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
@@ -43,16 +44,19 @@ export class JobsByUriQuery {
       fromArmada(request, armada),
     ]);
     // An item's own URI overrides its annotation, so that the annotation counts only where Armada lacks the method.
-    const jobIds = new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted]);
+    const jobIds = [...new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted])];
     // Read where the request says that they are, whatever the job index says.
-    const found = await states.runIn(key, [...jobIds], permissions, armada);
-    for (const [jobId, state] of found) {
-      if (state !== JobState.UNKNOWN) continue;
-      if (reported?.has(jobId)) throw contradiction(jobId);
-      // Armada has accepted it: on its absence Airflow would submit it once more.
-      found.set(jobId, JobState.QUEUED);
-    }
-    return found;
+    const found = await states.runIn(key, jobIds, permissions, armada);
+    return {
+      jobIds,
+      states: jobIds.map((jobId, i) => {
+        const state = found[i] ?? JobState.UNKNOWN;
+        if (state !== JobState.UNKNOWN) return state;
+        if (reported?.has(jobId)) throw contradiction(jobId);
+        // Armada has accepted it: on its absence Airflow would submit it once more.
+        return JobState.QUEUED;
+      }),
+    };
   }
 }
 

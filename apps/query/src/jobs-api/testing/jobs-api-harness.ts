@@ -3,6 +3,7 @@ import type { JobState } from '@ajs/contracts/api/submit';
 import { Cursor, JobId, toMs, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import type { JobSetWriter, ProvisionalJob, ProvisionalJobSink, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
+import { toJobStatusResponse } from '@ajs/wire-mapping';
 import { LRUCache } from 'lru-cache';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../../access/access.js';
@@ -116,7 +117,7 @@ export class JobsApiHarness {
   }
 
   async states(...jobIds: string[]): Promise<Record<string, JobState>> {
-    return (await this.api.getJobStatus({ jobIds }, testCaller())).jobStates;
+    return toJobStatusResponse(await this.api.getJobStatus({ jobIds }, testCaller())).jobStates;
   }
 
   async errors(...jobIds: string[]): Promise<Record<string, string>> {

@@ -29,3 +29,12 @@ it('a process has the common metrics and its own, and none of the other process'
   expect(query).toContain(`${PREFIX}shed_calls_total`);
   expect(ingester.filter((name) => query.includes(name))).toEqual(common);
 });
+
+it('calls that wait are counted when the metrics are read', async () => {
+  const metrics = new QueryMetrics();
+  let waiting = 3;
+  metrics.waitingCalls.read = () => waiting;
+  expect(await metrics.registry.metrics()).toContain(`${PREFIX}waiting_calls 3`);
+  waiting = 0;
+  expect(await metrics.registry.metrics()).toContain(`${PREFIX}waiting_calls 0`);
+});

@@ -56,6 +56,20 @@ export class Metrics {
     return new Gauge({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
   }
 
+  /** A gauge that has what `read` returns whenever the metrics are read; whoever knows the number puts its own function there. */
+  protected measured(name: string, help: string): { read: () => number } {
+    const source = { read: () => 0 };
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(source.read());
+      },
+    });
+    return source;
+  }
+
   protected histogram<L extends string = never>(
     name: string,
     help: string,
@@ -139,6 +153,10 @@ export class QueryMetrics extends Metrics {
     'shed_calls_total',
     "Calls rejected at a limit of concurrent calls or of the memory for messages, by pool, and by limit: the caller's share, or the total",
     ['pool', 'limit'],
+  );
+  readonly waitingCalls = this.measured(
+    'waiting_calls',
+    'Calls that wait: for a permission check, the first read of a job set, Redis, or Armada (MAX_WAITING_CALLS)',
   );
   readonly rejectedJobSets = this.counter(
     'rejected_job_sets_total',

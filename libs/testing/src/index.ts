@@ -1,3 +1,4 @@
+export { cacheFolder } from './cache-folder.js';
 export { CertificateAuthority, type Certified } from './certificates.js';
 export { ConnectProxy } from './connect-proxy.js';
 export { eventually } from './eventually.js';

@@ -12,11 +12,12 @@ import { MessageBudget } from './message-budget.js';
     {
       provide: Admission,
       inject: [SETTINGS, QueryMetrics],
-      useFactory: (settings: Settings, metrics: QueryMetrics) =>
-        new Admission(
-          { working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls },
-          countRefusals(metrics),
-        ),
+      useFactory: (settings: Settings, metrics: QueryMetrics) => {
+        const limits = { working: settings.maxConcurrentCalls, waiting: settings.maxWaitingCalls };
+        const admission = new Admission(limits, countRefusals(metrics));
+        metrics.waitingCalls.read = () => admission.waitingNow;
+        return admission;
+      },
     },
     {
       provide: MessageBudget,

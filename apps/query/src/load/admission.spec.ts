@@ -106,6 +106,7 @@ describe('concurrent calls', () => {
     const waited = admission.run(call, () =>
       Promise.all([admission.waiting(call, () => wanted), admission.waiting(call, () => second)]),
     );
+    expect(admission.waitingNow).toBe(1);
     settle();
     await nextTurn();
     void work();
@@ -114,6 +115,7 @@ describe('concurrent calls', () => {
     expect(release).toHaveLength(3);
     for (const end of release) end();
     await waited;
+    expect(admission.waitingNow).toBe(0);
     await nextTurn();
     void work();
     void work();

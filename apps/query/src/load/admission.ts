@@ -33,6 +33,11 @@ export class Admission {
     this.waitingCalls = new FairShares(limits.waiting);
   }
 
+  /** Calls that wait now. */
+  get waitingNow(): number {
+    return this.waits.size;
+  }
+
   /**
    * Takes a call in for work; {@link leave} when that is done. Throws RESOURCE_EXHAUSTED at the limit, CANCELLED or DEADLINE_EXCEEDED where
    * the caller gave up while its call was on its way.

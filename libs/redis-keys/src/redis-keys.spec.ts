@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   Generation,
   INTEREST_SHARDS,
+  JOB_INDEX_GROUPS,
   OWNER_CHANNELS,
   READ_REQUESTS_CHANNEL,
   VerdictDigest,
@@ -20,6 +21,7 @@ const name = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[a{}/:%
 const jobSet = fc.record({ queue: name, jobSetId: name });
 const generation = fc.stringMatching(/^[A-Za-z0-9_-]{11}$/).map(Generation);
 const shard = fc.nat(32_767);
+const group = fc.nat(JOB_INDEX_GROUPS.length - 1);
 const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
   fc.record({ kind: fc.constantFrom('meta', 'watched'), jobSet }),
   fc.record({ kind: fc.constant('bucket' as const), jobSet, generation, bucket: fc.nat() }),
@@ -28,8 +30,13 @@ const anyKey: fc.Arbitrary<RedisKey> = fc.oneof(
     jobSet,
     generation,
   }),
-  fc.record({ kind: fc.constantFrom('job-index', 'interest', 'rollback', 'probe'), shard }),
-  fc.record({ kind: fc.constant('job-set-name' as const), reference: fc.stringMatching(/^[0-9a-f]{12}$/) }),
+  fc.record({ kind: fc.constantFrom('former-job-index', 'interest', 'rollback', 'probe'), shard }),
+  fc.record({ kind: fc.constant('job-index' as const), group }),
+  fc.record({ kind: fc.constantFrom('job-index-jobs', 'job-index-sets'), group, bucket: fc.nat() }),
+  fc.record({
+    kind: fc.constant('former-job-set-name' as const),
+    reference: fc.stringMatching(/^[0-9a-f]{12}$/),
+  }),
   fc.record({
     kind: fc.constant('verdict' as const),
     digest: fc.stringMatching(/^[0-9a-f]{64}$/).map(VerdictDigest),
@@ -77,6 +84,9 @@ describe('keys', () => {
     'other:ajs:sweeper',
     'ajs:sweeper2',
     'ajs:jobs:01',
+    'ajs:index:{18}:j',
+    'ajs:index:{18}:j01',
+    'ajs:index:{19}:meta',
     'bull:x',
   ])('of other applications (%j) are not read', (text) => expect(parseKey(text)).toBeUndefined());
 });

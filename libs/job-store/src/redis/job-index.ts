@@ -1,89 +1,191 @@
-import { createHash } from 'node:crypto';
-import type { JobSetKey, JobId } from '@ajs/job-state';
-import { JOB_INDEX_SHARDS, formatKey, jobSetTag, shardOf } from '@ajs/redis-keys';
+import { hash } from 'node:crypto';
+import { msBetween, type JobId, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+import { JOB_INDEX_GROUPS, formatKey, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
+import { Cluster } from 'ioredis';
 import type { RedisClient } from '../client/redis-client.js';
+import { withScripts, JOB_HASH_BYTES, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
+import { FormerJobIndex } from './former-job-index.js';
 
-/**
- * Job ids and job sets are known here by the first bytes of a hash. 48 bits: two of 10,000 job sets share a hash once in 5 million
- * times, and then `api.Jobs` asks Armada for the jobs of one of them.
- */
-const HASH_BYTES = 6;
-/** A shard is written by many job sets: once an hour is often enough to push its time to live ahead. */
+/** Of the reference that a job set has in a group, unless another job set has the same. */
+const REFERENCE_BYTES = 3;
+/** Redis renews no more often than the time to live requires: this only saves the question. */
 const RENEW_AFTER_MS = 3_600_000;
 
-/** A short name for a job set. */
-function referenceOf(key: JobSetKey): Buffer {
-  return hashOf(jobSetTag(key));
-}
+const GROUPS = JOB_INDEX_GROUPS.map(({ slot }, group) => ({
+  meta: formatKey({ kind: 'job-index', group }),
+  slot,
+}));
 
-/** What stands for a job id, or for the tag of a job set, in the index. */
-export function hashOf(text: string): Buffer {
-  return createHash('sha1').update(text).digest().subarray(0, HASH_BYTES);
-}
-
-/** The key of the shard that a job id falls in. */
-export function shardKey(jobId: JobId): string {
-  return formatKey({ kind: 'job-index', shard: shardOf(jobId, JOB_INDEX_SHARDS) });
-}
-
-/** The key of the tag that a reference to a job set stands for. */
-export function nameKey(reference: Buffer): string {
-  return formatKey({ kind: 'job-set-name', reference: reference.toString('hex') });
+/** Jobs of one group: their ids, and what stands for them in the index. */
+interface GroupOfJobs {
+  readonly meta: string;
+  readonly slot: number;
+  readonly jobIds: JobId[];
+  readonly hashes: Buffer[];
 }
 
 /**
- * Writes the job index: from a job's id to its job set. It lies in other slots than the job set, so it can be ahead of the records (it
- * is written before them), or stay when they are gone: whoever uses it reads the job set itself. `JobLocator` reads it.
+ * The job index: from a job's id to its job set. It lies in other slots than the job set, so it can be ahead of the records (it is
+ * written before them), or stay when they are gone: whoever uses it reads the job set itself. A job id is known here by 52 bits of a hash, which two of
+ * a million jobs share once in 10,000 times; then `api.Jobs` asks Armada for one of them.
+ *
+ * Each call is one command, on Redis Cluster one for each node that has some of the jobs.
  */
 export class JobIndex {
-  private readonly renewedAt = new Float64Array(JOB_INDEX_SHARDS).fill(-Infinity);
+  private readonly redis: RedisClient & Scripts;
+  private readonly former: FormerJobIndex;
+  private renewedAt: MonotonicTime | undefined;
 
-  constructor(private readonly redis: RedisClient) {}
+  constructor(redis: RedisClient) {
+    this.redis = withScripts(redis);
+    this.former = new FormerJobIndex(redis);
+  }
 
-  /** Keeps what references to this job set stand for. */
-  async name(key: JobSetKey, ttlSeconds: number): Promise<void> {
-    await this.redis.set(nameKey(referenceOf(key)), jobSetTag(key), 'EX', ttlSeconds);
+  /** The job set that each job is in, where it is known. */
+  async find(jobIds: readonly JobId[]): Promise<Map<JobId, JobSetKey>> {
+    const found = new Map<JobId, JobSetKey>();
+    await this.atEachNode(groupsOf(jobIds), async (meta, groups) => {
+      const [served, numbers, ...tags] = await this.redis.findInJobIndexBuffer(meta, ...inArguments(groups));
+      const keys = tags.map((tag) => parseJobSetTag(tag.toString()));
+      idsOf(groups.slice(0, served)).forEach((jobId, i) => {
+        const key = keys[numbers.readUInt16BE(2 * i) - 1];
+        if (key !== undefined) found.set(jobId, key);
+      });
+      return served;
+    });
+    const missing = jobIds.filter((jobId) => !found.has(jobId));
+    if (missing.length > 0) for (const [jobId, key] of await this.former.find(missing)) found.set(jobId, key);
+    return found;
   }
 
   /** Says of these jobs that they are in this job set, on Armada's word: whatever was said of them before. */
   async add(key: JobSetKey, jobIds: Iterable<JobId>, ttlSeconds: number): Promise<void> {
-    const reference = referenceOf(key);
-    await this.writeEach(jobIds, ttlSeconds, (shard, job) => this.redis.hset(shard, job, reference));
+    await this.write('HSET', key, jobIds, ttlSeconds);
   }
 
   /** As {@link add}, on a caller's word: what was said before stands. Resolves to those of the jobs that are in another job set. */
-  async claim(key: JobSetKey, jobIds: Iterable<JobId>, ttlSeconds: number): Promise<ReadonlySet<JobId>> {
-    const reference = referenceOf(key);
+  async claim(key: JobSetKey, jobIds: readonly JobId[], ttlSeconds: number): Promise<ReadonlySet<JobId>> {
     const elsewhere = new Set<JobId>();
-    await this.writeEach(jobIds, ttlSeconds, async (shard, job, jobId) => {
-      if ((await this.redis.hsetnx(shard, job, reference)) === 1) return;
-      const held = await this.redis.hgetBuffer(shard, job);
-      if (held !== null && !held.equals(reference)) elsewhere.add(jobId);
+    const tag = jobSetTag(key);
+    for (const [jobId, before] of await this.former.find(jobIds)) {
+      if (jobSetTag(before) !== tag) elsewhere.add(jobId);
+    }
+    const free = jobIds.filter((jobId) => !elsewhere.has(jobId));
+    for (const jobId of await this.write('HSETNX', key, free, ttlSeconds)) elsewhere.add(jobId);
+    return elsewhere;
+  }
+
+  /** Takes jobs of this job set out. */
+  async remove(key: JobSetKey, jobIds: readonly JobId[], ttlSeconds: number): Promise<void> {
+    await this.removeFrom(groupsOf(jobIds), key, ttlSeconds);
+  }
+
+  /** Takes the job set itself out, behind all its jobs. */
+  async removeJobSet(key: JobSetKey, ttlSeconds: number): Promise<void> {
+    await this.removeFrom(emptyGroups(), key, ttlSeconds);
+  }
+
+  /** Keeps the index alive: for those who call it again and again as long as any job set is polled. */
+  async renew(ttlSeconds: number): Promise<void> {
+    const before = this.renewedAt;
+    const now = monotonicNow();
+    if (before !== undefined && msBetween(before, now) < RENEW_AFTER_MS) return;
+    this.renewedAt = now;
+    try {
+      await Promise.all(GROUPS.map(({ meta }) => this.redis.renewJobIndex(meta, ttlSeconds)));
+    } catch (error) {
+      this.renewedAt = before;
+      throw error;
+    }
+  }
+
+  private async write(
+    command: 'HSET' | 'HSETNX',
+    key: JobSetKey,
+    jobIds: Iterable<JobId>,
+    ttlSeconds: number,
+  ): Promise<JobId[]> {
+    const tag = jobSetTag(key);
+    const elsewhere: JobId[] = [];
+    await this.atEachNode(groupsOf(jobIds), async (meta, groups) => {
+      const [served, ...numbers] = await this.redis.addToJobIndex(
+        meta,
+        command,
+        tag,
+        referenceOf(tag),
+        ttlSeconds,
+        ...inArguments(groups),
+      );
+      const ids = idsOf(groups);
+      elsewhere.push(...numbers.flatMap((number) => ids[number] ?? []));
+      return served;
     });
     return elsewhere;
   }
 
-  async remove(jobIds: Iterable<JobId>): Promise<void> {
-    await Promise.all(Array.from(jobIds, (jobId) => this.redis.hdel(shardKey(jobId), hashOf(jobId))));
+  private async removeFrom(
+    groups: readonly GroupOfJobs[],
+    key: JobSetKey,
+    ttlSeconds: number,
+  ): Promise<void> {
+    const tag = jobSetTag(key);
+    await this.atEachNode(groups, (meta, some) =>
+      this.redis.removeFromJobIndex(meta, tag, referenceOf(tag), ttlSeconds, ...inArguments(some)),
+    );
   }
 
-  private async writeEach(
-    jobIds: Iterable<JobId>,
-    ttlSeconds: number,
-    write: (shard: string, job: Buffer, jobId: JobId) => Promise<unknown>,
+  /** Has all groups served, those of a node by one call; those which turn out to be at another node by one more. */
+  private async atEachNode(
+    groups: readonly GroupOfJobs[],
+    serve: (meta: string, groups: readonly GroupOfJobs[]) => Promise<number>,
   ): Promise<void> {
-    const now = performance.now();
-    const writes: Promise<unknown>[] = [];
-    const shards = new Set<number>();
-    for (const jobId of jobIds) {
-      writes.push(write(shardKey(jobId), hashOf(jobId), jobId));
-      shards.add(shardOf(jobId, JOB_INDEX_SHARDS));
-    }
-    for (const shard of shards) {
-      if (now - (this.renewedAt[shard] ?? 0) < RENEW_AFTER_MS) continue;
-      const renewed = this.redis.expire(formatKey({ kind: 'job-index', shard }), ttlSeconds);
-      writes.push(renewed.then(() => (this.renewedAt[shard] = now)));
-    }
-    await Promise.all(writes);
+    await Promise.all(
+      Array.from(this.byNode(groups), async (ofNode) => {
+        for (let rest = ofNode, first = rest[0]; first !== undefined; first = rest[0]) {
+          rest = rest.slice(await serve(first.meta, rest));
+        }
+      }),
+    );
   }
+
+  private byNode(groups: readonly GroupOfJobs[]): readonly (readonly GroupOfJobs[])[] {
+    if (!(this.redis instanceof Cluster)) return [groups];
+    const byNode = new Map<string | undefined, GroupOfJobs[]>();
+    for (const group of groups) {
+      const node = this.redis.slots[group.slot]?.[0];
+      const ofNode = byNode.get(node);
+      if (ofNode === undefined) byNode.set(node, [group]);
+      else ofNode.push(group);
+    }
+    return Array.from(byNode.values());
+  }
+}
+
+function referenceOf(tag: string): Buffer {
+  return hash('sha1', tag, 'buffer').subarray(0, REFERENCE_BYTES);
+}
+
+/** The groups that these jobs are in. */
+function groupsOf(jobIds: Iterable<JobId>): GroupOfJobs[] {
+  const groups = emptyGroups();
+  for (const jobId of jobIds) {
+    const digest = hash('sha1', jobId, 'buffer');
+    const group = groups[(digest[JOB_HASH_BYTES] ?? 0) % groups.length];
+    group?.jobIds.push(jobId);
+    group?.hashes.push(digest.subarray(0, JOB_HASH_BYTES));
+  }
+  return groups.filter(({ jobIds: ofGroup }) => ofGroup.length > 0);
+}
+
+function emptyGroups(): GroupOfJobs[] {
+  return GROUPS.map((group) => ({ ...group, jobIds: [], hashes: [] }));
+}
+
+function idsOf(groups: readonly GroupOfJobs[]): JobId[] {
+  return groups.flatMap(({ jobIds }) => jobIds);
+}
+
+function inArguments(groups: readonly GroupOfJobs[]): ScriptArgument[] {
+  return groups.flatMap(({ meta, hashes }) => [meta, Buffer.concat(hashes)]);
 }

@@ -27,9 +27,8 @@ export class RedisJobSetLife implements JobSetLife {
 
   async touch(key: JobSetKey): Promise<boolean> {
     const touched = await this.redis.touchJobSet(formatKey({ kind: 'meta', jobSet: key }), this.ttlSeconds);
-    // What references stand for lies in another slot.
-    if (touched === 2) await this.index.name(key, this.ttlSeconds);
-    return touched > 0;
+    await this.index.renew(this.ttlSeconds);
+    return touched === 1;
   }
 
   async unfinished(key: JobSetKey): Promise<number | undefined> {
@@ -50,9 +49,10 @@ export class RedisJobSetLife implements JobSetLife {
     for (let bucket = 0; bucket < Number(buckets); bucket++) {
       const bucketKey = formatKey({ kind: 'bucket', jobSet: key, generation, bucket });
       const jobIds = await this.redis.hkeysBuffer(bucketKey);
-      await this.index.remove(jobIds.map(unpackJobId));
+      await this.index.remove(key, jobIds.map(unpackJobId), this.ttlSeconds);
       await this.redis.unlink(bucketKey);
     }
+    await this.index.removeJobSet(key, this.ttlSeconds);
     for (const kind of ['failure-details', 'strings', 'uris', 'submitted-uris', 'enrichment'] as const) {
       await this.redis.unlink(formatKey({ kind, jobSet: key, generation }));
     }

@@ -9,6 +9,7 @@ import { statusOf } from '../job-status.js';
 import type { JobDetailsLister, JobLister, JobSetDetails, JobSetView, JobStatus } from '../ports.js';
 import { readJobsReply, type ReadJobs } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
+import { JobIndex } from './job-index.js';
 import { JobLocator } from './job-locator.js';
 import { decodeJob } from './stored-job.js';
 import { toSubscription } from './stored-subscription.js';
@@ -23,7 +24,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
   /** @param now The clock for what is kept in memory: milliseconds. */
   constructor(redis: RedisClient, now?: () => number) {
     this.redis = withScripts(redis);
-    this.locator = new JobLocator(redis, now);
+    this.locator = new JobLocator(new JobIndex(redis), now);
   }
 
   async read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {

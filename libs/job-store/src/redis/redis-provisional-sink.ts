@@ -59,10 +59,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
   async addProvisionalJobs(key: JobSetKey, jobs: readonly ProvisionalJob[]): Promise<void> {
     if (jobs.length === 0) return;
     const jobIds = jobs.map(({ jobId }) => jobId);
-    const [elsewhere] = await Promise.all([
-      this.index.claim(key, jobIds, this.ttlSeconds),
-      this.index.name(key, this.ttlSeconds),
-    ]);
+    const elsewhere = await this.index.claim(key, jobIds, this.ttlSeconds);
     for (const some of inParts(jobs.filter(({ jobId }) => !elsewhere.has(jobId)))) {
       const uris = some.flatMap(({ jobId, externalUri }) =>
         externalUri === undefined ? [] : [externalUri, packJobIds([jobId])],
@@ -130,9 +127,10 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     });
     if (changes.length === 0) return [];
     const isNew = changes.filter(({ bytes }) => bytes === undefined);
-    await this.addToIndex(
+    await this.index.add(
       key,
       isNew.map(({ jobId }) => jobId),
+      this.ttlSeconds,
     );
     const { revision, leftAlone } = await this.put(key, changes);
     changes.forEach(({ jobId, after }, i) => {
@@ -140,11 +138,6 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     });
     const changed = new Set(changes.filter((_, i) => leftAlone.has(i)).map(({ jobId }) => jobId));
     return reports.filter(([jobId]) => changed.has(jobId));
-  }
-
-  private async addToIndex(key: JobSetKey, jobIds: readonly JobId[]): Promise<void> {
-    if (jobIds.length === 0) return;
-    await Promise.all([this.index.name(key, this.ttlSeconds), this.index.add(key, jobIds, this.ttlSeconds)]);
   }
 
   private async put(

@@ -48,9 +48,8 @@ export class RedisJobSink implements JobSink {
   }
 
   async open(key: JobSetKey): Promise<JobSetWriter> {
-    const { redis, index, ttlSeconds } = this.context;
+    const { redis, ttlSeconds } = this.context;
     const meta = formatKey({ kind: 'meta', jobSet: key });
-    await index.name(key, ttlSeconds);
     const sentAt = monotonicNow();
     const reply = await redis.openJobSetBuffer(
       meta,

@@ -1,5 +1,5 @@
 --[[
-  Included before the scripts that address job records, behind the constants that scripts.ts gives.
+  Included before the scripts that address job records or the job index, behind the constants that scripts.ts gives.
 
   The records of a job set lie in hashes ("buckets") that stay small enough for Redis' compact form, and their number
   grows with the job set by linear hashing: one more bucket at a time, filled from the one that it splits.
@@ -20,6 +20,13 @@ local function levelOf(buckets)
   return level
 end
 
+-- Linear hashing: the bucket of a hash.
+local function bucketAt(hash, buckets, level)
+  local bucket = hash % (level * 2)
+  if bucket >= buckets then bucket = bucket - level end
+  return bucket
+end
+
 local function bucketOf(id, buckets, level)
   local hash
   local first, a, b, c, d = string.byte(id), string.byte(id, 13, 16)
@@ -28,9 +35,7 @@ local function bucketOf(id, buckets, level)
   else
     hash = tonumber(string.sub(redis.sha1hex(id), 1, 8), 16)
   end
-  local bucket = hash % (level * 2)
-  if bucket >= buckets then bucket = bucket - level end
-  return bucket
+  return bucketAt(hash, buckets, level)
 end
 
 -- The generation's keys begin with the meta key, its last part replaced.
@@ -76,11 +81,10 @@ end
 local RENEW_AFTER = 100 -- a tenth of the time to live, in ms
 
 -- Pushes the time to live of meta ahead, and from time to time that of all keys: a job set can be polled for longer than that
--- without being opened or written anew. Returns whether it was that of all.
+-- without being opened or written anew.
 local function keepAlive(meta, generation, buckets, renewed, time, seconds)
   redis.call('EXPIRE', meta, seconds)
-  if time - (tonumber(renewed) or 0) < seconds * RENEW_AFTER then return false end
+  if time - (tonumber(renewed) or 0) < seconds * RENEW_AFTER then return end
   renewKeys(prefixOf(meta, generation), tonumber(buckets), seconds)
   redis.call('HSET', meta, 'renewed', time)
-  return true
 end

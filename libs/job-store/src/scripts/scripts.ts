@@ -4,15 +4,20 @@ import type { RedisClient } from '../client/redis-client.js';
 import { LAYOUT } from '../codec/record-layout.js';
 import { STALLED_AFTER_MS } from '../ports.js';
 import addEnrichment from './addEnrichment-1.lua';
+import addToJobIndex from './addToJobIndex-1.lua';
 import buckets from './buckets.lua';
 import describeJobSet from './describeJobSet-1.lua';
+import findInJobIndex from './findInJobIndex-1.lua';
+import jobIndex from './job-index.lua';
 import listJobs from './listJobs-1.lua';
 import openJobSet from './openJobSet-1.lua';
 import putRecords from './putRecords-1.lua';
 import readChanges from './readChanges-1.lua';
 import readJobs from './readJobs-1.lua';
 import readUri from './readUri-1.lua';
+import removeFromJobIndex from './removeFromJobIndex-1.lua';
 import removeJobSet from './removeJobSet-1.lua';
+import renewJobIndex from './renewJobIndex-1.lua';
 import touchJobSet from './touchJobSet-1.lua';
 import unfinishedJobs from './unfinishedJobs-1.lua';
 import watchJobSet from './watchJobSet-1.lua';
@@ -64,13 +69,21 @@ export interface Scripts {
   watchJobSetBuffer: Script<MomentReply>;
   unfinishedJobsBuffer: Script<[next?: number, ...Buffer[]]>;
   readUriBuffer: Script<[submitted: Buffer, annotated: Buffer]>;
-  touchJobSet: Script<0 | 1 | 2>;
+  touchJobSet: Script<0 | 1>;
   removeJobSet: Script<[generation?: Generation, buckets?: string]>;
+  addToJobIndex: Script<[served: number, ...elsewhere: number[]]>;
+  findInJobIndexBuffer: Script<[served: number, numbers: Buffer, ...tags: Buffer[]]>;
+  removeFromJobIndex: Script<number>;
+  renewJobIndex: Script<null>;
 }
+
+/** Of the hash of a job id, what stands for the job in the job index. */
+export const JOB_HASH_BYTES = 6;
 
 /** What the scripts and the code around them must agree on. */
 const CONSTANTS = [
   `local LAYOUT = ${LAYOUT}`,
+  `local JOB_HASH_BYTES = ${JOB_HASH_BYTES}`,
   `local STALLED_AFTER = ${STALLED_AFTER_MS}`,
   `local STATES = {${Object.values(JOB_STATES)
     .map(({ number }) => `[${number}]=true`)
@@ -92,9 +105,11 @@ export function withScripts<T extends RedisClient>(client: T): T & Scripts {
     addEnrichment,
   };
   const ofRecords = { openJobSet, writeJobSet, putRecords };
+  const ofJobIndex = { addToJobIndex, findInJobIndex, removeFromJobIndex, renewJobIndex };
   const define = (name: string, ...parts: string[]): void =>
     client.defineCommand(name, { numberOfKeys: 1, lua: parts.join('\n') });
   for (const [name, lua] of Object.entries(ofBuckets)) define(name, buckets, lua);
   for (const [name, lua] of Object.entries(ofRecords)) define(name, CONSTANTS, buckets, writing, lua);
+  for (const [name, lua] of Object.entries(ofJobIndex)) define(name, CONSTANTS, buckets, jobIndex, lua);
   return client as T & Scripts;
 }

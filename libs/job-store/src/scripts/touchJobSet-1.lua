@@ -5,12 +5,12 @@
     KEYS[1]  meta
     ARGV[1]  time to live of every key, in seconds
   Output:
-    0 if the job set has no keys, 1 if it has, 2 if their time to live was pushed ahead
+    1 if the job set has keys, else 0
 ]]
 local meta = KEYS[1]
 local m = redis.call('HMGET', meta, 'generation', 'buckets', 'renewed')
 if not m[1] then return 0 end
 local time = now()
 redis.call('HSET', meta, 'interest', time)
-if keepAlive(meta, m[1], m[2], m[3], time, ARGV[1]) then return 2 end
+keepAlive(meta, m[1], m[2], m[3], time, ARGV[1])
 return 1

@@ -1,0 +1,248 @@
+import { hash } from 'node:crypto';
+import type { JobId, JobSetKey } from '@ajs/job-state';
+import {
+  FORMER_JOB_INDEX_SHARDS,
+  JOB_INDEX_GROUPS,
+  formatKey,
+  jobSetTag,
+  parseKey,
+  shardOf,
+} from '@ajs/redis-keys';
+import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
+import { Redis } from 'ioredis';
+import { createRedisClient, type RedisClient } from '../index.js';
+import { aJobId, aJobSet } from '../testing/fixtures.js';
+import { JobIndex } from './job-index.js';
+
+const TTL_SECONDS = 1_000;
+/** Above it, with Redis' defaults, a hash takes several times the memory. */
+const MOST_ENTRIES = 128;
+
+const someJobs = (length: number): JobId[] => Array.from({ length }, aJobId);
+
+/** What clients send to a server meanwhile, without what scripts do and what the clients themselves need. */
+async function commandsOf(url: string, act: () => Promise<unknown>): Promise<string[]> {
+  const redis = new Redis(url);
+  const monitor = await redis.monitor();
+  try {
+    const commands: string[] = [];
+    let isOver = false;
+    monitor.on('monitor', (_: string, [name = '', ...args]: string[], source: string) => {
+      if (args[0] === 'the end') isOver = true;
+      else if (source !== 'lua' && !/^(info|cluster|client)$/i.test(name))
+        commands.push(name.toLowerCase().replace('evalsha', 'eval'));
+    });
+    await act();
+    await redis.echo('the end');
+    await eventually('all was seen', () => isOver);
+    return commands;
+  } finally {
+    monitor.disconnect();
+    redis.disconnect();
+  }
+}
+
+describe('the job index', () => {
+  let server: RedisServer;
+  let redis: RedisClient;
+  let index: JobIndex;
+  let key: JobSetKey;
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', () => undefined);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    await redis.flushall();
+    index = new JobIndex(redis);
+    key = aJobSet();
+  });
+
+  const find = async (jobId: JobId) => (await index.find([jobId])).get(jobId);
+
+  it('takes the jobs of a batch with one command, and finds a thousand with one', async () => {
+    const jobIds = someJobs(1_000);
+    expect(await commandsOf(server.url, () => index.add(key, jobIds, TTL_SECONDS))).toEqual(['eval']);
+    let found: ReadonlyMap<JobId, JobSetKey> = new Map();
+    const cold = new JobIndex(redis);
+    const commands = await commandsOf(server.url, async () => (found = await cold.find(jobIds)));
+    expect(commands).toEqual(['eval']);
+    expect(found).toEqual(new Map(jobIds.map((jobId) => [jobId, key])));
+  });
+
+  it('keeps its hashes small, however many jobs and job sets there are, and nothing once they are removed', async () => {
+    const jobSets = Array.from({ length: 150 }, aJobSet);
+    const jobs = new Map(jobSets.map((each) => [each, someJobs(60)]));
+    for (const [each, jobIds] of jobs) await index.add(each, jobIds, TTL_SECONDS);
+    const names = await redis.keys('ajs:index:*');
+    const hashes = names.filter((name) => parseKey(name)?.kind !== 'job-index');
+    expect(hashes.length).toBeGreaterThan(200);
+    const sizes = await Promise.all(hashes.map((name) => redis.hlen(name)));
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(MOST_ENTRIES);
+    expect(sizes.reduce((sum, size) => sum + size, 0) / hashes.length).toBeGreaterThan(25);
+    for (const [each, jobIds] of jobs) {
+      expect(new Set(Array.from((await index.find(jobIds)).values(), jobSetTag))).toEqual(
+        new Set([jobSetTag(each)]),
+      );
+    }
+    for (const [each, jobIds] of jobs) {
+      await index.remove(each, jobIds, TTL_SECONDS);
+      await index.removeJobSet(each, TTL_SECONDS);
+    }
+    const left = await redis.keys('ajs:index:*');
+    expect(left.map((name) => parseKey(name)?.kind)).toEqual(JOB_INDEX_GROUPS.map(() => 'job-index'));
+    for (const name of left) expect(await redis.hmget(name, 'jobs', 'sets')).toEqual(['0', '0']);
+  });
+
+  it('tells job sets apart that would have the same reference', async () => {
+    const byReference = new Map<string, JobSetKey>();
+    const [first, second] = (() => {
+      for (let i = 0; ; i++) {
+        const other = { queue: 'q', jobSetId: `s-${i}` };
+        const reference = hash('sha1', jobSetTag(other)).slice(0, 6);
+        const before = byReference.get(reference);
+        if (before !== undefined) return [before, other];
+        byReference.set(reference, other);
+      }
+    })();
+    const [ofFirst, ofSecond] = [someJobs(200), someJobs(200)];
+    await index.add(first, ofFirst, TTL_SECONDS);
+    await index.add(second, ofSecond, TTL_SECONDS);
+    const found = await index.find([...ofFirst, ...ofSecond]);
+    expect(ofFirst.map((jobId) => found.get(jobId))).toEqual(ofFirst.map(() => first));
+    expect(ofSecond.map((jobId) => found.get(jobId))).toEqual(ofSecond.map(() => second));
+    await index.removeJobSet(first, TTL_SECONDS);
+    const left = await index.find(ofSecond);
+    expect(left.size).toBe(ofSecond.length);
+  });
+
+  it('lets a job go only from the job set that it is in', async () => {
+    const [other, jobId] = [aJobSet(), aJobId()];
+    await index.add(other, [jobId], TTL_SECONDS);
+    await index.add(key, [jobId, aJobId()], TTL_SECONDS);
+    await index.remove(other, [jobId], TTL_SECONDS);
+    expect(await find(jobId)).toEqual(key);
+  });
+
+  it('lives as long as anything is polled, every key of it', async () => {
+    await index.add(key, someJobs(2_000), TTL_SECONDS);
+    const names = await redis.keys('ajs:index:*');
+    const times = () => Promise.all(names.map((name) => redis.ttl(name)));
+    for (const ttl of await times()) expect(ttl).toBeGreaterThan(TTL_SECONDS - 100);
+    await Promise.all(names.map((name) => redis.expire(name, 50)));
+    await index.renew(TTL_SECONDS);
+    for (const ttl of await times()) expect(ttl).toBeGreaterThan(TTL_SECONDS - 100);
+    // Not by each replica, and not with each poll.
+    await Promise.all(names.map((name) => redis.expire(name, 50)));
+    expect(await commandsOf(server.url, () => index.renew(TTL_SECONDS))).toEqual([]);
+    await new JobIndex(redis).renew(TTL_SECONDS);
+    for (const ttl of await times()) expect(ttl).toBeLessThanOrEqual(50);
+  });
+
+  describe('beside the one of the version before', () => {
+    async function addAsBefore(jobSet: JobSetKey, jobId: JobId): Promise<void> {
+      const reference = hash('sha1', jobSetTag(jobSet), 'buffer').subarray(0, 6);
+      const shard = shardOf(jobId, FORMER_JOB_INDEX_SHARDS);
+      await redis.hset(
+        formatKey({ kind: 'former-job-index', shard }),
+        hash('sha1', jobId, 'buffer').subarray(0, 6),
+        reference,
+      );
+      const name = formatKey({ kind: 'former-job-set-name', reference: reference.toString('hex') });
+      await redis.set(name, jobSetTag(jobSet), 'EX', TTL_SECONDS);
+    }
+
+    it('finds what that version wrote', async () => {
+      const [older, newer] = [aJobId(), aJobId()];
+      await addAsBefore(key, older);
+      await index.add(key, [newer], TTL_SECONDS);
+      expect(await index.find([older, newer, aJobId()])).toEqual(
+        new Map([
+          [newer, key],
+          [older, key],
+        ]),
+      );
+    });
+
+    it('leaves a job to the job set in which that version has it', async () => {
+      const [elsewhere, here] = [aJobId(), aJobId()];
+      const other = aJobSet();
+      await addAsBefore(other, elsewhere);
+      await addAsBefore(key, here);
+      expect(await index.claim(key, [elsewhere, here], TTL_SECONDS)).toEqual(new Set([elsewhere]));
+      expect([await find(elsewhere), await find(here)]).toEqual([other, key]);
+    });
+  });
+});
+
+describe('the job index in Redis Cluster', () => {
+  let cluster: RedisClusterServers;
+  let redis: RedisClient;
+
+  beforeAll(async () => {
+    cluster = await RedisClusterServers.start();
+    const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
+    redis = createRedisClient({ kind: 'cluster', nodes, tls: false }, 'writer', () => undefined);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await cluster.stop();
+  });
+
+  /** What each node is sent meanwhile. */
+  async function commandsOfEach(act: () => Promise<unknown>): Promise<string[][]> {
+    const each: string[][] = [];
+    let watched = act;
+    for (const { url } of cluster.servers) {
+      const inner = watched;
+      watched = async () => each.push(await commandsOf(url, inner));
+    }
+    await watched();
+    return each;
+  }
+
+  it('lies evenly in its slots', async () => {
+    for (const [group, { slot }] of JOB_INDEX_GROUPS.entries()) {
+      const actual = await redis.cluster('KEYSLOT', formatKey({ kind: 'job-index', group }));
+      expect([group, actual]).toEqual([group, slot]);
+      const even = ((group + 0.5) * 16_384) / JOB_INDEX_GROUPS.length;
+      expect(Math.abs(slot - even)).toBeLessThan(10);
+    }
+  });
+
+  it('takes and finds jobs with one command a node', async () => {
+    const [key, jobIds] = [aJobSet(), someJobs(1_000)];
+    const index = new JobIndex(redis);
+    await index.add(key, someJobs(100), TTL_SECONDS);
+    await index.find(someJobs(100));
+    const written = await commandsOfEach(() => index.add(key, jobIds, TTL_SECONDS));
+    expect(written).toEqual([['eval'], ['eval'], ['eval']]);
+    let found = 0;
+    const read = await commandsOfEach(async () => (found = (await index.find(jobIds)).size));
+    expect([found, read]).toEqual([1_000, [['eval'], ['eval'], ['eval']]]);
+  });
+
+  it('takes and finds jobs also while a group is moved, and when it has been', async () => {
+    const [key, jobIds] = [aJobSet(), someJobs(1_000)];
+    const index = new JobIndex(redis);
+    await index.add(key, jobIds, TTL_SECONDS);
+    const added: JobId[] = [];
+    const writes: Promise<void>[] = [];
+    // Until all of the group's keys are at the other node, what needs it waits.
+    await cluster.move(formatKey({ kind: 'job-index', group: 2 }), () => {
+      const some = someJobs(100);
+      added.push(...some);
+      writes.push(index.add(key, some, TTL_SECONDS));
+      return index.find(jobIds.slice(0, 1));
+    });
+    await Promise.all(writes);
+    expect(writes.length).toBeGreaterThan(2);
+    const all = [...jobIds, ...added];
+    expect((await index.find(all)).size).toBe(all.length);
+    expect((await index.claim(aJobSet(), all, TTL_SECONDS)).size).toBe(all.length);
+  });
+});

@@ -113,6 +113,19 @@ describe('lookups by key', () => {
     expect(calls.map(({ keys }) => keys.length)).toEqual([3, 2, 1, 2, 1]);
   });
 
+  it('go in calls of the smallest size that was ever too large, whichever of two that were sent failed last', async () => {
+    const { lookup, call, calls } = setUp({ atOnce: 2 });
+    const results = [lookup.lookUp(['a', 'b', 'c'])];
+    const small = await call(0);
+    results.push(lookup.lookUp(['d', 'e', 'f', 'g', 'h']));
+    const large = await call(1);
+    small.fail(new BatchTooLargeError(2));
+    large.fail(new BatchTooLargeError(4));
+    for (let i = 2; i < 6; i++) (await call(i)).answer();
+    expect((await Promise.all(results)).map(({ size }) => size)).toEqual([3, 5]);
+    expect(Math.max(...calls.slice(2).map(({ keys }) => keys.length))).toBe(2);
+  });
+
   it('beyond the limit of waiting keys are refused at once, and the others succeed', async () => {
     const { lookup, call } = setUp({ mostWaiting: 3 });
     const result = lookup.lookUp(['a', 'b', 'c']);

@@ -69,4 +69,13 @@ describe('the call gate', () => {
     expect(names()).toEqual(['a']);
     expect(refused).toEqual(['b', 'c']);
   });
+
+  it('waits for nothing any more once it is closed', async () => {
+    const { clock, gate, come } = setUp(1, 4);
+    come('a', 'b');
+    await clock.pass(1);
+    expect(clock.timers).toBe(1);
+    gate.close();
+    expect(clock.timers).toBe(0);
+  });
 });

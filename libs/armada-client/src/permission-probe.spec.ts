@@ -1,9 +1,10 @@
 import { anonymous, fixedIdentity, withoutTls } from '@ajs/armada-credentials';
-import { EventService, type JobSetRequest } from '@ajs/contracts/api/event';
+import type { ArmadaVerdict } from '@ajs/auth';
+import { EventService, type EventStreamMessage, type JobSetRequest } from '@ajs/contracts/api/event';
 import { Queue } from '@ajs/contracts/api/submit';
 import { FakeArmada, eventually } from '@ajs/testing';
 import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
-import { PermissionProbe, createArmadaClient, createForwardingChannels, type ArmadaClient } from './index.js';
+import { PermissionProbe, createArmadaClient, type ArmadaClient } from './index.js';
 import { channelOptions } from './channel-options.js';
 import { CountedPool } from './testing/counted-pool.js';
 
@@ -17,6 +18,7 @@ let armada: FakeArmada;
 let channels: CountedPool;
 let probe: PermissionProbe;
 let clients: ArmadaClient[];
+const servers: Server[] = [];
 
 beforeEach(async () => {
   armada = new FakeArmada();
@@ -37,8 +39,27 @@ beforeEach(async () => {
 afterEach(() => {
   channels.close();
   for (const client of clients) client.close();
+  for (const server of servers.splice(0)) server.forceShutdown();
   armada.stop();
 });
+
+type Read = ServerWritableStream<JobSetRequest, EventStreamMessage>;
+
+/** The verdict on Alice's right to watch by an Armada that answers reads like this. */
+async function verdictWhere(answer: (read: Read) => void): Promise<ArmadaVerdict> {
+  const server = new Server();
+  servers.push(server);
+  const { getJobSetEvents } = EventService;
+  server.addService({ getJobSetEvents }, { getJobSetEvents: answer });
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    ),
+  );
+  channels.close();
+  channels = new CountedPool(withoutTls(`127.0.0.1:${port}`), channelOptions(65_536));
+  return new PermissionProbe(channels).mayWatch(ALICE, 'hers');
+}
 
 describe('what Armada lets a caller do', () => {
   it.each([
@@ -74,32 +95,24 @@ describe('what Armada lets a caller do', () => {
 
   it('is found out by a read from beyond the end of any stream, so that nothing is sent', async () => {
     const requests: JobSetRequest[] = [];
-    const server = new Server();
-    const { getJobSetEvents } = EventService;
-    server.addService(
-      { getJobSetEvents },
-      {
-        getJobSetEvents: (call: ServerWritableStream<JobSetRequest, unknown>) => {
-          requests.push(call.request);
-          call.end();
-        },
-      },
-    );
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      ),
-    );
-    const pool = createForwardingChannels(withoutTls(`127.0.0.1:${port}`), 65_536);
-    try {
-      expect(await new PermissionProbe(pool).mayWatch(ALICE, 'hers')).toBe('yes');
-      expect(requests).toMatchObject([
-        { queue: 'hers', fromMessageId: '9999999999999:0:0:1', watch: false, errorIfMissing: false },
-      ]);
-    } finally {
-      pool.close();
-      server.forceShutdown();
-    }
+    const verdict = await verdictWhere((call) => {
+      requests.push(call.request);
+      call.end();
+    });
+    expect(verdict).toBe('yes');
+    expect(requests).toMatchObject([
+      { queue: 'hers', fromMessageId: '9999999999999:0:0:1', watch: false, errorIfMissing: false },
+    ]);
+  });
+
+  it('is found out by the first message where one is sent, and no other is waited for', async () => {
+    const cancelled: boolean[] = [];
+    const verdict = await verdictWhere((call) => {
+      call.on('cancelled', () => cancelled.push(true));
+      call.write({ id: '', message: undefined });
+    });
+    expect(verdict).toBe('yes');
+    await eventually('the read is cancelled', () => cancelled.length === 1);
   });
 
   it('leaves no stream open, and no place taken on a connection', async () => {

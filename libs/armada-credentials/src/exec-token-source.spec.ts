@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +58,10 @@ describe('the token of a command', () => {
     await expect(failure).rejects.not.toThrow(/hidd|xxx/);
   });
 
+  it('may be anywhere in an output of 64 KiB', async () => {
+    expect((await script('printf "%65536s" word').fetch(never)).authorization).toBe('Bearer word');
+  });
+
   it('is missing if the command does not exist', async () => {
     const source = execTokenSource({ where: 'execAuth', cmd: join(folder, 'nothing'), args: [], env: {} });
     await expect(source.fetch(never)).rejects.toThrow('nothing could not be started: ENOENT');
@@ -68,6 +73,21 @@ describe('the token of a command', () => {
     await expect(source.fetch(never)).rejects.toThrow('did not exit within 1 s');
     const pid = Number(readFileSync(pidFile, 'utf8'));
     await eventually('what it started is gone', () => !runs(pid));
+  });
+
+  it('is not given up later once it is there: its process id may be that of another one by then', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
+    const kill = jest.spyOn(process, 'kill');
+    try {
+      const stopping = new AbortController();
+      await script('echo word').fetch(stopping.signal);
+      jest.advanceTimersByTime(30_000);
+      stopping.abort();
+      expect(kill).not.toHaveBeenCalled();
+    } finally {
+      kill.mockRestore();
+      jest.useRealTimers();
+    }
   });
 
   it('is given up when this process shuts down', async () => {

@@ -14,8 +14,11 @@ interface Fetch {
   readonly signal: AbortSignal;
 }
 
-function setUp({ renew = 'ahead', random = 0 }: { renew?: 'ahead' | 'on-demand'; random?: number } = {}) {
-  const clock = new ManualClock();
+function setUp({
+  renew = 'ahead',
+  random = 0,
+  clock = new ManualClock(),
+}: { renew?: 'ahead' | 'on-demand'; random?: number; clock?: ManualClock } = {}) {
   const fetches: Fetch[] = [];
   const events: string[] = [];
   const identity = new RenewedIdentity({
@@ -101,6 +104,23 @@ describe('a token', () => {
     expect(await identity.authorization()).toBe(`Bearer ${fetches.length}`);
   });
 
+  it('is fetched again after a failure although the timer for that comes a moment early, as timers do', async () => {
+    class HastyClock extends ManualClock {
+      override after(ms: number, act: () => void): () => void {
+        return super.after(ms - 1, act);
+      }
+    }
+    const { identity, clock, fetches } = setUp({ clock: new HastyClock() });
+    const first = expect(identity.authorization()).rejects.toThrow('the provider is down');
+    fetches[0]?.fail();
+    await first;
+    await clock.pass(999);
+    expect(fetches).toHaveLength(2);
+    fetches[1]?.fail();
+    await clock.pass(1_999);
+    expect(fetches).toHaveLength(3);
+  });
+
   it('that cannot be fetched fails the call with the reason, and later calls at once until the next attempt', async () => {
     const { identity, clock, fetches, events } = setUp();
     const first = identity.authorization();
@@ -162,6 +182,8 @@ describe('a token', () => {
     await clock.pass(1_000);
     fetches[2]?.answer(60 * MINUTE);
     await settled();
+    // That at which the first was to be renewed is gone.
+    expect(clock.timers).toBe(1);
     // An answer to a call that began before tells nothing of the new one, however old that is.
     await clock.pass(5_000);
     identity.refused('Bearer 1');

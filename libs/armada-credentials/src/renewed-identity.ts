@@ -50,8 +50,8 @@ export class RenewedIdentity implements ArmadaIdentity {
   private current: CurrentToken | undefined;
   private fetching: Promise<CurrentToken> | undefined;
   private failures = 0;
-  private notBefore = MonotonicTime(-Infinity);
-  private lastError: CredentialError | undefined;
+  /** Until when no call tries again, and why. */
+  private failure: { readonly error: CredentialError; readonly until: MonotonicTime } | undefined;
   private cancelTimer = (): void => undefined;
   private readonly closing = new AbortController();
   private readonly clock: Clock;
@@ -93,11 +93,14 @@ export class RenewedIdentity implements ArmadaIdentity {
   }
 
   private renew(): Promise<CurrentToken> {
-    if (this.fetching !== undefined) return this.fetching;
-    if (this.lastError !== undefined && this.clock.monotonic() < this.notBefore)
-      return Promise.reject(this.lastError);
-    this.fetching = this.fetch().finally(() => (this.fetching = undefined));
-    return this.fetching;
+    const { fetching, failure } = this;
+    return fetching === undefined && failure !== undefined && this.clock.monotonic() < failure.until
+      ? Promise.reject(failure.error)
+      : this.fetchOnce();
+  }
+
+  private fetchOnce(): Promise<CurrentToken> {
+    return (this.fetching ??= this.fetch().finally(() => (this.fetching = undefined)));
   }
 
   private async fetch(): Promise<CurrentToken> {
@@ -108,7 +111,6 @@ export class RenewedIdentity implements ArmadaIdentity {
         token.expiresAt === undefined ? ASSUMED_LIFETIME_MS : token.expiresAt - this.clock.wall();
       if (lifetime <= 0) throw new Error('received an expired token; check for clock skew');
       this.failures = 0;
-      this.lastError = undefined;
       const obtainedAt = this.clock.monotonic();
       this.current = { token, obtainedAt, expiresAt: addMs(obtainedAt, lifetime), refused: false };
       this.scheduleRenewal(this.renewalDelay(lifetime));
@@ -120,8 +122,7 @@ export class RenewedIdentity implements ArmadaIdentity {
       const backoff =
         Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.failures) * (1 - this.random() / 2);
       this.failures++;
-      this.lastError = error;
-      this.notBefore = addMs(this.clock.monotonic(), backoff);
+      this.failure = { error, until: addMs(this.clock.monotonic(), backoff) };
       this.scheduleRenewal(backoff);
       observer.failed(error, this.validToken() !== undefined);
       throw error;
@@ -141,8 +142,8 @@ export class RenewedIdentity implements ArmadaIdentity {
     this.cancelTimer();
     if (this.options.renew === 'on-demand' || this.closing.signal.aborted) return;
     this.cancelTimer = this.clock.after(ms, () => {
-      // The observer has been notified, and the next attempt is scheduled.
-      this.renew().catch(() => undefined);
+      // Where it fails, the observer has been notified, and the next attempt is scheduled.
+      this.fetchOnce().catch(() => undefined);
     });
   }
 }

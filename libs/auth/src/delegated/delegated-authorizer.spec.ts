@@ -165,6 +165,63 @@ describe('a credential that Armada rejected', () => {
   });
 });
 
+describe('a yes that is about to expire', () => {
+  const AHEAD_MS = TTL_MS / 4;
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  beforeEach(async () => {
+    armada.verdicts = { hers: 'yes' };
+    expect(await ask('hers')).toBe('yes');
+  });
+
+  it('is refreshed once less than a quarter of its time is left', async () => {
+    clock.advance(TTL_MS - AHEAD_MS);
+    expect(await ask('hers')).toBe('yes');
+    expect(armada.timesAsked('hers')).toBe(1);
+    clock.advance(1);
+    expect(await ask('hers')).toBe('yes');
+    expect(armada.timesAsked('hers')).toBe(2);
+  });
+
+  it('is refreshed again 5 s after that has failed, and not sooner', async () => {
+    clock.advance(TTL_MS - AHEAD_MS + 1);
+    armada.verdicts = { hers: Promise.reject(new Error('Armada is away')) };
+    for (const [passes, asked] of [
+      [0, 2],
+      [4_999, 2],
+      [1, 3],
+    ] as const) {
+      clock.advance(passes);
+      expect(await ask('hers')).toBe('yes');
+      await settled();
+      expect(armada.timesAsked('hers')).toBe(asked);
+    }
+  });
+
+  it('is not refreshed with one in Redis that expires as soon', async () => {
+    const server = await RedisServer.start();
+    const redis = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined);
+    try {
+      await eventually('Redis answers', () => redis.status === 'ready');
+      authorizer = replica(new SharedVerdicts(redis, 'a secret'));
+      expect(await ask('hers')).toBe('yes');
+      const [key = ''] = await eventually('the verdict is shared', async () => {
+        const keys = await redis.keys('*');
+        return keys.length === 1 && keys;
+      });
+      clock.advance(TTL_MS - AHEAD_MS + 1);
+      // Redis has a clock of its own: this lets the same time pass there.
+      await redis.pexpire(key, AHEAD_MS - 1);
+      const asked = armada.timesAsked('hers');
+      expect(await ask('hers')).toBe('yes');
+      await eventually('Armada is asked', () => armada.timesAsked('hers') === asked + 1);
+    } finally {
+      redis.disconnect();
+      await server.stop();
+    }
+  });
+});
+
 describe('a caller without any permission', () => {
   const BOB = 'Bearer token-of-bob';
 

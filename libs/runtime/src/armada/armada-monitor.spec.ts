@@ -101,6 +101,17 @@ describe('while Armada answers', () => {
     ]);
   });
 
+  it('the one that failed most often in a row decides whether they keep failing, whichever ended first', async () => {
+    for (const [name, inARow] of [
+      ['a', 1],
+      ['b', 3],
+      ['c', 2],
+    ] as const)
+      fail(name, inARow);
+    await clock.pass(500);
+    expect(lines).toMatchObject([{ level: 'warn', jobSets: 3, inARow: 3 }]);
+  });
+
   it('failures have it asked twice a second at most', async () => {
     for (let i = 0; i < 100; i++) {
       monitor.callFailed();

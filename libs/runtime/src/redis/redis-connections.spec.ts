@@ -26,8 +26,8 @@ afterEach(async () => {
 });
 
 /** Opens the main client of an ingester as this user. */
-async function connectAs(login: string): Promise<Readiness> {
-  const log = createLog('app', 'info', {
+async function connectAs(login: string, level: 'info' | 'debug' = 'info'): Promise<Readiness> {
+  const log = createLog('app', level, {
     write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>),
   });
   const settings = loadSettings({
@@ -71,5 +71,16 @@ describe('the connections of a process to Redis', () => {
     await logged(/has all rights now/);
     expect(await readiness.report()).toMatchObject({ ready: true, checks: { redisRights: 'ok' } });
     expect(lines.filter(({ msg }) => /rights/.test(String(msg)))).toHaveLength(2);
+  });
+
+  it('keep a process unready that lacks rights while Redis cannot be asked whether they were granted', async () => {
+    await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-time');
+    const readiness = await connectAs('app:secret', 'debug');
+    await logged(/lacks rights/);
+    await server.kill();
+    await logged(/could not try the rights/);
+    expect((await readiness.report()).checks).toMatchObject({
+      redisRights: 'the user of Redis lacks rights: +time',
+    });
   });
 });

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -119,6 +120,25 @@ describe('a Redis that refuses writes', () => {
       ]);
     },
   );
+
+  it('is reported with its last reason alone where that changes', async () => {
+    const writes = module.get(RedisWrites);
+    writes.report(new Error("OOM command not allowed when used memory > 'maxmemory'."));
+    writes.report(new Error("READONLY You can't write against a read only replica."));
+    await expect(writes.check()).rejects.toThrow('a read-only replica');
+    expect(await refusals()).toEqual([{ labels: { reason: 'read-only' }, value: 1 }]);
+  });
+
+  it('is asked no more once it takes writes again', async () => {
+    const timers = jest.spyOn(globalThis, 'setInterval');
+    const stopped = jest.spyOn(globalThis, 'clearInterval');
+    const writes = module.get(RedisWrites);
+    writes.report(new Error("OOM command not allowed when used memory > 'maxmemory'."));
+    const probes = timers.mock.results.at(-1)?.value as NodeJS.Timeout;
+    await eventually('Redis takes writes again', () => writes.check().then(() => true));
+    expect(stopped).toHaveBeenCalledWith(probes);
+    jest.restoreAllMocks();
+  });
 
   it('is reported as such for as long as any of its masters refuses them', async () => {
     const writes = module.get(RedisWrites);

@@ -282,9 +282,17 @@ describe('the watch budget', () => {
     await claim(a, 'a', 2);
     await a.leave();
     a.release(AssignmentId('a0'));
-    const more = claim(a, 'more', 1);
-    expect(await completesWithin(3_000, more)).toBe(true);
-    expect([await more, await redis.hgetall(KEY)]).toEqual([0, {}]);
+    expect(await claim(a, 'more', 1)).toBe(0);
+    expect(await redis.hgetall(KEY)).toEqual({});
+  });
+
+  it('is refused to whoever claims it while a replica leaves that is still announcing', async () => {
+    const a = withoutTicks('a', 2);
+    const announced = claim(a, 'a', 1);
+    const waits = claim(a, 'b', 1);
+    await a.leave();
+    expect(await completesWithin(3_000, waits)).toBe(true);
+    expect([await announced, await waits]).toEqual([1, 0]);
   });
 
   it('is free at once when a replica leaves while it announces, also where Redis has to be sent the script', async () => {

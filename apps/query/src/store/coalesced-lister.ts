@@ -9,14 +9,18 @@ interface Pending {
   readonly key: JobSetKey;
   readonly jobIds: Set<JobId>;
   readonly view: Promise<JobSetView>;
+  readonly answer: (view: Promise<JobSetView>) => void;
 }
 
 /**
- * Coalesces the reads of one job set within one turn of the event loop: under load a poll then costs Redis a fraction of a command. A
- * view may hold more jobs than were requested, and is never older than the request. Only {@link read} is coalesced: the others are rare.
+ * Coalesces the reads of one job set within one turn of the event loop: under load a poll then costs Redis a fraction of a command. They
+ * begin at the end of the turn, so that a lone one does not wait for another turn. A view may hold more jobs than were requested, and is
+ * never older than the request. Only {@link read} is coalesced: the others are rare.
  */
 export class CoalescedLister implements JobLister, JobDetailsLister {
-  private readonly pending = new Map<JobSetTag, Pending>();
+  /** In the order in which they were requested; those of {@link open} take more jobs. */
+  private pending: Pending[] = [];
+  private readonly open = new Map<JobSetTag, Pending>();
 
   /** @param onRead called with what each read of states brought */
   constructor(
@@ -26,11 +30,11 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
 
   read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
     const tag = jobSetTag(key);
-    let pending = this.pending.get(tag);
+    let pending = this.open.get(tag);
     if (pending === undefined || pending.jobIds.size + jobIds.length > MAX_JOBS) {
-      const requested = new Set<JobId>();
-      pending = { key, jobIds: requested, view: this.readSoon(tag, key, requested) };
-      this.pending.set(tag, pending);
+      pending = toBeRead(key);
+      this.open.set(tag, pending);
+      if (this.pending.push(pending) === 1) setImmediate(() => this.readAll());
     }
     for (const jobId of jobIds) pending.jobIds.add(jobId);
     return pending.view;
@@ -48,11 +52,22 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
     return this.lister.readUri(key, externalUri);
   }
 
-  private async readSoon(tag: JobSetTag, key: JobSetKey, jobIds: Set<JobId>): Promise<JobSetView> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.pending.delete(tag);
-    const view = await this.lister.read(key, [...jobIds]);
+  private readAll(): void {
+    const { pending } = this;
+    this.pending = [];
+    this.open.clear();
+    for (const { key, jobIds, answer } of pending) answer(this.readNow(key, [...jobIds]));
+  }
+
+  private async readNow(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
+    const view = await this.lister.read(key, jobIds);
     this.onRead(view);
     return view;
   }
+}
+
+function toBeRead(key: JobSetKey): Pending {
+  let answer: Pending['answer'] = () => undefined;
+  const view = new Promise<JobSetView>((resolve) => (answer = resolve));
+  return { key, jobIds: new Set(), view, answer };
 }

@@ -109,6 +109,8 @@ function connect(target: RedisTarget, role: ClientRole, onError: (error: Error) 
     enableOfflineQueue: role !== 'reader',
     // In a cluster, redirections are followed only where all commands of a pipeline were redirected alike.
     enableAutoPipelining: role !== 'work-queue' && target.kind !== 'cluster',
+    // They are sent together as they are: a pipeline would wait for the next turn of the event loop, and for the answer to the one before.
+    autoPipeliningIgnoredCommands: ['readJobs'],
   };
   const usesTls = target.kind === 'single' ? target.url.startsWith('rediss:') : target.tls;
   const withTls = usesTls && { tls: tlsOptions(target, target.serverName, onError) };

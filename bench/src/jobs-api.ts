@@ -22,7 +22,7 @@ interface Speed {
  * noise; then how long calls take whose jobs a query has never been asked for.
  */
 export async function benchJobsApi(quick: boolean): Promise<Figure[]> {
-  const [jobs, rounds, seconds] = quick ? [2_000, 2, 1] : [10_000, 5, 3];
+  const [jobs, rounds, seconds] = quick ? [2_000, 2, 2] : [10_000, 5, 3];
   const binary = buildLoadGenerator();
   return withPolledJobs(jobs, async (polled) => {
     const { memory, query, jobSet } = polled;

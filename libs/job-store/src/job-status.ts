@@ -13,15 +13,14 @@ export interface StatusFacts extends Pick<JobRecord, 'state' | 'changedAt'> {
 /** What a read of states says of such a job. */
 export function statusOf(facts: StatusFacts): JobStatus {
   const { state, changedAt, revision, isProvisional, isReported, failure, cancellation } = facts;
-  return {
-    state,
-    changedAt,
-    ...(revision !== undefined && { revision }),
-    ...(isProvisional && { provisional: true }),
-    ...(isReported && { reported: true }),
-    ...(failure !== undefined && { failure }),
-    ...(cancellation !== undefined && { cancellation }),
-  };
+  // Thousands are made at a time: one field after the other costs a fifth of as many spreads.
+  const status: { -readonly [Field in keyof JobStatus]: JobStatus[Field] } = { state, changedAt };
+  if (revision !== undefined) status.revision = revision;
+  if (isProvisional) status.provisional = true;
+  if (isReported) status.reported = true;
+  if (failure !== undefined) status.failure = failure;
+  if (cancellation !== undefined) status.cancellation = cancellation;
+  return status;
 }
 
 /** What a read of states says of this record, which changed last at this revision. */

@@ -15,18 +15,22 @@ const LONGEST_PACKED = 0xffff;
 
 /** The bytes that stand for a job id in Redis. */
 export function packJobId(jobId: JobId): Buffer {
-  return packUlid(jobId) ?? Buffer.concat([Buffer.of(NOT_A_ULID), Buffer.from(jobId, 'utf8')]);
+  const packed = Buffer.allocUnsafe(longest(jobId));
+  return packed.subarray(0, packInto(packed, 0, jobId));
 }
 
 /** Job ids one after the other, each behind its length in two bytes, which bounds it. */
 export function packJobIds(jobIds: readonly JobId[]): Buffer {
-  const parts: Buffer[] = [];
+  const packed = Buffer.allocUnsafe(jobIds.reduce((sum, jobId) => sum + 2 + longest(jobId), 0));
+  let at = 0;
   for (const jobId of jobIds) {
-    const packed = packJobId(jobId);
-    if (packed.length > LONGEST_PACKED) throw new RangeError('a job id is longer than the store can keep');
-    parts.push(Buffer.of(packed.length >> 8, packed.length & 0xff), packed);
+    const length = packInto(packed, at + 2, jobId);
+    if (length > LONGEST_PACKED) throw new RangeError('a job id is longer than the store can keep');
+    packed[at] = length >> 8;
+    packed[at + 1] = length & 0xff;
+    at += 2 + length;
   }
-  return Buffer.concat(parts);
+  return packed.subarray(0, at);
 }
 
 /** The inverse of {@link packJobIds}. */
@@ -54,22 +58,34 @@ export function unpackJobId(packed: Buffer): JobId {
   return JobId(text);
 }
 
-function packUlid(jobId: JobId): Buffer | undefined {
-  if (jobId.length !== ULID_LENGTH) return undefined;
-  const packed = Buffer.allocUnsafe(PACKED_LENGTH);
+/** The most bytes that an id packs to. */
+function longest(jobId: JobId): number {
+  return Math.max(PACKED_LENGTH, 1 + Buffer.byteLength(jobId));
+}
+
+/** Writes a packed id; returns its length. */
+function packInto(bytes: Buffer, at: number, jobId: JobId): number {
+  if (packUlid(bytes, at, jobId)) return PACKED_LENGTH;
+  bytes[at] = NOT_A_ULID;
+  return 1 + bytes.write(jobId, at + 1);
+}
+
+/** Writes a packed ULID; returns whether it is one. */
+function packUlid(bytes: Buffer, at: number, jobId: JobId): boolean {
+  if (jobId.length !== ULID_LENGTH) return false;
   let bits = 0;
   let held = 0;
-  let byte = 0;
+  let to = at;
   for (let i = 0; i < ULID_LENGTH; i++) {
     const digit = DIGITS[jobId.charCodeAt(i)] ?? -1;
-    if (digit < 0 || (i === 0 && digit > 7)) return undefined;
+    if (digit < 0 || (i === 0 && digit > 7)) return false;
     bits = (bits << 5) | digit;
     held += i === 0 ? 3 : 5;
     if (held >= 8) {
       held -= 8;
-      packed[byte++] = bits >> held;
+      bytes[to++] = bits >> held;
       bits &= (1 << held) - 1;
     }
   }
-  return packed[0] === NOT_A_ULID ? undefined : packed;
+  return bytes[at] !== NOT_A_ULID;
 }

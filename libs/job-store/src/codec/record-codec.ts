@@ -54,8 +54,8 @@ export type StringOfNumber = (number: number) => string | undefined;
 export interface RecordStatus {
   readonly state: JobState;
   readonly changedAt: ArmadaTime;
-  /** Left out where a version that kept no revisions changed the record last. */
-  readonly revision?: number;
+  /** `undefined` where a version that kept no revisions changed the record last. */
+  readonly revision: number | undefined;
   /** No event of the stream has shown the job yet. */
   readonly isProvisional: boolean;
   /** The state is the one that `api.Jobs` reported: no event of the stream has shown it yet. */
@@ -124,7 +124,7 @@ export function decodeStatus(bytes: Buffer): RecordStatus {
   return {
     state: toState(state),
     changedAt,
-    ...(revision !== undefined && { revision }),
+    revision,
     isProvisional: !has(mask, 'lastEvent'),
     isReported: has(mask, 'reported'),
   };

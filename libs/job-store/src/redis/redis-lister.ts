@@ -109,6 +109,8 @@ function decodeEach<T>(
 }
 
 function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
-  const { failure, cancellation } = details === undefined ? {} : decodeFailureDetails(details.toString());
-  return statusOf({ ...decodeStatus(record), failure, cancellation });
+  const status = decodeStatus(record);
+  if (details === undefined) return statusOf(status);
+  const { failure, cancellation } = decodeFailureDetails(details.toString());
+  return statusOf({ ...status, failure, cancellation });
 }

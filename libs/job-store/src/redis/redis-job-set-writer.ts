@@ -1,6 +1,7 @@
 import type { LRUCache } from 'lru-cache';
 import {
   ArmadaTime,
+  isTerminal,
   toMs,
   type Cursor,
   type JobId,
@@ -13,7 +14,8 @@ import { formatKey, type Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
 import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
-import { packJobId, packJobIds, unpackJobId } from '../codec/job-id-codec.js';
+import { packJobIds, unpackJobId } from '../codec/job-id-codec.js';
+import { PackedRecords } from '../codec/packed-records.js';
 import { decodeChangedAt, decodeRecord, encodeRecord } from '../codec/record-codec.js';
 import { LAYOUT } from '../codec/record-layout.js';
 import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
@@ -86,7 +88,7 @@ export class RedisJobSetWriter implements JobSetWriter {
   async load(jobIds: Iterable<JobId>): Promise<ReadonlyMap<JobId, JobRecord>> {
     const loaded = new Map<JobId, JobRecord>();
     const missing: JobId[] = [];
-    for (const jobId of new Set(jobIds)) {
+    for (const jobId of jobIds) {
       const cached = this.context.records.get(this.cacheKey(jobId));
       if (cached === undefined) missing.push(jobId);
       else loaded.set(jobId, cached);
@@ -110,14 +112,14 @@ export class RedisJobSetWriter implements JobSetWriter {
 
   async write(batch: Batch): Promise<RedisTime> {
     const { cursor, records, subscription, shownUntil, reconciled } = batch;
-    const args: ScriptArgument[] = [];
+    const packed = new PackedRecords();
     const uris: ScriptArgument[] = [];
     const newJobs: JobId[] = [];
     try {
       for (const [jobId, record] of records) {
         const before = this.context.records.get(this.cacheKey(jobId));
         const bytes = encodeRecord(jobId, record, (text) => this.strings.numberOf(text));
-        args.push(packJobId(jobId), bytes, changedFailureDetails(before, record));
+        packed.add(jobId, bytes, changedFailureDetails(before, record));
         if (before === undefined) newJobs.push(jobId);
         if (record.externalUri !== undefined && before?.externalUri === undefined) {
           uris.push(record.externalUri, packJobIds([jobId]));
@@ -140,8 +142,7 @@ export class RedisJobSetWriter implements JobSetWriter {
         subscription.nextReadAt === undefined ? '' : Math.ceil(toMs(this.clock.at(subscription.nextReadAt))),
         shownUntil === undefined ? '' : toMs(shownUntil),
         (batch.eventsPerMinute ?? 0).toFixed(2),
-        records.size,
-        ...args,
+        packed.bytes,
         strings.length,
         ...strings.flat(),
         uris.length / 2,
@@ -157,7 +158,8 @@ export class RedisJobSetWriter implements JobSetWriter {
       this.eventLagMs = typeof aheadSince === 'string' ? eventLagMs(ArmadaTime(Number(aheadSince)), now) : 0;
       if (kept > 0) this.context.onKept(this.key, kept);
       for (const [jobId, record] of records) {
-        if (kept === 0) this.context.records.set(this.cacheKey(jobId), record);
+        // Hardly any event follows the end of a job.
+        if (kept === 0 && !isTerminal(record.state)) this.context.records.set(this.cacheKey(jobId), record);
         else this.context.records.delete(this.cacheKey(jobId));
       }
       return now;

@@ -17,8 +17,9 @@
     ARGV[10] when it is read again (ms by Redis' clock), '' while it is watched or read
     ARGV[11] the latest time of its events (ms by Armada's clock), '' where it has none
     ARGV[12] events of the job set a minute
-    ARGV[13] number of records, then for each: job id, record, failure details ('' unless they changed)
-             number of strings, then for each: number, string
+    ARGV[13] the records one after the other: job id, record, failure details ('' unless they changed), each behind its length in 2, 2
+             and 4 bytes
+    ARGV[14] number of strings, then for each: number, string
              number of external URIs, then for each: URI, job id behind its length
   Output:
     { now (ms), revision, unfinished jobs (nil: as before), terminal records that were kept, aheadSince (nil: none) }, or { now (ms) } where it was refused
@@ -31,14 +32,10 @@ local g = open(meta, m[1], time, ARGV[8])
 g.layout = LAYOUT
 local kept = 0
 
-local at = 13
-local function take()
-  at = at + 1
-  return ARGV[at]
-end
-
-for _ = 1, tonumber(ARGV[at]) do
-  local id, record, details = take(), take(), take()
+local records, from = ARGV[13], 1
+while from <= #records do
+  local id, record, details
+  id, record, details, from = struct.unpack('>Hc0Hc0I4c0', records, from)
   local old = recordOf(g, id)
   local was = old and string.byte(old)
   if was and was >= TERMINAL and was % STATE ~= string.byte(record) % STATE then
@@ -48,7 +45,12 @@ for _ = 1, tonumber(ARGV[at]) do
   end
 end
 
-at = at + 1
+local at = 14
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+
 for _ = 1, tonumber(ARGV[at]) do put(g, 'd', take(), take()) end
 
 at = at + 1
@@ -61,7 +63,7 @@ end
 close(g)
 redis.call('HSET', meta, 'cursor', ARGV[4], 'state', ARGV[5], 'reason', ARGV[6], 'heartbeat', time, 'next', ARGV[10], 'rate', ARGV[12])
 if ARGV[9] ~= '' then redis.call('HSET', meta, 'reconciled', time) end
-if ARGV[13] ~= '0' and ARGV[11] ~= '' then redis.call('HSET', meta, 'lastChange', ARGV[11]) end
+if records ~= '' and ARGV[11] ~= '' then redis.call('HSET', meta, 'lastChange', ARGV[11]) end
 if ARGV[7] ~= '' then redis.call('HSET', meta, 'synced', ARGV[7]) end
 
 -- The stream has come as far as api.Jobs was once it shows an event of that time. What it does not show although it was compared with

@@ -1,12 +1,12 @@
 import { COLD, HOTTEST, WARM, heatOf, yieldsTo } from './heat.js';
 
-const POLLED = { pollAge: 1_000, unfinished: 1 };
+const POLLED = { pollAge: 1_000, pollsPerMinute: 1, unfinished: 1 };
 
 describe('a job set', () => {
   it.each([
     [
       'that is polled and has unfinished jobs is warm',
-      { pollAge: 59_999, eventsPerMinute: 0, unfinished: 1 },
+      { ...POLLED, pollAge: 59_999, eventsPerMinute: 0 },
       WARM,
     ],
     ['whose events are too rare to count is warm', { ...POLLED, eventsPerMinute: 0.49 }, WARM],
@@ -17,11 +17,26 @@ describe('a job set', () => {
     ],
     [
       'that is not polled any more is cold, whatever happens to it',
-      { pollAge: 60_000, eventsPerMinute: 600, unfinished: 9 },
+      { ...POLLED, pollAge: 60_000, eventsPerMinute: 600 },
       COLD,
     ],
     ['with an event every two minutes is hot', { ...POLLED, eventsPerMinute: 0.5 }, 6],
     ['with twice as many is hotter by a degree', { ...POLLED, eventsPerMinute: 1 }, 7],
+    [
+      'with twice as many polls is hotter by a degree',
+      { ...POLLED, eventsPerMinute: 1, pollsPerMinute: 2 },
+      8,
+    ],
+    [
+      'whose polls are fewer than one a minute is no colder',
+      { ...POLLED, eventsPerMinute: 1, pollsPerMinute: 0.1 },
+      7,
+    ],
+    [
+      'that is polled often, and to which hardly anything happens, is warm',
+      { ...POLLED, eventsPerMinute: 0.49, pollsPerMinute: 6_000 },
+      WARM,
+    ],
     ['with an event a second is hotter still', { ...POLLED, eventsPerMinute: 60 }, 12],
     [
       'whose jobs have all ended but for new ones is as hot',
@@ -29,8 +44,8 @@ describe('a job set', () => {
       12,
     ],
     [
-      'with thousands of events a second is as hot as can be',
-      { ...POLLED, eventsPerMinute: 1_000_000 },
+      'with thousands of events and many polls a second is as hot as can be',
+      { ...POLLED, eventsPerMinute: 1_000_000, pollsPerMinute: 1_000 },
       HOTTEST,
     ],
   ])('%s', (_, activity, heat) => expect(heatOf(activity)).toBe(heat));

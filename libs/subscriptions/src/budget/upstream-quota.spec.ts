@@ -38,7 +38,10 @@ describe('the quota of an assignment', () => {
         }),
     } as unknown as WatchBudget;
     const upstreamQuota = new UpstreamQuota({
-      interest: { age: () => Promise.resolve(0) },
+      interest: {
+        age: () => Promise.resolve(0),
+        polls: () => Promise.resolve({ age: 0, perMinute: 1 }),
+      },
       lifetime: { followFor: 1_000, followUnfinishedFor: 1_000, keepFor: 1_000 },
       watches,
       reads: { take: (as: string) => Promise.resolve(void taken.push(as)) },

@@ -15,7 +15,7 @@ const MAX_READING = 500;
 const MAX_NEW_BACKLOG_SECONDS = 1;
 
 export interface UpstreamQuotaOptions {
-  readonly interest: Pick<InterestStore, 'age'>;
+  readonly interest: Pick<InterestStore, 'age' | 'polls'>;
   readonly lifetime: Lifetime;
   readonly watches: WatchBudget;
   readonly reads: ReadBudget;
@@ -65,7 +65,7 @@ export class UpstreamQuota {
 
 /** What one job set may cost Armada during one assignment. */
 export class AssignmentQuota implements JobSetQuota {
-  private lastPoll = { age: Infinity, at: MonotonicTime(-Infinity) };
+  private lastPoll = { age: Infinity, perMinute: 0, at: MonotonicTime(-Infinity) };
   private position: () => JobSetPosition = () => ({
     cursor: Cursor(''),
     unfinished: 0,
@@ -107,9 +107,9 @@ export class AssignmentQuota implements JobSetQuota {
   /** Whether the job set was polled lately enough to be followed. */
   async isWanted(unfinished: number): Promise<boolean> {
     const { interest, lifetime } = this.options;
-    const age = await interest.age(this.request.key);
-    this.lastPoll = { age: age ?? Infinity, at: monotonicNow() };
-    return isWanted(lifetime, age, unfinished);
+    const polls = await interest.polls(this.request.key);
+    this.lastPoll = { age: Infinity, perMinute: 0, ...polls, at: monotonicNow() };
+    return isWanted(lifetime, polls?.age, unfinished);
   }
 
   /** The assignment is over; its watch, if it had one, is closed, and one that it still waits for goes back at once. */
@@ -144,7 +144,8 @@ export class AssignmentQuota implements JobSetQuota {
 
   private heat(): Heat {
     const { unfinished, eventsPerMinute } = this.position();
-    return heatOf({ pollAge: this.pollAge, eventsPerMinute, unfinished });
+    const pollsPerMinute = this.lastPoll.perMinute;
+    return heatOf({ pollAge: this.pollAge, pollsPerMinute, eventsPerMinute, unfinished });
   }
 
   private get pollAge(): number {

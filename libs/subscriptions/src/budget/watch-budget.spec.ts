@@ -9,7 +9,7 @@ import { COLD, WARM, heatOf, type Heat } from './heat.js';
 import { WatchBudget, type WatchClaimant } from './watch-budget.js';
 
 /** With an event a second. */
-const HOT = heatOf({ pollAge: 0, eventsPerMinute: 60, unfinished: 1 });
+const HOT = heatOf({ pollAge: 0, pollsPerMinute: 1, eventsPerMinute: 60, unfinished: 1 });
 const KEY = formatKey({ kind: 'replicas' });
 const ignore = (): void => undefined;
 let server: RedisServer;
@@ -219,9 +219,12 @@ describe('the watch budget', () => {
         released.push(id);
         a.release(id);
       };
-      await a.claim(id, { heat: () => heatOf({ pollAge: 0, eventsPerMinute: 60, unfinished: 1 }), revoke });
+      await a.claim(id, {
+        heat: () => heatOf({ pollAge: 0, pollsPerMinute: 1, eventsPerMinute: 60, unfinished: 1 }),
+        revoke,
+      });
     }
-    const hotter = heatOf({ pollAge: 0, eventsPerMinute, unfinished: 1 });
+    const hotter = heatOf({ pollAge: 0, pollsPerMinute: 1, eventsPerMinute, unfinished: 1 });
     const wanted = Math.max(1, revoked);
     expect(await claim(a, 'hotter', wanted, hotter)).toBe(0);
     await announcedAgain('a');

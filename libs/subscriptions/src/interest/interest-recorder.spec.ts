@@ -51,7 +51,7 @@ function recorderWith(options: Partial<InterestRecorderOptions> = {}) {
 /** The store, with something before every record. */
 function intercepted(before: () => Promise<unknown>): InterestStore {
   return Object.assign(Object.create(interest) as InterestStore, {
-    record: (key: JobSetKey, maxJobSets: number) => before().then(() => interest.record(key, maxJobSets)),
+    record: (...args: Parameters<InterestStore['record']>) => before().then(() => interest.record(...args)),
   });
 }
 
@@ -226,6 +226,33 @@ describe('the interest recorder', () => {
     expect(refused).toBe(1_100 - recorded);
     expect(queue.enqueued.size).toBe(recorded);
   }, 30_000);
+
+  it('records once in ten seconds how many polls there were since, the recorded one among them', async () => {
+    const recorded: (number | undefined)[] = [];
+    const counted = Object.assign(Object.create(interest) as InterestStore, {
+      record: (...args: Parameters<InterestStore['record']>) => {
+        recorded.push(args[2]);
+        return interest.record(...args);
+      },
+    });
+    const { poll } = recorderWith({ interest: counted });
+    const began = performance.now();
+    const now = jest.spyOn(performance, 'now').mockReturnValue(began);
+    try {
+      for (const [ms, polls] of [
+        [0, 3],
+        [9_999, 1],
+        [10_000, 4],
+        [20_000, 1],
+      ] as const) {
+        now.mockReturnValue(began + ms);
+        for (let n = 0; n < polls; n++) await poll(1, 2, 'caller');
+      }
+      expect(recorded).toEqual([1, 4, 4]);
+    } finally {
+      now.mockRestore();
+    }
+  });
 
   it('has a reason to refuse for ten seconds, within which the poll that is recorded next may have another one', async () => {
     const { poll, recorder } = recorderWith({ maxJobSets: 0 });

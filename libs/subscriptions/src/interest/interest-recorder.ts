@@ -44,8 +44,15 @@ interface Pending {
   /** The caller whose allowance of new job sets was reduced, if any: it is given back where the job set is not new. */
   readonly caller: string | undefined;
   readonly mayBeNew: boolean;
+  readonly polls: number;
   /** Whose share of the job sets that wait it takes. */
   readonly who: string;
+}
+
+/** When polls of a job set were recorded last, and how many there were since. */
+interface Recorded {
+  readonly at: number;
+  polls: number;
 }
 
 interface Refusal {
@@ -59,7 +66,7 @@ interface Refusal {
  */
 export class InterestRecorder {
   readonly progress: LoopProgress;
-  private readonly recordedAt = new LRUCache<JobSetTag, number>({ max: REMEMBERED });
+  private readonly recorded = new LRUCache<JobSetTag, Recorded>({ max: REMEMBERED });
   /** Of job sets, for everybody. */
   private readonly refusals = new LRUCache<JobSetTag, Refusal>({ max: REMEMBERED });
   /** Of what one caller polled: another may have the same job set followed. */
@@ -80,7 +87,9 @@ export class InterestRecorder {
    */
   record(key: JobSetKey, tag = jobSetTag(key), caller?: string): void {
     const who = caller ?? ARMADA;
-    if (this.isRecorded(tag) || reasonOf(this.ownRefusals.peek(ownOf(who, tag))) !== undefined) return;
+    const recorded = this.recorded.peek(tag);
+    if (recorded !== undefined) recorded.polls++;
+    if (isRecent(recorded) || reasonOf(this.ownRefusals.peek(ownOf(who, tag))) !== undefined) return;
     const waiting = this.pending.get(tag);
     if (waiting?.mayBeNew === true) return;
     if (waiting === undefined && !this.pendingShares.take(who)) {
@@ -89,13 +98,14 @@ export class InterestRecorder {
       return;
     }
     const mayBeNew = caller === undefined || this.newJobSets.take(caller);
-    if (mayBeNew) this.recordedAt.set(tag, performance.now());
+    if (mayBeNew) this.recorded.set(tag, { at: performance.now(), polls: 0 });
     // Refused at once, and accepted after all where it turns out that the job set is not new.
     else this.ownRefusals.set(ownOf(who, tag), refusalFor(tooManyNew(this.newJobSets.max)));
     this.pending.set(tag, {
       key,
       caller: mayBeNew ? caller : undefined,
       mayBeNew,
+      polls: recorded?.polls ?? 1,
       // Where another waits for it whose allowance is used up, it takes its share and this caller's allowance.
       who: waiting?.who ?? who,
     });
@@ -104,24 +114,20 @@ export class InterestRecorder {
 
   /** Redis may have lost what was recorded: the next poll of each job set is recorded again. */
   invalidate(): void {
-    this.recordedAt.clear();
+    this.recorded.clear();
   }
 
   /** Why a job set that this caller polled will not be followed; `undefined` where nothing is in the way. */
   refusal(tag: JobSetTag, caller: string): string | undefined {
     const reason = reasonOf(this.refusals.peek(tag));
     // What one caller may not have followed, another may have had.
-    if (reason !== undefined || this.isRecorded(tag)) return reason;
+    if (reason !== undefined || isRecent(this.recorded.peek(tag))) return reason;
     return reasonOf(this.ownRefusals.peek(ownOf(caller, tag)));
   }
 
   /** Resolves when what was recorded is written, or has failed to be. */
   async flushed(): Promise<void> {
     await this.flushing;
-  }
-
-  private isRecorded(tag: JobSetTag): boolean {
-    return performance.now() - (this.recordedAt.peek(tag) ?? -Infinity) < RECORD_EVERY_MS;
   }
 
   private async flush(): Promise<void> {
@@ -140,7 +146,7 @@ export class InterestRecorder {
       } catch (error) {
         // The next poll is recorded again.
         for (const [tag, { caller, who }] of batch) {
-          this.recordedAt.delete(tag);
+          this.recorded.delete(tag);
           this.ownRefusals.delete(ownOf(who, tag));
           if (caller !== undefined) this.newJobSets.giveBack(caller);
         }
@@ -154,7 +160,7 @@ export class InterestRecorder {
   private async write(batch: readonly (readonly [tag: JobSetTag, pending: Pending])[]): Promise<void> {
     const { interest, life, workQueue, maxJobSets } = this.options;
     const results = await Promise.all(
-      batch.map(([, { key, mayBeNew }]) => interest.record(key, mayBeNew ? maxJobSets : 0)),
+      batch.map(([, { key, mayBeNew, polls }]) => interest.record(key, mayBeNew ? maxJobSets : 0, polls)),
     );
     const wanted: JobSetKey[] = [];
     const quiet: JobSetKey[] = [];
@@ -164,7 +170,7 @@ export class InterestRecorder {
         this.options.onRefused();
       } else {
         wanted.push(key);
-        if (!mayBeNew) this.recordedAt.set(tag, performance.now());
+        if (!mayBeNew) this.recorded.set(tag, { at: performance.now(), polls: 0 });
       }
       if (results[i] === 'quiet') quiet.push(key);
       if (results[i] !== 'new' && caller !== undefined) this.newJobSets.giveBack(caller);
@@ -176,6 +182,10 @@ export class InterestRecorder {
       ...quiet.map((key) => workQueue.promote(key)),
     ]);
   }
+}
+
+function isRecent(recorded: Recorded | undefined): boolean {
+  return recorded !== undefined && performance.now() - recorded.at < RECORD_EVERY_MS;
 }
 
 function refusalFor(why: string): Refusal {

@@ -36,6 +36,28 @@ describe('the interest store', () => {
     expect(new Set(all).size).toBe(100);
   });
 
+  it('averages how often a job set is polled, over all that record it', async () => {
+    const shard = formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) });
+    /** As if so much time had passed since the last record. */
+    const pass = async (ms: number): Promise<void> =>
+      void (await redis.zincrby(shard, -ms, jobSetTag(jobSet(1))));
+    const perMinute = async (): Promise<number> => (await interest.polls(jobSet(1)))?.perMinute ?? NaN;
+    // Two queries, each of which hears 50 polls in ten seconds.
+    for (let n = 0; n < 60; n++) {
+      await interest.record(jobSet(1), 1_000, 50);
+      await pass(5_000);
+    }
+    // 600, less what a slow machine adds to the five seconds.
+    const steady = await perMinute();
+    expect(steady).toBeGreaterThan(400);
+    expect(steady).toBeLessThan(650);
+    await pass(55_000);
+    await interest.record(jobSet(1), 1_000, 1);
+    expect((await perMinute()) / steady).toBeGreaterThan(0.4);
+    expect((await perMinute()) / steady).toBeLessThan(0.55);
+    expect(await interest.age(jobSet(1))).toBeLessThan(10_000);
+  });
+
   it.each([499, 500, 501, 1_000])('returns %d job sets of one shard in pages of 500', async (count) => {
     const shard = formatKey({ kind: 'interest', shard: 7 });
     await redis.zadd(shard, ...Array.from({ length: count }, (_, n) => [n, jobSetTag(jobSet(n))]).flat());

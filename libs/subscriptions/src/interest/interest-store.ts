@@ -8,25 +8,39 @@ import {
   parseJobSetTag,
   type JobSetTag,
 } from '@ajs/redis-keys';
-import ageOfInterest from './lua/ageOfInterest-1.lua';
 import forgetInterest from './lua/forgetInterest-1.lua';
 import recordInterest from './lua/recordInterest-1.lua';
 import readInterest from './lua/readInterest-1.lua';
+import readPolls from './lua/readPolls-1.lua';
 
 interface Scripts {
-  recordInterest(shard: string, tag: JobSetTag, maxInShard: number, quietMs: number): Promise<0 | 1 | 2 | 3>;
+  recordInterest(
+    shard: string,
+    tag: JobSetTag,
+    maxInShard: number,
+    quietMs: number,
+    polls: number,
+  ): Promise<0 | 1 | 2 | 3>;
   readInterest(shard: string, first: number, last: number): Promise<[now: number, ...string[]]>;
-  ageOfInterest(shard: string, tag: JobSetTag): Promise<number | null>;
+  readPolls(shard: string, tag: JobSetTag): Promise<[age: number, perMinute: string] | null>;
   forgetInterest(shard: string, tag: JobSetTag, lastInterestAt: number): Promise<number>;
 }
 
 /** A job set with interest: it was polled. */
 export interface InterestEntry {
   readonly key: JobSetKey;
-  /** When it was polled last: milliseconds since the epoch, by Redis' clock. */
+  /** When it was polled last: milliseconds since the epoch, by Redis' clock. Its fraction is how often it is polled. */
   readonly lastInterestAt: number;
   /** Milliseconds from then until it was read. */
   readonly age: number;
+}
+
+/** How a job set is polled. */
+export interface Polls {
+  /** Milliseconds since the last one that was recorded. */
+  readonly age: number;
+  /** A moving average over about a minute, as of then, of the polls of all callers together. */
+  readonly perMinute: number;
 }
 
 /** What `recordInterest` returns. */
@@ -43,7 +57,7 @@ export class InterestStore {
     for (const [name, lua] of Object.entries({
       recordInterest,
       readInterest,
-      ageOfInterest,
+      readPolls,
       forgetInterest,
     })) {
       redis.defineCommand(name, { numberOfKeys: 1, lua });
@@ -52,19 +66,29 @@ export class InterestStore {
   }
 
   /**
-   * Records a poll. `refused`: the job set had no interest before, and `maxJobSets` have (more or less, since each shard has its part of the
+   * Records polls: so many since the caller recorded the last ones. `refused`: the job set had no interest before, and `maxJobSets` have (more or less, since each shard has its part of the
    * limit). `quiet`: it was not polled for a while.
    */
-  async record(key: JobSetKey, maxJobSets = Number.MAX_SAFE_INTEGER): Promise<(typeof RESULTS)[number]> {
+  async record(
+    key: JobSetKey,
+    maxJobSets = Number.MAX_SAFE_INTEGER,
+    polls = 1,
+  ): Promise<(typeof RESULTS)[number]> {
     const maxInShard = Math.ceil(maxJobSets / INTEREST_SHARDS);
     return RESULTS[
-      await this.redis.recordInterest(shardKey(key), jobSetTag(key), maxInShard, QUIET_AFTER_MS)
+      await this.redis.recordInterest(shardKey(key), jobSetTag(key), maxInShard, QUIET_AFTER_MS, polls)
     ];
   }
 
   /** Milliseconds since the last poll; `undefined` where there was none, or it was forgotten. */
   async age(key: JobSetKey): Promise<number | undefined> {
-    return (await this.redis.ageOfInterest(shardKey(key), jobSetTag(key))) ?? undefined;
+    return (await this.polls(key))?.age;
+  }
+
+  /** How a job set is polled; `undefined` where it was not, or that was forgotten. */
+  async polls(key: JobSetKey): Promise<Polls | undefined> {
+    const reply = await this.redis.readPolls(shardKey(key), jobSetTag(key));
+    return reply === null ? undefined : { age: reply[0], perMinute: Number(reply[1]) };
   }
 
   /** Every job set with interest, a bounded number at a time; one that is polled meanwhile may come twice or be missed. */
@@ -77,7 +101,7 @@ export class InterestStore {
         for (let i = 0; i < pairs.length; i += 2) {
           const key = parseJobSetTag(pairs[i] ?? '');
           const lastInterestAt = Number(pairs[i + 1]);
-          if (key !== undefined) entries.push({ key, lastInterestAt, age: now - lastInterestAt });
+          if (key !== undefined) entries.push({ key, lastInterestAt, age: now - Math.floor(lastInterestAt) });
         }
         if (entries.length > 0) yield entries;
         if (pairs.length < 2 * PAGE_SIZE) break;

@@ -44,6 +44,15 @@ describe('the log of the connection to Redis', () => {
     expect(lines).toHaveLength(1);
   });
 
+  it('has no cause from before the connection was last there', () => {
+    connection.emit('error', new Error('an old one'));
+    connection.emit('ready');
+    connection.emit('close');
+    clock.advance(1_000);
+    expect(lines.at(-1)).toMatchObject({ msg: 'Redis is unavailable; reconnecting' });
+    expect(lines.at(-1)?.err).toBeUndefined();
+  });
+
   it('has none for a connection that this process closes', () => {
     connection.emit('ready');
     connection.emit('close');

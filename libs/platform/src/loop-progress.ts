@@ -29,7 +29,6 @@ export class LoopProgress {
   /** There is nothing to do, or the loop was stopped: no round is to come. */
   idle(): void {
     this.movedAt = undefined;
-    this.failure = undefined;
   }
 
   /** For how long the loop has stood still, and why where that is known; `undefined` while it goes on. */

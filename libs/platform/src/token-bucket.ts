@@ -35,8 +35,8 @@ export class TokenBucket {
 
   /** Puts back a token that was taken and not used. */
   giveBack(): void {
-    this.fill();
-    this.tokens = Math.min(this.rate().burst, this.tokens + 1);
+    // What exceeds the burst is lost with the next look.
+    this.tokens++;
   }
 
   /** After how many whole milliseconds there will be `least` tokens, if none is taken and the rate stays. */

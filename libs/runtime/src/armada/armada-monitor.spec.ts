@@ -70,8 +70,9 @@ describe('an outage of Armada', () => {
     failure = undefined;
     await clock.pass(2_000);
     fail('a', 7);
-    await clock.pass(29_999);
+    await clock.pass(29_500);
     expect(told()).toEqual([`${UNAVAILABLE} undefined`, `${AVAILABLE} undefined`]);
+    // Looked at when 30 s have passed.
     fail('a', 8);
     await clock.pass(500);
     expect(told()).toHaveLength(3);
@@ -112,6 +113,13 @@ describe('while Armada answers', () => {
     expect(lines).toMatchObject([{ level: 'warn', jobSets: 3, inARow: 3 }]);
   });
 
+  it('a failure is not looked into any more by a monitor that is stopped', () => {
+    monitor.callFailed();
+    expect(clock.timers).toBe(1);
+    monitor.stop();
+    expect(clock.timers).toBe(0);
+  });
+
   it('failures have it asked twice a second at most', async () => {
     for (let i = 0; i < 100; i++) {
       monitor.callFailed();
@@ -121,11 +129,12 @@ describe('while Armada answers', () => {
   });
 });
 
-it('a monitor that was stopped says nothing more', async () => {
+it('a monitor that was stopped says nothing more, and asks no more', async () => {
   failWith(status.UNAVAILABLE, 'connection refused');
   monitor.start();
   monitor.stop();
   monitor.callFailed();
+  expect(clock.timers).toBe(0);
   await clock.pass(10_000);
   expect(lines).toEqual([]);
   expect(probes).toBe(1);

@@ -129,14 +129,16 @@ describe('a Redis that refuses writes', () => {
     expect(await refusals()).toEqual([{ labels: { reason: 'read-only' }, value: 1 }]);
   });
 
-  it('is asked no more once it takes writes again', async () => {
+  it('is asked no more once it takes writes again, until it refuses them again', async () => {
     const timers = jest.spyOn(globalThis, 'setInterval');
     const stopped = jest.spyOn(globalThis, 'clearInterval');
     const writes = module.get(RedisWrites);
-    writes.report(new Error("OOM command not allowed when used memory > 'maxmemory'."));
-    const probes = timers.mock.results.at(-1)?.value as NodeJS.Timeout;
-    await eventually('Redis takes writes again', () => writes.check().then(() => true));
-    expect(stopped).toHaveBeenCalledWith(probes);
+    for (let n = 0; n < 2; n++) {
+      writes.report(new Error("OOM command not allowed when used memory > 'maxmemory'."));
+      const probes = timers.mock.results.at(-1)?.value as NodeJS.Timeout;
+      await eventually('Redis takes writes again', () => writes.check().then(() => true));
+      expect(stopped).toHaveBeenCalledWith(probes);
+    }
     jest.restoreAllMocks();
   });
 

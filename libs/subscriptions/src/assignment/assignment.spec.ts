@@ -1,3 +1,4 @@
+import type { JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { completesWithin } from '@ajs/platform';
 import { eventually } from '@ajs/testing';
@@ -14,19 +15,20 @@ import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { Assignment } from './assignment.js';
 import type { AssignmentData } from './work-queue.js';
 
+const remembered: (boolean | undefined)[] = [];
 const JOB = {
   data: { queue: 'q', jobSetId: 's' },
-  updateData: () => Promise.resolve(),
+  updateData: ({ watched }: AssignmentData) => Promise.resolve(void remembered.push(watched)),
 } as unknown as Job<AssignmentData, void>;
 const ignore = (): void => undefined;
 const NEVER = new Promise<void>(ignore);
 
-function anAssignment() {
+function anAssignment(sink: JobSink = new MemoryJobStore()) {
   const source = new ScriptedSource();
   const quota = Object.assign(new ScriptedQuota(), { release: ignore });
   const announced: string[] = [];
   const assignment = new Assignment(AssignmentId('a'), JOB, new StreamFailures(REFLECTOR_TIMING), {
-    sink: new MemoryJobStore(),
+    sink,
     source,
     quota: { quotaOf: () => quota } as unknown as UpstreamQuota,
     observer: {
@@ -87,7 +89,30 @@ describe('an assignment', () => {
     expect(source.live).toEqual([]);
   });
 
-  it('has closed its watch when it has heard that this is revoked', async () => {
+  it('tries to write what it read no longer than its lease lasts once it is stopped', async () => {
+    const store = new MemoryJobStore();
+    let tries = 0;
+    const sink: JobSink = {
+      open: async (key) =>
+        Object.assign(await store.open(key), {
+          write: () => Promise.reject(new Error(`Connection is closed. ${tries++}`)),
+        }),
+    };
+    const { assignment, source } = anAssignment(sink);
+    let isHeld = true;
+    let expire = ignore;
+    const expired = new Promise<void>((resolve) => (expire = resolve));
+    void assignment.serve(JOB, { isHeld: () => isHeld, expired });
+    const read = await eventually('it reads', () => source.live[0]);
+    read.listener.message(running(1));
+    const stopped = assignment.stop();
+    await eventually('it tries to write', () => tries > 1);
+    isHeld = false;
+    expire();
+    expect(await completesWithin(3_000, stopped)).toBe(true);
+  });
+
+  it('has closed its watch when it has heard that this is revoked, and tells whoever comes after it', async () => {
     const { assignment, source, announced } = anAssignment();
     source.endsReads = true;
     void assignment.serve(JOB, { isHeld: () => true, expired: NEVER });
@@ -95,6 +120,7 @@ describe('an assignment', () => {
     assignment.watchRevoked('a hotter job set needs its watch');
     expect(source.live.some(({ request }) => request.watch)).toBe(false);
     expect(announced).toEqual(['started', 'a hotter job set needs its watch']);
+    expect(remembered.at(-1)).toBe(false);
     await assignment.stop();
   });
 

@@ -9,6 +9,7 @@ import {
 } from '@ajs/job-store';
 import { WORK_QUEUE_PREFIX, formatKey, interestShard } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
+import { Job } from 'bullmq';
 import { InterestRecorder } from '../interest/interest-recorder.js';
 import { InterestStore } from '../interest/interest-store.js';
 import type { Lifetime } from '../interest/lifetime.js';
@@ -108,8 +109,9 @@ const watchOf = (source: ScriptedSource) =>
 
 /** As where Redis did not answer for longer than the lease. */
 async function loseLease({ ended }: ReturnType<typeof replica>, key: JobSetKey): Promise<void> {
+  const before = ended.length;
   await redis.del(`${WORK_QUEUE_PREFIX}:${WORK_QUEUE}:${assignmentIdOf(key)}:lock`);
-  await eventually('its lease is lost', () => ended.includes(`${key.jobSetId} lease-lost`));
+  await eventually('its lease is lost', () => ended[before] === `${key.jobSetId} lease-lost`);
 }
 
 describe('an assignment', () => {
@@ -213,7 +215,7 @@ describe('an assignment', () => {
     expect(before.ended).toBe(true);
   });
 
-  it('reads for a poll that requested it while its lease was lost, beside the watch with which it goes on', async () => {
+  it('reads once for a poll that requested it while its lease was lost, beside the watch with which it goes on', async () => {
     const a = replica('a');
     await poll(jobSet(1));
     const watch = await watchOf(a.source);
@@ -222,6 +224,47 @@ describe('an assignment', () => {
     a.worker.requestRead(jobSet(1));
     const read = await eventually('it reads', () => a.source.opened[opened]);
     expect([read.request.watch, watch.ended]).toEqual([false, false]);
+    await loseLease(a, jobSet(1));
+    await eventually('it goes on again', () => a.started.length === 3);
+    // A read would have begun by the time of two answers of Redis.
+    for (let n = 0; n < 2; n++) await redis.ping();
+    expect(a.source.opened).toHaveLength(opened + 1);
+  });
+
+  it('has closed its streams when its replica has stopped, also where its lease was lost', async () => {
+    const a = replica('a');
+    await poll(jobSet(1));
+    const watch = await watchOf(a.source);
+    await loseLease(a, jobSet(1));
+    await a.stop();
+    expect(watch.ended).toBe(true);
+  });
+
+  it('is weighed against other replicas for as long as it lasts, and no longer', async () => {
+    const timers = jest.spyOn(globalThis, 'setInterval');
+    const stopped = jest.spyOn(globalThis, 'clearInterval');
+    const rebalanceIntervalMs = 54_321;
+    const a = replica('a', { watchBudget: 0, rebalanceIntervalMs });
+    await poll(jobSet(1));
+    await eventually('it is read, and waits', async () => (await workQueue().countDelayed()) === 1);
+    await eventually('it is over', () => a.worker.size === 0);
+    const index = timers.mock.calls.findIndex(([, everyMs]) => everyMs === rebalanceIntervalMs);
+    expect(stopped).toHaveBeenCalledWith(timers.mock.results[index]?.value);
+    jest.restoreAllMocks();
+  });
+
+  it('is given back for 100 ms at least: a worker would take it again before it has let go of it', async () => {
+    const delays: number[] = [];
+    const moveToDelayed = jest.spyOn(Job.prototype, 'moveToDelayed');
+    moveToDelayed.mockImplementation((at) => {
+      delays.push(at - Date.now());
+      return Promise.resolve();
+    });
+    replica('a', { watchBudget: 0, minIntervalMs: 1, maxIntervalMs: 1 });
+    await poll(jobSet(1));
+    await eventually('it is given back', () => delays.length > 0);
+    expect(delays[0]).toBeGreaterThan(90);
+    moveToDelayed.mockRestore();
   });
 
   it('is added again where Redis lost all of its BullMQ job but the place in the queue', async () => {

@@ -32,6 +32,17 @@ describe('a suspended assignment', () => {
     expect(abandoned).toEqual(['b']);
   });
 
+  it('has its whole time each time, also where it is suspended again', () => {
+    const { assignments, abandoned } = suspended(A);
+    jest.advanceTimersByTime(SUSPENDED_FOR_MS - 1);
+    const assignment = assignments.take(A);
+    if (assignment !== undefined) assignments.keep(A, assignment);
+    jest.advanceTimersByTime(SUSPENDED_FOR_MS - 1);
+    expect(abandoned).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(abandoned).toEqual(['a']);
+  });
+
   it('is abandoned at once when the replica stops', () => {
     const { assignments, abandoned } = suspended(A, B);
     assignments.abandonAll();

@@ -8,6 +8,8 @@ export interface Caller {
   readonly deadline: MonotonicTime;
   /** Whether the caller has stopped waiting for the answer. */
   readonly isGone: () => boolean;
+  /** Has `listener` called once the caller has stopped waiting, if that is before it has its answer. */
+  readonly whenGone: (listener: () => void) => void;
   /** Where the connection comes from, without a port: perhaps a proxy. */
   readonly address: () => string;
   /** All values of `authorization` that came with the call, as they came. */

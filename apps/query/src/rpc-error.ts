@@ -1,10 +1,12 @@
-import { status } from '@grpc/grpc-js';
+import { status, type Metadata } from '@grpc/grpc-js';
 
 /** A call that is answered with an error: its cause, then what the caller can do. */
 export class RpcError extends Error {
   constructor(
     readonly code: status,
     readonly details: string,
+    /** Sent with the status. */
+    readonly metadata?: Metadata,
   ) {
     super(details);
     this.name = 'RpcError';

@@ -2,6 +2,8 @@
 export const REDIS_READER = Symbol('RedisReader');
 /** The token of the JobLister and JobDetailsLister. */
 export const JOB_LISTER = Symbol('JobLister');
+/** The token of the JobSetChanges. */
+export const JOB_SET_CHANGES = Symbol('JobSetChanges');
 /** The token of the JobSetLife. */
 export const JOB_SET_LIFE = Symbol('JobSetLife');
 /** The token of the ProvisionalJobSink. */

@@ -1,5 +1,6 @@
-import type { JobId, JobSetKey, RedisTime } from '@ajs/job-state';
+import type { Cursor, JobId, JobSetKey, RedisTime } from '@ajs/job-state';
 import type { Generation } from '@ajs/redis-keys';
+import type { JobPosition } from './listing-ports.js';
 import type { DetailedJob, SubscriptionView } from './ports.js';
 
 /** How far the writes of a job set have come, in one life of its keys. */
@@ -22,7 +23,7 @@ export interface ChangedJob {
 export interface ChangeNotice extends JobSetPosition {
   /** The revision of the write before. A receiver that has not seen that one has missed a notice. */
   readonly previous: number;
-  /** Empty for a heartbeat. Left out where they are too much to be sent: read what is newer than {@link previous}. */
+  /** In the order in which jobs are listed. Empty for a heartbeat. Left out where they are too much to be sent: read what is newer than {@link previous}. */
   readonly jobs?: readonly ChangedJob[];
 }
 
@@ -30,17 +31,19 @@ export interface ChangeNotice extends JobSetPosition {
 export interface ChangesPage {
   /** Of the job set when this page was read. */
   readonly revision: number;
+  /** In the order in which jobs are listed. */
   readonly jobs: readonly ChangedJob[];
   /** Where the next page begins. Left out for the last one. */
-  readonly nextBucket?: number;
+  readonly next?: JobPosition;
 }
 
 /** Where a job set stands. */
 export interface JobSetMoment {
   readonly now: RedisTime;
-  /** These two are left out where the job set has no keys: nobody has followed it yet, or it expired. */
+  /** These are left out where the job set has no keys: nobody has followed it yet, or it expired. */
   readonly position?: JobSetPosition;
   readonly subscription?: SubscriptionView;
+  readonly cursor?: Cursor;
 }
 
 export interface ChangeListener {
@@ -69,15 +72,15 @@ export interface JobSetChanges {
   /** Has writes from now on published, for {@link WATCHED_FOR_MS}, and tells where the job set stands now. */
   watch(key: JobSetKey): Promise<JobSetMoment>;
   /**
-   * Jobs that changed after a revision (-1: all jobs), in no order, some hundreds at a time. What changed up to the revision of the first
-   * page has come after the last one, as it was then or later: a job may also come with a greater revision, and is then not missed in the
-   * notices. `undefined`: the job set has another generation, or none.
-   * @param bucket Where the page begins: 0, then each {@link ChangesPage.nextBucket}
+   * Jobs that changed after a revision (-1: all jobs), in the order in which jobs are listed, some hundreds at a time. Every job that changed
+   * last up to the revision of the first page has come after the last one. A job may also come with a greater revision: it changed while
+   * pages were read. `undefined`: the job set has another generation, or none. Throws RangeError where `from` is not a position of this store.
+   * @param from Left out: the beginning. After a job: its {@link positionOf}
    */
   readChanges(
     key: JobSetKey,
     generation: Generation,
     after: number,
-    bucket: number,
+    from?: JobPosition,
   ): Promise<ChangesPage | undefined>;
 }

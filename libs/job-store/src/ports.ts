@@ -192,6 +192,8 @@ export interface ProvisionalJobSink {
 export interface DetailedJob {
   readonly record: JobRecord;
   readonly enrichment: JobEnrichment;
+  /** As of a {@link JobStatus}. */
+  readonly revision?: number;
 }
 
 export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {

@@ -184,6 +184,15 @@ export class QueryMetrics extends Metrics {
     ['api'],
   );
   readonly forwardedWatches = this.gauge('forwarded_watches', 'Open pass-through watches');
+  readonly changeFeeds = this.gauge(
+    'change_feeds',
+    'Job sets whose changes are followed for callers that wait for jobs or watch them',
+  );
+  readonly missedChanges = this.counter(
+    'missed_changes_total',
+    'Times that jobs were read anew, since notices of changes were lost',
+  );
+  readonly openCalls = this.gauge('open_calls', 'Calls that wait for jobs or watch them', ['kind']);
   readonly submitRecordingFailures = this.counter(
     'submit_recording_failures_total',
     'Forwarded submissions whose jobs could not all be recorded',

@@ -24,6 +24,7 @@ export class UnaryCall implements CallListener {
   private isComplete = false;
   private isAuthenticated = false;
   private isAnswered = false;
+  private goneListeners: (() => void)[] | undefined;
 
   constructor(
     private readonly method: UnaryMethod,
@@ -31,8 +32,10 @@ export class UnaryCall implements CallListener {
     private readonly options: UnaryCallsOptions,
   ) {
     const { key, address, certificateName, authorization } = call.caller;
+    const { deadline } = call;
     const isGone = (): boolean => call.isOver;
-    this.caller = { key, deadline: call.deadline, isGone, address, certificateName, authorization };
+    const whenGone = (listener: () => void): void => void (this.goneListeners ??= []).push(listener);
+    this.caller = { key, deadline, isGone, whenGone, address, certificateName, authorization };
   }
 
   run(): void {
@@ -71,7 +74,7 @@ export class UnaryCall implements CallListener {
   }
 
   onCancel(): void {
-    // The work notices by itself.
+    for (const listener of this.goneListeners ?? []) listener();
   }
 
   private await(verdict: Promise<void>): void {
@@ -163,7 +166,8 @@ export class UnaryCall implements CallListener {
       return;
     }
     this.call.keep(0);
-    const message = this.method.definition.responseSerialize(outcome.response);
-    this.call.sendLast(message, { code: status.OK, details: '', metadata: outcome.trailers });
+    const end = { code: status.OK, details: '', metadata: outcome.trailers };
+    if (outcome.response === undefined) this.call.sendStatus(end);
+    else this.call.sendLast(this.method.definition.responseSerialize(outcome.response), end);
   }
 }

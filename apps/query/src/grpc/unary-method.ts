@@ -6,6 +6,7 @@ import { RpcError } from '../rpc-error.js';
 export type UnaryOutcome<Response> = UnaryReply<Response> | RpcError;
 
 export interface UnaryReply<Response> {
+  /** Undefined where all responses have been sent, as by a stream. */
   readonly response: Response;
   readonly trailers?: Metadata;
 }

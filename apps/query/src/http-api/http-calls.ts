@@ -111,6 +111,7 @@ function callerOf(request: HttpRequest, response: ServerResponse, keyOf: Access[
     deadline: addMs(monotonicNow(), timeoutOf(request)),
     // Also true once the response is sent, when it no longer matters.
     isGone: () => response.destroyed,
+    whenGone: (listener) => void response.once('close', listener),
   };
 }
 

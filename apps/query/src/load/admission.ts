@@ -70,11 +70,19 @@ export class Admission {
   }
 
   /** As {@link pause}, until `work` has its result. A call that waits for several things at once counts once. */
-  async waiting<T>(call: Call, work: () => Promise<T>): Promise<T> {
+  waiting<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    return this.aside(call, work, this.waitingCalls);
+  }
+
+  /** Waits within the work on a call that is counted elsewhere, among those that stay open for long. */
+  openFor<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    return this.aside(call, work);
+  }
+
+  private async aside<T>(call: Call, work: () => Promise<T>, pool?: FairShares): Promise<T> {
     const before = this.waits.get(call) ?? 0;
     if (before === 0) {
-      if (!this.waitingCalls.take(call.key))
-        throw limitReached('waiting_calls', this.waitingCalls, this.refused);
+      if (pool !== undefined && !pool.take(call.key)) throw limitReached('waiting_calls', pool, this.refused);
       this.working.release(call.key);
     }
     this.waits.set(call, before + 1);
@@ -85,7 +93,7 @@ export class Admission {
       if (left > 0) this.waits.set(call, left);
       else {
         this.waits.delete(call);
-        this.waitingCalls.release(call.key);
+        pool?.release(call.key);
         this.working.takeAnyway(call.key);
       }
     }

@@ -7,6 +7,9 @@ import { RpcError } from '../rpc-error.js';
 const POOLS = {
   working_calls: ['processes', 'calls', 'MAX_CONCURRENT_CALLS'],
   waiting_calls: ['lets', 'calls wait', 'MAX_WAITING_CALLS'],
+  open_waits: ['lets', 'calls wait for jobs', 'MAX_OPEN_WAITS'],
+  open_watches: ['keeps', 'streams of jobs open', 'MAX_OPEN_WATCHES'],
+  awaited_jobs: ['waits for', 'jobs', 'MAX_AWAITED_JOBS'],
   forwarded_calls: ['forwards', 'calls', 'MAX_FORWARDED_CALLS'],
   forwarded_watches: ['forwards', 'watches', 'MAX_FORWARDED_WATCHES'],
 } as const;

@@ -8,7 +8,7 @@ import type { ReceivedMessage } from '../grpc/message-reader.js';
 import type { RpcError } from '../rpc-error.js';
 import { towardsArmada, towardsCaller } from './forwarded-metadata.js';
 import { limitReached, type Refused } from '../load/limit-reached.js';
-import type { OpenCalls } from './open-calls.js';
+import type { OpenCalls } from '../load/open-calls.js';
 import type { WatchPermissions } from './watch-permissions.js';
 import { watchOf, type Watch } from './watches.js';
 
@@ -42,7 +42,7 @@ export interface ForwardedCallOptions {
 }
 
 type Upstream = ReturnType<ChannelInterface['createCall']>;
-type End = Pick<StatusObject, 'code' | 'details'> & { readonly metadata?: Metadata };
+type End = Pick<StatusObject, 'code' | 'details'> & { readonly metadata?: Metadata | undefined };
 
 /**
  * A call that is forwarded to Armada, and its answer to the caller: message bytes untouched, with metadata, half-close, deadline,

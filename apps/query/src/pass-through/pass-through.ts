@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import type { GrpcCall } from '../grpc/grpc-call.js';
 import { countRefusals } from '../load/limit-reached.js';
 import { ForwardedCall, type ExchangeObserver } from './forwarded-call.js';
-import { OpenCalls } from './open-calls.js';
+import { OpenCalls } from '../load/open-calls.js';
 import type { WatchPermissions } from './watch-permissions.js';
 
 export interface PassThroughOptions {

@@ -7,6 +7,7 @@ export function testCaller(overrides: Partial<Caller> = {}): Caller {
     key: 'a caller',
     deadline: MonotonicTime(Infinity),
     isGone: () => false,
+    whenGone: () => {},
     address: () => '',
     certificateName: () => undefined,
     authorization: [],

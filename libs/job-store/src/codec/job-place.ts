@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { JobId } from '@ajs/job-state';
 import { JobPosition } from '../listing-ports.js';
+import { packJobId } from './job-id-codec.js';
 
 /*
- * The order in which jobs are listed: by their place, then by the bytes of their id. `listJobs-1.lua` says what a place is, and finds the
- * buckets that hold it; `buckets.lua` says what the hash of a job is.
+ * The order in which jobs are listed: by their place, then by the bytes of their id. `buckets.lua` says what place and hash of a job are,
+ * and which bucket holds a place.
  */
 
 /** One more than the greatest place. */
@@ -15,6 +17,9 @@ export interface ListedUpTo {
   /** The packed id of the last job that was listed at this place; empty where none was. */
   readonly packedId: Buffer;
 }
+
+/** Before the first job of all. */
+export const BEGINNING: ListedUpTo = { place: 0, packedId: Buffer.alloc(0) };
 
 const ULID_BYTES = 16;
 
@@ -30,6 +35,12 @@ export function placeOf(packedId: Buffer): number {
 /** Negative, zero or positive as `a` comes before, with or after `b`. */
 export function comparePlaces(a: ListedUpTo, b: ListedUpTo): number {
   return a.place - b.place || Buffer.compare(a.packedId, b.packedId);
+}
+
+/** The position of a job in a list of jobs. */
+export function positionOf(jobId: JobId): JobPosition {
+  const packedId = packJobId(jobId);
+  return formatPosition({ place: placeOf(packedId), packedId });
 }
 
 export function formatPosition({ place, packedId }: ListedUpTo): JobPosition {

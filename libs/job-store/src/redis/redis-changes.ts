@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis';
-import type { JobId, JobSetKey } from '@ajs/job-state';
+import { Cursor, type JobSetKey } from '@ajs/job-state';
 import { Generation, changesChannel, formatKey } from '@ajs/redis-keys';
 import {
   WATCHED_FOR_MS,
@@ -13,12 +13,14 @@ import {
 } from '../change-ports.js';
 import type { RedisClient } from '../client/redis-client.js';
 import { unpackJobId } from '../codec/job-id-codec.js';
-import { decodeRevision } from '../codec/record-codec.js';
+import { BEGINNING, PLACES, comparePlaces, formatPosition, parsePosition } from '../codec/job-place.js';
+import { decodeRevision, type StringOfNumber } from '../codec/record-codec.js';
 import { UnreadableRecordError } from '../errors.js';
+import type { JobPosition } from '../listing-ports.js';
 import { readNotice } from '../scripts/change-notice.js';
-import { storedSubscription } from '../scripts/jobs-reply.js';
+import { SUBSCRIPTION_FIELDS, storedSubscription } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
-import { decodeJob, type StoredJob } from './stored-job.js';
+import { decodeJob, listedJobs, type ListedJob } from './stored-job.js';
 import { toSubscription } from './stored-subscription.js';
 import { StringDictionary } from './string-dictionary.js';
 
@@ -30,9 +32,6 @@ interface Subscription {
   received(message: Buffer): void;
   interrupted(): void;
 }
-
-/** A job, with what Redis keeps of it. */
-type Stored = readonly [jobId: JobId, stored: StoredJob];
 
 /** The changes of job sets over Redis 7.0 or later, single or Cluster. */
 export class RedisJobSetChanges implements JobSetChanges {
@@ -89,7 +88,7 @@ export class RedisJobSetChanges implements JobSetChanges {
   }
 
   async watch(key: JobSetKey): Promise<JobSetMoment> {
-    const [now, generation, revision, ...stored] = await this.redis.watchJobSetBuffer(
+    const [now, generation, revision, ...rest] = await this.redis.watchJobSetBuffer(
       metaKey(key),
       WATCHED_FOR_MS,
     );
@@ -97,7 +96,8 @@ export class RedisJobSetChanges implements JobSetChanges {
     return {
       now,
       position: { generation: Generation(generation.toString()), revision: Number(revision) },
-      subscription: toSubscription(now, storedSubscription(stored)),
+      subscription: toSubscription(now, storedSubscription(rest)),
+      cursor: Cursor(String(rest[SUBSCRIPTION_FIELDS])),
     };
   }
 
@@ -105,19 +105,25 @@ export class RedisJobSetChanges implements JobSetChanges {
     key: JobSetKey,
     generation: Generation,
     after: number,
-    bucket: number,
+    from?: JobPosition,
   ): Promise<ChangesPage | undefined> {
-    const [revision, next = 0, ...entries] = await this.redis.readChangesBuffer(
+    const begin = from === undefined ? BEGINNING : parsePosition(from);
+    const [revision, end = PLACES, ...entries] = await this.redis.readChangesBuffer(
       metaKey(key),
       generation,
       after,
-      bucket,
+      begin.place,
       BUCKETS_AT_ONCE,
       JOBS_AT_ONCE,
     );
     if (revision === undefined) return undefined;
-    const jobs = await this.decodeJobs(key, generation, storedJobs(entries));
-    return { revision, jobs, ...(next > 0 && { nextBucket: next }) };
+    const jobs = listedJobs(entries).filter((job) => comparePlaces(job, begin) > 0);
+    const next = end < PLACES && formatPosition({ ...BEGINNING, place: end });
+    return {
+      revision,
+      jobs: await this.decodeJobs(key, generation, jobs),
+      ...(next !== false && { next }),
+    };
   }
 
   private interrupted(): void {
@@ -156,12 +162,13 @@ export class RedisJobSetChanges implements JobSetChanges {
   private async decodeJobs(
     key: JobSetKey,
     generation: Generation,
-    jobs: readonly Stored[],
+    jobs: readonly ListedJob[],
   ): Promise<ChangedJob[]> {
     const dictionary = formatKey({ kind: 'strings', jobSet: key, generation });
+    const sorted = [...jobs].sort(comparePlaces);
     return this.strings.decode(
       generation,
-      (stringOf) => jobs.map((job) => toChangedJob(job, stringOf)),
+      (stringOf) => sorted.map((job) => toChangedJob(job, stringOf)),
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
   }
@@ -171,28 +178,8 @@ function metaKey(key: JobSetKey): string {
   return formatKey({ kind: 'meta', jobSet: key });
 }
 
-function storedJobs(entries: readonly Buffer[]): Stored[] {
-  const jobs: Stored[] = [];
-  for (let i = 0; i + 3 < entries.length; i += 4) {
-    const [id, record, failureDetails, enrichment] = entries.slice(i, i + 4) as [
-      Buffer,
-      Buffer,
-      Buffer,
-      Buffer,
-    ];
-    jobs.push([
-      unpackJobId(id),
-      { record, failureDetails: unlessEmpty(failureDetails), enrichment: unlessEmpty(enrichment) },
-    ]);
-  }
-  return jobs;
-}
-
-function unlessEmpty(bytes: Buffer): Buffer | undefined {
-  return bytes.length === 0 ? undefined : bytes;
-}
-
-function toChangedJob([jobId, stored]: Stored, stringOf: (number: number) => string | undefined): ChangedJob {
+function toChangedJob({ packedId, stored }: ListedJob, stringOf: StringOfNumber): ChangedJob {
+  const jobId = unpackJobId(packedId);
   const revision = decodeRevision(stored.record);
   try {
     return { jobId, revision, job: decodeJob(jobId, stored, stringOf) };

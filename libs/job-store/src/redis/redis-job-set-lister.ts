@@ -12,11 +12,11 @@ import { Generation, formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { unpackJobId } from '../codec/job-id-codec.js';
 import {
+  BEGINNING,
   PLACES,
   comparePlaces,
   formatPosition,
   parsePosition,
-  placeOf,
   type ListedUpTo,
 } from '../codec/job-place.js';
 import { STATE_BITS } from '../codec/record-layout.js';
@@ -24,23 +24,15 @@ import { parseStateCounts } from '../codec/state-counts.js';
 import { UnreadableRecordError } from '../errors.js';
 import type { JobPage, JobPageRequest, JobSetLister, JobSetSummary } from '../listing-ports.js';
 import type { DetailedJob } from '../ports.js';
-import { storedSubscription, type StoredSubscription } from '../scripts/jobs-reply.js';
+import { SUBSCRIPTION_FIELDS, storedSubscription, type StoredSubscription } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
 import { isSilent } from '../subscription-view.js';
-import { decodeJob, type StoredJob } from './stored-job.js';
+import { decodeJob, listedJobs, type ListedJob } from './stored-job.js';
 import { toSubscription } from './stored-subscription.js';
 import { StringDictionary } from './string-dictionary.js';
 
 /** One page looks through so many jobs for those in certain states: a millisecond or two of Redis. */
 const MOST_LOOKED_THROUGH = 1_000;
-/** How many fields of a reply say how the subscription stands. */
-const SUBSCRIPTION_FIELDS = 6;
-/** Before the first job of all. */
-const BEGINNING: ListedUpTo = { place: 0, packedId: Buffer.alloc(0) };
-
-interface ListedJob extends ListedUpTo {
-  readonly stored: StoredJob;
-}
 
 /** The lister of whole job sets over Redis 7.0 or later, single or Cluster. */
 export class RedisJobSetLister implements JobSetLister {
@@ -137,25 +129,6 @@ function nextOf(listed: readonly ListedJob[], found: number, end: number): Liste
   const last = listed.at(-1);
   if (last !== undefined && found > listed.length) return last;
   return end < PLACES ? { ...BEGINNING, place: end } : undefined;
-}
-
-function listedJobs(entries: readonly Buffer[]): ListedJob[] {
-  const jobs: ListedJob[] = [];
-  for (let i = 0; i + 3 < entries.length; i += 4) {
-    const [packedId, record, failureDetails, enrichment] = entries.slice(i, i + 4);
-    if (packedId === undefined || record === undefined) continue;
-    const stored = {
-      record,
-      failureDetails: unlessEmpty(failureDetails),
-      enrichment: unlessEmpty(enrichment),
-    };
-    jobs.push({ place: placeOf(packedId), packedId, stored });
-  }
-  return jobs;
-}
-
-function unlessEmpty(bytes: Buffer | undefined): Buffer | undefined {
-  return bytes?.length === 0 ? undefined : bytes;
 }
 
 function countsByState(text: string): Map<JobState, number> {

@@ -1,7 +1,8 @@
 import type { JobId } from '@ajs/job-state';
 import { decodeEnrichment } from '../codec/enrichment-codec.js';
 import { decodeFailureDetails } from '../codec/failure-details.js';
-import { decodeRecord, type StringOfNumber } from '../codec/record-codec.js';
+import { placeOf, type ListedUpTo } from '../codec/job-place.js';
+import { decodeRecord, decodeRevision, type StringOfNumber } from '../codec/record-codec.js';
 import type { DetailedJob } from '../ports.js';
 
 /** What Redis keeps of one job. */
@@ -11,6 +12,39 @@ export interface StoredJob {
   readonly enrichment: Buffer | undefined;
 }
 
+/** A job in the order in which jobs are listed. */
+export interface ListedJob extends ListedUpTo {
+  readonly stored: StoredJob;
+}
+
+/** From its packed id and what Redis keeps of it: its record, and '' for what there is none of. */
+export function listedJob(
+  packedId: Buffer,
+  record: Buffer,
+  failureDetails: Buffer,
+  enrichment: Buffer,
+): ListedJob {
+  const stored = {
+    record,
+    failureDetails: unlessEmpty(failureDetails),
+    enrichment: unlessEmpty(enrichment),
+  };
+  return { place: placeOf(packedId), packedId, stored };
+}
+
+/** From a reply of scripts, which has four entries for each job. */
+export function listedJobs(entries: readonly Buffer[]): ListedJob[] {
+  const jobs: ListedJob[] = [];
+  for (let i = 0; i + 3 < entries.length; i += 4) {
+    jobs.push(listedJob(...(entries.slice(i, i + 4) as [Buffer, Buffer, Buffer, Buffer])));
+  }
+  return jobs;
+}
+
+function unlessEmpty(bytes: Buffer): Buffer | undefined {
+  return bytes.length === 0 ? undefined : bytes;
+}
+
 /** Throws UnreadableRecordError. */
 export function decodeJob(
   jobId: JobId,
@@ -18,7 +52,9 @@ export function decodeJob(
   stringOf: StringOfNumber,
 ): DetailedJob {
   const details = failureDetails && decodeFailureDetails(failureDetails.toString());
+  const revision = decodeRevision(record);
   return {
+    ...(revision > 0 && { revision }),
     record: decodeRecord(jobId, record, details, stringOf),
     enrichment: enrichment === undefined ? {} : decodeEnrichment(enrichment.toString()),
   };

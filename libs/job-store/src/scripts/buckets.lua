@@ -38,6 +38,27 @@ local function bucketOf(id, buckets, level)
   return bucketAt(hash, buckets, level)
 end
 
+-- The place of a job: the bits of its hash the other way round. A place never changes, and a bucket holds all places from one to another:
+-- a bucket that is split gives the later half of its places away.
+local PLACES = 4294967296
+
+local function reversed(number)
+  local result = 0
+  for _ = 1, 32 do
+    result = result * 2 + number % 2
+    number = math.floor(number / 2)
+  end
+  return result
+end
+
+-- The bucket that holds a place, and the place where the next bucket begins.
+local function bucketAt(place, buckets, level)
+  local bucket = reversed(place) % (level * 2)
+  if bucket >= buckets then bucket = bucket - level end
+  local isSplit = bucket % level + level < buckets
+  return bucket, reversed(bucket) + PLACES / (isSplit and level * 2 or level)
+end
+
 -- The generation's keys begin with the meta key, its last part replaced.
 local function prefixOf(meta, generation)
   return string.sub(meta, 1, -5) .. generation .. ':'

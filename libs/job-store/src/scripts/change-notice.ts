@@ -1,8 +1,6 @@
 import { Generation } from '@ajs/redis-keys';
-import type { JobId } from '@ajs/job-state';
-import { unpackJobId } from '../codec/job-id-codec.js';
 import { ByteReader } from '../codec/varints.js';
-import type { StoredJob } from '../redis/stored-job.js';
+import { listedJob, type ListedJob } from '../redis/stored-job.js';
 
 /** A notice as `publish` of writing.lua sends it. */
 export interface SentNotice {
@@ -10,7 +8,7 @@ export interface SentNotice {
   readonly previous: number;
   readonly revision: number;
   /** Left out where they are too much to be sent. */
-  readonly jobs?: readonly (readonly [jobId: JobId, stored: StoredJob])[];
+  readonly jobs?: readonly ListedJob[];
 }
 
 const FORMAT = 1;
@@ -21,18 +19,13 @@ export function readNotice(message: Buffer): SentNotice | undefined {
   if (reader.byte() !== FORMAT) return undefined;
   const isWhole = reader.byte() === 1;
   const sized = (): Buffer => reader.bytes(reader.unsigned());
-  const unlessEmpty = (bytes: Buffer): Buffer | undefined => (bytes.length === 0 ? undefined : bytes);
   const position = {
     generation: Generation(sized().toString()),
     previous: reader.unsigned(),
     revision: reader.unsigned(),
   };
   if (!isWhole) return position;
-  const jobs: [JobId, StoredJob][] = [];
-  while (!reader.isAtEnd) {
-    const jobId = unpackJobId(sized());
-    const record = sized();
-    jobs.push([jobId, { record, failureDetails: unlessEmpty(sized()), enrichment: unlessEmpty(sized()) }]);
-  }
+  const jobs: ListedJob[] = [];
+  while (!reader.isAtEnd) jobs.push(listedJob(sized(), sized(), sized(), sized()));
   return { ...position, jobs };
 }

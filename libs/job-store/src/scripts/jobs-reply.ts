@@ -48,6 +48,9 @@ export function readJobsReply(reply: JobsReply, jobs: number, withEnrichment = f
   };
 }
 
+/** How many fields of a reply say how the subscription stands. */
+export const SUBSCRIPTION_FIELDS = 6;
+
 /** A subscription as the scripts reply it. */
 export function storedSubscription(
   reply: readonly (Buffer | number | null | undefined)[],

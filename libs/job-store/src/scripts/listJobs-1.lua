@@ -1,9 +1,7 @@
 --[[
   Lists jobs of one job set from a place on, and how its subscription stands, as of one moment.
 
-  Jobs are listed by their place: the bits of their hash (see buckets.lua) the other way round. A place never changes, and a bucket holds
-  all places from one to another: a bucket that is split gives the later half of its places away. So a list goes on after any place,
-  however many buckets there were when it began.
+  Jobs are listed by their place (see buckets.lua): so a list goes on after any place, however many buckets there were when it began.
 
   Input:
     KEYS[1]  meta
@@ -18,7 +16,6 @@
       then for each job in a state that is wanted: its id, its record, its failure details, its enrichment ('' where there are none) };
     { now (ms), generation } for another generation, { now (ms) } where the job set has no keys
 ]]
-local PLACES = 4294967296
 local meta = KEYS[1]
 local m = redis.call('HMGET', meta, 'generation', 'state', 'reason', 'synced', 'heartbeat', 'next', 'aheadSince', 'cursor', 'buckets')
 if not m[1] then return { now() } end
@@ -34,34 +31,21 @@ if ARGV[5] ~= '' then
 end
 local hasEnrichment = redis.call('EXISTS', prefix .. 'a') == 1
 
--- The 32 bits of a number, the other way round.
-local function reversed(number)
-  local result = 0
-  for _ = 1, 32 do
-    result = result * 2 + number % 2
-    number = math.floor(number / 2)
-  end
-  return result
-end
-
 local reply = { now(), m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8] }
 local found, looked = 0, 0
 local jobs = {}
 while place < PLACES and found < wanted and looked < most do
-  local bucket = reversed(place) % (level * 2)
-  if bucket >= buckets then bucket = bucket - level end
-  local isSplit = bucket % level + level < buckets
-  place = reversed(bucket) + PLACES / (isSplit and level * 2 or level)
+  local bucket
+  bucket, place = bucketAt(place, buckets, level)
   local entries = redis.call('HGETALL', prefix .. 'r' .. bucket)
   looked = looked + #entries / 2
   for i = 1, #entries, 2 do
     local id, record = entries[i], entries[i + 1]
     if not states or states[string.byte(record) % STATE] then
       found = found + 1
-      local hasDetails = string.byte(record) % TERMINAL >= FAILURE_DETAILS
       jobs[#jobs + 1] = id
       jobs[#jobs + 1] = record
-      jobs[#jobs + 1] = hasDetails and redis.call('HGET', prefix .. 'f', id) or ''
+      jobs[#jobs + 1] = failureDetailsOf(prefix, id, record)
       jobs[#jobs + 1] = hasEnrichment and redis.call('HGET', prefix .. 'a', id) or ''
     end
   end

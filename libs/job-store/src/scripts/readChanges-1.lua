@@ -1,26 +1,23 @@
 --[[
-  Reads jobs of some buckets that changed after a revision.
-
-  Buckets are read in ascending order, one page after the other, until there is none: when a bucket is split meanwhile, its jobs move
-  to a later one, so none is missed. After the last page, whatever changed up to the revision that the first page returned has been
-  read, as it was then or later.
+  Reads jobs of a job set that changed after a revision, in the order of their places (see buckets.lua), page by page. After the last page
+  every job that changed last up to the revision that the first page returned has been read, however the buckets were split meanwhile.
 
   Input:
     KEYS[1]  meta
     ARGV[1]  generation expected
     ARGV[2]  revision after which jobs changed; -1 for all jobs
-    ARGV[3]  first bucket
+    ARGV[3]  the place to begin at: the bucket that holds it is read whole
     ARGV[4]  how many buckets to look through at most
     ARGV[5]  a page has no further bucket once it has this many jobs
   Output:
-    { revision, next bucket (0: there is none), then for each job: its id, its record, its failure details and its enrichment ('' for
-      none) }; {} for another generation
+    { revision, the place where the next bucket begins (2^32: there is none), then for each job: its id, its record, its failure details and
+      its enrichment ('' for none) }; {} for another generation
 ]]
 local m = redis.call('HMGET', KEYS[1], 'generation', 'revision', 'buckets')
 if m[1] ~= ARGV[1] then return {} end
 local prefix = prefixOf(KEYS[1], m[1])
-local after, bucket, buckets = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(m[3])
-local behind = math.min(bucket + tonumber(ARGV[4]), buckets)
+local after, place, buckets = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(m[3])
+local level = levelOf(buckets)
 local most = 2 + 4 * ARGV[5]
 local reply = { tonumber(m[2]), 0 }
 
@@ -36,7 +33,10 @@ local function revisionOf(record)
   end
 end
 
-while bucket < behind and #reply < most do
+local looked = 0
+while place < PLACES and looked < tonumber(ARGV[4]) and #reply < most do
+  local bucket
+  bucket, place = bucketAt(place, buckets, level)
   local entries = redis.call('HGETALL', prefix .. 'r' .. bucket)
   for i = 1, #entries, 2 do
     local id, record = entries[i], entries[i + 1]
@@ -47,7 +47,7 @@ while bucket < behind and #reply < most do
       reply[at + 4] = redis.call('HGET', prefix .. 'a', id) or ''
     end
   end
-  bucket = bucket + 1
+  looked = looked + 1
 end
-if bucket < buckets then reply[2] = bucket end
+reply[2] = place
 return reply

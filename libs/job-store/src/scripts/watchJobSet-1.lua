@@ -7,10 +7,10 @@
     ARGV[1]  for how long, in ms
   Output:
     { now (ms), generation, revision, subscription's state, reason, synced (ms or ''), heartbeat (ms), next read (ms or ''),
-      aheadSince (ms or nil) };
+      aheadSince (ms or nil), cursor };
     { now (ms) } where the job set has no keys
 ]]
 redis.pcall('SET', watchedKey(KEYS[1]), '', 'PX', ARGV[1])
-local m = redis.call('HMGET', KEYS[1], 'generation', 'revision', 'state', 'reason', 'synced', 'heartbeat', 'next', 'aheadSince')
+local m = redis.call('HMGET', KEYS[1], 'generation', 'revision', 'state', 'reason', 'synced', 'heartbeat', 'next', 'aheadSince', 'cursor')
 if not m[1] then return { now() } end
 return { now(), unpack(m) }

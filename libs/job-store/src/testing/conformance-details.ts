@@ -1,5 +1,14 @@
 import { ArmadaTime, JobId, type JobEnrichment, type JobSetKey, type ReportedRuns } from '@ajs/job-state';
-import { FULL, aBatch, aJobId, aJobSet, aRecord, queued, type StoreUnderTest } from './fixtures.js';
+import {
+  A_REVISION,
+  FULL,
+  aBatch,
+  aJobId,
+  aJobSet,
+  aRecord,
+  queued,
+  type StoreUnderTest,
+} from './fixtures.js';
 
 /** The runs of a job, the latest of which is its `number`th and has this id. */
 function runsOf(number: number, id: string): ReportedRuns {
@@ -56,8 +65,8 @@ export function describeDetails(under: () => StoreUnderTest): void {
       for (let twice = 0; twice < 2; twice++) {
         const { jobs, subscription } = await store.lister.readDetails(key, [a, aJobId(), b]);
         expect(Object.fromEntries(jobs)).toEqual({
-          [a]: { record: FULL, enrichment },
-          [b]: { record: aRecord('RUNNING', { run: { node: 'n' } }), enrichment: {} },
+          [a]: { record: FULL, enrichment, revision: A_REVISION },
+          [b]: { record: aRecord('RUNNING', { run: { node: 'n' } }), enrichment: {}, revision: A_REVISION },
         });
         expect(subscription?.state).toBe('live');
       }

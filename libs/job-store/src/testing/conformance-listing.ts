@@ -2,7 +2,17 @@ import { ArmadaTime, JobId, RedisTime, toMs, type JobSetKey, type JobState } fro
 import { Generation } from '@ajs/redis-keys';
 import type { JobPage, JobPageRequest } from '../listing-ports.js';
 import type { JobSetWriter } from '../ports.js';
-import { AT, FULL, aBatch, aJobId, aJobSet, aRecord, queued, type StoreUnderTest } from './fixtures.js';
+import {
+  A_REVISION,
+  AT,
+  FULL,
+  aBatch,
+  aJobId,
+  aJobSet,
+  aRecord,
+  queued,
+  type StoreUnderTest,
+} from './fixtures.js';
 
 /** What every store must tell of whole job sets: how they stand, and their jobs page by page. */
 export function describeListing(under: () => StoreUnderTest): void {
@@ -110,12 +120,12 @@ export function describeListing(under: () => StoreUnderTest): void {
       const enrichment = { error: 'as Armada has it' };
       await store.provisional.addEnrichment(key, new Map([[jobId, enrichment]]));
       const { jobs, subscription, cursor, now } = await page({ limit: 10 });
-      expect(jobs.get(jobId)).toEqual({ record: FULL, enrichment });
+      expect(jobs.get(jobId)).toEqual({ record: FULL, enrichment, revision: A_REVISION });
       expect({ subscription, cursor }).toEqual({ subscription: writtenLive, cursor: '1:0:0:1' });
       const details = await store.lister.readDetails(key, [jobId, aJobId()]);
       expect(details).toMatchObject({
         cursor: '1:0:0:1',
-        jobs: new Map([[jobId, { record: FULL, enrichment }]]),
+        jobs: new Map([[jobId, { record: FULL, enrichment, revision: A_REVISION }]]),
       });
       expect(details.now >= now).toBe(true);
     });

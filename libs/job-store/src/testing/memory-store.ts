@@ -26,6 +26,8 @@ import type {
   JobSetChanges,
   JobSetMoment,
 } from '../change-ports.js';
+import { packJobId } from '../codec/job-id-codec.js';
+import { BEGINNING, comparePlaces, parsePosition, placeOf } from '../codec/job-place.js';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
 import { StaleWriterError } from '../errors.js';
 import { eventLagMs, isAheadOfStream } from '../event-lag.js';
@@ -335,18 +337,24 @@ export class MemoryJobStore
     const now = this.now();
     const jobSet = this.jobSets.get(jobSetTag(key));
     if (jobSet === undefined) return Promise.resolve({ now });
-    const { generation, revision } = jobSet;
+    const { generation, revision, cursor } = jobSet;
     return Promise.resolve({
       now,
+      cursor,
       position: { generation, revision },
       subscription: subscriptionOf(jobSet, now),
     });
   }
 
-  readChanges(key: JobSetKey, generation: Generation, after: number): Promise<ChangesPage | undefined> {
+  readChanges(
+    key: JobSetKey,
+    generation: Generation,
+    after: number,
+    from?: JobPosition,
+  ): Promise<ChangesPage | undefined> {
     const jobSet = this.jobSets.get(jobSetTag(key));
     if (jobSet?.generation !== generation) return Promise.resolve(undefined);
-    return Promise.resolve({ revision: jobSet.revision, jobs: changedJobs(jobSet, after) });
+    return Promise.resolve({ revision: jobSet.revision, jobs: changedJobs(jobSet, after, from) });
   }
 
   /** Ends a write that has changed something. */
@@ -429,8 +437,8 @@ function sameMoment(time: MonotonicTime): RedisTime {
   return RedisTime(toMs(time));
 }
 
-function toDetails(record: JobRecord, jobId: JobId, { enrichment }: JobSet): DetailedJob {
-  return { record, enrichment: enrichment.get(jobId) ?? {} };
+function toDetails(record: JobRecord, jobId: JobId, { enrichment, revisions }: JobSet): DetailedJob {
+  return { record, enrichment: enrichment.get(jobId) ?? {}, revision: revisions.get(jobId) ?? 0 };
 }
 
 function timesOf({ heartbeatAt, report: { nextReadAt } }: JobSet): Parameters<typeof isSilent>[1] {
@@ -449,15 +457,21 @@ function subscriptionOf(jobSet: JobSet, now: RedisTime): SubscriptionView {
   });
 }
 
-function changedJobs({ records, revisions, enrichment, unreadable }: JobSet, after: number): ChangedJob[] {
-  const jobs: ChangedJob[] = [];
-  for (const [jobId, record] of records) {
-    const revision = revisions.get(jobId) ?? 0;
-    if (revision <= after) continue;
-    const job = { record, enrichment: enrichment.get(jobId) ?? {} };
-    jobs.push({ jobId, revision, ...(!unreadable.has(jobId) && { job }) });
-  }
-  return jobs;
+function changedJobs(jobSet: JobSet, after: number, from?: JobPosition): ChangedJob[] {
+  const begin = from === undefined ? BEGINNING : parsePosition(from);
+  return Array.from(jobSet.records)
+    .filter(([jobId]) => (jobSet.revisions.get(jobId) ?? 0) > after)
+    .map(([jobId, record]) => {
+      const packedId = packJobId(jobId);
+      return { jobId, record, packedId, place: placeOf(packedId) };
+    })
+    .filter((job) => comparePlaces(job, begin) > 0)
+    .sort(comparePlaces)
+    .map(({ jobId, record }) => ({
+      jobId,
+      revision: jobSet.revisions.get(jobId) ?? 0,
+      ...(!jobSet.unreadable.has(jobId) && { job: toDetails(record, jobId, jobSet) }),
+    }));
 }
 
 /** Puts a record as part of the next revision. */

@@ -1,6 +1,6 @@
 import { FairShares } from '@ajs/platform';
 
-/** The forwarded calls of this replica that are open at Armada, up to a limit, and of each caller up to its fair share. */
+/** Calls of one kind that stay open, up to a limit, and of each caller up to its fair share. */
 export class OpenCalls {
   private readonly open = new Set<() => void>();
 

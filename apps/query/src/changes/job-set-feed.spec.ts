@@ -1,0 +1,149 @@
+import { ArmadaTime, Cursor, JobId, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import type { JobSetWriter } from '@ajs/job-store';
+import { ManualClock, eventually } from '@ajs/testing';
+import type { JobSetFeed } from './job-set-feed.js';
+import { JobSetFeeds } from './job-set-feeds.js';
+import { LossyChanges } from './testing/lossy-changes.js';
+
+const KEY: JobSetKey = { queue: 'q', jobSetId: 's' };
+const [A, B] = [JobId('a'), JobId('b')];
+
+let clock: ManualClock;
+let changes: LossyChanges;
+let feeds: JobSetFeeds;
+let writer: JobSetWriter;
+let interest: number;
+let missed: number;
+let errors: string[];
+
+beforeEach(async () => {
+  clock = new ManualClock();
+  changes = new LossyChanges();
+  interest = 0;
+  missed = 0;
+  errors = [];
+  feeds = new JobSetFeeds(
+    {
+      changes,
+      lister: changes,
+      noteInterest: () => interest++,
+      onCount: () => {},
+      onMissed: () => missed++,
+      onError: ({ message }) => errors.push(message),
+    },
+    clock,
+  );
+  writer = await changes.store.open(KEY);
+});
+afterEach(() => {
+  feeds.close();
+});
+
+const record = (state: JobState): JobRecord => ({ state, runNumber: 1, changedAt: ArmadaTime(1) });
+async function write(jobs: Partial<Record<string, JobState>>): Promise<void> {
+  const records = Object.entries(jobs).map(([id, state = 'QUEUED']) => [JobId(id), record(state)] as const);
+  await writer.write({
+    cursor: Cursor('1:0:0:1'),
+    records: new Map(records),
+    subscription: { state: 'live', reason: '' },
+  });
+}
+/** Collects the states that a job is told in. */
+function statesOf(feed: JobSetFeed, jobId: JobId): { told: (JobState | undefined)[]; stop: () => void } {
+  const told: (JobState | undefined)[] = [];
+  const stop = feed.listenTo(jobId, { job: ({ job }) => told.push(job?.record.state) });
+  return { told, stop };
+}
+const told = (states: readonly unknown[], last: JobState) =>
+  eventually(`${last} is told`, () => states.at(-1) === last);
+
+describe('a feed of the changes of a job set', () => {
+  it('tells a listener the state of its job, then each change, and of no other job', async () => {
+    await write({ a: 'QUEUED', b: 'QUEUED' });
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await told(a, 'QUEUED');
+    await write({ b: 'RUNNING' });
+    await write({ a: 'RUNNING' });
+    await write({ a: 'SUCCEEDED', b: 'FAILED' });
+    expect(a).toEqual(['QUEUED', 'RUNNING', 'SUCCEEDED']);
+  });
+
+  it('has one subscription and reads nothing while nothing is lost, however many listen', async () => {
+    await write({ a: 'QUEUED' });
+    const listeners = Array.from({ length: 50 }, () => statesOf(feeds.of(KEY), A));
+    for (const { told: each } of listeners) await told(each, 'QUEUED');
+    const { reads } = changes;
+    await write({ a: 'SUCCEEDED' });
+    for (const { told: each } of listeners) expect(each).toEqual(['QUEUED', 'SUCCEEDED']);
+    expect([changes.subscriptions, changes.reads - reads, missed]).toEqual([1, 0, 0]);
+  });
+
+  it('tells of a job that does not exist yet once it does', async () => {
+    const { told: b } = statesOf(feeds.of(KEY), B);
+    await eventually('it follows', () => changes.subscriptions === 1);
+    await write({ b: 'QUEUED' });
+    await told(b, 'QUEUED');
+  });
+
+  it('notices by the next notice that one was lost', async () => {
+    await write({ a: 'QUEUED' });
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await told(a, 'QUEUED');
+    changes.losesNotices = true;
+    await write({ a: 'SUCCEEDED' });
+    changes.losesNotices = false;
+    await write({ b: 'QUEUED' });
+    await told(a, 'SUCCEEDED');
+    expect(missed).toBe(1);
+  });
+
+  it('notices without any further notice that the last one was lost, and subscribes again', async () => {
+    await write({ a: 'QUEUED' });
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await told(a, 'QUEUED');
+    changes.losesNotices = true;
+    await write({ a: 'SUCCEEDED' });
+    await clock.pass(4_000);
+    await told(a, 'SUCCEEDED');
+    expect([missed, changes.renewals]).toEqual([1, 1]);
+  });
+
+  it('reads what changed while its connection was lost, as soon as Redis is back', async () => {
+    await write({ a: 'QUEUED' });
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await told(a, 'QUEUED');
+    changes.losesNotices = true;
+    changes.isAway = true;
+    changes.interrupt();
+    await write({ a: 'SUCCEEDED' });
+    await clock.pass(10_000);
+    expect(a).toEqual(['QUEUED']);
+    expect(errors).toContain('Connection is closed.');
+    changes.isAway = false;
+    changes.losesNotices = false;
+    await clock.pass(2_000);
+    await told(a, 'SUCCEEDED');
+  });
+
+  it('tells of a job set that is begun anew', async () => {
+    await write({ a: 'SUCCEEDED' });
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await told(a, 'SUCCEEDED');
+    await changes.store.remove(KEY, 0);
+    writer = await changes.store.open(KEY);
+    await write({ a: 'QUEUED' });
+    await told(a, 'QUEUED');
+  });
+
+  it('notes interest while somebody listens, and ends when nobody does', async () => {
+    const { stop } = statesOf(feeds.of(KEY), A);
+    await clock.pass(60_000);
+    expect(interest).toBeGreaterThan(20);
+    expect(changes.subscriptions).toBe(1);
+    stop();
+    await clock.pass(2_000);
+    const before = interest;
+    await clock.pass(60_000);
+    expect([interest - before, changes.subscriptions]).toEqual([0, 0]);
+  });
+});

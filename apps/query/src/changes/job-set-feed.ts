@@ -1,0 +1,244 @@
+import type { JobId, JobSetKey } from '@ajs/job-state';
+import type {
+  ChangeNotice,
+  ChangeSubscription,
+  ChangedJob,
+  DetailedJob,
+  JobDetailsLister,
+  JobSetChanges,
+  JobSetMoment,
+  JobSetPosition,
+} from '@ajs/job-store';
+
+/** What one write changed. */
+export type JobSetChange = Required<ChangeNotice>;
+
+/** Follows all writes of a job set. */
+export interface JobSetListener {
+  /** Called with each write, in their order. */
+  changed(change: JobSetChange): void;
+  /** Writes may have been missed: read what is newer than the last one. Also called once the feed follows the writes. */
+  missed(): void;
+}
+
+/** Follows one job. */
+export interface JobListener {
+  /**
+   * Called with the job as it is soon after listening began, if it exists, and whenever it changes. After trouble it may come as it was
+   * told before, or with several changes at once; the last one is never missed.
+   */
+  job(job: ChangedJob): void;
+}
+
+export interface JobSetFeedOptions {
+  readonly changes: JobSetChanges;
+  readonly lister: Pick<JobDetailsLister, 'readDetails'>;
+  readonly onError: (error: Error) => void;
+  /** Called where notices were lost. */
+  readonly onMissed: () => void;
+}
+
+/** Jobs are read so many at a time: a long script blocks Redis for everyone. */
+const READ_AT_ONCE = 200;
+
+/**
+ * The changes of one job set, for any number of listeners in this process: one subscription, and no command to Redis for a listener.
+ * {@link check} repairs what publish/subscribe may lose: call it every few seconds.
+ */
+export class JobSetFeed {
+  /** Where the job set stood at the last check. Undefined before the first. */
+  moment: JobSetMoment | undefined;
+  private readonly listeners = new Set<JobSetListener>();
+  private readonly jobs = new Map<JobId, Set<JobListener>>();
+  private readonly unread = new Set<JobId>();
+  private subscription: ChangeSubscription | undefined;
+  /** Of the last write that was heard of. Left out where the job set had no keys. */
+  private position: JobSetPosition | undefined;
+  /** Whether every write after {@link position} is told of, as far as is known. */
+  private isFollowing = false;
+  /** The last write that was heard of before it was known where the job set stands. */
+  private early: JobSetPosition | undefined;
+  private checking: 'no' | 'yes' | 'again' = 'no';
+  private isReading = false;
+  private isClosed = false;
+
+  constructor(
+    readonly key: JobSetKey,
+    private readonly options: JobSetFeedOptions,
+  ) {}
+
+  get isUnused(): boolean {
+    return this.listeners.size === 0 && this.jobs.size === 0;
+  }
+
+  /** Which life of the job set is followed. Undefined where it has no keys, as far as is known. */
+  get generation(): JobSetPosition['generation'] | undefined {
+    return this.position?.generation;
+  }
+
+  /** Returns what ends it. */
+  listen(listener: JobSetListener): () => void {
+    this.listeners.add(listener);
+    if (this.isFollowing) listener.missed();
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Returns what ends it. */
+  listenTo(jobId: JobId, listener: JobListener): () => void {
+    const listeners = this.jobs.get(jobId) ?? new Set();
+    this.jobs.set(jobId, listeners.add(listener));
+    if (this.isFollowing) this.read([jobId]);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.jobs.get(jobId) === listeners) this.jobs.delete(jobId);
+    };
+  }
+
+  /** Begins to follow the job set, or finds out whether it still does. Never rejects. */
+  async check(): Promise<void> {
+    if (this.checking !== 'no') {
+      this.checking = 'again';
+      return;
+    }
+    do {
+      this.checking = 'yes';
+      await this.checkOnce();
+    } while ((this.checking as string) === 'again' && !this.isClosed);
+    this.checking = 'no';
+    // What could not be read before.
+    if (this.isFollowing) this.read([]);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.subscription?.close();
+  }
+
+  private async checkOnce(): Promise<void> {
+    const { changes, onError } = this.options;
+    // A notice may be a moment behind: those that are lost are those that have not come by the next check.
+    const isBehind = this.isFollowing && !isUpTo(this.position, this.moment?.position);
+    try {
+      if (isBehind) {
+        this.isFollowing = false;
+        this.options.onMissed();
+        await this.subscription?.renew();
+      }
+      this.subscription ??= await changes.subscribe(this.key, {
+        notice: (notice) => this.heard(notice),
+        interrupted: () => this.interrupted(),
+      });
+      const moment = await changes.watch(this.key);
+      if (this.isClosed) this.subscription.close();
+      else this.stands(moment);
+    } catch (error) {
+      this.isFollowing = false;
+      onError(error as Error);
+    }
+  }
+
+  private stands(moment: JobSetMoment): void {
+    this.moment = moment;
+    if (this.isFollowing) return;
+    this.isFollowing = true;
+    this.position = laterOf(moment.position, this.early);
+    this.early = undefined;
+    this.missed();
+  }
+
+  private interrupted(): void {
+    this.isFollowing = false;
+    void this.check();
+  }
+
+  private heard({ generation, previous, revision, jobs }: ChangeNotice): void {
+    if (!this.isFollowing) {
+      this.early = { generation, revision };
+      return;
+    }
+    const { position } = this;
+    const isSameLife = position?.generation === generation;
+    if (isSameLife && revision <= position.revision) return;
+    this.position = { generation, revision };
+    if (jobs !== undefined && isSameLife && previous === position.revision) {
+      this.changed({ generation, previous, revision, jobs });
+      return;
+    }
+    this.options.onMissed();
+    this.missed();
+  }
+
+  private changed(change: JobSetChange): void {
+    for (const listener of this.listeners) listener.changed(change);
+    if (this.jobs.size === 0) return;
+    for (const job of change.jobs) this.tell(job);
+  }
+
+  private missed(): void {
+    for (const listener of this.listeners) listener.missed();
+    this.read(this.jobs.keys());
+  }
+
+  private tell(job: ChangedJob): void {
+    // A listener may end its listening.
+    for (const listener of Array.from(this.jobs.get(job.jobId) ?? [])) listener.job(job);
+  }
+
+  private read(jobIds: Iterable<JobId>): void {
+    for (const jobId of jobIds) this.unread.add(jobId);
+    if (this.isReading || this.unread.size === 0) return;
+    this.isReading = true;
+    // Those of one turn of the event loop together.
+    setImmediate(() => void this.readUnread());
+  }
+
+  /** What Redis does not give now is read after the next check. */
+  private async readUnread(): Promise<void> {
+    try {
+      while (this.unread.size > 0 && !this.isClosed) {
+        const some = firstOf(this.unread, READ_AT_ONCE);
+        for (const jobId of some) this.unread.delete(jobId);
+        await this.readNow(some.filter((jobId) => this.jobs.has(jobId)));
+      }
+    } catch (error) {
+      this.options.onError(error as Error);
+    } finally {
+      this.isReading = false;
+    }
+  }
+
+  private async readNow(jobIds: readonly JobId[]): Promise<void> {
+    if (jobIds.length === 0) return;
+    let jobs: ReadonlyMap<JobId, DetailedJob>;
+    try {
+      ({ jobs } = await this.options.lister.readDetails(this.key, jobIds));
+    } catch (error) {
+      for (const jobId of jobIds) this.unread.add(jobId);
+      throw error;
+    }
+    for (const [jobId, job] of jobs) this.tell({ jobId, revision: job.revision ?? 0, job });
+  }
+}
+
+/** Whether a position is another one, or a later one of the same life. */
+function isUpTo(position: JobSetPosition | undefined, other: JobSetPosition | undefined): boolean {
+  if (other === undefined || position === undefined) return position === other;
+  return position.generation === other.generation && position.revision >= other.revision;
+}
+
+/** `heard` where it is a later one of the same life. */
+function laterOf(
+  read: JobSetPosition | undefined,
+  heard: JobSetPosition | undefined,
+): JobSetPosition | undefined {
+  return heard !== undefined && heard.generation === read?.generation && isUpTo(heard, read) ? heard : read;
+}
+
+function firstOf<T>(all: Iterable<T>, count: number): T[] {
+  const first: T[] = [];
+  for (const each of all) {
+    if (first.length === count) break;
+    first.push(each);
+  }
+  return first;
+}

@@ -1,0 +1,242 @@
+import { status } from '@grpc/grpc-js';
+import { ArmadaTime, Cursor, JobId, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
+import type { JobSetWriter } from '@ajs/job-store';
+import { ManualClock, eventually } from '@ajs/testing';
+import { RpcError } from '../rpc-error.js';
+import { JobSetFeeds } from './job-set-feeds.js';
+import { JobSetStream, type JobSetEvent } from './job-set-stream.js';
+import { fromToken } from './stream-place.js';
+import { LossyChanges } from './testing/lossy-changes.js';
+
+const KEY: JobSetKey = { queue: 'q', jobSetId: 's' };
+const CANCELLED = new RpcError(status.CANCELLED, 'the caller has gone');
+
+let clock: ManualClock;
+let changes: LossyChanges;
+let feeds: JobSetFeeds;
+let writer: JobSetWriter;
+const open: Reader[] = [];
+
+beforeEach(async () => {
+  clock = new ManualClock();
+  changes = new LossyChanges();
+  feeds = newReplica();
+  writer = await changes.store.open(KEY);
+});
+afterEach(async () => {
+  for (const reader of open.splice(0)) await reader.stop();
+  feeds.close();
+});
+
+/** The feeds of another process. */
+function newReplica(): JobSetFeeds {
+  return new JobSetFeeds(
+    {
+      changes,
+      lister: changes,
+      noteInterest: () => {},
+      onCount: () => {},
+      onMissed: () => {},
+      onError: () => {},
+    },
+    clock,
+  );
+}
+
+const record = (state: JobState): JobRecord => ({ state, runNumber: 1, changedAt: ArmadaTime(1) });
+async function write(jobs: Partial<Record<string, JobState>>): Promise<void> {
+  const records = Object.entries(jobs).map(([id, state = 'QUEUED']) => [JobId(id), record(state)] as const);
+  await writer.write({
+    cursor: Cursor('1:0:0:1'),
+    records: new Map(records),
+    subscription: { state: 'live', reason: '' },
+  });
+}
+
+/** Reads a stream, and keeps what it was told. */
+class Reader {
+  readonly events: JobSetEvent[] = [];
+  ended: RpcError | undefined;
+  /** While it takes nothing, the stream waits after the event that it was sent last. */
+  private blocked: (() => void) | undefined;
+  private stopsAfter = Infinity;
+  private readonly stream: JobSetStream;
+  private readonly over: Promise<void>;
+
+  constructor(token = '', of = feeds) {
+    this.stream = new JobSetStream(of.of(KEY), changes, (event) => this.take(event), fromToken(token), clock);
+    this.over = this.stream.run().catch((error: unknown) => {
+      if (!(error instanceof RpcError)) throw error;
+      this.ended = error;
+    });
+    open.push(this);
+  }
+
+  get told(): string[] {
+    return this.events.map((event) =>
+      event.kind === 'job'
+        ? `${event.changed.jobId} ${event.changed.job?.record.state ?? 'unreadable'}`
+        : event.kind,
+    );
+  }
+
+  get token(): string {
+    return this.events.at(-1)?.token ?? '';
+  }
+
+  isBlocking = false;
+
+  unblock(): void {
+    this.isBlocking = false;
+    this.blocked?.();
+  }
+
+  /** Ends after so many events. */
+  stopAfter(events: number): this {
+    this.stopsAfter = events;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.stream.end(CANCELLED);
+    this.unblock();
+    await this.over;
+  }
+
+  async end(): Promise<RpcError | undefined> {
+    await this.over;
+    return this.ended;
+  }
+
+  private take(event: JobSetEvent): Promise<void> | undefined {
+    this.events.push(event);
+    if (this.events.length >= this.stopsAfter) this.stream.end(CANCELLED);
+    if (!this.isBlocking) return undefined;
+    return new Promise((resolve) => (this.blocked = resolve));
+  }
+}
+
+const has = (reader: Reader, last: string) =>
+  eventually(`it is told ${last}`, () => reader.told.at(-1) === last);
+
+describe('a stream of a job set', () => {
+  it('tells every job, the end of that, then each change in order', async () => {
+    await write({ a: 'QUEUED', b: 'RUNNING' });
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    expect(new Set(reader.told.slice(0, 2))).toEqual(new Set(['a QUEUED', 'b RUNNING']));
+    await write({ a: 'RUNNING' });
+    await write({ b: 'FAILED' });
+    await write({ a: 'SUCCEEDED', c: 'QUEUED' });
+    await eventually('all is told', () => reader.told.length === 7);
+    expect(reader.told.slice(3, 5)).toEqual(['a RUNNING', 'b FAILED']);
+    expect(new Set(reader.told.slice(5))).toEqual(new Set(['a SUCCEEDED', 'c QUEUED']));
+  });
+
+  it('tells bookmarks a second after quiet begins and every 30 s of it, with how fresh the job set is', async () => {
+    await write({ a: 'QUEUED' });
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    await clock.pass(1_000);
+    await has(reader, 'bookmark');
+    expect(reader.events.at(-1)).toMatchObject({ moment: { subscription: { state: 'live' } } });
+    await clock.pass(29_000);
+    expect(reader.told.filter((event) => event === 'bookmark')).toHaveLength(1);
+    await clock.pass(31_000);
+    expect(reader.told.filter((event) => event === 'bookmark')).toHaveLength(3);
+    await write({ a: 'RUNNING' });
+    await has(reader, 'a RUNNING');
+    await clock.pass(1_000);
+    await has(reader, 'bookmark');
+  });
+
+  // In the snapshot, at its end, and within the changes of one write.
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'goes on at another replica with what is newer, and nothing else, after %i events',
+    async (events) => {
+      await write({ a: 'QUEUED', b: 'QUEUED', c: 'QUEUED', d: 'QUEUED', e: 'QUEUED' });
+      const first = new Reader().stopAfter(events);
+      await eventually('the snapshot', () => first.ended ?? first.told.includes('snapshot-end'));
+      await write({ a: 'RUNNING', b: 'RUNNING', c: 'RUNNING' });
+      await first.end();
+      const replica = newReplica();
+      const second = new Reader(first.token, replica);
+      await write({ d: 'RUNNING', f: 'QUEUED' });
+      const all = (): string[] => [...first.told, ...second.told];
+      const last = [
+        'a RUNNING',
+        'b RUNNING',
+        'c RUNNING',
+        'd RUNNING',
+        'e QUEUED',
+        'f QUEUED',
+        'snapshot-end',
+      ];
+      await eventually('all', () => last.every((event) => all().includes(event)));
+      await second.stop();
+      replica.close();
+      expect(all().filter((event, i) => all().indexOf(event) !== i)).toEqual([]);
+    },
+  );
+
+  it('misses nothing and repeats nothing where notices are lost', async () => {
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    for (let job = 0; job < 100; job++) {
+      changes.losesNotices = job % 3 === 0;
+      await write({ [`job ${job}`]: 'RUNNING' });
+      if (job % 10 === 0) await clock.pass(500);
+    }
+    await clock.pass(6_000);
+    await eventually('every job', () => reader.told.filter((event) => event.startsWith('job')).length >= 100);
+    const jobs = reader.told.filter((event) => event.startsWith('job'));
+    expect(new Set(jobs).size).toBe(100);
+    expect(jobs).toHaveLength(100);
+  });
+
+  it('tells of a job set that is begun after it', async () => {
+    await changes.store.remove(KEY, 0);
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    const again = new Reader(reader.token);
+    writer = await changes.store.open(KEY);
+    await write({ a: 'QUEUED' });
+    await has(reader, 'a QUEUED');
+    await has(again, 'a QUEUED');
+  });
+
+  it('ends OUT_OF_RANGE where the job set is begun anew, and so does one with a token from before', async () => {
+    await write({ a: 'QUEUED' });
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    await changes.store.remove(KEY, 0);
+    writer = await changes.store.open(KEY);
+    await write({ a: 'QUEUED' });
+    for (const each of [reader, new Reader(reader.token)]) {
+      const error = await each.end();
+      expect(error?.code).toBe(status.OUT_OF_RANGE);
+      expect(error?.details).toContain('start again without a token');
+    }
+  });
+
+  it('ends RESOURCE_EXHAUSTED where its reader is too slow, who misses nothing after that', async () => {
+    const slow = new Reader();
+    await has(slow, 'snapshot-end');
+    slow.isBlocking = true;
+    const jobs = (batch: number) =>
+      Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`job ${batch}-${i}`, 'QUEUED' as const]));
+    for (let batch = 0; batch < 22; batch++) await write(jobs(batch));
+    slow.unblock();
+    expect((await slow.end())?.code).toBe(status.RESOURCE_EXHAUSTED);
+    const again = new Reader(slow.token);
+    await eventually('the rest', () => slow.told.length + again.told.length > 22 * 500);
+    const told = [...slow.told, ...again.told];
+    expect([told.length, new Set(told).size]).toEqual([1 + 22 * 500, 1 + 22 * 500]);
+  });
+
+  it('rejects what is no token', () => {
+    for (const token of ['x', 'bnVsbA', Buffer.from('[1,"g",1,0,2,"no position"]').toString('base64url')]) {
+      expect(() => fromToken(token)).toThrow('resume_token');
+    }
+  });
+});

@@ -1,0 +1,224 @@
+import { status } from '@grpc/grpc-js';
+import type { ChangedJob, JobSetChanges, JobSetMoment } from '@ajs/job-store';
+import { positionOf } from '@ajs/job-store';
+import { systemClock, type Clock } from '@ajs/platform';
+import { RpcError } from '../rpc-error.js';
+import type { JobSetChange, JobSetFeed, JobSetListener } from './job-set-feed.js';
+import { BEGINNING, toToken, type StreamPlace } from './stream-place.js';
+
+/** What a stream of a job set tells, each with the token that resumes behind it. */
+export type JobSetEvent =
+  | { readonly kind: 'job'; readonly changed: ChangedJob; readonly token: string }
+  | { readonly kind: 'snapshot-end'; readonly token: string }
+  | { readonly kind: 'bookmark'; readonly moment: JobSetMoment | undefined; readonly token: string };
+
+/** Takes events; the promise, if there is one, resolves once it wants more. */
+export type SendEvent = (event: JobSetEvent) => Promise<void> | undefined;
+
+/** Changes that wait for their reader, in jobs. One that lets more come is too slow. */
+const MOST_QUEUED = 10_000;
+/** Quiet begins once nothing has changed for this long. Milliseconds. */
+const QUIET_MS = 1_000;
+const BOOKMARK_EVERY_MS = 30_000;
+
+/** The same events for all streams that stand where a change follows. */
+const sharedEvents = new WeakMap<JobSetChange, readonly JobSetEvent[]>();
+
+/**
+ * The jobs of a job set from a place on, then each change, in order: nothing is missed, and nothing told twice. What was missed in the feed,
+ * and what is older, is read from Redis by the place.
+ */
+export class JobSetStream implements JobSetListener {
+  private queue: JobSetChange[] = [];
+  private queuedJobs = 0;
+  private mustRead = false;
+  private isReading = false;
+  private isTooSlow = false;
+  private ended: RpcError | undefined;
+  private wake: (() => void) | undefined;
+  /** The snapshot is whole once all that changed up to here has been told. */
+  private snapshotUntil: number | undefined;
+
+  constructor(
+    private readonly feed: JobSetFeed,
+    private readonly changes: Pick<JobSetChanges, 'readChanges'>,
+    private readonly send: SendEvent,
+    private place: StreamPlace = BEGINNING,
+    private readonly clock: Pick<Clock, 'after'> = systemClock,
+  ) {}
+
+  /** Resumes the stream behind what has been sent. */
+  get token(): string {
+    return toToken(this.place);
+  }
+
+  /** Never resolves: rejects with what {@link end} was given, or with an RpcError that says why the stream cannot go on. */
+  async run(): Promise<never> {
+    const stop = this.feed.listen(this);
+    try {
+      for (;;) {
+        if (this.ended !== undefined) throw this.ended;
+        if (this.isTooSlow) throw tooSlow();
+        if (this.mustRead) await this.readNewer();
+        else if (this.queue.length > 0) await this.tellNext();
+        else await this.wait();
+      }
+    } finally {
+      stop();
+    }
+  }
+
+  end(error: RpcError): void {
+    this.ended ??= error;
+    this.wake?.();
+  }
+
+  changed(change: JobSetChange): void {
+    if (this.mustRead) return;
+    this.queue.push(change);
+    this.queuedJobs += change.jobs.length;
+    if (this.queuedJobs > MOST_QUEUED) {
+      // What is read takes its time, which is not the reader's fault.
+      if (this.isReading) this.missed();
+      else this.isTooSlow = true;
+    }
+    this.wake?.();
+  }
+
+  missed(): void {
+    this.mustRead = true;
+    this.queue = [];
+    this.queuedJobs = 0;
+    this.wake?.();
+  }
+
+  private async readNewer(): Promise<void> {
+    this.mustRead = false;
+    const generation = this.place.generation ?? this.feed.generation;
+    if (generation === undefined) {
+      // There is nothing yet.
+      this.snapshotUntil ??= this.place.after;
+      await this.endSnapshot();
+      return;
+    }
+    this.place = { ...this.place, generation };
+    this.isReading = true;
+    const isResumed = this.place.upTo !== undefined;
+    const latest = await this.readPages(this.place);
+    this.isReading = false;
+    if (latest === undefined) return;
+    // What has changed since the token was given.
+    if (isResumed) this.mustRead = true;
+    this.snapshotUntil ??= latest;
+    await this.endSnapshot();
+  }
+
+  /** Returns up to where changes have to be told before all jobs that were there have been. */
+  private async readPages({
+    generation,
+    after,
+    upTo: begun,
+    from: begin,
+  }: StreamPlace): Promise<number | undefined> {
+    let upTo = begun;
+    let latest = -1;
+    for (let from = begin, isLast = false; !isLast;) {
+      const page = generation && (await this.changes.readChanges(this.feed.key, generation, after, from));
+      if (page === undefined) throw startAgain();
+      upTo ??= page.revision;
+      for (const changed of page.jobs) {
+        if (changed.revision > upTo) {
+          // It has changed since: that is told as a change.
+          latest = page.revision;
+          continue;
+        }
+        this.place = { ...this.place, upTo, from: positionOf(changed.jobId) };
+        await this.send({ kind: 'job', changed, token: this.token });
+        if (this.ended !== undefined) return undefined;
+      }
+      from = page.next;
+      isLast = from === undefined;
+      if (from !== undefined) this.place = { ...this.place, upTo, from };
+    }
+    const { inSnapshot } = this.place;
+    const reached = upTo ?? after;
+    this.place = { ...(generation !== undefined && { generation }), after: reached, inSnapshot };
+    return Math.max(latest, reached);
+  }
+
+  private async tellNext(): Promise<void> {
+    const change = this.queue.shift();
+    if (change === undefined) return;
+    this.queuedJobs -= change.jobs.length;
+    if (change.revision <= this.place.after) return;
+    for (const event of this.eventsOf(change)) {
+      if (event.kind === 'job') {
+        this.place = { ...this.place, upTo: change.revision, from: positionOf(event.changed.jobId) };
+      }
+      await this.send(event);
+      if (this.ended !== undefined) return;
+    }
+    const { generation, inSnapshot } = this.place;
+    this.place = { ...(generation !== undefined && { generation }), after: change.revision, inSnapshot };
+    await this.endSnapshot();
+  }
+
+  private eventsOf(change: JobSetChange): readonly JobSetEvent[] {
+    const place = { ...this.place, upTo: change.revision };
+    const toEvents = (): readonly JobSetEvent[] =>
+      change.jobs.map((changed) => ({
+        kind: 'job',
+        changed,
+        token: toToken({ ...place, from: positionOf(changed.jobId) }),
+      }));
+    if (place.inSnapshot || place.after !== change.previous) return toEvents();
+    const shared = sharedEvents.get(change) ?? toEvents();
+    sharedEvents.set(change, shared);
+    return shared;
+  }
+
+  private async endSnapshot(): Promise<void> {
+    if (!this.place.inSnapshot || this.snapshotUntil === undefined) return;
+    if (this.place.after < this.snapshotUntil) return;
+    this.place = { ...this.place, inSnapshot: false };
+    await this.send({ kind: 'snapshot-end', token: this.token });
+  }
+
+  /** Until something happens; in a quiet time with bookmarks. */
+  private async wait(): Promise<void> {
+    for (let ms = QUIET_MS; !(await this.wokenWithin(ms)); ms = BOOKMARK_EVERY_MS) {
+      // It has not begun: Redis cannot be reached.
+      if (this.place.inSnapshot) continue;
+      await this.send({ kind: 'bookmark', moment: this.feed.moment, token: this.token });
+    }
+  }
+
+  private async wokenWithin(ms: number): Promise<boolean> {
+    const hasNews = () => this.mustRead || this.queue.length > 0 || this.ended !== undefined;
+    // It may have come while a bookmark was sent.
+    if (hasNews()) return true;
+    await new Promise<void>((resolve) => {
+      const cancel = this.clock.after(ms, resolve);
+      this.wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.wake = undefined;
+    return hasNews();
+  }
+}
+
+function startAgain(): RpcError {
+  return new RpcError(
+    status.OUT_OF_RANGE,
+    'the job set was begun anew since the resume token was given; start again without a token',
+  );
+}
+
+function tooSlow(): RpcError {
+  return new RpcError(
+    status.RESOURCE_EXHAUSTED,
+    'the stream is read more slowly than the job set changes; resume with the token in the trailer resume-token, and read faster',
+  );
+}

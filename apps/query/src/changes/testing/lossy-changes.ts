@@ -1,0 +1,68 @@
+import type { JobSetKey } from '@ajs/job-state';
+import type { ChangeListener, ChangeSubscription, JobSetChanges, JobSetMoment } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
+
+/** The changes of a store in memory, whose notices a spec loses and holds back, and whose connection it breaks. */
+export class LossyChanges implements JobSetChanges {
+  readonly store = new MemoryJobStore();
+  /** Whether the next notices are lost. */
+  losesNotices = false;
+  isAway = false;
+  subscriptions = 0;
+  renewals = 0;
+  reads = 0;
+  private listener: ChangeListener | undefined;
+
+  async subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription> {
+    this.requireConnection();
+    this.listener = listener;
+    const subscription = await this.store.subscribe(key, {
+      ...listener,
+      notice: (notice) => {
+        if (!this.losesNotices) listener.notice(notice);
+      },
+    });
+    this.subscriptions++;
+    return {
+      renew: async () => {
+        this.requireConnection();
+        this.renewals++;
+        await subscription.renew();
+      },
+      close: () => {
+        this.subscriptions--;
+        subscription.close();
+      },
+    };
+  }
+
+  /** As the client does once it is connected again. */
+  interrupt(): void {
+    this.listener?.interrupted();
+  }
+
+  async watch(key: JobSetKey): Promise<JobSetMoment> {
+    this.requireConnection();
+    return this.store.watch(key);
+  }
+
+  async readChanges(
+    ...args: Parameters<JobSetChanges['readChanges']>
+  ): ReturnType<JobSetChanges['readChanges']> {
+    this.requireConnection();
+    this.reads++;
+    return this.store.readChanges(...args);
+  }
+
+  async readDetails(
+    ...args: Parameters<MemoryJobStore['readDetails']>
+  ): ReturnType<MemoryJobStore['readDetails']> {
+    this.requireConnection();
+    this.reads++;
+    return this.store.readDetails(...args);
+  }
+
+  private requireConnection(): void {
+    if (this.isAway) throw new Error('Connection is closed.');
+  }
+}

@@ -3,19 +3,26 @@ import { RedisJobLister } from '@ajs/job-store';
 import { FakeArmada, eventually, jobEvents } from '@ajs/testing';
 import { startApp } from './child.js';
 import { QUEUE, jobSetOf } from './fake-events.js';
-import { quantile, type Figure } from './figure.js';
+import { quantile, thousands, type Figure } from './figure.js';
 import { recordInterest } from './interest.js';
 import { jobIdOf } from './jobs.js';
 import { startStore } from './store.js';
 
-const RATE = 500;
+/** Events per second. */
+const RATES = [500, 2_000];
 const JOB_SETS = 10;
-const TARGET_P50_MS = 20;
+const TARGET_P50_MS = 3;
+const TARGET_P99_MS = 25;
 const JOB = { namespace: 'default', annotations: {} };
 
-/** From an event to its readable state, at 500 events per second in 10 job sets. */
+/** From an event to its readable state, at a steady rate of events in 10 job sets. */
 export async function benchLatency(quick: boolean): Promise<Figure[]> {
-  const events = RATE * (quick ? 2 : 20);
+  const figures: Figure[] = [];
+  for (const rate of RATES) figures.push(figureOf(rate, await measure(rate, rate * (quick ? 3 : 20))));
+  return figures;
+}
+
+async function measure(rate: number, events: number): Promise<number[]> {
   const store = await startStore();
   const armada = new FakeArmada();
   const ingester = await startApp('ingester', {
@@ -38,7 +45,7 @@ export async function benchLatency(quick: boolean): Promise<Figure[]> {
     const began = performance.now();
     const waits: Promise<void>[] = [];
     for (let n = 0; n < events; n++) {
-      const due = began + (n * 1000) / RATE;
+      const due = began + (n * 1000) / rate;
       if (due > performance.now()) await sleep(due - performance.now());
       const key = jobSetOf(n % JOB_SETS);
       const jobId = jobIdOf(n);
@@ -57,13 +64,15 @@ export async function benchLatency(quick: boolean): Promise<Figure[]> {
     armada.stop();
     await store.stop();
   }
+  return latencies;
+}
+
+function figureOf(rate: number, latencies: readonly number[]): Figure {
   const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
-  return [
-    {
-      what: `from sending an event until its state can be read, at ${RATE} events/s`,
-      measured: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
-      target: `p50 under ${TARGET_P50_MS} ms`,
-      met: p50 < TARGET_P50_MS,
-    },
-  ];
+  return {
+    what: `from sending an event until its state can be read, at ${thousands(rate)} events/s`,
+    measured: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
+    target: `p50 at most ${TARGET_P50_MS} ms, p99 at most ${TARGET_P99_MS} ms`,
+    met: p50 <= TARGET_P50_MS && p99 <= TARGET_P99_MS,
+  };
 }

@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '@ajs/platform';
 /** The longest pause of a job set that is live. Milliseconds. */
 const LIVE_PAUSE_MS = 20;
 /** The longest pause of a job set that catches up: nobody takes it for synced before the end, and the end ends a pause. Milliseconds. */
-const CATCH_UP_PAUSE_MS = 250;
+const CATCH_UP_PAUSE_MS = 1_000;
 /** Messages of all job sets together that may wait: some tens of megabytes. */
 const MAX_WAITING = 50_000;
 
@@ -47,7 +47,7 @@ export class BatchPacer {
 
   /**
    * Calls `end` once: for a live job set after an iteration of the event loop in which no message came, or after 20 ms; for one that
-   * catches up after 250 ms. Returns what ends the pause without that call.
+   * catches up after 1 s. Returns what ends the pause without that call.
    */
   pause(isLive: boolean, end: () => void): () => void {
     if (!isLive) return this.clock.after(CATCH_UP_PAUSE_MS, end);

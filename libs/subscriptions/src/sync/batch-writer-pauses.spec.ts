@@ -65,7 +65,7 @@ describe('the pauses of a batch writer', () => {
     const { written, accept } = await process.follow('s');
     accept(3);
     await settle();
-    process.clock.advance(250);
+    process.clock.advance(1_000);
     await eventually('it is written', () => written.length > 0);
     expect(written).toEqual([3]);
   });

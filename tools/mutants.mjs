@@ -51,7 +51,8 @@ await new Stryker({
   // What runs while the code is loaded is looked through by hand where it would cost a run of every spec each.
   ignoreStatic: !PURE.includes(project),
   concurrency: 2,
-  timeoutMS: 20_000,
+  // A mutant that takes too long counts as noticed: on a busy machine that must not be one that is only slow.
+  timeoutMS: 60_000,
   tempDirName: 'tmp/mutants',
   reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   clearTextReporter: { logTests: false, reportTests: false, allowColor: false },

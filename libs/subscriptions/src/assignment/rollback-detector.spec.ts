@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { formatKey } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
@@ -44,6 +45,17 @@ describe('a Redis that went back in time', () => {
     await redis.set(key, 3);
     await detector.check();
     expect(lost).toBe(1);
+  });
+
+  it('is looked for until the detector is closed', () => {
+    const timers = jest.spyOn(globalThis, 'setInterval');
+    const stopped = jest.spyOn(globalThis, 'clearInterval');
+    detector.start();
+    const timer = timers.mock.results[0]?.value as NodeJS.Timeout;
+    expect(stopped).not.toHaveBeenCalledWith(timer);
+    detector.close();
+    expect(stopped).toHaveBeenCalledWith(timer);
+    jest.restoreAllMocks();
   });
 
   it('is looked for again after a check that failed', async () => {

@@ -107,6 +107,17 @@ describe('the sweep', () => {
     expect(swept).toContainEqual(undefined);
   });
 
+  it('leaves the next one to whichever replica comes first: its own election is over by then', async () => {
+    const { sweeper } = sweeperWith();
+    sweeper.start(1_000);
+    const electedFor = await eventually('it is elected', async () => {
+      const ms = await redis.pttl(formatKey({ kind: 'sweeper' }));
+      return ms > 0 && ms;
+    });
+    sweeper.stop();
+    expect(electedFor).toBeLessThanOrEqual(900);
+  });
+
   it('deletes what was not polled for long enough, and nothing else', async () => {
     await interest.record(jobSet(1));
     await write(jobSet(1));

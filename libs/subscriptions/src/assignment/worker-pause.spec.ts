@@ -1,3 +1,5 @@
+import { EventEmitter } from 'node:events';
+import { jest } from '@jest/globals';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { RedisServer, eventually } from '@ajs/testing';
 import { Queue, Worker } from 'bullmq';
@@ -48,4 +50,21 @@ describe('a worker whose Redis is full', () => {
     await running;
     await queue.close();
   });
+});
+
+it('a worker that is being closed is not resumed when its pause would be over', () => {
+  jest.useFakeTimers();
+  try {
+    const calls: string[] = [];
+    const pause = () => Promise.resolve(void calls.push('pause'));
+    const resume = () => Promise.resolve(void calls.push('resume'));
+    const worker = Object.assign(new EventEmitter(), { pause, resume });
+    const rest = new WorkerPause(worker as unknown as Worker, REST_MS);
+    worker.emit('error', Object.assign(new Error('OOM'), { name: 'ReplyError' }));
+    rest.stop();
+    jest.advanceTimersByTime(REST_MS);
+    expect(calls).toEqual(['pause']);
+  } finally {
+    jest.useRealTimers();
+  }
 });

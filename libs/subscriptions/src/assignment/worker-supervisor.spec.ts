@@ -56,6 +56,17 @@ describe("BullMQ's worker", () => {
     expect(ended).toEqual([]);
   });
 
+  it('is run again however often it has ended, where it ran in between', async () => {
+    const { clock, worker, ended } = supervised();
+    for (let n = 0; n < 20; n++) {
+      worker.isAlive = false;
+      await clock.pass(1_000);
+      worker.isAlive = true;
+      await clock.pass(1_000);
+    }
+    expect([worker.runs, ended]).toEqual([21, []]);
+  });
+
   it('has ended for good where it does not run again, and is not tried any more', async () => {
     const { clock, worker, ended } = supervised();
     worker.isAlive = false;

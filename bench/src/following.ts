@@ -23,8 +23,12 @@ export interface Followed {
   readonly stop: () => Promise<void>;
 }
 
-/** Has an ingester write all events of a fake Armada to Redis. */
-export async function followAll(store: Store, events: FakeEvents): Promise<Followed> {
+/** Has an ingester, with these settings besides, write all events of a fake Armada to Redis. */
+export async function followAll(
+  store: Store,
+  events: FakeEvents,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Followed> {
   const { child: fake, started } = await Child.start(
     'dist/bench/main.js',
     [
@@ -40,6 +44,7 @@ export async function followAll(store: Store, events: FakeEvents): Promise<Follo
     ARMADA_URL: started.listening,
     // What is measured is how fast they are read, not how soon they may be.
     UPSTREAM_READS_PER_SECOND: '10000',
+    ...env,
   });
   const stop = async (): Promise<void> => {
     await ingester.child.stop();

@@ -14,6 +14,7 @@ import { benchLarge } from './large.js';
 import { benchPassThrough } from './pass-through.js';
 import { benchPolls } from './polls.js';
 import { runReader } from './reading.js';
+import { benchResident } from './resident.js';
 import { benchScale } from './scale.js';
 import { benchSecurity } from './security.js';
 import { benchThroughput } from './throughput.js';
@@ -30,6 +31,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   assignment: benchAssignment,
   large: benchLarge,
   careless: benchCareless,
+  resident: benchResident,
   bytes: benchBytes,
 };
 

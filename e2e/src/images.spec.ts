@@ -111,7 +111,9 @@ describe('the content of an image', () => {
       expect(last.match(/^COPY .*$/gm)).toEqual([`COPY --from=build /src/dist/apps/${app} .`]);
       expect(last).toMatch(/^USER 1000:1000$/m);
       expect(last).toContain('/healthz');
-      expect(last).toContain('ENTRYPOINT ["node", "--enable-source-maps", "main.js"]');
+      expect(last).toContain(
+        'ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=32", "main.js"]',
+      );
     },
   );
 

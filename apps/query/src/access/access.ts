@@ -32,7 +32,7 @@ export interface AccessOptions {
 }
 
 /** Nothing is in the way of seeing the jobs of a queue. */
-type Allowance = Exclude<Verdict, 'no'>;
+export type Allowance = Exclude<Verdict, 'no'>;
 
 /** What a call shows of its caller. */
 type Presented = Pick<Caller, 'authorization' | 'certificateName' | 'address'>;

@@ -166,8 +166,9 @@ export class UnaryCall implements CallListener {
       return;
     }
     this.call.keep(0);
-    const end = { code: status.OK, details: '', metadata: outcome.trailers };
-    if (outcome.response === undefined) this.call.sendStatus(end);
-    else this.call.sendLast(this.method.definition.responseSerialize(outcome.response), end);
+    const { response, trailers, encoded } = outcome;
+    const end = { code: status.OK, details: '', metadata: trailers };
+    if (response === undefined) this.call.sendStatus(end);
+    else this.call.sendLast(encoded ?? this.method.definition.responseSerialize(response), end);
   }
 }

@@ -8,6 +8,8 @@ export type UnaryOutcome<Response> = UnaryReply<Response> | RpcError;
 export interface UnaryReply<Response> {
   /** Undefined where all responses have been sent, as by a stream. */
   readonly response: Response;
+  /** Its bytes, where they are at hand. */
+  readonly encoded?: Uint8Array;
   readonly trailers?: Metadata;
 }
 

@@ -6,7 +6,6 @@ import { MemoryJobStore } from '@ajs/job-store/testing';
 import { monotonicNow } from '@ajs/platform';
 import { ulidAt } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
-import { LRUCache } from 'lru-cache';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeArmadaJobs, ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
 import { RpcError } from '../rpc-error.js';
@@ -14,7 +13,7 @@ import { ReportRecorder } from '../upstream/report-recorder.js';
 import { ReportedJobs } from '../upstream/reported-jobs.js';
 import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { testCaller } from '../testing/test-caller.js';
-import { JobStatusQuery, type TerminalJob } from './job-status-query.js';
+import { JobStatusQuery } from './job-status-query.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 /** Longer than any test takes. */
@@ -32,7 +31,6 @@ describe('a poll of a job', () => {
   let writer: JobSetWriter;
   let requested: number;
   let noted: number;
-  let terminalJobs: LRUCache<string, TerminalJob>;
   let onRequest: () => void;
   let reads: number;
   let pausedMs: number;
@@ -55,7 +53,6 @@ describe('a poll of a job', () => {
     sinkFailure = waitingFailure = undefined;
     onRequest = () => {};
     refusal = undefined;
-    terminalJobs = new LRUCache({ max: 10 });
     const ignore = (): void => undefined;
     recorder = new ReportRecorder({ sink: store, noteInterest: ignore, redisFailed: ignore });
   });
@@ -94,7 +91,6 @@ describe('a poll of a job', () => {
         onRequest();
       },
       unreadableRecord: (jobId) => unreadable.push(jobId),
-      terminalJobs,
       waitMs,
     });
   const write = (report: SubscriptionReport, records: Record<string, JobRecord> = {}): Promise<unknown> => {
@@ -113,27 +109,11 @@ describe('a poll of a job', () => {
     expect([requested, noted, reads]).toEqual([0, 1, 1]);
   });
 
-  it('is answered from memory once the job is terminal, and notes interest all the same', async () => {
+  it('has a final answer once the stream has shown its end', async () => {
     await write({ state: 'live', reason: '' }, { j: record('FAILED'), r: record('RUNNING') });
-    const q = query();
-    for (let i = 0; i < 3; i++)
-      expect(await q.run(KEY, JobId('j'), caller)).toMatchObject({ status: { state: 'FAILED' } });
-    expect([reads, noted]).toEqual([1, 3]);
-    for (let i = 0; i < 3; i++) await q.run(KEY, JobId('r'), caller);
-    expect(reads).toBe(4);
-  });
-
-  it('is answered from memory only where it names the job’s own queue and job set', async () => {
-    await write({ state: 'live', reason: '' }, { j: record('FAILED') });
-    const q = query(0);
-    await q.run(KEY, JobId('j'), caller);
-    expect(terminalJobs.size).toBe(1);
-    for (const other of [
-      { ...KEY, queue: 'other' },
-      { ...KEY, jobSetId: 'other' },
-    ]) {
-      expect(await q.run(other, JobId('j'), caller)).toMatchObject({ kind: 'unresolved' });
-    }
+    const final = { status: { state: 'FAILED' }, isFinal: true };
+    expect(await query().run(KEY, JobId('j'), caller)).toMatchObject(final);
+    expect(await query().run(KEY, JobId('r'), caller)).not.toHaveProperty('isFinal');
   });
 
   it('is answered with absent where a live watch was synced a moment ago', async () => {

@@ -1,7 +1,6 @@
 import { completesWithin, monotonicNow } from '@ajs/platform';
 import { addMs, isTerminal, msBetween, type JobSetKey, type RedisTime, type JobId } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
-import type { LRUCache } from 'lru-cache';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
@@ -20,6 +19,8 @@ export type Answer =
       readonly kind: 'resolved';
       readonly status: JobStatus;
       readonly subscription?: SubscriptionView;
+      /** The job has ended: neither its state nor what is known of it changes any more. */
+      readonly isFinal?: true;
       /** For people: why the job may have left this state long ago. */
       readonly outdated?: string;
     }
@@ -27,12 +28,6 @@ export type Answer =
   | { readonly kind: 'absent'; readonly subscription?: SubscriptionView }
   /** Not resolved in time; a later poll will be, unless the reason says otherwise. */
   | { readonly kind: 'unresolved'; readonly reason: string; readonly subscription?: SubscriptionView };
-
-/** A terminal job that was read once is answered from memory: its state never changes. */
-export interface TerminalJob {
-  readonly status: JobStatus;
-  readonly subscription: SubscriptionView | undefined;
-}
 
 export interface JobStatusQueryOptions {
   readonly lister: JobLister;
@@ -46,7 +41,6 @@ export interface JobStatusQueryOptions {
   readonly recorder: Pick<ReportRecorder, 'settle'>;
   /** The requested job has a record that this version cannot read. */
   readonly unreadableRecord: (jobId: JobId, reason: string) => void;
-  readonly terminalJobs: LRUCache<string, TerminalJob>;
   /** How long a poll of a job that has no record waits for the stream to settle it. Milliseconds. */
   readonly waitMs: number;
   /** A job younger than this is never absent. Milliseconds. */
@@ -77,31 +71,23 @@ const LOST: UnrecordedReport = {
 
 interface Poll {
   readonly key: JobSetKey;
-  readonly tag: JobSetTag;
   readonly jobId: JobId;
   readonly caller: Caller;
 }
 
 /**
- * Answers what state a job is in: with one round trip to Redis for a cached job, with none for one that it has read as terminal. What no
- * event stream settles is looked up in Armada's own `api.Jobs`.
+ * Answers what state a job is in: with one round trip to Redis for a cached job. What no event stream settles is looked up in Armada's own
+ * `api.Jobs`.
  */
 export class JobStatusQuery {
   constructor(private readonly options: JobStatusQueryOptions) {}
 
-  /** Gives no promise where the answer is in memory. Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
-  run(key: JobSetKey, jobId: JobId, caller: Caller): Answer | Promise<Answer> {
-    const { noteInterest, terminalJobs } = this.options;
+  /** Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
+  async run(key: JobSetKey, jobId: JobId, caller: Caller): Promise<Answer> {
+    const { lister, recorder, noteInterest, waitMs, notFoundGraceMs } = this.options;
     const tag = jobSetTag(key);
     noteInterest(key, tag, caller);
-    const terminal = terminalJobs.get(`${tag} ${jobId}`);
-    if (terminal !== undefined) return resolved(terminal.status, terminal.subscription);
-    return this.poll({ key, tag, jobId, caller });
-  }
-
-  private async poll(poll: Poll): Promise<Answer> {
-    const { lister, recorder, terminalJobs, waitMs, notFoundGraceMs } = this.options;
-    const { key, tag, jobId, caller } = poll;
+    const poll = { key, jobId, caller };
     const owed = recorder.settle([jobId]);
     if (owed !== undefined) await owed;
     const until = addMs(monotonicNow(), Math.min(waitMs, msUntilAnswer(caller)));
@@ -112,8 +98,7 @@ export class JobStatusQuery {
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
         if (status.reported) return this.ofReportedEnd(poll, view, status);
-        terminalJobs.set(`${tag} ${jobId}`, { status, subscription });
-        return resolved(status, subscription);
+        return { ...resolved(status, subscription), isFinal: true };
       }
       const left = msBetween(monotonicNow(), until);
       if (status !== undefined) {
@@ -209,7 +194,9 @@ function isFirstCatchUp({ provisional }: JobStatus, subscription: SubscriptionVi
   return state === 'catching-up' || (state === 'connecting' && reason === '' && provisional !== true);
 }
 
-function resolved(status: JobStatus, subscription: SubscriptionView | undefined): Answer {
+type Resolved = Extract<Answer, { kind: 'resolved' }>;
+
+function resolved(status: JobStatus, subscription: SubscriptionView | undefined): Resolved {
   return { kind: 'resolved', status, ...(subscription !== undefined && { subscription }) };
 }
 

@@ -4,7 +4,6 @@ import type { Settings } from '@ajs/config';
 import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
 import type { JobLister } from '@ajs/job-store';
 import { QueryMetrics } from '@ajs/observability';
-import { LRUCache } from 'lru-cache';
 import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
@@ -22,6 +21,7 @@ import { ReportRecorder } from '../upstream/report-recorder.js';
 import { ReportedJobs } from '../upstream/reported-jobs.js';
 import { UpstreamModule } from '../upstream/upstream.module.js';
 import { ArmadaHealth } from './armada-health.js';
+import { EndedPolls } from './ended-polls.js';
 import { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
 
@@ -72,7 +72,6 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
           recorder,
           requestRead: (key) => void readRequests.send(key).catch(errors.report),
           unreadableRecord: failures.unreadableRecord,
-          terminalJobs: new LRUCache({ max: settings.terminalCacheJobs }),
           waitMs: settings.firstPollWaitMs,
           notFoundGraceMs: settings.notFoundGraceMs,
           provisionalGraceMs: settings.provisionalJobGraceMs,
@@ -82,10 +81,21 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
     },
     {
       provide: LEGACY_SERVICE,
-      inject: [Access, JobStatusQuery, ARMADA, QueryMetrics, RedisErrorLog, FailureLog],
+      inject: [
+        Access,
+        JobStatusQuery,
+        NOTE_INTEREST,
+        SETTINGS,
+        ARMADA,
+        QueryMetrics,
+        RedisErrorLog,
+        FailureLog,
+      ],
       useFactory: (
         access: Access,
         query: JobStatusQuery,
+        noteInterest: NoteInterest,
+        { terminalCacheJobs }: Settings,
         armada: ArmadaClient,
         metrics: QueryMetrics,
         errors: RedisErrorLog,
@@ -95,6 +105,8 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
         return legacyJobService({
           access,
           query,
+          endedPolls: new EndedPolls(terminalCacheJobs),
+          noteInterest,
           armadaIsHealthy: () => armadaHealth.isHealthy(),
           answered: countAnswers(metrics),
           refused: (code) => metrics.legacyPolls.inc({ answer: status[code] }),

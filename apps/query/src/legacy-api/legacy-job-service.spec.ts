@@ -8,6 +8,7 @@ import { Access } from '../access/access.js';
 import { INTERNAL_ERROR_TEXT, MessageTooLongError, RpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { callUnary, type UnaryAnswer } from '../testing/unary-call.js';
+import { EndedPolls } from './ended-polls.js';
 import type { JobStatusQuery } from './job-status-query.js';
 import { legacyJobService } from './legacy-job-service.js';
 
@@ -37,6 +38,8 @@ describe('GetJobStatus of jobservice.JobService', () => {
     const service = legacyJobService({
       access,
       query: { run } as unknown as JobStatusQuery,
+      endedPolls: new EndedPolls(10),
+      noteInterest: () => undefined,
       armadaIsHealthy: () => Promise.resolve(true),
       answered: () => undefined,
       refused: (code) => refused.push(code),

@@ -8,10 +8,13 @@ import {
 import type { JobStatus, SubscriptionView } from '@ajs/job-store';
 import { toLegacyResponse } from '@ajs/wire-mapping';
 import { Metadata, status } from '@grpc/grpc-js';
-import type { Access } from '../access/access.js';
+import type { Access, Allowance } from '../access/access.js';
+import type { Caller } from '../caller.js';
 import { publicMethod, type UnaryMethod, type UnaryReply } from '../grpc/unary-method.js';
+import type { NoteInterest } from '../interest/note-interest.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { MessageTooLongError, RpcError, toRpcError } from '../rpc-error.js';
+import { isEnded, type EndedPoll, type EndedPolls } from './ended-polls.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { UnknownQueues } from './unknown-queues.js';
 
@@ -27,13 +30,15 @@ const MAX_HEADER_LENGTH = 1_024;
 const MAX_REQUEST_BYTES = 4 * 1_024;
 
 export interface LegacyService {
-  readonly getJobStatus: UnaryMethod<JobServiceRequest, JobServiceResponse>;
+  readonly getJobStatus: UnaryMethod<Request, JobServiceResponse>;
   readonly health: UnaryMethod;
 }
 
 export interface LegacyOptions {
   readonly access: Access;
   readonly query: JobStatusQuery;
+  readonly endedPolls: EndedPolls;
+  readonly noteInterest: NoteInterest;
   /** Whether Armada answers its own Health. */
   readonly armadaIsHealthy: () => Promise<boolean>;
   readonly answered: (state: JobServiceResponse['state'], seconds: number) => void;
@@ -51,23 +56,33 @@ export interface LegacyOptions {
  * anything is read.
  */
 export function legacyJobService(options: LegacyOptions): LegacyService {
+  const { access, endedPolls } = options;
   const unknownQueues = new UnknownQueues();
-  const getJobStatus: UnaryMethod<JobServiceRequest, JobServiceResponse> = {
-    definition: JobServiceService.getJobStatus,
+  const answer = (request: Request, caller: Caller, verdict: Allowance): Reply | Promise<Reply> => {
+    if (verdict === 'no-queue') return ofNoQueue(request, unknownQueues.isGone(request, caller.key));
+    if (!isEnded(request)) return read(request, caller);
+    options.noteInterest(request, request.tag, caller);
+    return request.reply;
+  };
+  const read = async (request: JobServiceRequest, caller: Caller): Promise<Reply> => {
+    const { queue, jobSetId, jobId } = request;
+    const found = await options.query.run({ queue, jobSetId }, JobId(jobId), caller);
+    const reply = toReply(found);
+    if (found.kind === 'resolved' && found.isFinal) endedPolls.add(request, reply);
+    return reply;
+  };
+  const getJobStatus: UnaryMethod<Request, JobServiceResponse> = {
+    definition: {
+      ...JobServiceService.getJobStatus,
+      requestDeserialize: (bytes: Buffer) => endedPolls.decode(bytes),
+    },
     maxRequestBytes: MAX_REQUEST_BYTES,
     answer: (request, caller) => {
-      const invalid = problemOf(request);
-      if (invalid !== undefined) throw new RpcError(status.INVALID_ARGUMENT, invalid);
-      const answer = (isKnown: boolean): Reply | Promise<Reply> => {
-        if (!isKnown) return ofNoQueue(request, unknownQueues.isGone(request, caller.key));
-        const { queue, jobSetId, jobId } = request;
-        const found = options.query.run({ queue, jobSetId }, JobId(jobId), caller);
-        return found instanceof Promise ? found.then(toReply) : toReply(found);
-      };
-      const verdict = options.access.toQueue(caller, request.queue);
+      if (!isEnded(request)) checkNames(request);
+      const verdict = access.toQueue(caller, request.queue);
       return verdict instanceof Promise
-        ? verdict.then((known) => answer(known !== 'no-queue'))
-        : answer(verdict !== 'no-queue');
+        ? verdict.then((known) => answer(request, caller, known))
+        : answer(request, caller, verdict);
     },
     failed: (error) => {
       if (error instanceof RedisReadError) {
@@ -98,6 +113,7 @@ const POLL_AGAIN: ReadonlySet<status> = new Set([
 ]);
 
 type Reply = UnaryReply<JobServiceResponse>;
+type Request = JobServiceRequest | EndedPoll;
 
 function toReply(answer: Answer): Reply {
   switch (answer.kind) {
@@ -159,14 +175,17 @@ function toHeader(text: string): string {
   return text.slice(0, MAX_HEADER_LENGTH).replace(/[^ -~]/g, '?');
 }
 
-/** The problem of the request, with the name of the field; `undefined` where there is none. */
-function problemOf({ jobId, jobSetId, queue }: JobServiceRequest): string | undefined {
+/** Throws INVALID_ARGUMENT, with the name of the field. */
+function checkNames({ jobId, jobSetId, queue }: JobServiceRequest): void {
   for (const [field, problem] of [
     ['job_id', idProblem(jobId)],
     ['job_set_id', nameProblem(jobSetId)],
     ['queue', nameProblem(queue)],
   ] as const) {
-    if (problem !== undefined) return `${field} ${problem}; job_id, job_set_id and queue must all be given`;
+    if (problem === undefined) continue;
+    throw new RpcError(
+      status.INVALID_ARGUMENT,
+      `${field} ${problem}; job_id, job_set_id and queue must all be given`,
+    );
   }
-  return undefined;
 }

@@ -8,6 +8,7 @@ import { status, type Metadata } from '@grpc/grpc-js';
 import { jest } from '@jest/globals';
 import { Access } from '../access/access.js';
 import { callUnary } from '../testing/unary-call.js';
+import { EndedPolls } from './ended-polls.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
 
@@ -45,6 +46,8 @@ const service = (armadaIsHealthy = true) =>
         return Promise.resolve(answer);
       },
     } as unknown as JobStatusQuery,
+    endedPolls: new EndedPolls(10),
+    noteInterest: () => undefined,
     armadaIsHealthy: () => Promise.resolve(armadaIsHealthy),
     answered: (...args) => answered.push(args),
     refused: () => undefined,

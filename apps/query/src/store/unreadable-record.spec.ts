@@ -9,7 +9,6 @@ import {
 } from '@ajs/job-store';
 import { Generation, formatKey } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
-import { LRUCache } from 'lru-cache';
 import { CoalescedLister } from './coalesced-lister.js';
 import { JobsApiHarness, KEY, jobRecord } from '../jobs-api/testing/jobs-api-harness.js';
 import { JobStatusQuery } from '../legacy-api/job-status-query.js';
@@ -82,7 +81,6 @@ describe('a record in Redis with the state of a newer version', () => {
       refusalOf: () => undefined,
       requestRead: () => undefined,
       unreadableRecord: () => undefined,
-      terminalJobs: new LRUCache({ max: 10 }),
       waitMs: 3_600_000,
       reportedJobs: { lookUp: () => Promise.reject(new Error('it asks Armada')) },
       recorder: { settle: () => undefined },

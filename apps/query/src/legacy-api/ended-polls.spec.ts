@@ -1,0 +1,113 @@
+import {
+  JobServiceRequest,
+  JobServiceResponse,
+  JobServiceResponse_State as State,
+} from '@ajs/contracts/jobservice/jobservice';
+import type { Verdict } from '@ajs/auth';
+import { ArmadaTime } from '@ajs/job-state';
+import { status } from '@grpc/grpc-js';
+import { Access } from '../access/access.js';
+import { testCaller } from '../testing/test-caller.js';
+import { EndedPolls } from './ended-polls.js';
+import type { Answer, JobStatusQuery } from './job-status-query.js';
+import { legacyJobService, type LegacyService } from './legacy-job-service.js';
+
+const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
+const bytesOf = (request: JobServiceRequest): Buffer =>
+  Buffer.from(JobServiceRequest.encode(request).finish());
+
+let verdict: Verdict;
+let answer: Answer;
+let asked: number;
+let noted: string[];
+let service: LegacyService;
+
+beforeEach(() => {
+  verdict = 'yes';
+  const failure = { reason: 'exit 7' };
+  answer = {
+    kind: 'resolved',
+    status: { state: 'FAILED', changedAt: ArmadaTime(1), failure },
+    subscription: { state: 'live', reason: '' },
+    isFinal: true,
+  };
+  asked = 0;
+  noted = [];
+  service = legacyJobService({
+    access: new Access({
+      authorizer: { identityOf: () => undefined, authenticate: () => undefined, mayWatch: () => verdict },
+      jobsNeedWatch: false,
+      queueNamesNeedWatch: false,
+      waiting: (_, found) => found(),
+    }),
+    query: {
+      run: () => {
+        asked++;
+        return Promise.resolve(answer);
+      },
+    } as unknown as JobStatusQuery,
+    endedPolls: new EndedPolls(2),
+    noteInterest: (_, tag) => noted.push(tag ?? ''),
+    armadaIsHealthy: () => Promise.resolve(true),
+    answered: () => undefined,
+    refused: () => undefined,
+    redisFailed: () => undefined,
+    internalError: () => undefined,
+  });
+});
+
+/** As the gRPC server calls it. */
+async function poll(bytes = bytesOf(REQUEST)) {
+  const { definition, answer: reply } = service.getJobStatus;
+  const { response, encoded, trailers } = await reply(
+    definition.requestDeserialize(bytes) as JobServiceRequest,
+    testCaller(),
+  );
+  return { response, encoded, trailers: trailers?.getMap() };
+}
+
+describe('a poll of a job that has ended', () => {
+  it('is answered from memory once it was answered, with the same bytes, and notes interest', async () => {
+    const first = await poll();
+    for (let i = 0; i < 3; i++) {
+      const { encoded, ...again } = await poll();
+      expect(again).toEqual({ response: first.response, trailers: first.trailers });
+      expect(JobServiceResponse.decode(encoded ?? Buffer.alloc(0))).toEqual(first.response);
+    }
+    expect(first.response).toEqual({ state: State.FAILED, error: 'exit 7' });
+    expect([asked, noted]).toEqual([1, ['q/s', 'q/s', 'q/s']]);
+  });
+
+  it('is answered from memory only where it names the job’s own queue and job set', async () => {
+    await poll();
+    await poll(bytesOf({ ...REQUEST, queue: 'other' }));
+    await poll(bytesOf({ ...REQUEST, jobSetId: 'other' }));
+    expect(asked).toBe(3);
+  });
+
+  it('is answered from memory only where the caller may watch the queue, and there is one', async () => {
+    await poll();
+    verdict = 'no';
+    await expect(poll()).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    verdict = 'no-queue';
+    expect((await poll()).response.state).toBe(State.CONNECTION_ERR);
+    expect(noted).toEqual([]);
+  });
+
+  it('takes the room of one, however its request is encoded', async () => {
+    await poll();
+    // A field that is not known, behind the others: the same request.
+    const odd = (n: number): Buffer => Buffer.concat([bytesOf(REQUEST), Buffer.from([0x78, n])]);
+    for (let n = 0; n < 5; n++) expect((await poll(odd(n))).response.state).toBe(State.FAILED);
+    expect(asked).toBe(6);
+    await poll();
+    expect(asked).toBe(6);
+  });
+
+  it('is answered anew where the end may still change', async () => {
+    answer = { kind: 'resolved', status: { state: 'FAILED', changedAt: ArmadaTime(1) } };
+    await poll();
+    await poll();
+    expect(asked).toBe(2);
+  });
+});

@@ -1,0 +1,46 @@
+import { JobServiceRequest, JobServiceResponse } from '@ajs/contracts/jobservice/jobservice';
+import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
+import { LRUCache } from 'lru-cache';
+import type { UnaryReply } from '../grpc/unary-method.js';
+
+/** A poll with the reply that it gets for ever. */
+export interface EndedPoll extends JobServiceRequest {
+  readonly tag: JobSetTag;
+  readonly reply: UnaryReply<JobServiceResponse>;
+}
+
+/**
+ * Polls of jobs that have ended, by the bytes of their requests: such a poll is answered without decoding it, and with the bytes that
+ * answered it before.
+ */
+export class EndedPolls {
+  private readonly polls: LRUCache<string, EndedPoll>;
+
+  /** @param max the most polls that are kept (`TERMINAL_CACHE_JOBS`); those not seen for the longest time go first */
+  constructor(max: number) {
+    this.polls = new LRUCache({ max });
+  }
+
+  /** What these bytes request. Throws where they cannot be decoded. */
+  decode(bytes: Buffer): JobServiceRequest | EndedPoll {
+    return this.polls.get(bytes.toString('latin1')) ?? JobServiceRequest.decode(bytes);
+  }
+
+  /**
+   * Keeps a reply that will never change. Under the bytes that clients send for the request, which are not those that came: a request can be
+   * encoded in countless ways, which would take room each.
+   */
+  add(request: JobServiceRequest, reply: UnaryReply<JobServiceResponse>): void {
+    const bytes = Buffer.from(JobServiceRequest.encode(request).finish());
+    const encoded = JobServiceResponse.encode(reply.response).finish();
+    this.polls.set(bytes.toString('latin1'), {
+      ...request,
+      tag: jobSetTag(request),
+      reply: { ...reply, encoded },
+    });
+  }
+}
+
+export function isEnded(request: JobServiceRequest | EndedPoll): request is EndedPoll {
+  return 'reply' in request;
+}

@@ -152,8 +152,8 @@ export interface JobSetView {
 export interface JobLister {
   read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView>;
   /**
-   * The job set that each job is in, where it is known. It may name a job set that does not hold the job, for 10 min at most (results
-   * are cached for so long): read the job there.
+   * The job set that each job is in, where it is known; jobs of one job set share the object of its key. It may name a job set that does
+   * not hold the job, for 10 min at most (results are cached for so long): read the job there.
    */
   locate(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobSetKey>>;
 }

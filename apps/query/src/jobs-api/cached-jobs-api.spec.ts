@@ -128,6 +128,23 @@ describe('api.Jobs', () => {
     expect(h.armada.calls).toEqual([['details', 'new', 'none']]);
   });
 
+  it('judges each provisional job by its own age, beside jobs in the same state that the stream has shown', async () => {
+    const SUBMITTED = jobRecord('SUBMITTED');
+    await h.write({ shown: SUBMITTED });
+    await h.addProvisional({ jobId: JobId('old') });
+    h.now += 31_000;
+    await h.addProvisional({ jobId: JobId('young') });
+    await h.write({ shown: { ...SUBMITTED, runNumber: 2 } });
+    const { QUEUED, UNKNOWN } = JobState;
+    for (const [jobIds, states] of [
+      [['shown', 'young', 'old'], { shown: QUEUED, young: QUEUED, old: UNKNOWN }],
+      [['old', 'young', 'shown'], { shown: QUEUED, young: QUEUED, old: UNKNOWN }],
+    ] as const) {
+      expect(await h.states(...jobIds)).toEqual(states);
+    }
+    expect(h.armada.calls).toEqual([['details', 'old']]);
+  });
+
   describe('where Redis cannot serve the call', () => {
     it.each([
       ['is unavailable', 'connect ECONNREFUSED 127.0.0.1:6379', 'Redis is unavailable'],

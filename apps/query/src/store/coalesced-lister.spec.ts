@@ -85,6 +85,20 @@ describe('reads of one moment', () => {
     expect(reads.map((read) => read.length - 1)).toEqual([200, 200, 50]);
   });
 
+  it('are one read for all who request the same jobs, however many these are', async () => {
+    const { lister, reads } = await setUp();
+    const [all, others] = ['j', 'k'].map((name) =>
+      Array.from({ length: 450 }, (_, i) => JobId(`${name}${i}`)),
+    );
+    await Promise.all(
+      [all, all?.slice(0, 1), all?.toReversed(), others].map((some = []) => lister.read(KEY, some)),
+    );
+    expect(reads).toEqual([
+      ['s', ...(all ?? [])],
+      ['s', ...(others ?? [])],
+    ]);
+  });
+
   it('fail together, and the next read is a new one', async () => {
     const { lister } = await setUp();
     const views = [lister.read(KEY, [JobId('broken')]), lister.read(KEY, [JobId('a')])];

@@ -2,7 +2,7 @@ import type { JobSetKey, JobId } from '@ajs/job-state';
 import type { JobDetailsLister, JobLister, JobSetView } from '@ajs/job-store';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 
-/** More jobs than this are read by several commands: a long script blocks Redis for everyone. */
+/** More jobs of several requests are read by several commands: a long script blocks Redis for everyone. */
 const MAX_JOBS = 200;
 
 interface Pending {
@@ -31,7 +31,7 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
   read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
     const tag = jobSetTag(key);
     let pending = this.open.get(tag);
-    if (pending === undefined || pending.jobIds.size + jobIds.length > MAX_JOBS) {
+    if (pending === undefined || !hasRoomFor(jobIds, pending)) {
       pending = toBeRead(key);
       this.open.set(tag, pending);
       if (this.pending.push(pending) === 1) setImmediate(() => this.readAll());
@@ -64,6 +64,12 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
     this.onRead(view);
     return view;
   }
+}
+
+/** Jobs that are read already need none. */
+function hasRoomFor(jobIds: readonly JobId[], { jobIds: requested }: Pending): boolean {
+  let room = MAX_JOBS - requested.size;
+  return jobIds.every((jobId) => requested.has(jobId) || room-- > 0);
 }
 
 function toBeRead(key: JobSetKey): Pending {

@@ -74,6 +74,16 @@ describe('the job index', () => {
     expect(found).toEqual(new Map(jobIds.map((jobId) => [jobId, key])));
   });
 
+  it('gives all jobs of a job set the same key, whenever they are found', async () => {
+    const jobIds = someJobs(100);
+    await index.add(key, jobIds, TTL_SECONDS);
+    const keys = new Set<JobSetKey | undefined>();
+    for (const some of [jobIds.slice(0, 50), jobIds.slice(50)]) {
+      for (const found of (await index.find(some)).values()) keys.add(found);
+    }
+    expect([...keys]).toEqual([key]);
+  });
+
   it('keeps its hashes small, however many jobs and job sets there are, and nothing once they are removed', async () => {
     const jobSets = Array.from({ length: 150 }, aJobSet);
     const jobs = new Map(jobSets.map((each) => [each, someJobs(60)]));

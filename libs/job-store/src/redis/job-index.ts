@@ -3,6 +3,7 @@ import { msBetween, type JobId, type JobSetKey, type MonotonicTime } from '@ajs/
 import { monotonicNow } from '@ajs/platform';
 import { JOB_INDEX_GROUPS, formatKey, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
 import { Cluster } from 'ioredis';
+import { LRUCache } from 'lru-cache';
 import type { RedisClient } from '../client/redis-client.js';
 import { withScripts, JOB_HASH_BYTES, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
 import { FormerJobIndex } from './former-job-index.js';
@@ -11,6 +12,8 @@ import { FormerJobIndex } from './former-job-index.js';
 const REFERENCE_BYTES = 3;
 /** Redis renews no more often than the time to live requires: this only saves the question. */
 const RENEW_AFTER_MS = 3_600_000;
+
+const KEYS_CACHED = 10_000;
 
 const GROUPS = JOB_INDEX_GROUPS.map(({ slot }, group) => ({
   meta: formatKey({ kind: 'job-index', group }),
@@ -35,6 +38,7 @@ interface GroupOfJobs {
 export class JobIndex {
   private readonly redis: RedisClient & Scripts;
   private readonly former: FormerJobIndex;
+  private readonly keys = new LRUCache<string, JobSetKey>({ max: KEYS_CACHED });
   private renewedAt: MonotonicTime | undefined;
 
   constructor(redis: RedisClient) {
@@ -42,12 +46,12 @@ export class JobIndex {
     this.former = new FormerJobIndex(redis);
   }
 
-  /** The job set that each job is in, where it is known. */
+  /** The job set that each job is in, where it is known. Jobs of one job set share the object of its key. */
   async find(jobIds: readonly JobId[]): Promise<Map<JobId, JobSetKey>> {
     const found = new Map<JobId, JobSetKey>();
     await this.atEachNode(groupsOf(jobIds), async (meta, groups) => {
       const [served, numbers, ...tags] = await this.redis.findInJobIndexBuffer(meta, ...inArguments(groups));
-      const keys = tags.map((tag) => parseJobSetTag(tag.toString()));
+      const keys = tags.map((tag) => this.keyOf(tag.toString()));
       idsOf(groups.slice(0, served)).forEach((jobId, i) => {
         const key = keys[numbers.readUInt16BE(2 * i) - 1];
         if (key !== undefined) found.set(jobId, key);
@@ -98,6 +102,14 @@ export class JobIndex {
       this.renewedAt = before;
       throw error;
     }
+  }
+
+  private keyOf(tag: string): JobSetKey | undefined {
+    const cached = this.keys.get(tag);
+    if (cached !== undefined) return cached;
+    const key = parseJobSetTag(tag);
+    if (key !== undefined) this.keys.set(tag, key);
+    return key;
   }
 
   private async write(

@@ -5,9 +5,10 @@ import { thousands, type Figure } from './figure.js';
 import { jobIdOf } from './jobs.js';
 import { startStore } from './store.js';
 
-const TARGET_BYTES = 90;
-const JOBS_PER_SET = 1_000;
-const FAILED_SHARE = 20;
+const TARGET_BYTES = 80;
+/** Written by one batch. */
+const BATCH = 500;
+const SETS_AT_ONCE = 10;
 const SINK_OPTIONS = {
   ttlSeconds: 86_400,
   onLost: () => undefined,
@@ -15,37 +16,59 @@ const SINK_OPTIONS = {
   onUnreadable: () => undefined,
 };
 
-/** Redis' memory for jobs that have ended, one in twenty by a failure, with everything stored about them. */
+interface Jobs {
+  readonly jobSets: number;
+  /** Per job set. */
+  readonly jobs: number;
+  /** Every so many-th job fails, the others succeed. Left out: none fails. */
+  readonly failedEach?: number;
+}
+
+/** Redis' memory for jobs that have ended, with everything stored about them. */
 export async function benchBytes(quick: boolean): Promise<Figure[]> {
-  const jobSets = quick ? 50 : 1_000;
+  const scale = quick ? 20 : 1;
+  const few: Jobs = { jobSets: 1_000 / scale, jobs: 1_000 };
+  return [
+    await figureOf(few, 'that have succeeded'),
+    await figureOf({ jobSets: 1, jobs: 1_000_000 / scale }, 'that have succeeded'),
+    await figureOf({ ...few, failedEach: 20 }, 'that have ended, one in 20 by a failure'),
+  ];
+}
+
+async function figureOf(jobs: Jobs, whichHaveEnded: string): Promise<Figure> {
+  const bytes = await bytesOf(jobs);
+  const sets =
+    jobs.jobSets === 1 ? 'one job set' : `${thousands(jobs.jobSets)} job sets of ${thousands(jobs.jobs)}`;
+  return {
+    what: `Redis memory per job, ${thousands(jobs.jobSets * jobs.jobs)} jobs ${whichHaveEnded}, in ${sets}`,
+    measured: `${bytes.toFixed(1)} bytes`,
+    ...(jobs.failedEach === undefined
+      ? { target: `at most ${TARGET_BYTES} bytes`, met: bytes <= TARGET_BYTES }
+      : { target: '' }),
+  };
+}
+
+async function bytesOf(jobs: Jobs): Promise<number> {
   const store = await startStore();
   try {
     const before = await usedMemory(store.redis);
     const sink = new RedisJobSink(store.redis, SINK_OPTIONS);
-    for (let set = 0; set < jobSets; set += 10) {
-      await Promise.all(Array.from({ length: 10 }, (_, i) => writeJobSet(sink, set + i)));
+    for (let set = 0; set < jobs.jobSets; set += SETS_AT_ONCE) {
+      const length = Math.min(SETS_AT_ONCE, jobs.jobSets - set);
+      await Promise.all(Array.from({ length }, (_, i) => writeJobSet(sink, set + i, jobs)));
     }
-    const jobs = jobSets * JOBS_PER_SET;
-    const bytes = ((await usedMemory(store.redis)) - before) / jobs;
-    return [
-      {
-        what: `Redis memory per job, ${thousands(jobs)} jobs in job sets of ${thousands(JOBS_PER_SET)}`,
-        measured: `${bytes.toFixed(1)} bytes`,
-        // Fewer jobs share less: the shards of the job index are sized for many.
-        ...(quick ? { target: '' } : { target: `at most ${TARGET_BYTES} bytes`, met: bytes <= TARGET_BYTES }),
-      },
-    ];
+    return ((await usedMemory(store.redis)) - before) / (jobs.jobSets * jobs.jobs);
   } finally {
     await store.stop();
   }
 }
 
-async function writeJobSet(sink: RedisJobSink, set: number): Promise<void> {
+async function writeJobSet(sink: RedisJobSink, set: number, jobs: Jobs): Promise<void> {
   const writer = await sink.open({ queue: 'bench', jobSetId: `job-set-of-the-day-${set}` });
   const begin = 1_795_493_000_000 + set * 60_000;
   for (let step = 0; step < 5; step++) {
-    for (let from = 0; from < JOBS_PER_SET; from += 500) {
-      const messages = Array.from({ length: 500 }, (_, i) => messageOf(set, from + i, step, begin));
+    for (let from = 0; from < jobs.jobs; from += BATCH) {
+      const messages = Array.from({ length: BATCH }, (_, i) => messageOf(set, from + i, step, begin, jobs));
       const jobIds = messages.flatMap(({ event }) => event?.jobId ?? []);
       const records = foldBatch(await writer.load(jobIds), messages);
       const cursor = messages.at(-1)?.cursor ?? writer.cursor;
@@ -58,10 +81,10 @@ async function writeJobSet(sink: RedisJobSink, set: number): Promise<void> {
   }
 }
 
-function messageOf(set: number, job: number, step: number, begin: number): StreamMessage {
+function messageOf(set: number, job: number, step: number, begin: number, jobs: Jobs): StreamMessage {
   const ms = begin + step * 10_000 + job * 7;
   const at = ArmadaTime(ms);
-  const jobId = jobIdOf(set * JOBS_PER_SET + job);
+  const jobId = jobIdOf(set * jobs.jobs + job);
   const placement = {
     cluster: `cluster-${job % 3}`,
     pool: 'default',
@@ -74,7 +97,7 @@ function messageOf(set: number, job: number, step: number, begin: number): Strea
     { kind: 'leased', jobId, at, placement: { cluster: placement.cluster, pool: placement.pool } },
     { kind: 'pending', jobId, at, placement },
     { kind: 'running', jobId, at, placement },
-    job % FAILED_SHARE === 0
+    jobs.failedEach !== undefined && job % jobs.failedEach === 0
       ? {
           kind: 'failed',
           jobId,

@@ -8,6 +8,7 @@ import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
 import { benchAssignment } from './assignment.js';
 import { benchJobsApi } from './jobs-api.js';
+import { benchGrowth } from './growth.js';
 import { benchHeat } from './heat.js';
 import { benchLatency } from './latency.js';
 import { benchLarge } from './large.js';
@@ -33,6 +34,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   careless: benchCareless,
   resident: benchResident,
   bytes: benchBytes,
+  growth: benchGrowth,
 };
 
 const { values } = parseArgs({

@@ -30,8 +30,8 @@ interface GroupOfJobs {
 
 /**
  * The job index: from a job's id to its job set. It lies in other slots than the job set, so it can be ahead of the records (it is
- * written before them), or stay when they are gone: whoever uses it reads the job set itself. A job id is known here by 52 bits of a hash, which two of
- * a million jobs share once in 10,000 times; then `api.Jobs` asks Armada for one of them.
+ * written before them), or stay when they are gone: whoever uses it reads the job set itself. A job id is known here by 52 bits of a
+ * hash, which two of a million jobs share once in 10,000 times; then `api.Jobs` asks Armada for one of them.
  *
  * Each call is one command, on Redis Cluster one for each node that has some of the jobs.
  */
@@ -72,7 +72,8 @@ export class JobIndex {
   async claim(key: JobSetKey, jobIds: readonly JobId[], ttlSeconds: number): Promise<ReadonlySet<JobId>> {
     const elsewhere = new Set<JobId>();
     const tag = jobSetTag(key);
-    for (const [jobId, before] of await this.former.find(jobIds)) {
+    // The former index has jobs that the scripts do not know of.
+    for (const [jobId, before] of await this.find(jobIds)) {
       if (jobSetTag(before) !== tag) elsewhere.add(jobId);
     }
     const free = jobIds.filter((jobId) => !elsewhere.has(jobId));

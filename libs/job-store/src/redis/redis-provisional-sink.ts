@@ -78,6 +78,12 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
   ): Promise<ReadonlyMap<JobId, JobStatus>> {
     const held = new Map<JobId, JobStatus>();
     for (const some of inParts(Array.from(reports))) {
+      // Also those that have a record: the index may have lost them.
+      await this.index.add(
+        key,
+        some.map(([jobId]) => jobId),
+        this.ttlSeconds,
+      );
       // A record that others change over and over is told as it was read.
       for (let left: readonly Reported[] = some, tries = 0; left.length > 0 && tries < MAX_TRIES; tries++) {
         left = await this.tryReport(key, left, held);
@@ -126,12 +132,6 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
       }
     });
     if (changes.length === 0) return [];
-    const isNew = changes.filter(({ bytes }) => bytes === undefined);
-    await this.index.add(
-      key,
-      isNew.map(({ jobId }) => jobId),
-      this.ttlSeconds,
-    );
     const { revision, leftAlone } = await this.put(key, changes);
     changes.forEach(({ jobId, after }, i) => {
       if (!leftAlone.has(i)) held.set(jobId, jobStatus(after, revision));

@@ -289,6 +289,17 @@ describe('Redis keys of a job set', () => {
     expect(await locate()).toEqual(later);
   });
 
+  it('of a job are located again once Armada has reported it, where the job index had lost the job', async () => {
+    const [key, jobId] = [aJobSet(), aJobId()];
+    const running = { [jobId]: aRecord('RUNNING') };
+    await (await sink.open(key)).write(aBatch('1:0:0:1', running));
+    await redis.del(...(await keys('ajs:index:*')));
+    expect((await lister.locate([jobId])).size).toBe(0);
+    const reports = new Map([[jobId, { state: 'RUNNING' } as const]]);
+    await new RedisProvisionalJobSink(redis, TTL_SECONDS).report(key, reports);
+    expect((await lister.locate([jobId])).get(jobId)).toEqual(key);
+  });
+
   it('cannot be read while the server is down, which a reader hears at once', async () => {
     const server = await RedisServer.start();
     servers.push(server);

@@ -1,5 +1,5 @@
 # For compose.yaml: a fake Armada with simulated job sets. Not for production.
-FROM node:20-bookworm-slim@sha256:2cf067cfed83d5ea958367df9f966191a942351a2df77d6f0193e162b5febfc0
+FROM node:26-trixie-slim@sha256:ec7758ee051e457b468b32bde57b0879010b325bb9862718e9615225ce4aaae1
 WORKDIR /src
 ENV CI=1 NX_DAEMON=false
 COPY package.json package-lock.json ./

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from '@ajs/config';
 import { parse } from 'yaml';
-import { Helm, NAMESPACE, type Chart, type Rendered } from './helm.js';
+import { NAMESPACE, newestHelm, olderHelm, type Chart, type Helm, type Rendered } from './helm.js';
 import { customProblemsIn, installValidator, problemsIn } from './kubernetes-schemas.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -22,13 +22,13 @@ let python: string;
 const rendered = new Map<string, Rendered[]>();
 
 beforeAll(() => {
-  helms = [new Helm('helm.sh/helm/v4', 'v4.3.2'), new Helm('helm.sh/helm/v3', 'v3.22.0')];
+  helms = [newestHelm(), olderHelm()];
   python = installValidator();
   for (const { chart, values } of CASES) rendered.set(values, template(chart, ['-f', values]));
 }, BUILD_MS);
 
 function template(chart: Chart, args: readonly string[]): Rendered[] {
-  return (helms[0] as Helm).template(chart, 'release', args);
+  return newestHelm().template(chart, 'release', args);
 }
 
 function objectsOf(values: string): Rendered[] {

@@ -74,3 +74,15 @@ export class Helm {
     return spawnSync(this.binary, args, { encoding: 'utf8' });
   }
 }
+
+let newest: Helm | undefined;
+
+/** The Helm that renders for the tests. */
+export function newestHelm(): Helm {
+  return (newest ??= new Helm('helm.sh/helm/v4', 'v4.3.2'));
+}
+
+/** The release before, which is still in use. */
+export function olderHelm(): Helm {
+  return new Helm('helm.sh/helm/v3', 'v3.22.0');
+}

@@ -29,9 +29,10 @@ export class AppProcess {
     env: Readonly<Record<string, string>>,
     args: readonly string[] = [],
     cwd = ROOT,
+    node = process.execPath,
   ) {
     const { PATH = '', HOME = '' } = process.env;
-    this.child = spawn(process.execPath, [script, ...args], {
+    this.child = spawn(node, [script, ...args], {
       cwd,
       env: { PATH, HOME, ...env },
       stdio: 'pipe',

@@ -1,8 +1,9 @@
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JobState } from '@ajs/contracts/api/submit';
-import { allRecordings, eventually } from '@ajs/testing';
+import { allRecordings, cacheFolder, eventually } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import { AppProcess } from './app-process.js';
@@ -12,6 +13,8 @@ const ROOT = join(import.meta.dirname, '../..');
 /** Makes Node fail wherever a file is opened for writing. */
 const READING_ONLY = ['--allow-fs-read=*', 'main.js'];
 const APPS = ['ingester', 'query'] as const;
+/** Of the release line that the images have. */
+const NODE_OF_THE_IMAGES = '26.10.0';
 const bare = mkdtempSync(join(tmpdir(), 'armada-job-service-images-'));
 const apps: AppProcess[] = [];
 let stack: Stack;
@@ -103,17 +106,40 @@ describe('the content of an image', () => {
     for (const app of apps) expect(await app.ended(6_000)).toBe(0);
   }, 60_000);
 
+  it('runs on the Node of the images: a poll is answered, and both applications exit with 0 on SIGTERM', async () => {
+    const node = nodeOfTheImages();
+    const [ingester, query] = APPS.map(
+      (app) => new AppProcess('main.js', stack.envOf(), [], join(bare, app), node),
+    );
+    if (ingester === undefined || query === undefined) throw new Error('nothing was started');
+    apps.push(ingester, query);
+    await ingester.logged('started');
+    const { grpcPort } = await query.logged('started');
+    const client = new Client(`127.0.0.1:${String(grpcPort)}`, credentials.createInsecure());
+    const recording = allRecordings().find(({ name }) => name === 'success');
+    if (recording === undefined) throw new Error('the recording is not there');
+    for (const jobId of Object.keys(recording.states)) {
+      expect((await poll(client, recording, jobId)).state).toBe('SUCCEEDED');
+    }
+    client.close();
+    for (const app of [ingester, query]) {
+      app.signal('SIGTERM');
+      expect(await app.ended(6_000)).toBe(0);
+    }
+  }, 180_000);
+
   it.each(APPS)(
     '%s: the image holds nothing else, runs without privileges, and has a health check',
     (app) => {
       const dockerfile = readFileSync(join(ROOT, `docker/${app}.Dockerfile`), 'utf8');
       const last = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
       expect(last.match(/^COPY .*$/gm)).toEqual([`COPY --from=build /src/dist/apps/${app} .`]);
-      expect(last).toMatch(/^USER 1000:1000$/m);
+      expect(last).toMatch(/^USER 65532:65532$/m);
       expect(last).toContain('/healthz');
       expect(last).toContain(
-        'ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=32", "main.js"]',
+        'ENTRYPOINT ["/nodejs/bin/node", "--enable-source-maps", "--max-semi-space-size=32", "main.js"]',
       );
+      expect(last).toContain(`/nodejs${NODE_OF_THE_IMAGES.split('.')[0]}-`);
     },
   );
 
@@ -133,3 +159,14 @@ describe('the content of an image', () => {
     },
   );
 });
+
+/** Installed from the registry of npm once, and kept in the user's cache. */
+function nodeOfTheImages(): string {
+  const folder = cacheFolder(`node-${NODE_OF_THE_IMAGES}`);
+  const node = join(folder, 'node_modules/node/bin/node');
+  if (existsSync(node)) return node;
+  mkdirSync(folder, { recursive: true });
+  const packages = ['--prefix', folder, '--no-audit', '--no-fund', `node@${NODE_OF_THE_IMAGES}`];
+  execFileSync('npm', ['install', ...packages], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  return node;
+}

@@ -171,6 +171,15 @@ describe.each(['query', 'ingester'])('the %s', (name) => {
     expect(app.output).toContain('ARMADA_URL (default localhost:50051)');
   }, 30_000);
 
+  it('tries its configuration, and says what does not work', async () => {
+    const fine = run(script, stack.envOf(), ['--check-config']);
+    expect(await fine.ended()).toBe(0);
+    expect(fine.output).toMatch(/^ok {7}Redis rights/m);
+    const away = run(script, stack.envOf({ ARMADA_URL: '127.0.0.1:1' }), ['--check-config']);
+    expect(await away.ended()).toBe(1);
+    expect(away.output).toMatch(/^failed {3}Armada .*127\.0\.0\.1:1/m);
+  }, 60_000);
+
   it('names the address that is in use', async () => {
     const taken = createServer();
     const port = await new Promise<number>((resolve) => {

@@ -1,4 +1,4 @@
-import type { QueueGrants } from '@ajs/auth';
+import type { ArmadaVerdict, QueueGrants } from '@ajs/auth';
 import type { ArmadaIdentity, ArmadaTransport } from '@ajs/armada-credentials';
 import { EventService } from '@ajs/contracts/api/event';
 import type { EventSource } from '@ajs/subscriptions';
@@ -11,6 +11,7 @@ import { ArmadaQueueGrantsSource } from './queue-grants-source.js';
 import { grpcArmadaJobs } from './grpc-armada-jobs.js';
 import { nameProxy } from './name-proxy.js';
 import { observeCalls, type CallObserver } from './observe-calls.js';
+import { PermissionProbe } from './permission-probe.js';
 import { callUnary } from './unary-call.js';
 import { withIdentity } from './with-identity.js';
 
@@ -42,6 +43,8 @@ export interface ArmadaClient {
   readonly queueGrants: QueueGrants;
   /** Rejects unless Armada's own Health responds SERVING within 3 s. */
   health(): Promise<void>;
+  /** What Armada says of this process's right to watch a queue. Rejects where it says nothing. */
+  mayWatch(queue: string): Promise<ArmadaVerdict>;
   close(): void;
 }
 
@@ -69,6 +72,8 @@ export function createArmadaClient({
     jobs,
     queueGrants: new ArmadaQueueGrantsSource(reads),
     health: () => checkHealth(reads),
+    // The channels add the credentials of this process to what has none.
+    mayWatch: (queue) => new PermissionProbe(reads).mayWatch(undefined, queue),
     close: () => {
       jobs.close();
       watches.close();

@@ -22,7 +22,9 @@ export function settingsHelp(app: string): string {
     `      ${about}. Value: ${allowed}`,
   ]);
   return [
-    `${app} [--config FILE]`,
+    `${app} [--config FILE] [--check-config]`,
+    '',
+    '--check-config connects to Redis and Armada, tries the rights there, prints what works, and ends with 0 or 1.',
     '',
     'Settings are read from the YAML file FILE (or CONFIG_FILE), with keys in camelCase, and from the environment, which overrides the file:',
     ...lines,

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { SettingsError, loadSettings, settingsHelp } from '@ajs/config';
 import { createLog, throttledLog, type Log, type Metrics, type ThrottledLog } from '@ajs/observability';
+import { checkConfig, checkTable } from '../check/check-config.js';
 import { guardGrpc } from './guard-grpc.js';
 import type { ProcessContext } from './process.module.js';
 import type { OutputLog, ProcessOutput } from './process-output.js';
@@ -14,9 +15,12 @@ export interface BootstrapOptions {
   readonly optionsOf: (context: ProcessContext) => AppOptions;
 }
 
+const CHECK_CONFIG = '--check-config';
+
 /**
  * The life of an application's process: reads the settings, makes the application and runs it. Invalid settings are logged, one line
- * each, and end the process with 2; any other failure to start is logged and ends it with 1.
+ * each, and end the process with 2; any other failure to start is logged and ends it with 1. With --check-config it only tries whether
+ * it could work, prints what it found, and ends with 0 or 1.
  */
 export async function bootstrap({ app, output, makeMetrics, optionsOf }: BootstrapOptions): Promise<void> {
   const argv = process.argv.slice(2);
@@ -26,7 +30,12 @@ export async function bootstrap({ app, output, makeMetrics, optionsOf }: Bootstr
   }
   let log = createLog(app, 'info');
   try {
-    const settings = loadSettings({ argv, env: process.env });
+    const settings = loadSettings({ argv: argv.filter((word) => word !== CHECK_CONFIG), env: process.env });
+    if (argv.includes(CHECK_CONFIG)) {
+      const checks = await checkConfig(app, settings);
+      writeSync(1, checkTable(checks));
+      process.exit(checks.some(({ outcome }) => outcome === 'failed') ? 1 : 0);
+    }
     log = createLog(app, settings.logLevel);
     const throttled = throttledLog(log);
     output.log = outputLog(log, throttled);

@@ -215,7 +215,7 @@ export const SETTINGS = {
   maxWaitMs: duration(
     'query',
     'MAX_WAIT',
-    '10min',
+    '10m',
     'Maximum time that one `WaitForJobs` call waits; a longer `max_wait` counts as this',
     1_000,
     '1d',

@@ -117,6 +117,7 @@ describe('what Armada lets a caller do', () => {
 
   it('leaves no stream open, and no place taken on a connection', async () => {
     for (const queue of ['hers', 'other', 'nope']) await probe.mayWatch(ALICE, queue);
+    await probe.authenticates(ALICE);
     await eventually('the reads have ended', () => armada.events.streams === 0);
     expect(channels.taken).toBe(0);
   });

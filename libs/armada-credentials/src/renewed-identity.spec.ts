@@ -102,6 +102,12 @@ describe('a token', () => {
     fetches.at(-1)?.answer(4 * MINUTE);
     await settled();
     expect(await identity.authorization()).toBe(`Bearer ${fetches.length}`);
+    // The next failure is the first one again.
+    await clock.pass(2 * MINUTE);
+    const before = fetches.length;
+    fetches.at(-1)?.fail();
+    await clock.pass(1_000);
+    expect(fetches).toHaveLength(before + 1);
   });
 
   it('is fetched again after a failure although the timer for that comes a moment early, as timers do', async () => {
@@ -231,5 +237,14 @@ describe('a closed identity', () => {
     await settled();
     expect(clock.timers).toBe(0);
     expect(events).toEqual(['renewed']);
+  });
+
+  it('renews no more a token that came while it was closed', async () => {
+    const { identity, clock, fetches } = setUp();
+    const first = identity.authorization();
+    identity.close();
+    fetches[0]?.answer(10 * MINUTE);
+    expect(await first).toBe('Bearer 1');
+    expect(clock.timers).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import { MonotonicTime, addMs, msBetween } from '@ajs/job-state';
+import { addMs, msBetween, type MonotonicTime } from '@ajs/job-state';
 import { systemClock, type Clock } from '@ajs/platform';
 import { CredentialError, type ArmadaIdentity } from './identity.js';
 import type { Token, TokenSource } from './token.js';

@@ -278,7 +278,7 @@ describe('a poll of a job', () => {
         const records = requested === 2 ? { [young]: record('QUEUED') } : {};
         void write({ state: 'live', reason: '', syncedAt: monotonicNow(), nextReadAt }, records);
       };
-      expect(await query(1e9).run(KEY, young, caller)).toMatchObject({ status: { state: 'QUEUED' } });
+      expect(await query(2_000).run(KEY, young, caller)).toMatchObject({ status: { state: 'QUEUED' } });
     });
 
     it('is answered with what Armada’s api.Jobs knows when the wait is over', async () => {
@@ -460,6 +460,21 @@ describe('a poll of a job', () => {
         return report(...reports);
       };
       expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({ status: { state: 'SUCCEEDED' } });
+    });
+  });
+
+  it('is not answered with absent where Redis has lost what Armada’s api.Jobs reported', async () => {
+    await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
+    armada.add('j', { state: JobState.RUNNING });
+    const report = store.report.bind(store);
+    store.report = async (...reports) => {
+      const held = await report(...reports);
+      store = new MemoryJobStore();
+      return held;
+    };
+    expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
+      kind: 'unresolved',
+      reason: expect.stringContaining('Redis has lost') as string,
     });
   });
 

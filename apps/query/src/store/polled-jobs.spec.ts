@@ -50,6 +50,16 @@ describe('a sample of polled jobs', () => {
     expect(sample.slice(1, 99)).toEqual(Object.keys(numbered(1, 99)));
   });
 
+  it('is as likely to have a job however many were polled before it was last taken', () => {
+    const draws = [0.9, 0, 0];
+    const polled = new PolledJobs(() => draws.shift() ?? NaN);
+    polled.add(view(numbered(0, 10_000)));
+    polled.take();
+    polled.add(view(numbered(0, 100)));
+    polled.add(view(numbered(20_000, 20_050)));
+    expect([...polled.take().keys()][0]).toBe('job-20000');
+  });
+
   it('has no job that has ended in the place of one that has not', () => {
     const polled = new PolledJobs(() => 0);
     polled.add(view(numbered(0, 100)));

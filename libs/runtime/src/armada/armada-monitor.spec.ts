@@ -51,8 +51,9 @@ describe('an outage of Armada', () => {
       await clock.pass(1_000);
     }
     failure = undefined;
+    fail('the last one');
     await clock.pass(2_000);
-    expect(told()).toEqual([`${UNAVAILABLE} 89`, `${AVAILABLE} 90`]);
+    expect(told()).toEqual([`${UNAVAILABLE} 89`, `${AVAILABLE} 91`]);
     expect(lines[1]).toMatchObject({ unavailableForMs: 20_000 });
   });
 

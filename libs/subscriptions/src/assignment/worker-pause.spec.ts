@@ -52,7 +52,7 @@ describe('a worker whose Redis is full', () => {
   });
 });
 
-it('a worker that is being closed is not resumed when its pause would be over', () => {
+it('a worker that is being closed is neither paused nor resumed any more', () => {
   jest.useFakeTimers();
   try {
     const calls: string[] = [];
@@ -63,6 +63,9 @@ it('a worker that is being closed is not resumed when its pause would be over', 
     worker.emit('error', Object.assign(new Error('OOM'), { name: 'ReplyError' }));
     rest.stop();
     jest.advanceTimersByTime(REST_MS);
+    expect(calls).toEqual(['pause']);
+    new WorkerPause(worker as unknown as Worker, REST_MS).stop();
+    worker.emit('error', Object.assign(new Error('OOM'), { name: 'ReplyError' }));
     expect(calls).toEqual(['pause']);
   } finally {
     jest.useRealTimers();

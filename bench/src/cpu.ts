@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 
-/** Linux counts in these, whatever the kernel's own clock. Milliseconds. */
-const TICK_MS = 10;
-
-/** What a process has used of a core so far, all threads together. Milliseconds. Linux only. */
+/** What a process has used of the cores so far, all its threads together. Milliseconds. Linux only. */
 export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The name of the program comes before, in brackets, and may hold blanks.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  const tasks = `/proc/${pid}/task`;
+  // Not /proc/PID/stat, which counts in hundredths of a second.
+  const nanoseconds = readdirSync(tasks).map((task) =>
+    Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return nanoseconds.reduce((sum, ns) => sum + ns, 0) / 1e6;
 }

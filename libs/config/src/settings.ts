@@ -441,7 +441,7 @@ export const SETTINGS = {
     'query',
     'TERMINAL_CACHE_JOBS',
     '100000',
-    'Number of terminal jobs that one replica caches in memory, at about 300 bytes each',
+    'Number of terminal jobs that one replica caches in memory, at about 500 bytes each',
     1,
     10_000_000,
   ),

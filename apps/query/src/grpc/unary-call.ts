@@ -105,16 +105,20 @@ export class UnaryCall implements CallListener {
       this.fail(error);
       return;
     }
+    const outcome = this.outcomeOf(request);
+    if (outcome instanceof Promise) {
+      outcome.then(
+        (reply) => this.worked(reply),
+        (error: unknown) => this.worked(this.method.failed(error)),
+      );
+    } else this.worked(outcome);
+  }
+
+  private outcomeOf(request: ReceivedMessage): UnaryOutcome<unknown> | Promise<UnaryReply<unknown>> {
     try {
-      const answer = this.answer(request);
-      if (answer instanceof Promise) {
-        answer.then(
-          (outcome) => this.worked(outcome),
-          (error: unknown) => this.worked(this.method.failed(error)),
-        );
-      } else this.worked(answer);
+      return this.answer(request);
     } catch (error) {
-      this.worked(this.method.failed(error));
+      return this.method.failed(error);
     }
   }
 

@@ -58,8 +58,8 @@ beforeEach(() => {
 
 /** As the gRPC server calls it. */
 async function poll(bytes = bytesOf(REQUEST)) {
-  const { definition, answer: reply } = service.getJobStatus;
-  const { response, encoded, trailers } = await reply(
+  const { definition } = service.getJobStatus;
+  const { response, encoded, trailers } = await service.getJobStatus.answer(
     definition.requestDeserialize(bytes) as JobServiceRequest,
     testCaller(),
   );

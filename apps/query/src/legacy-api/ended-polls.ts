@@ -9,12 +9,16 @@ export interface EndedPoll extends JobServiceRequest {
   readonly reply: UnaryReply<JobServiceResponse>;
 }
 
+type Response = Required<Pick<UnaryReply<JobServiceResponse>, 'response' | 'encoded'>>;
+
 /**
  * Polls of jobs that have ended, by the bytes of their requests: such a poll is answered without decoding it, and with the bytes that
  * answered it before.
  */
 export class EndedPolls {
   private readonly polls: LRUCache<string, EndedPoll>;
+  /** Responses without a text, of which there are as many as there are states. */
+  private readonly plain = new Map<JobServiceResponse['state'], Response>();
 
   /** @param max the most polls that are kept (`TERMINAL_CACHE_JOBS`); those not seen for the longest time go first */
   constructor(max: number) {
@@ -32,12 +36,27 @@ export class EndedPolls {
    */
   add(request: JobServiceRequest, reply: UnaryReply<JobServiceResponse>): void {
     const bytes = Buffer.from(JobServiceRequest.encode(request).finish());
-    const encoded = JobServiceResponse.encode(reply.response).finish();
+    const { jobId, jobSetId, queue } = request;
+    const { response, encoded } = this.kept(reply.response);
+    const { trailers } = reply;
+    // Field by field: an object that is made of others by spreading takes twice the room.
+    const kept = trailers === undefined ? { response, encoded } : { response, encoded, trailers };
     this.polls.set(bytes.toString('latin1'), {
-      ...request,
+      jobId,
+      jobSetId,
+      queue,
       tag: jobSetTag(request),
-      reply: { ...reply, encoded },
+      reply: kept,
     });
+  }
+
+  private kept(response: JobServiceResponse): Response {
+    const { state, error } = response;
+    const known = error === '' ? this.plain.get(state) : undefined;
+    if (known !== undefined) return known;
+    const made = { response, encoded: JobServiceResponse.encode(response).finish() };
+    if (error === '') this.plain.set(state, made);
+    return made;
   }
 }
 

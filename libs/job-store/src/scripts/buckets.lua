@@ -52,9 +52,8 @@ local function reversed(number)
 end
 
 -- The bucket that holds a place, and the place where the next bucket begins.
-local function bucketAt(place, buckets, level)
-  local bucket = reversed(place) % (level * 2)
-  if bucket >= buckets then bucket = bucket - level end
+local function bucketOfPlace(place, buckets, level)
+  local bucket = bucketAt(reversed(place), buckets, level)
   local isSplit = bucket % level + level < buckets
   return bucket, reversed(bucket) + PLACES / (isSplit and level * 2 or level)
 end

@@ -36,7 +36,7 @@ local found, looked = 0, 0
 local jobs = {}
 while place < PLACES and found < wanted and looked < most do
   local bucket
-  bucket, place = bucketAt(place, buckets, level)
+  bucket, place = bucketOfPlace(place, buckets, level)
   local entries = redis.call('HGETALL', prefix .. 'r' .. bucket)
   looked = looked + #entries / 2
   for i = 1, #entries, 2 do

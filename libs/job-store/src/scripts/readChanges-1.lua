@@ -36,7 +36,7 @@ end
 local looked = 0
 while place < PLACES and looked < tonumber(ARGV[4]) and #reply < most do
   local bucket
-  bucket, place = bucketAt(place, buckets, level)
+  bucket, place = bucketOfPlace(place, buckets, level)
   local entries = redis.call('HGETALL', prefix .. 'r' .. bucket)
   for i = 1, #entries, 2 do
     local id, record = entries[i], entries[i + 1]

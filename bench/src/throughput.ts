@@ -1,5 +1,4 @@
-import { formatKey } from '@ajs/redis-keys';
-import { EVENTS_PER_JOB, jobSetOf, type FakeEvents } from './fake-events.js';
+import { EVENTS_PER_JOB, type FakeEvents } from './fake-events.js';
 import { median, thousands, type Figure } from './figure.js';
 import { followAll } from './following.js';
 import { readingAlone } from './reading.js';

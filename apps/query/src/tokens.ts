@@ -2,6 +2,8 @@
 export const REDIS_READER = Symbol('RedisReader');
 /** The token of the JobLister and JobDetailsLister. */
 export const JOB_LISTER = Symbol('JobLister');
+/** The token of the JobSetLister. */
+export const JOB_SET_LISTER = Symbol('JobSetLister');
 /** The token of the JobSetChanges. */
 export const JOB_SET_CHANGES = Symbol('JobSetChanges');
 /** The token of the JobSetLife. */
@@ -18,6 +20,8 @@ export const AUTHORIZER = Symbol('Authorizer');
 export const LEGACY_SERVICE = Symbol('LegacyService');
 /** The token of the JobsServiceOptions: `api.Jobs`, however it is called. */
 export const JOBS_CALLS = Symbol('JobsServiceOptions');
+/** The token of the V2ServiceOptions: `jobservice.v2`, however it is called. */
+export const V2_CALLS = Symbol('V2ServiceOptions');
 /** The token of the PassThrough; `undefined` where PASS_THROUGH is off. */
 export const PASS_THROUGH = Symbol('PassThrough');
 /** The token of the ServerTls of both ports; `undefined`: plaintext. */

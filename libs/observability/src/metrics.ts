@@ -171,15 +171,19 @@ export class QueryMetrics extends Metrics {
     'method',
     'code',
   ]);
+  readonly v2Calls = this.counter('v2_calls_total', 'Calls of jobservice.v2 by method and gRPC code', [
+    'method',
+    'code',
+  ]);
   readonly forwardedCalls = this.counter(
     'forwarded_calls_total',
     'Completed pass-through calls by service and gRPC code, including those rejected by this service',
     ['service', 'code'],
   );
-  /** `api` is `legacy`, `jobs` or `forwarded`. */
+  /** `api` is `legacy`, `jobs`, `v2` or `forwarded`. */
   readonly callSeconds = this.histogram(
     'call_duration_seconds',
-    'Time from a call to its answer, by API: legacy (jobservice.JobService), jobs (api.Jobs), or forwarded (pass-through, without watches). The first legacy poll of a job set waits for its first read',
+    'Time from a call to its answer, by API: legacy (jobservice.JobService), jobs (api.Jobs), v2 (jobservice.v2, without waits and watches), or forwarded (pass-through, without watches). The first legacy poll of a job set waits for its first read',
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5, 10],
     ['api'],
   );

@@ -15,7 +15,7 @@ export { toJobDetails } from './to-job-details.js';
 export { toReportedRuns } from './to-reported-runs.js';
 export { toLegacyResponse } from './to-legacy.js';
 export { countOfField } from './count-of-field.js';
-export { toArmadaTime, toTimestamp } from './timestamps.js';
+export { optionalTimestamp, toArmadaTime, toTimestamp } from './timestamps.js';
 export { fromV2JobState, toV2JobState } from './v2/job-states.js';
 export { toJobRef, toV2Job } from './v2/to-job.js';
 export {

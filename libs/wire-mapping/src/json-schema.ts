@@ -50,9 +50,8 @@ export function jsonSchemas(root: DescMessage, profile: JsonProfile, notes: Fiel
   function valueSchema(field: DescField, kind: 'scalar' | 'enum' | 'message'): JsonObject {
     if (kind === 'enum' && field.enum !== undefined) return enumSchema(field.enum, profile);
     if (kind === 'message' && field.message !== undefined) {
-      if (profile === 'proto3' && field.message.typeName === 'google.protobuf.Timestamp') {
-        return { type: 'string', format: 'date-time' };
-      }
+      const wellKnown = profile === 'proto3' ? WELL_KNOWN[field.message.typeName] : undefined;
+      if (wellKnown !== undefined) return wellKnown;
       add(field.message);
       return { $ref: `#/components/schemas/${schemaName(field.message, profile)}` };
     }
@@ -63,9 +62,16 @@ export function jsonSchemas(root: DescMessage, profile: JsonProfile, notes: Fiel
   return schemas;
 }
 
-/** The name of a message's schema: of the two forms, Armada's own has the plain name. */
+/** Messages that proto3 writes in a form of their own. */
+const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
+  'google.protobuf.Timestamp': { type: 'string', format: 'date-time' },
+  'google.protobuf.Duration': { type: 'string', pattern: '^-?[0-9]+(\\.[0-9]+)?s$' },
+};
+
+/** The name of a message's schema: of the two forms of Armada's messages, its own has the plain name. Ours have one form alone. */
 export function schemaName(message: DescMessage, profile: JsonProfile): string {
-  return profile === 'go' ? message.name : `${message.name}.proto3`;
+  if (profile === 'go') return message.name;
+  return message.typeName.startsWith('jobservice.v2.') ? message.typeName : `${message.name}.proto3`;
 }
 
 function enumSchema({ values }: DescEnum, profile: JsonProfile): JsonObject {
@@ -84,6 +90,8 @@ const SCALARS: Partial<Record<ScalarType, JsonObject>> = {
   [ScalarType.DOUBLE]: { type: 'number' },
   [ScalarType.INT32]: { type: 'integer', format: 'int32' },
   [ScalarType.INT64]: { type: 'integer', format: 'int64' },
+  [ScalarType.UINT32]: { type: 'integer', minimum: 0 },
+  [ScalarType.UINT64]: { type: 'integer', minimum: 0 },
 };
 
 function scalarSchema(field: DescField, profile: JsonProfile): JsonObject {
@@ -91,5 +99,6 @@ function scalarSchema(field: DescField, profile: JsonProfile): JsonObject {
   const schema = scalar && SCALARS[scalar];
   if (schema === undefined) throw new Error(`no JSON Schema for ${field.toString()}`);
   // A JSON number cannot hold every 64-bit one: proto3 writes them as texts, and Go does not mind.
-  return scalar === ScalarType.INT64 && profile === 'proto3' ? { ...schema, type: 'string' } : schema;
+  const is64Bit = scalar === ScalarType.INT64 || scalar === ScalarType.UINT64;
+  return is64Bit && profile === 'proto3' ? { type: 'string', format: 'int64' } : schema;
 }

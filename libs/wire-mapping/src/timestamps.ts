@@ -12,7 +12,7 @@ export function toArmadaTime(timestamp: Timestamp | undefined): ArmadaTime | und
 export function toTimestamp(time: ArmadaTime | RedisTime): Timestamp {
   const ms = toMs(time);
   const seconds = Math.floor(ms / 1000);
-  return { seconds: `${seconds}`, nanos: (ms - seconds * 1000) * 1e6 };
+  return { seconds: `${seconds}`, nanos: Math.floor((ms - seconds * 1000) * 1e6) };
 }
 
 /** As {@link toTimestamp}, of a moment that may not be known. */

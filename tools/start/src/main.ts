@@ -100,14 +100,14 @@ logs      ${LOGS}
   );
   if (example === undefined)
     console.log(`No job in ${keys[0]?.queue}/${keys[0]?.jobSetId} yet; waiting for the first one.`);
-  const request = JSON.stringify({
-    queue: keys[0]?.queue,
-    job_set_id: example?.key.jobSetId ?? keys[0]?.jobSetId,
-    job_id: example?.jobId ?? 'JOB_ID',
-  });
+  const { queue = '', jobSetId = '' } = example?.key ?? keys[0] ?? {};
+  const jobId = example?.jobId ?? 'JOB_ID';
+  const request = JSON.stringify({ queue, job_set_id: jobSetId, job_id: jobId });
+  const jobSetPath = `/v2/queues/${encodeURIComponent(queue)}/job-sets/${encodeURIComponent(jobSetId)}`;
   console.log(`Try:
   grpcurl -plaintext -d '${request}' ${HOST}:${grpc} jobservice.JobService/GetJobStatus
-  curl http://${HOST}:${http}/readyz
+  curl http://${HOST}:${http}${jobSetPath}/jobs/${jobId}
+  curl http://${HOST}:${http}${jobSetPath}
 Press Ctrl-C to stop everything.
 `);
   show.start(board);

@@ -94,16 +94,34 @@ export class Access {
   /** Authenticates the caller. Resolves to the jobs that it may see of those that it requests by id alone. */
   async toJobs(who: Identity): Promise<JobPermissions> {
     const credential = await this.authenticated(who);
-    if (!this.options.jobsNeedWatch) return UNRESTRICTED;
-    return {
-      isRestricted: true,
-      allowedQueues: async (queues) => {
-        const verdicts = await this.verdictsOn(who, credential, [...queues]);
-        // It may exist a moment later, and an operator would act on a denial.
-        if ([...verdicts.values()].includes('no-queue')) throw unknownQueue();
-        return allowedBy(verdicts);
-      },
-    };
+    return this.options.jobsNeedWatch ? this.toWatched(who, credential) : UNRESTRICTED;
+  }
+
+  /**
+   * As {@link toQueue}, of several queues: rejects with PERMISSION_DENIED where the caller may not watch one of them, which it names.
+   */
+  async toQueues(
+    who: Identity,
+    queues: readonly string[],
+  ): Promise<ReadonlyMap<string, Exclude<Verdict, 'no'>>> {
+    const verdicts = await this.verdictsOn(who, this.credentialOf(who), queues);
+    return new Map(
+      Array.from(verdicts, ([queue, verdict]) => {
+        if (verdict === 'no') throw new RpcError(status.PERMISSION_DENIED, refusalText(queue));
+        return [queue, verdict];
+      }),
+    );
+  }
+
+  /** As {@link toJobs}, where being authenticated is never enough: the caller must be permitted to watch a job's queue. */
+  async toWatchedJobs(who: Identity): Promise<JobPermissions> {
+    return this.toWatched(who, await this.authenticated(who));
+  }
+
+  /** Authenticates the caller. Resolves to those of the queues that it may watch. */
+  async toWatchedQueues(who: Identity, queues: Iterable<string>): Promise<ReadonlySet<string>> {
+    const credential = await this.authenticated(who);
+    return allowedBy(await this.verdictsOn(who, credential, Array.from(new Set(queues))));
   }
 
   /** Authenticates the caller. Resolves to the queues whose names it may see: none that do not exist. */
@@ -113,6 +131,18 @@ export class Access {
     return {
       isRestricted: true,
       allowedQueues: async (queues) => allowedBy(await this.verdictsOn(who, credential, [...queues])),
+    };
+  }
+
+  private toWatched(who: Identity, credential: Credential): JobPermissions {
+    return {
+      isRestricted: true,
+      allowedQueues: async (queues) => {
+        const verdicts = await this.verdictsOn(who, credential, [...queues]);
+        // It may exist a moment later, and an operator would act on a denial.
+        if ([...verdicts.values()].includes('no-queue')) throw unknownQueue();
+        return allowedBy(verdicts);
+      },
     };
   }
 

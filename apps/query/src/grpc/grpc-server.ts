@@ -33,7 +33,7 @@ const RESPONSE_TIMEOUT_MS = 30_000;
 const DRAIN_MS = 3_000;
 
 /** Services with a status of their own in `grpc.health.v1`. */
-const OWN_SERVICES = ['api.Jobs', 'jobservice.JobService'];
+const OWN_SERVICES = ['api.Jobs', 'jobservice.JobService', 'jobservice.v2.JobStatusService'];
 
 export interface GrpcServices {
   /** Our own methods. */

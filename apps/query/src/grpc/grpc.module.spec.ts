@@ -6,14 +6,14 @@ import { Cursor, JobId, ArmadaTime } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { QueryMetrics, createLog } from '@ajs/observability';
 import { ProcessModule } from '@ajs/runtime';
-import { InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
+import { InterestStore, InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
 import { unary } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { InterestModule } from '../interest/interest.module.js';
 import { ServerTlsModule } from '../server-tls/server-tls.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { PolledJobs } from '../store/polled-jobs.js';
-import { JOB_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
+import { JOB_LISTER, JOB_SET_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
 import { GrpcModule } from './grpc.module.js';
 import { GrpcServer } from './grpc-server.js';
 import { FREE_PORT } from './testing/grpc-test-options.js';
@@ -27,21 +27,23 @@ const polled: string[] = [];
 @Module({
   providers: [
     { provide: JOB_LISTER, useValue: store },
+    { provide: JOB_SET_LISTER, useValue: store },
     { provide: PROVISIONAL_JOBS, useValue: store },
     { provide: REDIS_READER, useValue: undefined },
     { provide: PolledJobs, useValue: new PolledJobs() },
   ],
-  exports: [PolledJobs, JOB_LISTER, PROVISIONAL_JOBS, REDIS_READER],
+  exports: [PolledJobs, JOB_LISTER, JOB_SET_LISTER, PROVISIONAL_JOBS, REDIS_READER],
 })
 class MemoryStoreModule {}
 
 @Module({
   providers: [
     { provide: NOTE_INTEREST, useValue: ({ jobSetId }: typeof KEY) => polled.push(jobSetId) },
+    { provide: InterestStore, useValue: { tagsIn: () => Promise.resolve([]) } },
     { provide: InterestRecorder, useValue: { refusal: () => undefined } },
     { provide: ReadRequestSender, useValue: { send: () => Promise.resolve() } },
   ],
-  exports: [NOTE_INTEREST, InterestRecorder, ReadRequestSender],
+  exports: [NOTE_INTEREST, InterestStore, InterestRecorder, ReadRequestSender],
 })
 class NotedInterestModule {}
 

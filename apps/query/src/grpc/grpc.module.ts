@@ -14,18 +14,21 @@ import { MessageBudget } from '../load/message-budget.js';
 import { PassThroughModule } from '../pass-through/pass-through.module.js';
 import type { PassThrough } from '../pass-through/pass-through.js';
 import type { ServerTls } from '../server-tls/server-tls.js';
-import { JOBS_CALLS, LEGACY_SERVICE, PASS_THROUGH, SERVER_TLS } from '../tokens.js';
+import { JOBS_CALLS, LEGACY_SERVICE, PASS_THROUGH, SERVER_TLS, V2_CALLS } from '../tokens.js';
+import { V2Module } from '../v2/v2.module.js';
+import { v2Service, type V2ServiceOptions } from '../v2/v2-service.js';
 import { GrpcServer } from './grpc-server.js';
 
 /** The gRPC port. It is opened by who starts the process, as Nest's own HTTP port is, and closed here. */
 @Module({
-  imports: [LegacyApiModule, JobsApiModule, PassThroughModule, AuthModule, AdmissionModule],
+  imports: [LegacyApiModule, JobsApiModule, V2Module, PassThroughModule, AuthModule, AdmissionModule],
   providers: [
     {
       provide: GrpcServer,
       inject: [
         LEGACY_SERVICE,
         JOBS_CALLS,
+        V2_CALLS,
         PASS_THROUGH,
         Access,
         Admission,
@@ -38,6 +41,7 @@ import { GrpcServer } from './grpc-server.js';
       useFactory: (
         legacy: LegacyService,
         jobsCalls: JobsServiceOptions,
+        v2Calls: V2ServiceOptions,
         passThrough: PassThrough | undefined,
         access: Access,
         admission: Admission,
@@ -49,7 +53,12 @@ import { GrpcServer } from './grpc-server.js';
       ) =>
         new GrpcServer(
           {
-            methods: [legacy.getJobStatus, legacy.health, ...Object.values(jobsService(jobsCalls))],
+            methods: [
+              legacy.getJobStatus,
+              legacy.health,
+              ...Object.values(jobsService(jobsCalls)),
+              ...Object.values(v2Service(v2Calls)),
+            ],
             passThrough,
           },
           {

@@ -52,7 +52,17 @@ const SWAGGER_UI = {
   '/docs/favicon-32x32.png': 'image/png',
 };
 
-const PATHS = ['/openapi.json', '/docs', '/docs/start.js', ...Object.keys(SWAGGER_UI)];
+/** What is here, for whoever looks at the address alone. */
+const INDEX = {
+  service: 'Armada Job Service',
+  documentation: '/docs',
+  openApi: '/openapi.json',
+  jobSets: '/v2/job-sets',
+  health: '/healthz',
+  readiness: '/readyz',
+};
+
+const PATHS = ['/', '/openapi.json', '/docs', '/docs/start.js', ...Object.keys(SWAGGER_UI)];
 
 /** The description of the HTTP API, for programs and, with a page to try it, for people. */
 @Controller()
@@ -65,6 +75,7 @@ export class DocsController {
       new StaticBody(readFileSync(join(swaggerUiFolder(), basename(path))), type),
     ]);
     this.bodies = new Map([
+      ['/', new StaticBody(`${JSON.stringify(INDEX, undefined, 2)}\n`, 'application/json; charset=utf-8')],
       ['/openapi.json', new StaticBody(JSON.stringify(openApi), 'application/json; charset=utf-8')],
       [
         '/docs',

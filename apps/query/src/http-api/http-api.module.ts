@@ -17,25 +17,34 @@ import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { MessageBudget } from '../load/message-budget.js';
+import { V2Module } from '../v2/v2.module.js';
 import { JOBS_CALLS } from '../tokens.js';
 import { AllowedHosts } from './allowed-hosts.js';
 import { DocsController, OPEN_API } from './docs.controller.js';
-import { HttpCalls, type HttpRequest } from './http-calls.js';
+import { HttpCalls, type HttpExchange, type HttpRequest } from './http-calls.js';
+import { jobsExchange } from './jobs-exchange.js';
 import { JOBS_ROUTES } from './jobs-routes.js';
+import { V2Controller } from './v2.controller.js';
 import { openApi } from './open-api.js';
 
 const PATHS = JOBS_ROUTES.map(({ path }) => path);
-const ROUTES = new Map<string, (typeof JOBS_ROUTES)[number]>(JOBS_ROUTES.map((route) => [route.path, route]));
 
 @Controller()
 export class JobsController {
-  constructor(@Inject(HttpCalls) private readonly calls: HttpCalls) {}
+  private readonly exchanges: ReadonlyMap<string, HttpExchange>;
+
+  constructor(
+    @Inject(HttpCalls) private readonly calls: HttpCalls,
+    @Inject(JOBS_CALLS) jobsCalls: JobsServiceOptions,
+  ) {
+    this.exchanges = new Map(JOBS_ROUTES.map((route) => [route.path, jobsExchange(route, jobsCalls)]));
+  }
 
   @Post(PATHS)
   async call(@Req() request: HttpRequest, @Res() response: ServerResponse): Promise<void> {
-    const route = ROUTES.get(request.route.path);
-    if (route === undefined) throw new Error(`no route ${request.route.path}`);
-    await this.calls.answer(route, request, response);
+    const exchange = this.exchanges.get(request.route.path);
+    if (exchange === undefined) throw new Error(`no route ${request.route.path}`);
+    await this.calls.answer(exchange, request, response);
   }
 
   @All(PATHS)
@@ -50,16 +59,16 @@ function allowedHosts(settings: Settings): AllowedHosts {
   return new AllowedHosts(names.length === 0 && !admitsAnonymous(settings) ? ['*'] : names);
 }
 
-/** `api.Jobs` by HTTP on Armada's own paths, `/openapi.json`, and `/docs`. The process must leave bodies unparsed. */
+/** `api.Jobs` by HTTP on Armada's own paths, `jobservice.v2` under `/v2`, `/openapi.json`, and `/docs`. The process must leave bodies unparsed. */
 @Module({
-  imports: [JobsApiModule, AdmissionModule],
-  controllers: [JobsController, DocsController],
+  imports: [JobsApiModule, V2Module, AdmissionModule],
+  controllers: [JobsController, V2Controller, DocsController],
   providers: [
     {
       provide: HttpCalls,
       inject: [JOBS_CALLS, MessageBudget, SETTINGS],
-      useFactory: (calls: JobsServiceOptions, budget: MessageBudget, settings: Settings) =>
-        new HttpCalls(calls, budget, allowedHosts(settings)),
+      useFactory: ({ access, admission }: JobsServiceOptions, budget: MessageBudget, settings: Settings) =>
+        new HttpCalls({ access, admission, budget, hosts: allowedHosts(settings) }),
     },
     {
       provide: OPEN_API,

@@ -4,7 +4,7 @@ import type { JsonProfile } from '@ajs/wire-mapping';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { MEDIA_TYPE } from './http-calls.js';
+import { MEDIA_TYPE } from './jobs-exchange.js';
 import { JOBS_ROUTES, type JobsPath } from './jobs-routes.js';
 import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
 
@@ -123,7 +123,15 @@ describe('/openapi.json', () => {
   });
 
   it('describes every path', () => {
-    expect(Object.keys(document.paths)).toEqual(JOBS_ROUTES.map(({ path }) => path));
+    expect(Object.keys(document.paths)).toEqual([
+      ...JOBS_ROUTES.map(({ path }) => path),
+      '/v2/jobs:batchGet',
+      '/v2/queues/{queue}/job-sets/{jobSet}/jobs/{jobId}',
+      '/v2/queues/{queue}/job-sets/{jobSet}/jobs',
+      '/v2/queues/{queue}/job-sets/{jobSet}',
+      '/v2/queues/{queue}/job-sets',
+      '/v2/job-sets',
+    ]);
   });
 
   it.each(CALLS)('describes the requests and responses of %s (%s)', async (path, profile) => {
@@ -172,6 +180,14 @@ describe('/openapi.json', () => {
       { keyword: 'maxItems', params: { limit: 1000 } },
     ]);
   });
+});
+
+it('/ names what is there', async () => {
+  const index = (await (await served.fetch('/')).json()) as Record<string, string>;
+  expect(index).toMatchObject({ documentation: '/docs', openApi: '/openapi.json' });
+  for (const path of [index['documentation'], index['openApi']]) {
+    expect((await served.fetch(String(path))).status).toBe(200);
+  }
 });
 
 describe('/docs', () => {

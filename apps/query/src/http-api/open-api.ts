@@ -1,7 +1,8 @@
 import { jsonSchemas, schemaName, type FieldNotes } from '@ajs/wire-mapping';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { MEDIA_TYPE } from './http-calls.js';
+import { MEDIA_TYPE } from './jobs-exchange.js';
 import { DEFAULT_TIMEOUT_MS, maxBodyBytes } from './http-request.js';
+import { v2OpenApi } from './open-api-v2.js';
 import { JOBS_ROUTES, type JobsPath, type JobsRoute } from './jobs-routes.js';
 
 const about = (
@@ -16,7 +17,9 @@ Requests may name fields in camelCase, in any letter case, or as the proto does 
 fields and the \`Content-Type\` are ignored. A body has at most ${maxBodyBytes(maxJobIds)} bytes, and is
 not compressed.
 
-Errors hold the text twice and the gRPC code, with the HTTP status that grpc-gateway maps that code to. Retry after 429, 503 and 504.`;
+The paths under \`/v2\` are \`jobservice.v2\`: proto3's JSON alone, and errors as problem details (RFC 9457).
+
+Else errors hold the text twice and the gRPC code, with the HTTP status that grpc-gateway maps that code to. Retry after 429, 503 and 504.`;
 
 const METHODS: Record<JobsPath, { readonly summary: string; readonly description: string }> = {
   '/v1/job/status': {
@@ -108,11 +111,15 @@ export function openApi({ maxJobIds }: { readonly maxJobIds: number }): JsonObje
     Object.assign(schemas, jsonSchemas(descriptor.output, 'go', fieldNotes));
     Object.assign(schemas, jsonSchemas(descriptor.output, 'proto3', fieldNotes));
   }
+  const v2 = v2OpenApi();
   return {
     openapi: '3.1.0',
     info: { title: 'Armada Job Service', version: '1', description: about(maxJobIds) },
-    paths: Object.fromEntries(JOBS_ROUTES.map((route) => [route.path, { post: operation(route) }])),
-    components: { schemas, securitySchemes: SECURITY_SCHEMES },
+    paths: {
+      ...Object.fromEntries(JOBS_ROUTES.map((route) => [route.path, { post: operation(route) }])),
+      ...v2.paths,
+    },
+    components: { schemas: { ...schemas, ...v2.schemas }, securitySchemes: SECURITY_SCHEMES },
     security: [...Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [] })), {}],
   };
 }

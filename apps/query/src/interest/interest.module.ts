@@ -17,10 +17,15 @@ const LAST_NOTES_TIMEOUT_MS = 500;
   imports: [RedisModule, JobStoreModule, WorkQueueModule],
   providers: [
     {
+      provide: InterestStore,
+      inject: [REDIS_READER],
+      useFactory: (redis: RedisClient) => new InterestStore(redis),
+    },
+    {
       provide: InterestRecorder,
-      inject: [REDIS_READER, JOB_SET_LIFE, WorkQueue, SETTINGS, QueryMetrics, RedisErrorLog],
+      inject: [InterestStore, JOB_SET_LIFE, WorkQueue, SETTINGS, QueryMetrics, RedisErrorLog],
       useFactory: (
-        redis: RedisClient,
+        interest: InterestStore,
         life: JobSetLife,
         workQueue: WorkQueue,
         settings: Settings,
@@ -28,7 +33,7 @@ const LAST_NOTES_TIMEOUT_MS = 500;
         errors: RedisErrorLog,
       ) =>
         new InterestRecorder({
-          interest: new InterestStore(redis),
+          interest,
           life,
           workQueue,
           maxJobSets: settings.maxJobSets,
@@ -51,7 +56,7 @@ const LAST_NOTES_TIMEOUT_MS = 500;
           interest.record(key, tag, caller?.key),
     },
   ],
-  exports: [InterestRecorder, ReadRequestSender, NOTE_INTEREST],
+  exports: [InterestStore, InterestRecorder, ReadRequestSender, NOTE_INTEREST],
 })
 export class InterestModule implements OnModuleInit, OnApplicationShutdown {
   constructor(

@@ -3,14 +3,15 @@ import { addMs, isTerminal, msBetween, type JobSetKey, type RedisTime, type JobI
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import type { Caller } from '../caller.js';
+import { isFirstCatchUp } from '../absence/first-catch-up.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { RpcError } from '../rpc-error.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { ReportRecorder } from '../upstream/report-recorder.js';
 import type { ReportedJobs, UnrecordedReport, UpstreamReport } from '../upstream/reported-jobs.js';
-import { whyOutdated, whyUnconfirmed, whyUnpublished, whyUnresolved } from './reasons.js';
-import { streamVerdict } from './stream-verdict.js';
+import { whyOutdated, whyUnconfirmed, whyUnpublished, whyUnresolved } from '../absence/reasons.js';
+import { streamVerdict } from '../absence/stream-verdict.js';
 
 /** The answer on one job. */
 export type Answer =
@@ -182,16 +183,6 @@ export class JobStatusQuery {
 
 function msUntilAnswer({ deadline }: Caller): number {
   return msBetween(monotonicNow(), deadline) - DEADLINE_MARGIN_MS;
-}
-
-/**
- * Until the first catch-up is over, a state that comes from the stream may be one that the job left long ago. A connection to Armada
- * that fails is not waited for: that may last.
- */
-function isFirstCatchUp({ provisional }: JobStatus, subscription: SubscriptionView | undefined): boolean {
-  if (subscription === undefined || subscription.syncedAt !== undefined) return false;
-  const { state, reason } = subscription;
-  return state === 'catching-up' || (state === 'connecting' && reason === '' && provisional !== true);
 }
 
 type Resolved = Extract<Answer, { kind: 'resolved' }>;

@@ -16,7 +16,7 @@ import { RedisReadError } from '../store/redis-read.js';
 import { MessageTooLongError, RpcError, toRpcError } from '../rpc-error.js';
 import { isEnded, type EndedPoll, type EndedPolls } from './ended-polls.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
-import { UnknownQueues } from './unknown-queues.js';
+import { UnknownQueues } from '../absence/unknown-queues.js';
 
 /** Trailing metadata: the state of the job set's subscription. */
 export const SUBSCRIPTION_HEADER = 'armada-job-set-subscription';

@@ -3,6 +3,7 @@ import type { Settings } from '@ajs/config';
 import {
   RedisJobLister,
   RedisJobSetLife,
+  RedisJobSetLister,
   RedisProvisionalJobSink,
   keyTtlSeconds,
   type RedisClient,
@@ -10,7 +11,7 @@ import {
 import { RedisConnections, RedisModule, SETTINGS } from '@ajs/runtime';
 import { CoalescedLister } from './coalesced-lister.js';
 import { PolledJobs } from './polled-jobs.js';
-import { JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
+import { JOB_LISTER, JOB_SET_LIFE, JOB_SET_LISTER, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
 
 /** The job states in Redis, as the query reads them. */
 @Module({
@@ -29,6 +30,11 @@ import { JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS, REDIS_READER } from '../tok
         new CoalescedLister(new RedisJobLister(redis), (view) => polled.add(view)),
     },
     {
+      provide: JOB_SET_LISTER,
+      inject: [REDIS_READER],
+      useFactory: (redis: RedisClient) => new RedisJobSetLister(redis),
+    },
+    {
       provide: JOB_SET_LIFE,
       inject: [REDIS_READER, SETTINGS],
       useFactory: (redis: RedisClient, settings: Settings) =>
@@ -41,6 +47,6 @@ import { JOB_LISTER, JOB_SET_LIFE, PROVISIONAL_JOBS, REDIS_READER } from '../tok
         new RedisProvisionalJobSink(redis, keyTtlSeconds(settings.deleteAfterPollMs)),
     },
   ],
-  exports: [REDIS_READER, JOB_LISTER, PolledJobs, JOB_SET_LIFE, PROVISIONAL_JOBS],
+  exports: [REDIS_READER, JOB_LISTER, PolledJobs, JOB_SET_LIFE, JOB_SET_LISTER, PROVISIONAL_JOBS],
 })
 export class JobStoreModule {}

@@ -25,7 +25,7 @@ export type UnrecordedReport =
 
 export interface ReportedJobsOptions {
   readonly armada: Pick<SharedArmadaJobs, 'for'>;
-  readonly resolver: Pick<UpstreamJobResolver, 'reportOf'>;
+  readonly resolver: Pick<UpstreamJobResolver, 'reportsOf'>;
   readonly sink: Pick<ProvisionalJobSink, 'report'>;
   readonly redisFailed: (error: Error) => void;
   /** Milliseconds. */
@@ -37,7 +37,7 @@ export interface ReportedJobsOptions {
  * is looked up at most once a second, for all callers of this process.
  */
 export class ReportedJobs {
-  private readonly recent: RecentAnswers<Promise<UpstreamReport>>;
+  private readonly recent: RecentAnswers<Promise<ReadonlyMap<JobId, UpstreamReport>>>;
 
   constructor(private readonly options: ReportedJobsOptions) {
     this.recent = new RecentAnswers(KEEP_MS, options.now);
@@ -48,38 +48,74 @@ export class ReportedJobs {
    *
    * @param who The caller in whose turn Armada is asked
    */
-  lookUp(key: JobSetKey, jobId: JobId, who: string): Promise<UpstreamReport> {
-    const request = `${jobSetTag(key)} ${jobId}`;
-    const recent = this.recent.get(request);
-    if (recent !== undefined) return recent;
-    const report = this.request(key, jobId, who);
-    this.recent.set(request, report);
-    return report;
+  async lookUp(key: JobSetKey, jobId: JobId, who: string): Promise<UpstreamReport> {
+    return (await this.lookUpAll(key, [jobId], who)).get(jobId) ?? { kind: 'unknown' };
   }
 
-  private async request(key: JobSetKey, jobId: JobId, who: string): Promise<UpstreamReport> {
+  /** As {@link lookUp}, of several jobs at once: a report for each. */
+  async lookUpAll(
+    key: JobSetKey,
+    jobIds: readonly JobId[],
+    who: string,
+  ): Promise<ReadonlyMap<JobId, UpstreamReport>> {
+    const tag = jobSetTag(key);
+    const requestOf = (jobId: JobId): string => `${tag} ${jobId}`;
+    const lookUps = new Map<JobId, Promise<ReadonlyMap<JobId, UpstreamReport>>>();
+    const toRequest: JobId[] = [];
+    for (const jobId of jobIds) {
+      const recent = this.recent.get(requestOf(jobId));
+      if (recent === undefined) toRequest.push(jobId);
+      else lookUps.set(jobId, recent);
+    }
+    if (toRequest.length > 0) {
+      const requested = this.request(key, toRequest, who);
+      for (const jobId of toRequest) {
+        this.recent.set(requestOf(jobId), requested);
+        lookUps.set(jobId, requested);
+      }
+    }
+    const reports = new Map<JobId, UpstreamReport>();
+    for (const [jobId, lookUp] of lookUps) {
+      reports.set(jobId, (await lookUp).get(jobId) ?? { kind: 'unknown' });
+    }
+    return reports;
+  }
+
+  private async request(
+    key: JobSetKey,
+    jobIds: readonly JobId[],
+    who: string,
+  ): Promise<ReadonlyMap<JobId, UpstreamReport>> {
     const { armada, resolver } = this.options;
-    let job: ReportedJob | undefined;
+    const each = (report: UpstreamReport): ReadonlyMap<JobId, UpstreamReport> =>
+      new Map(jobIds.map((jobId) => [jobId, report]));
+    let jobs: ReadonlyMap<JobId, ReportedJob>;
     try {
       // Others may share the answer: it is looked up although the caller has gone.
-      job = await resolver.reportOf(jobId, armada.for({ key: who, isGone: () => false }));
+      jobs = await resolver.reportsOf(jobIds, armada.for({ key: who, isGone: () => false }));
     } catch (error) {
       if (!(error instanceof ArmadaJobsError)) throw error;
-      if (error.kind === 'unsupported') return { kind: 'unsupported' };
-      return { kind: 'unanswered', reason: `Armada's api.Jobs failed: ${error.reason}` };
+      if (error.kind === 'unsupported') return each({ kind: 'unsupported' });
+      return each({ kind: 'unanswered', reason: `Armada's api.Jobs failed: ${error.reason}` });
     }
-    if (job?.details.queue !== key.queue || job.details.jobset !== key.jobSetId) return { kind: 'unknown' };
-    if (job.report === undefined) {
-      const reason = `Armada's api.Jobs reports state number ${job.details.state}, which this version does not know`;
-      return { kind: 'unanswered', reason };
+    const reports = new Map<JobId, UpstreamReport>();
+    const toRecord = new Map<JobId, JobReport>();
+    for (const [jobId, { details, report }] of jobs) {
+      if (details.queue !== key.queue || details.jobset !== key.jobSetId) continue;
+      if (report !== undefined) toRecord.set(jobId, report);
+      else reports.set(jobId, { kind: 'unanswered', reason: unknownState(details.state) });
     }
-    return this.record(key, jobId, job.report);
+    if (toRecord.size > 0) {
+      const recorded = await this.record(key, toRecord);
+      for (const jobId of toRecord.keys()) reports.set(jobId, recorded);
+    }
+    return reports;
   }
 
-  private async record(key: JobSetKey, jobId: JobId, report: JobReport): Promise<UpstreamReport> {
+  private async record(key: JobSetKey, reports: ReadonlyMap<JobId, JobReport>): Promise<UpstreamReport> {
     const { sink, redisFailed } = this.options;
     try {
-      await fromRedis(sink.report(key, new Map([[jobId, report]])));
+      await fromRedis(sink.report(key, reports));
       return { kind: 'recorded' };
     } catch (error) {
       redisFailed(error instanceof RedisReadError ? error.cause : (error as Error));
@@ -89,4 +125,8 @@ export class ReportedJobs {
       };
     }
   }
+}
+
+function unknownState(number: number): string {
+  return `Armada's api.Jobs reports state number ${number}, which this version does not know`;
 }

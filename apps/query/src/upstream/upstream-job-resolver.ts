@@ -102,11 +102,11 @@ export class UpstreamJobResolver {
   }
 
   /**
-   * Armada's word on one job, for callers whose permission is checked elsewhere: nothing is recorded. `undefined` where Armada has no such
-   * job. Rejects with {@link ArmadaJobsError}.
+   * Armada's word on jobs, for callers whose permission is checked elsewhere: nothing is recorded. Left out are those that Armada does not
+   * have. Rejects with {@link ArmadaJobsError}.
    */
-  async reportOf(jobId: JobId, armada: Armada): Promise<ReportedJob | undefined> {
-    return (await this.find([jobId], armada)).get(jobId);
+  reportsOf(jobIds: readonly JobId[], armada: Armada): Promise<ReadonlyMap<JobId, ReportedJob>> {
+    return this.find(jobIds, armada);
   }
 
   /**

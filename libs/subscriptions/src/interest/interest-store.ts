@@ -109,6 +109,11 @@ export class InterestStore {
     }
   }
 
+  /** The tags of the job sets with interest that are in a shard, in no order. */
+  tagsIn(shard: number): Promise<readonly string[]> {
+    return this.redis.zrange(formatKey({ kind: 'interest', shard }), '0', '-1');
+  }
+
   /** Forgets a job set, unless it was polled since the entry was read. */
   async forget({ key, lastInterestAt }: InterestEntry): Promise<void> {
     await this.redis.forgetInterest(shardKey(key), jobSetTag(key), lastInterestAt);

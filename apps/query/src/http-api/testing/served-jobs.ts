@@ -19,7 +19,10 @@ import { RpcError } from '../../rpc-error.js';
 import { Admission } from '../../load/admission.js';
 import { JobsApiModule } from '../../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../../jobs-api/jobs-service.js';
-import { JOBS_CALLS } from '../../tokens.js';
+import { JOBS_CALLS, V2_CALLS } from '../../tokens.js';
+import type { V2Api } from '../../v2/v2-api.js';
+import { v2Failed } from '../../v2/v2-service.js';
+import { V2Module } from '../../v2/v2.module.js';
 import { HttpApiModule } from '../http-api.module.js';
 
 /** A job that tests request. */
@@ -89,6 +92,9 @@ export class JobsInMemory implements JobsApi {
 @Module({})
 class GivenJobsModule {}
 
+@Module({})
+class GivenV2Module {}
+
 /** The HTTP API over `api.Jobs`, on a port of its own. */
 export class ServedJobs {
   private constructor(
@@ -103,6 +109,7 @@ export class ServedJobs {
     jobs: JobsApi,
     authenticate: JobsServiceOptions['access']['authenticate'] = () => undefined,
     env: Record<string, string> = {},
+    v2?: V2Api,
   ): Promise<ServedJobs> {
     const failures: Error[] = [];
     const answers: string[] = [];
@@ -113,6 +120,11 @@ export class ServedJobs {
       maxJobIds: 1_000,
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
       internalError: (error) => failures.push(error),
+    };
+    const v2Calls = {
+      api: v2,
+      failed: v2Failed({ redisFailed: () => undefined, internalError: calls.internalError }),
+      answered: calls.answered,
     };
     const context = {
       settings: loadSettings({ argv: [], env }),
@@ -125,6 +137,12 @@ export class ServedJobs {
         module: GivenJobsModule,
         providers: [{ provide: JOBS_CALLS, useValue: calls }],
         exports: [JOBS_CALLS],
+      })
+      .overrideModule(V2Module)
+      .useModule({
+        module: GivenV2Module,
+        providers: [{ provide: V2_CALLS, useValue: v2Calls }],
+        exports: [V2_CALLS],
       })
       .compile();
     const app = module.createNestApplication<NestExpressApplication>({

@@ -32,7 +32,11 @@ export function streamVerdict(
   const isWatched = state === 'live' && nextReadAt === undefined;
   const wasRead = syncedAt >= arrivedAt || (isWatched && msBetween(syncedAt, now) < LIVE_PROOF_MS);
   if (!wasRead) return 'unread';
+  return isYoung(jobId, ArmadaTime(toMs(now)), graceMs) ? 'unpublished' : 'absent';
+}
+
+/** Whether so little time has passed since Armada accepted the job that it may not have published its events. By the id: see {@link streamVerdict}. */
+export function isYoung(jobId: JobId, now: ArmadaTime, graceMs: number): boolean {
   const acceptedAt = mintedAt(jobId);
-  const isYoung = acceptedAt !== undefined && msBetween(acceptedAt, ArmadaTime(toMs(now))) < graceMs;
-  return isYoung ? 'unpublished' : 'absent';
+  return acceptedAt !== undefined && msBetween(acceptedAt, now) < graceMs;
 }

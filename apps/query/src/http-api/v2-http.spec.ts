@@ -1,0 +1,141 @@
+import { ArmadaTime, type JobRecord } from '@ajs/job-state';
+import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
+import { V2Harness } from '../v2/testing/v2-harness.js';
+
+/** As the stream shows a job. */
+const record = (state: JobRecord['state']): JobRecord => ({
+  state,
+  runNumber: 1,
+  changedAt: ArmadaTime(1_000),
+  lastEvent: { ms: 1, sequence: 0, index: 0, last: true },
+});
+
+interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+}
+
+describe('jobservice.v2 over HTTP', () => {
+  let harness: V2Harness;
+  let served: ServedJobs;
+  beforeAll(async () => {
+    harness = new V2Harness();
+    await harness.write({ j: record('RUNNING'), k: record('SUCCEEDED') });
+    served = await ServedJobs.start(new JobsInMemory(), undefined, {}, harness.api);
+  });
+  afterAll(() => served.close());
+
+  const get = async (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    served.fetch(path, { headers });
+  const json = async (path: string): Promise<unknown> => (await get(path)).json();
+  const problem = async (response: Response): Promise<Problem> => {
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    const body = (await response.json()) as Problem;
+    expect(body.status).toBe(response.status);
+    return body;
+  };
+
+  it('answers BatchGetJobs with proto3 JSON, by field names of both forms', async () => {
+    const refs = [
+      { queue: 'q', jobSet: 's', jobId: 'j' },
+      { queue: 'q', job_set: 's', job_id: 'k' },
+    ];
+    const response = await served.post('/v2/jobs:batchGet', { refs, maxAge: '3600s' });
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(await response.json()).toMatchObject({
+      results: [
+        { ref: refs[0], job: { state: 'JOB_STATE_RUNNING', stateChangedAt: '1970-01-01T00:00:01Z' } },
+        { job: { state: 'JOB_STATE_SUCCEEDED', terminal: true } },
+      ],
+    });
+  });
+
+  it('shows one job, and says 304 to who has it as it is', async () => {
+    const path = '/v2/queues/q/job-sets/s/jobs/j';
+    const response = await get(path);
+    expect(await response.json()).toMatchObject({
+      ref: { queue: 'q', jobSet: 's', jobId: 'j' },
+      job: { state: 'JOB_STATE_RUNNING' },
+      freshness: { state: 'SUBSCRIPTION_STATE_LIVE' },
+    });
+    const etag = response.headers.get('etag') ?? '';
+    expect((await get(path, { 'If-None-Match': `"other", ${etag}` })).status).toBe(304);
+    // What changes is its freshness alone.
+    await harness.write({});
+    expect((await get(path, { 'If-None-Match': etag })).status).toBe(304);
+    await harness.write({ j: record('PENDING') });
+    expect((await get(path, { 'If-None-Match': etag })).status).toBe(200);
+    await harness.write({ j: record('RUNNING') });
+  });
+
+  it('says in the answer that there is no job to show', async () => {
+    expect(await json('/v2/queues/q/job-sets/s/jobs/none')).toMatchObject({
+      absence: { kind: 'ABSENCE_KIND_NOT_FOUND' },
+    });
+  });
+
+  it.each(['a/b', 'ünï cödé', '%', '..', '?x=1&y#z'])('takes %j as a name in a path', async (name) => {
+    const encoded = name === '..' ? '%2E%2E%20' : encodeURIComponent(name);
+    const decoded = name === '..' ? '.. ' : name;
+    const jobSet = { queue: decoded, jobSet: decoded };
+    expect(await json(`/v2/queues/${encoded}/job-sets/${encoded}`)).toMatchObject({ jobSet });
+    expect(await json(`/v2/queues/${encoded}/job-sets/${encoded}/jobs/${encoded}`)).toMatchObject({
+      ref: { ...jobSet, jobId: decoded },
+    });
+  });
+
+  it('lists jobs by state and page', async () => {
+    const path = '/v2/queues/q/job-sets/s/jobs';
+    const listed = await json(`${path}?state=RUNNING&state=JOB_STATE_FAILED`);
+    expect(listed).toMatchObject({ jobs: [{ ref: { jobId: 'j' } }] });
+    const first = (await json(`${path}?pageSize=1`)) as { nextPageToken: string };
+    const second = await json(`${path}?pageSize=1&pageToken=${encodeURIComponent(first.nextPageToken)}`);
+    expect([first, second]).toMatchObject([
+      { jobs: [{ ref: { jobId: 'j' } }] },
+      { jobs: [{ ref: { jobId: 'k' } }] },
+    ]);
+    expect(second).not.toHaveProperty('nextPageToken');
+  });
+
+  it('shows a job set with its counts, and lists job sets', async () => {
+    const jobSet = { queue: 'q', jobSet: 's', followed: true };
+    const counts = [
+      { state: 'JOB_STATE_RUNNING', count: '1' },
+      { state: 'JOB_STATE_SUCCEEDED', count: '1' },
+    ];
+    expect(await json('/v2/queues/q/job-sets/s')).toMatchObject({
+      jobSet: { ...jobSet, counts: expect.arrayContaining(counts) as unknown },
+    });
+    const expected = expect.arrayContaining([expect.objectContaining(jobSet)]) as unknown;
+    expect(await json('/v2/queues/q/job-sets')).toMatchObject({ jobSets: expected });
+    expect(await json('/v2/job-sets')).toMatchObject({ jobSets: expected });
+  });
+
+  it.each([
+    ['a body that is no JSON', () => served.post('/v2/jobs:batchGet', '{'), 400, 'INVALID_ARGUMENT'],
+    ['no refs', () => served.post('/v2/jobs:batchGet', {}), 400, 'INVALID_ARGUMENT'],
+    ['an unknown parameter', () => get('/v2/job-sets?page=1'), 400, 'INVALID_ARGUMENT'],
+    ['an unknown state', () => get('/v2/queues/q/job-sets/s/jobs?state=NO'), 400, 'INVALID_ARGUMENT'],
+    ['a page size that is no number', () => get('/v2/job-sets?pageSize=-1'), 400, 'INVALID_ARGUMENT'],
+    ['a token of another list', () => get('/v2/job-sets?pageToken=abc'), 400, 'INVALID_ARGUMENT'],
+  ])('answers %s with problem details', async (_, request, httpStatus, code) => {
+    const response = await request();
+    expect(response.status).toBe(httpStatus);
+    expect(await problem(response)).toMatchObject({ code, type: 'about:blank' });
+  });
+
+  it('answers a queue that the caller may not watch with 403', async () => {
+    harness.verdictOn = () => 'no';
+    const denied = await get('/v2/queues/q/job-sets/s/jobs/j');
+    expect(denied.status).toBe(403);
+    expect(await problem(denied)).toMatchObject({ code: 'PERMISSION_DENIED' });
+    expect(await json('/v2/job-sets')).toEqual({});
+    harness.verdictOn = () => 'yes';
+  });
+
+  it('answers another method with 405', async () => {
+    expect((await get('/v2/jobs:batchGet')).status).toBe(405);
+    expect((await served.post('/v2/job-sets', {})).status).toBe(405);
+  });
+});

@@ -1,0 +1,81 @@
+import type { ServerResponse } from 'node:http';
+import { sendMethodNotAllowed } from '@ajs/runtime';
+import { All, Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
+import type { status } from '@grpc/grpc-js';
+import { V2_CALLS } from '../tokens.js';
+import type { V2ServiceOptions } from '../v2/v2-service.js';
+import { HttpCalls, type HttpExchange, type HttpReply, type HttpRequest } from './http-calls.js';
+import { HttpError, httpStatusOf } from './http-error.js';
+import { sendProblem } from './problem-details.js';
+import { MAX_V2_BODY_BYTES, V2_ROUTES, queryOf, type V2Response, type V2Route } from './v2-routes.js';
+
+const pathsOf = (method: V2Route['method']): string[] =>
+  V2_ROUTES.filter((route) => route.method === method).map(({ path }) => path);
+
+/** The parts of Express's request that are used here beside those of {@link HttpRequest}. */
+interface V2HttpRequest extends HttpRequest {
+  /** The names in the path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** `jobservice.v2` over HTTP: proto3 JSON, and problem details. */
+@Controller()
+export class V2Controller {
+  constructor(
+    @Inject(HttpCalls) private readonly calls: HttpCalls,
+    @Inject(V2_CALLS) private readonly v2Calls: V2ServiceOptions,
+  ) {}
+
+  @Get(pathsOf('GET'))
+  get(@Req() request: V2HttpRequest, @Res() response: ServerResponse): Promise<void> {
+    return this.answer(request, response);
+  }
+
+  @Post(pathsOf('POST'))
+  post(@Req() request: V2HttpRequest, @Res() response: ServerResponse): Promise<void> {
+    return this.answer(request, response);
+  }
+
+  @All(pathsOf('GET'))
+  otherThanGet(@Req() { method }: HttpRequest, @Res() response: ServerResponse): void {
+    sendMethodNotAllowed(response, { method, allowed: 'GET' });
+  }
+
+  @All(pathsOf('POST'))
+  otherThanPost(@Req() { method }: HttpRequest, @Res() response: ServerResponse): void {
+    sendMethodNotAllowed(response, { method, allowed: 'POST' });
+  }
+
+  private async answer(request: V2HttpRequest, response: ServerResponse): Promise<void> {
+    const route = V2_ROUTES.find(({ path }) => path === request.route.path);
+    if (route === undefined) throw new Error(`no route ${request.route.path}`);
+    await this.calls.answer(this.exchange(route, request), request, response);
+  }
+
+  private exchange(route: V2Route, { params: names, url = '' }: V2HttpRequest): HttpExchange {
+    const { api, failed, answered } = this.v2Calls;
+    return {
+      reply: async ({ request, caller, body }) => {
+        const [, search = ''] = /\?(.*)$/.exec(url) ?? [];
+        const query = queryOf(route, search);
+        const text = route.method === 'POST' ? await body(MAX_V2_BODY_BYTES) : '';
+        return toReply(await route.answer(api, { names, query, body: text }, caller), request);
+      },
+      fail: (error, response) => {
+        const v2Error = failed(error);
+        sendProblem(response, v2Error, error instanceof HttpError ? error.httpStatus : httpStatusOf(v2Error));
+        return v2Error.code;
+      },
+      answered: (code: status, seconds) => answered(route.rpc, code, seconds),
+    };
+  }
+}
+
+function toReply({ json, etag }: V2Response, { headers }: HttpRequest): HttpReply {
+  const reply = { mediaType: 'application/json', bytes: Buffer.from(JSON.stringify(json)) };
+  if (etag === undefined) return reply;
+  const known = headers['if-none-match']?.split(',').map((one) => one.trim()) ?? [];
+  // To be compared before it is used again.
+  const cached = { ETag: etag, 'Cache-Control': 'private, no-cache' };
+  return { ...reply, headers: cached, isNotModified: known.includes(etag) || known.includes('*') };
+}

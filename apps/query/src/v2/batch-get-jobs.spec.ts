@@ -1,0 +1,250 @@
+import { AbsenceKind, JobState } from '@ajs/contracts/jobservice/v2/job_status_service';
+import { ArmadaTime, JobId, type JobRecord } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+import { ulidAt } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import { ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
+import { RpcError } from '../rpc-error.js';
+import { testCaller } from '../testing/test-caller.js';
+import { KEY, V2Harness, byId, refOf } from './testing/v2-harness.js';
+
+/** As the stream shows a job. */
+const record = (state: JobRecord['state']): JobRecord => ({
+  state,
+  runNumber: 1,
+  changedAt: ArmadaTime(1),
+  lastEvent: { ms: 1, sequence: 0, index: 0, last: true },
+});
+const OTHER = { queue: 'other', jobSetId: 's' };
+const ZERO = { seconds: '0', nanos: 0 };
+
+const absence = (kind: AbsenceKind, reason: unknown = expect.any(String)) => ({
+  result: { $case: 'absence', value: { kind, reason } },
+});
+const job = (state: JobState) => ({ result: { $case: 'job', value: { state } } });
+
+describe('BatchGetJobs', () => {
+  let harness: V2Harness;
+  beforeEach(() => {
+    harness = new V2Harness();
+  });
+
+  it('answers for each ref in its order, with one read of each job set, which counts as polled', async () => {
+    await harness.write({ a: record('RUNNING'), b: record('FAILED') });
+    const results = await harness.get([refOf('b'), refOf('a'), refOf('b'), byId('a')]);
+    expect(results).toMatchObject([
+      { ref: refOf('b'), ...job(JobState.JOB_STATE_FAILED) },
+      { ref: refOf('a'), ...job(JobState.JOB_STATE_RUNNING) },
+      { ref: refOf('b'), ...job(JobState.JOB_STATE_FAILED) },
+      { ref: byId('a'), result: { value: { ref: refOf('a'), state: JobState.JOB_STATE_RUNNING } } },
+    ]);
+    expect(results[0]?.freshness).toMatchObject({ cursor: '1:0:0:1' });
+    expect(harness.reads).toBe(1);
+    expect(harness.interest).toEqual([KEY]);
+  });
+
+  it.each([
+    ['no ref', []],
+    ['more than 1,000 refs', Array.from({ length: 1_001 }, () => refOf('j'))],
+    ['a ref without an id', [refOf('')]],
+    ['a ref with a queue and no job set', [{ ...refOf('j'), jobSet: '' }]],
+    ['a ref with a job set and no queue', [{ ...refOf('j'), queue: '' }]],
+    ['a queue whose name is too long', [{ ...refOf('j'), queue: 'x'.repeat(1_025) }]],
+  ])('rejects %s as INVALID_ARGUMENT', async (_, refs) => {
+    await expect(harness.get(refs)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+  });
+
+  it('rejects a negative max_age', async () => {
+    const maxAge = { seconds: '-1', nanos: 0 };
+    await expect(harness.get([refOf('j')], { maxAge })).rejects.toThrow('max_age is negative');
+  });
+
+  describe('of a job that there is none to show of', () => {
+    it('says that it is not synced while its job set was not read since the call', async () => {
+      await harness.write({}, { state: 'catching-up', reason: '' });
+      const [result] = await harness.get([refOf('j')]);
+      expect(result).toMatchObject(absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED));
+    });
+
+    it('waits for the first sync, and then says what it brought', async () => {
+      harness = new V2Harness({ waitMs: 60_000 });
+      await harness.write({}, { state: 'catching-up', reason: '' });
+      harness.onReadRequest = () => harness.write({ j: record('SUCCEEDED') });
+      expect(await harness.get([refOf('j')])).toMatchObject([job(JobState.JOB_STATE_SUCCEEDED)]);
+      expect(harness.readRequests).toContainEqual(KEY);
+    });
+
+    it('says NOT_FOUND on two witnesses: its stream, and the api.Jobs of Armada, asked once for all jobs', async () => {
+      await harness.write({});
+      const results = await harness.get([refOf('j'), refOf('k')]);
+      expect(results).toMatchObject([
+        absence(AbsenceKind.ABSENCE_KIND_NOT_FOUND),
+        absence(AbsenceKind.ABSENCE_KIND_NOT_FOUND),
+      ]);
+      expect(harness.armada.calls).toEqual([['details', 'j', 'k']]);
+    });
+
+    it('never says NOT_FOUND while the api.Jobs of Armada does not answer', async () => {
+      await harness.write({});
+      harness.armada.failure = ARMADA_UNAVAILABLE;
+      expect(await harness.get([refOf('j'), byId('k')])).toMatchObject([
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('connection refused')),
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('connection refused')),
+      ]);
+    });
+
+    it('never says NOT_FOUND of a job that Armada has, and Redis does not take', async () => {
+      harness.armada.add('k', { queue: '', jobset: '' });
+      expect(await harness.get([byId('k')])).toMatchObject([
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('Armada has the job')),
+      ]);
+    });
+
+    it('does not hide the states of other jobs where too many calls wait', async () => {
+      const limit = new RpcError(status.RESOURCE_EXHAUSTED, 'limit reached');
+      harness = new V2Harness({ waiting: () => Promise.reject(limit) });
+      await harness.write({ j: record('RUNNING') });
+      expect(await harness.get([refOf('j'), refOf('k')])).toMatchObject([
+        job(JobState.JOB_STATE_RUNNING),
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('limit reached')),
+      ]);
+    });
+
+    it('says that a young job is not synced, by its job set and by its id alone', async () => {
+      const young = ulidAt(Date.now());
+      await harness.write({});
+      expect(await harness.get([refOf(young), byId(young)])).toMatchObject([
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('NOT_FOUND_GRACE')),
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('NOT_FOUND_GRACE')),
+      ]);
+    });
+
+    it('shows a job that only the api.Jobs of Armada knows, and records it first', async () => {
+      await harness.write({});
+      harness.armada.add('j');
+      harness.armada.add('k', { queue: 'other' });
+      expect(await harness.get([refOf('j'), byId('k')])).toMatchObject([
+        job(JobState.JOB_STATE_RUNNING),
+        { result: { value: { ref: refOf('k', OTHER), state: JobState.JOB_STATE_RUNNING } } },
+      ]);
+      const { jobs } = await harness.store.read(KEY, [JobId('j')]);
+      expect(jobs.get(JobId('j'))?.state).toBe('RUNNING');
+    });
+
+    it('says EXPIRED of a job that the job index has in this job set, and no witness knows any more', async () => {
+      await harness.write({});
+      harness.store.locate = () =>
+        Promise.resolve(
+          new Map([
+            [JobId('j'), KEY],
+            [JobId('k'), OTHER],
+          ]),
+        );
+      expect(await harness.get([refOf('j'), refOf('k')])).toMatchObject([
+        absence(AbsenceKind.ABSENCE_KIND_EXPIRED),
+        absence(AbsenceKind.ABSENCE_KIND_NOT_FOUND),
+      ]);
+    });
+
+    it('says why a job set is not followed', async () => {
+      harness = new V2Harness({ waitMs: 60_000 });
+      harness.refusal = 'the job set is not followed: too many';
+      expect(await harness.get([refOf('j')])).toMatchObject([
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, harness.refusal),
+      ]);
+    });
+
+    it('says of a record that this version cannot read that it may exist', async () => {
+      await harness.write({});
+      harness.store.makeUnreadable(KEY, JobId('j'), 'a newer version wrote it');
+      expect(await harness.get([refOf('j')])).toMatchObject([
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, 'a newer version wrote it; upgrade the query replicas'),
+      ]);
+      expect(harness.unreadable).toEqual(['j']);
+    });
+
+    it('says that it is not synced where its queue does not exist, which may be new', async () => {
+      harness.verdictOn = () => 'no-queue';
+      expect(await harness.get([refOf('j')])).toMatchObject([
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('does not exist')),
+      ]);
+      expect(harness.reads).toBe(0);
+    });
+  });
+
+  describe('for a caller that may not watch a queue', () => {
+    beforeEach(async () => {
+      await harness.write({ j: record('RUNNING') });
+      harness.verdictOn = (queue) => (queue === 'q' ? 'no' : 'yes');
+    });
+
+    it('says the same of every job of a queue that the request names, and reads nothing', async () => {
+      const denials = await Promise.all(
+        ['j', 'no-such-job'].map((jobId) =>
+          harness.get([refOf(jobId), refOf(jobId, OTHER)]).catch((error: unknown) => error),
+        ),
+      );
+      expect(denials[0]).toMatchObject({
+        code: status.PERMISSION_DENIED,
+        details: expect.stringContaining('queue "q"') as string,
+      });
+      expect(denials[1]).toEqual(denials[0]);
+      expect(harness.reads).toBe(0);
+    });
+
+    it('names the id, and not the queue, of a job that is requested by its id alone', async () => {
+      await expect(harness.get([byId('j')])).rejects.toMatchObject({
+        code: status.PERMISSION_DENIED,
+        details: expect.not.stringContaining('"q"') as string,
+      });
+      harness.armada.add('unknown-here');
+      await expect(harness.get([byId('unknown-here')])).rejects.toMatchObject({
+        code: status.PERMISSION_DENIED,
+      });
+    });
+  });
+
+  describe('with max_age', () => {
+    it('answers at once where the job set was synced within it', async () => {
+      await harness.write({ j: record('RUNNING') });
+      const maxAge = { seconds: '60', nanos: 0 };
+      expect(await harness.get([refOf('j')], { maxAge })).toMatchObject([job(JobState.JOB_STATE_RUNNING)]);
+      expect(harness.readRequests).toEqual([]);
+    });
+
+    it('has the job set read anew first where it was not, be the job terminal or not', async () => {
+      await harness.write({ j: record('SUCCEEDED'), k: record('RUNNING') });
+      harness.onReadRequest = () => harness.write({ k: record('FAILED') });
+      expect(await harness.get([refOf('j'), refOf('k')], { maxAge: ZERO })).toMatchObject([
+        job(JobState.JOB_STATE_SUCCEEDED),
+        job(JobState.JOB_STATE_FAILED),
+      ]);
+      expect(harness.readRequests).toEqual([KEY]);
+    });
+
+    it('fails with UNAVAILABLE before the deadline of the call where the job set is not read', async () => {
+      await harness.write({ j: record('RUNNING') });
+      const deadline = monotonicNow();
+      await expect(
+        harness.get([refOf('j')], { maxAge: ZERO }, testCaller({ deadline })),
+      ).rejects.toMatchObject({
+        code: status.UNAVAILABLE,
+        reason: 'NOT_SYNCED_IN_TIME',
+        details: expect.stringContaining('max_age') as string,
+      });
+    });
+
+    it('fails at once where Armada does not let the job set be read', async () => {
+      await harness.write({ j: record('RUNNING') }, { state: 'denied', reason: 'no permission' });
+      await expect(harness.get([refOf('j')], { maxAge: ZERO })).rejects.toThrow('denies this service');
+    });
+  });
+
+  it('reads more jobs than one script should in several', async () => {
+    const ids = Array.from({ length: 450 }, (_, i) => `job-${i}`);
+    await harness.write(Object.fromEntries(ids.map((id) => [id, record('RUNNING')])));
+    const results = await harness.get(ids.map((id) => refOf(id)));
+    expect(results.filter(({ result }) => result?.$case === 'job')).toHaveLength(450);
+    expect(harness.reads).toBe(3);
+  });
+});

@@ -1,0 +1,150 @@
+import type { JobResult } from '@ajs/contracts/jobservice/v2/job_status_service';
+import type { ArmadaJobs } from '@ajs/armada-client';
+import type { JobId, JobSetKey } from '@ajs/job-state';
+import type { JobLister } from '@ajs/job-store';
+import { armadaNow } from '@ajs/platform';
+import { toAbsentResult, toJobResult } from '@ajs/wire-mapping';
+import { status } from '@grpc/grpc-js';
+import type { Access } from '../access/access.js';
+import { requirePermission } from '../access/job-permissions.js';
+import { whyUnpublished } from '../absence/reasons.js';
+import { isYoung } from '../absence/stream-verdict.js';
+import { UnknownQueues } from '../absence/unknown-queues.js';
+import type { Caller } from '../caller.js';
+import { RpcError } from '../rpc-error.js';
+import { groupByJobSet } from '../store/group-by-job-set.js';
+import { fromRedis } from '../store/redis-read.js';
+import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
+import type { JobSetReader, Known } from './job-set-reader.js';
+import type { RequestedJob } from './requests.js';
+
+export interface JobResultsQueryOptions {
+  readonly access: Pick<Access, 'toQueues' | 'toWatchedJobs'>;
+  readonly lister: Pick<JobLister, 'locate'>;
+  readonly reader: Pick<JobSetReader, 'read'>;
+  readonly resolver: Pick<UpstreamJobResolver, 'resolve'>;
+  readonly armadaFor: (caller: Caller) => ArmadaJobs;
+  /** A job younger than this is never absent. Milliseconds. */
+  readonly notFoundGraceMs: number;
+}
+
+/**
+ * What is known of jobs of any job sets, with one read of each job set. A job that is named by its id alone is located first, by the job
+ * index and then by Armada's own `api.Jobs`.
+ */
+export class JobResultsQuery {
+  private readonly unknownQueues = new UnknownQueues();
+
+  constructor(private readonly options: JobResultsQueryOptions) {}
+
+  /**
+   * A result for each job, in their order. Rejects with RedisReadError, with PERMISSION_DENIED where the caller may not see one of them
+   * (for a queue that the request names, whether or not the job exists), and with UNAVAILABLE where a job set cannot be read that was
+   * not synced within `maxAgeMs` (left out: any age).
+   */
+  async run(jobs: readonly RequestedJob[], caller: Caller, maxAgeMs?: number): Promise<JobResult[]> {
+    const known = new Map<RequestedJob, Known>();
+    const named = await this.ofNamedQueues(jobs, caller, known);
+    const located = await this.locate(
+      jobs.filter(({ key }) => key === undefined),
+      caller,
+      known,
+    );
+    await Promise.all(
+      groupByJobSet([...named, ...located]).map(async ({ key, tag, items }) => {
+        const jobIds = Array.from(new Set(items.map(({ jobId }) => jobId)));
+        const read = await this.options.reader.read({ key, tag, jobIds, caller, maxAgeMs });
+        for (const job of items) {
+          const found = read.get(job.jobId);
+          if (found !== undefined) known.set(job, found);
+        }
+      }),
+    );
+    return jobs.map((job) => toResult(job, known.get(job)));
+  }
+
+  /** Those of the jobs whose queue exists; of the others it is known that it does not. */
+  private async ofNamedQueues(
+    jobs: readonly RequestedJob[],
+    caller: Caller,
+    known: Map<RequestedJob, Known>,
+  ): Promise<(readonly [JobSetKey, RequestedJob])[]> {
+    const queues = new Set(jobs.flatMap(({ key }) => (key === undefined ? [] : [key.queue])));
+    if (queues.size === 0) return [];
+    const verdicts = await this.options.access.toQueues(caller, [...queues]);
+    return jobs.flatMap((job) => {
+      const { key, jobId } = job;
+      if (key === undefined) return [];
+      if (verdicts.get(key.queue) !== 'no-queue') return [[key, job] as const];
+      const isGone = this.unknownQueues.isGone({ ...key, jobId }, caller.key);
+      known.set(job, ofNoQueue(key.queue, isGone));
+      return [];
+    });
+  }
+
+  private async locate(
+    jobs: readonly RequestedJob[],
+    caller: Caller,
+    known: Map<RequestedJob, Known>,
+  ): Promise<(readonly [JobSetKey, RequestedJob])[]> {
+    if (jobs.length === 0) return [];
+    const { access, lister, resolver, armadaFor } = this.options;
+    const permissions = await access.toWatchedJobs(caller);
+    const jobIds = Array.from(new Set(jobs.map(({ jobId }) => jobId)));
+    const located = new Map(await fromRedis(lister.locate(jobIds)));
+    const unlocated = jobIds.filter((jobId) => !located.has(jobId));
+    let unanswered: string | undefined;
+    let reported: ReadonlyMap<JobId, unknown> = new Map();
+    if (unlocated.length > 0) {
+      try {
+        // What Armada knows of is recorded, and located from then on.
+        reported = await resolver.resolve(unlocated, permissions, armadaFor(caller));
+      } catch (error) {
+        if (!(error instanceof RpcError && error.code === status.UNAVAILABLE)) throw error;
+        unanswered = error.details;
+      }
+      for (const [jobId, key] of await fromRedis(lister.locate(unlocated))) located.set(jobId, key);
+    }
+    await requirePermission(permissions, located, ({ queue }) => queue);
+    return jobs.flatMap((job) => {
+      const key = located.get(job.jobId);
+      if (key !== undefined) return [[key, job] as const];
+      const why = reported.has(job.jobId) ? UNRECORDED : unanswered;
+      known.set(job, this.ofUnlocated(job.jobId, why));
+      return [];
+    });
+  }
+
+  private ofUnlocated(jobId: JobId, unanswered: string | undefined): Known {
+    if (unanswered !== undefined) {
+      const reason = `${unanswered}; name the queue and the job set of the job, or ask again`;
+      return { absent: 'not-synced', reason, freshness: undefined };
+    }
+    const { notFoundGraceMs } = this.options;
+    if (isYoung(jobId, armadaNow(), notFoundGraceMs)) {
+      const reason = whyUnpublished(notFoundGraceMs);
+      return { absent: 'not-synced', reason, freshness: undefined };
+    }
+    const reason = "no job set that is followed holds the job, and Armada's api.Jobs does not know it";
+    return { absent: 'not-found', reason, freshness: undefined };
+  }
+}
+
+const UNRECORDED = 'Armada has the job, and it could not be recorded in Redis';
+
+function ofNoQueue(queue: string, isGone: boolean): Known {
+  const reason = `queue ${JSON.stringify(queue)} does not exist in Armada`;
+  if (isGone) return { absent: 'not-found', reason, freshness: undefined };
+  return {
+    absent: 'not-synced',
+    reason: `${reason}; a new one is visible after up to 10 s`,
+    freshness: undefined,
+  };
+}
+
+function toResult({ ref }: RequestedJob, known: Known | undefined): JobResult {
+  if (known === undefined) throw new Error('a job was read without a result');
+  const { freshness } = known;
+  if ('job' in known) return toJobResult(ref, known.job, freshness);
+  return toAbsentResult(ref, known.absent, known.reason, freshness);
+}

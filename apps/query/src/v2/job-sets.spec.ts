@@ -1,0 +1,165 @@
+import { JobState, SubscriptionState } from '@ajs/contracts/jobservice/v2/job_status_service';
+import { ArmadaTime, type JobRecord } from '@ajs/job-state';
+import { INTEREST_SHARDS } from '@ajs/redis-keys';
+import { status } from '@grpc/grpc-js';
+import { testCaller } from '../testing/test-caller.js';
+import { JobSetNames, type NamesPosition } from './job-set-names.js';
+import { KEY, V2Harness } from './testing/v2-harness.js';
+
+const record = (state: JobRecord['state']): JobRecord => ({
+  state,
+  runNumber: 1,
+  changedAt: ArmadaTime(1),
+  lastEvent: { ms: 1, sequence: 0, index: 0, last: true },
+});
+const REQUEST = { queue: 'q', jobSet: 's' };
+
+describe('GetJobSet', () => {
+  it('has counts, freshness and owner, and counts as interest', async () => {
+    const harness = new V2Harness();
+    await harness.write({ a: record('RUNNING'), b: record('RUNNING'), c: record('FAILED') });
+    const { jobSet } = await harness.api.getJobSet(REQUEST, testCaller());
+    expect(jobSet).toMatchObject({
+      ...REQUEST,
+      followed: true,
+      freshness: { state: SubscriptionState.SUBSCRIPTION_STATE_LIVE, cursor: '1:0:0:1' },
+    });
+    expect(jobSet?.counts).toEqual([
+      { state: JobState.JOB_STATE_RUNNING, count: '2' },
+      { state: JobState.JOB_STATE_FAILED, count: '1' },
+    ]);
+    expect(jobSet?.owner).not.toBe('');
+    expect(harness.interest).toEqual([KEY]);
+  });
+
+  it('leaves out what is not known of a job set that nobody has taken up yet', async () => {
+    const harness = new V2Harness();
+    const { jobSet } = await harness.api.getJobSet(REQUEST, testCaller());
+    expect(jobSet).toMatchObject({
+      ...REQUEST,
+      counts: [],
+      freshness: undefined,
+      followed: false,
+      owner: '',
+    });
+    expect(harness.interest).toEqual([KEY]);
+  });
+
+  it('waits for the first sync of a job set', async () => {
+    const harness = new V2Harness({ waitMs: 60_000 });
+    await harness.write({}, { state: 'catching-up', reason: '' });
+    const answer = harness.api.getJobSet(REQUEST, testCaller());
+    await harness.write({ a: record('RUNNING') });
+    expect((await answer).jobSet?.counts).toHaveLength(1);
+  });
+
+  it('is denied to who may not watch the queue, and NOT_FOUND where there is none', async () => {
+    const harness = new V2Harness();
+    harness.verdictOn = () => 'no';
+    await expect(harness.api.getJobSet(REQUEST, testCaller())).rejects.toMatchObject({
+      code: status.PERMISSION_DENIED,
+    });
+    harness.verdictOn = () => 'no-queue';
+    await expect(harness.api.getJobSet(REQUEST, testCaller())).rejects.toMatchObject({
+      code: status.NOT_FOUND,
+      reason: 'QUEUE_NOT_FOUND',
+    });
+    expect(harness.interest).toEqual([]);
+  });
+});
+
+describe('ListJobs', () => {
+  let harness: V2Harness;
+  beforeEach(async () => {
+    harness = new V2Harness();
+    await harness.write({ a: record('RUNNING'), b: record('FAILED'), c: record('RUNNING') });
+  });
+
+  it('has every job once over its pages, and those in the states that are wanted', async () => {
+    const first = await harness.listJobs({ pageSize: 2 });
+    expect(first.jobs.map(({ ref }) => ref?.jobId)).toEqual(['a', 'b']);
+    expect(first.freshness?.cursor).toBe('1:0:0:1');
+    const second = await harness.listJobs({ pageSize: 2, pageToken: first.nextPageToken });
+    expect(second.jobs.map(({ ref }) => ref?.jobId)).toEqual(['c']);
+    expect(second.nextPageToken).toBe('');
+    const running = await harness.listJobs({ states: [JobState.JOB_STATE_RUNNING] });
+    expect(running.jobs.map(({ ref }) => ref?.jobId)).toEqual(['a', 'c']);
+  });
+
+  it('is empty for a job set that nobody has taken up yet', async () => {
+    expect(await harness.listJobs({ jobSet: 'other' })).toEqual({
+      jobs: [],
+      nextPageToken: '',
+      freshness: undefined,
+    });
+  });
+
+  it('rejects a token of another list, one that was cut, a negative size and a number that is no state', async () => {
+    const { nextPageToken: pageToken } = await harness.listJobs({ pageSize: 1 });
+    for (const request of [
+      { jobSet: 'other', pageToken },
+      { pageToken: pageToken.slice(1) },
+      { pageToken: 'x'.repeat(5_000) },
+      { pageSize: -1 },
+      { states: [JobState.JOB_STATE_UNSPECIFIED] },
+    ]) {
+      await expect(harness.listJobs(request)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    }
+  });
+
+  it('says OUT_OF_RANGE where the job set was deleted or begun anew between two pages', async () => {
+    const { nextPageToken: pageToken } = await harness.listJobs({ pageSize: 1 });
+    await harness.store.remove(KEY, 0);
+    const expired = { code: status.OUT_OF_RANGE, reason: 'PAGE_TOKEN_EXPIRED' };
+    await expect(harness.listJobs({ pageToken })).rejects.toMatchObject(expired);
+    await harness.store.open(KEY);
+    await expect(harness.listJobs({ pageToken })).rejects.toMatchObject(expired);
+  });
+});
+
+describe('ListJobSets', () => {
+  const list = async (harness: V2Harness, queue = ''): Promise<string[]> => {
+    const { jobSets } = await harness.api.listJobSets({ queue, pageSize: 0, pageToken: '' }, testCaller());
+    return jobSets.map((jobSet) => `${jobSet.queue}/${jobSet.jobSet}`).sort();
+  };
+
+  it('has the job sets of the queues that the caller may watch, and notes no interest', async () => {
+    const harness = new V2Harness();
+    for (const [queue, jobSetId] of [
+      ['a', '1'],
+      ['a', '2'],
+      ['b', '1'],
+    ] as const) {
+      harness.interest.push({ queue, jobSetId });
+    }
+    expect(await list(harness)).toEqual(['a/1', 'a/2', 'b/1']);
+    expect(await list(harness, 'a')).toEqual(['a/1', 'a/2']);
+    harness.verdictOn = (queue) => (queue === 'a' ? 'no' : 'yes');
+    expect(await list(harness)).toEqual(['b/1']);
+    await expect(list(harness, 'a')).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    expect(harness.interest).toHaveLength(3);
+  });
+
+  it.each([1, 2, 5])('names each job set once, on pages of %i', async (limit) => {
+    const shards = new Map([
+      [3, ['q/c', 'q/a', 'q/b']],
+      [4, ['other/x']],
+      [INTEREST_SHARDS - 1, ['q/z']],
+    ]);
+    const names = new JobSetNames((shard) => Promise.resolve(shards.get(shard) ?? []));
+    for (const [queue, expected] of [
+      ['', ['a', 'b', 'c', 'x', 'z']],
+      ['q', ['a', 'b', 'c', 'z']],
+    ] as const) {
+      const named: string[] = [];
+      let after: NamesPosition | undefined;
+      do {
+        const page = await names.list({ queue, limit, after });
+        expect(page.keys.length).toBeLessThanOrEqual(limit);
+        named.push(...page.keys.map(({ jobSetId }) => jobSetId));
+        after = page.next;
+      } while (after !== undefined);
+      expect(named).toEqual(expected);
+    }
+  });
+});

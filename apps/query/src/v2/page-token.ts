@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { invalidRequest } from './error-info.js';
+
+/** Longer ones are no tokens of ours. Characters. */
+const MAX_LENGTH = 4_096;
+const CHECK_BYTES = 6;
+
+/**
+ * Page tokens: where a list goes on, for callers to hand back as it came. A token holds no secret and grants nothing; its check sum finds
+ * those that were cut, or that belong to another list.
+ */
+export class PageTokens<Position extends readonly string[]> {
+  /** @param list what is listed, with whatever the request says that must not change from page to page */
+  constructor(
+    private readonly list: string,
+    private readonly parts: Position['length'],
+  ) {}
+
+  format(position: Position): string {
+    const text = JSON.stringify(position);
+    return Buffer.concat([this.checkOf(text), Buffer.from(text)]).toString('base64url');
+  }
+
+  /** `undefined` for an empty one: the first page. Throws INVALID_ARGUMENT. */
+  parse(token: string): Position | undefined {
+    if (token === '') return undefined;
+    if (token.length > MAX_LENGTH) throw invalid();
+    const bytes = Buffer.from(token, 'base64url');
+    const text = bytes.toString('utf8', CHECK_BYTES);
+    if (!this.checkOf(text).equals(bytes.subarray(0, CHECK_BYTES))) throw invalid();
+    return this.positionIn(text);
+  }
+
+  private positionIn(text: string): Position {
+    const position = JSON.parse(text) as Position;
+    if (position.length !== this.parts) throw invalid();
+    return position;
+  }
+
+  private checkOf(text: string): Buffer {
+    return createHash('sha256').update(`${this.list}\n${text}`).digest().subarray(0, CHECK_BYTES);
+  }
+}
+
+function invalid(): Error {
+  return invalidRequest(
+    'page_token is not one that this list gave; take next_page_token of the page before, with the same request, or leave it out',
+  );
+}

@@ -1,0 +1,149 @@
+import type {
+  BatchGetJobsRequest,
+  JobRef,
+  JobResult,
+  ListJobsRequest,
+} from '@ajs/contracts/jobservice/v2/job_status_service';
+import type { Verdict } from '@ajs/auth';
+import { Cursor, JobId, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
+import { MemoryJobStore } from '@ajs/job-store/testing';
+import { monotonicNow } from '@ajs/platform';
+import { interestShard, jobSetTag } from '@ajs/redis-keys';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Access } from '../../access/access.js';
+import type { Caller } from '../../caller.js';
+import { FakeArmadaJobs } from '../../jobs-api/testing/fake-armada-jobs.js';
+import { testCaller } from '../../testing/test-caller.js';
+import { ReportRecorder } from '../../upstream/report-recorder.js';
+import { ReportedJobs } from '../../upstream/reported-jobs.js';
+import { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
+import { JobResultsQuery } from '../job-results-query.js';
+import { JobSetNames } from '../job-set-names.js';
+import { JobSetQueries } from '../job-set-queries.js';
+import { JobSetReader, type JobSetReaderOptions } from '../job-set-reader.js';
+import { v2Api, type V2Api } from '../v2-api.js';
+
+/** The job set of the harness' writer. */
+export const KEY = { queue: 'q', jobSetId: 's' };
+
+/** Names a job of {@link KEY}, unless told otherwise. */
+export const refOf = (jobId: string, { queue, jobSetId }: JobSetKey = KEY): JobRef => ({
+  queue,
+  jobSet: jobSetId,
+  jobId,
+});
+
+/** Names a job by its id alone. */
+export const byId = (jobId: string): JobRef => ({ queue: '', jobSet: '', jobId });
+
+/** The methods of `jobservice.v2` over a store in memory and a fake Armada. */
+export class V2Harness {
+  readonly store = new MemoryJobStore();
+  readonly armada = new FakeArmadaJobs();
+  readonly interest: JobSetKey[] = [];
+  readonly unreadable: string[] = [];
+  readonly readRequests: JobSetKey[] = [];
+  /** Called for each read request, as an owner would hear it. */
+  onReadRequest: () => unknown = () => undefined;
+  /** What callers may do with a queue. */
+  verdictOn: (queue: string) => Verdict = () => 'yes';
+  refusal: string | undefined;
+  reads = 0;
+  readonly api: V2Api;
+  private writer: JobSetWriter | undefined;
+
+  constructor(overrides: Partial<JobSetReaderOptions> = {}) {
+    const { store, armada } = this;
+    const noteInterest = (key: JobSetKey): unknown => this.interest.push(key);
+    const recorder = new ReportRecorder({ sink: store, noteInterest, redisFailed: () => undefined });
+    const resolver = new UpstreamJobResolver({ recorder });
+    const access = new Access({
+      authorizer: {
+        identityOf: () => undefined,
+        authenticate: () => undefined,
+        mayWatch: (_, queue) => this.verdictOn(queue),
+      },
+      jobsNeedWatch: false,
+      queueNamesNeedWatch: false,
+      waiting: (_, verdict) => verdict(),
+    });
+    const reader = new JobSetReader({
+      lister: {
+        locate: (jobIds) => store.locate(jobIds),
+        readDetails: (key, jobIds) => {
+          this.reads++;
+          return store.readDetails(key, jobIds);
+        },
+      },
+      noteInterest,
+      refusalOf: () => this.refusal,
+      requestRead: (key) => {
+        this.readRequests.push(key);
+        this.onReadRequest();
+      },
+      reportedJobs: new ReportedJobs({
+        armada: { for: () => armada },
+        resolver,
+        sink: store,
+        redisFailed: () => undefined,
+      }),
+      recorder,
+      unreadableRecord: (jobId) => this.unreadable.push(jobId),
+      waitMs: 0,
+      notFoundGraceMs: 30_000,
+      provisionalGraceMs: 30_000,
+      pause: (_, ms) => sleep(ms),
+      waiting: (_, work) => work(),
+      ...overrides,
+    });
+    const results = new JobResultsQuery({
+      access,
+      lister: store,
+      reader,
+      resolver,
+      armadaFor: () => armada,
+      notFoundGraceMs: 30_000,
+    });
+    const jobSets = new JobSetQueries({
+      access,
+      jobSets: store,
+      names: new JobSetNames((shard) => Promise.resolve(this.tagsIn(shard))),
+      noteInterest,
+      waitMs: overrides.waitMs ?? 0,
+      pause: (_, ms) => sleep(ms),
+    });
+    this.api = v2Api(results, jobSets);
+  }
+
+  /** Writes records as the stream of the job set would. */
+  async write(
+    records: Record<string, JobRecord>,
+    subscription: SubscriptionReport = { state: 'live', reason: '', syncedAt: monotonicNow() },
+  ): Promise<void> {
+    this.writer ??= await this.store.open(KEY);
+    const byJobId = Object.entries(records).map(([jobId, record]) => [JobId(jobId), record] as const);
+    await this.writer.write({ cursor: Cursor('1:0:0:1'), records: new Map(byJobId), subscription });
+  }
+
+  async get(
+    refs: readonly JobRef[],
+    request: Partial<BatchGetJobsRequest> = {},
+    caller: Caller = testCaller(),
+  ): Promise<JobResult[]> {
+    const { results } = await this.api.batchGetJobs(
+      { refs: [...refs], maxAge: undefined, ...request },
+      caller,
+    );
+    return results;
+  }
+
+  listJobs(request: Partial<ListJobsRequest> = {}): ReturnType<V2Api['listJobs']> {
+    const defaults = { queue: 'q', jobSet: 's', states: [], pageSize: 0, pageToken: '' };
+    return this.api.listJobs({ ...defaults, ...request }, testCaller());
+  }
+
+  private tagsIn(shard: number): string[] {
+    return this.interest.filter((key) => interestShard(key) === shard).map(jobSetTag);
+  }
+}

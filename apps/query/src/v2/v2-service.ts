@@ -1,0 +1,59 @@
+import { JobStatusServiceService } from '@ajs/contracts/jobservice/v2/job_status_service';
+import { status } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import type { UnaryMethod } from '../grpc/unary-method.js';
+import { RpcError, toRpcError } from '../rpc-error.js';
+import { RedisReadError } from '../store/redis-read.js';
+import { V2Error, toV2Error } from './error-info.js';
+import { MAX_REFS_REQUEST_BYTES, checkRefCount } from './requests.js';
+import type { V2Api } from './v2-api.js';
+
+/** Names of 1,024 bytes each, states and a token. */
+const MAX_REQUEST_BYTES = 16 * 1_024;
+
+export interface V2ServiceOptions {
+  readonly api: V2Api;
+  /** How a call is answered that ran into this. */
+  readonly failed: (error: unknown) => V2Error;
+  readonly answered: (method: keyof V2Api, code: status, seconds: number) => void;
+}
+
+/** The reading methods of `jobservice.v2.JobStatusService` over gRPC. */
+export function v2Service({ api, failed, answered }: V2ServiceOptions): Record<keyof V2Api, UnaryMethod> {
+  const method = <Request, Response>(
+    name: keyof V2Api,
+    answer: (request: Request, caller: Caller) => Promise<Response>,
+  ): UnaryMethod<Request, Response> => ({
+    definition: JobStatusServiceService[name],
+    maxRequestBytes: MAX_REQUEST_BYTES,
+    answer: async (request, caller) => ({ response: await answer(request, caller) }),
+    failed,
+    answered: (outcome, seconds) =>
+      answered(name, outcome instanceof RpcError ? outcome.code : status.OK, seconds),
+  });
+  return {
+    batchGetJobs: {
+      ...method('batchGetJobs', api.batchGetJobs),
+      maxRequestBytes: MAX_REFS_REQUEST_BYTES,
+      check: checkRefCount,
+    },
+    getJobSet: method('getJobSet', api.getJobSet),
+    listJobSets: method('listJobSets', api.listJobSets),
+    listJobs: method('listJobs', api.listJobs),
+  };
+}
+
+export interface V2Failures {
+  readonly redisFailed: (error: Error) => void;
+  /** A call ran into a defect of this service. */
+  readonly internalError: (error: Error) => void;
+}
+
+/** How every method of `jobservice.v2` answers what it ran into: with an error that has a reason for programs. */
+export function v2Failed({ redisFailed, internalError }: V2Failures): (error: unknown) => V2Error {
+  return (error) => {
+    if (!(error instanceof RedisReadError)) return toV2Error(toRpcError(error, internalError));
+    redisFailed(error.cause);
+    return new V2Error(status.UNAVAILABLE, 'REDIS_UNAVAILABLE', `${error.message}; retry`);
+  };
+}

@@ -1,0 +1,147 @@
+import { Module } from '@nestjs/common';
+import type { ArmadaClient } from '@ajs/armada-client';
+import type { Settings } from '@ajs/config';
+import type { JobDetailsLister, JobLister, JobSetLister } from '@ajs/job-store';
+import { QueryMetrics } from '@ajs/observability';
+import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
+import { InterestRecorder, InterestStore, ReadRequestSender } from '@ajs/subscriptions';
+import { status } from '@grpc/grpc-js';
+import { Access } from '../access/access.js';
+import { AuthModule } from '../access/auth.module.js';
+import { FailureLog } from '../failures/failure-log.js';
+import { FailureLogModule } from '../failures/failure-log.module.js';
+import { InterestModule } from '../interest/interest.module.js';
+import type { NoteInterest } from '../interest/note-interest.js';
+import { Admission } from '../load/admission.js';
+import { AdmissionModule } from '../load/admission.module.js';
+import { JobStoreModule } from '../store/job-store.module.js';
+import { JOB_LISTER, JOB_SET_LISTER, NOTE_INTEREST, V2_CALLS } from '../tokens.js';
+import { armadaFor } from '../upstream/armada-for.js';
+import { ReportRecorder } from '../upstream/report-recorder.js';
+import { ReportedJobs } from '../upstream/reported-jobs.js';
+import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
+import { UpstreamModule } from '../upstream/upstream.module.js';
+import { JobResultsQuery } from './job-results-query.js';
+import { JobSetNames } from './job-set-names.js';
+import { JobSetQueries } from './job-set-queries.js';
+import { JobSetReader } from './job-set-reader.js';
+import { v2Api } from './v2-api.js';
+import { v2Failed, type V2ServiceOptions } from './v2-service.js';
+
+/** `jobservice.v2`, for gRPC and HTTP. */
+@Module({
+  imports: [
+    RedisModule,
+    ArmadaModule,
+    JobStoreModule,
+    AdmissionModule,
+    AuthModule,
+    InterestModule,
+    UpstreamModule,
+    FailureLogModule,
+  ],
+  providers: [
+    {
+      provide: JobSetReader,
+      inject: [
+        JOB_LISTER,
+        NOTE_INTEREST,
+        InterestRecorder,
+        ReadRequestSender,
+        ReportedJobs,
+        ReportRecorder,
+        Admission,
+        SETTINGS,
+        RedisErrorLog,
+        FailureLog,
+      ],
+      useFactory: (
+        lister: JobLister & JobDetailsLister,
+        noteInterest: NoteInterest,
+        interest: InterestRecorder,
+        readRequests: ReadRequestSender,
+        reportedJobs: ReportedJobs,
+        recorder: ReportRecorder,
+        admission: Admission,
+        settings: Settings,
+        errors: RedisErrorLog,
+        failures: FailureLog,
+      ) =>
+        new JobSetReader({
+          lister,
+          noteInterest,
+          refusalOf: (tag, { key }) => interest.refusal(tag, key),
+          requestRead: (key) => void readRequests.send(key).catch(errors.report),
+          reportedJobs,
+          recorder,
+          unreadableRecord: failures.unreadableRecord,
+          waitMs: settings.firstPollWaitMs,
+          notFoundGraceMs: settings.notFoundGraceMs,
+          provisionalGraceMs: settings.provisionalJobGraceMs,
+          pause: (caller, ms) => admission.pause(caller, ms),
+          waiting: (caller, work) => admission.waiting(caller, work),
+        }),
+    },
+    {
+      provide: JobResultsQuery,
+      inject: [Access, JOB_LISTER, JobSetReader, UpstreamJobResolver, ARMADA, Admission, SETTINGS],
+      useFactory: (
+        access: Access,
+        lister: JobLister,
+        reader: JobSetReader,
+        resolver: UpstreamJobResolver,
+        armada: ArmadaClient,
+        admission: Admission,
+        { notFoundGraceMs }: Settings,
+      ) =>
+        new JobResultsQuery({
+          access,
+          lister,
+          reader,
+          resolver,
+          armadaFor: armadaFor(armada.jobs, (caller, work) => admission.waiting(caller, work)),
+          notFoundGraceMs,
+        }),
+    },
+    {
+      provide: JobSetQueries,
+      inject: [Access, JOB_SET_LISTER, InterestStore, NOTE_INTEREST, Admission, SETTINGS],
+      useFactory: (
+        access: Access,
+        jobSets: JobSetLister,
+        interest: InterestStore,
+        noteInterest: NoteInterest,
+        admission: Admission,
+        { firstPollWaitMs: waitMs }: Settings,
+      ) =>
+        new JobSetQueries({
+          access,
+          jobSets,
+          names: new JobSetNames((shard) => interest.tagsIn(shard)),
+          noteInterest,
+          waitMs,
+          pause: (caller, ms) => admission.pause(caller, ms),
+        }),
+    },
+    {
+      provide: V2_CALLS,
+      inject: [JobResultsQuery, JobSetQueries, QueryMetrics, RedisErrorLog, FailureLog],
+      useFactory: (
+        results: JobResultsQuery,
+        jobSets: JobSetQueries,
+        metrics: QueryMetrics,
+        errors: RedisErrorLog,
+        failures: FailureLog,
+      ): V2ServiceOptions => ({
+        api: v2Api(results, jobSets),
+        failed: v2Failed({ redisFailed: errors.report, internalError: failures.internalError }),
+        answered: (method, code, seconds) => {
+          metrics.v2Calls.inc({ method, code: status[code] });
+          metrics.callSeconds.observe({ api: 'v2' }, seconds);
+        },
+      }),
+    },
+  ],
+  exports: [V2_CALLS, JobResultsQuery],
+})
+export class V2Module {}

@@ -9,10 +9,7 @@ const IDS = [
   ['an empty one', ['']],
   ['one that is not ASCII', ['jöb-√2', '🦭', ULID]],
   ['one that comes twice', [ULID, 'other', ULID]],
-  [
-    'ones as long as a byte of length can say, and longer',
-    [123, 124, 127, 128, 300].map((length) => 'x'.repeat(length)),
-  ],
+  ...[123, 124, 127, 128, 300].map((length) => [`one of ${length} bytes`, ['x'.repeat(length)]] as const),
 ] as const;
 
 const requestOf = (jobIds: readonly string[]): Buffer =>

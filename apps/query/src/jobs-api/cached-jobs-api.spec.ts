@@ -138,7 +138,7 @@ describe('api.Jobs', () => {
     const { QUEUED, UNKNOWN } = JobState;
     for (const [jobIds, states] of [
       [['shown', 'young', 'old'], { shown: QUEUED, young: QUEUED, old: UNKNOWN }],
-      [['old', 'young', 'shown'], { shown: QUEUED, young: QUEUED, old: UNKNOWN }],
+      [['young', 'old', 'shown'], { shown: QUEUED, young: QUEUED, old: UNKNOWN }],
     ] as const) {
       expect(await h.states(...jobIds)).toEqual(states);
     }

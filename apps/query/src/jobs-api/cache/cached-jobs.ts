@@ -18,7 +18,7 @@ export interface CachedJob {
   readonly key: JobSetKey;
   readonly tag: JobSetTag;
   readonly state: JobState;
-  /** Whether the stream has shown the job. */
+  /** The stream has not shown the job yet. */
   readonly isProvisional: boolean;
   /** Whether the state may be the whole answer; if not, Armada's own `api.Jobs` is asked ({@link canServeFromCache}). */
   readonly isWhole: boolean;

@@ -1,28 +1,17 @@
 import { Inject, Module, type BeforeApplicationShutdown } from '@nestjs/common';
-import {
-  RedisJobSetChanges,
-  type JobDetailsLister,
-  type JobSetChanges,
-  type RedisClient,
-} from '@ajs/job-store';
+import type { JobDetailsLister, JobSetChanges } from '@ajs/job-store';
 import { QueryMetrics } from '@ajs/observability';
-import { RedisConnections, RedisErrorLog, RedisModule } from '@ajs/runtime';
+import { RedisErrorLog, RedisModule } from '@ajs/runtime';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { JobStoreModule } from '../store/job-store.module.js';
-import { JOB_LISTER, JOB_SET_CHANGES, NOTE_INTEREST, REDIS_READER } from '../tokens.js';
+import { JOB_LISTER, JOB_SET_CHANGES, NOTE_INTEREST } from '../tokens.js';
 import { JobSetFeeds } from './job-set-feeds.js';
 
 /** The changes of job sets, for whoever waits for them in this process. */
 @Module({
   imports: [RedisModule, JobStoreModule, InterestModule],
   providers: [
-    {
-      provide: JOB_SET_CHANGES,
-      inject: [REDIS_READER, RedisConnections],
-      useFactory: (redis: RedisClient, connections: RedisConnections) =>
-        new RedisJobSetChanges(redis, connections.open('subscriber')),
-    },
     {
       provide: JobSetFeeds,
       inject: [JOB_SET_CHANGES, JOB_LISTER, NOTE_INTEREST, QueryMetrics, RedisErrorLog],
@@ -43,7 +32,7 @@ import { JobSetFeeds } from './job-set-feeds.js';
         }),
     },
   ],
-  exports: [JobSetFeeds, JOB_SET_CHANGES],
+  exports: [JobSetFeeds],
 })
 export class ChangesModule implements BeforeApplicationShutdown {
   constructor(@Inject(JobSetFeeds) private readonly feeds: JobSetFeeds) {}

@@ -21,8 +21,14 @@ const MOST_QUEUED = 10_000;
 const QUIET_MS = 1_000;
 const BOOKMARK_EVERY_MS = 30_000;
 
-/** The same events for all streams that stand where a change follows. */
-const sharedEvents = new WeakMap<JobSetChange, readonly JobSetEvent[]>();
+/** An event, and where a stream stands that has told it. */
+interface Step {
+  readonly place: StreamPlace;
+  readonly event: JobSetEvent;
+}
+
+/** The same steps for all streams that stand where a change follows. */
+const sharedSteps = new WeakMap<JobSetChange, readonly Step[]>();
 
 /**
  * The jobs of a job set from a place on, then each change, in order: nothing is missed, and nothing told twice. What was missed in the feed,
@@ -151,29 +157,20 @@ export class JobSetStream implements JobSetListener {
     if (change === undefined) return;
     this.queuedJobs -= change.jobs.length;
     if (change.revision <= this.place.after) return;
-    for (const event of this.eventsOf(change)) {
-      if (event.kind === 'job') {
-        this.place = { ...this.place, upTo: change.revision, from: positionOf(event.changed.jobId) };
-      }
+    for (const { place, event } of this.stepsOf(change)) {
+      this.place = place;
       await this.send(event);
       if (this.ended !== undefined) return;
     }
-    const { generation, inSnapshot } = this.place;
-    this.place = { ...(generation !== undefined && { generation }), after: change.revision, inSnapshot };
+    this.place = placeBehind(this.place, change);
     await this.endSnapshot();
   }
 
-  private eventsOf(change: JobSetChange): readonly JobSetEvent[] {
-    const place = { ...this.place, upTo: change.revision };
-    const toEvents = (): readonly JobSetEvent[] =>
-      change.jobs.map((changed) => ({
-        kind: 'job',
-        changed,
-        token: toToken({ ...place, from: positionOf(changed.jobId) }),
-      }));
-    if (place.inSnapshot || place.after !== change.previous) return toEvents();
-    const shared = sharedEvents.get(change) ?? toEvents();
-    sharedEvents.set(change, shared);
+  private stepsOf(change: JobSetChange): readonly Step[] {
+    const { place } = this;
+    if (place.inSnapshot || place.after !== change.previous) return stepsFrom(place, change);
+    const shared = sharedSteps.get(change) ?? stepsFrom(place, change);
+    sharedSteps.set(change, shared);
     return shared;
   }
 
@@ -207,6 +204,20 @@ export class JobSetStream implements JobSetListener {
     this.wake = undefined;
     return hasNews();
   }
+}
+
+function stepsFrom(begin: StreamPlace, change: JobSetChange): Step[] {
+  const { jobs, revision: upTo } = change;
+  return jobs.map((changed, i) => {
+    const isLast = i === jobs.length - 1;
+    const place = isLast ? placeBehind(begin, change) : { ...begin, upTo, from: positionOf(changed.jobId) };
+    return { place, event: { kind: 'job', changed, token: toToken(place) } };
+  });
+}
+
+/** Where a stream stands that has told a change. */
+function placeBehind({ generation, inSnapshot }: StreamPlace, { revision }: JobSetChange): StreamPlace {
+  return { ...(generation !== undefined && { generation }), after: revision, inSnapshot };
 }
 
 function startAgain(): RpcError {

@@ -12,6 +12,7 @@ import { limitHeaders } from './limit-headers.js';
 import { LiveCalls } from './live-calls.js';
 import { reflectionMethods } from './reflection.js';
 import { handleStreams } from './stream-handler.js';
+import { streamCall, type StreamMethod } from './server-stream.js';
 import { UnaryCall, type UnaryCallsOptions } from './unary-call.js';
 import type { UnaryMethod } from './unary-method.js';
 
@@ -38,6 +39,8 @@ const OWN_SERVICES = ['api.Jobs', 'jobservice.JobService', 'jobservice.v2.JobSta
 export interface GrpcServices {
   /** Our own methods. */
   readonly methods: readonly UnaryMethod[];
+  /** Those with a stream of responses. */
+  readonly streams?: readonly StreamMethod[];
   /** Forwards calls of Armada's other services; `undefined`: they are UNIMPLEMENTED. */
   readonly passThrough?: PassThrough | undefined;
 }
@@ -74,7 +77,7 @@ export class GrpcServer {
   private readonly passThrough: PassThrough | undefined;
 
   constructor(
-    { methods, passThrough }: GrpcServices,
+    { methods, streams = [], passThrough }: GrpcServices,
     private readonly options: GrpcServerOptions,
   ) {
     this.passThrough = passThrough;
@@ -110,11 +113,17 @@ export class GrpcServer {
         run: (call) => new UnaryCall(method, call, options).run(),
       });
     }
-    const streams = [
+    for (const method of streams) {
+      this.routes.set(method.definition.path, {
+        limits: limitsOf(method.maxRequestBytes),
+        run: (call) => new UnaryCall(streamCall(method, call), call, options).run(),
+      });
+    }
+    const grpcStreams = [
       ...reflectionMethods([...OWN_SERVICES, 'grpc.health.v1.Health']),
       { ...this.health.watchMethod, run: (call: GrpcCall) => this.health.watch(call) },
     ];
-    for (const { path, maxRequestBytes, run } of streams) {
+    for (const { path, maxRequestBytes, run } of grpcStreams) {
       this.routes.set(path, { limits: limitsOf(maxRequestBytes), run });
     }
     this.port = new GrpcPort(this.server, options);

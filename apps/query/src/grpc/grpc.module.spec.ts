@@ -2,18 +2,30 @@ import { Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { loadSettings } from '@ajs/config';
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import {
+  JobStatusServiceService,
+  type WatchJobSetResponse,
+} from '@ajs/contracts/jobservice/v2/job_status_service';
 import { Cursor, JobId, ArmadaTime } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { QueryMetrics, createLog } from '@ajs/observability';
 import { ProcessModule } from '@ajs/runtime';
 import { InterestStore, InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
-import { unary } from '@ajs/testing';
-import { Client, credentials } from '@grpc/grpc-js';
+import { eventually, unary } from '@ajs/testing';
+import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { InterestModule } from '../interest/interest.module.js';
 import { ServerTlsModule } from '../server-tls/server-tls.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { PolledJobs } from '../store/polled-jobs.js';
-import { JOB_LISTER, JOB_SET_LISTER, NOTE_INTEREST, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
+import {
+  JOB_LISTER,
+  JOB_SET_CHANGES,
+  JOB_SET_LISTER,
+  NOTE_INTEREST,
+  PROVISIONAL_JOBS,
+  REDIS_READER,
+} from '../tokens.js';
+import { V2Module } from '../v2/v2.module.js';
 import { GrpcModule } from './grpc.module.js';
 import { GrpcServer } from './grpc-server.js';
 import { FREE_PORT } from './testing/grpc-test-options.js';
@@ -28,11 +40,12 @@ const polled: string[] = [];
   providers: [
     { provide: JOB_LISTER, useValue: store },
     { provide: JOB_SET_LISTER, useValue: store },
+    { provide: JOB_SET_CHANGES, useValue: store },
     { provide: PROVISIONAL_JOBS, useValue: store },
     { provide: REDIS_READER, useValue: undefined },
     { provide: PolledJobs, useValue: new PolledJobs() },
   ],
-  exports: [PolledJobs, JOB_LISTER, JOB_SET_LISTER, PROVISIONAL_JOBS, REDIS_READER],
+  exports: [PolledJobs, JOB_LISTER, JOB_SET_CHANGES, JOB_SET_LISTER, PROVISIONAL_JOBS, REDIS_READER],
 })
 class MemoryStoreModule {}
 
@@ -94,5 +107,45 @@ describe('the gRPC port', () => {
       metricName?.endsWith('_count'),
     );
     expect(calls).toMatchObject([{ labels: { api: 'legacy' }, value: 1 }]);
+  });
+
+  it('streams a job set with the token that goes on in its trailers, and answers who waits for the same job', async () => {
+    const key = { queue: 'q', jobSetId: 'watched' };
+    const writer = await store.open(key);
+    const write = (state: 'RUNNING' | 'SUCCEEDED') =>
+      writer.write({
+        cursor: Cursor('1:0:0:1'),
+        records: new Map([[JobId('w'), { state, runNumber: 1, changedAt: ArmadaTime(1) }]]),
+        subscription: { state: 'live', reason: '' },
+      });
+    await write('RUNNING');
+    const { path, requestSerialize, responseDeserialize } = JobStatusServiceService.watchJobSet;
+    const request = { queue: key.queue, jobSet: key.jobSetId, resumeToken: '', onlyTerminal: false };
+    const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+    const told: WatchJobSetResponse[] = [];
+    stream.on('data', (response: WatchJobSetResponse) => told.push(response));
+    const ended = new Promise<ServiceError>((resolve) => stream.once('error', resolve));
+    await eventually('the snapshot', () => told.length === 2);
+    const waiting = unary(client, JobStatusServiceService.waitForJobs, {
+      refs: [{ queue: key.queue, jobSet: key.jobSetId, jobId: 'w' }],
+      condition: 0,
+      states: [],
+      count: 0,
+      maxWait: undefined,
+    });
+    await eventually('it waits', async () =>
+      (await metrics.openCalls.get()).values.some(
+        ({ labels, value }) => labels.kind === 'waits' && value === 1,
+      ),
+    );
+    await write('SUCCEEDED');
+    expect((await waiting).answer.satisfied).toBe(true);
+    await eventually('the change', () => told.length === 3);
+    expect(told.map(({ event }) => event?.$case)).toEqual(['job', 'snapshotEnd', 'job']);
+    // As when the process stops.
+    module.get(V2Module).onModuleDestroy();
+    const error = await ended;
+    expect(error.code).toBe(status.UNAVAILABLE);
+    expect(error.metadata.get('resume-token')).toEqual([told.at(-1)?.resumeToken]);
   });
 });

@@ -16,7 +16,8 @@ import type { PassThrough } from '../pass-through/pass-through.js';
 import type { ServerTls } from '../server-tls/server-tls.js';
 import { JOBS_CALLS, LEGACY_SERVICE, PASS_THROUGH, SERVER_TLS, V2_CALLS } from '../tokens.js';
 import { V2Module } from '../v2/v2.module.js';
-import { v2Service, type V2ServiceOptions } from '../v2/v2-service.js';
+import { v2Streams } from '../v2/v2-streams.js';
+import { v2Service, type V2Calls } from '../v2/v2-service.js';
 import { GrpcServer } from './grpc-server.js';
 
 /** The gRPC port. It is opened by who starts the process, as Nest's own HTTP port is, and closed here. */
@@ -41,7 +42,7 @@ import { GrpcServer } from './grpc-server.js';
       useFactory: (
         legacy: LegacyService,
         jobsCalls: JobsServiceOptions,
-        v2Calls: V2ServiceOptions,
+        v2Calls: V2Calls,
         passThrough: PassThrough | undefined,
         access: Access,
         admission: Admission,
@@ -59,6 +60,7 @@ import { GrpcServer } from './grpc-server.js';
               ...Object.values(jobsService(jobsCalls)),
               ...Object.values(v2Service(v2Calls)),
             ],
+            streams: v2Streams(v2Calls.watchers, v2Calls.failed),
             passThrough,
           },
           {

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import type { Settings } from '@ajs/config';
 import {
   RedisJobLister,
+  RedisJobSetChanges,
   RedisJobSetLife,
   RedisJobSetLister,
   RedisProvisionalJobSink,
@@ -11,7 +12,14 @@ import {
 import { RedisConnections, RedisModule, SETTINGS } from '@ajs/runtime';
 import { CoalescedLister } from './coalesced-lister.js';
 import { PolledJobs } from './polled-jobs.js';
-import { JOB_LISTER, JOB_SET_LIFE, JOB_SET_LISTER, PROVISIONAL_JOBS, REDIS_READER } from '../tokens.js';
+import {
+  JOB_LISTER,
+  JOB_SET_CHANGES,
+  JOB_SET_LIFE,
+  JOB_SET_LISTER,
+  PROVISIONAL_JOBS,
+  REDIS_READER,
+} from '../tokens.js';
 
 /** The job states in Redis, as the query reads them. */
 @Module({
@@ -35,6 +43,12 @@ import { JOB_LISTER, JOB_SET_LIFE, JOB_SET_LISTER, PROVISIONAL_JOBS, REDIS_READE
       useFactory: (redis: RedisClient) => new RedisJobSetLister(redis),
     },
     {
+      provide: JOB_SET_CHANGES,
+      inject: [REDIS_READER, RedisConnections],
+      useFactory: (redis: RedisClient, connections: RedisConnections) =>
+        new RedisJobSetChanges(redis, connections.open('subscriber')),
+    },
+    {
       provide: JOB_SET_LIFE,
       inject: [REDIS_READER, SETTINGS],
       useFactory: (redis: RedisClient, settings: Settings) =>
@@ -47,6 +61,14 @@ import { JOB_LISTER, JOB_SET_LIFE, JOB_SET_LISTER, PROVISIONAL_JOBS, REDIS_READE
         new RedisProvisionalJobSink(redis, keyTtlSeconds(settings.deleteAfterPollMs)),
     },
   ],
-  exports: [REDIS_READER, JOB_LISTER, PolledJobs, JOB_SET_LIFE, JOB_SET_LISTER, PROVISIONAL_JOBS],
+  exports: [
+    REDIS_READER,
+    JOB_SET_CHANGES,
+    JOB_LISTER,
+    PolledJobs,
+    JOB_SET_LIFE,
+    JOB_SET_LISTER,
+    PROVISIONAL_JOBS,
+  ],
 })
 export class JobStoreModule {}

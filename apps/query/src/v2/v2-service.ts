@@ -7,6 +7,7 @@ import { RedisReadError } from '../store/redis-read.js';
 import { V2Error, toV2Error } from './error-info.js';
 import { MAX_REFS_REQUEST_BYTES, checkRefCount } from './requests.js';
 import type { V2Api } from './v2-api.js';
+import type { V2Watchers } from './v2-streams.js';
 
 /** Names of 1,024 bytes each, states and a token. */
 const MAX_REQUEST_BYTES = 16 * 1_024;
@@ -18,7 +19,12 @@ export interface V2ServiceOptions {
   readonly answered: (method: keyof V2Api, code: status, seconds: number) => void;
 }
 
-/** The reading methods of `jobservice.v2.JobStatusService` over gRPC. */
+/** All methods of `jobservice.v2`, whichever protocol a call comes by. */
+export interface V2Calls extends V2ServiceOptions {
+  readonly watchers: V2Watchers;
+}
+
+/** The unary methods of `jobservice.v2.JobStatusService` over gRPC. */
 export function v2Service({ api, failed, answered }: V2ServiceOptions): Record<keyof V2Api, UnaryMethod> {
   const method = <Request, Response>(
     name: keyof V2Api,
@@ -34,6 +40,11 @@ export function v2Service({ api, failed, answered }: V2ServiceOptions): Record<k
   return {
     batchGetJobs: {
       ...method('batchGetJobs', api.batchGetJobs),
+      maxRequestBytes: MAX_REFS_REQUEST_BYTES,
+      check: checkRefCount,
+    },
+    waitForJobs: {
+      ...method('waitForJobs', api.waitForJobs),
       maxRequestBytes: MAX_REFS_REQUEST_BYTES,
       check: checkRefCount,
     },

@@ -1,21 +1,24 @@
-import { Module } from '@nestjs/common';
+import { Inject, Module, type OnModuleDestroy } from '@nestjs/common';
 import type { ArmadaClient } from '@ajs/armada-client';
 import type { Settings } from '@ajs/config';
-import type { JobDetailsLister, JobLister, JobSetLister } from '@ajs/job-store';
+import type { JobDetailsLister, JobLister, JobSetChanges, JobSetLister } from '@ajs/job-store';
 import { QueryMetrics } from '@ajs/observability';
 import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
 import { InterestRecorder, InterestStore, ReadRequestSender } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
 import { AuthModule } from '../access/auth.module.js';
+import { ChangesModule } from '../changes/changes.module.js';
+import { JobSetFeeds } from '../changes/job-set-feeds.js';
 import { FailureLog } from '../failures/failure-log.js';
 import { FailureLogModule } from '../failures/failure-log.module.js';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
+import { countRefusals } from '../load/limit-reached.js';
 import { JobStoreModule } from '../store/job-store.module.js';
-import { JOB_LISTER, JOB_SET_LISTER, NOTE_INTEREST, V2_CALLS } from '../tokens.js';
+import { JOB_LISTER, JOB_SET_CHANGES, JOB_SET_LISTER, NOTE_INTEREST, V2_CALLS } from '../tokens.js';
 import { armadaFor } from '../upstream/armada-for.js';
 import { ReportRecorder } from '../upstream/report-recorder.js';
 import { ReportedJobs } from '../upstream/reported-jobs.js';
@@ -25,8 +28,12 @@ import { JobResultsQuery } from './job-results-query.js';
 import { JobSetNames } from './job-set-names.js';
 import { JobSetQueries } from './job-set-queries.js';
 import { JobSetReader } from './job-set-reader.js';
+import { JobSetWatcher } from './job-set-watcher.js';
+import { JobWaiter } from './job-waiter.js';
+import { JobsWatcher } from './jobs-watcher.js';
+import { OpenStreams } from './open-streams.js';
 import { v2Api } from './v2-api.js';
-import { v2Failed, type V2ServiceOptions } from './v2-service.js';
+import { v2Failed, type V2Calls } from './v2-service.js';
 
 /** `jobservice.v2`, for gRPC and HTTP. */
 @Module({
@@ -39,6 +46,7 @@ import { v2Failed, type V2ServiceOptions } from './v2-service.js';
     InterestModule,
     UpstreamModule,
     FailureLogModule,
+    ChangesModule,
   ],
   providers: [
     {
@@ -124,16 +132,67 @@ import { v2Failed, type V2ServiceOptions } from './v2-service.js';
         }),
     },
     {
+      provide: OpenStreams,
+      inject: [Access, Admission, SETTINGS, QueryMetrics],
+      useFactory: (access: Access, admission: Admission, settings: Settings, metrics: QueryMetrics) =>
+        new OpenStreams({
+          access,
+          admission,
+          maxWaits: settings.maxOpenWaits,
+          maxWatches: settings.maxOpenWatches,
+          maxJobs: settings.maxAwaitedJobs,
+          checkEveryMs: settings.authVerdictTtlMs,
+          refused: countRefusals(metrics),
+          onCount: (kind, open) => metrics.openCalls.set({ kind }, open),
+        }),
+    },
+    {
+      provide: JobWaiter,
+      inject: [JobResultsQuery, JobSetFeeds, OpenStreams, SETTINGS],
+      useFactory: (
+        results: JobResultsQuery,
+        feeds: JobSetFeeds,
+        streams: OpenStreams,
+        { maxWaitMs }: Settings,
+      ) => new JobWaiter({ results, feeds, streams, maxWaitMs }),
+    },
+    {
+      provide: JobSetWatcher,
+      inject: [Access, JobSetFeeds, JOB_SET_CHANGES, OpenStreams, NOTE_INTEREST],
+      useFactory: (
+        access: Access,
+        feeds: JobSetFeeds,
+        changes: JobSetChanges,
+        streams: OpenStreams,
+        noteInterest: NoteInterest,
+      ) => new JobSetWatcher({ access, feeds, changes, streams, noteInterest }),
+    },
+    {
       provide: V2_CALLS,
-      inject: [JobResultsQuery, JobSetQueries, QueryMetrics, RedisErrorLog, FailureLog],
+      inject: [
+        JobResultsQuery,
+        JobSetQueries,
+        JobWaiter,
+        JobSetWatcher,
+        JobSetFeeds,
+        OpenStreams,
+        QueryMetrics,
+        RedisErrorLog,
+        FailureLog,
+      ],
       useFactory: (
         results: JobResultsQuery,
         jobSets: JobSetQueries,
+        waiter: JobWaiter,
+        jobSetWatcher: JobSetWatcher,
+        feeds: JobSetFeeds,
+        streams: OpenStreams,
         metrics: QueryMetrics,
         errors: RedisErrorLog,
         failures: FailureLog,
-      ): V2ServiceOptions => ({
-        api: v2Api(results, jobSets),
+      ): V2Calls => ({
+        api: v2Api(results, jobSets, waiter),
+        watchers: { jobSets: jobSetWatcher, jobs: new JobsWatcher({ results, feeds, streams }) },
         failed: v2Failed({ redisFailed: errors.report, internalError: failures.internalError }),
         answered: (method, code, seconds) => {
           metrics.v2Calls.inc({ method, code: status[code] });
@@ -144,4 +203,11 @@ import { v2Failed, type V2ServiceOptions } from './v2-service.js';
   ],
   exports: [V2_CALLS, JobResultsQuery],
 })
-export class V2Module {}
+export class V2Module implements OnModuleDestroy {
+  constructor(@Inject(OpenStreams) private readonly streams: OpenStreams) {}
+
+  /** Waits answer what they have, and streams end, while the ports finish their calls. */
+  onModuleDestroy(): void {
+    this.streams.stop();
+  }
+}

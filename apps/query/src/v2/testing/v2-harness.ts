@@ -18,9 +18,14 @@ import { testCaller } from '../../testing/test-caller.js';
 import { ReportRecorder } from '../../upstream/report-recorder.js';
 import { ReportedJobs } from '../../upstream/reported-jobs.js';
 import { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
+import { JobSetFeeds } from '../../changes/job-set-feeds.js';
 import { JobResultsQuery } from '../job-results-query.js';
 import { JobSetNames } from '../job-set-names.js';
 import { JobSetQueries } from '../job-set-queries.js';
+import { JobSetWatcher } from '../job-set-watcher.js';
+import { JobWaiter } from '../job-waiter.js';
+import { JobsWatcher } from '../jobs-watcher.js';
+import { OpenStreams } from '../open-streams.js';
 import { JobSetReader, type JobSetReaderOptions } from '../job-set-reader.js';
 import { v2Api, type V2Api } from '../v2-api.js';
 
@@ -51,6 +56,11 @@ export class V2Harness {
   refusal: string | undefined;
   reads = 0;
   readonly api: V2Api;
+  readonly jobs: JobsWatcher;
+  readonly jobSets: JobSetWatcher;
+  readonly streams: OpenStreams;
+  readonly open = { waits: 0, watches: 0 };
+  private readonly feeds: JobSetFeeds;
   private writer: JobSetWriter | undefined;
 
   constructor(overrides: Partial<JobSetReaderOptions> = {}) {
@@ -113,7 +123,33 @@ export class V2Harness {
       waitMs: overrides.waitMs ?? 0,
       pause: (_, ms) => sleep(ms),
     });
-    this.api = v2Api(results, jobSets);
+    this.streams = new OpenStreams({
+      access,
+      admission: { openFor: (_, work) => work() },
+      maxWaits: 8,
+      maxWatches: 8,
+      maxJobs: 2_000,
+      checkEveryMs: 20,
+      refused: () => undefined,
+      onCount: (kind, open) => (this.open[kind] = open),
+    });
+    this.feeds = new JobSetFeeds({
+      changes: store,
+      lister: store,
+      noteInterest,
+      onCount: () => undefined,
+      onMissed: () => undefined,
+      onError: () => undefined,
+    });
+    const { feeds, streams } = this;
+    this.api = v2Api(results, jobSets, new JobWaiter({ results, feeds, streams, maxWaitMs: 600_000 }));
+    this.jobs = new JobsWatcher({ results, feeds, streams });
+    this.jobSets = new JobSetWatcher({ access, feeds, changes: store, streams, noteInterest });
+  }
+
+  close(): void {
+    this.streams.stop();
+    this.feeds.close();
   }
 
   /** Writes records as the stream of the job set would. */

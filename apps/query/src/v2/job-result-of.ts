@@ -1,0 +1,23 @@
+import type { JobRef, JobResult } from '@ajs/contracts/jobservice/v2/job_status_service';
+import type { Freshness } from '@ajs/contracts/jobservice/v2/job_status_service';
+import { Cursor, type JobSetKey } from '@ajs/job-state';
+import type { ChangedJob, JobSetMoment } from '@ajs/job-store';
+import { toFreshness, toJobRef, toJobResult, toV2Job } from '@ajs/wire-mapping';
+
+/** A job as its feed told it. It can be read. */
+export function jobResultOf(
+  ref: JobRef | undefined,
+  key: JobSetKey,
+  { jobId, job }: ChangedJob,
+  moment: JobSetMoment | undefined,
+): JobResult {
+  if (job === undefined) throw new Error('a job that cannot be read has no result');
+  const shown = toV2Job(jobId, key, job.record, job.enrichment);
+  return toJobResult(ref ?? toJobRef(jobId, key), shown, freshnessOf(moment));
+}
+
+/** How fresh a job set was when it was last looked at; `undefined` where it has no keys. */
+export function freshnessOf(moment: JobSetMoment | undefined): Freshness | undefined {
+  const { subscription, cursor } = moment ?? {};
+  return subscription && toFreshness(subscription, cursor ?? Cursor(''));
+}

@@ -1,0 +1,235 @@
+import {
+  JobState as V2JobState,
+  WaitCondition,
+  type JobRef,
+  type JobResult,
+  type WaitForJobsRequest,
+  type WaitForJobsResponse,
+} from '@ajs/contracts/jobservice/v2/job_status_service';
+import { ArmadaTime, addMs, type JobRecord } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
+import { eventually } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
+import type { JobSetEvent } from '../changes/job-set-stream.js';
+import { RpcError } from '../rpc-error.js';
+import { testCaller } from '../testing/test-caller.js';
+import { KEY, V2Harness, byId, refOf } from './testing/v2-harness.js';
+
+const record = (state: JobRecord['state']): JobRecord => ({
+  state,
+  runNumber: 1,
+  changedAt: ArmadaTime(1),
+  lastEvent: { ms: 1, sequence: 0, index: 0, last: true },
+});
+
+let harness: V2Harness;
+beforeEach(() => {
+  harness = new V2Harness();
+});
+afterEach(() => {
+  harness.close();
+});
+
+/** A caller that goes away when a spec says so. */
+function leavingCaller(): { readonly caller: Caller; readonly leave: () => void } {
+  const listeners: (() => void)[] = [];
+  return {
+    caller: testCaller({ whenGone: (listener) => listeners.push(listener) }),
+    leave: () => {
+      for (const listener of listeners) listener();
+    },
+  };
+}
+
+const stateOf = ({ result }: JobResult): V2JobState | undefined =>
+  result?.$case === 'job' ? result.value.state : undefined;
+
+describe('WaitForJobs', () => {
+  const wait = (
+    refs: JobRef[],
+    more: Partial<WaitForJobsRequest> = {},
+    caller: Caller = testCaller(),
+  ): Promise<WaitForJobsResponse> =>
+    harness.api.waitForJobs(
+      {
+        refs,
+        condition: WaitCondition.WAIT_CONDITION_UNSPECIFIED,
+        states: [],
+        count: 0,
+        maxWait: undefined,
+        ...more,
+      },
+      caller,
+    );
+  const isWaiting = () => eventually('it waits', () => harness.open.waits === 1);
+
+  it('answers at once where the jobs have ended', async () => {
+    await harness.write({ a: record('SUCCEEDED'), b: record('FAILED') });
+    const { satisfied, results } = await wait([refOf('a'), refOf('b')]);
+    expect([satisfied, results.map(stateOf)]).toEqual([
+      true,
+      [V2JobState.JOB_STATE_SUCCEEDED, V2JobState.JOB_STATE_FAILED],
+    ]);
+  });
+
+  it('answers once all jobs have ended, those that are named by their id alone included', async () => {
+    await harness.write({ a: record('RUNNING'), b: record('QUEUED') });
+    const answer = wait([byId('a'), refOf('b')]);
+    await isWaiting();
+    await harness.write({ a: record('SUCCEEDED') });
+    await harness.write({ b: record('CANCELLED') });
+    const { satisfied, results } = await answer;
+    expect(satisfied).toBe(true);
+    expect(results).toMatchObject([
+      { ref: byId('a'), freshness: { cursor: '1:0:0:1' } },
+      { ref: refOf('b') },
+    ]);
+    expect(results.map(stateOf)).toEqual([V2JobState.JOB_STATE_SUCCEEDED, V2JobState.JOB_STATE_CANCELLED]);
+    expect(harness.open.waits).toBe(0);
+  });
+
+  it('answers where a job that did not exist has come and ended', async () => {
+    await harness.write({});
+    const answer = wait([refOf('a')]);
+    await isWaiting();
+    await harness.write({ a: record('FAILED') });
+    expect((await answer).satisfied).toBe(true);
+  });
+
+  it.each<[string, Partial<WaitForJobsRequest>]>([
+    ['any of them', { condition: WaitCondition.WAIT_CONDITION_ANY }],
+    ['a count of them', { count: 1 }],
+    ['states that are not terminal', { count: 1, states: [V2JobState.JOB_STATE_RUNNING] }],
+    ['states that can never come any more', { count: 1, states: [V2JobState.JOB_STATE_FAILED] }],
+  ])('answers for %s', async (_, request) => {
+    await harness.write({ a: record('QUEUED'), b: record('QUEUED') });
+    const answer = wait([refOf('a'), refOf('b')], request);
+    await isWaiting();
+    await harness.write({ a: record('LEASED') });
+    const isRunning = request.states?.[0] === V2JobState.JOB_STATE_RUNNING;
+    await harness.write({ a: record(isRunning ? 'RUNNING' : 'SUCCEEDED') });
+    expect((await answer).satisfied).toBe(true);
+  });
+
+  it('answers what it has at its end, which is before the deadline of its caller', async () => {
+    await harness.write({ a: record('QUEUED') });
+    const answers = [
+      wait([refOf('a')], { maxWait: { seconds: '0', nanos: 50_000_000 } }),
+      wait([refOf('a')], {}, testCaller({ deadline: addMs(monotonicNow(), 300) })),
+    ];
+    for (const { satisfied, results } of await Promise.all(answers)) {
+      expect([satisfied, results.map(stateOf)]).toEqual([false, [V2JobState.JOB_STATE_QUEUED]]);
+    }
+  });
+
+  it('answers what it has where the process stops', async () => {
+    await harness.write({ a: record('QUEUED'), b: record('QUEUED') });
+    const answer = wait([refOf('a'), refOf('b')]);
+    await isWaiting();
+    await harness.write({ a: record('SUCCEEDED') });
+    await eventually('it is told', () => true);
+    harness.streams.stop();
+    const { satisfied, results } = await answer;
+    expect([satisfied, results.map(stateOf)]).toEqual([
+      false,
+      [V2JobState.JOB_STATE_SUCCEEDED, V2JobState.JOB_STATE_QUEUED],
+    ]);
+  });
+
+  it('frees everything as soon as its caller has gone', async () => {
+    await harness.write({ a: record('QUEUED') });
+    const { caller, leave } = leavingCaller();
+    const answer = wait([refOf('a')], {}, caller);
+    await isWaiting();
+    leave();
+    await expect(answer).rejects.toMatchObject({ code: status.CANCELLED });
+    expect(harness.open.waits).toBe(0);
+  });
+
+  it('is denied once its caller may not watch the queue any more', async () => {
+    await harness.write({ a: record('QUEUED') });
+    const answer = wait([refOf('a')]);
+    await isWaiting();
+    harness.verdictOn = () => 'no';
+    await expect(answer).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+  });
+
+  it('is rejected where its caller waits too often, or for too many jobs, by the name of the limit', async () => {
+    await harness.write({ a: record('QUEUED') });
+    const many = Array.from({ length: 900 }, () => refOf('a'));
+    const first = wait(many);
+    await isWaiting();
+    await expect(wait(many)).rejects.toThrow('MAX_AWAITED_JOBS');
+    const others = Array.from({ length: 5 }, () => wait([refOf('a')]));
+    await eventually('they wait', () => harness.open.waits === 6);
+    await expect(wait([refOf('a')])).rejects.toThrow('MAX_OPEN_WAITS');
+    harness.streams.stop();
+    await Promise.all([first, ...others]);
+  });
+
+  it.each<[string, Partial<WaitForJobsRequest>]>([
+    ['more jobs than it names', { count: 2 }],
+    ['a condition that is none', { condition: 7 as WaitCondition }],
+    ['a state that is none', { states: [99 as V2JobState] }],
+  ])('rejects %s', async (_, request) => {
+    await expect(wait([refOf('a')], request)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+  });
+});
+
+describe('WatchJobs', () => {
+  it('tells each job, then each change, and ends once all have ended', async () => {
+    await harness.write({ a: record('QUEUED'), b: record('SUCCEEDED') });
+    const told: (readonly [string, V2JobState | undefined])[] = [];
+    const watch = harness.jobs.watch({ refs: [refOf('a'), refOf('b')] }, testCaller(), (result) => {
+      told.push([result.ref?.jobId ?? '', stateOf(result)]);
+      return undefined;
+    });
+    await eventually('both', () => told.length === 2);
+    await harness.write({ a: record('RUNNING') });
+    await eventually('the change', () => told.length === 3);
+    await harness.write({ a: record('FAILED') });
+    await watch;
+    expect(told).toEqual([
+      ['a', V2JobState.JOB_STATE_QUEUED],
+      ['b', V2JobState.JOB_STATE_SUCCEEDED],
+      ['a', V2JobState.JOB_STATE_RUNNING],
+      ['a', V2JobState.JOB_STATE_FAILED],
+    ]);
+    expect(harness.open.watches).toBe(0);
+  });
+});
+
+describe('WatchJobSet', () => {
+  it.each<[string, status, (leave: () => void) => unknown]>([
+    ['UNAVAILABLE where the process stops', status.UNAVAILABLE, () => harness.streams.stop()],
+    [
+      'PERMISSION_DENIED once its caller may not watch the queue any more',
+      status.PERMISSION_DENIED,
+      () => (harness.verdictOn = () => 'no'),
+    ],
+    ['CANCELLED, and frees everything, as soon as its caller has gone', status.CANCELLED, (leave) => leave()],
+  ])('ends %s, with its last token in the trailers', async (_, code, happens) => {
+    await harness.write({ a: record('QUEUED') });
+    const events: JobSetEvent[] = [];
+    const { caller, leave } = leavingCaller();
+    const ended = harness.jobSets
+      .watch(KEY, '', caller, (event) => void events.push(event))
+      .catch((error: unknown) => error);
+    await eventually('the snapshot', () => events.length === 2);
+    happens(leave);
+    const error = await ended;
+    expect(error).toMatchObject({ code });
+    expect((error as RpcError).metadata?.get('resume-token')).toEqual([events.at(-1)?.token]);
+    expect(harness.open.watches).toBe(0);
+  });
+
+  it('is denied to those who may not watch the queue, whether or not the job set exists', async () => {
+    harness.verdictOn = () => 'no';
+    for (const key of [KEY, { ...KEY, jobSetId: 'none' }]) {
+      await expect(harness.jobSets.watch(key, '', testCaller(), () => undefined)).rejects.toMatchObject({
+        code: status.PERMISSION_DENIED,
+      });
+    }
+  });
+});

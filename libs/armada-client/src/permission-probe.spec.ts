@@ -58,7 +58,8 @@ async function verdictWhere(answer: (read: Read) => void): Promise<ArmadaVerdict
   );
   channels.close();
   channels = new CountedPool(withoutTls(`127.0.0.1:${port}`), channelOptions(65_536));
-  return new PermissionProbe(channels).mayWatch(ALICE, 'hers');
+  // No read ends by its deadline while a test looks.
+  return new PermissionProbe(channels, 60_000).mayWatch(ALICE, 'hers');
 }
 
 describe('what Armada lets a caller do', () => {

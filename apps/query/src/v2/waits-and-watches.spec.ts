@@ -12,7 +12,7 @@ import { eventually } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobSetEvent } from '../changes/job-set-stream.js';
-import { RpcError } from '../rpc-error.js';
+import type { RpcError } from '../rpc-error.js';
 import { testCaller } from '../testing/test-caller.js';
 import { KEY, V2Harness, byId, refOf } from './testing/v2-harness.js';
 

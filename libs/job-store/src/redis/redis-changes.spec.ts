@@ -119,7 +119,7 @@ describe('notices of changes', () => {
     const writer = await scene.sink.open(key);
     await scene.changes.watch(key);
     const failure = { reason: 'r'.repeat(3_000) };
-    const jobs = Array.from({ length: 400 }, () => [aJobId(), aRecord('FAILED', { failure })]);
+    const jobs = Array.from({ length: 400 }, () => [aJobId(), aRecord('FAILED', { failure })] as const);
     await writer.write(aBatch('1:0:0:1', Object.fromEntries(jobs)));
     await eventually('a notice', () => notices.length === 1);
     expect(notices[0]?.jobs).toBeUndefined();

@@ -25,7 +25,8 @@ export function describeChanges(under: () => StoreUnderTest): void {
   const write = (records: Parameters<typeof aBatch>[1]) => writer.write(aBatch(`${++cursor}:0:0:1`, records));
   const subscribe = async (of = key): Promise<void> => {
     const listener = { notice: (notice: ChangeNotice) => notices.push(notice), interrupted: () => {} };
-    closes.push((await store.changes.subscribe(of, listener)).close);
+    const subscription = await store.changes.subscribe(of, listener);
+    closes.push(() => subscription.close());
   };
   const positionOf = async (of = key): Promise<JobSetPosition> => {
     const { position } = await store.changes.watch(of);

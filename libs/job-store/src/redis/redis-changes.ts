@@ -20,7 +20,7 @@ import type { JobPosition } from '../listing-ports.js';
 import { readNotice } from '../scripts/change-notice.js';
 import { SUBSCRIPTION_FIELDS, storedSubscription } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
-import { decodeJob, listedJobs, type ListedJob } from './stored-job.js';
+import { decodeJob, listedJobs, type ListedJob } from '../codec/stored-job.js';
 import { toSubscription } from './stored-subscription.js';
 import { StringDictionary } from './string-dictionary.js';
 

@@ -27,7 +27,7 @@ import type { DetailedJob } from '../ports.js';
 import { SUBSCRIPTION_FIELDS, storedSubscription, type StoredSubscription } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
 import { isSilent } from '../subscription-view.js';
-import { decodeJob, listedJobs, type ListedJob } from './stored-job.js';
+import { decodeJob, listedJobs, type ListedJob } from '../codec/stored-job.js';
 import { toSubscription } from './stored-subscription.js';
 import { StringDictionary } from './string-dictionary.js';
 

@@ -12,7 +12,7 @@ import { readJobsReply, type ReadJobs } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
 import { JobIndex } from './job-index.js';
 import { JobLocator } from './job-locator.js';
-import { decodeJob } from './stored-job.js';
+import { decodeJob } from '../codec/stored-job.js';
 import { toSubscription } from './stored-subscription.js';
 import { StringDictionary } from './string-dictionary.js';
 

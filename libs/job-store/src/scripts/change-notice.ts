@@ -1,6 +1,6 @@
 import { Generation } from '@ajs/redis-keys';
 import { ByteReader } from '../codec/varints.js';
-import { listedJob, type ListedJob } from '../redis/stored-job.js';
+import { listedJob, type ListedJob } from '../codec/stored-job.js';
 
 /** A notice as `publish` of writing.lua sends it. */
 export interface SentNotice {

@@ -1,8 +1,8 @@
 import type { JobId } from '@ajs/job-state';
-import { decodeEnrichment } from '../codec/enrichment-codec.js';
-import { decodeFailureDetails } from '../codec/failure-details.js';
-import { placeOf, type ListedUpTo } from '../codec/job-place.js';
-import { decodeRecord, decodeRevision, type StringOfNumber } from '../codec/record-codec.js';
+import { decodeEnrichment } from './enrichment-codec.js';
+import { decodeFailureDetails } from './failure-details.js';
+import { placeOf, type ListedUpTo } from './job-place.js';
+import { decodeRecord, decodeRevision, type StringOfNumber } from './record-codec.js';
 import type { DetailedJob } from '../ports.js';
 
 /** What Redis keeps of one job. */

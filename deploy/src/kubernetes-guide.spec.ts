@@ -66,7 +66,7 @@ it.each(commands('helm').map((command) => [command.slice(0, 5).join(' '), comman
 it('names only objects that the charts make', () => {
   const objects = commands('helm').flatMap(made);
   const names = new Set(objects.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`));
-  for (const [, name = ''] of GUIDE.matchAll(/((?:deployment|service)\/[\w-]+)/g))
+  for (const [, name = ''] of GUIDE.matchAll(/(?<![\w-])((?:deployment|service)\/[\w-]+)/g))
     expect(names).toContain(name);
   const hosts = GUIDE.matchAll(/\b((?:ingester|query)-armada-job-service-[\w-]+)\.jobs:(\d+)/g);
   const services = objects.filter(({ kind }) => kind === 'Service');

@@ -266,7 +266,10 @@ describe('npm start', () => {
     expect(start.output).toMatch(
       /grpcurl -plaintext -d '.*' 127\.0\.0\.1:\d+ jobservice\.JobService\/GetJobStatus/,
     );
-    expect(start.output).toMatch(/curl http:\/\/127\.0\.0\.1:\d+\/readyz/);
+    expect(start.output).toMatch(
+      /curl http:\/\/127\.0\.0\.1:\d+\/v2\/queues\/demo\/job-sets\/\S+\/jobs\/\w+$/m,
+    );
+    expect(start.output).toMatch(/curl '\S+\?wait=25s'/);
     const children = childrenOf(start.pid);
     expect(children.length).toBe(4);
     start.signal('SIGINT');

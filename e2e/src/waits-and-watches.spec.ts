@@ -159,3 +159,28 @@ it('a query that stops ends its watches with a token that goes on elsewhere', as
   expect(second.seen.filter((seen) => seen.startsWith(A))).toEqual([]);
   second.cancel();
 }, 60_000);
+
+it('server-sent events go on at another query, behind the last event that the client names', async () => {
+  run(A);
+  await stateIs(A, 'RUNNING');
+  const path = `/v2/queues/${KEY.queue}/job-sets/${KEY.jobSetId}/events`;
+  const upTo = async (at: RunningQuery, wanted: string, lastEventId = ''): Promise<string> => {
+    const leave = new AbortController();
+    const headers = { 'Last-Event-ID': lastEventId };
+    const response = await fetch(`${at.http}${path}`, { headers, signal: leave.signal });
+    let text = '';
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(chunk).toString();
+      if (text.includes(wanted) && text.endsWith('\n\n')) break;
+    }
+    leave.abort();
+    return text;
+  };
+  const first = await upTo(query, 'event: snapshot-end');
+  expect(first).toContain('JOB_STATE_RUNNING');
+  const [, token] = /id: (\S+)\n(?!.*id: )/s.exec(first) ?? [];
+  await query.app.kill();
+  succeed(A);
+  const second = await upTo(await stack.query(), 'JOB_STATE_SUCCEEDED', token);
+  expect(second.match(/^event: \S+/gm)?.filter((line) => line === 'event: job')).toHaveLength(1);
+}, 60_000);

@@ -107,7 +107,8 @@ logs      ${LOGS}
   console.log(`Try:
   grpcurl -plaintext -d '${request}' ${HOST}:${grpc} jobservice.JobService/GetJobStatus
   curl http://${HOST}:${http}${jobSetPath}/jobs/${jobId}
-  curl http://${HOST}:${http}${jobSetPath}
+  curl 'http://${HOST}:${http}${jobSetPath}/jobs/${jobId}?wait=25s'   # answers when the job has ended
+  curl -N http://${HOST}:${http}${jobSetPath}/events
 Press Ctrl-C to stop everything.
 `);
   show.start(board);

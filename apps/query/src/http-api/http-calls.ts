@@ -36,6 +36,7 @@ export interface HttpCallsOptions {
 export interface HttpCall {
   readonly request: HttpRequest;
   readonly caller: Caller;
+  readonly response: ServerResponse;
   /** Reads the body. Rejects one that is longer, as soon as that shows. */
   readonly body: (maxBytes: number) => Promise<string>;
 }
@@ -50,7 +51,9 @@ export interface HttpReply {
 
 /** How calls of one API are answered. */
 export interface HttpExchange {
-  /** Rejects with whatever prevents an answer. */
+  /** Whether a call goes on until its caller goes, or the time is over that the caller sets. */
+  readonly staysOpen?: true;
+  /** Rejects with whatever prevents an answer, or ends one that the exchange itself sends. */
   reply(call: HttpCall): Promise<HttpReply>;
   /** Sends the error for what prevents an answer; returns its code. */
   fail(error: unknown, response: ServerResponse): status;
@@ -90,7 +93,8 @@ export class HttpCalls {
     if (this.stopping) throw new RpcError(status.UNAVAILABLE, 'this replica is shutting down; retry');
     const { access, admission, budget, hosts } = this.options;
     hosts.check(request.headers.host);
-    const caller = callerOf(request, response, access.keyOf);
+    const timeoutMs = exchange.staysOpen === true ? timeoutOf(request, Infinity) : timeoutOf(request);
+    const caller = callerOf(request, response, access.keyOf, timeoutMs);
     // The body while its call is answered, then the response until it has been read.
     const account = budget.open(caller.key);
     response.once('close', () => account.close());
@@ -100,7 +104,7 @@ export class HttpCalls {
       if (authenticated !== undefined) await admission.waiting(caller, () => authenticated);
       const body = (maxBytes: number): Promise<string> =>
         admission.waiting(caller, () => readBody(request, maxBytes, account));
-      return exchange.reply({ request, caller, body });
+      return exchange.reply({ request, response, caller, body });
     });
     // The work itself notices that its caller has gone, and ends.
     const leftMs = Math.min(msBetween(monotonicNow(), caller.deadline), MAX_TIMER_MS);
@@ -115,7 +119,12 @@ export class HttpCalls {
 }
 
 /** The caller of an HTTP request. */
-function callerOf(request: HttpRequest, response: ServerResponse, keyOf: Access['keyOf']): Caller {
+function callerOf(
+  request: HttpRequest,
+  response: ServerResponse,
+  keyOf: Access['keyOf'],
+  timeoutMs: number,
+): Caller {
   const presented = {
     address: () => request.socket.remoteAddress ?? '',
     certificateName: () => certificateNameOf(request.socket),
@@ -125,7 +134,7 @@ function callerOf(request: HttpRequest, response: ServerResponse, keyOf: Access[
   return {
     ...presented,
     key: keyOf(presented),
-    deadline: addMs(monotonicNow(), timeoutOf(request)),
+    deadline: addMs(monotonicNow(), timeoutMs),
     // Also true once the response is sent, when it no longer matters.
     isGone: () => response.destroyed,
     whenGone: (listener) => void response.once('close', listener),

@@ -21,9 +21,9 @@ export function maxBodyBytes(maxJobIds: number): number {
 export const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** The time that the caller allows in its `Grpc-Timeout` header, such as `10S` or `500m`. Milliseconds. */
-export function timeoutOf({ headers }: IncomingMessage): number {
+export function timeoutOf({ headers }: IncomingMessage, defaultMs = DEFAULT_TIMEOUT_MS): number {
   const text = headers['grpc-timeout'];
-  if (text === undefined) return DEFAULT_TIMEOUT_MS;
+  if (text === undefined) return defaultMs;
   const timeoutMs = timeoutMsOf(String(text));
   if (timeoutMs === undefined) throw new RpcError(status.INVALID_ARGUMENT, INVALID_TIMEOUT);
   return timeoutMs;

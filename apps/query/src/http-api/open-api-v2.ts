@@ -1,6 +1,7 @@
 import { jsonSchemas, schemaName } from '@ajs/wire-mapping';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { PROBLEM_MEDIA_TYPE } from './problem-details.js';
+import { EVENTS_PATH, EVENT_STREAM } from './job-set-events.js';
 import { V2_ROUTES, type V2Route } from './v2-routes.js';
 
 const PROBLEM = {
@@ -21,6 +22,10 @@ const QUERY_PARAMETERS: Readonly<Record<string, JsonObject>> = {
     description: 'Jobs in this state alone; may be given several times. With or without `JOB_STATE_`.',
     schema: { type: 'array', items: { type: 'string' } },
   },
+  wait: {
+    description: 'Answers when the job has ended, or this time is over, such as `30s`. At once if absent.',
+    schema: { type: 'string' },
+  },
   pageSize: {
     description: 'At most 1000; 100 if absent.',
     schema: { type: 'integer', minimum: 0 },
@@ -31,8 +36,34 @@ const QUERY_PARAMETERS: Readonly<Record<string, JsonObject>> = {
   },
 };
 
+const EVENTS: JsonObject = {
+  operationId: 'v2.WatchJobSet',
+  summary: 'The jobs of a job set, then each change, as server-sent events',
+  tags: ['jobservice.v2.JobStatusService'],
+  parameters: [
+    ...parametersOf({ path: EVENTS_PATH, query: [] }),
+    {
+      name: 'Last-Event-ID',
+      in: 'header',
+      description: 'The id of the last event: goes on behind it. An EventSource sends it by itself.',
+      schema: { type: 'string' },
+    },
+  ],
+  responses: {
+    '200': {
+      description:
+        'Events `job` (a Job), `snapshot-end` and `bookmark` (with `freshness`), as proto3 JSON in `data`; `id` is the resume token.',
+      content: { [EVENT_STREAM]: { schema: { type: 'string' } } },
+    },
+    default: {
+      description: 'An error.',
+      content: { [PROBLEM_MEDIA_TYPE]: { schema: reference('Problem') } },
+    },
+  },
+};
+
 /** The path of a route as OpenAPI writes it. */
-export function openApiPath({ path }: V2Route): string {
+export function openApiPath({ path }: Pick<V2Route, 'path'>): string {
   return path.replace(/(?<!\\):(\w+)/g, '{$1}').replace('\\:', ':');
 }
 
@@ -45,6 +76,7 @@ export function v2OpenApi(): { readonly paths: JsonObject; readonly schemas: Jso
     if (route.method === 'POST') Object.assign(schemas, jsonSchemas(route.descriptor.input, 'proto3'));
     paths[openApiPath(route)] = { [route.method.toLowerCase()]: operation(route) };
   }
+  paths[openApiPath({ path: EVENTS_PATH })] = { get: EVENTS };
   return { paths, schemas };
 }
 
@@ -73,7 +105,7 @@ function operation(route: V2Route): JsonObject {
   };
 }
 
-function parametersOf({ path, query }: V2Route): JsonObject[] {
+function parametersOf({ path, query }: Pick<V2Route, 'path' | 'query'>): JsonObject[] {
   const names = [...path.matchAll(/\/:(\w+)/g)].map(([, name = '']) => ({
     name,
     in: 'path',

@@ -126,11 +126,13 @@ describe('/openapi.json', () => {
     expect(Object.keys(document.paths)).toEqual([
       ...JOBS_ROUTES.map(({ path }) => path),
       '/v2/jobs:batchGet',
+      '/v2/jobs:wait',
       '/v2/queues/{queue}/job-sets/{jobSet}/jobs/{jobId}',
       '/v2/queues/{queue}/job-sets/{jobSet}/jobs',
       '/v2/queues/{queue}/job-sets/{jobSet}',
       '/v2/queues/{queue}/job-sets',
       '/v2/job-sets',
+      '/v2/queues/{queue}/job-sets/{jobSet}/events',
     ]);
   });
 

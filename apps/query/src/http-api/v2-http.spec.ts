@@ -1,4 +1,5 @@
 import { ArmadaTime, type JobRecord } from '@ajs/job-state';
+import { eventually } from '@ajs/testing';
 import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
 import { V2Harness } from '../v2/testing/v2-harness.js';
 
@@ -116,6 +117,7 @@ describe('jobservice.v2 over HTTP', () => {
     ['a body that is no JSON', () => served.post('/v2/jobs:batchGet', '{'), 400, 'INVALID_ARGUMENT'],
     ['no refs', () => served.post('/v2/jobs:batchGet', {}), 400, 'INVALID_ARGUMENT'],
     ['an unknown parameter', () => get('/v2/job-sets?page=1'), 400, 'INVALID_ARGUMENT'],
+    ['a wait without a unit', () => get('/v2/queues/q/job-sets/s/jobs/j?wait=30'), 400, 'INVALID_ARGUMENT'],
     ['an unknown state', () => get('/v2/queues/q/job-sets/s/jobs?state=NO'), 400, 'INVALID_ARGUMENT'],
     ['a page size that is no number', () => get('/v2/job-sets?pageSize=-1'), 400, 'INVALID_ARGUMENT'],
     ['a token of another list', () => get('/v2/job-sets?pageToken=abc'), 400, 'INVALID_ARGUMENT'],
@@ -137,5 +139,138 @@ describe('jobservice.v2 over HTTP', () => {
   it('answers another method with 405', async () => {
     expect((await get('/v2/jobs:batchGet')).status).toBe(405);
     expect((await served.post('/v2/job-sets', {})).status).toBe(405);
+  });
+});
+
+describe('waiting over HTTP', () => {
+  let harness: V2Harness;
+  let served: ServedJobs;
+  beforeEach(async () => {
+    harness = new V2Harness();
+    served = await ServedJobs.start(new JobsInMemory(), undefined, {}, harness.api);
+  });
+  afterEach(async () => {
+    await served.close();
+    harness.close();
+  });
+
+  const json = async (path: string): Promise<unknown> => (await served.fetch(path, {})).json();
+
+  it('waits with wait= for the end of a job, and answers with the job as it is when the time is over', async () => {
+    const path = '/v2/queues/q/job-sets/s/jobs/w';
+    await harness.write({ w: record('RUNNING') });
+    expect(await json(`${path}?wait=0.05s`)).toMatchObject({ job: { state: 'JOB_STATE_RUNNING' } });
+    const waiting = json(`${path}?wait=20s`);
+    await eventually('it waits', () => harness.open.waits === 1);
+    await harness.write({ w: record('FAILED') });
+    expect(await waiting).toMatchObject({ job: { state: 'JOB_STATE_FAILED', terminal: true } });
+  });
+
+  it('answers WaitForJobs when the jobs have come as far as was asked for', async () => {
+    await harness.write({ x: record('QUEUED'), y: record('QUEUED') });
+    const refs = ['x', 'y'].map((jobId) => ({ queue: 'q', jobSet: 's', jobId }));
+    const waiting = served.post('/v2/jobs:wait', {
+      refs,
+      condition: 'WAIT_CONDITION_ANY',
+      states: ['JOB_STATE_RUNNING'],
+      maxWait: '20s',
+    });
+    await eventually('it waits', () => harness.open.waits === 1);
+    await harness.write({ y: record('RUNNING') });
+    expect(await (await waiting).json()).toMatchObject({
+      satisfied: true,
+      results: [{ job: { state: 'JOB_STATE_QUEUED' } }, { job: { state: 'JOB_STATE_RUNNING' } }],
+    });
+  });
+});
+
+describe('a job set as server-sent events', () => {
+  let harness: V2Harness;
+  let served: ServedJobs;
+  beforeEach(async () => {
+    harness = new V2Harness();
+    const { api, jobSets, jobs } = harness;
+    served = await ServedJobs.start(new JobsInMemory(), undefined, {}, api, { jobSets, jobs });
+  });
+  afterEach(async () => {
+    harness.close();
+    await served.close();
+  });
+
+  interface Sent {
+    readonly id: string;
+    readonly event: string;
+    readonly data: unknown;
+  }
+  const PATH = '/v2/queues/q/job-sets/s/events';
+
+  /** The events that come, until there are so many; the stream is left then. */
+  async function read(
+    count: number,
+    headers: Record<string, string> = {},
+    meanwhile?: (sent: Sent[]) => unknown,
+  ) {
+    const leave = new AbortController();
+    const response = await served.fetch(PATH, { headers, signal: leave.signal });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    const sent: Sent[] = [];
+    let text = '';
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(chunk).toString();
+      const parts = text.split('\n\n');
+      text = parts.pop() ?? '';
+      for (const part of parts) {
+        const fields = Object.fromEntries(
+          part.split('\n').map((line): [string, string] => {
+            const [name = '', ...value] = line.split(': ');
+            return [name, value.join(': ')];
+          }),
+        );
+        sent.push({
+          id: fields['id'] ?? '',
+          event: fields['event'] ?? '',
+          data: JSON.parse(fields['data'] ?? 'null'),
+        });
+        await meanwhile?.(sent);
+      }
+      if (sent.length >= count) break;
+    }
+    leave.abort();
+    return sent;
+  }
+
+  it('gives all jobs, then each change, and goes on behind the last event that a client names', async () => {
+    await harness.write({ j: record('RUNNING') });
+    const sent = await read(3, {}, (so) => so.length === 2 && harness.write({ j: record('SUCCEEDED') }));
+    expect(sent).toMatchObject([
+      { event: 'job', data: { ref: { jobId: 'j' }, state: 'JOB_STATE_RUNNING' } },
+      { event: 'snapshot-end', data: {} },
+      { event: 'job', data: { state: 'JOB_STATE_SUCCEEDED', terminal: true } },
+    ]);
+    await harness.write({ k: record('QUEUED') });
+    expect(await read(1, { 'Last-Event-ID': sent[2]?.id ?? '' })).toMatchObject([
+      { event: 'job', data: { ref: { jobId: 'k' } } },
+    ]);
+  });
+
+  it('frees the watch when the client goes', async () => {
+    await harness.write({ j: record('RUNNING') });
+    await read(2);
+    await eventually('it is closed', () => harness.open.watches === 0);
+  });
+
+  it('answers with problem details where the watch cannot begin', async () => {
+    await harness.write({ j: record('RUNNING') });
+    const stale = await served.fetch(PATH, { headers: { 'Last-Event-ID': 'no token' } });
+    expect([stale.status, stale.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
+    harness.verdictOn = () => 'no';
+    expect((await served.fetch(PATH, {})).status).toBe(403);
+  });
+
+  it('ends when the process stops, so that clients connect elsewhere', async () => {
+    await harness.write({ j: record('RUNNING') });
+    const response = await served.fetch(PATH, {});
+    harness.streams.stop();
+    expect(await response.text()).toMatch(/\n\n: .*stops.*\n\n$/);
   });
 });

@@ -3,8 +3,9 @@ import { descriptorSet } from '@ajs/contracts';
 import {
   JobState as V2JobState,
   JobStatusServiceService,
-  type BatchGetJobsRequest,
+  WaitCondition,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
+import type { Duration } from '@ajs/contracts/google/protobuf/duration';
 import { JsonApi, type JsonMethod } from '@ajs/wire-mapping';
 import type { DescMessage, JsonValue } from '@bufbuild/protobuf';
 import type { Caller } from '../caller.js';
@@ -51,6 +52,7 @@ export interface V2Route {
 
 const api = new JsonApi(descriptorSet);
 const batchGetJobs = api.method(JobStatusServiceService.batchGetJobs);
+const waitForJobs = api.method(JobStatusServiceService.waitForJobs);
 const listJobs = api.method(JobStatusServiceService.listJobs);
 const getJobSet = api.method(JobStatusServiceService.getJobSet);
 const listJobSets = api.method(JobStatusServiceService.listJobSets);
@@ -87,21 +89,37 @@ export const V2_ROUTES: readonly V2Route[] = [
     }),
   },
   {
+    method: 'POST',
+    path: '/v2/jobs\\:wait',
+    operationId: 'WaitForJobs',
+    summary: 'Wait until jobs have ended, or have come to a state',
+    output: waitForJobs.descriptor.output,
+    rpc: 'waitForJobs',
+    descriptor: waitForJobs.descriptor,
+    query: [],
+    answer: async (v2, { body }, caller) => ({
+      json: waitForJobs.writeResponse(await v2.waitForJobs(bodyOf(waitForJobs, body), caller), 'proto3'),
+    }),
+  },
+  {
     method: 'GET',
     path: '/v2/queues/:queue/job-sets/:jobSet/jobs/:jobId',
     operationId: 'GetJob',
-    summary: 'One job',
+    summary: 'One job, now or when it has ended',
     output: JOB_RESULT,
     rpc: 'batchGetJobs',
     descriptor: batchGetJobs.descriptor,
-    query: [],
-    answer: async (v2, { names }, caller) => {
-      const request: BatchGetJobsRequest = {
+    query: ['wait'],
+    answer: async (v2, { names, query }, caller) => {
+      const request = {
         refs: [{ ...jobSetOf(names), jobId: names['jobId'] ?? '' }],
-        maxAge: undefined,
+        condition: WaitCondition.WAIT_CONDITION_ALL,
+        states: [],
+        count: 0,
+        maxWait: waitOf(query),
       };
-      const { results } = batchGetJobs.writeResponse(
-        await v2.batchGetJobs(request, caller),
+      const { results } = waitForJobs.writeResponse(
+        await v2.waitForJobs(request, caller),
         'proto3',
       ) as unknown as { results: [{ freshness?: JsonValue }] };
       const [result] = results;
@@ -179,6 +197,14 @@ function bodyOf<Request>(method: JsonMethod<Request, unknown>, body: string): Re
 
 function jobSetOf(names: V2Request['names']): { readonly queue: string; readonly jobSet: string } {
   return { queue: names['queue'] ?? '', jobSet: names['jobSet'] ?? '' };
+}
+
+/** How long to wait for the end of a job: none, unless the query says so. Throws INVALID_ARGUMENT. */
+function waitOf(query: URLSearchParams): Duration {
+  const text = query.get('wait') ?? '0s';
+  const [, seconds, fraction = ''] = /^(\d{1,9})(?:\.(\d{1,9}))?s$/.exec(text) ?? [];
+  if (seconds === undefined) throw invalidRequest('wait is not a number of seconds such as 30s');
+  return { seconds, nanos: Number(fraction.padEnd(9, '0')) };
 }
 
 function pageOf(query: URLSearchParams): { readonly pageSize: number; readonly pageToken: string } {

@@ -3,9 +3,10 @@ import { sendMethodNotAllowed } from '@ajs/runtime';
 import { All, Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { status } from '@grpc/grpc-js';
 import { V2_CALLS } from '../tokens.js';
-import type { V2ServiceOptions } from '../v2/v2-service.js';
+import type { V2Calls } from '../v2/v2-service.js';
 import { HttpCalls, type HttpExchange, type HttpReply, type HttpRequest } from './http-calls.js';
 import { HttpError, httpStatusOf } from './http-error.js';
+import { EVENTS_PATH, endEvents, sendJobSetEvents } from './job-set-events.js';
 import { sendProblem } from './problem-details.js';
 import { MAX_V2_BODY_BYTES, V2_ROUTES, queryOf, type V2Response, type V2Route } from './v2-routes.js';
 
@@ -23,7 +24,7 @@ interface V2HttpRequest extends HttpRequest {
 export class V2Controller {
   constructor(
     @Inject(HttpCalls) private readonly calls: HttpCalls,
-    @Inject(V2_CALLS) private readonly v2Calls: V2ServiceOptions,
+    @Inject(V2_CALLS) private readonly v2Calls: V2Calls,
   ) {}
 
   @Get(pathsOf('GET'))
@@ -36,7 +37,12 @@ export class V2Controller {
     return this.answer(request, response);
   }
 
-  @All(pathsOf('GET'))
+  @Get(EVENTS_PATH)
+  async events(@Req() request: V2HttpRequest, @Res() response: ServerResponse): Promise<void> {
+    await this.calls.answer(this.eventsOf(request), request, response);
+  }
+
+  @All([...pathsOf('GET'), EVENTS_PATH])
   otherThanGet(@Req() { method }: HttpRequest, @Res() response: ServerResponse): void {
     sendMethodNotAllowed(response, { method, allowed: 'GET' });
   }
@@ -67,6 +73,29 @@ export class V2Controller {
         return v2Error.code;
       },
       answered: (code: status, seconds) => answered(route.rpc, code, seconds),
+    };
+  }
+
+  private eventsOf({ params: names }: V2HttpRequest): HttpExchange {
+    const { watchers, failed } = this.v2Calls;
+    return {
+      staysOpen: true,
+      reply: ({ request, response, caller }) => {
+        const lastEventId = String(request.headers['last-event-id'] ?? '');
+        return sendJobSetEvents(watchers, names, lastEventId, caller, response);
+      },
+      fail: (error, response) => {
+        const v2Error = failed(error);
+        if (response.headersSent) endEvents(response, v2Error.details);
+        else
+          sendProblem(
+            response,
+            v2Error,
+            error instanceof HttpError ? error.httpStatus : httpStatusOf(v2Error),
+          );
+        return v2Error.code;
+      },
+      answered: () => undefined,
     };
   }
 }

@@ -236,7 +236,8 @@ describe('the interest recorder', () => {
       },
     });
     const { poll } = recorderWith({ interest: counted });
-    const began = performance.now();
+    // Whole: what is added to a fraction is rounded.
+    const began = Math.round(performance.now());
     const now = jest.spyOn(performance, 'now').mockReturnValue(began);
     try {
       for (const [ms, polls] of [
@@ -256,7 +257,7 @@ describe('the interest recorder', () => {
 
   it('has a reason to refuse for ten seconds, within which the poll that is recorded next may have another one', async () => {
     const { poll, recorder } = recorderWith({ maxJobSets: 0 });
-    const began = performance.now();
+    const began = Math.round(performance.now());
     const now = jest.spyOn(performance, 'now').mockReturnValue(began);
     try {
       expect(await poll(1, 2, 'caller')).toEqual([expect.stringContaining('MAX_JOB_SETS')]);

@@ -21,6 +21,7 @@ import { JobsApiModule } from '../../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../../jobs-api/jobs-service.js';
 import { JOBS_CALLS, V2_CALLS } from '../../tokens.js';
 import type { V2Api } from '../../v2/v2-api.js';
+import type { V2Watchers } from '../../v2/v2-streams.js';
 import { v2Failed } from '../../v2/v2-service.js';
 import { V2Module } from '../../v2/v2.module.js';
 import { HttpApiModule } from '../http-api.module.js';
@@ -110,6 +111,7 @@ export class ServedJobs {
     authenticate: JobsServiceOptions['access']['authenticate'] = () => undefined,
     env: Record<string, string> = {},
     v2?: V2Api,
+    watchers?: V2Watchers,
   ): Promise<ServedJobs> {
     const failures: Error[] = [];
     const answers: string[] = [];
@@ -123,6 +125,7 @@ export class ServedJobs {
     };
     const v2Calls = {
       api: v2,
+      watchers,
       failed: v2Failed({ redisFailed: () => undefined, internalError: calls.internalError }),
       answered: calls.answered,
     };

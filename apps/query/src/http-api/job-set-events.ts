@@ -1,0 +1,72 @@
+import type { ServerResponse } from 'node:http';
+import { descriptorSet } from '@ajs/contracts';
+import {
+  JobStatusServiceService,
+  type WatchJobSetResponse,
+} from '@ajs/contracts/jobservice/v2/job_status_service';
+import { JsonApi } from '@ajs/wire-mapping';
+import type { JsonValue } from '@bufbuild/protobuf';
+import type { Caller } from '../caller.js';
+import { jobSetKeyOf } from '../v2/requests.js';
+import { toEvent, type V2Watchers } from '../v2/v2-streams.js';
+
+export const EVENT_STREAM = 'text/event-stream';
+
+/** Where WatchJobSet is served as server-sent events, as Express matches it. */
+export const EVENTS_PATH = '/v2/queues/:queue/job-sets/:jobSet/events';
+
+const watchJobSet = new JsonApi(descriptorSet).method(JobStatusServiceService.watchJobSet);
+
+const NAMES = { job: 'job', snapshotEnd: 'snapshot-end', bookmark: 'bookmark' } as const;
+
+/**
+ * WatchJobSet as server-sent events. The id of each is the resume token, which an EventSource sends when it connects again. Never resolves;
+ * rejects as the watcher does, before the first event or after it.
+ */
+export function sendJobSetEvents(
+  watchers: V2Watchers,
+  names: Readonly<Record<string, string>>,
+  lastEventId: string,
+  caller: Caller,
+  response: ServerResponse,
+): Promise<never> {
+  const key = jobSetKeyOf({ queue: names['queue'] ?? '', jobSet: names['jobSet'] ?? '' });
+  return watchers.jobSets.watch(key, lastEventId, caller, (told) => {
+    const event = toEvent(key, told);
+    return event && send(response, toText(event, told.token));
+  });
+}
+
+/** Ends a stream that has begun: its client connects again, and then gets what is wrong as the answer. */
+export function endEvents(response: ServerResponse, why: string): void {
+  response.end(`: ${why.replaceAll(/\s+/g, ' ')}\n\n`);
+}
+
+function toText(event: NonNullable<WatchJobSetResponse['event']>, token: string): string {
+  const json = watchJobSet.writeResponse({ event, resumeToken: '' }, 'proto3') as Record<string, JsonValue>;
+  return `id: ${token}\nevent: ${NAMES[event.$case]}\ndata: ${JSON.stringify(json[event.$case] ?? {})}\n\n`;
+}
+
+/** The promise, if there is one, resolves once the client has taken what was sent, or has gone. */
+function send(response: ServerResponse, text: string): Promise<void> | undefined {
+  if (response.destroyed) return undefined;
+  if (!response.headersSent) {
+    response.writeHead(200, {
+      'Content-Type': EVENT_STREAM,
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      // Proxies that gather what passes, nginx first, would hold events back.
+      'X-Accel-Buffering': 'no',
+    });
+  }
+  if (response.write(text)) return undefined;
+  return new Promise((resolve) => {
+    const taken = (): void => {
+      response.off('drain', taken);
+      response.off('close', taken);
+      resolve();
+    };
+    response.on('drain', taken);
+    response.on('close', taken);
+  });
+}

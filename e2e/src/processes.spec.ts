@@ -71,6 +71,7 @@ describe('the query', () => {
       'api.Jobs',
       'grpc.health.v1.Health',
       'jobservice.JobService',
+      'jobservice.v2.JobStatusService',
     ]);
     for (const symbol of ['jobservice.JobService', 'api.Jobs', 'grpc.health.v1.Health']) {
       const { file_descriptor_response: files } = await reflect(grpc, { file_containing_symbol: symbol });

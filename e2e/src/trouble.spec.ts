@@ -48,6 +48,11 @@ describe('when an ingester ends', () => {
     await eventually('both are connected', async () => {
       return (await admin.pubsub('CHANNELS', 'ajs:owner:*')).length === 2;
     });
+    // A replica is dead for those that saw it alive. Each looks at the same pace, and so has by the time of six looks.
+    const looks = async (): Promise<number> =>
+      Number(/cmdstat_pubsub\|channels:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1]);
+    const before = await looks();
+    await eventually('both have looked', async () => (await looks()) >= before + 6);
     const [lock = ''] = await eventually(
       'it has a lease',
       async () => (await locks()).length === 1 && locks(),

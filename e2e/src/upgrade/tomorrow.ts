@@ -20,7 +20,7 @@ const PATCHES: readonly Patch[] = [
     to: `PREEMPTING: { number: 11, terminal: false, failure: false, api: 'RUNNING', legacy: 'RUNNING' },
 } as const;`,
   },
-  { file: FOLD, from: "state: record?.state ?? 'RUNNING',", to: "state: 'PREEMPTING'," },
+  { file: FOLD, from: "draft.state = record?.state ?? 'RUNNING';", to: "draft.state = 'PREEMPTING';" },
   { file: FOLD, from: " && event.kind !== 'preempted';", to: ';' },
   {
     file: 'libs/job-state/src/stage.ts',
@@ -33,7 +33,7 @@ const PATCHES: readonly Patch[] = [
     to: 'RUNNING: JobRunState.RUN_STATE_RUNNING, PREEMPTING: JobRunState.RUN_STATE_RUNNING,',
   },
   { file: LAYOUT, from: 'reportedLease: 17,', to: 'reportedLease: 17, imagePulledAt: 18,' },
-  { file: FOLD, from: '{ runningAt: at }', to: '{ runningAt: at, imagePulledAt: at }' },
+  { file: FOLD, from: 'runningAt: at }, at)', to: 'runningAt: at, imagePulledAt: at }, at)' },
   {
     file: CODEC,
     from: "mark('reportedLease', reported?.leasedAt);",

@@ -59,7 +59,7 @@ export class V2Controller {
   }
 
   private exchange(route: V2Route, { params: names, url = '' }: V2HttpRequest): HttpExchange {
-    const { api, failed, answered } = this.v2Calls;
+    const { api, answered } = this.v2Calls;
     return {
       reply: async ({ request, caller, body }) => {
         const [, search = ''] = /\?(.*)$/.exec(url) ?? [];
@@ -67,36 +67,31 @@ export class V2Controller {
         const text = route.method === 'POST' ? await body(MAX_V2_BODY_BYTES) : '';
         return toReply(await route.answer(api, { names, query, body: text }, caller), request);
       },
-      fail: (error, response) => {
-        const v2Error = failed(error);
-        sendProblem(response, v2Error, error instanceof HttpError ? error.httpStatus : httpStatusOf(v2Error));
-        return v2Error.code;
-      },
+      fail: (error, response) => this.fail(error, response),
       answered: (code: status, seconds) => answered(route.rpc, code, seconds),
     };
   }
 
   private eventsOf({ params: names }: V2HttpRequest): HttpExchange {
-    const { watchers, failed } = this.v2Calls;
+    const { watchers } = this.v2Calls;
     return {
       staysOpen: true,
       reply: ({ request, response, caller }) => {
         const lastEventId = String(request.headers['last-event-id'] ?? '');
         return sendJobSetEvents(watchers, names, lastEventId, caller, response);
       },
-      fail: (error, response) => {
-        const v2Error = failed(error);
-        if (response.headersSent) endEvents(response, v2Error.details);
-        else
-          sendProblem(
-            response,
-            v2Error,
-            error instanceof HttpError ? error.httpStatus : httpStatusOf(v2Error),
-          );
-        return v2Error.code;
-      },
+      fail: (error, response) => this.fail(error, response),
       answered: () => undefined,
     };
+  }
+
+  /** A stream of events that has begun cannot have another status any more. */
+  private fail(error: unknown, response: ServerResponse): status {
+    const v2Error = this.v2Calls.failed(error);
+    if (response.headersSent) endEvents(response, v2Error.details);
+    else
+      sendProblem(response, v2Error, error instanceof HttpError ? error.httpStatus : httpStatusOf(v2Error));
+    return v2Error.code;
   }
 }
 

@@ -10,6 +10,8 @@ const KINDS = ['ended', 'running'] as const;
 const TARGETS: Readonly<Record<string, number>> = { 'ended 500': 400_000, 'running 500': 200_000 };
 const TARGET_SHARE = 0.7;
 const COLD_BATCH = 1_000;
+/** Enough for ten such calls: the first ones of a process run code that is not compiled yet. */
+const JOBS = 10 * COLD_BATCH;
 const COLD_TARGET_MS = 15;
 
 interface Speed {
@@ -22,9 +24,9 @@ interface Speed {
  * noise; then how long calls take whose jobs a query has never been asked for.
  */
 export async function benchJobsApi(quick: boolean): Promise<Figure[]> {
-  const [jobs, rounds, seconds] = quick ? [2_000, 2, 2] : [10_000, 5, 3];
+  const [rounds, seconds] = quick ? [2, 2] : [5, 3];
   const binary = buildLoadGenerator();
-  return withPolledJobs(jobs, async (polled) => {
+  return withPolledJobs(JOBS, async (polled) => {
     const { memory, query, jobSet } = polled;
     const speeds: Record<string, Speed[]> = {};
     const measure = async (name: string, server: Measured, jobIds: readonly string[], batch: number) => {
@@ -73,11 +75,11 @@ async function coldFigures(binary: string, polled: PolledJobs): Promise<Figure[]
   const figures: Figure[] = [];
   for (const kind of KINDS) {
     const { port } = await polled.startQuery({});
-    const { p50Ms } = await once(binary, port, polled, kind);
+    const { p50Ms, p99Ms } = await once(binary, port, polled, kind);
     figures.push({
       what: `\`${METHOD}\`, ${thousands(COLD_BATCH)} ${kind} jobs that were not requested before, one call at a time`,
-      measured: `${p50Ms.toFixed(1)} ms`,
-      target: `under ${COLD_TARGET_MS} ms`,
+      measured: `p50 ${p50Ms.toFixed(1)} ms, the slowest of ${JOBS / COLD_BATCH} calls of a new process ${p99Ms.toFixed(1)} ms`,
+      target: `p50 under ${COLD_TARGET_MS} ms`,
       met: p50Ms < COLD_TARGET_MS,
     });
   }

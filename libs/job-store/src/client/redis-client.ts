@@ -2,6 +2,7 @@ import { Redis, type Cluster } from 'ioredis';
 import { ClusterClient } from './cluster-client.js';
 import { replaceReadOnly } from './read-only.js';
 import { tlsOptions, type RedisTls } from './redis-tls.js';
+import { sendTogether } from './send-together.js';
 
 /** A client of Redis, single or Cluster. */
 export type RedisClient = Redis | Cluster;
@@ -81,6 +82,7 @@ export function createRedisClient(
   onError: (error: Error) => void,
 ): RedisClient {
   const client = connect(target, role, onError);
+  if (client instanceof Redis) sendTogether(client);
   client.on('error', onError);
   return client;
 }
@@ -105,13 +107,7 @@ function connect(target: RedisTarget, role: ClientRole, onError: (error: Error) 
     // Redis 7.0 knows no CLIENT SETINFO.
     disableClientInfo: true,
   };
-  const perClient = {
-    enableOfflineQueue: role !== 'reader',
-    // In a cluster, redirections are followed only where all commands of a pipeline were redirected alike.
-    enableAutoPipelining: role !== 'work-queue' && target.kind !== 'cluster',
-    // They are sent together as they are: a pipeline would wait for the next turn of the event loop, and for the answer to the one before.
-    autoPipeliningIgnoredCommands: ['readJobs'],
-  };
+  const perClient = { enableOfflineQueue: role !== 'reader' };
   const usesTls = target.kind === 'single' ? target.url.startsWith('rediss:') : target.tls;
   const withTls = usesTls && { tls: tlsOptions(target, target.serverName, onError) };
   if (target.kind === 'single') {

@@ -1,28 +1,31 @@
-import { JobId } from '@ajs/job-state';
+import { jest } from '@jest/globals';
 import { RedisServer, eventually } from '@ajs/testing';
 import type { Redis } from 'ioredis';
-import { RedisJobLister } from '../redis/redis-lister.js';
 import { createRedisClient } from './redis-client.js';
 
-it('reads of job states are sent together, in the turn of the event loop that asks for them', async () => {
-  const server = await RedisServer.start();
-  const client = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined) as Redis;
-  try {
-    await eventually('it is ready', () => client.status === 'ready');
-    const lister = new RedisJobLister(client);
-    const [before, corked] = [client.stream.bytesWritten, [] as number[]];
-    const views = ['a', 'b'].map((jobSetId) => {
-      const view = lister.read({ queue: 'q', jobSetId }, [JobId('j')]);
-      corked.push(client.stream.writableCorked);
-      return view;
-    });
-    await new Promise<void>((resolve) => process.nextTick(resolve));
-    corked.push(client.stream.writableCorked);
-    expect(corked).toEqual([1, 1, 0]);
-    expect(client.stream.bytesWritten).toBeGreaterThan(before);
-    expect((await Promise.all(views)).map(({ jobs }) => jobs.size)).toEqual([0, 0]);
-  } finally {
-    client.disconnect();
-    await server.stop();
-  }
-});
+it.each(['reader', 'writer'] as const)(
+  'commands of a %s leave with one write, in the turn of the event loop that sends them, whatever is not answered yet',
+  async (role) => {
+    const server = await RedisServer.start();
+    const client = createRedisClient({ kind: 'single', url: server.url }, role, () => undefined) as Redis;
+    try {
+      await eventually('it is ready', () => client.status === 'ready');
+      const writes = jest.spyOn(client.stream, '_writev');
+      const answers: Promise<unknown>[] = [];
+      for (const [turn, texts] of [
+        ['a', 'b'],
+        ['c', 'd', 'e'],
+      ].entries()) {
+        answers.push(...texts.map((text) => client.ping(text)));
+        expect(writes).toHaveBeenCalledTimes(turn);
+        // Still in this turn: no answer can have come.
+        await new Promise<void>((resolve) => process.nextTick(resolve));
+        expect(writes).toHaveBeenCalledTimes(turn + 1);
+      }
+      expect(await Promise.all(answers)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    } finally {
+      client.disconnect();
+      await server.stop();
+    }
+  },
+);

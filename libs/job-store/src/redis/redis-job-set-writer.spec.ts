@@ -1,7 +1,9 @@
+import { jest } from '@jest/globals';
 import { addMs, toMs, type JobId, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { Generation, formatKey } from '@ajs/redis-keys';
+import { Generation, JOB_INDEX_GROUPS, formatKey } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
+import type { Redis } from 'ioredis';
 import { createRedisClient, type RedisClient } from '../client/redis-client.js';
 import { packJobIds } from '../codec/job-id-codec.js';
 import { StaleWriterError } from '../errors.js';
@@ -50,6 +52,17 @@ async function whileFull<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Runs work while the job index takes no jobs. */
+async function whileIndexIsBroken(work: () => Promise<unknown>): Promise<void> {
+  const groups = JOB_INDEX_GROUPS.map((_, group) => formatKey({ kind: 'job-index', group }));
+  for (const group of groups) await redis.set(group, 'no hash');
+  try {
+    await work();
+  } finally {
+    await redis.del(...groups);
+  }
+}
+
 const onCluster = (cluster: string) => aRecord('RUNNING', { run: { cluster } });
 
 async function clusterOf(jobId: JobId): Promise<string | undefined> {
@@ -69,6 +82,34 @@ describe('a batch', () => {
     await expect(sinkOfOthers.addProvisionalJobs(key, [queued(provisional)])).rejects.toThrow('WRONGTYPE');
     const located = await lister.locate([streamed, provisional]);
     expect([located.get(streamed), located.get(provisional)]).toEqual([key, key]);
+  });
+
+  it('is sent together with its new jobs for the index, and behind them', async () => {
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', { [aJobId()]: aRecord('RUNNING') }));
+    const { stream } = redis as Redis;
+    const [writes, commands] = [jest.spyOn(stream, '_writev'), jest.spyOn(stream, 'write')];
+    await writer.write(aBatch('2:0:0:1', { [aJobId()]: aRecord('RUNNING') }));
+    expect(commands.mock.calls.map(([command]) => String(command))).toEqual([
+      expect.stringContaining('ajs:index:'),
+      expect.stringContaining('2:0:0:1'),
+    ]);
+    expect(writes).toHaveBeenCalledTimes(1);
+    jest.restoreAllMocks();
+  });
+
+  it('whose new jobs the index refused is the last one until the index has them', async () => {
+    const [refused, next] = [aJobId(), aJobId()];
+    const writer = await sink.open(key);
+    const more = aBatch('2:0:0:1', { [next]: aRecord('RUNNING') });
+    await whileIndexIsBroken(async () => {
+      await writer.write(aBatch('1:0:0:1', { [refused]: aRecord('RUNNING') }));
+      await expect(writer.write(more)).rejects.toThrow('WRONGTYPE');
+      expect(writer.cursor).toBe('1:0:0:1');
+    });
+    await writer.write(more);
+    const located = await lister.locate([refused, next]);
+    expect([located.get(refused), located.get(next)]).toEqual([key, key]);
   });
 
   it('that Redis refused is written whole by the next try', async () => {

@@ -1,3 +1,4 @@
+import { Cluster } from 'ioredis';
 import type { LRUCache } from 'lru-cache';
 import {
   ArmadaTime,
@@ -64,6 +65,8 @@ export class RedisJobSetWriter implements JobSetWriter {
   eventLagMs = 0;
   private revision: number;
   private takenUp: number;
+  /** Jobs that are written, and were refused by the job index. */
+  private unindexed: readonly JobId[] = [];
   private readonly clock: RedisClock;
   private readonly generation: Generation;
   private readonly strings = new StringNumbers();
@@ -125,10 +128,13 @@ export class RedisJobSetWriter implements JobSetWriter {
           uris.push(record.externalUri, packJobIds([jobId]));
         }
       }
-      if (newJobs.length > 0) await this.context.index.add(this.key, newJobs, this.context.ttlSeconds);
+      const mustWait = this.unindexed.length > 0 || this.context.redis instanceof Cluster;
+      const indexed = this.addToIndex(newJobs);
+      // One server takes both in this order; the nodes of a Cluster do not wait for each other.
+      if (mustWait) await indexed;
       const strings = this.strings.uncommitted;
       const sentAt = monotonicNow();
-      const [now, revision, unfinished, kept = 0, aheadSince] = await this.context.redis.writeJobSet(
+      const written = this.context.redis.writeJobSet(
         this.meta,
         this.generation,
         this.cursor,
@@ -148,7 +154,10 @@ export class RedisJobSetWriter implements JobSetWriter {
         uris.length / 2,
         ...uris,
       );
+      const [{ status: indexStatus }] = await Promise.allSettled([indexed, written]);
+      const [now, revision, unfinished, kept = 0, aheadSince] = await written;
       if (revision === undefined) throw new StaleWriterError(this.key);
+      if (indexStatus === 'rejected') this.unindexed = newJobs;
       this.strings.commit();
       this.clock.synchronize(now, sentAt);
       this.cursor = cursor;
@@ -202,6 +211,14 @@ export class RedisJobSetWriter implements JobSetWriter {
       if (jobs.size > 0) yield jobs;
       bucket = next;
     } while (bucket > 0);
+  }
+
+  /** As well as those that it refused with the write before: until it has them, nothing more is written. */
+  private async addToIndex(newJobs: readonly JobId[]): Promise<void> {
+    const jobIds = [...this.unindexed, ...newJobs];
+    if (jobIds.length === 0) return;
+    await this.context.index.add(this.key, jobIds, this.context.ttlSeconds);
+    this.unindexed = [];
   }
 
   private decode(jobId: JobId, bytes: Buffer, details: Buffer | undefined): JobRecord | undefined {

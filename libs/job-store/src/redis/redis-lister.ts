@@ -1,7 +1,6 @@
 import { Cursor, type JobSetKey, type JobId } from '@ajs/job-state';
 import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
-import { sendTogether } from '../client/send-together.js';
 import { decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
 import { decodeStatus } from '../codec/record-codec.js';
@@ -29,7 +28,6 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
   }
 
   async read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
-    sendTogether(this.redis);
     const reply = readJobsReply(
       await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds)),
       jobIds.length,
@@ -43,7 +41,6 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
   }
 
   async readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
-    sendTogether(this.redis);
     const reply = readJobsReply(
       await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds), 'enrichment'),
       jobIds.length,

@@ -1,7 +1,6 @@
 import { toMs } from '@ajs/job-state';
 import { RedisJobLister } from '@ajs/job-store';
 import { assignmentIdOf } from '@ajs/subscriptions';
-import { OWNER_CHANNELS, ownerChannel } from '@ajs/redis-keys';
 import { FakeArmada, eventually } from '@ajs/testing';
 import { startApp, type Child } from './child.js';
 import { QUEUE, jobSetOf } from './fake-events.js';
@@ -121,8 +120,10 @@ async function untilTakenOver(store: Store, keys: readonly Key[], end: () => unk
   const gone = await eventually(
     'a replica is gone',
     async () => {
-      const channels = await store.redis.pubsub('CHANNELS', `${OWNER_CHANNELS}*`);
-      return Array.from(assignments.keys()).find((worker) => !channels.includes(ownerChannel(worker)));
+      const channels = await store.redis.pubsub('CHANNELS', `${store.redis.ownKeys.ownerChannels}*`);
+      return Array.from(assignments.keys()).find(
+        (worker) => !channels.includes(store.redis.ownKeys.ownerChannel(worker)),
+      );
     },
     PATIENCE_MS,
   );

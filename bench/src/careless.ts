@@ -5,7 +5,6 @@ import {
   JobServiceService,
   type JobServiceResponse,
 } from '@ajs/contracts/jobservice/jobservice';
-import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
 import { FakeArmada, eventually, jobEvents, unary } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { startApp } from './child.js';
@@ -75,7 +74,7 @@ export async function benchCareless(quick: boolean): Promise<Figure[]> {
     const keys = await store.redis.dbsize();
     const info = await store.redis.info('memory');
     const redisMb = Number(/^used_memory_peak:(\d+)/m.exec(info)?.[1]) / 1e6;
-    const queued = await store.redis.zcard(`${WORK_QUEUE_PREFIX}:follow:delayed`);
+    const queued = await store.redis.zcard(`${store.redis.ownKeys.workQueuePrefix}:follow:delayed`);
     const admitted = polls - rejected;
     const growth = peakResidentKib(query.child.pid) / peakEarly;
     return [

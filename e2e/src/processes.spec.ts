@@ -4,8 +4,8 @@ import { HealthCheckResponse_ServingStatus, JobServiceService } from '@ajs/contr
 import { RedisServer, eventually, jobEvents, unary } from '@ajs/testing';
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
+import { createRedisClient, isReady } from '@ajs/job-store';
 import { InterestStore } from '@ajs/subscriptions';
-import { Redis } from 'ioredis';
 import { protoPath as healthProto } from 'grpc-health-check';
 import { AppProcess } from './app-process.js';
 import { Stack, poll } from './stack.js';
@@ -111,7 +111,8 @@ describe('the query', () => {
     // It waits, since the queue does not exist; the interest that it leaves in Redis shows that it has arrived.
     const key = { queue: 'nope', jobSetId: 'while-stopping' };
     const answer = poll(client, key, 'x');
-    const redis = new Redis(stack.redis.url);
+    const redis = createRedisClient({ kind: 'single', url: stack.redis.url }, 'reader', () => undefined);
+    await isReady(redis);
     await eventually(
       'the poll has arrived',
       async () => (await new InterestStore(redis).age(key)) !== undefined,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisTarget } from '@ajs/job-store';
-import { WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
+import { RedisKeys } from '@ajs/redis-keys';
 import {
   RedisClusterServers,
   RedisSentinelServers,
@@ -13,6 +13,8 @@ import {
   eventually,
 } from '@ajs/testing';
 import { Redis } from 'ioredis';
+
+const KEYS = new RedisKeys();
 
 /** One server whose files can be exchanged; a master and a replica with sentinels; three masters with a replica each. */
 export const REDIS_KINDS = ['single', 'sentinel', 'cluster'] as const;
@@ -96,7 +98,7 @@ export class ReplicatedRedis {
 
   /** Kills the master that holds a job set, or the work queue, and restarts it later; resolves once every server is in its role again. */
   async failOver(of: JobSetKey | 'work-queue', awayMs: number): Promise<void> {
-    const key = of === 'work-queue' ? WORK_QUEUE_PREFIX : metaOf(of);
+    const key = of === 'work-queue' ? KEYS.workQueuePrefix : metaOf(of);
     const { servers } = this;
     const master = await (servers instanceof RedisClusterServers ? servers.masterOf(key) : servers.master());
     await master.kill();
@@ -135,4 +137,4 @@ async function replicationOf({ url }: RedisServer): Promise<string> {
   }
 }
 
-const metaOf = (jobSet: JobSetKey): string => formatKey({ kind: 'meta', jobSet });
+const metaOf = (jobSet: JobSetKey): string => KEYS.metaKey(jobSet);

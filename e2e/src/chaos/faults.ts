@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseMessageId, type JobSetKey } from '@ajs/job-state';
 import { createRedisClient } from '@ajs/job-store';
-import { WORK_QUEUE_PREFIX, formatKey } from '@ajs/redis-keys';
+import { RedisKeys } from '@ajs/redis-keys';
 import { status } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { AppSlot } from './app-slot.js';
@@ -10,6 +10,8 @@ import { LOSE_WRITES, QUEUE, type FaultName, type Part, type PlannedFault } from
 import { now } from './pollers.js';
 import { START_MS, type Stage } from './stage.js';
 import type { Truth } from './truth.js';
+
+const KEYS = new RedisKeys();
 
 /** Causes a fault; resolves when it is repaired. */
 type Fault = (stage: Stage, fault: PlannedFault, truth: Truth) => Promise<void>;
@@ -74,7 +76,7 @@ const jobSetOf = (truth: Truth, which: number): JobSetKey | undefined => {
 async function cursorOf(stage: Stage, jobSet: JobSetKey): Promise<string> {
   const client = createRedisClient(stage.redis.target, 'writer', () => undefined);
   try {
-    return (await client.hget(formatKey({ kind: 'meta', jobSet }), 'cursor')) ?? '';
+    return (await client.hget(KEYS.metaKey(jobSet), 'cursor')) ?? '';
   } catch {
     return '';
   } finally {
@@ -132,7 +134,7 @@ const FAULTS: Readonly<Record<FaultName, Fault>> = {
   'redis lost-work-queue': async ({ singleRedis }) => {
     const client = new Redis(singleRedis.server.url);
     try {
-      const keys = await client.keys(`${WORK_QUEUE_PREFIX}:*`);
+      const keys = await client.keys(`${KEYS.workQueuePrefix}:*`);
       if (keys.length > 0) await client.unlink(...keys);
     } finally {
       client.disconnect();

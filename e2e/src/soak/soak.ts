@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatKey } from '@ajs/redis-keys';
+import { RedisKeys } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { AppProcess } from '../app-process.js';
@@ -8,6 +8,8 @@ import { processFigures } from '../process-figures.js';
 import { ageOf, type Column, type Sample } from './figures.js';
 import { report } from './report.js';
 import { Schedule, jobSetOf } from './schedule.js';
+
+const KEYS = new RedisKeys();
 
 export interface SoakOptions {
   readonly minutes: number;
@@ -186,7 +188,7 @@ class Sampler {
     );
     const ages = await Promise.all(
       busy.map(async (set) => {
-        const cursor = await this.redis.hget(formatKey({ kind: 'meta', jobSet: jobSetOf(set) }), 'cursor');
+        const cursor = await this.redis.hget(KEYS.metaKey(jobSetOf(set)), 'cursor');
         return ageOf(cursor, this.schedule.beginOf(set), Date.now());
       }),
     );

@@ -1,5 +1,5 @@
 import { JobsService } from '@ajs/contracts/api/job';
-import { formatKey } from '@ajs/redis-keys';
+import { RedisKeys } from '@ajs/redis-keys';
 import { eventually, unary } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { Stack, pollCalmly, type LegacyAnswer, type RunningQuery } from '../stack.js';
@@ -7,6 +7,8 @@ import { QUEUE } from '../traffic.js';
 import { Fleet, type Deployment, type Version } from './fleet.js';
 import { LAYOUTS, buildTomorrow } from './tomorrow.js';
 import { Workload, type WorkloadJob } from './workload.js';
+
+const KEYS = new RedisKeys();
 
 /** How long the events of a step may take to reach every answer. */
 const ANSWERED_WITHIN_MS = 15_000;
@@ -64,7 +66,7 @@ describe('a version with one more job state and one more field', () => {
     async (_, deployments) => {
       const stack = await Stack.start();
       const redis = new Redis(stack.redis.url);
-      const layout = () => redis.hget(formatKey({ kind: 'meta', jobSet: FIRST }), 'layout');
+      const layout = () => redis.hget(KEYS.metaKey(FIRST), 'layout');
       const fleet = new Fleet(stack, tomorrow);
       const workload = new Workload(stack.armada);
       try {

@@ -1,6 +1,6 @@
 export { settingsHelp } from './describe-settings.js';
 export { loadSettings, type SettingsSource } from './load-settings.js';
-export { parseHostPort, withoutLogin, type ListenAddress } from './parsers.js';
+export { parseDuration, parseHostPort, withoutLogin, type ListenAddress } from './parsers.js';
 export { SettingsError } from './settings-error.js';
 export type { Section, Settings } from './settings.js';
 export { readYamlFile } from './yaml-file.js';

@@ -114,6 +114,11 @@ describe('settings', () => {
     expect(loadSettings({ argv: [], env: { REDIS_URL: url } }).redis).toEqual(target);
   });
 
+  it('carry the prefix of the keys to wherever Redis is', () => {
+    const env = { REDIS_URL: 'redis-cluster://a:1', REDIS_KEY_PREFIX: 'lab' };
+    expect(loadSettings({ argv: [], env }).redis).toMatchObject({ kind: 'cluster', keyPrefix: 'lab' });
+  });
+
   it.each([
     ['ARMADA_URL', 'https://armada:443'],
     ['ARMADA_URL', 'armada'],
@@ -124,6 +129,10 @@ describe('settings', () => {
     ['REDIS_URL', 'redis-cluster://a:1/x'],
     ['REDIS_URL', 'redis-sentinel://a:1'],
     ['REDIS_URL', 'redis-sentinel://a:1/x/y'],
+    ['REDIS_KEY_PREFIX', '{lab}'],
+    ['REDIS_KEY_PREFIX', 'lab:'],
+    ['REDIS_KEY_PREFIX', 'two words'],
+    ['REDIS_KEY_PREFIX', 'ajs'],
     ['QUERY_GRPC_ADDRESS', '60003'],
     ['AUTH_MODE', 'none'],
     ['LOG_LEVEL', 'loud'],

@@ -115,6 +115,7 @@ function redisOf(settings: Variables): RedisTarget {
   const { redisSentinelUsername, redisSentinelPassword } = settings;
   return {
     ...redis,
+    ...(settings.redisKeyPrefix !== '' && { keyPrefix: settings.redisKeyPrefix }),
     ...(redisTlsCaFile !== '' && { caFile: redisTlsCaFile }),
     ...(redisTlsCertFile !== '' && { certFile: redisTlsCertFile }),
     ...(redisTlsKeyFile !== '' && { keyFile: redisTlsKeyFile }),

@@ -1,3 +1,4 @@
+import { isKeyPrefix } from '@ajs/redis-keys';
 import type { z } from 'zod';
 import {
   IMPLEMENTED_SERVICES,
@@ -70,6 +71,14 @@ export const SETTINGS = {
     'redis://host:port, redis-cluster://host:port,host:port, or redis-sentinel://host:port,host:port/NAME (rediss for TLS)',
     parseRedisUrl,
     withoutLogin,
+  ),
+  redisKeyPrefix: setting(
+    'both',
+    'REDIS_KEY_PREFIX',
+    '',
+    'What the names of all keys and channels in Redis begin with, before a `:`. Deployments that share a Redis, each for an Armada of its own, need a prefix each; both processes of a deployment have the same. Another prefix is another, empty store',
+    'empty, or at most 32 letters, digits, dots, underscores and hyphens, beginning with a letter or a digit, and not ajs, which names begin with where there is no prefix',
+    (text) => (isKeyPrefix(text) ? text : undefined),
   ),
   redisTlsCaFile: optionalFile(
     'both',

@@ -1,10 +1,11 @@
 import { JobId, Cursor } from '@ajs/job-state';
-import { Generation, VerdictDigest, formatKey, jobSetTag } from './index.js';
+import { Generation, RedisKeys, VerdictDigest, jobSetTag } from './index.js';
 
 const jobSet = { queue: 'q', jobSetId: 's' };
 
 // Each line that should not compile is a test: the type check fails where it does.
 it('texts that name different things cannot be taken for one another', () => {
+  const keys = new RedisKeys();
   const tag = jobSetTag(jobSet);
   // @ts-expect-error A job set's tag is no job's id.
   const jobId: JobId = tag;
@@ -13,9 +14,9 @@ it('texts that name different things cannot be taken for one another', () => {
   // @ts-expect-error A text has to be looked at before it is an id.
   const unseen: JobId = 'a';
   // @ts-expect-error A cursor is no generation.
-  formatKey({ kind: 'bucket', jobSet, generation: Cursor('g'), bucket: 0 });
+  keys.format({ kind: 'bucket', jobSet, generation: Cursor('g'), bucket: 0 });
   // @ts-expect-error A credential must not get into the name of a key.
-  formatKey({ kind: 'verdict', digest: 'Bearer secret' });
+  keys.format({ kind: 'verdict', digest: 'Bearer secret' });
   expect([jobId, other, unseen]).toEqual(['q/s', '1:0:0:1', 'a']);
 });
 

@@ -39,18 +39,6 @@ export const ROLLBACK_SHARDS = 16;
 /** How many keys show whether Redis takes writes: as above. */
 export const PROBE_SHARDS = 16;
 
-/** The prefix of BullMQ's keys: a hash tag, since its scripts need all of a work queue's keys in one slot. */
-export const WORK_QUEUE_PREFIX = '{ajs}';
-
-/** The publish/subscribe channel of read requests. */
-export const READ_REQUESTS_CHANNEL = 'ajs:read-requests';
-
-/** What the channels of {@link ownerChannel} begin with. */
-export const OWNER_CHANNELS = 'ajs:owner:';
-
-/** The publish/subscribe channel that an owner of leases is subscribed to while it is connected; nothing is sent there. */
-export const ownerChannel = (owner: string): string => `${OWNER_CHANNELS}${owner}`;
-
 /** Every key of a job set shares the hash tag `{queue/jobSet}`, so that one script can touch them all. */
 export type RedisKey =
   /** Hash: cursor, generation, revision, subscription, counts. */
@@ -108,72 +96,123 @@ const PARTS = {
   enrichment: 'a',
 } as const;
 
-/** Writes a key. All keys are built here and nowhere else, but for the parts that the scripts add to a meta key. */
-export function formatKey(key: RedisKey): string {
-  switch (key.kind) {
-    case 'meta':
-      return `ajs:{${jobSetTag(key.jobSet)}}:meta`;
-    case 'watched':
-      return `ajs:{${jobSetTag(key.jobSet)}}:watched`;
-    case 'bucket':
-      return `${generationPrefix(key.jobSet, key.generation)}r${key.bucket}`;
-    case 'failure-details':
-    case 'strings':
-    case 'uris':
-    case 'submitted-uris':
-    case 'enrichment':
-      return `${generationPrefix(key.jobSet, key.generation)}${PARTS[key.kind]}`;
-    case 'job-index':
-      return `${groupPrefix(key.group)}meta`;
-    case 'job-index-jobs':
-      return `${groupPrefix(key.group)}j${key.bucket}`;
-    case 'job-index-sets':
-      return `${groupPrefix(key.group)}s${key.bucket}`;
-    case 'former-job-index':
-      return `ajs:jobs:${key.shard}`;
-    case 'former-job-set-name':
-      return `ajs:set:${key.reference}`;
-    case 'interest':
-      return `ajs:interest:${key.shard}`;
-    case 'rollback':
-      return `ajs:rollback:${key.shard}`;
-    case 'probe':
-      return `ajs:probe:${key.shard}`;
-    case 'verdict':
-      return `ajs:verdict:${key.digest}`;
-    case 'replicas':
-    case 'sweeper':
-      return `ajs:${key.kind}`;
+/** What a deployment without a prefix has in the hash tag of its work queue. No prefix may be the same: {@link isKeyPrefix}. */
+const SERVICE = 'ajs';
+const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
+
+/**
+ * Whether a deployment may have this prefix; '' is none. A prefix has no `:`, so no key of one deployment begins as those of another do, and
+ * nothing that a hash tag or a pattern of Redis' ACL is made of.
+ */
+export function isKeyPrefix(text: string): boolean {
+  return text === '' || (PREFIX.test(text) && text !== SERVICE);
+}
+
+/**
+ * The names of everything that one deployment has in Redis: keys and channels. All are built here and nowhere else, but for the parts that
+ * the scripts add to a meta key. With a prefix every name begins with it and `:`, so that deployments share a Redis unseen by each other;
+ * what is in the hash tags stays the same, but for the work queue's: those of several deployments lie in several slots.
+ */
+export class RedisKeys {
+  /** The prefix of BullMQ's keys: it has a hash tag, since BullMQ's scripts need all of a work queue's keys in one slot. */
+  readonly workQueuePrefix: string;
+  /** The publish/subscribe channel of read requests. */
+  readonly readRequestsChannel: string;
+  /** What the channels of {@link ownerChannel} begin with. */
+  readonly ownerChannels: string;
+  /** All of {@link changesChannel}, as Redis' ACL takes it. */
+  readonly changesChannels: string;
+  private readonly root: string;
+
+  /** @param prefix as {@link isKeyPrefix} allows it */
+  constructor(prefix = '') {
+    const begin = prefix === '' ? '' : `${prefix}:`;
+    this.root = `${begin}${SERVICE}:`;
+    this.workQueuePrefix = `${begin}{${prefix || SERVICE}}`;
+    this.readRequestsChannel = `${this.root}read-requests`;
+    this.ownerChannels = `${this.root}owner:`;
+    this.changesChannels = `${this.root}{*}:changes`;
+  }
+
+  /** All keys but those of the work queue, as Redis' ACL takes them. */
+  get keyPattern(): string {
+    return `${this.root}*`;
+  }
+
+  /** Writes a key. */
+  format(key: RedisKey): string {
+    switch (key.kind) {
+      case 'meta':
+        return this.metaKey(key.jobSet);
+      case 'watched':
+        return `${this.ofJobSet(key.jobSet)}watched`;
+      case 'bucket':
+        return `${this.ofJobSet(key.jobSet)}${key.generation}:r${key.bucket}`;
+      case 'failure-details':
+      case 'strings':
+      case 'uris':
+      case 'submitted-uris':
+      case 'enrichment':
+        return `${this.ofJobSet(key.jobSet)}${key.generation}:${PARTS[key.kind]}`;
+      case 'job-index':
+        return `${this.ofGroup(key.group)}meta`;
+      case 'job-index-jobs':
+        return `${this.ofGroup(key.group)}j${key.bucket}`;
+      case 'job-index-sets':
+        return `${this.ofGroup(key.group)}s${key.bucket}`;
+      case 'former-job-index':
+        return `${this.root}jobs:${key.shard}`;
+      case 'former-job-set-name':
+        return `${this.root}set:${key.reference}`;
+      case 'interest':
+      case 'rollback':
+      case 'probe':
+        return `${this.root}${key.kind}:${key.shard}`;
+      case 'verdict':
+        return `${this.root}verdict:${key.digest}`;
+      case 'replicas':
+      case 'sweeper':
+        return `${this.root}${key.kind}`;
+    }
+  }
+
+  /** The key of kind `meta`, which most scripts take: they derive the others of the job set from it. */
+  metaKey(jobSet: JobSetKey): string {
+    return `${this.ofJobSet(jobSet)}meta`;
+  }
+
+  /** The inverse of {@link format}; `undefined` for a key that is not one of this deployment. */
+  parse(text: string): RedisKey | undefined {
+    if (!text.startsWith(this.root)) return undefined;
+    const name = text.slice(this.root.length);
+    return parseAcross(name) ?? parseOfJobIndex(name) ?? parseOfJobSet(name);
+  }
+
+  /** The sharded publish/subscribe channel of a job set's changes: in the slot of its keys. */
+  changesChannel(jobSet: JobSetKey): string {
+    return `${this.ofJobSet(jobSet)}changes`;
+  }
+
+  /** The publish/subscribe channel that an owner of leases is subscribed to while it is connected; nothing is sent there. */
+  ownerChannel(owner: string): string {
+    return `${this.ownerChannels}${owner}`;
+  }
+
+  private ofJobSet(jobSet: JobSetKey): string {
+    return `${this.root}{${jobSetTag(jobSet)}}:`;
+  }
+
+  private ofGroup(group: number): string {
+    const { tag } = JOB_INDEX_GROUPS[group] ?? {};
+    if (tag === undefined) throw new RangeError(`the job index has no group ${group}`);
+    return `${this.root}index:{${tag}}:`;
   }
 }
 
-/** The sharded publish/subscribe channel of a job set's changes: in the slot of its keys. */
-export function changesChannel(jobSet: JobSetKey): string {
-  return `ajs:{${jobSetTag(jobSet)}}:changes`;
-}
-
-/** All of {@link changesChannel}, as Redis' ACL takes it. */
-export const CHANGES_CHANNELS = 'ajs:{*}:changes';
-
-function generationPrefix(jobSet: JobSetKey, generation: Generation): string {
-  return `ajs:{${jobSetTag(jobSet)}}:${generation}:`;
-}
-
-function groupPrefix(group: number): string {
-  const { tag } = JOB_INDEX_GROUPS[group] ?? {};
-  if (tag === undefined) throw new RangeError(`the job index has no group ${group}`);
-  return `ajs:index:{${tag}}:`;
-}
-
-const OF_JOB_INDEX = /^ajs:index:\{(\d+)\}:(?:meta|([js])(0|[1-9]\d*))$/;
-const OF_JOB_SET = /^ajs:\{([^{}:]*)\}:(?:(meta|watched)|([A-Za-z0-9_-]+):(?:([fdusa])|r(0|[1-9]\d*)))$/;
+const OF_JOB_INDEX = /^index:\{(\d+)\}:(?:meta|([js])(0|[1-9]\d*))$/;
+const OF_JOB_SET = /^\{([^{}:]*)\}:(?:(meta|watched)|([A-Za-z0-9_-]+):(?:([fdusa])|r(0|[1-9]\d*)))$/;
 const ACROSS =
-  /^ajs:(?:(jobs|interest|rollback|probe):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
-
-/** The inverse of {@link formatKey}; `undefined` for a key that is not one of ours. */
-export function parseKey(text: string): RedisKey | undefined {
-  return parseAcross(text) ?? parseOfJobIndex(text) ?? parseOfJobSet(text);
-}
+  /^(?:(jobs|interest|rollback|probe):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
 
 function parseAcross(text: string): RedisKey | undefined {
   const across = ACROSS.exec(text);

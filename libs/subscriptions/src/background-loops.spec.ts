@@ -1,5 +1,6 @@
 import type { RedisClient } from '@ajs/job-store';
 import { LoopProgress } from '@ajs/platform';
+import { RedisKeys } from '@ajs/redis-keys';
 import { ManualClock, eventually } from '@ajs/testing';
 import { RollbackDetector } from './assignment/rollback-detector.js';
 import { Sweeper } from './assignment/sweeper.js';
@@ -48,7 +49,7 @@ interface RunningLoop {
 const LOOPS: Readonly<Record<string, (redis: ScriptedRedis, clock: ManualClock) => RunningLoop>> = {
   'the sweeper': (redis, clock) => {
     const sweeper = new Sweeper({
-      redis: { set: () => redis.answer(null) } as unknown as RedisClient,
+      redis: { set: () => redis.answer(null), ownKeys: new RedisKeys() } as unknown as RedisClient,
       replicaId: 'a',
       interest: undefined as never,
       life: undefined as never,
@@ -65,7 +66,7 @@ const LOOPS: Readonly<Record<string, (redis: ScriptedRedis, clock: ManualClock) 
   'the rollback detector': (redis, clock) => {
     let count = 0;
     const detector = new RollbackDetector(
-      { incr: () => redis.answer(++count) } as unknown as RedisClient,
+      { incr: () => redis.answer(++count), ownKeys: new RedisKeys() } as unknown as RedisClient,
       ignore,
       ignore,
       new LoopProgress(MAX_ROUND_MS, () => clock.monotonic()),
@@ -79,6 +80,7 @@ const LOOPS: Readonly<Record<string, (redis: ScriptedRedis, clock: ManualClock) 
         defineCommand: ignore,
         holdWatches: () => redis.answer([0, 0, 0, '0', '0']),
         hdel: () => Promise.resolve(1),
+        ownKeys: new RedisKeys(),
       } as unknown as RedisClient,
       replicaId: 'a',
       budget: 1,

@@ -1,16 +1,21 @@
 import { jest } from '@jest/globals';
 import type { RedisClient } from '@ajs/job-store';
 import type { Log } from '@ajs/observability';
-import { READ_REQUESTS_CHANNEL } from '@ajs/redis-keys';
+import { RedisKeys } from '@ajs/redis-keys';
 import { Readiness, type RedisConnections, type RedisErrorLog } from '@ajs/runtime';
 import type { JobSetWorker, WorkQueue } from '@ajs/subscriptions';
 import { EventEmitter } from 'node:events';
 import { WorkerModule } from './worker.module.js';
 
+const KEYS = new RedisKeys();
+
 function aWorkerModule(stop: () => Promise<void> = () => Promise.resolve()) {
   const steps: string[] = [];
   const writer = new EventEmitter();
-  const subscriber = Object.assign(new EventEmitter(), { subscribe: () => Promise.resolve(1) });
+  const subscriber = Object.assign(new EventEmitter(), {
+    subscribe: () => Promise.resolve(1),
+    ownKeys: KEYS,
+  });
   const readiness = new Readiness();
   const module = new WorkerModule(
     {
@@ -44,7 +49,7 @@ describe('the worker of an ingester', () => {
   it('reads what polls request, and is not ready while the work queue does not answer or a loop stands still', async () => {
     const { module, subscriber, readiness, steps } = aWorkerModule();
     module.onApplicationBootstrap();
-    subscriber.emit('message', READ_REQUESTS_CHANNEL, 'q/s');
+    subscriber.emit('message', KEYS.readRequestsChannel, 'q/s');
     expect(steps).toEqual(['start', 'read s']);
     expect(await readiness.report()).toEqual({
       ready: false,

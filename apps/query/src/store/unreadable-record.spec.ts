@@ -7,7 +7,7 @@ import {
   createRedisClient,
   type RedisClient,
 } from '@ajs/job-store';
-import { Generation, formatKey } from '@ajs/redis-keys';
+import { Generation } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { CoalescedLister } from './coalesced-lister.js';
 import { JobsApiHarness, KEY, jobRecord } from '../jobs-api/testing/jobs-api-harness.js';
@@ -43,10 +43,8 @@ describe('a record in Redis with the state of a newer version', () => {
         subscription: { state: 'live', reason: '' },
       });
     await write('1:0:0:1', NEWER);
-    const generation = Generation(
-      (await redis.hget(formatKey({ kind: 'meta', jobSet: KEY }), 'generation')) ?? '',
-    );
-    const bucket = formatKey({ kind: 'bucket', jobSet: KEY, generation, bucket: 0 });
+    const generation = Generation((await redis.hget(redis.ownKeys.metaKey(KEY), 'generation')) ?? '');
+    const bucket = redis.ownKeys.format({ kind: 'bucket', jobSet: KEY, generation, bucket: 0 });
     const [field = ''] = await redis.hkeysBuffer(bucket);
     const record = (await redis.hgetBuffer(bucket, field)) ?? Buffer.alloc(1);
     record[0] = 13;

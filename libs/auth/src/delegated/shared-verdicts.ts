@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { RedisClient } from '@ajs/job-store';
-import { VerdictDigest, formatKey } from '@ajs/redis-keys';
+import { VerdictDigest } from '@ajs/redis-keys';
 import type { ArmadaVerdict } from './armada-permissions.js';
 
 /** A verdict that this replica or another one shared. */
@@ -60,7 +60,7 @@ export class SharedVerdicts {
   /** JSON keeps different pairs apart. */
   private keyOf(authorization: string | undefined, queue: string | undefined): string {
     const text = JSON.stringify([authorization ?? null, queue ?? null]);
-    return formatKey({
+    return this.redis.ownKeys.format({
       kind: 'verdict',
       digest: VerdictDigest(createHmac('sha256', this.secret).update(text).digest('hex')),
     });

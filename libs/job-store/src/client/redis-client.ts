@@ -1,11 +1,15 @@
+import { RedisKeys } from '@ajs/redis-keys';
 import { Redis, type Cluster } from 'ioredis';
 import { ClusterClient } from './cluster-client.js';
 import { replaceReadOnly } from './read-only.js';
 import { tlsOptions, type RedisTls } from './redis-tls.js';
 import { sendTogether } from './send-together.js';
 
-/** A client of Redis, single or Cluster. */
-export type RedisClient = Redis | Cluster;
+/**
+ * A client of Redis, single or Cluster, with the names of what this deployment has there: who has a client cannot take those of another
+ * deployment. (The option `keyPrefix` of ioredis changes neither what scripts return nor the names of channels, and BullMQ refuses it.)
+ */
+export type RedisClient = (Redis | Cluster) & { readonly ownKeys: RedisKeys };
 
 /** One server's address. */
 export interface RedisNode {
@@ -34,7 +38,10 @@ export type RedisTarget = (
       readonly sentinelPassword?: string;
     } & Login)
 ) &
-  RedisTls;
+  RedisTls & {
+    /** What all keys and channels of this deployment begin with. Left out: nothing. */
+    readonly keyPrefix?: string;
+  };
 
 /**
  * What a client is for, since each use wants its own behaviour while Redis is unavailable.
@@ -84,7 +91,7 @@ export function createRedisClient(
   const client = connect(target, role, onError);
   if (client instanceof Redis) sendTogether(client);
   client.on('error', onError);
-  return client;
+  return Object.assign(client, { ownKeys: new RedisKeys(target.keyPrefix) });
 }
 
 /** Resolves as soon as commands are accepted, which is never while Redis is unavailable. */
@@ -92,7 +99,7 @@ export async function isReady(client: RedisClient): Promise<void> {
   if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve));
 }
 
-function connect(target: RedisTarget, role: ClientRole, onError: (error: Error) => void): RedisClient {
+function connect(target: RedisTarget, role: ClientRole, onError: (error: Error) => void): Redis | Cluster {
   const perConnection = {
     ...(role !== 'work-queue' && { commandTimeout: TIMEOUT_MS[role] }),
     connectTimeout: TIMEOUT_MS[role],

@@ -1,6 +1,6 @@
 import { JobId } from '@ajs/job-state';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatKey } from '@ajs/redis-keys';
+import { RedisKeys } from '@ajs/redis-keys';
 import { RedisClusterServers, RedisSentinelServers, eventually } from '@ajs/testing';
 import { aBatch, aRecord } from '../testing/fixtures.js';
 import { StaleWriterError } from '../errors.js';
@@ -8,8 +8,10 @@ import { createRedisClient, type RedisClient, type RedisNode, type RedisTarget }
 import { RedisJobLister } from '../redis/redis-lister.js';
 import { RedisJobSink } from '../redis/redis-sink.js';
 
+const KEYS = new RedisKeys();
+
 const KEY = { queue: 'q', jobSetId: 's' };
-const META = formatKey({ kind: 'meta', jobSet: KEY });
+const META = KEYS.metaKey(KEY);
 const STATES = ['QUEUED', 'RUNNING', 'SUCCEEDED'] as const;
 /** Batches from a job's first state to its second, and from there to its end. */
 const STEP = 20;

@@ -1,5 +1,5 @@
 import { JobId, type JobSetKey } from '@ajs/job-state';
-import { Generation, formatKey } from '@ajs/redis-keys';
+import { Generation } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { createRedisClient, type RedisClient } from '../client/redis-client.js';
 import type { JobSetWriter } from '../ports.js';
@@ -39,13 +39,13 @@ const write = (writer: JobSetWriter, jobIds: readonly JobId[]): Promise<unknown>
 
 /** How many jobs are in each bucket, and how many of the keys that the meta counts there are. */
 async function stored(): Promise<{ jobs: number[]; keys: number; keysCounted: number }> {
-  const meta = await redis.hgetall(formatKey({ kind: 'meta', jobSet: key }));
+  const meta = await redis.hgetall(redis.ownKeys.metaKey(key));
   const generation = Generation(meta['generation'] ?? '');
   const buckets = Array.from({ length: Number(meta['buckets']) }, (_, bucket) =>
-    formatKey({ kind: 'bucket', jobSet: key, generation, bucket }),
+    redis.ownKeys.format({ kind: 'bucket', jobSet: key, generation, bucket }),
   );
   const others = (['failure-details', 'strings', 'uris'] as const).map((kind) =>
-    formatKey({ kind, jobSet: key, generation }),
+    redis.ownKeys.format({ kind, jobSet: key, generation }),
   );
   const exist = await Promise.all([...buckets, ...others].map((name) => redis.exists(name)));
   return {

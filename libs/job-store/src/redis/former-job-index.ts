@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { JobId, JobSetKey } from '@ajs/job-state';
-import { FORMER_JOB_INDEX_SHARDS, formatKey, parseJobSetTag, shardOf } from '@ajs/redis-keys';
+import { FORMER_JOB_INDEX_SHARDS, parseJobSetTag, shardOf } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 
 const HASH_BYTES = 6;
@@ -18,7 +18,7 @@ export class FormerJobIndex {
       jobIds.map((jobId) => {
         const shard = shardOf(jobId, FORMER_JOB_INDEX_SHARDS);
         const field = hash('sha1', jobId, 'buffer').subarray(0, HASH_BYTES);
-        return this.redis.hgetBuffer(formatKey({ kind: 'former-job-index', shard }), field);
+        return this.redis.hgetBuffer(this.redis.ownKeys.format({ kind: 'former-job-index', shard }), field);
       }),
     );
     const names = new Map<string, JobSetKey | undefined>();
@@ -26,7 +26,9 @@ export class FormerJobIndex {
       if (reference !== null) names.set(reference.toString('hex'), undefined);
     await Promise.all(
       Array.from(names.keys(), async (reference) => {
-        const tag = await this.redis.get(formatKey({ kind: 'former-job-set-name', reference }));
+        const tag = await this.redis.get(
+          this.redis.ownKeys.format({ kind: 'former-job-set-name', reference }),
+        );
         names.set(reference, parseJobSetTag(tag ?? ''));
       }),
     );

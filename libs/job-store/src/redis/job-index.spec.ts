@@ -1,13 +1,6 @@
 import { hash } from 'node:crypto';
 import type { JobId, JobSetKey } from '@ajs/job-state';
-import {
-  FORMER_JOB_INDEX_SHARDS,
-  JOB_INDEX_GROUPS,
-  formatKey,
-  jobSetTag,
-  parseKey,
-  shardOf,
-} from '@ajs/redis-keys';
+import { FORMER_JOB_INDEX_SHARDS, JOB_INDEX_GROUPS, jobSetTag, shardOf } from '@ajs/redis-keys';
 import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { createRedisClient, type RedisClient } from '../index.js';
@@ -89,7 +82,7 @@ describe('the job index', () => {
     const jobs = new Map(jobSets.map((each) => [each, someJobs(60)]));
     for (const [each, jobIds] of jobs) await index.add(each, jobIds, TTL_SECONDS);
     const names = await redis.keys('ajs:index:*');
-    const hashes = names.filter((name) => parseKey(name)?.kind !== 'job-index');
+    const hashes = names.filter((name) => redis.ownKeys.parse(name)?.kind !== 'job-index');
     expect(hashes.length).toBeGreaterThan(200);
     const sizes = await Promise.all(hashes.map((name) => redis.hlen(name)));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(MOST_ENTRIES);
@@ -104,7 +97,9 @@ describe('the job index', () => {
       await index.removeJobSet(each, TTL_SECONDS);
     }
     const left = await redis.keys('ajs:index:*');
-    expect(left.map((name) => parseKey(name)?.kind)).toEqual(JOB_INDEX_GROUPS.map(() => 'job-index'));
+    expect(left.map((name) => redis.ownKeys.parse(name)?.kind)).toEqual(
+      JOB_INDEX_GROUPS.map(() => 'job-index'),
+    );
     for (const name of left) expect(await redis.hmget(name, 'jobs', 'sets')).toEqual(['0', '0']);
   });
 
@@ -158,11 +153,14 @@ describe('the job index', () => {
       const reference = hash('sha1', jobSetTag(jobSet), 'buffer').subarray(0, 6);
       const shard = shardOf(jobId, FORMER_JOB_INDEX_SHARDS);
       await redis.hset(
-        formatKey({ kind: 'former-job-index', shard }),
+        redis.ownKeys.format({ kind: 'former-job-index', shard }),
         hash('sha1', jobId, 'buffer').subarray(0, 6),
         reference,
       );
-      const name = formatKey({ kind: 'former-job-set-name', reference: reference.toString('hex') });
+      const name = redis.ownKeys.format({
+        kind: 'former-job-set-name',
+        reference: reference.toString('hex'),
+      });
       await redis.set(name, jobSetTag(jobSet), 'EX', TTL_SECONDS);
     }
 
@@ -217,7 +215,7 @@ describe('the job index in Redis Cluster', () => {
 
   it('lies evenly in its slots', async () => {
     for (const [group, { slot }] of JOB_INDEX_GROUPS.entries()) {
-      const actual = await redis.cluster('KEYSLOT', formatKey({ kind: 'job-index', group }));
+      const actual = await redis.cluster('KEYSLOT', redis.ownKeys.format({ kind: 'job-index', group }));
       expect([group, actual]).toEqual([group, slot]);
       const even = ((group + 0.5) * 16_384) / JOB_INDEX_GROUPS.length;
       expect(Math.abs(slot - even)).toBeLessThan(10);
@@ -243,7 +241,7 @@ describe('the job index in Redis Cluster', () => {
     const added: JobId[] = [];
     const writes: Promise<void>[] = [];
     // Until all of the group's keys are at the other node, what needs it waits.
-    await cluster.move(formatKey({ kind: 'job-index', group: 2 }), () => {
+    await cluster.move(redis.ownKeys.format({ kind: 'job-index', group: 2 }), () => {
       const some = someJobs(100);
       added.push(...some);
       writes.push(index.add(key, some, TTL_SECONDS));

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { msBetween, type JobId, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { JOB_INDEX_GROUPS, formatKey, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
+import { JOB_INDEX_GROUPS, jobSetTag, parseJobSetTag } from '@ajs/redis-keys';
 import { Cluster } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import type { RedisClient } from '../client/redis-client.js';
@@ -15,15 +15,14 @@ const RENEW_AFTER_MS = 3_600_000;
 
 const KEYS_CACHED = 10_000;
 
-const GROUPS = JOB_INDEX_GROUPS.map(({ slot }, group) => ({
-  meta: formatKey({ kind: 'job-index', group }),
-  slot,
-}));
-
-/** Jobs of one group: their ids, and what stands for them in the index. */
-interface GroupOfJobs {
+/** A group of the index: the key of its meta, and its slot. */
+interface Group {
   readonly meta: string;
   readonly slot: number;
+}
+
+/** Jobs of one group: their ids, and what stands for them in the index. */
+interface GroupOfJobs extends Group {
   readonly jobIds: JobId[];
   /** Bytes as characters: a thousand buffers would cost three times as much. */
   hashes: string;
@@ -39,18 +38,23 @@ interface GroupOfJobs {
 export class JobIndex {
   private readonly redis: RedisClient & Scripts;
   private readonly former: FormerJobIndex;
+  private readonly groups: readonly Group[];
   private readonly keys = new LRUCache<string, JobSetKey>({ max: KEYS_CACHED });
   private renewedAt: MonotonicTime | undefined;
 
   constructor(redis: RedisClient) {
     this.redis = withScripts(redis);
     this.former = new FormerJobIndex(redis);
+    this.groups = JOB_INDEX_GROUPS.map(({ slot }, group) => ({
+      meta: redis.ownKeys.format({ kind: 'job-index', group }),
+      slot,
+    }));
   }
 
   /** The job set that each job is in, where it is known. Jobs of one job set share the object of its key. */
   async find(jobIds: readonly JobId[]): Promise<Map<JobId, JobSetKey>> {
     const found = new Map<JobId, JobSetKey>();
-    await this.atEachNode(groupsOf(jobIds), async (meta, groups) => {
+    await this.atEachNode(this.groupsOf(jobIds), async (meta, groups) => {
       const [served, numbers, ...tags] = await this.redis.findInJobIndexBuffer(meta, ...inArguments(groups));
       const keys = tags.map((tag) => this.keyOf(tag.toString()));
       idsOf(groups.slice(0, served)).forEach((jobId, i) => {
@@ -84,12 +88,12 @@ export class JobIndex {
 
   /** Takes jobs of this job set out. */
   async remove(key: JobSetKey, jobIds: readonly JobId[], ttlSeconds: number): Promise<void> {
-    await this.removeFrom(groupsOf(jobIds), key, ttlSeconds);
+    await this.removeFrom(this.groupsOf(jobIds), key, ttlSeconds);
   }
 
   /** Takes the job set itself out, behind all its jobs. */
   async removeJobSet(key: JobSetKey, ttlSeconds: number): Promise<void> {
-    await this.removeFrom(emptyGroups(), key, ttlSeconds);
+    await this.removeFrom(this.emptyGroups(), key, ttlSeconds);
   }
 
   /** Keeps the index alive: for those who call it again and again as long as any job set is polled. */
@@ -99,7 +103,7 @@ export class JobIndex {
     if (before !== undefined && msBetween(before, now) < RENEW_AFTER_MS) return;
     this.renewedAt = now;
     try {
-      await Promise.all(GROUPS.map(({ meta }) => this.redis.renewJobIndex(meta, ttlSeconds)));
+      await Promise.all(this.groups.map(({ meta }) => this.redis.renewJobIndex(meta, ttlSeconds)));
     } catch (error) {
       this.renewedAt = before;
       throw error;
@@ -122,7 +126,7 @@ export class JobIndex {
   ): Promise<JobId[]> {
     const tag = jobSetTag(key);
     const elsewhere: JobId[] = [];
-    await this.atEachNode(groupsOf(jobIds), async (meta, groups) => {
+    await this.atEachNode(this.groupsOf(jobIds), async (meta, groups) => {
       const [served, ...numbers] = await this.redis.addToJobIndex(
         meta,
         command,
@@ -163,6 +167,23 @@ export class JobIndex {
     );
   }
 
+  /** The groups that these jobs are in. */
+  private groupsOf(jobIds: Iterable<JobId>): GroupOfJobs[] {
+    const groups = this.emptyGroups();
+    for (const jobId of jobIds) {
+      const digest = hash('sha1', jobId, 'binary');
+      const group = groups[digest.charCodeAt(JOB_HASH_BYTES) % groups.length];
+      if (group === undefined) continue;
+      group.jobIds.push(jobId);
+      group.hashes += digest.slice(0, JOB_HASH_BYTES);
+    }
+    return groups.filter(({ jobIds: ofGroup }) => ofGroup.length > 0);
+  }
+
+  private emptyGroups(): GroupOfJobs[] {
+    return this.groups.map((group) => ({ ...group, jobIds: [], hashes: '' }));
+  }
+
   private byNode(groups: readonly GroupOfJobs[]): readonly (readonly GroupOfJobs[])[] {
     if (!(this.redis instanceof Cluster)) return [groups];
     const byNode = new Map<string | undefined, GroupOfJobs[]>();
@@ -178,23 +199,6 @@ export class JobIndex {
 
 function referenceOf(tag: string): Buffer {
   return hash('sha1', tag, 'buffer').subarray(0, REFERENCE_BYTES);
-}
-
-/** The groups that these jobs are in. */
-function groupsOf(jobIds: Iterable<JobId>): GroupOfJobs[] {
-  const groups = emptyGroups();
-  for (const jobId of jobIds) {
-    const digest = hash('sha1', jobId, 'binary');
-    const group = groups[digest.charCodeAt(JOB_HASH_BYTES) % groups.length];
-    if (group === undefined) continue;
-    group.jobIds.push(jobId);
-    group.hashes += digest.slice(0, JOB_HASH_BYTES);
-  }
-  return groups.filter(({ jobIds: ofGroup }) => ofGroup.length > 0);
-}
-
-function emptyGroups(): GroupOfJobs[] {
-  return GROUPS.map((group) => ({ ...group, jobIds: [], hashes: '' }));
 }
 
 function idsOf(groups: readonly GroupOfJobs[]): JobId[] {

@@ -1,5 +1,5 @@
 import { JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
-import { Generation, formatKey } from '@ajs/redis-keys';
+import { Generation } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { packJobId } from '../codec/job-id-codec.js';
 import { LAYOUT } from '../codec/record-layout.js';
@@ -49,12 +49,12 @@ beforeEach(() => {
   key = aJobSet();
 });
 
-const metaKey = (): string => formatKey({ kind: 'meta', jobSet: key });
+const metaKey = (): string => redis.ownKeys.metaKey(key);
 const meta = (): Promise<Record<string, string>> => redis.hgetall(metaKey());
 
 /** The key of the first bucket, which is the only one of a small job set. */
 async function bucketKey(): Promise<string> {
-  return formatKey({
+  return redis.ownKeys.format({
     kind: 'bucket',
     jobSet: key,
     generation: Generation((await meta())['generation'] ?? ''),
@@ -183,7 +183,7 @@ describe('a job set of layout 1', () => {
 
   it('keeps enrichment that has no line for the namespace yet when more is added', async () => {
     const generation = Generation((await meta())['generation'] ?? '');
-    const enrichment = formatKey({ kind: 'enrichment', jobSet: key, generation });
+    const enrichment = redis.ownKeys.format({ kind: 'enrichment', jobSet: key, generation });
     await redis.hset(enrichment, packJobId(failed), '\n["no longer wanted","u"]\n"exit 7"');
     await provisional.addEnrichment(key, new Map([[failed, { namespace: 'ns' }]]));
     expect((await lister.readDetails(key, [failed])).jobs.get(failed)?.enrichment).toEqual({
@@ -280,7 +280,7 @@ describe('a job set of a newer layout', () => {
 
   it('may have more enrichment, which is ignored, and stays when today adds its own', async () => {
     const generation = Generation((await meta())['generation'] ?? '');
-    const enrichment = formatKey({ kind: 'enrichment', jobSet: key, generation });
+    const enrichment = redis.ownKeys.format({ kind: 'enrichment', jobSet: key, generation });
     const runs = '[1,"run",1,[4,"c","n",1,2,3,4],["earlier",[5,"c","n",1,0,0,2,"of tomorrow"]]]';
     await redis.hset(enrichment, packJobId(ended), `${runs}\n\n\n"ns"\n{"of":"tomorrow"}`);
     await provisional.addEnrichment(key, new Map([[ended, { error: 'exit 7' }]]));

@@ -1,7 +1,6 @@
 import { RedisClusterServers, RedisServer, eventually, redisFlavours, type RedisFlavour } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import type { JobSetKey } from '@ajs/job-state';
-import { changesChannel, formatKey } from '@ajs/redis-keys';
 import type { ChangeNotice } from '../change-ports.js';
 import {
   RedisJobSetChanges,
@@ -74,7 +73,7 @@ describe('notices of changes', () => {
     await eventually('one notice', () => notices.length > 0);
     expect(notices).toEqual([expect.objectContaining({ previous: position?.revision, jobs: [] })]);
     // Nor once nobody has watched it for a while.
-    const watched = formatKey({ kind: 'watched', jobSet: key });
+    const watched = scene.writer.ownKeys.format({ kind: 'watched', jobSet: key });
     expect(await scene.writer.pttl(watched)).toBeGreaterThan(10_000);
     await scene.writer.del(watched);
     await writer.write(aBatch('3:0:0:1', {}));
@@ -105,8 +104,9 @@ describe('notices of changes', () => {
     const admin = new Redis(url);
     cleanUps.push(() => admin.disconnect());
     const { subscription } = await listen(scene, key);
-    const subscribers = async () => admin.call('PUBSUB', 'SHARDNUMSUB', changesChannel(key));
-    expect(await subscribers()).toEqual([changesChannel(key), 1]);
+    const channel = scene.writer.ownKeys.changesChannel(key);
+    const subscribers = async () => admin.call('PUBSUB', 'SHARDNUMSUB', channel);
+    expect(await subscribers()).toEqual([channel, 1]);
     subscription.close();
     await eventually('nobody listens', async () => ((await subscribers()) as unknown[])[1] === 0);
   });
@@ -162,7 +162,7 @@ describe('a revision', () => {
     const { url } = await server();
     const { sink, changes, writer: redis } = await sceneAt({ kind: 'single', url });
     const key = aJobSet();
-    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const meta = redis.ownKeys.metaKey(key);
     const writer = await sink.open(key);
     await writer.write(aBatch('1:0:0:1', {}));
     const lost = await redis.hgetall(meta);
@@ -182,7 +182,7 @@ describe('a revision', () => {
     const { url } = await server();
     const { sink, changes, writer: redis } = await sceneAt({ kind: 'single', url });
     const key = aJobSet();
-    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const meta = redis.ownKeys.metaKey(key);
     await sink.open(key);
     await redis.hdel(meta, 'origin');
     await redis.hset(meta, 'revision', 5_000_000);

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis';
 import { Cursor, type JobSetKey } from '@ajs/job-state';
-import { Generation, changesChannel, formatKey } from '@ajs/redis-keys';
+import { Generation } from '@ajs/redis-keys';
 import {
   WATCHED_FOR_MS,
   type ChangeListener,
@@ -54,7 +54,7 @@ export class RedisJobSetChanges implements JobSetChanges {
   }
 
   async subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription> {
-    const channel = changesChannel(key);
+    const channel = this.redis.ownKeys.changesChannel(key);
     // Strings of a notice may have to be fetched: the next one waits for it.
     let last = Promise.resolve();
     const subscription: Subscription = {
@@ -89,7 +89,7 @@ export class RedisJobSetChanges implements JobSetChanges {
 
   async watch(key: JobSetKey): Promise<JobSetMoment> {
     const [now, generation, revision, ...rest] = await this.redis.watchJobSetBuffer(
-      metaKey(key),
+      this.redis.ownKeys.metaKey(key),
       WATCHED_FOR_MS,
     );
     if (generation === undefined) return { now };
@@ -109,7 +109,7 @@ export class RedisJobSetChanges implements JobSetChanges {
   ): Promise<ChangesPage | undefined> {
     const begin = from === undefined ? BEGINNING : parsePosition(from);
     const [revision, end = PLACES, ...entries] = await this.redis.readChangesBuffer(
-      metaKey(key),
+      this.redis.ownKeys.metaKey(key),
       generation,
       after,
       begin.place,
@@ -164,7 +164,7 @@ export class RedisJobSetChanges implements JobSetChanges {
     generation: Generation,
     jobs: readonly ListedJob[],
   ): Promise<ChangedJob[]> {
-    const dictionary = formatKey({ kind: 'strings', jobSet: key, generation });
+    const dictionary = this.redis.ownKeys.format({ kind: 'strings', jobSet: key, generation });
     const sorted = [...jobs].sort(comparePlaces);
     return this.strings.decode(
       generation,
@@ -172,10 +172,6 @@ export class RedisJobSetChanges implements JobSetChanges {
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
   }
-}
-
-function metaKey(key: JobSetKey): string {
-  return formatKey({ kind: 'meta', jobSet: key });
 }
 
 function toChangedJob({ packedId, stored }: ListedJob, stringOf: StringOfNumber): ChangedJob {

@@ -8,7 +8,7 @@ import {
   type JobSetKey,
   type JobState,
 } from '@ajs/job-state';
-import { Generation, formatKey } from '@ajs/redis-keys';
+import { Generation } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { unpackJobId } from '../codec/job-id-codec.js';
 import {
@@ -53,7 +53,7 @@ export class RedisJobSetLister implements JobSetLister {
   ): Promise<JobPage | 'other-generation' | undefined> {
     const from = after === undefined ? BEGINNING : parsePosition(after);
     const [now, generation, ...rest] = await this.redis.listJobsBuffer(
-      metaKey(key),
+      this.redis.ownKeys.metaKey(key),
       expected,
       from.place,
       limit,
@@ -78,7 +78,7 @@ export class RedisJobSetLister implements JobSetLister {
   }
 
   private async describeOne(key: JobSetKey): Promise<JobSetSummary | undefined> {
-    const [now, generation, ...rest] = await this.redis.describeJobSetBuffer(metaKey(key));
+    const [now, generation, ...rest] = await this.redis.describeJobSetBuffer(this.redis.ownKeys.metaKey(key));
     if (generation === undefined) return undefined;
     const stored = storedSubscription(rest);
     const [cursor, counts, owner, firstSeen, lastChange] = rest.slice(SUBSCRIPTION_FIELDS).map(toText);
@@ -100,7 +100,7 @@ export class RedisJobSetLister implements JobSetLister {
     generation: Generation,
     listed: readonly ListedJob[],
   ): Promise<ReadonlyMap<JobId, DetailedJob>> {
-    const dictionary = formatKey({ kind: 'strings', jobSet: key, generation });
+    const dictionary = this.redis.ownKeys.format({ kind: 'strings', jobSet: key, generation });
     return this.strings.decode(
       generation,
       (stringOf) => {
@@ -118,10 +118,6 @@ export class RedisJobSetLister implements JobSetLister {
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
   }
-}
-
-function metaKey(key: JobSetKey): string {
-  return formatKey({ kind: 'meta', jobSet: key });
 }
 
 /** Where the next page begins: behind the last job of this one, or where the buckets end that were read for it. */

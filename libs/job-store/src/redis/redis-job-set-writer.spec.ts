@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { addMs, toMs, type JobId, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { Generation, JOB_INDEX_GROUPS, formatKey } from '@ajs/redis-keys';
+import { Generation, JOB_INDEX_GROUPS } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import type { Redis } from 'ioredis';
 import { createRedisClient, type RedisClient } from '../client/redis-client.js';
@@ -54,7 +54,7 @@ async function whileFull<T>(work: () => Promise<T>): Promise<T> {
 
 /** Runs work while the job index takes no jobs. */
 async function whileIndexIsBroken(work: () => Promise<unknown>): Promise<void> {
-  const groups = JOB_INDEX_GROUPS.map((_, group) => formatKey({ kind: 'job-index', group }));
+  const groups = JOB_INDEX_GROUPS.map((_, group) => redis.ownKeys.format({ kind: 'job-index', group }));
   for (const group of groups) await redis.set(group, 'no hash');
   try {
     await work();
@@ -74,7 +74,7 @@ describe('a batch', () => {
     const [streamed, provisional] = [aJobId(), aJobId()];
     const writer = await sink.open(key);
     // The script fails, as where the process died before it.
-    await redis.set(formatKey({ kind: 'meta', jobSet: key }), 'no hash');
+    await redis.set(redis.ownKeys.metaKey(key), 'no hash');
     await expect(writer.write(aBatch('1:0:0:1', { [streamed]: aRecord('RUNNING') }))).rejects.toThrow(
       'WRONGTYPE',
     );
@@ -159,8 +159,12 @@ describe('a batch', () => {
     const add = (jobId: JobId): Promise<unknown> =>
       writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING', { externalUri: 'u' }) }));
     await add(aJobId());
-    const generation = await redis.hget(formatKey({ kind: 'meta', jobSet: key }), 'generation');
-    const uris = formatKey({ kind: 'uris', jobSet: key, generation: Generation(generation ?? '') });
+    const generation = await redis.hget(redis.ownKeys.metaKey(key), 'generation');
+    const uris = redis.ownKeys.format({
+      kind: 'uris',
+      jobSet: key,
+      generation: Generation(generation ?? ''),
+    });
     await redis.hset(uris, 'u', packJobIds(before));
     await add(nearly);
     expect((await lister.readUri(key, 'u')).annotated).toEqual([...before, nearly]);
@@ -199,7 +203,7 @@ describe('a heartbeat', () => {
   it('shows that the job set is followed: without one it is stalled after 15 s', async () => {
     const writer = await sink.open(key);
     await writer.write(aBatch('', {}));
-    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const meta = redis.ownKeys.metaKey(key);
     const heartbeatAgo = async (ms: number): Promise<unknown> =>
       redis.hset(meta, 'heartbeat', toMs((await lister.read(key, [])).now) - ms);
     const state = async () => (await lister.read(key, [])).subscription?.state;

@@ -11,7 +11,7 @@ import {
   type RedisTime,
 } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { formatKey, type Generation } from '@ajs/redis-keys';
+import type { Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
 import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
@@ -180,7 +180,11 @@ export class RedisJobSetWriter implements JobSetWriter {
 
   async reload(): Promise<boolean> {
     const { redis } = this.context;
-    const dictionary = formatKey({ kind: 'strings', jobSet: this.key, generation: this.generation });
+    const dictionary = redis.ownKeys.format({
+      kind: 'strings',
+      jobSet: this.key,
+      generation: this.generation,
+    });
     const [[generation, layout, cursor, revision, counts], strings] = await Promise.all([
       redis.hmget(this.meta, 'generation', 'layout', 'cursor', 'revision', 'counts'),
       redis.hgetall(dictionary),

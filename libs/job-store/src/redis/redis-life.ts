@@ -1,5 +1,4 @@
 import type { JobSetKey } from '@ajs/job-state';
-import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { unpackJobId } from '../codec/job-id-codec.js';
 import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
@@ -26,13 +25,13 @@ export class RedisJobSetLife implements JobSetLife {
   }
 
   async touch(key: JobSetKey): Promise<boolean> {
-    const touched = await this.redis.touchJobSet(formatKey({ kind: 'meta', jobSet: key }), this.ttlSeconds);
+    const touched = await this.redis.touchJobSet(this.redis.ownKeys.metaKey(key), this.ttlSeconds);
     await this.index.renew(this.ttlSeconds);
     return touched === 1;
   }
 
   async unfinished(key: JobSetKey): Promise<number | undefined> {
-    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const meta = this.redis.ownKeys.metaKey(key);
     const [text, ofLayout1] = await this.redis.hmget(meta, 'counts', 'unfinished');
     if (typeof ofLayout1 === 'string') return Number(ofLayout1);
     const counts = parseStateCounts(text ?? '');
@@ -40,21 +39,18 @@ export class RedisJobSetLife implements JobSetLife {
   }
 
   async remove(key: JobSetKey, idleMs: number): Promise<boolean> {
-    const [generation, buckets] = await this.redis.removeJobSet(
-      formatKey({ kind: 'meta', jobSet: key }),
-      idleMs,
-    );
+    const [generation, buckets] = await this.redis.removeJobSet(this.redis.ownKeys.metaKey(key), idleMs);
     if (generation === undefined) return false;
     // Out of reach already; one bucket at a time, so that no step takes Redis long. What a crash leaves goes by its time to live.
     for (let bucket = 0; bucket < Number(buckets); bucket++) {
-      const bucketKey = formatKey({ kind: 'bucket', jobSet: key, generation, bucket });
+      const bucketKey = this.redis.ownKeys.format({ kind: 'bucket', jobSet: key, generation, bucket });
       const jobIds = await this.redis.hkeysBuffer(bucketKey);
       await this.index.remove(key, jobIds.map(unpackJobId), this.ttlSeconds);
       await this.redis.unlink(bucketKey);
     }
     await this.index.removeJobSet(key, this.ttlSeconds);
     for (const kind of ['failure-details', 'strings', 'uris', 'submitted-uris', 'enrichment'] as const) {
-      await this.redis.unlink(formatKey({ kind, jobSet: key, generation }));
+      await this.redis.unlink(this.redis.ownKeys.format({ kind, jobSet: key, generation }));
     }
     return true;
   }

@@ -1,5 +1,4 @@
 import { Cursor, type JobSetKey, type JobId } from '@ajs/job-state';
-import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
@@ -29,7 +28,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
 
   async read(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
     const reply = readJobsReply(
-      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds)),
+      await this.redis.readJobsBuffer(this.redis.ownKeys.metaKey(key), packJobIds(jobIds)),
       jobIds.length,
     );
     const { now, subscription } = reply;
@@ -42,7 +41,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
 
   async readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
     const reply = readJobsReply(
-      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds), 'enrichment'),
+      await this.redis.readJobsBuffer(this.redis.ownKeys.metaKey(key), packJobIds(jobIds), 'enrichment'),
       jobIds.length,
       true,
     );
@@ -50,7 +49,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     if (generation === undefined || subscription === undefined) {
       return { now, cursor: Cursor(''), jobs: new Map(), unreadable: new Map() };
     }
-    const dictionary = formatKey({ kind: 'strings', jobSet: key, generation });
+    const dictionary = this.redis.ownKeys.format({ kind: 'strings', jobSet: key, generation });
     const decoded = await this.strings.decode(
       generation,
       (stringOf) =>
@@ -71,17 +70,16 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     key: JobSetKey,
     externalUri: string,
   ): Promise<{ readonly submitted: readonly JobId[]; readonly annotated: readonly JobId[] }> {
-    const [submitted, annotated] = await this.redis.readUriBuffer(metaKey(key), externalUri);
+    const [submitted, annotated] = await this.redis.readUriBuffer(
+      this.redis.ownKeys.metaKey(key),
+      externalUri,
+    );
     return { submitted: unpackJobIds(submitted), annotated: unpackJobIds(annotated) };
   }
 
   async locate(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobSetKey>> {
     return this.locator.locate(jobIds);
   }
-}
-
-function metaKey(key: JobSetKey): string {
-  return formatKey({ kind: 'meta', jobSet: key });
 }
 
 /** Decodes the records that are there; what cannot be read of one says nothing of the others. */

@@ -9,7 +9,6 @@ import {
   type JobReport,
   type JobSetKey,
 } from '@ajs/job-state';
-import { formatKey } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { encodeEnrichment } from '../codec/enrichment-codec.js';
 import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
@@ -95,7 +94,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
   async addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<JobId, JobEnrichment>): Promise<void> {
     for (const some of inParts(Array.from(enrichment))) {
       await this.redis.addEnrichment(
-        metaKey(key),
+        this.redis.ownKeys.metaKey(key),
         this.ttlSeconds,
         ...some.flatMap(([jobId, enriched]) => [packJobId(jobId), encodeEnrichment(enriched)]),
       );
@@ -110,7 +109,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
   ): Promise<Reported[]> {
     const jobIds = reports.map(([jobId]) => jobId);
     const reply = readJobsReply(
-      await this.redis.readJobsBuffer(metaKey(key), packJobIds(jobIds)),
+      await this.redis.readJobsBuffer(this.redis.ownKeys.metaKey(key), packJobIds(jobIds)),
       jobIds.length,
     );
     const changes: Change[] = [];
@@ -146,7 +145,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     uris: readonly ScriptArgument[] = [],
   ): Promise<{ readonly revision: number; readonly leftAlone: ReadonlySet<number> }> {
     const [revision, ...leftAlone] = await this.redis.putRecords(
-      metaKey(key),
+      this.redis.ownKeys.metaKey(key),
       randomBytes(8).toString('base64url'),
       this.ttlSeconds,
       changes.length,
@@ -168,10 +167,6 @@ function inParts<T>(all: readonly T[]): T[][] {
   const parts: T[][] = [];
   for (let at = 0; at < all.length; at += ADDED_AT_ONCE) parts.push(all.slice(at, at + ADDED_AT_ONCE));
   return parts;
-}
-
-function metaKey(key: JobSetKey): string {
-  return formatKey({ kind: 'meta', jobSet: key });
 }
 
 /** A stored record and its revision. The strings in it stay numbers of the dictionary, which only an owner may add to. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Cursor, RedisTime, msBetween, type JobSetKey, type JobId } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { Generation, formatKey } from '@ajs/redis-keys';
+import { Generation } from '@ajs/redis-keys';
 import type { RedisClient } from '../client/redis-client.js';
 import { RedisClock } from '../client/redis-clock.js';
 import { LAYOUT } from '../codec/record-layout.js';
@@ -49,7 +49,7 @@ export class RedisJobSink implements JobSink {
 
   async open(key: JobSetKey): Promise<JobSetWriter> {
     const { redis, ttlSeconds } = this.context;
-    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const meta = redis.ownKeys.metaKey(key);
     const sentAt = monotonicNow();
     const reply = await redis.openJobSetBuffer(
       meta,

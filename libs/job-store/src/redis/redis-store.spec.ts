@@ -7,7 +7,7 @@ import { withScripts } from '../scripts/scripts.js';
 import { packJobId } from '../codec/job-id-codec.js';
 import { STATE_BITS } from '../codec/record-layout.js';
 import { parseStateCounts } from '../codec/state-counts.js';
-import { Generation, formatKey } from '@ajs/redis-keys';
+import { Generation, RedisKeys } from '@ajs/redis-keys';
 import {
   RedisProvisionalJobSink,
   RedisJobLister,
@@ -21,6 +21,8 @@ import {
   type RedisClient,
   type RedisTarget,
 } from '../index.js';
+
+const KEYS = new RedisKeys();
 
 const TTL_SECONDS = 1_000;
 const servers: { stop(): Promise<void> }[] = [];
@@ -62,7 +64,7 @@ async function storeAt(target: RedisTarget): Promise<StoreUnderTest> {
     life: new RedisJobSetLife(writer, TTL_SECONDS),
     changes: new RedisJobSetChanges(reader, connect(target, 'subscriber')),
     counts: async (key) => {
-      const text = await writer.hget(formatKey({ kind: 'meta', jobSet: key }), 'counts');
+      const text = await writer.hget(KEYS.metaKey(key), 'counts');
       const counts: Partial<Record<JobState, number>> = {};
       for (const [kind, jobs] of parseStateCounts(text ?? '')) {
         counts[stateOfNumber(kind & STATE_BITS) ?? 'SUBMITTED'] = jobs;
@@ -138,7 +140,7 @@ describe('Redis keys of a job set', () => {
     );
     const { now, subscription } = await lister.read(key, []);
     expect(subscription?.syncedAt).toBeDefined();
-    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'synced', toMs(now) + 3_600_000);
+    await redis.hset(KEYS.metaKey(key), 'synced', toMs(now) + 3_600_000);
     expect((await lister.read(key, [])).subscription).toEqual({ state: 'live', reason: '' });
   });
 
@@ -154,7 +156,7 @@ describe('Redis keys of a job set', () => {
     } as const;
     const ofJob = { [jobId]: aRecord('RUNNING', { run: { cluster: 'c' } }) };
     await writer.write(aBatch('1:0:0:1', ofJob, { subscription, reconciled: true }));
-    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const meta = KEYS.metaKey(key);
     const report = { state: 'RUNNING', at: ArmadaTime(Date.now()) } as const;
     await new RedisProvisionalJobSink(redis, TTL_SECONDS).report(key, new Map([[aJobId(), report]]));
     expect(await redis.hexists(meta, 'aheadSince')).toBe(1);
@@ -162,7 +164,7 @@ describe('Redis keys of a job set', () => {
     await addProvisional(key);
     await redis.hset(meta, { interest: 1, renewed: 1 });
     const generation = Generation((await redis.hget(meta, 'generation')) ?? '');
-    await redis.del(formatKey({ kind: 'bucket', jobSet: key, generation, bucket: 0 }));
+    await redis.del(KEYS.format({ kind: 'bucket', jobSet: key, generation, bucket: 0 }));
 
     const again = await sink.open(key);
     expect(lost).toEqual([1]);
@@ -183,7 +185,7 @@ describe('Redis keys of a job set', () => {
 
   it('take no record in the place of one that was read, and that was deleted since', async () => {
     const [key, jobId] = [aJobSet(), aJobId()];
-    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const meta = KEYS.metaKey(key);
     const change = [packJobId(jobId), 'the record that was read', 'the record after it', '', Date.now()];
     const [, ...leftAlone] = await withScripts(redis).putRecords(
       meta,
@@ -204,7 +206,7 @@ describe('Redis keys of a job set', () => {
     const writer = await sink.open(key);
     await writer.write(aBatch('1:0:0:1', {}));
     // Redis went back to the beginning, and another owner wrote a heartbeat.
-    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'cursor', '');
+    await redis.hset(KEYS.metaKey(key), 'cursor', '');
     await expect(writer.write(aBatch('2:0:0:1', {}))).rejects.toThrow('another owner');
     expect((await sink.open(key)).cursor).toBe('');
   });
@@ -240,7 +242,7 @@ describe('Redis keys of a job set', () => {
     const record = { failure: { reason: 'first run' }, run: { cluster: 'c' }, externalUri: 'airflow://x' };
     await (await sink.open(key)).write(aBatch('1:0:0:1', { [aJobId()]: aRecord('RUNNING', record) }));
     await addProvisional(key);
-    const meta = formatKey({ kind: 'meta', jobSet: key });
+    const meta = KEYS.metaKey(key);
     const names = await keys(`${meta.slice(0, -'meta'.length)}*`.replace(/[[\]{}]/g, '?'));
     // Its meta, one bucket, failure details, strings, URIs, submitted URIs and enrichment.
     expect(names).toHaveLength(7);
@@ -267,7 +269,7 @@ describe('Redis keys of a job set', () => {
     await writer.write(aBatch('1:0:0:1', jobs));
     await addProvisional(key);
     expect(await new RedisJobSetLife(redis, TTL_SECONDS).remove(key, 0)).toBe(true);
-    const tag = formatKey({ kind: 'meta', jobSet: key }).replace(/^.*(\{.*\}).*$/, '$1');
+    const tag = KEYS.metaKey(key).replace(/^.*(\{.*\}).*$/, '$1');
     expect((await keys('*')).filter((name) => name.includes(tag))).toEqual([]);
     expect((await lister.locate(Object.keys(jobs).map(JobId))).size).toBe(0);
   });

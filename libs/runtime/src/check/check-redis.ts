@@ -7,13 +7,11 @@ import {
   type RedisTarget,
 } from '@ajs/job-store';
 import { completesWithin } from '@ajs/platform';
-import { formatKey } from '@ajs/redis-keys';
 import { missingRights, type RedisUser } from '../redis/missing-rights.js';
 import type { Check } from './check-config.js';
 
 /** A first connection takes well under a second, to sentinels and clusters as well. */
 const ANSWER_MS = 3_000;
-const PROBE = formatKey({ kind: 'probe', shard: 0 });
 const PROBE_TTL_MS = 10_000;
 
 /** Whether Redis can be reached, takes writes, keeps what it has, and lets its user do what the process needs. */
@@ -45,7 +43,7 @@ function checkRights(redis: RedisClient, user: RedisUser): Promise<Check> {
 
 function checkWrites(redis: RedisClient): Promise<Check> {
   return tried('Redis writes', async () => {
-    await redis.set(PROBE, 'check', 'PX', PROBE_TTL_MS);
+    await redis.set(redis.ownKeys.format({ kind: 'probe', shard: 0 }), 'check', 'PX', PROBE_TTL_MS);
     return { outcome: 'ok', found: 'Redis takes writes' };
   });
 }

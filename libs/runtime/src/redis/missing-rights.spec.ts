@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRedisClient, isReady, type RedisClient } from '@ajs/job-store';
+import { RedisKeys } from '@ajs/redis-keys';
 import { RedisClusterServers, RedisServer, redisFlavours } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { allRights, missingRights, type RedisUser } from './missing-rights.js';
@@ -54,10 +55,21 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.disconnect();
 });
 
-async function missingWith(user: RedisUser, rules: readonly string[]): Promise<string[]> {
+/** The same rights for a deployment with a prefix, as docs/redis.md says it. */
+function documentedWithPrefix(user: RedisUser, prefix: string): string[] {
+  return documented(user).map((rule) =>
+    /^[~&]/.test(rule) ? `${rule.charAt(0)}${prefix}:${rule.slice(1).replace('{ajs}', `{${prefix}}`)}` : rule,
+  );
+}
+
+async function missingWith(user: RedisUser, rules: readonly string[], keyPrefix?: string): Promise<string[]> {
   await admin.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', ...rules);
   const client = createRedisClient(
-    { kind: 'single', url: `redis://app:secret@127.0.0.1:${server.port}/1` },
+    {
+      kind: 'single',
+      url: `redis://app:secret@127.0.0.1:${server.port}/1`,
+      ...(keyPrefix !== undefined && { keyPrefix }),
+    },
     user,
     () => {},
   );
@@ -82,7 +94,7 @@ describe.each(CASES)('the rights of a %s (%s)', (user, flavour) => {
   });
 
   it('are those of the line in docs/redis.md', () => {
-    expect(documented(user).sort()).toEqual(allRights(user).sort());
+    expect(documented(user).sort()).toEqual(allRights(user, new RedisKeys()).sort());
   });
 
   it('are all there with that line, and trying them leaves nothing for long', async () => {
@@ -91,6 +103,16 @@ describe.each(CASES)('the rights of a %s (%s)', (user, flavour) => {
     for (const key of await admin.keys('*')) {
       expect(await admin.pttl(key)).toBeGreaterThan(0);
     }
+  });
+
+  it('are for one deployment alone: with a prefix they are those with the prefix, and no others', async () => {
+    expect(allRights(user, new RedisKeys('lab')).sort()).toEqual(documentedWithPrefix(user, 'lab').sort());
+    expect(await missingWith(user, documentedWithPrefix(user, 'lab'), 'lab')).toEqual([]);
+    expect((await missingWith(user, documented(user), 'lab')).sort()).toEqual(
+      documentedWithPrefix(user, 'lab')
+        .filter((rule) => /^[~&]/.test(rule))
+        .sort(),
+    );
   });
 
   it('cover every command of the scripts that run', async () => {

@@ -1,12 +1,5 @@
 import type { RedisClient } from '@ajs/job-store';
-import {
-  CHANGES_CHANNELS,
-  OWNER_CHANNELS,
-  READ_REQUESTS_CHANNEL,
-  WORK_QUEUE_PREFIX,
-  formatKey,
-  ownerChannel,
-} from '@ajs/redis-keys';
+import type { RedisKeys } from '@ajs/redis-keys';
 import { Cluster, type Redis } from 'ioredis';
 
 /** What a user of Redis is for: a query reads job states, an ingester writes them. */
@@ -18,20 +11,6 @@ type Rules = Readonly<Record<string, readonly string[]>>;
 const PROBE_TTL_MS = 10_000;
 /** A Redis that does not answer in this time is asked again later. */
 const TRY_MS = 5_000;
-/** Each pattern of keys, and the key of it that is used to try. */
-const KEYS = {
-  '~ajs:*': formatKey({ kind: 'probe', shard: 0 }),
-  '~{ajs}:*': `${WORK_QUEUE_PREFIX}:probe`,
-} as const;
-type KeyPattern = keyof typeof KEYS;
-const OWNER_CHANNEL = ownerChannel('rights');
-/** Each pattern of channels, and the channel of it that is used to try. */
-const CHANNELS = {
-  [`&${READ_REQUESTS_CHANNEL}`]: READ_REQUESTS_CHANNEL,
-  [`&${CHANGES_CHANNELS}`]: CHANGES_CHANNELS,
-  [`&${OWNER_CHANNELS}*`]: OWNER_CHANNEL,
-};
-
 /**
  * What both processes need, for their own scripts and BullMQ's. KEY holds a string while these are tried: most of them fail by its type,
  * and change nothing. Rights that are not for data are single commands, since their categories hold dangerous ones.
@@ -57,31 +36,58 @@ const COMMON: Rules = {
   '+unlink': ['UNLINK KEY'],
 };
 
-/** What one process needs beside; the last, since a connection that has subscribed can do little else. */
-const OWN: Readonly<Record<RedisUser, Rules>> = {
-  reader: {
-    '+publish': [`PUBLISH ${READ_REQUESTS_CHANNEL} `],
-    '+spublish': [`SPUBLISH ${CHANGES_CHANNELS} `],
-    '+ssubscribe': [`SSUBSCRIBE ${CHANGES_CHANNELS}`],
-    '+sunsubscribe': [`SUNSUBSCRIBE ${CHANGES_CHANNELS}`],
-  },
-  writer: {
-    '+spublish': [`SPUBLISH ${CHANGES_CHANNELS} `],
-    '+pubsub|channels': [`PUBSUB CHANNELS ${OWNER_CHANNELS}*`],
-    '+subscribe': [`SUBSCRIBE ${READ_REQUESTS_CHANNEL}`, `SUBSCRIBE ${OWNER_CHANNEL}`],
-  },
-};
 const OF_CLUSTER: Rules = { '+cluster|slots': ['CLUSTER SLOTS'], '+cluster|info': ['CLUSTER INFO'] };
 const OF_DATABASE: Rules = { '+select': ['SELECT 0'] };
 
+/** What of a deployment's own names is tried. */
+interface Tried {
+  /** Each pattern of keys, and the key of it that is used to try; the first is that of nearly all keys. */
+  readonly keys: ReadonlyMap<string, string>;
+  /** Each pattern of channels that the process uses, and the channel of it that is used to try. */
+  readonly channels: ReadonlyMap<string, string>;
+  /** What the process needs beside; tried last, since a connection that has subscribed can do little else. */
+  readonly rules: Rules;
+}
+
+function triedFor(user: RedisUser, names: RedisKeys): Tried {
+  const { readRequestsChannel, ownerChannels, changesChannels, workQueuePrefix } = names;
+  const ownerChannel = names.ownerChannel('rights');
+  const keys = new Map([
+    [`~${names.keyPattern}`, names.format({ kind: 'probe', shard: 0 })],
+    [`~${workQueuePrefix}:*`, `${workQueuePrefix}:probe`],
+  ]);
+  const channels = [
+    [`&${readRequestsChannel}`, readRequestsChannel],
+    [`&${changesChannels}`, changesChannels],
+  ] as const;
+  if (user === 'reader') {
+    return {
+      keys,
+      channels: new Map(channels),
+      rules: {
+        '+publish': [`PUBLISH ${readRequestsChannel} `],
+        '+spublish': [`SPUBLISH ${changesChannels} `],
+        '+ssubscribe': [`SSUBSCRIBE ${changesChannels}`],
+        '+sunsubscribe': [`SUNSUBSCRIBE ${changesChannels}`],
+      },
+    };
+  }
+  return {
+    keys,
+    channels: new Map([...channels, [`&${ownerChannels}*`, ownerChannel]]),
+    rules: {
+      '+spublish': [`SPUBLISH ${changesChannels} `],
+      '+pubsub|channels': [`PUBSUB CHANNELS ${ownerChannels}*`],
+      '+subscribe': [`SUBSCRIBE ${readRequestsChannel}`, `SUBSCRIBE ${ownerChannel}`],
+    },
+  };
+}
+
 /** Every rule that a user needs somewhere: with a single server, with Redis Cluster, and with a database of its own. */
-export function allRights(user: RedisUser): string[] {
-  const commands = Object.keys({ ...COMMON, ...OF_CLUSTER, ...OF_DATABASE, ...OWN[user] });
-  const own = Object.values(OWN[user]).flat();
-  const channels = Object.entries(CHANNELS).filter(([, channel]) =>
-    own.some((each) => each.includes(channel)),
-  );
-  return [...Object.keys(KEYS), ...channels.map(([pattern]) => pattern), ...commands];
+export function allRights(user: RedisUser, names: RedisKeys): string[] {
+  const { keys, channels, rules } = triedFor(user, names);
+  const commands = Object.keys({ ...COMMON, ...OF_CLUSTER, ...OF_DATABASE, ...rules });
+  return [...keys.keys(), ...channels.keys(), ...commands];
 }
 
 /**
@@ -91,17 +97,18 @@ export function allRights(user: RedisUser): string[] {
 export async function missingRights(client: RedisClient, user: RedisUser): Promise<string[]> {
   const nodes = client instanceof Cluster ? client.nodes('master') : [client];
   if (nodes.length === 0) throw new Error('no master of the cluster is known');
+  const tried = triedFor(user, client.ownKeys);
   const rules = {
     ...COMMON,
     ...(client instanceof Cluster && OF_CLUSTER),
     ...(nodes.some(({ options }) => (options.db ?? 0) > 0) && OF_DATABASE),
-    ...OWN[user],
+    ...tried.rules,
   };
-  const missing = await Promise.all(nodes.map((node) => missingAt(node, rules)));
+  const missing = await Promise.all(nodes.map((node) => missingAt(node, { ...tried, rules })));
   return [...new Set(missing.flat())];
 }
 
-async function missingAt(node: Redis, rules: Rules): Promise<string[]> {
+async function missingAt(node: Redis, { keys, channels, rules }: Tried): Promise<string[]> {
   const connection = node.duplicate({
     retryStrategy: null,
     enableOfflineQueue: true,
@@ -113,23 +120,23 @@ async function missingAt(node: Redis, rules: Rules): Promise<string[]> {
   });
   connection.on('error', () => undefined);
   const missing = new Set<string>();
-  const attempt = async (rule: string, command: string, pattern: KeyPattern = '~ajs:*'): Promise<void> => {
-    const [name = '', ...args] = command.split(' ').map((word) => (word === 'KEY' ? KEYS[pattern] : word));
+  const attempt = async (rule: string, command: string, pattern: string, key: string): Promise<void> => {
+    const [name = '', ...args] = command.split(' ').map((word) => (word === 'KEY' ? key : word));
     const denied = await deniedOf(connection.call(name, ...args));
     if (denied === 'command') missing.add(rule);
     if (denied === 'key') missing.add(pattern);
     if (denied === 'channel') {
-      for (const [pattern, channel] of Object.entries(CHANNELS))
-        if (args.includes(channel)) missing.add(pattern);
+      for (const [ofChannel, channel] of channels) if (args.includes(channel)) missing.add(ofChannel);
     }
   };
   try {
-    const attempts = (Object.keys(KEYS) as KeyPattern[]).flatMap((pattern) => [
-      attempt('+@string', `SET KEY v PX ${PROBE_TTL_MS}`, pattern),
-      attempt('+@string', 'GET KEY', pattern),
-    ]);
+    const attempts = Array.from(keys, ([pattern, key]) => [
+      attempt('+@string', `SET KEY v PX ${PROBE_TTL_MS}`, pattern, key),
+      attempt('+@string', 'GET KEY', pattern, key),
+    ]).flat();
+    const [[pattern = '', key = ''] = []] = keys;
     for (const [rule, commands] of Object.entries(rules)) {
-      attempts.push(...commands.map((command) => attempt(rule, command)));
+      attempts.push(...commands.map((command) => attempt(rule, command, pattern, key)));
     }
     await Promise.all(attempts);
   } finally {

@@ -9,7 +9,6 @@ import {
 } from '@ajs/job-store';
 import { Metrics, logConnection, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { completesWithin } from '@ajs/platform';
-import { formatKey } from '@ajs/redis-keys';
 import { Readiness } from '../health/readiness.js';
 import { LOG, SETTINGS } from '../process/tokens.js';
 import type { RedisUser } from './missing-rights.js';
@@ -43,7 +42,7 @@ export class RedisConnections implements OnApplicationShutdown {
   openMain(role: RedisUser): RedisClient {
     const client = this.open(role);
     logConnection(client, this.log);
-    this.readiness.add('redis', () => client.exists(formatKey({ kind: 'replicas' })));
+    this.readiness.add('redis', () => client.exists(client.ownKeys.format({ kind: 'replicas' })));
     const rights = new RedisRights(client, role, this.log);
     this.rights = rights;
     void rights.start();

@@ -3,7 +3,7 @@ import { msBetween, type MonotonicTime } from '@ajs/job-state';
 import { writeRefusalOf, type RedisClient, type WriteRefusal } from '@ajs/job-store';
 import { Metrics, type Log } from '@ajs/observability';
 import { monotonicNow } from '@ajs/platform';
-import { PROBE_SHARDS, formatKey } from '@ajs/redis-keys';
+import { PROBE_SHARDS } from '@ajs/redis-keys';
 import { LOG } from '../process/tokens.js';
 import { RedisConnections } from './redis-connections.js';
 
@@ -11,8 +11,6 @@ const PROBE_EVERY_MS = 1_000;
 /** Writes are over for good, and not only those of some master, when none was refused for this long. */
 const QUIET_MS = 3_000;
 const PROBE_TTL_MS = 10_000;
-/** On every master, as good as always: one of them may refuse writes alone. */
-const PROBE_KEYS = Array.from({ length: PROBE_SHARDS }, (_, shard) => formatKey({ kind: 'probe', shard }));
 
 const TEXT: Record<WriteRefusal, string> = {
   'out-of-memory':
@@ -67,8 +65,12 @@ export class RedisWrites implements OnModuleDestroy {
   }
 
   private async probe(redis: RedisClient): Promise<void> {
+    // On every master, as good as always: one of them may refuse writes alone.
+    const keys = Array.from({ length: PROBE_SHARDS }, (_, shard) =>
+      redis.ownKeys.format({ kind: 'probe', shard }),
+    );
     try {
-      await Promise.all(PROBE_KEYS.map((key) => redis.set(key, '', 'PX', PROBE_TTL_MS)));
+      await Promise.all(keys.map((key) => redis.set(key, '', 'PX', PROBE_TTL_MS)));
     } catch (error) {
       this.report(error as Error);
       return;

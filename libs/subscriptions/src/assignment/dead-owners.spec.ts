@@ -1,7 +1,5 @@
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
-import { OWNER_CHANNELS, ownerChannel } from '@ajs/redis-keys';
 import { ManualClock, RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
-import { Redis } from 'ioredis';
 import { DeadOwners, showConnected } from './dead-owners.js';
 import { LEASE_MS } from './leases.js';
 
@@ -46,7 +44,7 @@ function connect(): RedisClient {
   );
 }
 
-const connectedOwners = (): Promise<unknown[]> => redis.pubsub('CHANNELS', `${OWNER_CHANNELS}*`);
+const connectedOwners = (): Promise<unknown[]> => redis.pubsub('CHANNELS', `${redis.ownKeys.ownerChannels}*`);
 
 /** An owner of one assignment, which is called as it is, with a lease that lasts so long yet. */
 async function owner(name: string, leaseMs: number) {
@@ -58,7 +56,8 @@ async function owner(name: string, leaseMs: number) {
   await renew(leaseMs);
   const disconnect = async (): Promise<void> => {
     subscriber.disconnect();
-    const isGone = async (): Promise<boolean> => !(await connectedOwners()).includes(ownerChannel(name));
+    const isGone = async (): Promise<boolean> =>
+      !(await connectedOwners()).includes(redis.ownKeys.ownerChannel(name));
     await eventually('Redis has noticed', isGone);
   };
   return { disconnect, renew };
@@ -137,7 +136,9 @@ it('an owner is connected by any node of a cluster', async () => {
   const cluster = await RedisClusterServers.start();
   const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
   const client = createRedisClient({ kind: 'cluster', nodes, tls: false }, 'work-queue', () => undefined);
-  const onNodes = cluster.servers.map(({ url }) => new Redis(url));
+  const onNodes = cluster.servers.map(({ url }) =>
+    createRedisClient({ kind: 'single', url }, 'work-queue', () => undefined),
+  );
   try {
     for (const [n, subscriber] of onNodes.entries()) {
       await showConnected(subscriber, `${n}`, () => undefined);

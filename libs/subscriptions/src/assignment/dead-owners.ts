@@ -1,7 +1,6 @@
 import { msBetween, type MonotonicTime } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { monotonicNow } from '@ajs/platform';
-import { OWNER_CHANNELS, WORK_QUEUE_PREFIX, ownerChannel } from '@ajs/redis-keys';
 import { Cluster } from 'ioredis';
 import { LEASE_MS, RENEW_EVERY_MS } from './leases.js';
 import releaseLeases from './lua/releaseLeases-3.lua';
@@ -17,7 +16,6 @@ const MISSED_A_RENEWAL_MS = LEASE_MS - RENEW_EVERY_MS - LATE_MS;
  * then other owners may still be on their way back.
  */
 const MAX_ROUND_MS = RENEW_EVERY_MS;
-const BASE = `${WORK_QUEUE_PREFIX}:${WORK_QUEUE}:`;
 
 type ReleaseLeases = (
   active: string,
@@ -32,7 +30,7 @@ export async function showConnected(
   owner: string,
   onDenied: (error: Error) => void,
 ): Promise<void> {
-  await subscribeOnceAllowed(subscriber, ownerChannel(owner), onDenied);
+  await subscribeOnceAllowed(subscriber, subscriber.ownKeys.ownerChannel(owner), onDenied);
 }
 
 /**
@@ -90,11 +88,12 @@ export class DeadOwners {
 
   private async release(dead: readonly string[]): Promise<void> {
     if (dead.length === 0) return;
+    const base = `${this.redis.ownKeys.workQueuePrefix}:${WORK_QUEUE}:`;
     await this.redis.releaseLeases(
-      `${BASE}active`,
-      `${BASE}stalled`,
-      `${BASE}stalled-check`,
-      BASE,
+      `${base}active`,
+      `${base}stalled`,
+      `${base}stalled-check`,
+      base,
       MISSED_A_RENEWAL_MS,
       ...dead,
     );
@@ -102,8 +101,9 @@ export class DeadOwners {
 
   /** A node of a cluster knows only those that are connected to itself. */
   private async connectedOwners(): Promise<Set<string>> {
+    const { ownerChannels } = this.redis.ownKeys;
     const nodes = this.redis instanceof Cluster ? this.redis.nodes('all') : [this.redis];
-    const channels = await Promise.all(nodes.map((node) => node.pubsub('CHANNELS', `${OWNER_CHANNELS}*`)));
-    return new Set(channels.flat().map((channel) => String(channel).slice(OWNER_CHANNELS.length)));
+    const channels = await Promise.all(nodes.map((node) => node.pubsub('CHANNELS', `${ownerChannels}*`)));
+    return new Set(channels.flat().map((channel) => String(channel).slice(ownerChannels.length)));
   }
 }

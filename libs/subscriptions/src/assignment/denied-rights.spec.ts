@@ -1,13 +1,15 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { createRedisClient, redisErrorKind, type RedisClient } from '@ajs/job-store';
 import { completesWithin } from '@ajs/platform';
-import { READ_REQUESTS_CHANNEL, WORK_QUEUE_PREFIX, jobSetTag } from '@ajs/redis-keys';
+import { RedisKeys, jobSetTag } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { listenForReadRequests } from './read-requests.js';
 import { retryInfo } from './retry-info.js';
 import { WORK_QUEUE, WorkQueue } from './work-queue.js';
+
+const KEYS = new RedisKeys();
 
 const KEY: JobSetKey = { queue: 'q', jobSetId: 's' };
 const cleanUps: (() => unknown)[] = [];
@@ -51,7 +53,7 @@ describe('a user of Redis without a right that is used only at the beginning', (
     const taken: unknown[] = [];
     const worker = new Worker(WORK_QUEUE, (job) => Promise.resolve(taken.push(job.data)), {
       connection: retryInfo(await clientWithout('-info'), onError),
-      prefix: WORK_QUEUE_PREFIX,
+      prefix: KEYS.workQueuePrefix,
       // By itself it would begin without Redis, and try again without a pause.
       autorun: false,
     });
@@ -72,9 +74,9 @@ describe('a user of Redis without a right that is used only at the beginning', (
     const requests: JobSetKey[] = [];
     const listening = listenForReadRequests(client, (key) => requests.push(key), onError);
     await eventually('it was denied', () => denied.length > 0);
-    await admin.call('ACL', 'SETUSER', 'app', `&${READ_REQUESTS_CHANNEL}`);
+    await admin.call('ACL', 'SETUSER', 'app', `&${KEYS.readRequestsChannel}`);
     await listening;
-    await admin.publish(READ_REQUESTS_CHANNEL, jobSetTag(KEY));
+    await admin.publish(KEYS.readRequestsChannel, jobSetTag(KEY));
     await eventually('the request is heard', () => requests.length === 1);
   });
 });

@@ -7,7 +7,7 @@ import {
   type ClientRole,
   type RedisClient,
 } from '@ajs/job-store';
-import { WORK_QUEUE_PREFIX, formatKey, interestShard } from '@ajs/redis-keys';
+import { interestShard } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { Job } from 'bullmq';
 import { InterestRecorder } from '../interest/interest-recorder.js';
@@ -110,7 +110,7 @@ const watchOf = (source: ScriptedSource) =>
 /** As where Redis did not answer for longer than the lease. */
 async function loseLease({ ended }: ReturnType<typeof replica>, key: JobSetKey): Promise<void> {
   const before = ended.length;
-  await redis.del(`${WORK_QUEUE_PREFIX}:${WORK_QUEUE}:${assignmentIdOf(key)}:lock`);
+  await redis.del(`${redis.ownKeys.workQueuePrefix}:${WORK_QUEUE}:${assignmentIdOf(key)}:lock`);
   await eventually('its lease is lost', () => ended[before] === `${key.jobSetId} lease-lost`);
 }
 
@@ -176,7 +176,7 @@ describe('an assignment', () => {
     watches.start();
     cleanups.push(() => watches.leave());
     await eventually('it has more than its share', () => a.watches.isAboveShare());
-    const queue = `${WORK_QUEUE_PREFIX}:${WORK_QUEUE}`;
+    const queue = `${redis.ownKeys.workQueuePrefix}:${WORK_QUEUE}`;
     const orphan = jobSet(7);
     await new InterestStore(redis).record(orphan);
     await redis.hset(`${queue}:${assignmentIdOf(orphan)}`, {
@@ -199,7 +199,7 @@ describe('an assignment', () => {
     const a = replica('a');
     await poll(jobSet(1));
     await eventually('it is watched', () => a.watches.size === 1);
-    await redis.del(formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) }));
+    await redis.del(redis.ownKeys.format({ kind: 'interest', shard: interestShard(jobSet(1)) }));
     await loseLease(a, jobSet(1));
     await eventually('its watch is closed', () => a.source.live.length === 0, 5_000);
     await eventually('its watch is given back', () => a.watches.size === 0 && a.worker.size === 0);

@@ -2,7 +2,6 @@ import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '@ajs/platform';
 import { msBetween, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
-import { WORK_QUEUE_PREFIX } from '@ajs/redis-keys';
 import { DelayedError, Worker, type Job } from 'bullmq';
 import { AssignmentId } from '../budget/assignment-id.js';
 import type { WatchBudget } from '../budget/watch-budget.js';
@@ -72,7 +71,7 @@ export class JobSetWorker {
       (job, token) => this.process(job, token ?? ''),
       {
         connection: retryInfo(byRedisTime(options.connection), options.onError),
-        prefix: WORK_QUEUE_PREFIX,
+        prefix: options.connection.ownKeys.workQueuePrefix,
         // Fixed, since a worker does not notice when it grows: one replica can hold all watches.
         concurrency: options.watchBudget + MAX_READING,
         lockDuration: LEASE_MS,

@@ -1,6 +1,5 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
-import { READ_REQUESTS_CHANNEL } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { RecordedQueue } from '../testing/recorded-queue.js';
 import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
@@ -42,7 +41,7 @@ it('read requests are sent at most once a second for a job set, and promote it',
   const queue = new RecordedQueue();
   const sender = new ReadRequestSender(redis, queue);
   for (let i = 0; i < 50; i++) await sender.send(jobSet(1));
-  await redis.publish(READ_REQUESTS_CHANNEL, 'rubbish');
+  await redis.publish(redis.ownKeys.readRequestsChannel, 'rubbish');
   await sender.send(jobSet(2));
   await eventually('both are received', () => received.length >= 2);
   expect(received).toEqual([jobSet(1), jobSet(2)]);

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
-import { READ_REQUESTS_CHANNEL, jobSetTag, parseJobSetTag, type JobSetTag } from '@ajs/redis-keys';
+import { jobSetTag, parseJobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { subscribeOnceAllowed } from './subscribe.js';
 import type { WorkQueue } from './work-queue.js';
 
@@ -27,7 +27,7 @@ export class ReadRequestSender {
     if (now - (this.sentAt.peek(tag) ?? -Infinity) < SPACING_MS) return;
     this.sentAt.set(tag, now);
     // First, so that it has been heard by the replica that is given the assignment.
-    await this.redis.publish(READ_REQUESTS_CHANNEL, tag);
+    await this.redis.publish(this.redis.ownKeys.readRequestsChannel, tag);
     await this.workQueue.promote(key);
   }
 }
@@ -45,5 +45,5 @@ export async function listenForReadRequests(
     const key = parseJobSetTag(tag);
     if (key !== undefined) onRequest(key);
   });
-  await subscribeOnceAllowed(subscriber, READ_REQUESTS_CHANNEL, onDenied);
+  await subscribeOnceAllowed(subscriber, subscriber.ownKeys.readRequestsChannel, onDenied);
 }

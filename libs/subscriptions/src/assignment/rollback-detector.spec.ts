@@ -1,6 +1,5 @@
 import { jest } from '@jest/globals';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
-import { formatKey } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { RollbackDetector } from './rollback-detector.js';
 
@@ -36,7 +35,7 @@ describe('a Redis that went back in time', () => {
   });
 
   it('is noticed when it lost one write, and not when it lost none', async () => {
-    const key = formatKey({ kind: 'rollback', shard: 3 });
+    const key = redis.ownKeys.format({ kind: 'rollback', shard: 3 });
     await redis.flushall();
     for (let n = 0; n < 3; n++) await detector.check();
     await redis.set(key, 3);
@@ -65,7 +64,7 @@ describe('a Redis that went back in time', () => {
       () => lost++,
       ({ message }) => errors.push(message),
     );
-    const key = formatKey({ kind: 'rollback', shard: 3 });
+    const key = redis.ownKeys.format({ kind: 'rollback', shard: 3 });
     await watching.check();
     await redis.set(key, 'no number');
     await watching.check();
@@ -83,7 +82,7 @@ describe('a Redis that went back in time', () => {
     );
     for (let n = 0; n < 10; n++) await Promise.all([detector.check(), other.check()]);
     expect(lost).toBe(0);
-    await redis.set(formatKey({ kind: 'rollback', shard: 3 }), 12);
+    await redis.set(redis.ownKeys.format({ kind: 'rollback', shard: 3 }), 12);
     await detector.check();
     expect(lost).toBe(1);
   });

@@ -1,6 +1,6 @@
 import { JobId } from '@ajs/job-state';
 import { RedisJobLister, createRedisClient, type ClientRole, type RedisClient } from '@ajs/job-store';
-import { Generation, formatKey } from '@ajs/redis-keys';
+import { Generation, RedisKeys } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
 import { REFLECTOR_TIMING } from '../sync/reflector-timing.js';
@@ -10,9 +10,11 @@ import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { WorkQueue } from './work-queue.js';
 
+const KEYS = new RedisKeys();
+
 const HOUR = 3_600_000;
 const KEY = { queue: 'q', jobSetId: 's' };
-const META = formatKey({ kind: 'meta', jobSet: KEY });
+const META = KEYS.metaKey(KEY);
 const LIFETIME = { followFor: HOUR, followUnfinishedFor: HOUR, keepFor: HOUR };
 const ignore = (): void => undefined;
 
@@ -114,7 +116,7 @@ describe('a job set in which something fails that trying again does not heal', (
     await watch();
     const generation = Generation((await redis.hget(META, 'generation')) ?? '');
     // A key of another type, which no script of ours expects.
-    await redis.set(formatKey({ kind: 'bucket', jobSet: KEY, generation, bucket: 0 }), 'no hash');
+    await redis.set(KEYS.format({ kind: 'bucket', jobSet: KEY, generation, bucket: 0 }), 'no hash');
     (await watch()).listener.message(running(1, JobId('job')));
     await isGivenBack();
     expect(failed).toEqual([[expect.stringContaining('WRONGTYPE'), 1]]);

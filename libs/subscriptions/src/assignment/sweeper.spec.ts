@@ -6,7 +6,7 @@ import {
   createRedisClient,
   type RedisClient,
 } from '@ajs/job-store';
-import { formatKey, interestShard, jobSetTag } from '@ajs/redis-keys';
+import { interestShard, jobSetTag } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
 import { RecordedQueue } from '../testing/recorded-queue.js';
@@ -73,7 +73,7 @@ function intercepted<T extends object>(real: T, instead: Partial<T>): T {
 }
 
 async function wasPolledAgo(key: JobSetKey, ms: number): Promise<void> {
-  const shard = formatKey({ kind: 'interest', shard: interestShard(key) });
+  const shard = redis.ownKeys.format({ kind: 'interest', shard: interestShard(key) });
   await redis.zadd(shard, Date.now() - ms, jobSetTag(key));
 }
 
@@ -89,7 +89,7 @@ describe('the sweep', () => {
   it('says how many job sets that are to be followed are in each state, and nothing where another replica sweeps', async () => {
     for (const n of [1, 2, 3, 4]) await interest.record(jobSet(n));
     for (const n of [1, 2, 4]) await write(jobSet(n), { job: RUNNING });
-    await redis.hset(formatKey({ kind: 'meta', jobSet: jobSet(2) }), 'state', 'denied');
+    await redis.hset(redis.ownKeys.metaKey(jobSet(2)), 'state', 'denied');
     await wasPolledAgo(jobSet(4), 1.5 * HOUR);
     const swept: (Record<string, number> | undefined)[] = [];
     const sweepers = ['a', 'b'].map(
@@ -111,7 +111,7 @@ describe('the sweep', () => {
     const { sweeper } = sweeperWith();
     sweeper.start(1_000);
     const electedFor = await eventually('it is elected', async () => {
-      const ms = await redis.pttl(formatKey({ kind: 'sweeper' }));
+      const ms = await redis.pttl(redis.ownKeys.format({ kind: 'sweeper' }));
       return ms > 0 && ms;
     });
     sweeper.stop();
@@ -152,7 +152,7 @@ describe('the sweep', () => {
     const key = jobSet(1);
     await write(key, { job: RUNNING });
     await wasPolledAgo(key, 3 * HOUR);
-    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
+    await redis.hset(redis.ownKeys.metaKey(key), 'interest', Date.now() - 3 * HOUR);
     const poll = async (): Promise<unknown> => Promise.all([interest.record(key), life.touch(key)]);
     const polledBefore = intercepted(life, { remove: (...args) => poll().then(() => life.remove(...args)) });
     await sweeperWith({ life: polledBefore }).sweeper.sweep();
@@ -164,7 +164,7 @@ describe('the sweep', () => {
     const key = jobSet(1);
     await write(key, { job: RUNNING });
     await wasPolledAgo(key, 3 * HOUR);
-    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
+    await redis.hset(redis.ownKeys.metaKey(key), 'interest', Date.now() - 3 * HOUR);
     const polledBefore = intercepted(interest, {
       forget: (entry) => interest.record(key).then(() => interest.forget(entry)),
     });
@@ -180,7 +180,7 @@ describe('the sweep', () => {
     const key = jobSet(1);
     await write(key, { job: RUNNING });
     await wasPolledAgo(key, 3 * HOUR);
-    await redis.hset(formatKey({ kind: 'meta', jobSet: key }), 'interest', Date.now() - 3 * HOUR);
+    await redis.hset(redis.ownKeys.metaKey(key), 'interest', Date.now() - 3 * HOUR);
     const dying = intercepted(life, { remove: () => Promise.reject(new Error('the process died')) });
     await expect(sweeperWith({ life: dying }).sweeper.sweep()).rejects.toThrow('the process died');
     expect(await interest.age(key)).toBeGreaterThan(HOUR);
@@ -220,7 +220,7 @@ describe('the sweep', () => {
   });
 
   it('is left to the replica that is elected, and is made by another once that one is gone', async () => {
-    const elected = formatKey({ kind: 'sweeper' });
+    const elected = redis.ownKeys.format({ kind: 'sweeper' });
     await redis.set(elected, 'another');
     await interest.record(jobSet(1));
     let tries = 0;
@@ -270,7 +270,7 @@ describe('the sweep', () => {
     const onError = ({ message }: Error): void => void errors.push(message);
     const workQueue = new WorkQueue(redis, onError);
     const { sweeper } = sweeperWith({ workQueue, onError });
-    const meta = formatKey({ kind: 'meta', jobSet: forgotten });
+    const meta = redis.ownKeys.metaKey(forgotten);
     await write(forgotten, { job: { state: 'RUNNING', changedAt: ArmadaTime(0), runNumber: 1 } });
     await redis.hset(meta, 'interest', Date.now() - 3 * HOUR);
     await wasPolledAgo(forgotten, 3 * HOUR);

@@ -7,12 +7,10 @@ import {
 } from '@ajs/job-store';
 import type { JobSetKey } from '@ajs/job-state';
 import { LoopProgress } from '@ajs/platform';
-import { formatKey } from '@ajs/redis-keys';
 import type { InterestEntry, InterestStore } from '../interest/interest-store.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
 import type { WorkQueue } from './work-queue.js';
 
-const KEY = formatKey({ kind: 'sweeper' });
 /** From one sweep, or one page of it, to the next. */
 const MAX_ROUND_MS = 60_000;
 
@@ -90,7 +88,8 @@ export class Sweeper {
     const { redis, replicaId } = this.options;
     try {
       // Not given back: it expires by itself in time for the next sweep.
-      return (await redis.set(KEY, replicaId, 'PX', Math.ceil(everyMs * 0.9), 'NX')) !== null;
+      const key = redis.ownKeys.format({ kind: 'sweeper' });
+      return (await redis.set(key, replicaId, 'PX', Math.ceil(everyMs * 0.9), 'NX')) !== null;
     } catch (error) {
       // A Redis that is full cannot elect anybody, and needs the sweep most: several replicas may run it.
       if (redisErrorKind(error) === 'write-refused') return true;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
-import { WORK_QUEUE_PREFIX, jobSetTag } from '@ajs/redis-keys';
+import { jobSetTag } from '@ajs/redis-keys';
 import { Queue } from 'bullmq';
 import { AssignmentId } from '../budget/assignment-id.js';
 import type { AssignmentQueue } from '../interest/interest-recorder.js';
@@ -39,7 +39,7 @@ export class WorkQueue implements AssignmentQueue {
   ) {
     this.queue = new Queue<AssignmentData>(WORK_QUEUE, {
       connection: retryInfo(connection, onError),
-      prefix: WORK_QUEUE_PREFIX,
+      prefix: connection.ownKeys.workQueuePrefix,
     });
     this.queue.on('error', onError);
   }

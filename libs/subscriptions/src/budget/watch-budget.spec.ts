@@ -1,16 +1,18 @@
 import { jest } from '@jest/globals';
 import { MonotonicTime } from '@ajs/job-state';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
-import { formatKey } from '@ajs/redis-keys';
+import { RedisKeys } from '@ajs/redis-keys';
 import { completesWithin } from '@ajs/platform';
 import { RedisServer, eventually } from '@ajs/testing';
 import { AssignmentId } from './assignment-id.js';
 import { COLD, WARM, heatOf, type Heat } from './heat.js';
 import { WatchBudget, type WatchClaimant } from './watch-budget.js';
 
+const KEYS = new RedisKeys();
+
 /** With an event a second. */
 const HOT = heatOf({ pollAge: 0, pollsPerMinute: 1, eventsPerMinute: 60, unfinished: 1 });
-const KEY = formatKey({ kind: 'replicas' });
+const KEY = KEYS.format({ kind: 'replicas' });
 const ignore = (): void => undefined;
 let server: RedisServer;
 let redis: RedisClient;

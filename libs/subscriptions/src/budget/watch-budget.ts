@@ -1,7 +1,6 @@
 import { addMs, MonotonicTime } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { LoopProgress, monotonicNow } from '@ajs/platform';
-import { formatKey } from '@ajs/redis-keys';
 import type { AssignmentId } from './assignment-id.js';
 import { COLD, HOTTEST, yieldsTo, type Heat } from './heat.js';
 import holdWatches from './lua/holdWatches-1.lua';
@@ -16,7 +15,6 @@ const VALID_FOR_MS = 15_000;
 /** A job set that was granted no watch claims one again by then, at its next read, or no longer counts as waiting. */
 const WAITS_FOR_MS = 10_000;
 const MAX_ROUND_MS = 15_000;
-const KEY = formatKey({ kind: 'replicas' });
 
 /** Where a replica announces how many job sets of each heat wait. */
 const waitingField = (replicaId: string): string => `${replicaId}:waiting`;
@@ -64,6 +62,7 @@ export class WatchBudget {
   /** Of its announcements to the other replicas. */
   readonly progress: LoopProgress;
   private readonly redis: RedisClient & { holdWatches: HoldWatches };
+  private readonly key: string;
   private readonly now: () => MonotonicTime;
   private timer: NodeJS.Timeout | undefined;
   private readonly held = new Map<AssignmentId, Held>();
@@ -80,6 +79,7 @@ export class WatchBudget {
   constructor(private readonly options: WatchBudgetOptions) {
     options.redis.defineCommand('holdWatches', { numberOfKeys: 1, lua: holdWatches });
     this.redis = options.redis as RedisClient & { holdWatches: HoldWatches };
+    this.key = options.redis.ownKeys.format({ kind: 'replicas' });
     this.now = options.now ?? monotonicNow;
     this.progress = new LoopProgress(MAX_ROUND_MS, this.now);
   }
@@ -149,7 +149,7 @@ export class WatchBudget {
     clearInterval(this.timer);
     this.progress.idle();
     await this.announcing;
-    await this.redis.hdel(KEY, this.options.replicaId, waitingField(this.options.replicaId));
+    await this.redis.hdel(this.key, this.options.replicaId, waitingField(this.options.replicaId));
   }
 
   private tick(): void {
@@ -178,7 +178,7 @@ export class WatchBudget {
     const { replicaId, budget, onError } = this.options;
     try {
       const [free, replicas, held, granted, waiting] = await this.redis.holdWatches(
-        KEY,
+        this.key,
         replicaId,
         this.size,
         budget,

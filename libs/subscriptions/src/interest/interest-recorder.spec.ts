@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import type { JobSetKey } from '@ajs/job-state';
 import { RedisJobSetLife, createRedisClient, type RedisClient } from '@ajs/job-store';
-import { formatKey, interestShard, jobSetTag } from '@ajs/redis-keys';
+import { interestShard, jobSetTag } from '@ajs/redis-keys';
 import { LoopProgress } from '@ajs/platform';
 import { ManualClock, RedisServer, eventually } from '@ajs/testing';
 import { RecordedQueue } from '../testing/recorded-queue.js';
@@ -125,7 +125,7 @@ describe('the interest recorder', () => {
   });
 
   it('keeps the keys of a polled job set alive', async () => {
-    const meta = formatKey({ kind: 'meta', jobSet: jobSet(1) });
+    const meta = redis.ownKeys.metaKey(jobSet(1));
     await redis.hset(meta, { generation: 'g', buckets: 1, renewed: 0 });
     await redis.expire(meta, 50);
     const { poll } = recorderWith();
@@ -135,7 +135,7 @@ describe('the interest recorder', () => {
   });
 
   it('promotes a job set that was quiet, and no other', async () => {
-    const shard = formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) });
+    const shard = redis.ownKeys.format({ kind: 'interest', shard: interestShard(jobSet(1)) });
     await redis.zadd(shard, Date.now() - 60_000, jobSetTag(jobSet(1)));
     await interest.record(jobSet(2));
     const { queue, poll } = recorderWith();

@@ -1,6 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
-import { formatKey, interestShard, jobSetTag } from '@ajs/redis-keys';
+import { interestShard, jobSetTag } from '@ajs/redis-keys';
 import { RedisServer, eventually } from '@ajs/testing';
 import { InterestStore, type InterestEntry } from './interest-store.js';
 
@@ -37,7 +37,7 @@ describe('the interest store', () => {
   });
 
   it('averages how often a job set is polled, over all that record it', async () => {
-    const shard = formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) });
+    const shard = redis.ownKeys.format({ kind: 'interest', shard: interestShard(jobSet(1)) });
     /** As if so much time had passed since the last record. */
     const pass = (ms: number): Promise<unknown> => redis.zincrby(shard, -ms, jobSetTag(jobSet(1)));
     const perMinute = async (): Promise<number> => (await interest.polls(jobSet(1)))?.perMinute ?? NaN;
@@ -58,7 +58,7 @@ describe('the interest store', () => {
   });
 
   it.each([499, 500, 501, 1_000])('returns %d job sets of one shard in pages of 500', async (count) => {
-    const shard = formatKey({ kind: 'interest', shard: 7 });
+    const shard = redis.ownKeys.format({ kind: 'interest', shard: 7 });
     await redis.zadd(shard, ...Array.from({ length: count }, (_, n) => [n, jobSetTag(jobSet(n))]).flat());
     const pages: number[] = [];
     const all = new Set<string>();
@@ -74,7 +74,7 @@ describe('the interest store', () => {
     const polledAgo = async (ms: number): Promise<string> => {
       const [seconds, micros] = (await redis.time()).map(Number);
       const at = (seconds ?? 0) * 1_000 + Math.floor((micros ?? 0) / 1_000) - ms;
-      const shard = formatKey({ kind: 'interest', shard: interestShard(jobSet(1)) });
+      const shard = redis.ownKeys.format({ kind: 'interest', shard: interestShard(jobSet(1)) });
       await redis.zadd(shard, at, jobSetTag(jobSet(1)));
       return interest.record(jobSet(1));
     };

@@ -1,13 +1,6 @@
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
-import {
-  INTEREST_SHARDS,
-  interestShard,
-  formatKey,
-  jobSetTag,
-  parseJobSetTag,
-  type JobSetTag,
-} from '@ajs/redis-keys';
+import { INTEREST_SHARDS, interestShard, jobSetTag, parseJobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import forgetInterest from './lua/forgetInterest-1.lua';
 import recordInterest from './lua/recordInterest-1.lua';
 import readInterest from './lua/readInterest-1.lua';
@@ -76,7 +69,7 @@ export class InterestStore {
   ): Promise<(typeof RESULTS)[number]> {
     const maxInShard = Math.ceil(maxJobSets / INTEREST_SHARDS);
     return RESULTS[
-      await this.redis.recordInterest(shardKey(key), jobSetTag(key), maxInShard, QUIET_AFTER_MS, polls)
+      await this.redis.recordInterest(this.shardKeyOf(key), jobSetTag(key), maxInShard, QUIET_AFTER_MS, polls)
     ];
   }
 
@@ -87,14 +80,14 @@ export class InterestStore {
 
   /** How a job set is polled; `undefined` where it was not, or that was forgotten. */
   async polls(key: JobSetKey): Promise<Polls | undefined> {
-    const reply = await this.redis.readPolls(shardKey(key), jobSetTag(key));
+    const reply = await this.redis.readPolls(this.shardKeyOf(key), jobSetTag(key));
     return reply === null ? undefined : { age: reply[0], perMinute: Number(reply[1]) };
   }
 
   /** Every job set with interest, a bounded number at a time; one that is polled meanwhile may come twice or be missed. */
   async *all(): AsyncGenerator<InterestEntry[]> {
     for (let shard = 0; shard < INTEREST_SHARDS; shard++) {
-      const shardName = formatKey({ kind: 'interest', shard });
+      const shardName = this.shardKey(shard);
       for (let first = 0; ; first += PAGE_SIZE) {
         const [now, ...pairs] = await this.redis.readInterest(shardName, first, first + PAGE_SIZE - 1);
         const entries: InterestEntry[] = [];
@@ -111,15 +104,19 @@ export class InterestStore {
 
   /** The tags of the job sets with interest that are in a shard, in no order. */
   tagsIn(shard: number): Promise<readonly string[]> {
-    return this.redis.zrange(formatKey({ kind: 'interest', shard }), '0', '-1');
+    return this.redis.zrange(this.shardKey(shard), '0', '-1');
   }
 
   /** Forgets a job set, unless it was polled since the entry was read. */
   async forget({ key, lastInterestAt }: InterestEntry): Promise<void> {
-    await this.redis.forgetInterest(shardKey(key), jobSetTag(key), lastInterestAt);
+    await this.redis.forgetInterest(this.shardKeyOf(key), jobSetTag(key), lastInterestAt);
   }
-}
 
-function shardKey(key: JobSetKey): string {
-  return formatKey({ kind: 'interest', shard: interestShard(key) });
+  private shardKeyOf(key: JobSetKey): string {
+    return this.shardKey(interestShard(key));
+  }
+
+  private shardKey(shard: number): string {
+    return this.redis.ownKeys.format({ kind: 'interest', shard });
+  }
 }

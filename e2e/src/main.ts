@@ -50,6 +50,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
         'job-sets': { type: 'string', default: '12' },
         'patience-seconds': { type: 'string', default: '30' },
         ingester: { type: 'string', default: 'dist/apps/ingester/main.js' },
+        query: { type: 'string', default: 'dist/apps/query/main.js' },
       },
     });
     const redis = redisKind(values.redis);
@@ -61,6 +62,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
       jobSets: count('--job-sets', values['job-sets']),
       patienceSeconds: count('--patience-seconds', values['patience-seconds']),
       ingester: values.ingester,
+      query: values.query,
     });
     process.exit(isKept ? 0 : 1);
   },

@@ -3,18 +3,16 @@ import {
   JobStatusServiceService,
   WaitCondition,
   type WaitForJobsResponse,
-  type WatchJobSetRequest,
-  type WatchJobSetResponse,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { eventually, jobEvents, unary } from '@ajs/testing';
-import { status, type Client, type ClientReadableStream, type StatusObject } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { AppProcess } from './app-process.js';
 import { jobIdFor } from './job-ids.js';
+import { JobSetWatch } from './job-set-watch.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 
 const KEY = { queue: 'watched', jobSetId: 's' };
 const JOB = { namespace: 'n', annotations: {} };
-const STATES = Object.keys(JobState).map((name) => name.replace('JOB_STATE_', ''));
 
 let stack: Stack;
 let query: RunningQuery;
@@ -41,54 +39,6 @@ const stateIs = (jobId: string, state: string): Promise<unknown> =>
     async () => (await poll(query.client, KEY, jobId)).state === state,
     20_000,
   );
-
-/** A stream of WatchJobSet, with what it gave. */
-class Watch {
-  readonly events: WatchJobSetResponse[] = [];
-  end: StatusObject | undefined;
-  private readonly call: ClientReadableStream<WatchJobSetResponse>;
-
-  constructor(client: Client, resumeToken = '') {
-    const { path, requestSerialize, responseDeserialize } = JobStatusServiceService.watchJobSet;
-    const request: WatchJobSetRequest = {
-      queue: KEY.queue,
-      jobSet: KEY.jobSetId,
-      resumeToken,
-      onlyTerminal: false,
-    };
-    this.call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
-    this.call.on('data', (event: WatchJobSetResponse) => this.events.push(event));
-    this.call.on('error', () => undefined);
-    this.call.on('status', (end: StatusObject) => (this.end = end));
-  }
-
-  /** `JOB_ID STATE` of each job that came, and `end` of the snapshot. */
-  get seen(): string[] {
-    return this.events.flatMap(({ event }) => {
-      if (event?.$case === 'snapshotEnd') return ['end of the snapshot'];
-      if (event?.$case !== 'job') return [];
-      return [`${event.value.ref?.jobId ?? ''} ${STATES[event.value.state]}`];
-    });
-  }
-
-  get token(): string {
-    return this.events.at(-1)?.resumeToken ?? '';
-  }
-
-  /** Waits until it has given exactly this, in this order. */
-  async gives(...seen: string[]): Promise<void> {
-    await eventually(
-      `it has given ${seen.join(', ')}; so far ${this.seen.join(', ')}`,
-      () => this.seen.length >= seen.length,
-      20_000,
-    );
-    expect(this.seen).toEqual(seen);
-  }
-
-  cancel(): void {
-    this.call.cancel();
-  }
-}
 
 const [A, B, C] = [jobIdFor('a'), jobIdFor('b'), jobIdFor('c')];
 
@@ -122,18 +72,16 @@ it('WaitForJobs answers when the last job of several has ended', async () => {
 it('WatchJobSet goes on at another query after its own was killed, and after the ingester was: nothing twice, nothing missed', async () => {
   run(A);
   await stateIs(A, 'RUNNING');
-  const first = new Watch(query.client);
+  const first = new JobSetWatch(query.client, KEY);
   await first.gives(`${A} RUNNING`, 'end of the snapshot');
   run(B);
   await eventually('B is seen to run', () => first.seen.at(-1) === `${B} RUNNING`, 20_000);
-  const { token } = first;
   await query.app.kill();
-  await eventually('the stream has ended', () => first.end !== undefined);
-  expect(first.end?.code).toBe(status.UNAVAILABLE);
+  expect((await first.ended()).code).toBe(status.UNAVAILABLE);
 
   succeed(A);
   query = await stack.query();
-  const second = new Watch(query.client, token);
+  const second = new JobSetWatch(query.client, KEY, first.token);
   await second.gives(`${A} SUCCEEDED`);
 
   await ingester.kill();
@@ -147,14 +95,14 @@ it('a query that stops ends its watches with a token that goes on elsewhere', as
   run(A);
   await stateIs(A, 'RUNNING');
   const other = await stack.query();
-  const first = new Watch(query.client);
+  const first = new JobSetWatch(query.client, KEY);
   await first.gives(`${A} RUNNING`, 'end of the snapshot');
   query.app.signal('SIGTERM');
-  await eventually('the stream has ended', () => first.end !== undefined, 20_000);
-  expect(first.end?.code).toBe(status.UNAVAILABLE);
-  const [token] = first.end?.metadata.get('resume-token').map(String) ?? [];
+  const { code, metadata } = await first.ended();
+  expect(code).toBe(status.UNAVAILABLE);
+  const [token] = metadata.get('resume-token').map(String);
   run(C);
-  const second = new Watch(other.client, token);
+  const second = new JobSetWatch(other.client, KEY, token);
   await eventually('C is seen to run', () => second.seen.includes(`${C} RUNNING`), 20_000);
   expect(second.seen.filter((seen) => seen.startsWith(A))).toEqual([]);
   second.cancel();

@@ -1,8 +1,10 @@
 import type { JobState } from '@ajs/job-state';
 import type { Api } from './history.js';
 
-/** Job states as both APIs name them. Written out again: the checker takes nothing from the code that it checks. */
-const API_STATES: Readonly<Record<JobState, Readonly<Record<Api, string> & { terminal: boolean }>>> = {
+/** Job states as the APIs of others name them; our own names them as they are. Written out again: the checker takes nothing from the code that it checks. */
+const API_STATES: Readonly<
+  Record<JobState, Readonly<Record<Exclude<Api, 'v2'>, string> & { terminal: boolean }>>
+> = {
   SUBMITTED: { legacy: 'SUBMITTED', jobs: 'QUEUED', terminal: false },
   QUEUED: { legacy: 'SUBMITTED', jobs: 'QUEUED', terminal: false },
   LEASED: { legacy: 'SUBMITTED', jobs: 'LEASED', terminal: false },
@@ -17,7 +19,7 @@ const API_STATES: Readonly<Record<JobState, Readonly<Record<Api, string> & { ter
 };
 
 export function apiStateOf(state: JobState, api: Api): string {
-  return API_STATES[state][api];
+  return api === 'v2' ? state : API_STATES[state][api];
 }
 
 export function isTerminal(state: JobState): boolean {

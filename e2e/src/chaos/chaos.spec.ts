@@ -36,12 +36,14 @@ describe('a short run finds the planted bug', () => {
     // A terminal state that came in one read with a later event is never seen.
     'the last event wins': /terminal state changed \(P1\)|terminal state reported too late \(P4\)/,
     'a lost work queue without a sweep': /terminal state not in Redis without a poll \(P4\)/,
+    'a lost notification that nobody misses': /last state never told/,
+    'a resume that starts one revision late': /last state never told/,
   };
 
   it.each(Object.keys(PLANTED_BUGS) as BugName[])(
     '%s',
     async (name) => {
-      const { patches, faults, seed, minutes } = PLANTED_BUGS[name];
+      const { app, patches, faults, seed, minutes } = PLANTED_BUGS[name];
       const plan = ['--minutes', `${minutes}`, '--seed', `${seed}`, '--job-sets', '6'];
       const { exit, output } = await chaos(
         ...plan,
@@ -49,8 +51,8 @@ describe('a short run finds the planted bug', () => {
         '7',
         '--faults',
         faults.join(','),
-        '--ingester',
-        await buildPatched('ingester', name, patches),
+        `--${app}`,
+        await buildPatched(app, name, patches),
       );
       expect(output).toMatch(FOUND_BY[name]);
       expect(exit).toBe(1);

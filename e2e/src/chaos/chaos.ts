@@ -16,13 +16,13 @@ export interface ChaosOptions {
   readonly faults?: readonly FaultName[] | undefined;
   /** Job sets alive at the same time. */
   readonly jobSets: number;
-  /** The ingester's bundle. */
+  /** The bundles of the applications. */
   readonly ingester: string;
+  readonly query: string;
   /** How long a terminal state may take to be reported while no fault is active. */
   readonly patienceSeconds: number;
 }
 
-const QUERY = 'dist/apps/query/main.js';
 const INGESTERS = 3;
 const QUERIES = 2;
 const HISTORIES = 'tmp/chaos';
@@ -31,14 +31,13 @@ const SHOWN = 5;
 /** `npm run chaos`: runs, checks and prints violations; resolves to whether there were none. */
 export async function chaos(options: ChaosOptions): Promise<boolean> {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
-  const { minutes, seed, redis, faults, jobSets, ingester } = options;
+  const { minutes, seed, redis, faults, jobSets, ingester, query } = options;
   print(
     `seed ${seed}, ${minutes} min; repeat with: npm run chaos -- --minutes ${minutes} --seed ${seed} --redis ${redis}`,
   );
   const bounds = { ...BOUNDS, untilReported: options.patienceSeconds * 1_000 };
   const lastsMs = minutes * 60_000;
   const plan = planOf({ seed, lastsMs, redis, jobSets, ...(faults !== undefined && { faults }) });
-  const scripts = { ingester, query: QUERY };
   const { watchBudget } = plan;
   print(`watch budget ${watchBudget}`);
   const history = await run(plan, {
@@ -46,7 +45,7 @@ export async function chaos(options: ChaosOptions): Promise<boolean> {
     queries: QUERIES,
     redis,
     watchBudget,
-    scripts,
+    scripts: { ingester, query },
     bounds,
     print,
   });
@@ -62,10 +61,15 @@ export async function chaos(options: ChaosOptions): Promise<boolean> {
   return violations.length === 0;
 }
 
-function summary({ truth, answers, writes, disturbances }: History): string {
+function summary({ truth, answers, watches, waits, writes, disturbances }: History): string {
   const counts = groupBy(answers, ({ result }) => result.kind);
   const result = Array.from(counts, ([kind, some]) => `${some.length} ${kind}`).join(', ');
-  return `${truth.length} jobs, ${answers.length} answers (${result}), ${writes.length} writes, ${disturbances.length} faults`;
+  const events = watches.reduce((sum, watch) => sum + watch.events.length, 0);
+  return [
+    `${truth.length} jobs, ${answers.length} answers (${result})`,
+    `${events} events in ${watches.length} streams, ${waits.length} waits`,
+    `${writes.length} writes, ${disturbances.length} faults`,
+  ].join(', ');
 }
 
 /** A line for each violated rule, and some examples. */

@@ -14,6 +14,7 @@ function job(jobId: string, states: readonly JobState[], first = 1): TrueJob {
     at: i * 1_000,
     publishedAt: i * 1_000,
     position: first + i,
+    messages: 1,
   }));
   return { key: KEY, jobId, stages };
 }
@@ -156,7 +157,7 @@ describe('answers', () => {
   });
 
   it('are synced without what the event stream did not have then', () => {
-    const end = { state: 'SUCCEEDED', at: 2_000, position: 3 } as const;
+    const end = { state: 'SUCCEEDED', at: 2_000, position: 3, messages: 1 } as const;
     const stages = [...RUNS.stages.slice(0, 2), end];
     const synced = answer('a', 2_500, 'RUNNING', { syncedAt: 2_400 });
     expect(rulesBroken([{ ...RUNS, stages }], [synced])).toEqual([]);

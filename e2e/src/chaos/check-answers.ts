@@ -1,4 +1,5 @@
 import { mintedAt } from '../job-ids.js';
+import { allowancesOf, type Allowance } from './allowances.js';
 import { BOUNDS, type Bounds } from './bounds.js';
 import { groupBy } from './group-by.js';
 import type { Answer, History, TrueJob, Disturbance, Violation } from './history.js';
@@ -7,13 +8,6 @@ import { isLost } from './lost-jobs.js';
 import { Reported, type Before } from './reported.js';
 import { isCurrentAt, isFromTheStream, nextStage, possibleStages, reportedEnd } from './stages.js';
 import { isTerminal, apiStateOf } from './api-states.js';
-
-/** When answers may be older (P1). */
-interface Allowance {
-  readonly from: number;
-  readonly backAt: number;
-  readonly until: number;
-}
 
 type Rule = (answer: Answer, of: Known) => Violation | undefined;
 
@@ -192,19 +186,6 @@ const RULES: readonly Rule[] = [
   late,
   hidden,
 ];
-
-/** From each loss of writes until a while after the last fault. */
-function allowancesOf(disturbances: readonly Disturbance[], { olderAfterLoss }: Bounds): Allowance[] {
-  const inOrder = disturbances.toSorted((a, b) => a.from - b.from);
-  return inOrder.flatMap(({ lostWrites, from, to }) => {
-    if (lostWrites !== true) return [];
-    let calmAt = to;
-    for (const later of inOrder.filter(({ of }) => of !== 'machine')) {
-      if (later.from >= from && later.from <= calmAt + olderAfterLoss) calmAt = Math.max(calmAt, later.to);
-    }
-    return { from, backAt: to, until: calmAt + olderAfterLoss };
-  });
-}
 
 /** Whether an answer may be older: not when it claims to be synced at a time after Redis was back. */
 function isExempt(

@@ -3,7 +3,11 @@ import { EMPTY_HISTORY } from './empty-history.js';
 import type { Answer, History, ProcessHistory, TrueJob } from './history.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
-const JOB: TrueJob = { key: KEY, jobId: 'a', stages: [{ state: 'CANCELLED', at: 0, position: 1 }] };
+const JOB: TrueJob = {
+  key: KEY,
+  jobId: 'a',
+  stages: [{ state: 'CANCELLED', at: 0, position: 1, messages: 1 }],
+};
 const answer = (apiState: string): Answer => ({
   api: 'legacy',
   query: 'q1',

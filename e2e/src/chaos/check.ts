@@ -1,8 +1,11 @@
 import { BOUNDS, type Bounds } from './bounds.js';
 import { checkAnswers } from './check-answers.js';
+import { checkWaits } from './check-waits.js';
+import { checkWatches } from './check-watches.js';
 import { checkWrites } from './check-writes.js';
 import type { History, ProcessHistory, Violation } from './history.js';
 import { isLost } from './lost-jobs.js';
+import { toldAnswers } from './told-answers.js';
 import { isTerminal, apiStateOf } from './api-states.js';
 
 /** No process needs more. */
@@ -14,12 +17,15 @@ const P1_KEPT = 'refused to change the state of terminal jobs; kept the first st
 
 /** The invariants that a run violated. Pure: a history in, violations out. */
 export function check(history: History, bounds: Bounds = BOUNDS): Violation[] {
+  const answers = [...history.answers, ...toldAnswers(history)];
   return [
-    ...checkAnswers(history, bounds),
+    ...checkAnswers({ ...history, answers }, bounds),
+    ...checkWatches(history, bounds),
+    ...checkWaits(history, bounds),
     ...checkWrites(history.writes),
     ...checkEnds(history),
     ...checkUnpolled(history),
-    ...checkWatches(history),
+    ...checkExcesses(history),
     ...history.processes.flatMap(checkProcess),
   ];
 }
@@ -53,7 +59,7 @@ function checkUnpolled({ truth, unpolled }: History): Violation[] {
 }
 
 /** More watches than the budget for longer than a hand-over takes. */
-function checkWatches({ excesses, disturbances }: History): Violation[] {
+function checkExcesses({ excesses, disturbances }: History): Violation[] {
   return excesses.flatMap(({ from, to, most, allowed }) => {
     if (to - from <= HANDED_OVER_WITHIN_MS) return [];
     // Armada does not see a watch end that is cut off from it, and permits that Redis lost are given out again.

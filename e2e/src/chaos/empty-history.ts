@@ -4,6 +4,8 @@ import type { History } from './history.js';
 export const EMPTY_HISTORY: History = {
   truth: [],
   answers: [],
+  watches: [],
+  waits: [],
   writes: [],
   disturbances: [],
   processes: [],

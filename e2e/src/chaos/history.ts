@@ -4,6 +4,8 @@ import type { JobSetKey, JobState } from '@ajs/job-state';
 export interface History {
   readonly truth: readonly TrueJob[];
   readonly answers: readonly Answer[];
+  readonly watches: readonly Watch[];
+  readonly waits: readonly Wait[];
   readonly writes: readonly MetaChange[];
   readonly disturbances: readonly Disturbance[];
   readonly processes: readonly ProcessHistory[];
@@ -34,6 +36,8 @@ export interface Stage {
   readonly publishedAt?: number;
   /** Which message of its job set that was: a cursor must have reached it to know the state. */
   readonly position: number;
+  /** How many messages about the job came from then on until the next period. */
+  readonly messages: number;
 }
 
 /** What a caller got: a state by the API's name, or one of these. */
@@ -46,7 +50,8 @@ export type Result =
   /** The query was not running, or did not answer in time. */
   | { readonly kind: 'no-answer'; readonly reason: string };
 
-export type Api = 'legacy' | 'jobs';
+/** The older operator's API, `api.Jobs`, and our own `jobservice.v2`. */
+export type Api = 'legacy' | 'jobs' | 'v2';
 
 export interface Answer {
   readonly api: Api;
@@ -59,6 +64,44 @@ export interface Answer {
   /** Trailing metadata of the legacy API. */
   readonly subscription?: string;
   readonly syncedAt?: number;
+}
+
+/** A stream of WatchJobSet or WatchJobs, as its caller saw it. */
+export interface Watch {
+  readonly method: 'WatchJobSet' | 'WatchJobs';
+  /** Streams with one number go on behind one another: each begins with the resume token of the one before. */
+  readonly chain: number;
+  readonly query: string;
+  readonly key: JobSetKey;
+  /** The jobs that WatchJobs names; of WatchJobSet those that the job set ever gets. */
+  readonly jobIds: readonly string[];
+  readonly requestedAt: number;
+  readonly events: readonly WatchEvent[];
+  /** When it ended, by itself or since its caller left. */
+  readonly endedAt: number;
+  /** How it ended by itself, by the name of gRPC's status. */
+  readonly end?: { readonly code: string; readonly details: string };
+}
+
+export type WatchEvent =
+  | { readonly kind: 'job'; readonly at: number; readonly jobId: string; readonly state: string }
+  | { readonly kind: 'snapshot-end' | 'bookmark'; readonly at: number };
+
+/** A call of WaitForJobs that was answered. */
+export interface Wait {
+  readonly query: string;
+  readonly key: JobSetKey;
+  readonly jobIds: readonly string[];
+  /** How many of the jobs have to come so far. */
+  readonly count: number;
+  /** How far: to one of these states, or to any terminal one. */
+  readonly states: readonly string[];
+  readonly maxWaitMs: number;
+  readonly requestedAt: number;
+  readonly answeredAt: number;
+  readonly satisfied: boolean;
+  /** The states that it reports; jobs without one are left out. */
+  readonly reported: Readonly<Record<string, string>>;
 }
 
 /** What an owner's write compares before it is accepted. */

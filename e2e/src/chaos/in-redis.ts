@@ -12,6 +12,8 @@ export class InRedis {
 
   /** A state was reported. A query that has reported a terminal state keeps it in memory and does not read Redis for it again. */
   add({ api, query, jobId, requestedAt }: Answer, isTerminal: boolean): void {
+    // Watches and waits do not show when Redis was read.
+    if (api === 'v2') return;
     const byQuery = `${query} ${jobId}`;
     // An answer of api.Jobs may be Armada's own.
     if (api === 'legacy' && !this.inMemory.has(byQuery)) this.shownAt.set(jobId, requestedAt);

@@ -1,8 +1,9 @@
-import type { Patch } from '../patched-build.js';
+import type { App, Patch } from '../patched-build.js';
 import type { FaultName } from './plan.js';
 
-/** A defect of the ingester that a run must find, and the plan that exposes it. */
+/** A defect that a run must find, and the plan that exposes it. */
 export interface PlantedBug {
+  readonly app: App;
   readonly patches: readonly Patch[];
   readonly faults: readonly FaultName[];
   /** Of a plan in which the faults hit at a busy moment. */
@@ -14,9 +15,12 @@ const FOLD = 'libs/job-state/src/fold.ts';
 const WRITER = 'libs/job-store/src/redis/redis-job-set-writer.ts';
 const WRITE = 'libs/job-store/src/scripts/writeJobSet-1.lua';
 const SWEEPER = 'libs/subscriptions/src/assignment/sweeper.ts';
+const FEED = 'apps/query/src/changes/job-set-feed.ts';
+const CHANGES = 'libs/job-store/src/redis/redis-changes.ts';
 
 export const PLANTED_BUGS = {
   'no compare-and-set': {
+    app: 'ingester',
     patches: [
       {
         file: WRITE,
@@ -29,6 +33,7 @@ export const PLANTED_BUGS = {
     minutes: 0.12,
   },
   'the cursor first': {
+    app: 'ingester',
     patches: [
       {
         file: WRITER,
@@ -48,6 +53,7 @@ export const PLANTED_BUGS = {
   },
   // The fold and the script each keep P1 on their own: both must be broken.
   'the last event wins': {
+    app: 'ingester',
     patches: [
       { file: FOLD, from: 'if (isTerminal(record.state)) return record;', to: '' },
       {
@@ -61,6 +67,7 @@ export const PLANTED_BUGS = {
     minutes: 0.12,
   },
   'a lost work queue without a sweep': {
+    app: 'ingester',
     patches: [
       {
         file: SWEEPER,
@@ -71,6 +78,40 @@ export const PLANTED_BUGS = {
     faults: ['redis lost-work-queue'],
     seed: 1,
     minutes: 0.12,
+  },
+  // A lost notification is harmless by itself: the next one names the revision before it.
+  'a lost notification that nobody misses': {
+    app: 'query',
+    patches: [
+      {
+        file: FEED,
+        from: 'if (isSameLife && revision <= position.revision) return;',
+        to: 'if (isSameLife && (revision <= position.revision || (jobs?.length && revision % 4 === 0))) return;',
+      },
+      {
+        file: FEED,
+        from: 'if (jobs !== undefined && isSameLife && previous === position.revision) {',
+        to: 'if (jobs !== undefined && isSameLife) {',
+      },
+    ],
+    faults: [],
+    seed: 1,
+    minutes: 0.12,
+  },
+  'a resume that starts one revision late': {
+    app: 'query',
+    patches: [
+      {
+        file: CHANGES,
+        from: 'jobs: await this.decodeJobs(key, generation, jobs),',
+        to: `jobs: (await this.decodeJobs(key, generation, jobs)).filter(
+          ({ revision }, _, all) => after < 0 || revision > Math.min(...all.map((job) => job.revision)),
+        ),`,
+      },
+    ],
+    faults: [],
+    seed: 1,
+    minutes: 0.2,
   },
 } as const satisfies Readonly<Record<string, PlantedBug>>;
 

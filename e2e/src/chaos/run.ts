@@ -11,6 +11,8 @@ import { LOSE_WRITES, type Plan, type PlannedJobSet } from './plan.js';
 import { Pollers, now, type PolledJob } from './pollers.js';
 import { Stage, type StageOptions } from './stage.js';
 import { Truth } from './truth.js';
+import { Waiters } from './waiters.js';
+import { Watchers } from './watchers.js';
 import { isTerminal, apiStateOf } from './api-states.js';
 
 const TICK_MS = 10;
@@ -19,6 +21,9 @@ const STALL_MS = 300;
 const LOOK_FOR_STALLS_EVERY_MS = 50;
 const POLLERS = 6;
 const POLLERS_AT_THE_END = 4;
+const WAITERS = 4;
+/** Of each job set that is polled often: one stays with its streams, the others leave them and resume. */
+const WATCHERS = 3;
 /** A job set that is polled seldom is polled for one second in so many. */
 const SELDOM_SECONDS = 12;
 /**
@@ -52,6 +57,8 @@ class Run {
   private readonly disturbances: Disturbance[] = [];
   private readonly random;
   private readonly pollers: Pollers;
+  private readonly watchers: Watchers;
+  private readonly waiters: Waiters;
   private readonly bounds: Bounds;
   private beganAt = 0;
   private lossesLeft: number;
@@ -64,7 +71,10 @@ class Run {
   ) {
     // The order of polls depends on the answers, and so on the machine's speed: it cannot be part of the plan.
     this.random = seededRandom(plan.seed + 1);
-    this.pollers = new Pollers(() => stage.targets(), this.random);
+    const targets = () => stage.targets();
+    this.pollers = new Pollers(targets, this.random);
+    this.watchers = new Watchers(targets, this.random);
+    this.waiters = new Waiters(targets, this.random);
     this.bounds = options.bounds ?? BOUNDS;
     this.lossesLeft = plan.faults.filter(({ name }) => LOSE_WRITES.has(name)).length;
   }
@@ -74,15 +84,20 @@ class Run {
     const stalls = this.lookForStalls();
     this.noteWhatIsPublished();
     this.pollers.start(POLLERS, () => this.nextPoll());
-    await Promise.all([this.live(), this.inject()]);
+    this.waiters.start(WAITERS, () => this.oneOf(this.watchedJobSets()));
+    await Promise.all([this.live(), this.watch(), this.inject()]);
     this.print('all faults are repaired; waiting for what is still to be reported');
-    const unpolled = await this.lookWithoutPolling();
+    const [unpolled] = await Promise.all([this.lookWithoutPolling(), this.watchToTheEnd()]);
+    await this.watchers.stop();
+    this.waiters.stop();
     await this.pollers.stop();
     await this.pollToTheEnd();
     clearInterval(stalls);
     return {
       truth: this.trueJobs(),
       answers: this.pollers.answers,
+      watches: this.watchers.streams.watches,
+      waits: this.waiters.waits,
       writes: this.stage.writes,
       disturbances: this.disturbances,
       processes: this.stage.processes(),
@@ -105,6 +120,19 @@ class Run {
       const apiState = apiStateOf(this.truth.state(jobId) ?? 'SUBMITTED', 'jobs');
       this.stage.armada.state.move(job, ApiState[apiState as keyof typeof ApiState], messages);
     }
+  }
+
+  /** Job sets are watched from their beginning to the end of the run. */
+  private async watch(): Promise<void> {
+    for (const jobSet of this.plan.jobSets.filter(isWatched).sort((a, b) => a.from - b.from)) {
+      await sleep(Math.max(0, jobSet.from - this.ran));
+      for (let n = 0; n < WATCHERS; n++) this.watchers.watchJobSet(jobSet, n > 0);
+      this.watchers.watchJobs(jobSet);
+    }
+  }
+
+  private watchedJobSets(): PlannedJobSet[] {
+    return this.plan.jobSets.filter((jobSet) => isWatched(jobSet) && jobSet.from < this.ran);
   }
 
   private noteWhatIsPublished(): void {
@@ -152,11 +180,9 @@ class Run {
 
   private nextPoll(): PolledJob | undefined {
     const { ran } = this;
-    const polled = this.plan.jobSets.filter((jobSet) => isPolled(jobSet, ran, this.lastLossAt));
-    const jobSet = polled[Math.floor(this.random() * polled.length)];
-    if (jobSet === undefined) return undefined;
-    const jobId = jobSet.jobIds[Math.floor(this.random() * jobSet.jobIds.length)];
-    if (jobId === undefined) return undefined;
+    const jobSet = this.oneOf(this.plan.jobSets.filter((one) => isPolled(one, ran, this.lastLossAt)));
+    const jobId = jobSet && this.oneOf(jobSet.jobIds);
+    if (jobSet === undefined || jobId === undefined) return undefined;
     const isTooEarly = this.truth.state(jobId) === undefined;
     return isTooEarly && this.random() > TOO_EARLY_SHARE ? undefined : { key: jobSet.key, jobId };
   }
@@ -200,6 +226,19 @@ class Run {
     }
   }
 
+  /** Waits until every watcher has been told how each job is, or time is up. */
+  private async watchToTheEnd(): Promise<void> {
+    const jobs = this.truth.jobs().filter((job) => !isLost(job, this.disturbances));
+    const last = new Map(jobs.map(({ jobId, stages }) => [jobId, stages.at(-1)?.state]));
+    const knowsAll = (): boolean =>
+      this.watchers.ofJobSets.every(({ jobIds, states }) =>
+        jobIds.every((jobId) => !last.has(jobId) || states.get(jobId) === last.get(jobId)),
+      );
+    await eventually('every watcher knows all states', knowsAll, this.bounds.untilReported).catch(
+      () => undefined,
+    );
+  }
+
   /** Polls every job until its answer is right or time is up. */
   private async pollToTheEnd(): Promise<void> {
     const left = this.truth.jobs();
@@ -219,9 +258,18 @@ class Run {
     await Promise.all(Array.from({ length: POLLERS_AT_THE_END }, poll));
   }
 
+  private oneOf<T>(choices: readonly T[]): T | undefined {
+    return choices[Math.floor(this.random() * choices.length)];
+  }
+
   private print(what: string): void {
     this.options.print?.(`${(this.ran / 1_000).toFixed(1).padStart(6)} s  ${what}`);
   }
+}
+
+/** Watching counts as interest: it would keep up those that are polled seldom. */
+function isWatched({ polled }: PlannedJobSet): boolean {
+  return polled === 'often';
 }
 
 function isPolled({ polled, from }: PlannedJobSet, ran: number, lastLossAt: number): boolean {

@@ -9,7 +9,7 @@ const REF = { ...KEY, jobId: '01m85vrgp7whz55kx8f0000001' };
 const JOB = { namespace: 'ns', annotations: {} };
 
 describe('the truth', () => {
-  it('knows when and with which message each state began', () => {
+  it('knows when and with which message each state began, and how many messages came in it', () => {
     const truth = new Truth();
     truth.append(KEY, jobEvents.submitted(REF, JOB), 10);
     truth.append(KEY, jobEvents.reprioritized(REF, 3), 15);
@@ -21,10 +21,10 @@ describe('the truth', () => {
         key: KEY,
         jobId: REF.jobId,
         stages: [
-          { state: 'SUBMITTED', at: 10, position: 1 },
-          { state: 'QUEUED', at: 10, position: 2 },
-          { state: 'RUNNING', at: 20, position: 5 },
-          { state: 'PREEMPTED', at: 30, position: 8 },
+          { state: 'SUBMITTED', at: 10, position: 1, messages: 1 },
+          { state: 'QUEUED', at: 10, position: 2, messages: 3 },
+          { state: 'RUNNING', at: 20, position: 5, messages: 3 },
+          { state: 'PREEMPTED', at: 30, position: 8, messages: 1 },
         ],
       },
     ]);

@@ -4,7 +4,7 @@ import type { Stage, TrueJob } from './history.js';
 import { isTerminal } from './api-states.js';
 
 interface Life {
-  readonly stages: Stage[];
+  readonly stages: { -readonly [Field in keyof Stage]: Stage[Field] }[];
   /** The current run was preempted. */
   preempted: boolean;
 }
@@ -95,10 +95,13 @@ export class Truth {
     const { jobId } = events.value;
     const life = this.lives.get(jobId) ?? { key, stages: [], preempted: false };
     this.lives.set(jobId, life);
-    const before = life.stages.at(-1)?.state;
+    const stage = life.stages.at(-1);
+    const before = stage?.state;
     if (before !== undefined && isTerminal(before)) return;
     const after = stateAfter(events, before, life);
-    if (after !== undefined && after !== before) life.stages.push({ state: after, at, position });
+    if (after !== undefined && after !== before)
+      life.stages.push({ state: after, at, position, messages: 1 });
+    else if (stage !== undefined) stage.messages++;
   }
 }
 

@@ -97,7 +97,7 @@ export interface JobSetWriter {
   write(batch: Batch): Promise<RedisTime>;
   /**
    * After a {@link StaleWriterError}: takes the job set up again, if it stands where this writer left it (the same generation
-   * and cursor: only provisional jobs or reports were added since). Returns whether it does; if not, open the job set
+   * and cursor, and no earlier revision: only provisional jobs or reports were added since). Returns whether it does; if not, open the job set
    * anew. Rejects with {@link NewerLayoutError} as {@link JobSink.open} does.
    */
   reload(): Promise<boolean>;

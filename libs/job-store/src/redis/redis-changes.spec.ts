@@ -5,6 +5,7 @@ import type { ChangeNotice } from '../change-ports.js';
 import {
   RedisJobSetChanges,
   RedisJobSink,
+  StaleWriterError,
   createRedisClient,
   isReady,
   type ClientRole,
@@ -17,6 +18,8 @@ const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
+
+const SINK_OPTIONS = { ttlSeconds: 1_000, onLost: () => {}, onKept: () => {}, onUnreadable: () => {} };
 
 interface Scene {
   readonly sink: RedisJobSink;
@@ -32,12 +35,7 @@ async function sceneAt(target: RedisTarget): Promise<Scene> {
     return client;
   };
   const writer = await connect('writer');
-  const sink = new RedisJobSink(writer, {
-    ttlSeconds: 1_000,
-    onLost: () => {},
-    onKept: () => {},
-    onUnreadable: () => {},
-  });
+  const sink = new RedisJobSink(writer, SINK_OPTIONS);
   const changes = new RedisJobSetChanges(await connect('reader'), await connect('subscriber'));
   return { sink, changes, writer };
 }
@@ -158,7 +156,7 @@ describe('notices of changes', () => {
 });
 
 describe('a revision', () => {
-  it('is never given out again, though Redis lost the writes that it was given to', async () => {
+  it('is never given out again, though Redis lost the writes that it was given to, and their owner has died', async () => {
     const { url } = await server();
     const { sink, changes, writer: redis } = await sceneAt({ kind: 'single', url });
     const key = aJobSet();
@@ -170,12 +168,33 @@ describe('a revision', () => {
     const told = (await changes.watch(key)).position?.revision ?? Infinity;
     await redis.hset(meta, lost);
     await eventually('a millisecond passes', async () => {
-      const again = await sink.open(key);
+      const again = await new RedisJobSink(redis, SINK_OPTIONS).open(key);
       await again.write(aBatch('2:0:0:1', {}));
       const revision = (await changes.watch(key)).position?.revision ?? 0;
       await redis.hset(meta, lost);
       return revision > told;
     });
+  });
+
+  it.each([
+    ['a batch', '2:0:0:1'],
+    ['a heartbeat', '1:0:0:1'],
+  ])('is not given out again by an owner that has lost %s, though the clock is behind', async (_, cursor) => {
+    const { url } = await server();
+    const { sink, changes, writer: redis } = await sceneAt({ kind: 'single', url });
+    const key = aJobSet();
+    const meta = redis.ownKeys.metaKey(key);
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', {}));
+    const before = await redis.hgetall(meta);
+    await writer.write(aBatch(cursor, {}));
+    const told = (await changes.watch(key)).position?.revision ?? Infinity;
+    // As a server whose clock is an hour behind.
+    await redis.hset(meta, { ...before, origin: Number(before['origin']) + 3_600_000 });
+    await expect(writer.write(aBatch(cursor, {}))).rejects.toThrow(StaleWriterError);
+    expect(await writer.reload()).toBe(false);
+    await (await sink.open(key)).write(aBatch(cursor, {}));
+    expect((await changes.watch(key)).position?.revision).toBeGreaterThan(told);
   });
 
   it('goes on from that of an older version, which counted writes', async () => {

@@ -43,12 +43,17 @@ export interface WriterContext {
   takenUp: number;
 }
 
+/** The last write of a job set that this process knows of. Outlives its writer: Redis may lose it. */
+export interface LastWrite {
+  readonly generation: Generation;
+  revision: number;
+}
+
 /** Where a job set stands. */
 export interface Position {
   readonly clock: RedisClock;
-  readonly generation: Generation;
+  readonly lastWrite: LastWrite;
   readonly cursor: Cursor;
-  readonly revision: number;
   readonly unfinished: number;
   readonly reconciledAgoMs: number | undefined;
   readonly storedRate: StoredRate | undefined;
@@ -63,12 +68,11 @@ export class RedisJobSetWriter implements JobSetWriter {
   readonly reconciledAgoMs?: number;
   readonly storedRate?: StoredRate;
   eventLagMs = 0;
-  private revision: number;
   private takenUp: number;
   /** Jobs that are written, and were refused by the job index. */
   private unindexed: readonly JobId[] = [];
   private readonly clock: RedisClock;
-  private readonly generation: Generation;
+  private readonly lastWrite: LastWrite;
   private readonly strings = new StringNumbers();
 
   constructor(
@@ -79,9 +83,8 @@ export class RedisJobSetWriter implements JobSetWriter {
   ) {
     this.takenUp = context.takenUp++;
     this.clock = position.clock;
-    this.generation = position.generation;
+    this.lastWrite = position.lastWrite;
     this.cursor = position.cursor;
-    this.revision = position.revision;
     this.unfinished = position.unfinished;
     if (position.reconciledAgoMs !== undefined) this.reconciledAgoMs = position.reconciledAgoMs;
     if (position.storedRate !== undefined) this.storedRate = position.storedRate;
@@ -101,7 +104,7 @@ export class RedisJobSetWriter implements JobSetWriter {
       await this.context.redis.readJobsBuffer(this.meta, packJobIds(missing)),
       missing.length,
     );
-    if (reply.generation !== this.generation) throw new StaleWriterError(this.key);
+    if (reply.generation !== this.lastWrite.generation) throw new StaleWriterError(this.key);
     missing.forEach((jobId, i) => {
       const bytes = reply.records[i];
       if (bytes === undefined) return;
@@ -136,9 +139,9 @@ export class RedisJobSetWriter implements JobSetWriter {
       const sentAt = monotonicNow();
       const written = this.context.redis.writeJobSet(
         this.meta,
-        this.generation,
+        this.lastWrite.generation,
         this.cursor,
-        this.revision,
+        this.lastWrite.revision,
         cursor,
         subscription.state,
         subscription.reason,
@@ -161,7 +164,7 @@ export class RedisJobSetWriter implements JobSetWriter {
       this.strings.commit();
       this.clock.synchronize(now, sentAt);
       this.cursor = cursor;
-      this.revision = revision;
+      this.lastWrite.revision = revision;
       this.unfinished = unfinished ?? this.unfinished;
       // What is written has just been read.
       this.eventLagMs = typeof aheadSince === 'string' ? eventLagMs(ArmadaTime(Number(aheadSince)), now) : 0;
@@ -179,20 +182,22 @@ export class RedisJobSetWriter implements JobSetWriter {
   }
 
   async reload(): Promise<boolean> {
+    const { lastWrite } = this;
     const { redis } = this.context;
     const dictionary = redis.ownKeys.format({
       kind: 'strings',
       jobSet: this.key,
-      generation: this.generation,
+      generation: lastWrite.generation,
     });
     const [[generation, layout, cursor, revision, counts], strings] = await Promise.all([
       redis.hmget(this.meta, 'generation', 'layout', 'cursor', 'revision', 'counts'),
       redis.hgetall(dictionary),
     ]);
     if (Number(layout) > LAYOUT) throw new NewerLayoutError(this.key, Number(layout), LAYOUT);
-    if (generation !== this.generation || cursor !== this.cursor) return false;
+    const hasLostWrites = Number(revision) < lastWrite.revision;
+    if (generation !== lastWrite.generation || cursor !== this.cursor || hasLostWrites) return false;
     for (const [number, text] of Object.entries(strings)) this.strings.set(Number(number), text);
-    this.revision = Number(revision);
+    lastWrite.revision = Number(revision);
     this.unfinished = unfinishedIn(parseStateCounts(counts ?? ''));
     this.takenUp = this.context.takenUp++;
     return true;
@@ -203,7 +208,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     do {
       const [next = 0, ...entries] = await this.context.redis.unfinishedJobsBuffer(
         this.meta,
-        this.generation,
+        this.lastWrite.generation,
         bucket,
         BUCKETS_AT_ONCE,
       );

@@ -10,10 +10,12 @@ import { NewerLayoutError } from '../errors.js';
 import type { JobSetWriter, JobSink } from '../ports.js';
 import { withScripts } from '../scripts/scripts.js';
 import { JobIndex } from './job-index.js';
-import { RedisJobSetWriter, type WriterContext } from './redis-job-set-writer.js';
+import { RedisJobSetWriter, type LastWrite, type WriterContext } from './redis-job-set-writer.js';
 
 /** Records of all job sets together that writers keep in memory, so that the next batch need not read them. */
 const RECORDS_CACHED = 50_000;
+/** Job sets whose last write is kept in mind, as many as a replica may well own. */
+const LAST_WRITES = 20_000;
 
 export interface RedisSinkOptions {
   /** The net under every key: what nobody renews goes after this time, even if all replicas die. */
@@ -31,6 +33,7 @@ export interface RedisSinkOptions {
 /** The sink over Redis 7.0 or later, single or Cluster. */
 export class RedisJobSink implements JobSink {
   private readonly context: WriterContext;
+  private readonly lastWrites = new LRUCache<string, LastWrite>({ max: LAST_WRITES });
 
   constructor(
     redis: RedisClient,
@@ -50,21 +53,25 @@ export class RedisJobSink implements JobSink {
   async open(key: JobSetKey): Promise<JobSetWriter> {
     const { redis, ttlSeconds } = this.context;
     const meta = redis.ownKeys.metaKey(key);
+    const before = this.lastWrites.get(meta);
     const sentAt = monotonicNow();
     const reply = await redis.openJobSetBuffer(
       meta,
       randomBytes(8).toString('base64url'),
       ttlSeconds,
       this.options.owner ?? '',
+      before?.generation ?? '',
+      before?.revision ?? 0,
     );
     if (reply[1] === null) throw new NewerLayoutError(key, reply[2], LAYOUT);
     const [now, generation, cursor, revision, unfinished, reconciled, lost, strings, rate, ratedAt] = reply;
     if (lost > 0) this.options.onLost(key, lost);
+    const lastWrite = { generation: Generation(generation.toString()), revision: Number(revision) };
+    this.lastWrites.set(meta, lastWrite);
     return new RedisJobSetWriter(this.context, key, meta, {
       clock: new RedisClock(now, sentAt),
-      generation: Generation(generation.toString()),
+      lastWrite,
       cursor: Cursor(cursor.toString()),
-      revision: Number(revision),
       unfinished,
       reconciledAgoMs: reconciled === null ? undefined : msBetween(RedisTime(Number(reconciled)), now),
       storedRate:

@@ -11,6 +11,8 @@
     ARGV[1]  generation to begin, if one must be begun (random)
     ARGV[2]  time to live of every key, in seconds
     ARGV[3]  the owner, by the name that readers are told ('': none)
+    ARGV[4]  the generation that the owner wrote last ('': none)
+    ARGV[5]  the revision that it was given then
   Output:
     { now (ms), generation, cursor, revision, unfinished jobs, when it was reconciled (ms, nil: never), keys lost (0: none),
       strings (number, string, …), events a minute (nil: not known), when that was (ms) }, or { now (ms), nil, layout } where it is left to a newer version
@@ -53,6 +55,11 @@ end
 redis.call('HSET', meta, 'owner', ARGV[3])
 redis.call('EXPIRE', meta, ARGV[2])
 local position = redis.call('HMGET', meta, 'cursor', 'revision', 'reconciled', 'rate', 'heartbeat')
+-- Redis has lost writes of this owner: what they were given is not given out again, though the clock of this server may be behind.
+if generation == ARGV[4] and tonumber(position[2]) < tonumber(ARGV[5]) then
+  redis.call('HSET', meta, 'revision', ARGV[5])
+  position[2] = ARGV[5]
+end
 local g = open(meta, generation, time)
 countsOf(g)
 local strings = redis.call('HGETALL', prefixOf(meta, generation) .. 'd')

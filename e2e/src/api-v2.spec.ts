@@ -6,7 +6,8 @@ import {
   type JobRef,
   type JobResult,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { allRecordings, unary } from '@ajs/testing';
+import { allRecordings, jobEvents, unary } from '@ajs/testing';
+import { jobIdFor } from './job-ids.js';
 import { Stack, type RunningQuery } from './stack.js';
 
 let stack: Stack;
@@ -43,6 +44,28 @@ describe('jobservice.v2 of a running service', () => {
     }
     const byId = await get(jobIds.map((jobId) => ({ queue: '', jobSet: '', jobId })));
     expect(byId.map(({ result }) => result)).toEqual(results.map(({ result }) => result));
+  });
+
+  it('shows of a job that failed twice and then succeeded how often it failed, why, and its external URI', async () => {
+    const job = { queue: 'retried', jobSetId: 's', jobId: jobIdFor('fails twice') };
+    const uri = 'airflow://dag/task/1';
+    const spec = { namespace: 'ns', annotations: { 'armadaproject.io/externalJobUri': uri } };
+    const failedRun = [
+      ...jobEvents.leased(job),
+      ...jobEvents.running(job, spec),
+      ...jobEvents.failed(job, 137, true),
+    ];
+    const log = stack.armada.state.openLog(job.queue, job.jobSetId);
+    log.append([...jobEvents.submitted(job, spec), ...failedRun, ...failedRun]);
+    log.append([...jobEvents.leased(job), ...jobEvents.running(job, spec), ...jobEvents.succeeded(job)]);
+    const [shown] = await get([{ queue: job.queue, jobSet: job.jobSetId, jobId: job.jobId }]);
+    expect(shown?.result?.value).toMatchObject({
+      state: JobState.JOB_STATE_SUCCEEDED,
+      failedRuns: 2,
+      latestRun: { number: 3 },
+      externalUri: uri,
+      failure: { containers: [{ container: 'main', exitCode: 137, reason: 'Error' }] },
+    });
   });
 
   it('proves that a job does not exist, and reads anew what is to be fresh', async () => {

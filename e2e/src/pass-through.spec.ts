@@ -1,5 +1,6 @@
 import { EventService, type EventStreamMessage } from '@ajs/contracts/api/event';
 import { JobsService } from '@ajs/contracts/api/job';
+import { JobStatusServiceService } from '@ajs/contracts/jobservice/v2/job_status_service';
 import {
   JobState,
   QueueServiceService,
@@ -80,6 +81,9 @@ describe('a job submitted through the query a moment ago', () => {
       const { answer } = await unary(client, JobsService.getJobStatusUsingExternalJobUri, request);
       return Object.keys(answer.jobStates).join() === jobId;
     });
+    const refs = [{ queue, jobSet: jobSetId, jobId }];
+    const { answer } = await unary(client, JobStatusServiceService.batchGetJobs, { refs, maxAge: undefined });
+    expect(answer.results[0]?.result?.value).toMatchObject({ externalUri: externalJobUri });
   });
 });
 

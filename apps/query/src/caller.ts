@@ -1,4 +1,5 @@
-import type { MonotonicTime } from '@ajs/job-state';
+import { msBetween, type MonotonicTime } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 
 /** Who waits for an answer. */
 export interface Caller {
@@ -16,4 +17,12 @@ export interface Caller {
   readonly authorization: readonly (string | Buffer)[];
   /** The name in the client certificate of the connection, where one was verified. */
   readonly certificateName: () => string | undefined;
+}
+
+/** An answer leaves this long before the caller's deadline. Milliseconds. */
+const DEADLINE_MARGIN_MS = 100;
+
+/** How long the work on an answer may still take, so that it is there by the caller's deadline. Negative where it is late. Milliseconds. */
+export function msUntilAnswer({ deadline }: Pick<Caller, 'deadline'>): number {
+  return msBetween(monotonicNow(), deadline) - DEADLINE_MARGIN_MS;
 }

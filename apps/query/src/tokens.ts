@@ -16,6 +16,8 @@ export const NOTE_INTEREST = Symbol('NoteInterest');
 export const PERMISSION_CHANNELS = Symbol('PermissionChannels');
 /** The token of the Authorizer. */
 export const AUTHORIZER = Symbol('Authorizer');
+/** The token of the JobReadOptions. */
+export const JOB_READ_OPTIONS = Symbol('JobReadOptions');
 /** The token of `jobservice.JobService`. */
 export const LEGACY_SERVICE = Symbol('LegacyService');
 /** The token of the JobsServiceOptions: `api.Jobs`, however it is called. */

@@ -1,7 +1,7 @@
 import { buildPatched, type App, type Patch } from '../patched-build.js';
 
 /** The layouts of both versions. */
-export const LAYOUTS = { today: 3, tomorrow: 4 } as const;
+export const LAYOUTS = { today: 4, tomorrow: 5 } as const;
 
 const LAYOUT = 'libs/job-store/src/codec/record-layout.ts';
 const CODEC = 'libs/job-store/src/codec/record-codec.ts';
@@ -32,23 +32,23 @@ const PATCHES: readonly Patch[] = [
     from: 'RUNNING: JobRunState.RUN_STATE_RUNNING,',
     to: 'RUNNING: JobRunState.RUN_STATE_RUNNING, PREEMPTING: JobRunState.RUN_STATE_RUNNING,',
   },
-  { file: LAYOUT, from: 'reportedLease: 17,', to: 'reportedLease: 17, imagePulledAt: 18,' },
+  { file: LAYOUT, from: 'failedRuns: 18,', to: 'failedRuns: 18, imagePulledAt: 19,' },
   { file: FOLD, from: 'runningAt: at }, at)', to: 'runningAt: at, imagePulledAt: at }, at)' },
   {
     file: CODEC,
-    from: "mark('reportedLease', reported?.leasedAt);",
-    to: "mark('reportedLease', reported?.leasedAt); mark('imagePulledAt', run?.imagePulledAt);",
+    from: "mark('failedRuns', record.failedRuns);",
+    to: "mark('failedRuns', record.failedRuns); mark('imagePulledAt', run?.imagePulledAt);",
   },
   {
     file: CODEC,
-    from: 'if (reported?.leasedAt !== undefined) time(reported.leasedAt);',
-    to: `if (reported?.leasedAt !== undefined) time(reported.leasedAt);
+    from: 'if (record.failedRuns !== undefined) writer.unsigned(record.failedRuns);',
+    to: `if (record.failedRuns !== undefined) writer.unsigned(record.failedRuns);
   if (run?.imagePulledAt !== undefined) time(run.imagePulledAt);`,
   },
   {
     file: CODEC,
-    from: "...(has(mask, 'reportedLease') && { leasedAt: time() }),\n  };",
-    to: `...(has(mask, 'reportedLease') && { leasedAt: time() }),\n  };
+    from: "const failedRuns = has(mask, 'failedRuns') && reader.unsigned();",
+    to: `const failedRuns = has(mask, 'failedRuns') && reader.unsigned();
   if (has(mask, 'imagePulledAt')) run.imagePulledAt = time();`,
   },
 ];

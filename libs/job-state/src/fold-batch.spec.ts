@@ -18,7 +18,13 @@ const placement = fc.record({ cluster: fc.constantFrom('c1', 'c2') }, { required
 const at = fc.integer({ min: 1, max: 1_000 }).map(ArmadaTime);
 const event: fc.Arbitrary<JobEvent> = fc.oneof(
   fc.record({ kind: fc.constantFrom('submitted', 'queued'), jobId, at }),
-  fc.record({ kind: fc.constant('returned' as const), jobId, at, expired: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('returned' as const),
+    jobId,
+    at,
+    expired: fc.boolean(),
+    attempted: fc.boolean(),
+  }),
   fc.record({ kind: fc.constantFrom('leased', 'pending', 'running', 'succeeded'), jobId, at, placement }),
   fc.record({
     kind: fc.constant('failed' as const),

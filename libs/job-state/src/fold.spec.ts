@@ -28,8 +28,8 @@ const EVENTS = {
   submitted: { ...base, kind: 'submitted', namespace: 'ns', externalUri: 'airflow://a' },
   queued: { ...base, kind: 'queued' },
   leased: { ...base, kind: 'leased', placement: { cluster: 'c1', pool: 'p1' } },
-  returned: { ...base, kind: 'returned', expired: false },
-  expired: { ...base, kind: 'returned', expired: true },
+  returned: { ...base, kind: 'returned', expired: false, attempted: true },
+  expired: { ...base, kind: 'returned', expired: true, attempted: true },
   pending: { ...base, kind: 'pending', placement },
   running: { ...base, kind: 'running', placement },
   succeeded: { ...base, kind: 'succeeded', placement: {} },
@@ -195,6 +195,46 @@ describe('fold: what else a record keeps', () => {
   ])('nothing of an ended run in the next one, also where its lease was not seen: %s', (_, event, run) => {
     expect(foldAll(leased, running, retried, event)).toMatchObject({ runNumber: 2 });
     expect(foldAll(leased, running, retried, event)?.run).toEqual(run);
+  });
+
+  const untried: JobEvent = { ...returned, attempted: false };
+  it.each<[string, JobEvent[], failedRuns: number | undefined]>([
+    ['a job that succeeds at once has none', [leased, running, succeeded], undefined],
+    ['a run that is tried again', [leased, running, retried], 1],
+    [
+      'each run that is tried again, also where their leases were not seen',
+      [running, retried, running, retried],
+      2,
+    ],
+    [
+      'two runs of a job whose third succeeds',
+      [leased, retried, leased, retried, leased, running, succeeded],
+      2,
+    ],
+    ['the run that its job failed with', [leased, retried, leased, failed()], 2],
+    ['the run that its job was preempted with', [leased, preempted, failed()], 1],
+    ['a preempted run that is tried again', [leased, preempted, retried, leased], 1],
+    ['a preempted run whose failure the stream lacks', [leased, preempted, leased, succeeded], 1],
+    ['one run, should it be preempted once it has failed', [leased, retried, preempted, leased], 1],
+    ['a run whose lease expired', [leased, expired], 1],
+    ['a run that was given back after an attempt', [leased, pending, returned], 1],
+    ['no run that was given back untried', [leased, untried], undefined],
+    ['one run, should the job fail because of its end', [leased, expired, failed()], 1],
+    ['no run that its job was cancelled in', [leased, running, cancelled], undefined],
+    ['no run of a job that was rejected', [queued, rejected], undefined],
+    ['no run of a job that fails without one', [queued, failed()], undefined],
+    ['a run that the stream begins in', [failed({ placement })], 1],
+  ])('how many runs failed: %s', (_, events, failedRuns) => {
+    expect(foldAll(...events)?.failedRuns).toBe(failedRuns);
+  });
+
+  it('no failed run twice, however often its events come', () => {
+    const events = [leased, retried, leased, failed()];
+    let record: JobRecord | undefined;
+    for (let times = 0; times < 3; times++) {
+      for (const [i, event] of events.entries()) record = fold(record, event, id(i));
+    }
+    expect(record?.failedRuns).toBe(2);
   });
 
   it('no run of a job that ends without one, and all that was known of it', () => {

@@ -67,6 +67,8 @@ function foldStream(record: JobRecord | undefined, event: JobEvent, id: MessageI
       draft.changedAt = at;
       return draft;
     case 'leased':
+      // A run that had to make room has failed, also where the stream lacks its end.
+      if (draft.run?.preempted !== undefined) failRun(draft, NOWHERE, at);
       draft.state = 'LEASED';
       draft.runNumber++;
       draft.run = { ...event.placement, leasedAt: at };
@@ -78,10 +80,12 @@ function foldStream(record: JobRecord | undefined, event: JobEvent, id: MessageI
     case 'running':
       goOn(draft);
       return active(draft, 'RUNNING', { ...draft.run, ...event.placement, runningAt: at }, at);
-    case 'returned':
-      endRun(draft, NOWHERE, at, event.expired ? 'expired' : 'returned');
+    case 'returned': {
+      const end = event.attempted ? failRun : endRun;
+      end(draft, NOWHERE, at, event.expired ? 'expired' : 'returned');
       draft.state = 'QUEUED';
       return draft;
+    }
     case 'succeeded':
       goOn(draft);
       endRun(draft, event.placement, at);
@@ -92,11 +96,12 @@ function foldStream(record: JobRecord | undefined, event: JobEvent, id: MessageI
       const preempted = beginsHere ? lostPreemption(event.failure) : record.run?.preempted;
       draft.failure = event.failure;
       if (event.retryable) {
-        endRun(draft, event.placement, at, preempted === undefined ? 'failed' : 'preempted');
+        failRun(draft, event.placement, at, preempted === undefined ? 'failed' : 'preempted');
         draft.state = 'QUEUED';
         return draft;
       }
-      endRun(draft, event.placement, at);
+      const end = event.rejected ? endRun : failRun;
+      end(draft, event.placement, at);
       draft.state = event.rejected ? 'REJECTED' : preempted === undefined ? 'FAILED' : 'PREEMPTED';
       if (draft.state === 'PREEMPTED' && preempted) draft.failure = { ...event.failure, reason: preempted };
       return draft;
@@ -156,6 +161,13 @@ function endRun(draft: Draft, placement: Placement, at: ArmadaTime, outcome?: Ru
     if (outcome !== undefined) run.outcome = outcome;
   }
   draft.run = run;
+}
+
+/** Ends the run as {@link endRun} does, and counts it among those that failed (`JobRecord.failedRuns`). */
+function failRun(draft: Draft, placement: Placement, at: ArmadaTime, outcome?: RunOutcome): void {
+  const hasEnded = draft.run?.endedAt !== undefined;
+  endRun(draft, placement, at, outcome);
+  if (!hasEnded && draft.run !== undefined) draft.failedRuns = (draft.failedRuns ?? 0) + 1;
 }
 
 /** Where a stream begins with a job's end, the `preempted` before it is lost: Armada gives its reason once more. */

@@ -16,6 +16,8 @@ export interface Failure {
   readonly subcategory?: string;
   /** Exit code by container name. */
   readonly exitCodes?: Readonly<Record<string, number>>;
+  /** By container name, Kubernetes' word for why the container ended, such as `OOMKilled`. Containers without one are left out. */
+  readonly exitReasons?: Readonly<Record<string, string>>;
 }
 
 interface EventBase {
@@ -38,6 +40,8 @@ export type JobEvent = EventBase &
         readonly kind: 'returned';
         /** The cluster fell silent, and did not give the job back. */
         readonly expired: boolean;
+        /** The cluster may have tried to run the job's pod: Armada counts the run as an attempt. */
+        readonly attempted: boolean;
       }
     | { readonly kind: 'pending'; readonly placement: Placement }
     | { readonly kind: 'running'; readonly placement: Placement }

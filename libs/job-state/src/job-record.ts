@@ -28,6 +28,12 @@ export interface JobRecord {
   readonly lastEvent?: MessageId;
   /** How many runs were begun, as far as the stream was seen. */
   readonly runNumber: number;
+  /**
+   * How many runs failed, as far as the stream was seen: those that ended with a `failed` event, whether or not the job is tried again and
+   * also where they had to make room, those whose lease expired, and those given back after an attempt (`run_attempted`). Not those that
+   * their job was cancelled in. Each counts once, when it ends. Left out where none has.
+   */
+  readonly failedRuns?: number;
   readonly run?: Run;
   readonly submittedAt?: ArmadaTime;
   readonly changedAt: ArmadaTime;

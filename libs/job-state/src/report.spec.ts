@@ -210,6 +210,7 @@ describe('the stream after a report', () => {
       lastEvent: id(2),
       changedAt: later(20),
       run: { ...run, endedAt: later(20) },
+      failedRuns: 1,
       failure,
     });
     expect(fold(ended, { ...base, at, kind: 'cancelled', reason: '', requestor: '' }, id(3))).toBe(ended);
@@ -245,7 +246,13 @@ describe('reports and the stream, wherever each of them is', () => {
     [{ ...base, at, kind: 'cancelled', reason: 'r', requestor: 'u' }],
     [],
   );
-  const runEnd = fc.constantFrom<JobEvent>(failed(true), { ...base, at, kind: 'returned', expired: false });
+  const runEnd = fc.constantFrom<JobEvent>(failed(true), {
+    ...base,
+    at,
+    kind: 'returned',
+    expired: false,
+    attempted: true,
+  });
   const runEvents = fc.constantFrom<JobEvent[]>(
     [{ ...base, at, kind: 'leased', placement }],
     [

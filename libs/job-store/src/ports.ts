@@ -86,7 +86,8 @@ export interface JobSetWriter {
   readonly eventLagMs: number;
   /**
    * The records of these jobs, those that exist and that this version can read. Its owner writes the others anew: in a job set of
-   * this version's layout they are provisional jobs that a newer query added, and the stream shows them from the beginning.
+   * this version's layout they are provisional jobs that a newer query added, and the stream shows them from the beginning. External URIs
+   * may be left out: what was written of them stays.
    */
   load(jobIds: Iterable<JobId>): Promise<ReadonlyMap<JobId, JobRecord>>;
   /**

@@ -1,5 +1,6 @@
 import {
   Cause,
+  ContainerStatus,
   JobCancelledEvent,
   JobDuplicateFoundEvent,
   JobFailedEvent,
@@ -10,10 +11,11 @@ import {
   JobRunningEvent,
   JobSubmittedEvent,
   JobSucceededEvent,
+  JobUnableToScheduleEvent,
   type EventMessage,
 } from '@ajs/contracts/api/event';
 import { Job } from '@ajs/contracts/api/submit';
-import { JobId, MAX_ID_BYTES, type JobEvent } from '@ajs/job-state';
+import { JobId, MAX_ID_BYTES, type Failure, type JobEvent } from '@ajs/job-state';
 import { LONGEST_NAME, MOST_CONTAINERS } from './bounds.js';
 import { EXTERNAL_URI_ANNOTATION, toStreamMessage, type Mapped } from './index.js';
 
@@ -29,6 +31,12 @@ const map = (events: Oneof, id = ID): Mapped => toStreamMessage({ id, message: {
 function eventOf(events: Oneof): JobEvent | undefined {
   const mapped = map(events);
   return mapped.kind === 'message' ? mapped.message.event : undefined;
+}
+
+function failureOf(value: JobFailedEvent): Failure {
+  const event = eventOf({ $case: 'failed', value });
+  if (event?.kind !== 'failed') throw new Error('no failure');
+  return event.failure;
 }
 
 const pod = { clusterId: 'c', podName: 'pod-1', podNamespace: 'ns' };
@@ -130,10 +138,22 @@ const KINDS: [Oneof, says: object, Oneof, saysOfNothing: object][] = [
     { kind: 'duplicate-found', originalJobId: '' },
   ],
   [
-    { $case: 'leaseExpired', value: base },
-    { kind: 'returned', expired: true },
+    {
+      $case: 'leaseReturned',
+      value: { ...JobLeaseReturnedEvent.decode(NOTHING), ...base, reason: 'r', runAttempted: true },
+    },
+    { kind: 'returned', expired: false, attempted: true },
     { $case: 'leaseReturned', value: { ...JobLeaseReturnedEvent.decode(NOTHING), ...base } },
-    { kind: 'returned', expired: false },
+    { kind: 'returned', expired: false, attempted: false },
+  ],
+  [
+    {
+      $case: 'unableToSchedule',
+      value: { ...JobUnableToScheduleEvent.decode(NOTHING), ...base, reason: 'r' },
+    },
+    { kind: 'returned', expired: false, attempted: true },
+    { $case: 'leaseExpired', value: base },
+    { kind: 'returned', expired: true, attempted: true },
   ],
 ];
 
@@ -172,15 +192,40 @@ describe('an event of Armada', () => {
     expect([ofLength(MAX_ID_BYTES).kind, ofLength(MAX_ID_BYTES + 1).kind]).toEqual(['message', 'malformed']);
   });
 
-  it('keeps the exit codes of so many containers, by names of bounded length', () => {
-    const exitCodes = Object.fromEntries(
-      Array.from({ length: MOST_CONTAINERS + 1 }, (_, n) => [`${n}`.padEnd(LONGEST_NAME + 1, 'x'), n]),
-    );
-    const event = eventOf({ $case: 'failed', value: { ...failed, exitCodes } });
-    if (event?.kind !== 'failed') throw new Error('no failure');
-    const kept = Object.keys(event.failure.exitCodes ?? {});
-    expect(kept).toHaveLength(MOST_CONTAINERS);
-    for (const name of kept) expect(name).toHaveLength(LONGEST_NAME);
+  it('keeps how so many containers ended, by names and with reasons of bounded length', () => {
+    const tooLong = 'x'.repeat(LONGEST_NAME + 1);
+    const containers = Array.from({ length: MOST_CONTAINERS + 1 }, (_, n) => `${n}${tooLong}`);
+    const statusOf = (name: string) => ({
+      name,
+      exitCode: 1,
+      message: tooLong,
+      reason: tooLong,
+      cause: Cause.OOM,
+    });
+    for (const value of [
+      { ...failed, exitCodes: Object.fromEntries(containers.map((name) => [name, 1])) },
+      { ...failed, containerStatuses: containers.map(statusOf) },
+    ]) {
+      const { exitCodes = {}, exitReasons } = failureOf(value);
+      expect(Object.keys(exitCodes)).toHaveLength(MOST_CONTAINERS);
+      for (const name of Object.keys(exitCodes)) expect(name).toHaveLength(LONGEST_NAME);
+      for (const reason of Object.values(exitReasons ?? {})) expect(reason).toHaveLength(LONGEST_NAME);
+    }
+  });
+
+  it('has the reasons of those containers that Kubernetes gave one for', () => {
+    const statusOf = (name: string, exitCode: number, reason: string) => ({
+      ...ContainerStatus.decode(NOTHING),
+      name,
+      exitCode,
+      reason,
+    });
+    const containerStatuses = [statusOf('main', 137, 'OOMKilled'), statusOf('side', 0, '')];
+    expect(failureOf({ ...failed, containerStatuses })).toEqual({
+      reason: '',
+      exitCodes: { main: 137, side: 0 },
+      exitReasons: { main: 'OOMKilled' },
+    });
   });
 
   it('whose place in the stream is not known is told by the beginning of its id', () => {

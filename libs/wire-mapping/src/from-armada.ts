@@ -104,10 +104,12 @@ function toEvent(oneof: WithMeaning, jobId: JobId, at: ArmadaTime): JobEvent {
     case 'leased':
       return { kind: 'leased', jobId, at, placement: toPlacement(oneof.value) };
     case 'leaseReturned':
+      return { kind: 'returned', jobId, at, expired: false, attempted: oneof.value.runAttempted };
     case 'unableToSchedule':
-      return { kind: 'returned', jobId, at, expired: false };
+      // The cluster had the pod, and found no node for it.
+      return { kind: 'returned', jobId, at, expired: false, attempted: true };
     case 'leaseExpired':
-      return { kind: 'returned', jobId, at, expired: true };
+      return { kind: 'returned', jobId, at, expired: true, attempted: true };
     case 'pending':
       return { kind: 'pending', jobId, at, placement: toPlacement(oneof.value) };
     case 'running':
@@ -164,21 +166,36 @@ function toPlacement({ clusterId, pool, nodeName, podName, podNamespace }: Place
 }
 
 function toFailure(failed: JobFailedEvent): Failure {
-  const { reason, failureCategory, failureSubcategory, containerStatuses } = failed;
-  const exitCodes =
-    containerStatuses.length > 0
-      ? containerStatuses.map(({ name, exitCode }) => [name, exitCode] as const)
-      : // Servers before 0.4 send nothing else.
-        // eslint-disable-next-line @typescript-eslint/no-deprecated
-        Object.entries(failed.exitCodes);
+  const { reason, failureCategory, failureSubcategory } = failed;
   return {
     reason: cutForPeople(reason, LONGEST_REASON),
     ...(failureCategory && { category: cut(failureCategory, LONGEST_NAME) }),
     ...(failureSubcategory && { subcategory: cut(failureSubcategory, LONGEST_NAME) }),
-    ...(exitCodes.length > 0 && {
-      exitCodes: Object.fromEntries(
-        exitCodes.slice(0, MOST_CONTAINERS).map(([name, code]) => [cut(name, LONGEST_NAME), code]),
-      ),
+    ...toContainerExits(failed),
+  };
+}
+
+function toContainerExits(failed: JobFailedEvent): Pick<Failure, 'exitCodes' | 'exitReasons'> {
+  // Servers before 0.4 send exit codes, and nothing else of a container.
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  const codesOnly = Object.entries(failed.exitCodes).map(([name, exitCode]) => ({
+    name,
+    exitCode,
+    reason: '',
+  }));
+  const statuses = failed.containerStatuses.length > 0 ? failed.containerStatuses : codesOnly;
+  const containers = statuses.slice(0, MOST_CONTAINERS).map(({ name, exitCode, reason }) => ({
+    name: cut(name, LONGEST_NAME),
+    exitCode,
+    reason: cut(reason, LONGEST_NAME),
+  }));
+  const withReason = containers.filter(({ reason }) => reason !== '');
+  return {
+    ...(containers.length > 0 && {
+      exitCodes: Object.fromEntries(containers.map(({ name, exitCode }) => [name, exitCode])),
+    }),
+    ...(withReason.length > 0 && {
+      exitReasons: Object.fromEntries(withReason.map(({ name, reason }) => [name, reason])),
     }),
   };
 }

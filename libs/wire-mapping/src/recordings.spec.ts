@@ -49,6 +49,15 @@ describe.each(allRecordings())('the recording $name', (recording) => {
     }
   });
 
+  it('counts the runs that failed, one for each failed event of a job that had a run', () => {
+    const failures = new Map<string, number>();
+    for (const { event } of messages) {
+      if (event?.kind === 'failed' && !event.rejected)
+        failures.set(event.jobId, (failures.get(event.jobId) ?? 0) + 1);
+    }
+    for (const [jobId, { failedRuns }] of whole) expect(failedRuns).toBe(failures.get(jobId));
+  });
+
   it('gives them from any message in the middle', () => {
     for (let from = 1; from < messages.length; from++) {
       const states = apiStates(foldBatch(new Map(), messages.slice(from)));
@@ -63,6 +72,14 @@ describe.each(allRecordings())('the recording $name', (recording) => {
       expect(apiStates(new Map([...known, ...changed]))).toEqual(recording.states);
     }
   });
+});
+
+it('a job of the recordings failed three times, and containers ended with reasons', () => {
+  const records = allRecordings().flatMap((recording) => [
+    ...foldBatch(new Map(), messagesOf(recording)).values(),
+  ]);
+  expect(Math.max(...records.map(({ failedRuns = 0 }) => failedRuns))).toBe(3);
+  expect(records.map(({ failure }) => failure?.exitReasons)).toContainEqual({ main: 'Error' });
 });
 
 it('there are recordings', () => expect(allRecordings().length).toBeGreaterThanOrEqual(10));

@@ -22,7 +22,9 @@ describe('jobservice.v2 over HTTP', () => {
   let served: ServedJobs;
   beforeAll(async () => {
     harness = new V2Harness();
-    await harness.write({ j: record('RUNNING'), k: record('SUCCEEDED') });
+    const failure = { reason: 'exit 137', exitCodes: { main: 137 }, exitReasons: { main: 'OOMKilled' } };
+    const retried = { ...record('SUCCEEDED'), failure, failedRuns: 2, externalUri: 'airflow://x' };
+    await harness.write({ j: record('RUNNING'), k: retried });
     served = await ServedJobs.start(new JobsInMemory(), undefined, {}, harness.api);
   });
   afterAll(() => served.close());
@@ -68,6 +70,16 @@ describe('jobservice.v2 over HTTP', () => {
     await harness.write({ j: record('PENDING') });
     expect((await get(path, { 'If-None-Match': etag })).status).toBe(200);
     await harness.write({ j: record('RUNNING') });
+  });
+
+  it('shows how often a job failed, its external URI, and why its containers ended', async () => {
+    expect(await json('/v2/queues/q/job-sets/s/jobs/k')).toMatchObject({
+      job: {
+        failedRuns: 2,
+        externalUri: 'airflow://x',
+        failure: { containers: [{ container: 'main', exitCode: 137, reason: 'OOMKilled' }] },
+      },
+    });
   });
 
   it('says in the answer that there is no job to show', async () => {

@@ -1,17 +1,16 @@
-import { completesWithin, monotonicNow } from '@ajs/platform';
+import { monotonicNow } from '@ajs/platform';
 import { addMs, isTerminal, msBetween, type JobSetKey, type RedisTime, type JobId } from '@ajs/job-state';
 import type { JobLister, JobSetView, JobStatus, SubscriptionView } from '@ajs/job-store';
-import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
-import type { Caller } from '../caller.js';
+import { jobSetTag } from '@ajs/redis-keys';
 import { isFirstCatchUp } from '../absence/first-catch-up.js';
-import type { NoteInterest } from '../interest/note-interest.js';
-import { RpcError } from '../rpc-error.js';
+import { FIRST_RETRY_MS, MAX_RETRY_MS, type JobReadOptions } from '../absence/job-read-options.js';
+import { whyOutdated, whyUnconfirmed, whyUnpublished, whyUnresolved } from '../absence/reasons.js';
+import { inTime } from '../absence/second-witness.js';
+import { streamVerdict } from '../absence/stream-verdict.js';
+import { msUntilAnswer, type Caller } from '../caller.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';
-import type { ReportRecorder } from '../upstream/report-recorder.js';
-import type { ReportedJobs, UnrecordedReport, UpstreamReport } from '../upstream/reported-jobs.js';
-import { whyOutdated, whyUnconfirmed, whyUnpublished, whyUnresolved } from '../absence/reasons.js';
-import { streamVerdict } from '../absence/stream-verdict.js';
+import type { UnrecordedReport } from '../upstream/reported-jobs.js';
 
 /** The answer on one job. */
 export type Answer =
@@ -30,41 +29,10 @@ export type Answer =
   /** Not resolved in time; a later poll will be, unless the reason says otherwise. */
   | { readonly kind: 'unresolved'; readonly reason: string; readonly subscription?: SubscriptionView };
 
-export interface JobStatusQueryOptions {
+export interface JobStatusQueryOptions extends JobReadOptions {
   readonly lister: JobLister;
-  readonly noteInterest: NoteInterest;
-  /** Why the job set will not be followed for this caller, if it will not. */
-  readonly refusalOf: (tag: JobSetTag, caller: Caller) => string | undefined;
-  /** Requests a read of the job set from its owner. */
-  readonly requestRead: (key: JobSetKey) => void;
-  /** Looks jobs up in Armada's `api.Jobs`. */
-  readonly reportedJobs: Pick<ReportedJobs, 'lookUp'>;
-  readonly recorder: Pick<ReportRecorder, 'settle'>;
-  /** The requested job has a record that this version cannot read. */
-  readonly unreadableRecord: (jobId: JobId, reason: string) => void;
-  /** How long a poll of a job that has no record waits for the stream to settle it. Milliseconds. */
-  readonly waitMs: number;
-  /** A job younger than this is never absent. Milliseconds. */
-  readonly notFoundGraceMs: number;
-  /** How long the stream may take to show a provisional job. Milliseconds. */
-  readonly provisionalGraceMs: number;
-  /** Waits within the work on a call. May reject. */
-  readonly pause: (caller: Caller, ms: number) => Promise<void>;
-  /** As {@link pause}, until `work` has its result. */
-  readonly waiting: <T>(caller: Caller, work: () => Promise<T>) => Promise<T>;
 }
 
-/** How long a poll waits for a look-up in Armada's `api.Jobs`, which takes tens of milliseconds. Milliseconds. */
-const LOOK_UP_MS = 2_000;
-/** The answer leaves this long before the caller's deadline. Milliseconds. */
-const DEADLINE_MARGIN_MS = 100;
-const FIRST_RETRY_MS = 15;
-const MAX_RETRY_MS = 200;
-
-const TOO_SLOW: UnrecordedReport = {
-  kind: 'unanswered',
-  reason: "Armada's api.Jobs has not answered in time",
-};
 const LOST: UnrecordedReport = {
   kind: 'unanswered',
   reason: "Redis has lost what Armada's api.Jobs reported",
@@ -159,30 +127,14 @@ export class JobStatusQuery {
 
   /** The job as Redis holds it once Armada's `api.Jobs` has reported it; `otherwise` where that does not know the job, or does not answer. */
   private async fromArmada(poll: Poll, otherwise: (report: UnrecordedReport) => Answer): Promise<Answer> {
-    const report = await this.lookUp(poll);
+    const { key, jobId, caller } = poll;
+    const { reportedJobs, waiting } = this.options;
+    const report = await inTime(reportedJobs.lookUp(key, jobId, caller.key), caller, waiting);
     if (report.kind !== 'recorded') return otherwise(report);
-    const { key, jobId } = poll;
     const { jobs, subscription } = await fromRedis(this.options.lister.read(key, [jobId]));
     const status = jobs.get(jobId);
     return status === undefined ? otherwise(LOST) : resolved(status, subscription);
   }
-
-  private async lookUp({ key, jobId, caller }: Poll): Promise<UpstreamReport> {
-    const lookUp = this.options.reportedJobs.lookUp(key, jobId, caller.key);
-    const withinMs = Math.min(LOOK_UP_MS, msUntilAnswer(caller));
-    try {
-      const isInTime = await this.options.waiting(caller, () => completesWithin(withinMs, lookUp));
-      return isInTime ? await lookUp : TOO_SLOW;
-    } catch (error) {
-      // Too many calls wait: no reason to hide a state that is known (P5).
-      if (error instanceof RpcError) return { kind: 'unanswered', reason: error.details };
-      throw error;
-    }
-  }
-}
-
-function msUntilAnswer({ deadline }: Caller): number {
-  return msBetween(monotonicNow(), deadline) - DEADLINE_MARGIN_MS;
 }
 
 type Resolved = Extract<Answer, { kind: 'resolved' }>;

@@ -5,21 +5,17 @@ import { JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
 import type { JobLister } from '@ajs/job-store';
 import { QueryMetrics } from '@ajs/observability';
 import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
-import { InterestRecorder, ReadRequestSender } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
+import { AbsenceModule } from '../absence/absence.module.js';
+import type { JobReadOptions } from '../absence/job-read-options.js';
 import { Access } from '../access/access.js';
 import { AuthModule } from '../access/auth.module.js';
 import { FailureLog } from '../failures/failure-log.js';
 import { FailureLogModule } from '../failures/failure-log.module.js';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
-import { Admission } from '../load/admission.js';
-import { AdmissionModule } from '../load/admission.module.js';
 import { JobStoreModule } from '../store/job-store.module.js';
-import { JOB_LISTER, LEGACY_SERVICE, NOTE_INTEREST } from '../tokens.js';
-import { ReportRecorder } from '../upstream/report-recorder.js';
-import { ReportedJobs } from '../upstream/reported-jobs.js';
-import { UpstreamModule } from '../upstream/upstream.module.js';
+import { JOB_LISTER, JOB_READ_OPTIONS, LEGACY_SERVICE, NOTE_INTEREST } from '../tokens.js';
 import { ArmadaHealth } from './armada-health.js';
 import { EndedPolls } from './ended-polls.js';
 import { JobStatusQuery } from './job-status-query.js';
@@ -31,53 +27,16 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
     RedisModule,
     ArmadaModule,
     JobStoreModule,
-    AdmissionModule,
+    AbsenceModule,
     AuthModule,
     InterestModule,
-    UpstreamModule,
     FailureLogModule,
   ],
   providers: [
     {
       provide: JobStatusQuery,
-      inject: [
-        JOB_LISTER,
-        NOTE_INTEREST,
-        InterestRecorder,
-        ReadRequestSender,
-        ReportedJobs,
-        ReportRecorder,
-        Admission,
-        SETTINGS,
-        RedisErrorLog,
-        FailureLog,
-      ],
-      useFactory: (
-        lister: JobLister,
-        noteInterest: NoteInterest,
-        interest: InterestRecorder,
-        readRequests: ReadRequestSender,
-        reportedJobs: ReportedJobs,
-        recorder: ReportRecorder,
-        admission: Admission,
-        settings: Settings,
-        errors: RedisErrorLog,
-        failures: FailureLog,
-      ) =>
-        new JobStatusQuery({
-          lister,
-          noteInterest,
-          refusalOf: (tag, { key }) => interest.refusal(tag, key),
-          reportedJobs,
-          recorder,
-          requestRead: (key) => void readRequests.send(key).catch(errors.report),
-          unreadableRecord: failures.unreadableRecord,
-          waitMs: settings.firstPollWaitMs,
-          notFoundGraceMs: settings.notFoundGraceMs,
-          provisionalGraceMs: settings.provisionalJobGraceMs,
-          pause: (caller, ms) => admission.pause(caller, ms),
-          waiting: (caller, work) => admission.waiting(caller, work),
-        }),
+      inject: [JOB_LISTER, JOB_READ_OPTIONS],
+      useFactory: (lister: JobLister, options: JobReadOptions) => new JobStatusQuery({ ...options, lister }),
     },
     {
       provide: LEGACY_SERVICE,

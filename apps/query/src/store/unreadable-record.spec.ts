@@ -73,6 +73,7 @@ describe('a record in Redis with the state of a newer version', () => {
   });
 
   it('is unresolved in the legacy API with the reason, while a poll in the same read is answered', async () => {
+    const asksArmada = () => Promise.reject(new Error('it asks Armada'));
     const query = new JobStatusQuery({
       lister,
       noteInterest: () => undefined,
@@ -80,7 +81,7 @@ describe('a record in Redis with the state of a newer version', () => {
       requestRead: () => undefined,
       unreadableRecord: () => undefined,
       waitMs: 3_600_000,
-      reportedJobs: { lookUp: () => Promise.reject(new Error('it asks Armada')) },
+      reportedJobs: { lookUp: asksArmada, lookUpAll: asksArmada },
       recorder: { settle: () => undefined },
       notFoundGraceMs: 0,
       provisionalGraceMs: 0,

@@ -15,7 +15,8 @@ import { RpcError } from '../rpc-error.js';
 import { groupByJobSet } from '../store/group-by-job-set.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
-import type { JobSetReader, Known } from './job-set-reader.js';
+import type { JobSetReader } from './job-set-reader.js';
+import type { Known } from './known-job.js';
 import type { RequestedJob } from './requests.js';
 
 export interface JobResultsQueryOptions {

@@ -14,7 +14,7 @@ import { Generation, jobSetTag } from '@ajs/redis-keys';
 import { optionalTimestamp, toFreshness, toV2Job, toV2JobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
-import type { Caller } from '../caller.js';
+import { msUntilAnswer, type Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { RpcError } from '../rpc-error.js';
 import { fromRedis } from '../store/redis-read.js';
@@ -34,8 +34,6 @@ export interface JobSetQueriesOptions {
   readonly pause: (caller: Caller, ms: number) => Promise<void>;
 }
 
-/** The answer leaves this long before the caller's deadline. Milliseconds. */
-const DEADLINE_MARGIN_MS = 100;
 const RETRY_MS = 50;
 
 /** Whole job sets: how they stand, their jobs, and which there are. Every method rejects with an RpcError or RedisReadError. */
@@ -119,8 +117,7 @@ export class JobSetQueries {
   /** How the job set stands once it was synced, or when that has taken too long. */
   private async onceSynced(key: JobSetKey, caller: Caller): Promise<JobSetSummary | undefined> {
     const { jobSets, waitMs, pause } = this.options;
-    const now = monotonicNow();
-    const until = addMs(now, Math.min(waitMs, msBetween(now, caller.deadline) - DEADLINE_MARGIN_MS));
+    const until = addMs(monotonicNow(), Math.min(waitMs, msUntilAnswer(caller)));
     for (;;) {
       const [summary] = await fromRedis(jobSets.describe([key]));
       const subscription = summary?.subscription;

@@ -9,7 +9,7 @@ import { JobId, msBetween, type JobSetKey } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { fromV2JobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
-import type { Caller } from '../caller.js';
+import { msUntilAnswer, type Caller } from '../caller.js';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
 import type { RpcError } from '../rpc-error.js';
 import { invalidRequest } from './error-info.js';
@@ -20,8 +20,6 @@ import type { OpenStreams } from './open-streams.js';
 import { durationMs, requestedJobs, requestedStates } from './requests.js';
 
 const DEFAULT_WAIT_MS = 60_000;
-/** The answer leaves this long before the caller's deadline. Milliseconds. */
-const DEADLINE_MARGIN_MS = 100;
 
 export interface JobWaiterOptions {
   readonly results: Pick<JobResultsQuery, 'run'>;
@@ -44,7 +42,7 @@ export class JobWaiter {
     const arrived = results.filter((result) => hasResultArrived(result, goal)).length;
     const leftMs = Math.min(
       Math.min(maxWaitMs, this.options.maxWaitMs) - msBetween(beganAt, monotonicNow()),
-      msBetween(monotonicNow(), caller.deadline) - DEADLINE_MARGIN_MS,
+      msUntilAnswer(caller),
     );
     if (arrived >= goal.count || leftMs <= 0) return { satisfied: arrived >= goal.count, results };
     return this.wait(results, { ...goal, count: goal.count - arrived }, caller, leftMs);

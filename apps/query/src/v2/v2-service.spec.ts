@@ -5,6 +5,7 @@ import {
   JobStatusServiceService,
   type BatchGetJobsResponse,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
+import { ArmadaTime } from '@ajs/job-state';
 import { GrpcServer } from '../grpc/grpc-server.js';
 import { FREE_PORT, PLAIN } from '../grpc/testing/grpc-test-options.js';
 import { RedisReadError } from '../store/redis-read.js';
@@ -73,6 +74,27 @@ describe('jobservice.v2 over gRPC', () => {
   it('answers, and counts its answers', async () => {
     expect(await get([refOf('j')])).toMatchObject({ results: [{ ref: refOf('j') }] });
     expect(answered.pop()).toBe('batchGetJobs OK');
+  });
+
+  it('shows how often a job failed, its external URI, and why its containers ended', async () => {
+    const failure = { reason: 'exit 137', exitCodes: { main: 137 }, exitReasons: { main: 'OOMKilled' } };
+    const known = { runNumber: 3, failedRuns: 2, failure, externalUri: 'airflow://x' };
+    const lastEvent = { ms: 1, sequence: 0, index: 0, last: true };
+    await harness.write({ known: { state: 'RUNNING', changedAt: ArmadaTime(1), lastEvent, ...known } });
+    expect(await get([refOf('known')])).toMatchObject({
+      results: [
+        {
+          result: {
+            $case: 'job',
+            value: {
+              failedRuns: 2,
+              externalUri: 'airflow://x',
+              failure: { containers: [{ container: 'main', exitCode: 137, reason: 'OOMKilled' }] },
+            },
+          },
+        },
+      ],
+    });
   });
 
   it.each([

@@ -4,8 +4,10 @@ import type { Settings } from '@ajs/config';
 import type { JobDetailsLister, JobLister, JobSetChanges, JobSetLister } from '@ajs/job-store';
 import { QueryMetrics } from '@ajs/observability';
 import { ARMADA, ArmadaModule, RedisErrorLog, RedisModule, SETTINGS } from '@ajs/runtime';
-import { InterestRecorder, InterestStore, ReadRequestSender } from '@ajs/subscriptions';
+import { InterestStore } from '@ajs/subscriptions';
 import { status } from '@grpc/grpc-js';
+import { AbsenceModule } from '../absence/absence.module.js';
+import type { JobReadOptions } from '../absence/job-read-options.js';
 import { Access } from '../access/access.js';
 import { AuthModule } from '../access/auth.module.js';
 import { ChangesModule } from '../changes/changes.module.js';
@@ -18,10 +20,15 @@ import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { countRefusals } from '../load/limit-reached.js';
 import { JobStoreModule } from '../store/job-store.module.js';
-import { JOB_LISTER, JOB_SET_CHANGES, JOB_SET_LISTER, NOTE_INTEREST, V2_CALLS } from '../tokens.js';
+import {
+  JOB_LISTER,
+  JOB_READ_OPTIONS,
+  JOB_SET_CHANGES,
+  JOB_SET_LISTER,
+  NOTE_INTEREST,
+  V2_CALLS,
+} from '../tokens.js';
 import { armadaFor } from '../upstream/armada-for.js';
-import { ReportRecorder } from '../upstream/report-recorder.js';
-import { ReportedJobs } from '../upstream/reported-jobs.js';
 import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { UpstreamModule } from '../upstream/upstream.module.js';
 import { JobResultsQuery } from './job-results-query.js';
@@ -41,6 +48,7 @@ import { v2Failed, type V2Calls } from './v2-service.js';
     RedisModule,
     ArmadaModule,
     JobStoreModule,
+    AbsenceModule,
     AdmissionModule,
     AuthModule,
     InterestModule,
@@ -51,44 +59,9 @@ import { v2Failed, type V2Calls } from './v2-service.js';
   providers: [
     {
       provide: JobSetReader,
-      inject: [
-        JOB_LISTER,
-        NOTE_INTEREST,
-        InterestRecorder,
-        ReadRequestSender,
-        ReportedJobs,
-        ReportRecorder,
-        Admission,
-        SETTINGS,
-        RedisErrorLog,
-        FailureLog,
-      ],
-      useFactory: (
-        lister: JobLister & JobDetailsLister,
-        noteInterest: NoteInterest,
-        interest: InterestRecorder,
-        readRequests: ReadRequestSender,
-        reportedJobs: ReportedJobs,
-        recorder: ReportRecorder,
-        admission: Admission,
-        settings: Settings,
-        errors: RedisErrorLog,
-        failures: FailureLog,
-      ) =>
-        new JobSetReader({
-          lister,
-          noteInterest,
-          refusalOf: (tag, { key }) => interest.refusal(tag, key),
-          requestRead: (key) => void readRequests.send(key).catch(errors.report),
-          reportedJobs,
-          recorder,
-          unreadableRecord: failures.unreadableRecord,
-          waitMs: settings.firstPollWaitMs,
-          notFoundGraceMs: settings.notFoundGraceMs,
-          provisionalGraceMs: settings.provisionalJobGraceMs,
-          pause: (caller, ms) => admission.pause(caller, ms),
-          waiting: (caller, work) => admission.waiting(caller, work),
-        }),
+      inject: [JOB_LISTER, JOB_READ_OPTIONS],
+      useFactory: (lister: JobLister & JobDetailsLister, options: JobReadOptions) =>
+        new JobSetReader({ ...options, lister }),
     },
     {
       provide: JobResultsQuery,

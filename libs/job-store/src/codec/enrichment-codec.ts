@@ -2,9 +2,9 @@ import { ArmadaTime, toMs, type JobEnrichment, type ReportedRun, type ReportedRu
 import { UnreadableRecordError } from '../errors.js';
 
 /*
- * Enrichment as Redis keeps it: four lines of JSON, for the runs, the cancellation, the error and the namespace, each empty where nothing
- * is known. JSON has no line break of its own, so that the script which merges them need not read it. A newer version may keep more
- * lines behind these.
+ * What Redis keeps beside a job's record: five lines of JSON, for the runs, the cancellation, the error and the namespace that enrichment is
+ * of, and for the external URI, each empty where nothing is known. JSON has no line break of its own, so that the scripts which merge them
+ * need not read it. A version before this one wrote four lines; a newer one may keep more behind these.
  */
 
 /** A run but for its id; a time is 0 where there is none. */
@@ -18,7 +18,7 @@ type StoredRuns = [
   ...earlier: [id: string, run: StoredRun][],
 ];
 
-/** Enrichment as one text. */
+/** Enrichment as one text: the first four lines. */
 export function encodeEnrichment({ runs, cancellation, error, namespace }: JobEnrichment): string {
   return [
     runs && JSON.stringify(fromRuns(runs)),
@@ -45,6 +45,22 @@ export function decodeEnrichment(text: string): JobEnrichment {
     };
   } catch (cause) {
     throw new UnreadableRecordError(`its enrichment is not JSON: ${String(cause)}`);
+  }
+}
+
+/** The line of the external URI. */
+export function encodeExternalUri(externalUri: string): string {
+  return JSON.stringify(externalUri);
+}
+
+/** The external URI of the job that this is kept of, if it has one. Throws {@link UnreadableRecordError}. */
+export function decodeExternalUri(text: string): string | undefined {
+  const line = text.split('\n', 5)[4] ?? '';
+  if (line === '') return undefined;
+  try {
+    return JSON.parse(line) as string;
+  } catch (cause) {
+    throw new UnreadableRecordError(`its external URI is not JSON: ${String(cause)}`);
   }
 }
 

@@ -10,7 +10,7 @@ import {
 } from '@ajs/job-state';
 import { UnreadableRecordError } from '../errors.js';
 import { GOLDEN_RECORDS, JOB_ID } from '../testing/golden-records.js';
-import { decodeEnrichment } from './enrichment-codec.js';
+import { decodeEnrichment, decodeExternalUri } from './enrichment-codec.js';
 import { decodeFailureDetails, encodeFailureDetails, failureDetailsOf } from './failure-details.js';
 import { decodeRecord, decodeStatus, encodeRecord, type StringOfNumber } from './record-codec.js';
 import { FIELD, LAYOUT } from './record-layout.js';
@@ -79,7 +79,7 @@ describe('the bytes of every layout ever stored', () => {
       LAYOUT,
       states: Math.max(...Object.values(JOB_STATES).map(({ number }) => number)),
       fields: Math.max(...Object.values(FIELD)),
-    }).toEqual({ LAYOUT: 3, states: 10, fields: 17 });
+    }).toEqual({ LAYOUT: 4, states: 10, fields: 18 });
   });
 
   it('give each state and each field a number of its own', () => {
@@ -91,10 +91,10 @@ describe('the bytes of every layout ever stored', () => {
 });
 
 describe('a record of a newer version', () => {
-  // Layout 2's record of every field, with a field number 18 and its three bytes behind all others.
+  // Layout 2's record of every field, with a field number 19 and its three bytes behind all others.
   const everyField = GOLDEN_RECORDS.find(({ name }) => name === 'every field at once');
   const newer = Buffer.from(
-    'e8ac02dfff13ac02ba8ce2bbc168000001bfa90700a09c01a09c01a09c01e0d403000000000701aabbcc',
+    'e8ac02dfff23ac02ba8ce2bbc168000001bfa90700a09c01a09c01a09c01e0d403000000000701aabbcc',
     'hex',
   );
 
@@ -171,6 +171,7 @@ describe('a record', () => {
           failure: fc.record({ reason: text }),
           cancellation: fc.record({ reason: text, requestor: text }),
           reported: some<NonNullable<JobRecord['reported']>>({ leasedAt: time }),
+          failedRuns: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
         }),
       )
       .map(([required, optional]) => ({ ...required, ...optional }));
@@ -202,6 +203,7 @@ describe('a record', () => {
   it('whose failure details or enrichment are damaged is unreadable', () => {
     expect(() => decodeFailureDetails('{"failure":')).toThrow(UnreadableRecordError);
     expect(() => decodeEnrichment('[1,\n\n')).toThrow(UnreadableRecordError);
+    expect(() => decodeExternalUri('\n\n\n\n"airflow:')).toThrow(UnreadableRecordError);
   });
 
   it('whose enrichment is the id of a run alone, as an older version kept it, has no runs', () => {

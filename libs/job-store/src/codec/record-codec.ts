@@ -32,9 +32,9 @@ import { ByteReader, ByteWriter } from './varints.js';
  *   mask         which fields there are
  *   run number, changedAt, and the fields of the mask, in the order in which encodeRecord writes them
  *
- * Names that many jobs share (cluster, node, …) are numbers in the job set's string dictionary; failure details and the external
- * URI are kept apart. A new field takes the next number and goes behind all others: readers ignore what follows the last field
- * that they know.
+ * Names that many jobs share (cluster, node, …) are numbers in the job set's string dictionary. Failure details are kept apart, and the
+ * external URI is kept with the enrichment. A new field takes the next number and goes behind all others: readers ignore what follows the
+ * last field that they know.
  */
 
 const TIMES = ['leasedAt', 'pendingAt', 'runningAt', 'endedAt'] as const;
@@ -84,6 +84,7 @@ export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOf
   mark('outcome', run?.outcome);
   mark('reported', reported);
   mark('reportedLease', reported?.leasedAt);
+  mark('failedRuns', record.failedRuns);
 
   const details = failureDetailsOf(record) === undefined ? 0 : HAS_FAILURE_DETAILS;
   writer.byte(numberOfState(record.state) | details | (isTerminal(record.state) ? IS_TERMINAL : 0));
@@ -109,6 +110,7 @@ export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOf
   else if (run?.podName !== undefined) writer.unsigned(numberOf(run.podName));
   if (run?.outcome !== undefined) writer.byte(OUTCOMES[run.outcome]);
   if (reported?.leasedAt !== undefined) time(reported.leasedAt);
+  if (record.failedRuns !== undefined) writer.unsigned(record.failedRuns);
   return writer.take();
 }
 
@@ -173,6 +175,7 @@ export function decodeRecord(
   const reported = has(mask, 'reported') && {
     ...(has(mask, 'reportedLease') && { leasedAt: time() }),
   };
+  const failedRuns = has(mask, 'failedRuns') && reader.unsigned();
   if (has(mask, 'preempted')) run.preempted = kept?.preempted ?? '';
   return {
     state: toState(state),
@@ -183,6 +186,7 @@ export function decodeRecord(
     ...(namespace !== false && { namespace }),
     ...(has(mask, 'run') && { run }),
     ...(reported !== false && { reported }),
+    ...(failedRuns !== false && { failedRuns }),
     ...(kept?.failure !== undefined && { failure: kept.failure }),
     ...(kept?.cancellation !== undefined && { cancellation: kept.cancellation }),
   };

@@ -2,7 +2,7 @@
  * The layout that this version writes. Raised whenever a reader of the layout before could not read a record whole: with a new
  * state, a new field, a new outcome. `docs/adr/0017-stored-layout.md` says what a layout may change.
  */
-export const LAYOUT = 3;
+export const LAYOUT = 4;
 
 /**
  * A record's first byte, which the scripts read too: the same in every layout. The low bits are the number of the job's state
@@ -35,6 +35,7 @@ export const FIELD = {
   outcome: 15,
   reported: 16,
   reportedLease: 17,
+  failedRuns: 18,
 } as const;
 
 export type Field = keyof typeof FIELD;

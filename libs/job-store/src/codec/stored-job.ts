@@ -1,5 +1,5 @@
 import type { JobId } from '@ajs/job-state';
-import { decodeEnrichment } from './enrichment-codec.js';
+import { decodeEnrichment, decodeExternalUri } from './enrichment-codec.js';
 import { decodeFailureDetails } from './failure-details.js';
 import { placeOf, type ListedUpTo } from './job-place.js';
 import { decodeRecord, decodeRevision, type StringOfNumber } from './record-codec.js';
@@ -9,6 +9,7 @@ import type { DetailedJob } from '../ports.js';
 export interface StoredJob {
   readonly record: Buffer;
   readonly failureDetails: Buffer | undefined;
+  /** Enrichment, and the external URI. */
   readonly enrichment: Buffer | undefined;
 }
 
@@ -53,9 +54,14 @@ export function decodeJob(
 ): DetailedJob {
   const details = failureDetails && decodeFailureDetails(failureDetails.toString());
   const revision = decodeRevision(record);
+  const decoded = decodeRecord(jobId, record, details, stringOf);
+  const revised = revision > 0 && { revision };
+  if (enrichment === undefined) return { ...revised, record: decoded, enrichment: {} };
+  const beside = enrichment.toString();
+  const externalUri = decodeExternalUri(beside);
   return {
-    ...(revision > 0 && { revision }),
-    record: decodeRecord(jobId, record, details, stringOf),
-    enrichment: enrichment === undefined ? {} : decodeEnrichment(enrichment.toString()),
+    ...revised,
+    record: externalUri === undefined ? decoded : { ...decoded, externalUri },
+    enrichment: decodeEnrichment(beside),
   };
 }

@@ -193,6 +193,26 @@ describe('a job set of layout 1', () => {
     });
   });
 
+  it.each(['\n\n"exit 7"', '\n\n"exit 7"\n'])(
+    'keeps enrichment of %j, which has no line for the external URI yet, when the URI is learned',
+    async (before) => {
+      const generation = Generation((await meta())['generation'] ?? '');
+      const enrichment = redis.ownKeys.format({ kind: 'enrichment', jobSet: key, generation });
+      await redis.hset(enrichment, packJobId(failed), before);
+      const job = {
+        jobId: failed,
+        state: 'QUEUED',
+        changedAt: ArmadaTime(1),
+        externalUri: 'airflow://x',
+      } as const;
+      await provisional.addProvisionalJobs(key, [job]);
+      expect((await lister.readDetails(key, [failed])).jobs.get(failed)).toMatchObject({
+        record: { ...records[failed], externalUri: 'airflow://x' },
+        enrichment: { error: 'exit 7' },
+      });
+    },
+  );
+
   it('takes provisional jobs before anything else of the layout of today is written', async () => {
     const { contact = '', level = '' } = await meta();
     const jobId = aJobId();
@@ -282,7 +302,7 @@ describe('a job set of a newer layout', () => {
     const generation = Generation((await meta())['generation'] ?? '');
     const enrichment = redis.ownKeys.format({ kind: 'enrichment', jobSet: key, generation });
     const runs = '[1,"run",1,[4,"c","n",1,2,3,4],["earlier",[5,"c","n",1,0,0,2,"of tomorrow"]]]';
-    await redis.hset(enrichment, packJobId(ended), `${runs}\n\n\n"ns"\n{"of":"tomorrow"}`);
+    await redis.hset(enrichment, packJobId(ended), `${runs}\n\n\n"ns"\n\n{"of":"tomorrow"}`);
     await provisional.addEnrichment(key, new Map([[ended, { error: 'exit 7' }]]));
     const { jobs } = await lister.readDetails(key, [ended]);
     expect(jobs.get(ended)?.enrichment).toEqual({
@@ -304,8 +324,11 @@ describe('a job set of a newer layout', () => {
       error: 'exit 7',
       namespace: 'ns',
     });
+    await (
+      await sink.open(key)
+    ).write(aBatch('2:0:0:1', { [ended]: aRecord('FAILED', { externalUri: 'airflow://x' }) }));
     expect(await redis.hget(enrichment, packJobId(ended))).toBe(
-      `${runs}\n\n"exit 7"\n"ns"\n{"of":"tomorrow"}`,
+      `${runs}\n\n"exit 7"\n"ns"\n"airflow://x"\n{"of":"tomorrow"}`,
     );
   });
 

@@ -14,6 +14,7 @@ import { monotonicNow } from '@ajs/platform';
 import type { Generation } from '@ajs/redis-keys';
 import type { RedisClock } from '../client/redis-clock.js';
 import type { RedisClient } from '../client/redis-client.js';
+import { encodeExternalUri } from '../codec/enrichment-codec.js';
 import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobId } from '../codec/job-id-codec.js';
 import { PackedRecords } from '../codec/packed-records.js';
@@ -128,7 +129,7 @@ export class RedisJobSetWriter implements JobSetWriter {
         packed.add(jobId, bytes, changedFailureDetails(before, record));
         if (before === undefined) newJobs.push(jobId);
         if (record.externalUri !== undefined && before?.externalUri === undefined) {
-          uris.push(record.externalUri, packJobIds([jobId]));
+          uris.push(record.externalUri, packJobIds([jobId]), encodeExternalUri(record.externalUri));
         }
       }
       const mustWait = this.unindexed.length > 0 || this.context.redis instanceof Cluster;
@@ -154,7 +155,7 @@ export class RedisJobSetWriter implements JobSetWriter {
         packed.bytes,
         strings.length,
         ...strings.flat(),
-        uris.length / 2,
+        uris.length / 3,
         ...uris,
       );
       const [{ status: indexStatus }] = await Promise.allSettled([indexed, written]);

@@ -10,7 +10,7 @@ import {
   type JobSetKey,
 } from '@ajs/job-state';
 import type { RedisClient } from '../client/redis-client.js';
-import { encodeEnrichment } from '../codec/enrichment-codec.js';
+import { encodeEnrichment, encodeExternalUri } from '../codec/enrichment-codec.js';
 import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobId, packJobIds } from '../codec/job-id-codec.js';
 import { toProvisionalRecord } from '../codec/provisional-record.js';
@@ -61,7 +61,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     const elsewhere = await this.index.claim(key, jobIds, this.ttlSeconds);
     for (const some of inParts(jobs.filter(({ jobId }) => !elsewhere.has(jobId)))) {
       const uris = some.flatMap(({ jobId, externalUri }) =>
-        externalUri === undefined ? [] : [externalUri, packJobIds([jobId])],
+        externalUri === undefined ? [] : [externalUri, packJobIds([jobId]), encodeExternalUri(externalUri)],
       );
       await this.put(
         key,
@@ -148,6 +148,8 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
       this.redis.ownKeys.metaKey(key),
       randomBytes(8).toString('base64url'),
       this.ttlSeconds,
+      uris.length / 3,
+      ...uris,
       changes.length,
       ...changes.flatMap(({ jobId, bytes, before, after, ahead }) => [
         packJobId(jobId),
@@ -156,8 +158,6 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
         changedFailureDetails(before, after),
         ahead === undefined ? '' : toMs(ahead),
       ]),
-      uris.length / 2,
-      ...uris,
     );
     return { revision, leftAlone: new Set(leftAlone) };
   }

@@ -191,9 +191,9 @@ describe('Redis keys of a job set', () => {
       meta,
       'generation',
       TTL_SECONDS,
+      0,
       1,
       ...change,
-      0,
     );
     expect(leftAlone).toEqual([0]);
     expect((await lister.read(key, [jobId])).jobs.size).toBe(0);

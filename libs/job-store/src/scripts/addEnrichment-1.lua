@@ -15,7 +15,7 @@ if not m[1] then return end
 local prefix = prefixOf(meta, m[1])
 local buckets = tonumber(m[2])
 local level = levelOf(buckets)
--- What a newer version keeps behind the four lines stays; an older one wrote three.
+-- What is kept behind the four lines, first of all the external URI, stays; an older version wrote three.
 local LINES = '^([^\n]*)\n([^\n]*)\n([^\n]*)\n?([^\n]*)(.*)$'
 for i = 2, #ARGV, 2 do
   local id, enrichment = ARGV[i], ARGV[i + 1]

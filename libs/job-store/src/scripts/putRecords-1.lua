@@ -6,10 +6,10 @@
     KEYS[1]  meta
     ARGV[1]  generation to begin, if one must be begun (random)
     ARGV[2]  time to live of every key, in seconds
-    ARGV[3]  number of jobs, then for each: job id, the record that was read ('' where there was none), record,
+    ARGV[3]  number of external URIs, then for each: URI, job id behind its length, the URI as it is kept with the job
+             number of jobs, then for each: job id, the record that was read ('' where there was none), record,
              failure details ('' unless they changed), the time of a state that the stream has not shown (ms by Armada's clock; '' for
              none that it should have)
-             number of external URIs, then for each: URI, job id behind its length
   Output:
     { revision, which records were left alone (0 is the first), … }
 ]]
@@ -33,8 +33,21 @@ local function take()
   return ARGV[at]
 end
 
+-- Apart from the keys that meta counts: without them Armada is asked.
+local uris, submitted = tonumber(ARGV[at]), g.prefix .. 's'
+for _ = 1, uris do
+  local uri, id, line = take(), take(), take()
+  local ids = idsWith(redis.call('HGET', submitted, uri) or '', id)
+  if ids then redis.call('HSET', submitted, uri, ids) end
+  keepUri(g, id, line, true)
+end
+if uris > 0 then
+  redis.call('EXPIRE', submitted, ARGV[2])
+  redis.call('EXPIRE', g.prefix .. 'a', ARGV[2])
+end
+
 local aheadSince, aheadUntil = tonumber(m[5]), tonumber(m[6])
-local jobs = tonumber(ARGV[at])
+local jobs = tonumber(take())
 local reply = { g.revision }
 for job = 0, jobs - 1 do
   local id, read, record, details, ahead = take(), take(), take(), take(), tonumber(take())
@@ -51,14 +64,4 @@ for job = 0, jobs - 1 do
 end
 if #reply <= jobs then close(g) end
 if aheadSince then redis.call('HSET', meta, 'aheadSince', aheadSince, 'aheadUntil', aheadUntil) end
-
--- Apart from the keys that meta counts: without them Armada is asked.
-at = at + 1
-local uris = g.prefix .. 's'
-for _ = 1, tonumber(ARGV[at]) do
-  local uri, id = take(), take()
-  local ids = idsWith(redis.call('HGET', uris, uri) or '', id)
-  if ids then redis.call('HSET', uris, uri, ids) end
-end
-redis.call('EXPIRE', uris, ARGV[2])
 return reply

@@ -20,7 +20,7 @@
     ARGV[13] the records one after the other: job id, record, failure details ('' unless they changed), each behind its length in 2, 2
              and 4 bytes
     ARGV[14] number of strings, then for each: number, string
-             number of external URIs, then for each: URI, job id behind its length
+             number of external URIs, then for each: URI, job id behind its length, the URI as it is kept with the job
   Output:
     { now (ms), revision, unfinished jobs (nil: as before), terminal records that were kept, aheadSince (nil: none) }, or { now (ms) } where it was refused
 ]]
@@ -32,6 +32,24 @@ local g = open(meta, m[1], time, ARGV[8])
 g.layout = LAYOUT
 local kept = 0
 
+local at = 14
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+
+for _ = 1, tonumber(ARGV[at]) do put(g, 'd', take(), take()) end
+
+local uris = tonumber(take())
+for _ = 1, uris do
+  local uri, id, line = take(), take(), take()
+  local ids = idsWith(redis.call('HGET', g.prefix .. 'u', uri) or '', id)
+  if ids then put(g, 'u', uri, ids) end
+  keepUri(g, id, line, false)
+end
+if uris > 0 then redis.call('EXPIRE', g.prefix .. 'a', g.seconds) end
+
+-- Behind the URIs: those who watch the job set are told of a job with its URI.
 local records, from = ARGV[13], 1
 while from <= #records do
   local id, record, details
@@ -43,21 +61,6 @@ while from <= #records do
   else
     putRecord(g, id, record, details, old)
   end
-end
-
-local at = 14
-local function take()
-  at = at + 1
-  return ARGV[at]
-end
-
-for _ = 1, tonumber(ARGV[at]) do put(g, 'd', take(), take()) end
-
-at = at + 1
-for _ = 1, tonumber(ARGV[at]) do
-  local uri, id = take(), take()
-  local ids = idsWith(redis.call('HGET', g.prefix .. 'u', uri) or '', id)
-  if ids then put(g, 'u', uri, ids) end
 end
 
 close(g)

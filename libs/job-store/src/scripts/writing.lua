@@ -190,6 +190,18 @@ local function idsWith(ids, id)
   return ids
 end
 
+-- Keeps the external URI of a job, whose id is behind its length, as the fifth line of what addEnrichment-1.lua keeps of it. A URI that was
+-- kept before stays, unless the new one `wins`: a submitted item's does, as in Armada, over the annotation, which is all that streams show.
+local BESIDE = '^([^\n]*)\n([^\n]*)\n([^\n]*)\n?([^\n]*)\n?([^\n]*)(.*)$'
+local function keepUri(g, id, line, wins)
+  local key, field = g.prefix .. 'a', string.sub(id, 3)
+  if redis.call('HSETNX', key, field, '\n\n\n\n' .. line) == 1 then return end
+  local lines = { string.match(redis.call('HGET', key, field), BESIDE) }
+  if lines[5] ~= '' and not wins then return end
+  lines[5] = line
+  redis.call('HSET', key, field, table.concat(lines, '\n', 1, 5) .. lines[6])
+end
+
 -- Calls `visit(part, id, record)` for every record.
 local function eachRecord(prefix, buckets, visit)
   for bucket = 0, buckets - 1 do

@@ -62,7 +62,10 @@ export function describeChanges(under: () => StoreUnderTest): void {
       await store.provisional.addEnrichment(key, new Map([[a, { namespace: 'ns' }]]));
       await subscribe();
       const position = await positionOf();
-      await write({ [a]: FULL, [b]: aRecord('FAILED', { failure: { reason: 'OOM' } }) });
+      await write({
+        [a]: FULL,
+        [b]: aRecord('FAILED', { failure: { reason: 'OOM' }, externalUri: 'airflow://b' }),
+      });
       await write({});
       await store.provisional.addProvisionalJobs(key, [queued(aJobId())]);
       await eventually('three notices', () => notices.length === 3);
@@ -76,6 +79,7 @@ export function describeChanges(under: () => StoreUnderTest): void {
       expect(new Map(told?.jobs?.map(({ jobId, job }) => [jobId, job]))).toEqual(read.jobs);
       for (const { revision } of told?.jobs ?? []) expect(revision).toBe(told?.revision);
       expect(read.jobs.get(a)?.enrichment).toEqual({ namespace: 'ns' });
+      expect(read.jobs.get(b)?.record.externalUri).toBe('airflow://b');
     });
 
     it('are told of a job set that is begun after it is watched', async () => {

@@ -49,6 +49,53 @@ export function describeDetails(under: () => StoreUnderTest): void {
       expect(await store.lister.readUri(key, 'airflow://2')).toEqual({ submitted: [], annotated: [] });
       expect(await store.lister.readUri(aJobSet(), 'airflow://1')).toEqual({ submitted: [], annotated: [] });
     });
+
+    it('are shown with their job: that of its submission, and else that of its annotation', async () => {
+      const [annotated, submitted, both, late, none] = [
+        aJobId(),
+        JobId('submitted, and no ULID'),
+        aJobId(),
+        aJobId(),
+        aJobId(),
+      ];
+      const [field, annotation] = ['airflow://"field"\n/é', 'airflow://annotation'];
+      await store.provisional.addProvisionalJobs(key, [
+        queued(submitted, { externalUri: field }),
+        queued(both, { externalUri: field }),
+      ]);
+      const record = aRecord('RUNNING', { externalUri: annotation });
+      const writer = await store.sink.open(key);
+      await writer.write(
+        aBatch('1:0:0:1', {
+          [annotated]: record,
+          [both]: record,
+          [late]: record,
+          [none]: aRecord('RUNNING'),
+        }),
+      );
+      const enrichment: JobEnrichment = { error: 'e', namespace: 'ns' };
+      const enriched = new Map([annotated, both].map((jobId) => [jobId, enrichment]));
+      await store.provisional.addEnrichment(key, enriched);
+      await store.provisional.addProvisionalJobs(key, [queued(late, { externalUri: field })]);
+      const jobIds = [annotated, submitted, both, late, none];
+      const { jobs } = await store.lister.readDetails(key, jobIds);
+      expect(jobIds.map((jobId) => jobs.get(jobId)?.record.externalUri)).toEqual([
+        annotation,
+        field,
+        field,
+        field,
+        undefined,
+      ]);
+      expect(jobIds.map((jobId) => jobs.get(jobId)?.enrichment)).toEqual([
+        enrichment,
+        {},
+        enrichment,
+        {},
+        {},
+      ]);
+      const listed = await store.jobSets.listJobs(key, { limit: 10 });
+      expect(listed).toMatchObject({ jobs });
+    });
   });
 
   describe('details', () => {

@@ -58,11 +58,12 @@ export function aBatch(cursor: string, records: Record<string, JobRecord>, more:
   return { cursor: Cursor(cursor), records: new Map(byId), subscription: LIVE, ...more };
 }
 
-/** A record with every field. */
+/** A record with every field that a writer is given back. */
 export const FULL: JobRecord = {
   state: 'PREEMPTED',
   lastEvent: { ms: 1_795_493_217_053, sequence: 3, index: 12, last: true },
   runNumber: 300,
+  failedRuns: 299,
   run: {
     cluster: 'cluster-1',
     pool: 'default',
@@ -78,7 +79,13 @@ export const FULL: JobRecord = {
   submittedAt: ArmadaTime(1_795_000_000_000),
   changedAt: ArmadaTime(1_795_999_217_053),
   namespace: 'personal-anonymous',
-  failure: { reason: 'preempted by ünïcode', category: 'c', subcategory: 's', exitCodes: { main: 137 } },
+  failure: {
+    reason: 'preempted by ünïcode',
+    category: 'c',
+    subcategory: 's',
+    exitCodes: { main: 137, side: 0 },
+    exitReasons: { main: 'OOMKilled' },
+  },
   cancellation: { reason: 'no longer wanted', requestor: 'alice' },
 };
 

@@ -6,8 +6,8 @@ const AT = 1_795_493_217_053;
 
 /**
  * Records in every state and with every field, as the stored layouts have them, byte by byte: names that many jobs share are number 0
- * of the string dictionary, and the records of layout 2 and later were changed last by revision 300. Layout 3 has layout 2's bytes for all
- * that layout 2 could hold, and more fields behind them. A line is never changed or removed: such records may be stored.
+ * of the string dictionary, and the records of layout 2 and later were changed last by revision 300. Layouts 3 and 4 have layout 2's bytes
+ * for all that layout 2 could hold, and more fields behind them. A line is never changed or removed: such records may be stored.
  */
 const ROWS: readonly (readonly [
   name: string,
@@ -155,6 +155,7 @@ const ROWS: readonly (readonly [
     undefined,
     '24ac0284880c01ba8ce2bbc1680a01',
   ],
+  ['failed runs', { failedRuns: 130 }, undefined, '24ac0280801001ba8ce2bbc1688201'],
 ];
 
 interface GoldenRecord {

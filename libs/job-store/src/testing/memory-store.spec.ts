@@ -1,5 +1,6 @@
 import { describeStore } from './conformance.js';
-import { MemoryJobStore, OWNER } from './memory-store.js';
+import { OWNER } from './memory-job-set.js';
+import { MemoryJobStore } from './memory-store.js';
 
 describeStore('in memory', () => {
   let passed = 0;

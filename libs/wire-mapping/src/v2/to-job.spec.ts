@@ -46,7 +46,13 @@ describe('a job of jobservice.v2', () => {
           submittedAt: ArmadaTime(1_000),
           namespace: 'ns',
           externalUri: 'https://u',
-          failure: { reason: 'it broke', category: 'oom', exitCodes: { main: 137, side: 1 } },
+          failure: {
+            reason: 'it broke',
+            category: 'oom',
+            exitCodes: { main: 137, constructor: 1 },
+            exitReasons: { main: 'OOMKilled' },
+          },
+          failedRuns: 2,
         },
         { runs: { number: 2, latest, earlier: [], isOver: true } },
       ),
@@ -58,12 +64,12 @@ describe('a job of jobservice.v2', () => {
       failure: {
         category: 'oom',
         containers: [
-          { container: 'main', exitCode: 137, reason: '' },
-          { container: 'side', exitCode: 1, reason: '' },
+          { container: 'main', exitCode: 137, reason: 'OOMKilled' },
+          { container: 'constructor', exitCode: 1, reason: '' },
         ],
         preempted: false,
       },
-      failedRuns: 0,
+      failedRuns: 2,
       latestRun: {
         number: 2,
         runId: 'run-2',

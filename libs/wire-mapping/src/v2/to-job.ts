@@ -33,7 +33,7 @@ export function toV2Job(jobId: JobId, key: JobSetKey, record: JobRecord, enrichm
     terminal,
     reason: reasonOf(record, cancellation),
     failure: toFailure(record),
-    failedRuns: 0,
+    failedRuns: record.failedRuns ?? 0,
     latestRun: toRun(record, enrichment),
     namespace: record.namespace ?? enrichment.namespace ?? '',
     externalUri: record.externalUri ?? '',
@@ -53,12 +53,13 @@ function reasonOf({ state, run, failure }: JobRecord, cancellation: Cancellation
 
 function toFailure({ state, run, failure }: JobRecord): Failure | undefined {
   if (failure === undefined) return undefined;
+  const exitReasons = new Map(Object.entries(failure.exitReasons ?? {}));
   return {
     category: failure.category ?? '',
     containers: Object.entries(failure.exitCodes ?? {}).map(([container, exitCode]) => ({
       container,
       exitCode,
-      reason: '',
+      reason: exitReasons.get(container) ?? '',
     })),
     preempted: state === 'PREEMPTED' || run?.outcome === 'preempted',
   };

@@ -51,6 +51,12 @@ export interface JobLeasedEvent {
   pool: string;
 }
 
+export interface JobLeaseReturnedEvent {
+  jobId: string;
+  created: Timestamp | undefined;
+  runAttempted: boolean;
+}
+
 export interface JobPendingEvent {
   jobId: string;
   created: Timestamp | undefined;
@@ -95,6 +101,7 @@ export interface JobFailedEvent_ExitCodesEntry {
 export interface ContainerStatus {
   name: string;
   exitCode: number;
+  reason: string;
 }
 
 export interface JobPreemptedEvent {
@@ -130,7 +137,7 @@ export interface EventMessage {
     | { $case: "submitted"; value: JobSubmittedEvent }
     | { $case: "queued"; value: BareEvent }
     | { $case: "leased"; value: JobLeasedEvent }
-    | { $case: "leaseReturned"; value: BareEvent }
+    | { $case: "leaseReturned"; value: JobLeaseReturnedEvent }
     | { $case: "leaseExpired"; value: BareEvent }
     | { $case: "pending"; value: JobPendingEvent }
     | { $case: "running"; value: JobRunningEvent }
@@ -497,6 +504,74 @@ export const JobLeasedEvent: MessageFns<JobLeasedEvent> = {
             }
 
             message.pool = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseJobLeaseReturnedEvent(): JobLeaseReturnedEvent {
+  return { jobId: "", created: undefined, runAttempted: false };
+}
+
+export const JobLeaseReturnedEvent: MessageFns<JobLeaseReturnedEvent> = {
+  encode(message: JobLeaseReturnedEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.jobId !== "") {
+      writer.uint32(10).string(message.jobId);
+    }
+    if (message.created !== undefined) {
+      Timestamp.encode(message.created, writer.uint32(34).fork()).join();
+    }
+    if (message.runAttempted !== false) {
+      writer.uint32(72).bool(message.runAttempted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobLeaseReturnedEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobLeaseReturnedEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.created = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.runAttempted = reader.bool();
             continue;
           }
         }
@@ -978,7 +1053,7 @@ export const JobFailedEvent_ExitCodesEntry: MessageFns<JobFailedEvent_ExitCodesE
 };
 
 function createBaseContainerStatus(): ContainerStatus {
-  return { name: "", exitCode: 0 };
+  return { name: "", exitCode: 0, reason: "" };
 }
 
 export const ContainerStatus: MessageFns<ContainerStatus> = {
@@ -988,6 +1063,9 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
     }
     if (message.exitCode !== 0) {
       writer.uint32(16).int32(message.exitCode);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
     }
     return writer;
   },
@@ -1019,6 +1097,14 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
             }
 
             message.exitCode = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
             continue;
           }
         }
@@ -1367,7 +1453,7 @@ export const EventMessage: MessageFns<EventMessage> = {
         JobLeasedEvent.encode(message.events.value, writer.uint32(26).fork()).join();
         break;
       case "leaseReturned":
-        BareEvent.encode(message.events.value, writer.uint32(34).fork()).join();
+        JobLeaseReturnedEvent.encode(message.events.value, writer.uint32(34).fork()).join();
         break;
       case "leaseExpired":
         BareEvent.encode(message.events.value, writer.uint32(42).fork()).join();
@@ -1466,7 +1552,7 @@ export const EventMessage: MessageFns<EventMessage> = {
               break;
             }
 
-            message.events = { $case: "leaseReturned", value: BareEvent.decode(reader, reader.uint32()) };
+            message.events = { $case: "leaseReturned", value: JobLeaseReturnedEvent.decode(reader, reader.uint32()) };
             continue;
           }
           case 5: {

@@ -168,7 +168,11 @@ export interface Job {
   failure:
     | Failure
     | undefined;
-  /** How many runs failed, as far as is known. */
+  /**
+   * How many runs failed, of those that Armada's event stream has shown: by an error, by having to make room for another job, because
+   * their cluster fell silent, or because their cluster gave them back after it had tried. A run that fails with its job counts, one that
+   * its job was cancelled in does not.
+   */
   failedRuns: number;
   /** The run that began last. Left out where none has begun. */
   latestRun:
@@ -176,7 +180,10 @@ export interface Job {
     | undefined;
   /** The Kubernetes namespace. */
   namespace: string;
-  /** Given at submission: the annotation `armadaproject.io/externalJobUri`, or the field of the submitted job. */
+  /**
+   * Given at submission, in the annotation `armadaproject.io/externalJobUri` or in the field of the submitted job, which wins. No event
+   * of Armada carries that field: it is known of jobs that were submitted through this service. At most 1,024 characters.
+   */
   externalUri: string;
   submittedAt:
     | Timestamp
@@ -207,6 +214,7 @@ export interface Failure {
 export interface ContainerExit {
   container: string;
   exitCode: number;
+  /** Kubernetes' word for why, such as `OOMKilled`. Empty where it gave none, and from Armada before 0.4. At most 253 characters. */
   reason: string;
 }
 

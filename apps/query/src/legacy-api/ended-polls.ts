@@ -1,7 +1,8 @@
-import { JobServiceRequest, JobServiceResponse } from '@ajs/contracts/jobservice/jobservice';
+import { JobServiceRequest, type JobServiceResponse } from '@ajs/contracts/jobservice/jobservice';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
 import type { UnaryReply } from '../grpc/unary-method.js';
+import { encodedResponse } from './encoded-response.js';
 
 /** A poll with the reply that it gets for ever. */
 export interface EndedPoll extends JobServiceRequest {
@@ -9,16 +10,12 @@ export interface EndedPoll extends JobServiceRequest {
   readonly reply: UnaryReply<JobServiceResponse>;
 }
 
-type Response = Required<Pick<UnaryReply<JobServiceResponse>, 'response' | 'encoded'>>;
-
 /**
  * Polls of jobs that have ended, by the bytes of their requests: such a poll is answered without decoding it, and with the bytes that
  * answered it before.
  */
 export class EndedPolls {
   private readonly polls: LRUCache<string, EndedPoll>;
-  /** Responses without a text, of which there are as many as there are states. */
-  private readonly plain = new Map<JobServiceResponse['state'], Response>();
 
   /** @param max the most polls that are kept (`TERMINAL_CACHE_JOBS`); those not seen for the longest time go first */
   constructor(max: number) {
@@ -37,7 +34,7 @@ export class EndedPolls {
   add(request: JobServiceRequest, reply: UnaryReply<JobServiceResponse>): void {
     const bytes = Buffer.from(JobServiceRequest.encode(request).finish());
     const { jobId, jobSetId, queue } = request;
-    const { response, encoded } = this.kept(reply.response);
+    const { response, encoded } = encodedResponse(reply.response);
     const { trailers } = reply;
     // Field by field: an object that is made of others by spreading takes twice the room.
     const kept = trailers === undefined ? { response, encoded } : { response, encoded, trailers };
@@ -48,15 +45,6 @@ export class EndedPolls {
       tag: jobSetTag(request),
       reply: kept,
     });
-  }
-
-  private kept(response: JobServiceResponse): Response {
-    const { state, error } = response;
-    const known = error === '' ? this.plain.get(state) : undefined;
-    if (known !== undefined) return known;
-    const made = { response, encoded: JobServiceResponse.encode(response).finish() };
-    if (error === '') this.plain.set(state, made);
-    return made;
   }
 }
 

@@ -64,7 +64,6 @@ describe('a poll of a job', () => {
           reads++;
           return store.read(key, ids);
         },
-        locate: (ids) => store.locate(ids),
       },
       noteInterest: () => noted++,
       refusalOf: () => refusal,

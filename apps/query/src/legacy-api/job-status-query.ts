@@ -9,7 +9,6 @@ import { inTime } from '../absence/second-witness.js';
 import { streamVerdict } from '../absence/stream-verdict.js';
 import { msUntilAnswer, type Caller } from '../caller.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
-import { fromRedis } from '../store/redis-read.js';
 import type { UnrecordedReport } from '../upstream/reported-jobs.js';
 
 /** The answer on one job. */
@@ -30,7 +29,8 @@ export type Answer =
   | { readonly kind: 'unresolved'; readonly reason: string; readonly subscription?: SubscriptionView };
 
 export interface JobStatusQueryOptions extends JobReadOptions {
-  readonly lister: JobLister;
+  /** Rejects with RedisReadError. */
+  readonly lister: Pick<JobLister, 'read'>;
 }
 
 const LOST: UnrecordedReport = {
@@ -62,7 +62,7 @@ export class JobStatusQuery {
     const until = addMs(monotonicNow(), Math.min(waitMs, msUntilAnswer(caller)));
     let arrivedAt: RedisTime | undefined;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
-      const view = await fromRedis(lister.read(key, [jobId]));
+      const view = await lister.read(key, [jobId]);
       const status = view.jobs.get(jobId);
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
@@ -131,7 +131,7 @@ export class JobStatusQuery {
     const { reportedJobs, waiting } = this.options;
     const report = await inTime(reportedJobs.lookUp(key, jobId, caller.key), caller, waiting);
     if (report.kind !== 'recorded') return otherwise(report);
-    const { jobs, subscription } = await fromRedis(this.options.lister.read(key, [jobId]));
+    const { jobs, subscription } = await this.options.lister.read(key, [jobId]);
     const status = jobs.get(jobId);
     return status === undefined ? otherwise(LOST) : resolved(status, subscription);
   }

@@ -15,6 +15,7 @@ import type { NoteInterest } from '../interest/note-interest.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { MessageTooLongError, RpcError, toRpcError } from '../rpc-error.js';
 import { isEnded, type EndedPoll, type EndedPolls } from './ended-polls.js';
+import { encodedResponse } from './encoded-response.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { UnknownQueues } from '../absence/unknown-queues.js';
 
@@ -118,18 +119,20 @@ type Request = JobServiceRequest | EndedPoll;
 function toReply(answer: Answer): Reply {
   switch (answer.kind) {
     case 'resolved':
-      return {
-        response: toMessage(answer.status, answer.outdated),
-        trailers: freshness(answer.subscription),
-      };
+      return withFreshness(toMessage(answer.status, answer.outdated), answer.subscription);
     case 'absent':
-      return {
-        response: { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
-        trailers: freshness(answer.subscription),
-      };
+      return withFreshness(
+        { state: JobServiceResponse_State.JOB_ID_NOT_FOUND, error: '' },
+        answer.subscription,
+      );
     case 'unresolved':
       return { ...connectionError(answer.reason), trailers: freshness(answer.subscription) };
   }
+}
+
+function withFreshness(message: JobServiceResponse, subscription: SubscriptionView | undefined): Reply {
+  const { response, encoded } = encodedResponse(message);
+  return { response, encoded, trailers: freshness(subscription) };
 }
 
 /** No end is outdated: the text takes no room from why a job failed. Of other states the operator reads none. */

@@ -2,6 +2,7 @@ import { MemoryJobStore } from '@ajs/job-store/testing';
 import { Cursor, JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CoalescedLister } from './coalesced-lister.js';
+import { fromRedis } from './redis-read.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 
@@ -25,7 +26,7 @@ async function setUp(redisReplies: () => Promise<void> = () => Promise.resolve()
         reads.push([key.jobSetId, ...jobIds]);
         await redisReplies();
         return jobIds.includes(JobId('broken'))
-          ? Promise.reject(new Error('Redis is away'))
+          ? Promise.reject(new Error('Connection is closed.'))
           : store.read(key, jobIds);
       },
       locate: (jobIds) => store.locate(jobIds),
@@ -49,7 +50,7 @@ describe('reads of one moment', () => {
   it('are told once, with what they brought', async () => {
     const { lister, told } = await setUp();
     await Promise.all(['a', 'b', 'a', 'absent'].map((jobId) => lister.read(KEY, [JobId(jobId)])));
-    await expect(lister.read(KEY, [JobId('broken')])).rejects.toThrow('Redis is away');
+    await expect(lister.read(KEY, [JobId('broken')])).rejects.toThrow();
     expect(told).toEqual([['a', 'b']]);
   });
 
@@ -99,10 +100,13 @@ describe('reads of one moment', () => {
     ]);
   });
 
-  it('fail together, and the next read is a new one', async () => {
+  it('fail together with what Redis lacks, and the next read is a new one', async () => {
     const { lister } = await setUp();
     const views = [lister.read(KEY, [JobId('broken')]), lister.read(KEY, [JobId('a')])];
-    for (const view of views) await expect(view).rejects.toThrow('Redis is away');
+    const failed = { kind: 'unavailable', cause: new Error('Connection is closed.') };
+    for (const view of views) await expect(view).rejects.toMatchObject(failed);
+    // Who reads from any lister marks errors, too.
+    await expect(fromRedis(lister.read(KEY, [JobId('broken')]))).rejects.toMatchObject(failed);
     expect((await lister.read(KEY, [JobId('a')])).jobs.has(JobId('a'))).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import type { JobSetKey, JobId } from '@ajs/job-state';
 import type { JobDetailsLister, JobLister, JobSetView } from '@ajs/job-store';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
+import { fromRedis } from './redis-read.js';
 
 /** More jobs of several requests are read by several commands: a long script blocks Redis for everyone. */
 const MAX_JOBS = 200;
@@ -15,7 +16,8 @@ interface Pending {
 /**
  * Coalesces the reads of one job set within one turn of the event loop: under load a poll then costs Redis a fraction of a command. They
  * begin at the end of the turn, so that a lone one does not wait for another turn. A view may hold more jobs than were requested, and is
- * never older than the request. Only {@link read} is coalesced: the others are rare.
+ * never older than the request. Only {@link read} is coalesced: the others are rare. It rejects with RedisReadError: all that wait for a read
+ * share one promise of it.
  */
 export class CoalescedLister implements JobLister, JobDetailsLister {
   /** In the order in which they were requested; those of {@link open} take more jobs. */
@@ -60,7 +62,7 @@ export class CoalescedLister implements JobLister, JobDetailsLister {
   }
 
   private async readNow(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetView> {
-    const view = await this.lister.read(key, jobIds);
+    const view = await fromRedis(this.lister.read(key, jobIds));
     this.onRead(view);
     return view;
   }

@@ -26,6 +26,7 @@ export async function fromRedis<T>(read: Promise<T>): Promise<T> {
   try {
     return await read;
   } catch (error) {
+    if (error instanceof RedisReadError) throw error;
     const kind = redisErrorKind(error);
     throw kind === 'unexpected' ? error : new RedisReadError(kind, error as Error);
   }

@@ -5,11 +5,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +44,15 @@ func request(jobID, jobSetID, queue string) []byte {
 	return message
 }
 
+// A jobservice.v2.BatchGetJobsRequest: 1 refs, each a JobRef (1 queue, 2 job_set, 3 job_id).
+func batchOfRefs(jobIDs []string, jobSetID, queue string) []byte {
+	var message []byte
+	for _, jobID := range jobIDs {
+		message = field(message, 1, field(field(field(nil, 1, []byte(queue)), 2, []byte(jobSetID)), 3, []byte(jobID)))
+	}
+	return message
+}
+
 // An api.JobStatusRequest: 1 job_ids.
 func batch(jobIDs []string) []byte {
 	var message []byte
@@ -52,10 +63,12 @@ func batch(jobIDs []string) []byte {
 	return message
 }
 
-// How many entries the map of an api.JobStatusResponse holds: field 1, each entry shorter than 128 bytes.
+// How many entries field 1 of a message holds, which has no other: of an api.JobStatusResponse, or a jobservice.v2.BatchGetJobsResponse.
 func entriesOf(response []byte) int {
 	entries := 0
-	for i := 0; i+1 < len(response) && response[i] == 1<<3|2; i += 2 + int(response[i+1]) {
+	for len(response) > 1 && response[0] == 1<<3|2 {
+		length, bytes := binary.Uvarint(response[1:])
+		response = response[1+bytes+int(length):]
 		entries++
 	}
 	return entries
@@ -74,6 +87,27 @@ func fail(err error) {
 	os.Exit(1)
 }
 
+// Connections to a server, with TLS where there is the file of the certificate that the server's comes from.
+func connect(target string, connections int, ca string) []*grpc.ClientConn {
+	transport := insecure.NewCredentials()
+	if ca != "" {
+		var err error
+		if transport, err = credentials.NewClientTLSFromFile(ca, ""); err != nil {
+			fail(err)
+		}
+	}
+	var clients []*grpc.ClientConn
+	for i := 0; i < connections; i++ {
+		client, err := grpc.NewClient(target, grpc.WithTransportCredentials(transport),
+			grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
+		if err != nil {
+			fail(err)
+		}
+		clients = append(clients, client)
+	}
+	return clients
+}
+
 func main() {
 	target := flag.String("target", "", "host:port")
 	method := flag.String("method", "/jobservice.JobService/GetJobStatus", "full name of the method")
@@ -82,13 +116,20 @@ func main() {
 	connections := flag.Int("connections", 4, "connections")
 	callers := flag.Int("callers", 64, "concurrent calls, over all connections")
 	seconds := flag.Float64("seconds", 5, "for how long")
-	batchSize := flag.Int("batch", 0, "ids in one call of an api.Jobs method; 0: calls are legacy polls")
+	batchSize := flag.Int("batch", 0, "ids in one call of an api.Jobs method, or of BatchGetJobs; 0: calls are legacy polls")
 	once := flag.Bool("once", false, "make each call once, and end")
 	state := flag.Int("state", -1, "the state that every answer must have; -1: answers are not looked at")
 	authorization := flag.String("authorization", "", "sent with every call")
 	ca := flag.String("ca", "", "file with the certificate that the server's comes from; without it there is no TLS")
+	isOpen := flag.Bool("open", false, "make calls that stay open, as standard input says")
+	maxWait := flag.Duration("max-wait", 10*time.Minute, "how long a call that stays open waits for a job")
 	flag.Parse()
 
+	clients := connect(*target, *connections, *ca)
+	if *isOpen {
+		openCalls{clients, *queue, *maxWait}.run()
+		return
+	}
 	var jobIDs []string
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		jobIDs = append(jobIDs, lines.Text())
@@ -100,26 +141,13 @@ func main() {
 	for i := range jobIDs {
 		if *batchSize == 0 {
 			requests = append(requests, request(jobIDs[i], *jobSet, *queue))
-		} else if (i+1)%*batchSize == 0 {
-			requests = append(requests, batch(jobIDs[i+1-*batchSize:i+1]))
+		} else if (i+1)%*batchSize != 0 {
+			continue
+		} else if some := jobIDs[i+1-*batchSize : i+1]; strings.HasPrefix(*method, "/jobservice.v2.") {
+			requests = append(requests, batchOfRefs(some, *jobSet, *queue))
+		} else {
+			requests = append(requests, batch(some))
 		}
-	}
-	transport := insecure.NewCredentials()
-	if *ca != "" {
-		var err error
-		if transport, err = credentials.NewClientTLSFromFile(*ca, ""); err != nil {
-			fail(err)
-		}
-	}
-	var clients []*grpc.ClientConn
-	for i := 0; i < *connections; i++ {
-		client, err := grpc.NewClient(*target, grpc.WithTransportCredentials(transport),
-			grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
-		if err != nil {
-			fail(err)
-		}
-		defer client.Close()
-		clients = append(clients, client)
 	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(*seconds*float64(time.Second)))

@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchBytes } from './bytes.js';
 import { benchCareless } from './careless.js';
+import { benchChanges } from './changes.js';
 import { runEchoServer, runMemoryServer } from './echo-server.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
@@ -35,6 +36,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   resident: benchResident,
   bytes: benchBytes,
   growth: benchGrowth,
+  changes: benchChanges,
 };
 
 const { values } = parseArgs({

@@ -171,10 +171,16 @@ export class QueryMetrics extends Metrics {
     'method',
     'code',
   ]);
-  readonly v2Calls = this.counter('v2_calls_total', 'Calls of jobservice.v2 by method and gRPC code', [
-    'method',
-    'code',
-  ]);
+  readonly v2Calls = this.counter(
+    'v2_calls_total',
+    'Completed calls of jobservice.v2 by method and gRPC code, streams included. RESOURCE_EXHAUSTED: a limit, or a reader that is too slow',
+    ['method', 'code'],
+  );
+  readonly waitSeconds = this.histogram(
+    'wait_duration_seconds',
+    'Time from a call of WaitForJobs to its answer: as long as its jobs take, or as it may wait',
+    [0.01, 0.1, 1, 10, 30, 60, 300, 600],
+  );
   readonly forwardedCalls = this.counter(
     'forwarded_calls_total',
     'Completed pass-through calls by service and gRPC code, including those rejected by this service',
@@ -196,7 +202,11 @@ export class QueryMetrics extends Metrics {
     'missed_changes_total',
     'Times that jobs were read anew, since notices of changes were lost',
   );
-  readonly openCalls = this.gauge('open_calls', 'Calls that wait for jobs or watch them', ['kind']);
+  readonly openCalls = this.gauge(
+    'open_calls',
+    'Calls of jobservice.v2 that wait for jobs or watch them, by method (MAX_OPEN_WAITS, MAX_OPEN_WATCHES)',
+    ['method'],
+  );
   readonly submitRecordingFailures = this.counter(
     'submit_recording_failures_total',
     'Forwarded submissions whose jobs could not all be recorded',

@@ -1,6 +1,7 @@
 import { ArmadaTime, Cursor, JobId, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import { ManualClock, eventually } from '@ajs/testing';
+import type { JobListener } from './job-listeners.js';
 import type { JobSetFeed } from './job-set-feed.js';
 import { JobSetFeeds } from './job-set-feeds.js';
 import { LossyChanges } from './testing/lossy-changes.js';
@@ -51,8 +52,9 @@ async function write(jobs: Partial<Record<string, JobState>>): Promise<void> {
 /** Collects the states that a job is told in. */
 function statesOf(feed: JobSetFeed, jobId: JobId): { told: (JobState | undefined)[]; stop: () => void } {
   const told: (JobState | undefined)[] = [];
-  const stop = feed.listenTo(jobId, { job: ({ job }) => told.push(job?.record.state) });
-  return { told, stop };
+  const listener: JobListener = { job: ({ job }) => told.push(job?.record.state) };
+  feed.listenTo(jobId, listener);
+  return { told, stop: () => feed.stopListeningTo(jobId, listener) };
 }
 const told = (states: readonly unknown[], last: JobState) =>
   eventually(`${last} is told`, () => states.at(-1) === last);

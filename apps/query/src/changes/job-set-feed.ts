@@ -2,13 +2,13 @@ import type { JobId, JobSetKey } from '@ajs/job-state';
 import type {
   ChangeNotice,
   ChangeSubscription,
-  ChangedJob,
   DetailedJob,
   JobDetailsLister,
   JobSetChanges,
   JobSetMoment,
   JobSetPosition,
 } from '@ajs/job-store';
+import { JobListeners, type JobListener } from './job-listeners.js';
 
 /** What one write changed. */
 export type JobSetChange = Required<ChangeNotice>;
@@ -19,15 +19,6 @@ export interface JobSetListener {
   changed(change: JobSetChange): void;
   /** Writes may have been missed: read what is newer than the last one. Also called once the feed follows the writes. */
   missed(): void;
-}
-
-/** Follows one job. */
-export interface JobListener {
-  /**
-   * Called with the job as it is soon after listening began, if it exists, and whenever it changes. After trouble it may come as it was
-   * told before, or with several changes at once; the last one is never missed.
-   */
-  job(job: ChangedJob): void;
 }
 
 export interface JobSetFeedOptions {
@@ -49,7 +40,7 @@ export class JobSetFeed {
   /** Where the job set stood at the last check. Undefined before the first. */
   moment: JobSetMoment | undefined;
   private readonly listeners = new Set<JobSetListener>();
-  private readonly jobs = new Map<JobId, Set<JobListener>>();
+  private readonly jobs = new JobListeners();
   private readonly unread = new Set<JobId>();
   private subscription: ChangeSubscription | undefined;
   /** Of the last write that was heard of. Left out where the job set had no keys. */
@@ -68,7 +59,7 @@ export class JobSetFeed {
   ) {}
 
   get isUnused(): boolean {
-    return this.listeners.size === 0 && this.jobs.size === 0;
+    return this.listeners.size === 0 && this.jobs.isEmpty;
   }
 
   /** Which life of the job set is followed. Undefined where it has no keys, as far as is known. */
@@ -83,15 +74,14 @@ export class JobSetFeed {
     return () => this.listeners.delete(listener);
   }
 
-  /** Returns what ends it. */
-  listenTo(jobId: JobId, listener: JobListener): () => void {
-    const listeners = this.jobs.get(jobId) ?? new Set();
-    this.jobs.set(jobId, listeners.add(listener));
+  /** Until {@link stopListeningTo}. */
+  listenTo(jobId: JobId, listener: JobListener): void {
+    this.jobs.add(jobId, listener);
     if (this.isFollowing) this.read([jobId]);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.jobs.get(jobId) === listeners) this.jobs.delete(jobId);
-    };
+  }
+
+  stopListeningTo(jobId: JobId, listener: JobListener): void {
+    this.jobs.delete(jobId, listener);
   }
 
   /** Begins to follow the job set, or finds out whether it still does. Never rejects. */
@@ -170,18 +160,12 @@ export class JobSetFeed {
 
   private changed(change: JobSetChange): void {
     for (const listener of this.listeners) listener.changed(change);
-    if (this.jobs.size === 0) return;
-    for (const job of change.jobs) this.tell(job);
+    for (const job of change.jobs) this.jobs.tell(job);
   }
 
   private missed(): void {
     for (const listener of this.listeners) listener.missed();
-    this.read(this.jobs.keys());
-  }
-
-  private tell(job: ChangedJob): void {
-    // A listener may end its listening.
-    for (const listener of Array.from(this.jobs.get(job.jobId) ?? [])) listener.job(job);
+    this.read(this.jobs.jobIds());
   }
 
   private read(jobIds: Iterable<JobId>): void {
@@ -216,7 +200,7 @@ export class JobSetFeed {
       for (const jobId of jobIds) this.unread.add(jobId);
       throw error;
     }
-    for (const [jobId, job] of jobs) this.tell({ jobId, revision: job.revision ?? 0, job });
+    for (const [jobId, job] of jobs) this.jobs.tell({ jobId, revision: job.revision ?? 0, job });
   }
 }
 

@@ -57,14 +57,20 @@ async function write(jobs: Partial<Record<string, JobState>>): Promise<void> {
 class Reader {
   readonly events: JobSetEvent[] = [];
   ended: RpcError | undefined;
-  /** While it takes nothing, the stream waits after the event that it was sent last. */
+  /** While it takes nothing, the stream waits after the events that it was sent last. */
   private blocked: (() => void) | undefined;
   private stopsAfter = Infinity;
   private readonly stream: JobSetStream;
   private readonly over: Promise<void>;
 
   constructor(token = '', of = feeds) {
-    this.stream = new JobSetStream(of.of(KEY), changes, (event) => this.take(event), fromToken(token), clock);
+    this.stream = new JobSetStream(
+      of.of(KEY),
+      changes,
+      (events) => this.take(events),
+      fromToken(token),
+      clock,
+    );
     this.over = this.stream.run().catch((error: unknown) => {
       if (!(error instanceof RpcError)) throw error;
       this.ended = error;
@@ -108,8 +114,9 @@ class Reader {
     return this.ended;
   }
 
-  private take(event: JobSetEvent): Promise<void> | undefined {
-    this.events.push(event);
+  /** A client may leave after any of the events that were sent together. */
+  private take(events: readonly JobSetEvent[]): Promise<void> | undefined {
+    this.events.push(...events.slice(0, this.stopsAfter - this.events.length));
     if (this.events.length >= this.stopsAfter) this.stream.end(CANCELLED);
     if (!this.isBlocking) return undefined;
     return new Promise((resolve) => (this.blocked = resolve));

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import type { JobId } from '@ajs/job-state';
 import type { ChangedJob, JobSetChanges, JobSetMoment } from '@ajs/job-store';
 import { positionOf } from '@ajs/job-store';
 import { systemClock, type Clock } from '@ajs/platform';
@@ -12,8 +13,11 @@ export type JobSetEvent =
   | { readonly kind: 'snapshot-end'; readonly token: string }
   | { readonly kind: 'bookmark'; readonly moment: JobSetMoment | undefined; readonly token: string };
 
-/** Takes events; the promise, if there is one, resolves once it wants more. */
-export type SendEvent = (event: JobSetEvent) => Promise<void> | undefined;
+/**
+ * Takes events, at least one, in their order; the promise, if there is one, resolves once it wants more. Streams that stand at the same
+ * place are given the same array: what is made of it may be kept for the others.
+ */
+export type SendEvents = (events: readonly JobSetEvent[]) => Promise<void> | undefined;
 
 /** Changes that wait for their reader, in jobs. One that lets more come is too slow. */
 const MOST_QUEUED = 10_000;
@@ -21,11 +25,14 @@ const MOST_QUEUED = 10_000;
 const QUIET_MS = 1_000;
 const BOOKMARK_EVERY_MS = 30_000;
 
-/** An event, and where a stream stands that has told it. */
+/** Some events, and where a stream stands that has told them. */
 interface Step {
   readonly place: StreamPlace;
-  readonly event: JobSetEvent;
+  readonly events: readonly JobSetEvent[];
 }
+
+/** So many are told together: a reader that is slow is given no more before it has taken them. */
+const EVENTS_AT_ONCE = 50;
 
 /** The same steps for all streams that stand where a change follows. */
 const sharedSteps = new WeakMap<JobSetChange, readonly Step[]>();
@@ -48,7 +55,7 @@ export class JobSetStream implements JobSetListener {
   constructor(
     private readonly feed: JobSetFeed,
     private readonly changes: Pick<JobSetChanges, 'readChanges'>,
-    private readonly send: SendEvent,
+    private readonly send: SendEvents,
     private place: StreamPlace = BEGINNING,
     private readonly clock: Pick<Clock, 'after'> = systemClock,
   ) {}
@@ -131,17 +138,13 @@ export class JobSetStream implements JobSetListener {
     for (let from = begin, isLast = false; !isLast;) {
       const page = generation && (await this.changes.readChanges(this.feed.key, generation, after, from));
       if (page === undefined) throw startAgain();
-      upTo ??= page.revision;
-      for (const changed of page.jobs) {
-        if (changed.revision > upTo) {
-          // It has changed since: that is told as a change.
-          latest = page.revision;
-          continue;
-        }
-        this.place = { ...this.place, upTo, from: positionOf(changed.jobId) };
-        await this.send({ kind: 'job', changed, token: this.token });
-        if (this.ended !== undefined) return undefined;
-      }
+      const reached = (upTo ??= page.revision);
+      const jobs = page.jobs.filter(({ revision }) => revision <= reached);
+      // Those that have changed since are told as changes.
+      if (jobs.length < page.jobs.length) latest = page.revision;
+      const { place } = this;
+      await this.tell(stepsOf(jobs, (jobId) => ({ ...place, upTo: reached, from: positionOf(jobId) })));
+      if (this.ended !== undefined) return undefined;
       from = page.next;
       isLast = from === undefined;
       if (from !== undefined) this.place = { ...this.place, upTo, from };
@@ -157,28 +160,35 @@ export class JobSetStream implements JobSetListener {
     if (change === undefined) return;
     this.queuedJobs -= change.jobs.length;
     if (change.revision <= this.place.after) return;
-    for (const { place, event } of this.stepsOf(change)) {
-      this.place = place;
-      await this.send(event);
-      if (this.ended !== undefined) return;
-    }
+    await this.tell(this.stepsOf(change));
+    if (this.ended !== undefined) return;
     this.place = placeBehind(this.place, change);
     await this.endSnapshot();
   }
 
   private stepsOf(change: JobSetChange): readonly Step[] {
     const { place } = this;
-    if (place.inSnapshot || place.after !== change.previous) return stepsFrom(place, change);
-    const shared = sharedSteps.get(change) ?? stepsFrom(place, change);
+    if (place.inSnapshot || place.after !== change.previous) return stepsOfChange(place, change);
+    const shared = sharedSteps.get(change) ?? stepsOfChange(place, change);
     sharedSteps.set(change, shared);
     return shared;
+  }
+
+  private async tell(steps: readonly Step[]): Promise<void> {
+    for (const { place, events } of steps) {
+      if (this.ended !== undefined) return;
+      this.place = place;
+      // Readers that take what they get need no promise.
+      const taken = this.send(events);
+      if (taken !== undefined) await taken;
+    }
   }
 
   private async endSnapshot(): Promise<void> {
     if (!this.place.inSnapshot || this.snapshotUntil === undefined) return;
     if (this.place.after < this.snapshotUntil) return;
     this.place = { ...this.place, inSnapshot: false };
-    await this.send({ kind: 'snapshot-end', token: this.token });
+    await this.send([{ kind: 'snapshot-end', token: this.token }]);
   }
 
   /** Until something happens; in a quiet time with bookmarks. */
@@ -186,7 +196,7 @@ export class JobSetStream implements JobSetListener {
     for (let ms = QUIET_MS; !(await this.wokenWithin(ms)); ms = BOOKMARK_EVERY_MS) {
       // It has not begun: Redis cannot be reached.
       if (this.place.inSnapshot) continue;
-      await this.send({ kind: 'bookmark', moment: this.feed.moment, token: this.token });
+      await this.send([{ kind: 'bookmark', moment: this.feed.moment, token: this.token }]);
     }
   }
 
@@ -206,13 +216,28 @@ export class JobSetStream implements JobSetListener {
   }
 }
 
-function stepsFrom(begin: StreamPlace, change: JobSetChange): Step[] {
+function stepsOfChange(begin: StreamPlace, change: JobSetChange): Step[] {
   const { jobs, revision: upTo } = change;
-  return jobs.map((changed, i) => {
-    const isLast = i === jobs.length - 1;
-    const place = isLast ? placeBehind(begin, change) : { ...begin, upTo, from: positionOf(changed.jobId) };
-    return { place, event: { kind: 'job', changed, token: toToken(place) } };
-  });
+  const last = jobs.at(-1)?.jobId;
+  return stepsOf(jobs, (jobId) =>
+    jobId === last ? placeBehind(begin, change) : { ...begin, upTo, from: positionOf(jobId) },
+  );
+}
+
+/** @param placeAt where a stream stands that has told the jobs up to this one */
+function stepsOf(jobs: readonly ChangedJob[], placeAt: (jobId: JobId) => StreamPlace): Step[] {
+  const steps: { place: StreamPlace; events: JobSetEvent[] }[] = [];
+  for (const [i, changed] of jobs.entries()) {
+    const place = placeAt(changed.jobId);
+    const event: JobSetEvent = { kind: 'job', changed, token: toToken(place) };
+    const step = steps.at(-1);
+    if (step === undefined || i % EVENTS_AT_ONCE === 0) steps.push({ place, events: [event] });
+    else {
+      step.events.push(event);
+      step.place = place;
+    }
+  }
+  return steps;
 }
 
 /** Where a stream stands that has told a change. */

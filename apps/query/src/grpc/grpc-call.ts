@@ -164,17 +164,21 @@ export class GrpcCall implements TimedCall {
 
   /** `sent` is called when the caller takes the message. Throws RESOURCE_EXHAUSTED where it may not be held until then. */
   sendMessage(message: Uint8Array, sent?: () => void): void {
+    if (!this.isOver) this.sendFrames(framed(message), sent);
+  }
+
+  /** As {@link sendMessage}, of messages that are framed. They are left as they are. */
+  sendFrames(frames: Buffer, sent?: () => void): void {
     if (this.isOver) return;
-    const frame = framed(message);
-    this.unsentBytes += frame.length;
+    this.unsentBytes += frames.length;
     try {
       this.pay();
     } catch (error) {
-      this.unsentBytes -= frame.length;
+      this.unsentBytes -= frames.length;
       throw error;
     }
     this.sendMetadata();
-    this.write(frame, sent);
+    this.write(frames, sent);
   }
 
   /** Ends the call, once the messages before are sent. */

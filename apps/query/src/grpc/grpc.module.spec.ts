@@ -89,6 +89,16 @@ afterAll(async () => {
   await module.close();
 });
 
+/** How many calls a histogram has seen, by its labels. */
+async function countOf(
+  histogram: Pick<QueryMetrics['waitSeconds'], 'get'>,
+): Promise<{ labels: unknown; value: number }[]> {
+  const { values } = await histogram.get();
+  return values
+    .filter(({ metricName }) => metricName?.endsWith('_count'))
+    .map(({ labels, value }) => ({ labels, value }));
+}
+
 describe('the gRPC port', () => {
   it('answers a poll from whatever store the modules are given, notes the interest and counts the answer', async () => {
     const writer = await store.open(KEY);
@@ -103,10 +113,7 @@ describe('the gRPC port', () => {
     expect((await metrics.legacyPolls.get()).values).toContainEqual(
       expect.objectContaining({ labels: { answer: 'RUNNING' }, value: 1 }),
     );
-    const calls = (await metrics.callSeconds.get()).values.filter(({ metricName }) =>
-      metricName?.endsWith('_count'),
-    );
-    expect(calls).toMatchObject([{ labels: { api: 'legacy' }, value: 1 }]);
+    expect(await countOf(metrics.callSeconds)).toEqual([{ labels: { api: 'legacy' }, value: 1 }]);
   });
 
   it('streams a job set with the token that goes on in its trailers, and answers who waits for the same job', async () => {
@@ -135,7 +142,7 @@ describe('the gRPC port', () => {
     });
     await eventually('it waits', async () =>
       (await metrics.openCalls.get()).values.some(
-        ({ labels, value }) => labels.kind === 'waits' && value === 1,
+        ({ labels, value }) => labels.method === 'waitForJobs' && value === 1,
       ),
     );
     await write('SUCCEEDED');
@@ -147,5 +154,17 @@ describe('the gRPC port', () => {
     const error = await ended;
     expect(error.code).toBe(status.UNAVAILABLE);
     expect(error.metadata.get('resume-token')).toEqual([told.at(-1)?.resumeToken]);
+
+    expect((await metrics.v2Calls.get()).values).toMatchObject([
+      { labels: { method: 'waitForJobs', code: 'OK' }, value: 1 },
+      { labels: { method: 'watchJobSet', code: 'UNAVAILABLE' }, value: 1 },
+    ]);
+    expect((await metrics.openCalls.get()).values).toMatchObject([
+      { labels: { method: 'watchJobSet' }, value: 0 },
+      { labels: { method: 'waitForJobs' }, value: 0 },
+    ]);
+    // How long a caller waits says nothing of how fast it was answered.
+    expect(await countOf(metrics.waitSeconds)).toEqual([{ labels: {}, value: 1 }]);
+    expect(await countOf(metrics.callSeconds)).toEqual([{ labels: { api: 'legacy' }, value: 1 }]);
   });
 });

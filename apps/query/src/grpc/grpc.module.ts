@@ -60,7 +60,7 @@ import { GrpcServer } from './grpc-server.js';
               ...Object.values(jobsService(jobsCalls)),
               ...Object.values(v2Service(v2Calls)),
             ],
-            streams: v2Streams(v2Calls.watchers, v2Calls.failed),
+            streams: v2Streams(v2Calls),
             passThrough,
           },
           {

@@ -1,4 +1,4 @@
-import { addMs, type MonotonicTime } from '@ajs/job-state';
+import { MonotonicTime, addMs } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { eventually } from '@ajs/testing';
 import { LiveCalls } from './live-calls.js';
@@ -47,4 +47,23 @@ it('the deadline of a call that is over, or has closed, does not pass', async ()
   callWith('open', 20);
   await eventually('the open one has passed', () => expired.length > 0);
   expect(expired).toEqual(['open']);
+});
+
+it('looks through the open calls the less often the more there are, however many deadlines pass', async () => {
+  let looks = 0;
+  const idleCall = () => ({
+    deadline: MonotonicTime(Infinity),
+    get isOver(): boolean {
+      looks++;
+      return false;
+    },
+    expire: (): void => undefined,
+    endIfLate: (): void => undefined,
+  });
+  const OPEN = 2_000;
+  for (let n = 0; n < OPEN; n++) calls.add(idleCall());
+  for (let ms = 10; ms <= 300; ms++) callWith(`after ${ms} ms`, ms);
+  await eventually('all have passed', () => expired.length === 291);
+  // One for each 25 ms, where it would be one for each 5 ms.
+  expect(looks / OPEN).toBeLessThanOrEqual(15);
 });

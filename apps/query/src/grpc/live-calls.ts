@@ -5,6 +5,8 @@ import { monotonicNow } from '@ajs/platform';
 const LATE_CALLS_MS = 1_000;
 /** Deadlines that lie closer together pass together. Milliseconds. */
 const GRAIN_MS = 5;
+/** As long again for each open call: all are looked through for those whose deadline has passed. Milliseconds. */
+const GRAIN_PER_CALL_MS = 0.01;
 /** Node's timers take no longer delay. Milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const NEVER = MonotonicTime(Infinity);
@@ -46,7 +48,8 @@ export class LiveCalls {
     clearTimeout(this.deadlines);
     this.nextDeadline = deadline;
     if (deadline === NEVER) return;
-    const delay = Math.max(GRAIN_MS, Math.ceil(msBetween(monotonicNow(), deadline)));
+    const grainMs = GRAIN_MS + this.calls.size * GRAIN_PER_CALL_MS;
+    const delay = Math.ceil(Math.max(grainMs, msBetween(monotonicNow(), deadline)));
     this.deadlines = setTimeout(() => this.expireCalls(), Math.min(delay, MAX_TIMER_MS)).unref();
   }
 

@@ -1,16 +1,19 @@
-import type { ServiceDefinition } from '@grpc/grpc-js';
+import { status, type ServiceDefinition } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
-import type { RpcError } from '../rpc-error.js';
+import { RpcError } from '../rpc-error.js';
 import type { GrpcCall } from './grpc-call.js';
 import type { UnaryMethod } from './unary-method.js';
 
 /** What a caller has not taken yet, above which the stream waits for it. Bytes. */
 const HIGH_WATER_BYTES = 64 * 1024;
 
-/** Where a stream sends its responses, serialized. */
+/** Where a stream sends its responses. */
 export interface Responses {
-  /** The promise, if there is one, resolves once the caller has taken so much that more may be sent, or has gone. */
-  send(response: Uint8Array): Promise<void> | undefined;
+  /**
+   * Sends responses, {@link framed}: what many callers are sent is made once, and shared. The promise, if there is one, resolves once the
+   * caller has taken so much that more may be sent, or has gone.
+   */
+  send(frames: Buffer): Promise<void> | undefined;
 }
 
 /** A method of our own with one request and a stream of responses. */
@@ -24,6 +27,8 @@ export interface StreamMethod<Request = unknown> {
   stream(request: Request, caller: Caller, responses: Responses): Promise<void>;
   /** How the call ends where `error` prevents its responses, at whatever stage. */
   failed(error: unknown): RpcError;
+  /** Called when the call has ended. `seconds`: since its headers came. */
+  ended(code: status, seconds: number): void;
 }
 
 /** One call of such a method, as of one that answers once all responses are sent. */
@@ -39,6 +44,8 @@ export function streamCall(method: StreamMethod, call: GrpcCall): UnaryMethod<un
       return { response: undefined };
     },
     failed: (error) => method.failed(error),
+    answered: (outcome, seconds) =>
+      method.ended(outcome instanceof RpcError ? outcome.code : status.OK, seconds),
   };
 }
 
@@ -48,11 +55,11 @@ class SentResponses implements Responses {
 
   constructor(private readonly call: GrpcCall) {}
 
-  send(response: Uint8Array): Promise<void> | undefined {
+  send(frames: Buffer): Promise<void> | undefined {
     if (this.call.isOver) return undefined;
-    this.untakenBytes += response.length;
-    this.call.sendMessage(response, () => {
-      this.untakenBytes -= response.length;
+    this.untakenBytes += frames.length;
+    this.call.sendFrames(frames, () => {
+      this.untakenBytes -= frames.length;
       if (this.untakenBytes <= HIGH_WATER_BYTES / 2) this.taken?.();
     });
     if (this.untakenBytes <= HIGH_WATER_BYTES) return undefined;

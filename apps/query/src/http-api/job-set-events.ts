@@ -1,12 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { descriptorSet } from '@ajs/contracts';
-import {
-  JobStatusServiceService,
-  type WatchJobSetResponse,
-} from '@ajs/contracts/jobservice/v2/job_status_service';
+import { JobStatusServiceService } from '@ajs/contracts/jobservice/v2/job_status_service';
+import type { JobSetKey } from '@ajs/job-state';
 import { JsonApi } from '@ajs/wire-mapping';
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { Caller } from '../caller.js';
+import type { JobSetEvent } from '../changes/job-set-stream.js';
 import { jobSetKeyOf } from '../v2/requests.js';
 import { toEvent, type V2Watchers } from '../v2/v2-streams.js';
 
@@ -31,9 +30,9 @@ export function sendJobSetEvents(
   response: ServerResponse,
 ): Promise<never> {
   const key = jobSetKeyOf({ queue: names['queue'] ?? '', jobSet: names['jobSet'] ?? '' });
-  return watchers.jobSets.watch(key, lastEventId, caller, (told) => {
-    const event = toEvent(key, told);
-    return event && send(response, toText(event, told.token));
+  return watchers.jobSets.watch(key, lastEventId, caller, (events) => {
+    const text = events.map((event) => toText(key, event)).join('');
+    return text === '' ? undefined : send(response, text);
   });
 }
 
@@ -42,9 +41,12 @@ export function endEvents(response: ServerResponse, why: string): void {
   response.end(`: ${why.replaceAll(/\s+/g, ' ')}\n\n`);
 }
 
-function toText(event: NonNullable<WatchJobSetResponse['event']>, token: string): string {
+/** Empty for a job that cannot be shown. */
+function toText(key: JobSetKey, told: JobSetEvent): string {
+  const event = toEvent(key, told);
+  if (event === undefined) return '';
   const json = watchJobSet.writeResponse({ event, resumeToken: '' }, 'proto3') as Record<string, JsonValue>;
-  return `id: ${token}\nevent: ${NAMES[event.$case]}\ndata: ${JSON.stringify(json[event.$case] ?? {})}\n\n`;
+  return `id: ${told.token}\nevent: ${NAMES[event.$case]}\ndata: ${JSON.stringify(json[event.$case] ?? {})}\n\n`;
 }
 
 /** The promise, if there is one, resolves once the client has taken what was sent, or has gone. */

@@ -173,9 +173,12 @@ describe('waiting over HTTP', () => {
     await harness.write({ w: record('RUNNING') });
     expect(await json(`${path}?wait=0.05s`)).toMatchObject({ job: { state: 'JOB_STATE_RUNNING' } });
     const waiting = json(`${path}?wait=20s`);
-    await eventually('it waits', () => harness.open.waits === 1);
+    await eventually('it waits', () => harness.open.waitForJobs === 1);
     await harness.write({ w: record('FAILED') });
     expect(await waiting).toMatchObject({ job: { state: 'JOB_STATE_FAILED', terminal: true } });
+    // As it ended, or as it never had to wait: for the metrics it is a wait.
+    expect(await json(path)).toMatchObject({ job: { terminal: true } });
+    expect(served.answers).toEqual(['waitForJobs OK', 'waitForJobs OK', 'batchGetJobs OK']);
   });
 
   it('answers WaitForJobs when the jobs have come as far as was asked for', async () => {
@@ -187,7 +190,7 @@ describe('waiting over HTTP', () => {
       states: ['JOB_STATE_RUNNING'],
       maxWait: '20s',
     });
-    await eventually('it waits', () => harness.open.waits === 1);
+    await eventually('it waits', () => harness.open.waitForJobs === 1);
     await harness.write({ y: record('RUNNING') });
     expect(await (await waiting).json()).toMatchObject({
       satisfied: true,
@@ -268,7 +271,8 @@ describe('a job set as server-sent events', () => {
   it('frees the watch when the client goes', async () => {
     await harness.write({ j: record('RUNNING') });
     await read(2);
-    await eventually('it is closed', () => harness.open.watches === 0);
+    await eventually('it is closed', () => harness.open.watchJobSet === 0);
+    await eventually('it is counted', () => served.answers.includes('watchJobSet CANCELLED'));
   });
 
   it('answers with problem details where the watch cannot begin', async () => {

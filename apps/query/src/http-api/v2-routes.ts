@@ -168,6 +168,11 @@ export const V2_ROUTES: readonly V2Route[] = [
   },
 ];
 
+/** The method that a request is a call of. One that waits for a job is a wait. */
+export function rpcOf({ rpc }: V2Route, search: string): keyof V2Api {
+  return new URLSearchParams(search).has('wait') ? 'waitForJobs' : rpc;
+}
+
 /** The parameters of the query. Throws INVALID_ARGUMENT for one that the route has not. */
 export function queryOf({ query }: V2Route, search: string): URLSearchParams {
   const parameters = new URLSearchParams(search);

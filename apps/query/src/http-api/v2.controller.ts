@@ -8,7 +8,7 @@ import { HttpCalls, type HttpExchange, type HttpReply, type HttpRequest } from '
 import { HttpError, httpStatusOf } from './http-error.js';
 import { EVENTS_PATH, endEvents, sendJobSetEvents } from './job-set-events.js';
 import { sendProblem } from './problem-details.js';
-import { MAX_V2_BODY_BYTES, V2_ROUTES, queryOf, type V2Response, type V2Route } from './v2-routes.js';
+import { MAX_V2_BODY_BYTES, V2_ROUTES, queryOf, rpcOf, type V2Response, type V2Route } from './v2-routes.js';
 
 const pathsOf = (method: V2Route['method']): string[] =>
   V2_ROUTES.filter((route) => route.method === method).map(({ path }) => path);
@@ -60,20 +60,20 @@ export class V2Controller {
 
   private exchange(route: V2Route, { params: names, url = '' }: V2HttpRequest): HttpExchange {
     const { api, answered } = this.v2Calls;
+    const [, search = ''] = /\?(.*)$/.exec(url) ?? [];
     return {
       reply: async ({ request, caller, body }) => {
-        const [, search = ''] = /\?(.*)$/.exec(url) ?? [];
         const query = queryOf(route, search);
         const text = route.method === 'POST' ? await body(MAX_V2_BODY_BYTES) : '';
         return toReply(await route.answer(api, { names, query, body: text }, caller), request);
       },
       fail: (error, response) => this.fail(error, response),
-      answered: (code: status, seconds) => answered(route.rpc, code, seconds),
+      answered: (code: status, seconds) => answered(rpcOf(route, search), code, seconds),
     };
   }
 
   private eventsOf({ params: names }: V2HttpRequest): HttpExchange {
-    const { watchers } = this.v2Calls;
+    const { watchers, answered } = this.v2Calls;
     return {
       staysOpen: true,
       reply: ({ request, response, caller }) => {
@@ -81,7 +81,7 @@ export class V2Controller {
         return sendJobSetEvents(watchers, names, lastEventId, caller, response);
       },
       fail: (error, response) => this.fail(error, response),
-      answered: () => undefined,
+      answered: (code, seconds) => answered('watchJobSet', code, seconds),
     };
   }
 

@@ -3,7 +3,7 @@ import type { ArmadaJobs } from '@ajs/armada-client';
 import type { JobId, JobSetKey } from '@ajs/job-state';
 import type { JobLister } from '@ajs/job-store';
 import { armadaNow } from '@ajs/platform';
-import { toAbsentResult, toJobResult } from '@ajs/wire-mapping';
+import { encodeJobResults } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import { requirePermission } from '../access/job-permissions.js';
@@ -16,7 +16,7 @@ import { groupByJobSet } from '../store/group-by-job-set.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import type { JobSetReader } from './job-set-reader.js';
-import type { Known } from './known-job.js';
+import { toEncodedResult, toResult, type Known } from './known-job.js';
 import type { RequestedJob } from './requests.js';
 
 export interface JobResultsQueryOptions {
@@ -44,6 +44,21 @@ export class JobResultsQuery {
    * not synced within `maxAgeMs` (left out: any age).
    */
   async run(jobs: readonly RequestedJob[], caller: Caller, maxAgeMs?: number): Promise<JobResult[]> {
+    const known = await this.find(jobs, caller, maxAgeMs);
+    return jobs.map((job) => toResult(job.ref, knownOf(job, known)));
+  }
+
+  /** As {@link run}, encoded as a `BatchGetJobsResponse`. */
+  async runEncoded(jobs: readonly RequestedJob[], caller: Caller, maxAgeMs?: number): Promise<Uint8Array> {
+    const known = await this.find(jobs, caller, maxAgeMs);
+    return encodeJobResults(jobs.map((job) => toEncodedResult(job.ref, knownOf(job, known))));
+  }
+
+  private async find(
+    jobs: readonly RequestedJob[],
+    caller: Caller,
+    maxAgeMs: number | undefined,
+  ): Promise<ReadonlyMap<RequestedJob, Known>> {
     const known = new Map<RequestedJob, Known>();
     const named = await this.ofNamedQueues(jobs, caller, known);
     const located = await this.locate(
@@ -61,7 +76,7 @@ export class JobResultsQuery {
         }
       }),
     );
-    return jobs.map((job) => toResult(job, known.get(job)));
+    return known;
   }
 
   /** Those of the jobs whose queue exists; of the others it is known that it does not. */
@@ -143,9 +158,8 @@ function ofNoQueue(queue: string, isGone: boolean): Known {
   };
 }
 
-function toResult({ ref }: RequestedJob, known: Known | undefined): JobResult {
+function knownOf(job: RequestedJob, all: ReadonlyMap<RequestedJob, Known>): Known {
+  const known = all.get(job);
   if (known === undefined) throw new Error('a job was read without a result');
-  const { freshness } = known;
-  if ('job' in known) return toJobResult(ref, known.job, freshness);
-  return toAbsentResult(ref, known.absent, known.reason, freshness);
+  return known;
 }

@@ -13,11 +13,13 @@ import { RpcError } from '../rpc-error.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { UpstreamReport } from '../upstream/reported-jobs.js';
-import { absentOnTwoWitnesses, notSynced, present, type Known } from './known-job.js';
+import type { EndedJobs } from './ended-jobs.js';
+import { absentOnTwoWitnesses, notSynced, present, presentEnded, type Known } from './known-job.js';
 import { isFresh, msUntilTooLate, type AgedRead } from './max-age.js';
 
 export interface JobSetReaderOptions extends JobReadOptions {
   readonly lister: Pick<JobLister, 'locate'> & Pick<JobDetailsLister, 'readDetails'>;
+  readonly endedJobs: EndedJobs;
 }
 
 /** Jobs of one job set that a caller, who may see them, asks for. */
@@ -56,7 +58,8 @@ export class JobSetReader {
     const until = addMs(beganAt, Math.min(this.options.waitMs, msUntilAnswer(caller)));
     const known = new Map<JobId, Known>();
     const toAsk = new Map<JobId, Found>();
-    let pending = jobIds;
+    const ended = this.options.endedJobs.of(tag, jobIds);
+    let pending = ended.size === 0 ? jobIds : jobIds.filter((jobId) => !ended.has(jobId));
     let arrivedAt: RedisTime | undefined;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
       const view = await this.readDetails(key, pending);
@@ -73,6 +76,7 @@ export class JobSetReader {
         }
         if (waiting.size === 0) {
           await this.ask(read, view, toAsk, known);
+          for (const [jobId, encoded] of ended) known.set(jobId, presentEnded(encoded, view));
           return known;
         }
         pending = [...waiting.keys()];
@@ -103,8 +107,13 @@ export class JobSetReader {
     if (found !== undefined) {
       const job = toStatus(found);
       if (!isTerminal(job.state) && isFirstCatchUp(job, view.subscription)) return { kind: 'wait', found };
-      const isBacked = isBackedByStream(job, view, this.options.provisionalGraceMs);
-      return isBacked ? { kind: 'known', known: present(jobId, key, found, view) } : { kind: 'ask', found };
+      if (!isBackedByStream(job, view, this.options.provisionalGraceMs)) return { kind: 'ask', found };
+      const known = present(jobId, key, found, view);
+      // The stream still adds to an end that was reported, and to one that it has not shown.
+      if (isTerminal(job.state) && job.reported === undefined && job.provisional !== true) {
+        this.options.endedJobs.add(tag, jobId, known.job);
+      }
+      return { kind: 'known', known };
     }
     const verdict = streamVerdict(jobId, view, arrivedAt, this.options.notFoundGraceMs);
     if (verdict === 'absent') return { kind: 'ask', found: verdict };

@@ -4,7 +4,7 @@ import type { JobSetChanges } from '@ajs/job-store';
 import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
-import { JobSetStream, type SendEvent } from '../changes/job-set-stream.js';
+import { JobSetStream, type SendEvents } from '../changes/job-set-stream.js';
 import { fromToken } from '../changes/stream-place.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { RpcError } from '../rpc-error.js';
@@ -27,7 +27,7 @@ export class JobSetWatcher {
    * Never resolves. Rejects with the RpcError that ends the stream: its metadata has the `resume-token`, but where the token that was given
    * is not valid (INVALID_ARGUMENT), or too old (OUT_OF_RANGE).
    */
-  async watch(key: JobSetKey, token: string, caller: Caller, send: SendEvent): Promise<never> {
+  async watch(key: JobSetKey, token: string, caller: Caller, send: SendEvents): Promise<never> {
     const { access, feeds, changes, streams, noteInterest } = this.options;
     const place = fromToken(token);
     await access.toQueue(caller, key.queue);
@@ -39,7 +39,7 @@ export class JobSetWatcher {
     const stream = new JobSetStream(feeds.of(key), reader, send, place);
     try {
       return await streams.run(
-        'watches',
+        'watchJobSet',
         caller,
         { queues: new Set([key.queue]), jobs: 0 },
         (error) => stream.end(error),

@@ -1,13 +1,8 @@
-import { isTerminal, type JobId, type JobSetKey, type JobState } from '@ajs/job-state';
+import { isTerminal, type JobState } from '@ajs/job-state';
 import type { ChangedJob } from '@ajs/job-store';
 import { systemClock, type Clock } from '@ajs/platform';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
-
-/** A job that is waited for. */
-export interface AwaitedJob {
-  readonly key: JobSetKey;
-  readonly jobId: JobId;
-}
+import { AwaitedJobs, type AwaitedJob } from './awaited-jobs.js';
 
 /** What is waited for. */
 export interface WaitGoal {
@@ -29,20 +24,22 @@ export function hasArrived(state: JobState, { states }: WaitGoal): boolean {
 export class JobWait {
   /** The latest of each job that was told, by its place in the question. */
   readonly told = new Map<number, ChangedJob>();
-  private readonly stops: (() => void)[] = [];
+  private readonly jobs: AwaitedJobs;
   private readonly arrived = new Set<number>();
   private settle: (isSatisfied: boolean) => void = () => undefined;
   private readonly result = new Promise<boolean>((resolve) => (this.settle = resolve));
 
   constructor(
-    private readonly feeds: Pick<JobSetFeeds, 'of'>,
+    feeds: Pick<JobSetFeeds, 'of'>,
     private readonly goal: WaitGoal,
     private readonly clock: Pick<Clock, 'after'> = systemClock,
-  ) {}
+  ) {
+    this.jobs = new AwaitedJobs(feeds, (place, job) => this.heard(place, job));
+  }
 
   /** Waits for one more job. `place` is its place in the question. */
-  add(place: number, { key, jobId }: AwaitedJob): void {
-    this.stops.push(this.feeds.of(key).listenTo(jobId, { job: (job) => this.heard(place, job) }));
+  add(place: number, job: AwaitedJob): void {
+    this.jobs.add(place, job);
   }
 
   /** Whether the goal was reached within so many milliseconds, before {@link end}. */
@@ -52,7 +49,7 @@ export class JobWait {
       return await this.result;
     } finally {
       cancel();
-      for (const stop of this.stops) stop();
+      this.jobs.stop();
     }
   }
 

@@ -59,7 +59,7 @@ export class JobWaiter {
     const queues = new Set(keys.flatMap((key) => (key === undefined ? [] : [key.queue])));
     let denied: RpcError | undefined;
     const satisfied = await this.options.streams.run(
-      'waits',
+      'waitForJobs',
       caller,
       { queues, jobs: results.length },
       (error) => {

@@ -5,6 +5,7 @@ import { fromV2JobState } from '@ajs/wire-mapping';
 import type { Caller } from '../caller.js';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
 import type { RpcError } from '../rpc-error.js';
+import { AwaitedJobs } from './awaited-jobs.js';
 import { jobResultOf } from './job-result-of.js';
 import type { JobResultsQuery } from './job-results-query.js';
 import { keyOf } from './job-waiter.js';
@@ -32,7 +33,7 @@ export class JobsWatcher {
     const queues = new Set(results.flatMap((result) => keyOf(result)?.queue ?? []));
     const watch = new JobsWatch(this.options.feeds, results, send);
     await streams.run(
-      'watches',
+      'watchJobs',
       caller,
       { queues, jobs: results.length },
       (error) => watch.end(error),
@@ -65,7 +66,12 @@ class JobsWatch {
       if (!isOver(result)) this.unfinished.add(place);
       await this.send(result);
     }
-    const stops = Array.from(this.unfinished, (place) => this.listen(place));
+    const jobs = new AwaitedJobs(this.feeds, (place, job) => this.heard(place, job));
+    for (const place of this.unfinished) {
+      const result = this.results[place];
+      const key = result && keyOf(result);
+      if (key !== undefined) jobs.add(place, { key, jobId: JobId(result?.ref?.jobId ?? '') });
+    }
     try {
       while (this.unfinished.size > 0) {
         if (this.ended !== undefined) throw this.ended;
@@ -73,21 +79,14 @@ class JobsWatch {
         else await new Promise<void>((resolve) => (this.wake = resolve));
       }
     } finally {
-      for (const stop of stops) stop();
+      jobs.stop();
     }
   }
 
-  private listen(place: number): () => void {
-    const result = this.results[place];
-    const key = result && keyOf(result);
-    if (key === undefined) return () => undefined;
-    return this.feeds.of(key).listenTo(JobId(result?.ref?.jobId ?? ''), {
-      job: (job) => {
-        if (job.job === undefined || job.revision <= (this.toldRevisions.get(place) ?? -1)) return;
-        this.untold.set(place, job);
-        this.wake?.();
-      },
-    });
+  private heard(place: number, job: ChangedJob): void {
+    if (job.job === undefined || job.revision <= (this.toldRevisions.get(place) ?? -1)) return;
+    this.untold.set(place, job);
+    this.wake?.();
   }
 
   private async tellOne(): Promise<void> {

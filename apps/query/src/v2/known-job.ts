@@ -1,10 +1,26 @@
-import type { Freshness, Job } from '@ajs/contracts/jobservice/v2/job_status_service';
+import {
+  Job,
+  type Freshness,
+  type JobRef,
+  type JobResult,
+} from '@ajs/contracts/jobservice/v2/job_status_service';
 import type { JobId, JobSetKey } from '@ajs/job-state';
 import type { DetailedJob, JobSetDetails } from '@ajs/job-store';
-import { toFreshness, toV2Job, type Absent } from '@ajs/wire-mapping';
+import {
+  toAbsentResult,
+  toFreshness,
+  toJobResult,
+  toV2Job,
+  type Absent,
+  type EncodedJobResult,
+} from '@ajs/wire-mapping';
 
 /** What is known of a job. */
-export type Known = ({ readonly job: Job } | { readonly absent: Absent; readonly reason: string }) & {
+export type Known = (
+  | { readonly job: Job }
+  | { readonly encodedJob: Uint8Array }
+  | { readonly absent: Absent; readonly reason: string }
+) & {
   readonly freshness: Freshness | undefined;
 };
 
@@ -13,8 +29,13 @@ export function present(
   key: JobSetKey,
   { record, enrichment }: DetailedJob,
   view: JobSetDetails,
-): Known {
+): Known & { readonly job: Job } {
   return { job: toV2Job(jobId, key, record, enrichment), freshness: freshnessOf(view) };
+}
+
+/** One that is kept ended, as its job set stands now. */
+export function presentEnded(encodedJob: Uint8Array, view: JobSetDetails): Known {
+  return { encodedJob, freshness: freshnessOf(view) };
 }
 
 export function notSynced(reason: string, view: JobSetDetails): Known {
@@ -40,4 +61,18 @@ function freshnessOf(view: JobSetDetails): Freshness | undefined {
   const freshness = shown.get(view) ?? toFreshness(subscription, cursor);
   shown.set(view, freshness);
   return freshness;
+}
+
+export function toResult(ref: JobRef, known: Known): JobResult {
+  const { freshness } = known;
+  if ('job' in known) return toJobResult(ref, known.job, freshness);
+  if ('encodedJob' in known) return toJobResult(ref, Job.decode(known.encodedJob), freshness);
+  return toAbsentResult(ref, known.absent, known.reason, freshness);
+}
+
+export function toEncodedResult(ref: JobRef, known: Known): JobResult | EncodedJobResult {
+  const { freshness } = known;
+  if ('encodedJob' in known) return { ref, encodedJob: known.encodedJob, freshness };
+  if ('job' in known) return { ref, encodedJob: Job.encode(known.job).finish(), freshness };
+  return toResult(ref, known);
 }

@@ -1,27 +1,32 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { FairShares } from '@ajs/platform';
-import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
 import type { Admission } from '../load/admission.js';
 import { limitReached, type Refused } from '../load/limit-reached.js';
 import { OpenCalls } from '../load/open-calls.js';
 import { RpcError } from '../rpc-error.js';
+import type { PermissionChecks } from './permission-checks.js';
 
 export interface OpenStreamsOptions {
-  readonly access: Pick<Access, 'toQueue'>;
+  readonly checks: Pick<PermissionChecks, 'add'>;
   readonly admission: Pick<Admission, 'openFor'>;
   readonly maxWaits: number;
   readonly maxWatches: number;
   /** Of all open waits and watches of named jobs together. */
   readonly maxJobs: number;
-  /** How often the permission of a caller is checked again. Milliseconds. */
-  readonly checkEveryMs: number;
   readonly refused: Refused;
-  /** Called with how many are open. */
-  readonly onCount: (kind: Kind, open: number) => void;
+  /** Called with how many calls of a method are open. */
+  readonly onCount: (method: OpenMethod, open: number) => void;
 }
 
-export type Kind = 'waits' | 'watches';
+/** The methods whose calls stay open, with what they share. */
+const POOLS = { waitForJobs: 'waits', watchJobs: 'watches', watchJobSet: 'watches' } as const;
+
+export type OpenMethod = keyof typeof POOLS;
+
+export function isOpenMethod(method: string): method is OpenMethod {
+  return method in POOLS;
+}
 
 /** What ends work on a call that stays open. */
 export type End = (error: RpcError) => void;
@@ -31,31 +36,30 @@ export type End = (error: RpcError) => void;
  * process stops, when their caller goes, and when it may not watch their queues any more.
  */
 export class OpenStreams {
-  private readonly calls: Record<Kind, OpenCalls>;
+  private readonly calls: Record<(typeof POOLS)[OpenMethod], OpenCalls>;
+  private readonly open: Record<OpenMethod, number> = { waitForJobs: 0, watchJobs: 0, watchJobSet: 0 };
   private readonly jobs: FairShares;
   private isStopping = false;
 
   constructor(private readonly options: OpenStreamsOptions) {
-    const { maxWaits, maxWatches, maxJobs, onCount } = options;
-    this.calls = {
-      waits: new OpenCalls(maxWaits, (open) => onCount('waits', open)),
-      watches: new OpenCalls(maxWatches, (open) => onCount('watches', open)),
-    };
+    const { maxWaits, maxWatches, maxJobs } = options;
+    this.calls = { waits: new OpenCalls(maxWaits), watches: new OpenCalls(maxWatches) };
     this.jobs = new FairShares(maxJobs);
   }
 
   /**
-   * Does the work of an open call. `end` is called at most once with why it has to end; the work then settles by itself. Rejects with
-   * RESOURCE_EXHAUSTED where there is no room for it.
+   * Does the work of an open call. `end` is called with why it has to end, of which the first counts; the work then settles by itself.
+   * Rejects with RESOURCE_EXHAUSTED where there is no room for it.
    * @param jobs How many jobs it names; 0 for a whole job set
    */
   async run<T>(
-    kind: Kind,
+    method: OpenMethod,
     caller: Caller,
     { queues, jobs }: { readonly queues: ReadonlySet<string>; readonly jobs: number },
     end: End,
     work: () => Promise<T>,
   ): Promise<T> {
+    const kind = POOLS[method];
     const pool = this.calls[kind];
     const entry = pool.enter(caller.key, () => end(stopping()));
     if (entry === undefined) throw limitReached(`open_${kind}`, pool.shares, this.options.refused);
@@ -64,14 +68,16 @@ export class OpenStreams {
       throw limitReached('awaited_jobs', this.jobs, this.options.refused);
     }
     caller.whenGone(() => end(new RpcError(status.CANCELLED, 'the caller cancelled the call')));
-    const checks = setInterval(() => void this.check(caller, queues, end), this.options.checkEveryMs).unref();
+    this.count(method, 1);
+    const endChecks = this.options.checks.add({ caller, queues, end });
     if (this.isStopping) end(stopping());
     try {
       return await this.options.admission.openFor(caller, work);
     } finally {
-      clearInterval(checks);
+      endChecks();
       if (jobs > 0) this.jobs.release(caller.key, jobs);
       entry.leave();
+      this.count(method, -1);
     }
   }
 
@@ -82,15 +88,9 @@ export class OpenStreams {
     this.calls.watches.endAll();
   }
 
-  /** No verdict is no denial: the call goes on. */
-  private async check(caller: Caller, queues: ReadonlySet<string>, end: End): Promise<void> {
-    for (const queue of queues) {
-      try {
-        await this.options.access.toQueue(caller, queue);
-      } catch (error) {
-        if (error instanceof RpcError && error.code !== status.UNAVAILABLE) end(error);
-      }
-    }
+  private count(method: OpenMethod, more: number): void {
+    this.open[method] += more;
+    this.options.onCount(method, this.open[method]);
   }
 }
 

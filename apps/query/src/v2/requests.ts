@@ -31,12 +31,15 @@ export function checkRefCount(request: Buffer): void {
 /** The jobs that a request names. Throws INVALID_ARGUMENT. */
 export function requestedJobs(refs: readonly JobRef[]): RequestedJob[] {
   requireCount(refs.length);
+  // Refs of one job set that follow each other share its key, and all that is found out of it.
+  let last: JobSetKey | undefined;
   return refs.map((ref, i) => {
     const jobId = JobId(ref.jobId);
     const problem = idProblem(jobId);
     if (problem !== undefined) throw invalidRequest(`refs[${i}].job_id ${problem}`);
-    const isByIdAlone = ref.queue === '' && ref.jobSet === '';
-    return isByIdAlone ? { ref, jobId } : { ref, jobId, key: jobSetKeyOf(ref, `refs[${i}].`) };
+    if (ref.queue === '' && ref.jobSet === '') return { ref, jobId };
+    if (last?.queue !== ref.queue || last.jobSetId !== ref.jobSet) last = jobSetKeyOf(ref, `refs[${i}].`);
+    return { ref, jobId, key: last };
   });
 }
 

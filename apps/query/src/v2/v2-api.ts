@@ -30,6 +30,14 @@ export interface V2Api {
   readonly listJobs: Answer<ListJobsRequest, ListJobsResponse>;
 }
 
+/** BatchGetJobs with an encoded response: a call is about a thousand jobs, most of which have ended and are kept so. */
+export function encodedBatchGetJobs(
+  results: Pick<JobResultsQuery, 'runEncoded'>,
+): Answer<BatchGetJobsRequest, Uint8Array> {
+  return ({ refs, maxAge }, caller) =>
+    results.runEncoded(requestedJobs(refs), caller, durationMs('max_age', maxAge));
+}
+
 export function v2Api(results: JobResultsQuery, jobSets: JobSetQueries, waiter: JobWaiter): V2Api {
   return {
     batchGetJobs: async ({ refs, maxAge }, caller) => {

@@ -40,13 +40,10 @@ describe('jobservice.v2 over gRPC', () => {
   const redisFailures: Error[] = [];
   beforeAll(async () => {
     harness = new V2Harness();
-    const { api } = harness;
     const methods = v2Service({
-      api: {
-        ...api,
-        batchGetJobs: (request, caller) =>
-          failure === undefined ? api.batchGetJobs(request, caller) : Promise.reject(failure),
-      },
+      api: harness.api,
+      batchGetJobs: (request, caller) =>
+        failure === undefined ? harness.batchGetJobs(request, caller) : Promise.reject(failure),
       failed: v2Failed({ redisFailed: (error) => redisFailures.push(error), internalError: () => undefined }),
       answered: (method, code) => answered.push(`${method} ${status[code]}`),
     });

@@ -1,4 +1,5 @@
 import { JobStatusServiceService } from '@ajs/contracts/jobservice/v2/job_status_service';
+import { decodeBatchGetJobsRequest } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { UnaryMethod } from '../grpc/unary-method.js';
@@ -6,7 +7,8 @@ import { RpcError, toRpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { V2Error, toV2Error } from './error-info.js';
 import { MAX_REFS_REQUEST_BYTES, checkRefCount } from './requests.js';
-import type { V2Api } from './v2-api.js';
+import type { V2Api, encodedBatchGetJobs } from './v2-api.js';
+import type { OpenMethod } from './open-streams.js';
 import type { V2Watchers } from './v2-streams.js';
 
 /** Names of 1,024 bytes each, states and a token. */
@@ -14,10 +16,14 @@ const MAX_REQUEST_BYTES = 16 * 1_024;
 
 export interface V2ServiceOptions {
   readonly api: V2Api;
+  readonly batchGetJobs: ReturnType<typeof encodedBatchGetJobs>;
   /** How a call is answered that ran into this. */
   readonly failed: (error: unknown) => V2Error;
-  readonly answered: (method: keyof V2Api, code: status, seconds: number) => void;
+  /** Called at the end of each call, whichever protocol it came by. `seconds`: since it came. */
+  readonly answered: (method: V2Method, code: status, seconds: number) => void;
 }
+
+export type V2Method = keyof V2Api | OpenMethod;
 
 /** All methods of `jobservice.v2`, whichever protocol a call comes by. */
 export interface V2Calls extends V2ServiceOptions {
@@ -25,7 +31,12 @@ export interface V2Calls extends V2ServiceOptions {
 }
 
 /** The unary methods of `jobservice.v2.JobStatusService` over gRPC. */
-export function v2Service({ api, failed, answered }: V2ServiceOptions): Record<keyof V2Api, UnaryMethod> {
+export function v2Service({
+  api,
+  batchGetJobs,
+  failed,
+  answered,
+}: V2ServiceOptions): Record<keyof V2Api, UnaryMethod> {
   const method = <Request, Response>(
     name: keyof V2Api,
     answer: (request: Request, caller: Caller) => Promise<Response>,
@@ -39,7 +50,12 @@ export function v2Service({ api, failed, answered }: V2ServiceOptions): Record<k
   });
   return {
     batchGetJobs: {
-      ...method('batchGetJobs', api.batchGetJobs),
+      ...method('batchGetJobs', batchGetJobs),
+      definition: {
+        ...JobStatusServiceService.batchGetJobs,
+        requestDeserialize: decodeBatchGetJobsRequest,
+        responseSerialize: (response: Buffer) => response,
+      },
       maxRequestBytes: MAX_REFS_REQUEST_BYTES,
       check: checkRefCount,
     },

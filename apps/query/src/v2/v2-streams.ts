@@ -8,12 +8,13 @@ import {
 import { isTerminal, type JobSetKey } from '@ajs/job-state';
 import { toV2Job } from '@ajs/wire-mapping';
 import type { JobSetEvent } from '../changes/job-set-stream.js';
+import { framed } from '../grpc/response.js';
 import type { StreamMethod } from '../grpc/server-stream.js';
-import type { RpcError } from '../rpc-error.js';
 import { freshnessOf } from './job-result-of.js';
 import type { JobSetWatcher } from './job-set-watcher.js';
 import type { JobsWatcher } from './jobs-watcher.js';
 import { MAX_REFS_REQUEST_BYTES, checkRefCount, jobSetKeyOf } from './requests.js';
+import type { V2Calls } from './v2-service.js';
 
 /** Names and a token. Bytes. */
 const MAX_REQUEST_BYTES = 8 * 1024;
@@ -23,34 +24,36 @@ export interface V2Watchers {
   readonly jobs: Pick<JobsWatcher, 'watch'>;
 }
 
-/** What an event was once encoded to: many streams share it. */
-const encoded = new WeakMap<JobSetEvent, Uint8Array>();
-
-/** The streaming methods of `jobservice.v2.JobStatusService` over gRPC. `failed`: how a call is answered that ran into this. */
-export function v2Streams(
-  { jobSets, jobs }: V2Watchers,
-  failed: (error: unknown) => RpcError,
-): readonly StreamMethod[] {
+/** The streaming methods of `jobservice.v2.JobStatusService` over gRPC. */
+export function v2Streams({
+  watchers: { jobSets, jobs },
+  failed,
+  answered,
+}: Pick<V2Calls, 'watchers' | 'failed' | 'answered'>): readonly StreamMethod[] {
   const watchJobSet: StreamMethod<WatchJobSetRequest> = {
     definition: JobStatusServiceService.watchJobSet,
     maxRequestBytes: MAX_REQUEST_BYTES,
     async stream(request, caller, responses) {
       const key = jobSetKeyOf(request);
-      await jobSets.watch(key, request.resumeToken, caller, (event) => {
-        if (request.onlyTerminal && !isOfTerminal(event)) return undefined;
-        const response = encodedEvent(key, event);
-        return response && responses.send(response);
+      const framesOf = request.onlyTerminal ? framesOfTerminal : framesOfAll;
+      await jobSets.watch(key, request.resumeToken, caller, (events) => {
+        const frames = framesOf(key, events);
+        return frames.length === 0 ? undefined : responses.send(frames);
       });
     },
     failed,
+    ended: (code, seconds) => answered('watchJobSet', code, seconds),
   };
   const watchJobs: StreamMethod<WatchJobsRequest> = {
     definition: JobStatusServiceService.watchJobs,
     maxRequestBytes: MAX_REFS_REQUEST_BYTES,
     check: checkRefCount,
     stream: (request, caller, responses) =>
-      jobs.watch(request, caller, (result) => responses.send(WatchJobsResponse.encode({ result }).finish())),
+      jobs.watch(request, caller, (result) =>
+        responses.send(framed(WatchJobsResponse.encode({ result }).finish())),
+      ),
     failed,
+    ended: (code, seconds) => answered('watchJobs', code, seconds),
   };
   return [watchJobSet, watchJobs];
 }
@@ -61,15 +64,29 @@ function isOfTerminal(event: JobSetEvent): boolean {
   );
 }
 
+/** Frames of events as many streams are sent them: encoded once for all of them. Empty where none of the events is `wanted`. */
+function sharedFrames(
+  wanted: (event: JobSetEvent) => boolean,
+): (key: JobSetKey, events: readonly JobSetEvent[]) => Buffer {
+  const made = new WeakMap<readonly JobSetEvent[], Buffer>();
+  return (key, events) => {
+    let frames = made.get(events);
+    if (frames === undefined) {
+      const responses = events.filter(wanted).flatMap((event) => encoded(key, event) ?? []);
+      frames = Buffer.concat(responses.map(framed));
+      made.set(events, frames);
+    }
+    return frames;
+  };
+}
+
+const framesOfAll = sharedFrames(() => true);
+const framesOfTerminal = sharedFrames(isOfTerminal);
+
 /** `undefined` for a job that cannot be shown: a newer version of this service wrote it. */
-function encodedEvent(key: JobSetKey, event: JobSetEvent): Uint8Array | undefined {
-  let response = encoded.get(event);
-  if (response !== undefined) return response;
+function encoded(key: JobSetKey, event: JobSetEvent): Uint8Array | undefined {
   const shown = toEvent(key, event);
-  if (shown === undefined) return undefined;
-  response = WatchJobSetResponse.encode({ event: shown, resumeToken: event.token }).finish();
-  encoded.set(event, response);
-  return response;
+  return shown && WatchJobSetResponse.encode({ event: shown, resumeToken: event.token }).finish();
 }
 
 /** As {@link WatchJobSetResponse} has it; of a job that cannot be shown `undefined`. */

@@ -31,6 +31,7 @@ import {
 import { armadaFor } from '../upstream/armada-for.js';
 import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { UpstreamModule } from '../upstream/upstream.module.js';
+import { EndedJobs } from './ended-jobs.js';
 import { JobResultsQuery } from './job-results-query.js';
 import { JobSetNames } from './job-set-names.js';
 import { JobSetQueries } from './job-set-queries.js';
@@ -38,8 +39,9 @@ import { JobSetReader } from './job-set-reader.js';
 import { JobSetWatcher } from './job-set-watcher.js';
 import { JobWaiter } from './job-waiter.js';
 import { JobsWatcher } from './jobs-watcher.js';
-import { OpenStreams } from './open-streams.js';
-import { v2Api } from './v2-api.js';
+import { OpenStreams, isOpenMethod } from './open-streams.js';
+import { PermissionChecks } from './permission-checks.js';
+import { encodedBatchGetJobs, v2Api } from './v2-api.js';
 import { v2Failed, type V2Calls } from './v2-service.js';
 
 /** `jobservice.v2`, for gRPC and HTTP. */
@@ -59,9 +61,12 @@ import { v2Failed, type V2Calls } from './v2-service.js';
   providers: [
     {
       provide: JobSetReader,
-      inject: [JOB_LISTER, JOB_READ_OPTIONS],
-      useFactory: (lister: JobLister & JobDetailsLister, options: JobReadOptions) =>
-        new JobSetReader({ ...options, lister }),
+      inject: [JOB_LISTER, JOB_READ_OPTIONS, SETTINGS],
+      useFactory: (
+        lister: JobLister & JobDetailsLister,
+        options: JobReadOptions,
+        { terminalCacheJobs }: Settings,
+      ) => new JobSetReader({ ...options, lister, endedJobs: new EndedJobs(terminalCacheJobs) }),
     },
     {
       provide: JobResultsQuery,
@@ -109,14 +114,13 @@ import { v2Failed, type V2Calls } from './v2-service.js';
       inject: [Access, Admission, SETTINGS, QueryMetrics],
       useFactory: (access: Access, admission: Admission, settings: Settings, metrics: QueryMetrics) =>
         new OpenStreams({
-          access,
+          checks: new PermissionChecks(access, settings.authVerdictTtlMs),
           admission,
           maxWaits: settings.maxOpenWaits,
           maxWatches: settings.maxOpenWatches,
           maxJobs: settings.maxAwaitedJobs,
-          checkEveryMs: settings.authVerdictTtlMs,
           refused: countRefusals(metrics),
-          onCount: (kind, open) => metrics.openCalls.set({ kind }, open),
+          onCount: (method, open) => metrics.openCalls.set({ method }, open),
         }),
     },
     {
@@ -165,11 +169,13 @@ import { v2Failed, type V2Calls } from './v2-service.js';
         failures: FailureLog,
       ): V2Calls => ({
         api: v2Api(results, jobSets, waiter),
+        batchGetJobs: encodedBatchGetJobs(results),
         watchers: { jobSets: jobSetWatcher, jobs: new JobsWatcher({ results, feeds, streams }) },
         failed: v2Failed({ redisFailed: errors.report, internalError: failures.internalError }),
         answered: (method, code, seconds) => {
           metrics.v2Calls.inc({ method, code: status[code] });
-          metrics.callSeconds.observe({ api: 'v2' }, seconds);
+          if (method === 'waitForJobs') metrics.waitSeconds.observe(seconds);
+          else if (!isOpenMethod(method)) metrics.callSeconds.observe({ api: 'v2' }, seconds);
         },
       }),
     },

@@ -62,7 +62,7 @@ describe('WaitForJobs', () => {
       },
       caller,
     );
-  const isWaiting = () => eventually('it waits', () => harness.open.waits === 1);
+  const isWaiting = () => eventually('it waits', () => harness.open.waitForJobs === 1);
 
   it('answers at once where the jobs have ended', async () => {
     await harness.write({ a: record('SUCCEEDED'), b: record('FAILED') });
@@ -86,7 +86,7 @@ describe('WaitForJobs', () => {
       { ref: refOf('b') },
     ]);
     expect(results.map(stateOf)).toEqual([V2JobState.JOB_STATE_SUCCEEDED, V2JobState.JOB_STATE_CANCELLED]);
-    expect(harness.open.waits).toBe(0);
+    expect(harness.open.waitForJobs).toBe(0);
   });
 
   it('answers where a job that did not exist has come and ended', async () => {
@@ -144,7 +144,7 @@ describe('WaitForJobs', () => {
     await isWaiting();
     leave();
     await expect(answer).rejects.toMatchObject({ code: status.CANCELLED });
-    expect(harness.open.waits).toBe(0);
+    expect(harness.open.waitForJobs).toBe(0);
   });
 
   it('is denied once its caller may not watch the queue any more', async () => {
@@ -162,7 +162,7 @@ describe('WaitForJobs', () => {
     await isWaiting();
     await expect(wait(many)).rejects.toThrow('MAX_AWAITED_JOBS');
     const others = Array.from({ length: 5 }, () => wait([refOf('a')]));
-    await eventually('they wait', () => harness.open.waits === 6);
+    await eventually('they wait', () => harness.open.waitForJobs === 6);
     await expect(wait([refOf('a')])).rejects.toThrow('MAX_OPEN_WAITS');
     harness.streams.stop();
     await Promise.all([first, ...others]);
@@ -196,7 +196,7 @@ describe('WatchJobs', () => {
       ['a', V2JobState.JOB_STATE_RUNNING],
       ['a', V2JobState.JOB_STATE_FAILED],
     ]);
-    expect(harness.open.watches).toBe(0);
+    expect(harness.open.watchJobs).toBe(0);
   });
 });
 
@@ -214,14 +214,14 @@ describe('WatchJobSet', () => {
     const events: JobSetEvent[] = [];
     const { caller, leave } = leavingCaller();
     const ended = harness.jobSets
-      .watch(KEY, '', caller, (event) => void events.push(event))
+      .watch(KEY, '', caller, (told) => void events.push(...told))
       .catch((error: unknown) => error);
     await eventually('the snapshot', () => events.length === 2);
     happens(leave);
     const error = await ended;
     expect(error).toMatchObject({ code });
     expect((error as RpcError).metadata?.get('resume-token')).toEqual([events.at(-1)?.token]);
-    expect(harness.open.watches).toBe(0);
+    expect(harness.open.watchJobSet).toBe(0);
   });
 
   it('is denied to those who may not watch the queue, whether or not the job set exists', async () => {

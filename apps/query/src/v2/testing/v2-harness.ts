@@ -19,15 +19,17 @@ import { ReportRecorder } from '../../upstream/report-recorder.js';
 import { ReportedJobs } from '../../upstream/reported-jobs.js';
 import { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 import { JobSetFeeds } from '../../changes/job-set-feeds.js';
+import { EndedJobs } from '../ended-jobs.js';
 import { JobResultsQuery } from '../job-results-query.js';
 import { JobSetNames } from '../job-set-names.js';
 import { JobSetQueries } from '../job-set-queries.js';
 import { JobSetWatcher } from '../job-set-watcher.js';
 import { JobWaiter } from '../job-waiter.js';
 import { JobsWatcher } from '../jobs-watcher.js';
-import { OpenStreams } from '../open-streams.js';
+import { OpenStreams, type OpenMethod } from '../open-streams.js';
+import { PermissionChecks } from '../permission-checks.js';
 import { JobSetReader, type JobSetReaderOptions } from '../job-set-reader.js';
-import { v2Api, type V2Api } from '../v2-api.js';
+import { encodedBatchGetJobs, v2Api, type V2Api } from '../v2-api.js';
 
 /** The job set of the harness' writer. */
 export const KEY = { queue: 'q', jobSetId: 's' };
@@ -54,12 +56,16 @@ export class V2Harness {
   /** What callers may do with a queue. */
   verdictOn: (queue: string) => Verdict = () => 'yes';
   refusal: string | undefined;
-  reads = 0;
+  /** The jobs of each read. */
+  readonly reads: (readonly JobId[])[] = [];
   readonly api: V2Api;
+  /** As over gRPC. */
+  readonly batchGetJobs: ReturnType<typeof encodedBatchGetJobs>;
   readonly jobs: JobsWatcher;
   readonly jobSets: JobSetWatcher;
   readonly streams: OpenStreams;
-  readonly open = { waits: 0, watches: 0 };
+  /** Calls that are open now, by their method. */
+  readonly open: Record<OpenMethod, number> = { waitForJobs: 0, watchJobs: 0, watchJobSet: 0 };
   private readonly feeds: JobSetFeeds;
   private writer: JobSetWriter | undefined;
 
@@ -82,7 +88,7 @@ export class V2Harness {
       lister: {
         locate: (jobIds) => store.locate(jobIds),
         readDetails: (key, jobIds) => {
-          this.reads++;
+          this.reads.push(jobIds);
           return store.readDetails(key, jobIds);
         },
       },
@@ -99,6 +105,7 @@ export class V2Harness {
         redisFailed: () => undefined,
       }),
       recorder,
+      endedJobs: new EndedJobs(1_000),
       unreadableRecord: (jobId) => this.unreadable.push(jobId),
       waitMs: 0,
       notFoundGraceMs: 30_000,
@@ -124,14 +131,13 @@ export class V2Harness {
       pause: (_, ms) => sleep(ms),
     });
     this.streams = new OpenStreams({
-      access,
+      checks: new PermissionChecks(access, 20),
       admission: { openFor: (_, work) => work() },
       maxWaits: 8,
       maxWatches: 8,
       maxJobs: 2_000,
-      checkEveryMs: 20,
       refused: () => undefined,
-      onCount: (kind, open) => (this.open[kind] = open),
+      onCount: (method, open) => (this.open[method] = open),
     });
     this.feeds = new JobSetFeeds({
       changes: store,
@@ -142,6 +148,7 @@ export class V2Harness {
       onError: () => undefined,
     });
     const { feeds, streams } = this;
+    this.batchGetJobs = encodedBatchGetJobs(results);
     this.api = v2Api(results, jobSets, new JobWaiter({ results, feeds, streams, maxWaitMs: 600_000 }));
     this.jobs = new JobsWatcher({ results, feeds, streams });
     this.jobSets = new JobSetWatcher({ access, feeds, changes: store, streams, noteInterest });

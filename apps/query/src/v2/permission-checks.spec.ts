@@ -1,0 +1,84 @@
+import { ManualClock } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc-error.js';
+import { testCaller } from '../testing/test-caller.js';
+import { PermissionChecks } from './permission-checks.js';
+
+const EVERY_MS = 60_000;
+
+let clock: ManualClock;
+/** Keys of the callers that were checked, with the queue. */
+let checked: string[];
+let verdict: () => Promise<'yes'>;
+let checks: PermissionChecks;
+beforeEach(() => {
+  clock = new ManualClock();
+  checked = [];
+  verdict = () => Promise.resolve('yes');
+  const toQueue = ({ key }: { readonly key: string }, queue: string) => {
+    checked.push(`${key} ${queue}`);
+    return verdict();
+  };
+  checks = new PermissionChecks({ toQueue }, EVERY_MS, clock);
+});
+
+function open(key: string, queues = ['q']): { readonly ends: RpcError[]; readonly close: () => void } {
+  const ends: RpcError[] = [];
+  const call = {
+    caller: testCaller({ key }),
+    queues: new Set(queues),
+    end: (why: RpcError) => ends.push(why),
+  };
+  return { ends, close: checks.add(call) };
+}
+
+it('checks each call on all its queues, again and again, as long after its own begin', async () => {
+  open('a', ['q', 'r']);
+  await clock.pass(EVERY_MS / 2);
+  open('b');
+  await clock.pass(EVERY_MS / 2);
+  expect(checked).toEqual(['a q', 'a r']);
+  await clock.pass(EVERY_MS / 2);
+  expect(checked).toEqual(['a q', 'a r', 'b q']);
+  await clock.pass(EVERY_MS / 2);
+  expect(checked).toEqual(['a q', 'a r', 'b q', 'a q', 'a r']);
+});
+
+it('has one timer, however many calls are open, and none where none is', async () => {
+  expect(clock.timers).toBe(0);
+  const calls = Array.from({ length: 1_000 }, (_, i) => open(`caller-${i}`));
+  expect(clock.timers).toBe(1);
+  await clock.pass(EVERY_MS);
+  expect([checked.length, clock.timers]).toEqual([1_000, 1]);
+  for (const { close } of calls) close();
+  expect(clock.timers).toBe(0);
+});
+
+it('ends a call whose caller is denied, and no other', async () => {
+  const denied = open('denied');
+  const other = open('other');
+  verdict = () =>
+    checked.at(-1) === 'denied q'
+      ? Promise.reject(new RpcError(status.PERMISSION_DENIED, 'no'))
+      : Promise.resolve('yes');
+  await clock.pass(EVERY_MS);
+  expect(denied.ends).toMatchObject([{ code: status.PERMISSION_DENIED }]);
+  expect(other.ends).toEqual([]);
+});
+
+it.each([
+  ['the authorizer does not answer', new RpcError(status.UNAVAILABLE, 'no verdict')],
+  ['the check runs into a defect', new Error('defect')],
+])('lets a call go on where %s', async (_, error) => {
+  const { ends } = open('a');
+  verdict = () => Promise.reject(error);
+  await clock.pass(EVERY_MS);
+  expect([checked, ends]).toEqual([['a q'], []]);
+});
+
+it('checks a call no more that has ended', async () => {
+  open('a').close();
+  open('b');
+  await clock.pass(EVERY_MS);
+  expect(checked).toEqual(['b q']);
+});

@@ -1,0 +1,74 @@
+import { eventually } from '@ajs/testing';
+import { ChangingJobs, type Change } from './changing-jobs.js';
+import { cpuMs } from './cpu.js';
+import { quantile, thousands, type Figure } from './figure.js';
+import { OpenCalls, wallMs, type EndedCall } from './open-calls.js';
+import { startStore } from './store.js';
+import { startWatchedQuery } from './watched-query.js';
+
+const READERS = 1_000;
+const JOBS = 1_000;
+const RATES = [100, 1_000];
+const CONNECTIONS = 4;
+/** Behind the last change. Milliseconds. */
+const KEEPS_UP_MS = 1_000;
+const PATIENCE_MS = 60_000;
+
+/** Readers of one job set, and how they keep up with its changes. */
+export async function readerFigures(binary: string, quick: boolean): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const rate of RATES) figures.push(await figureAt(rate, quick ? 3 : 10, binary));
+  return figures;
+}
+
+async function figureAt(rate: number, seconds: number, binary: string): Promise<Figure> {
+  const store = await startStore();
+  const jobs = await ChangingJobs.open(store.redis, { jobSets: 1, jobs: JOBS });
+  const query = await startWatchedQuery(store);
+  const ended: EndedCall[] = [];
+  const readers = OpenCalls.start(
+    Array.from({ length: READERS }, () => ({ key: jobs.keyOf(0) })),
+    { binary, port: query.port, connections: CONNECTIONS, onEnd: (call) => ended.push(call) },
+  );
+  try {
+    await query.whenOpen('watchJobSet', READERS);
+    const jobIds = jobs.jobIds(0);
+    const changes = Array.from({ length: rate * seconds }, (_, n): Change => {
+      const round = Math.floor(n / JOBS);
+      return {
+        set: 0,
+        jobId: jobIds[n % JOBS] ?? jobs.jobIds(0)[0]!,
+        state: round % 2 === 0 ? 'PENDING' : 'RUNNING',
+      };
+    });
+    const cpuBefore = cpuMs(query.pid);
+    await jobs.change(changes, rate, () => undefined);
+    const lastAt = wallMs();
+    await jobs.write(0, [[jobIds[0]!, 'SUCCEEDED']]);
+    await eventually(
+      'each reader was told all, or that it is too slow',
+      () => ended.length === READERS,
+      PATIENCE_MS,
+    );
+    const cpu = cpuMs(query.pid) - cpuBefore;
+    const told = ended.filter(({ code }) => code === 'OK');
+    const tooSlow = ended.filter(({ code }) => code === 'ResourceExhausted').length;
+    const events = ended.reduce((sum, call) => sum + call.jobs, 0);
+    const behindMs = told.map(({ atMs }) => atMs - lastAt);
+    const p99 = quantile(behindMs, 0.99);
+    const behind = told.length === 0 ? '' : `, the last change told after p99 ${p99.toFixed(0)} ms`;
+    return {
+      what: `${thousands(READERS)} streams of WatchJobSet of one job set, ${thousands(rate)} changes a second`,
+      measured:
+        `${thousands(told.length)} told all${behind}, ${thousands(tooSlow)} told that they are too slow; ` +
+        `${((cpu * 1_000) / events).toFixed(1)} µs of CPU of the query for each of ${thousands(events)} events`,
+      target: `told all within ${KEEPS_UP_MS / 1_000} s, or that they are too slow`,
+      met: told.length + tooSlow === READERS && !(p99 > KEEPS_UP_MS),
+    };
+  } finally {
+    await readers.stop();
+    await query.stop();
+    jobs.close();
+    await store.stop();
+  }
+}

@@ -1,0 +1,88 @@
+import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { eventually } from '@ajs/testing';
+import { ChangingJobs } from './changing-jobs.js';
+import { median, type Figure } from './figure.js';
+import { startStore, type Store } from './store.js';
+
+const TARGET_MORE = 0.02;
+/** In the scripts that write: whether anybody watches the job set's changes. */
+const LOOK = "local isWatched = redis.call('EXISTS', KEYS[1] .. '-', watchedKey(KEYS[1])) == 1";
+const NO_LOOK = "redis.call('EXISTS', KEYS[1] .. '-')\nlocal isWatched = false";
+/** Of a write, in jobs. */
+const SIZES = [1, 100];
+
+/** What it costs the writes of job sets that nobody watches that they could be watched: Redis' time in the scripts, with and without. */
+export async function unwatchedWriteFigures(quick: boolean): Promise<Figure[]> {
+  const [rounds, writes] = quick ? [10, 300] : [30, 1_000];
+  const store = await startStore();
+  const without = await connect(store);
+  leaveOutLook(without);
+  const all: ChangingJobs[] = [];
+  try {
+    const figures: Figure[] = [];
+    for (const [i, size] of SIZES.entries()) {
+      const open = async (redis: RedisClient, n: number): Promise<ChangingJobs> => {
+        const firstNumber = (2 * i + n) * 1_000_000;
+        const jobs = await ChangingJobs.open(redis, { jobSets: 1, jobs: size, firstNumber });
+        all.push(jobs);
+        return jobs;
+      };
+      const [withLook, withoutLook] = [await open(store.redis, 0), await open(without, 1)];
+      const ratios: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        // In turns, and each first as often.
+        const order = round % 2 === 0 ? [withLook, withoutLook] : [withoutLook, withLook];
+        const micros = new Map<ChangingJobs, number>();
+        for (const jobs of order) micros.set(jobs, await microsOf(store, jobs, writes));
+        ratios.push((micros.get(withLook) ?? NaN) / (micros.get(withoutLook) ?? NaN));
+      }
+      const more = median(ratios) - 1;
+      figures.push({
+        what: `Redis' time in a write of ${size} ${size === 1 ? 'job' : 'jobs'} of a job set that nobody watches`,
+        measured: `${(more * 100).toFixed(1)} % more than where changes cannot be watched`,
+        target: `at most ${TARGET_MORE * 100} % more`,
+        met: more <= TARGET_MORE,
+      });
+    }
+    return figures;
+  } finally {
+    for (const jobs of all) jobs.close();
+    without.disconnect();
+    await store.stop();
+  }
+}
+
+async function connect({ server }: Store): Promise<RedisClient> {
+  const redis = createRedisClient({ kind: 'single', url: server.url }, 'writer', () => undefined);
+  await eventually('Redis is connected', () => redis.status === 'ready');
+  return redis;
+}
+
+/** Has a client's scripts not look whether anybody watches. */
+function leaveOutLook(redis: RedisClient): void {
+  const define = redis.defineCommand.bind(redis);
+  redis.defineCommand = (name, definition) => {
+    const lua = definition.lua.replace(LOOK, NO_LOOK);
+    if (name === 'writeJobSet' && lua === definition.lua) {
+      throw new Error(
+        'writeJobSet looks whether a job set is watched in a way that this benchmark does not know',
+      );
+    }
+    define(name, { ...definition, lua });
+  };
+}
+
+/** Of Redis in a script, for each of so many writes. */
+async function microsOf({ redis }: Store, jobs: ChangingJobs, writes: number): Promise<number> {
+  await redis.config('RESETSTAT');
+  const jobIds = jobs.jobIds(0);
+  for (let n = 0; n < writes; n++) {
+    await jobs.write(
+      0,
+      jobIds.map((jobId) => [jobId, n % 2 === 0 ? 'PENDING' : 'RUNNING'] as const),
+    );
+  }
+  const stats = await redis.info('commandstats');
+  const [, calls, usec] = /^cmdstat_evalsha:calls=(\d+),usec=(\d+)/m.exec(stats) ?? [];
+  return Number(usec) / Number(calls);
+}

@@ -23,7 +23,7 @@ const POLLERS = 6;
 const POLLERS_AT_THE_END = 4;
 const WAITERS = 4;
 /** Of each job set that is polled often: one stays with its streams, the others leave them and resume. */
-const WATCHERS = 3;
+const WATCHERS = 5;
 /** A job set that is polled seldom is polled for one second in so many. */
 const SELDOM_SECONDS = 12;
 /**

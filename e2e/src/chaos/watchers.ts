@@ -15,7 +15,7 @@ import { RecordedStreams } from './recorded-streams.js';
 /** Before the next stream. Milliseconds; long enough for changes to come meanwhile. */
 const LONGEST_PAUSE_MS = 1_000;
 /** How long a restless watcher stays with a stream. Milliseconds. */
-const LONGEST_STAY_MS = 3_000;
+const LONGEST_STAY_MS = 2_000;
 
 /** What is watched. */
 export interface Watched {

@@ -99,6 +99,22 @@ export function parseHostNames(text: string): readonly string[] | undefined {
   return names.every((name) => name === '*' || /^[A-Za-z0-9._-]+$/.test(name)) ? names : undefined;
 }
 
+/**
+ * Origins of web pages, separated by commas; empty means none. `undefined` if one is not written as browsers do in the header `Origin`,
+ * with which it is compared as text.
+ */
+export function parseOrigins(text: string): readonly string[] | undefined {
+  if (text === '') return [];
+  const origins = text.split(',').map((origin) => origin.trim());
+  return origins.every((origin) => ORIGIN.test(origin) && originOf(origin) === origin) ? origins : undefined;
+}
+
+const ORIGIN = /^https?:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/;
+
+function originOf(text: string): string | undefined {
+  return URL.canParse(text) ? new URL(text).origin : undefined;
+}
+
 const SERVICE = /^[A-Za-z]\w*(?:\.[A-Za-z]\w*)+$/;
 
 /** Full names of gRPC services, separated by commas; `undefined` if one is malformed or is implemented here. */

@@ -4,6 +4,7 @@ import {
   IMPLEMENTED_SERVICES,
   parseHostNames,
   parseHostPort,
+  parseOrigins,
   parseRedisUrl,
   parseServices,
   withoutLogin,
@@ -133,6 +134,14 @@ export const SETTINGS = {
     'Names by which the REST API may be requested (`Host`), besides `localhost` and IP addresses. Requests by other names are rejected, so that a web page cannot read by DNS rebinding. Empty: every name is allowed, or none where callers may be anonymous by `AUTH_MODE`',
     'host names without ports, separated by commas, or *',
     parseHostNames,
+  ),
+  queryCorsOrigins: setting(
+    'query',
+    'QUERY_CORS_ORIGINS',
+    '',
+    'Origins whose web pages may read the REST API from a browser (CORS), with credentials that the page itself sends in `Authorization`. Empty: none. Not `*`: every page that somebody opens could read as that person’s machine may',
+    'origins separated by commas, each as browsers write it: http or https, the host in lower case, and the port unless it is that of the scheme (https://jobs.example, http://localhost:3000), without a path and not *',
+    parseOrigins,
   ),
   queryTlsCertFile: optionalFile(
     'query',

@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import { admitsAnonymous } from '@ajs/auth';
 import type { Settings } from '@ajs/config';
-import { SETTINGS, sendMethodNotAllowed } from '@ajs/runtime';
+import { SETTINGS } from '@ajs/runtime';
 import { JobsApiModule } from '../jobs-api/jobs-api.module.js';
 import type { JobsServiceOptions } from '../jobs-api/jobs-service.js';
 import { AdmissionModule } from '../load/admission.module.js';
@@ -20,6 +20,7 @@ import { MessageBudget } from '../load/message-budget.js';
 import { V2Module } from '../v2/v2.module.js';
 import { JOBS_CALLS } from '../tokens.js';
 import { AllowedHosts } from './allowed-hosts.js';
+import { CrossOrigin } from './cross-origin.js';
 import { DocsController, OPEN_API } from './docs.controller.js';
 import { HttpCalls, type HttpExchange, type HttpRequest } from './http-calls.js';
 import { jobsExchange } from './jobs-exchange.js';
@@ -48,8 +49,8 @@ export class JobsController {
   }
 
   @All(PATHS)
-  otherMethod(@Req() { method }: HttpRequest, @Res() response: ServerResponse): void {
-    sendMethodNotAllowed(response, { method, allowed: 'POST' });
+  otherMethod(@Req() request: HttpRequest, @Res() response: ServerResponse): void {
+    this.calls.otherMethod(request, response, 'POST');
   }
 }
 
@@ -68,7 +69,13 @@ function allowedHosts(settings: Settings): AllowedHosts {
       provide: HttpCalls,
       inject: [JOBS_CALLS, MessageBudget, SETTINGS],
       useFactory: ({ access, admission }: JobsServiceOptions, budget: MessageBudget, settings: Settings) =>
-        new HttpCalls({ access, admission, budget, hosts: allowedHosts(settings) }),
+        new HttpCalls({
+          access,
+          admission,
+          budget,
+          hosts: allowedHosts(settings),
+          crossOrigin: new CrossOrigin(settings.queryCorsOrigins),
+        }),
     },
     {
       provide: OPEN_API,

@@ -226,9 +226,9 @@ describe('requests', () => {
   });
 
   it('of callers that are not authenticated are rejected before a byte of the body', async () => {
-    const refusing = await ServedJobs.start(jobs, () =>
-      Promise.reject(new RpcError(status.UNAUTHENTICATED, 'who is it?')),
-    );
+    const refusing = await ServedJobs.start(jobs, {
+      authenticate: () => Promise.reject(new RpcError(status.UNAUTHENTICATED, 'who is it?')),
+    });
     const request = httpRequest({ port: refusing.port, method: 'POST', path: '/v1/job/status' });
     request.setHeader('Content-Length', 10);
     request.flushHeaders();
@@ -239,7 +239,7 @@ describe('requests', () => {
   });
 
   it('of web pages that have rebound their name are rejected with 421', async () => {
-    const anonymous = await ServedJobs.start(jobs, undefined, { AUTH_MODE: 'anonymous' });
+    const anonymous = await ServedJobs.start(jobs, { env: { AUTH_MODE: 'anonymous' } });
     const request = httpRequest({ port: anonymous.port, method: 'POST', path: '/v1/job/status' });
     request.setHeader('Host', 'rebound.example');
     request.end();
@@ -260,7 +260,7 @@ describe('requests', () => {
 });
 
 describe('other paths', () => {
-  it.each(['/v1', '/v1/job', '/v2/jobs', '/nowhere', '/docs/nothing', '/docs/%zz', '/openapi.json/x'])(
+  it.each(['/v1', '/v1/job', '/v3/jobs', '/nowhere', '/docs/nothing', '/docs/%zz', '/openapi.json/x'])(
     'of which %s is one are 404 in the form of all errors',
     async (path) => {
       for (const method of ['GET', 'POST', 'DELETE']) {

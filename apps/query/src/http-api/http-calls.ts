@@ -1,5 +1,6 @@
 import { msBetween, addMs } from '@ajs/job-state';
 import { monotonicNow, completesWithin } from '@ajs/platform';
+import { sendMethodNotAllowed } from '@ajs/runtime';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { status } from '@grpc/grpc-js';
@@ -10,6 +11,7 @@ import type { MessageBudget } from '../load/message-budget.js';
 import { RpcError } from '../rpc-error.js';
 import { certificateNameOf } from '../server-tls/certificate-name.js';
 import type { AllowedHosts } from './allowed-hosts.js';
+import type { CrossOrigin } from './cross-origin.js';
 import { readBody, timeoutOf } from './http-request.js';
 
 /** The part of Express's request that is used here. */
@@ -30,6 +32,7 @@ export interface HttpCallsOptions {
   readonly admission: Pick<Admission, 'run' | 'waiting'>;
   readonly budget: MessageBudget;
   readonly hosts: AllowedHosts;
+  readonly crossOrigin: CrossOrigin;
 }
 
 /** A request of a caller who is authenticated, and whose call is admitted. */
@@ -51,7 +54,7 @@ export interface HttpReply {
 
 /** How calls of one API are answered. */
 export interface HttpExchange {
-  /** Whether a call goes on until its caller goes, or the time is over that the caller sets. */
+  /** Whether a call goes on, silent or not, until its caller goes, or the time is over that the caller sets. */
   readonly staysOpen?: true;
   /** Rejects with whatever prevents an answer, or ends one that the exchange itself sends. */
   reply(call: HttpCall): Promise<HttpReply>;
@@ -71,12 +74,21 @@ export class HttpCalls {
   /** Resolves when the response, be it an error, has been sent or its caller has gone. */
   async answer(exchange: HttpExchange, request: HttpRequest, response: ServerResponse): Promise<void> {
     const began = performance.now();
+    this.options.crossOrigin.allow(request, response);
     const call = this.call(exchange, request, response)
       .catch((error: unknown) => exchange.fail(error, response))
       .then((code) => exchange.answered(code, (performance.now() - began) / 1000))
       .then(() => finished(response).catch(() => undefined));
     this.running.add(call);
     await call.finally(() => this.running.delete(call));
+  }
+
+  /** Answers a request whose path has another method only. */
+  otherMethod(request: IncomingMessage, response: ServerResponse, allowed: 'GET' | 'POST'): void {
+    const { crossOrigin } = this.options;
+    if (crossOrigin.answersPreflight(request, response, allowed)) return;
+    crossOrigin.allow(request, response);
+    sendMethodNotAllowed(response, { method: request.method, allowed });
   }
 
   /** Rejects new calls, and waits up to 3 s for those that run. */
@@ -102,6 +114,8 @@ export class HttpCalls {
       // By the headers alone: nothing of the body is read before.
       const authenticated = access.authenticate(caller);
       if (authenticated !== undefined) await admission.waiting(caller, () => authenticated);
+      // Until its response has been sent. Its client may vanish meanwhile: TCP keep-alive notices that.
+      if (exchange.staysOpen === true) response.setTimeout(0);
       const body = (maxBytes: number): Promise<string> =>
         admission.waiting(caller, () => readBody(request, maxBytes, account));
       return exchange.reply({ request, response, caller, body });

@@ -20,7 +20,7 @@ let served: ServedJobs;
 const opened: ClientRequest[] = [];
 
 const serve = async (maxBufferedBytes: number): Promise<void> => {
-  served = await ServedJobs.start(jobs, undefined, { MAX_BUFFERED_BYTES: String(maxBufferedBytes) });
+  served = await ServedJobs.start(jobs, { env: { MAX_BUFFERED_BYTES: String(maxBufferedBytes) } });
 };
 
 afterEach(async () => {

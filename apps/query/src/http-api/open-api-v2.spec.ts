@@ -39,7 +39,7 @@ describe('/openapi.json of jobservice.v2', () => {
       k: { ...record, state: 'CANCELLED', cancellation: { reason: 'r', requestor: 'u' } },
     });
     harness.interest.push({ queue: 'q', jobSetId: 's' });
-    served = await ServedJobs.start(new JobsInMemory(), undefined, {}, harness.api);
+    served = await ServedJobs.start(new JobsInMemory(), { v2: harness.api });
     document = (await (await served.fetch('/openapi.json')).json()) as Document;
     ajv = new Ajv2020({ strict: false, allErrors: true });
     addFormats(ajv);

@@ -1,6 +1,6 @@
+import { PROBLEM_MEDIA_TYPE } from '@ajs/runtime';
 import { jsonSchemas, schemaName } from '@ajs/wire-mapping';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { PROBLEM_MEDIA_TYPE } from './problem-details.js';
 import { EVENTS_PATH, EVENT_STREAM } from './job-set-events.js';
 import { V2_ROUTES, type V2Route } from './v2-routes.js';
 
@@ -23,7 +23,8 @@ const QUERY_PARAMETERS: Readonly<Record<string, JsonObject>> = {
     schema: { type: 'array', items: { type: 'string' } },
   },
   wait: {
-    description: 'Answers when the job has ended, or this time is over, such as `30s`. At once if absent.',
+    description:
+      'Answers when the job has ended, or this time is over, such as `30s` or `10m`. At once if absent.',
     schema: { type: 'string' },
   },
   pageSize: {

@@ -25,7 +25,7 @@ describe('jobservice.v2 over HTTP', () => {
     const failure = { reason: 'exit 137', exitCodes: { main: 137 }, exitReasons: { main: 'OOMKilled' } };
     const retried = { ...record('SUCCEEDED'), failure, failedRuns: 2, externalUri: 'airflow://x' };
     await harness.write({ j: record('RUNNING'), k: retried });
-    served = await ServedJobs.start(new JobsInMemory(), undefined, {}, harness.api);
+    served = await ServedJobs.start(new JobsInMemory(), { v2: harness.api });
   });
   afterAll(() => served.close());
 
@@ -148,54 +148,18 @@ describe('jobservice.v2 over HTTP', () => {
     harness.verdictOn = () => 'yes';
   });
 
-  it('answers another method with 405', async () => {
-    expect((await get('/v2/jobs:batchGet')).status).toBe(405);
-    expect((await served.post('/v2/job-sets', {})).status).toBe(405);
-  });
-});
-
-describe('waiting over HTTP', () => {
-  let harness: V2Harness;
-  let served: ServedJobs;
-  beforeEach(async () => {
-    harness = new V2Harness();
-    served = await ServedJobs.start(new JobsInMemory(), undefined, {}, harness.api);
-  });
-  afterEach(async () => {
-    await served.close();
-    harness.close();
-  });
-
-  const json = async (path: string): Promise<unknown> => (await served.fetch(path, {})).json();
-
-  it('waits with wait= for the end of a job, and answers with the job as it is when the time is over', async () => {
-    const path = '/v2/queues/q/job-sets/s/jobs/w';
-    await harness.write({ w: record('RUNNING') });
-    expect(await json(`${path}?wait=0.05s`)).toMatchObject({ job: { state: 'JOB_STATE_RUNNING' } });
-    const waiting = json(`${path}?wait=20s`);
-    await eventually('it waits', () => harness.open.waitForJobs === 1);
-    await harness.write({ w: record('FAILED') });
-    expect(await waiting).toMatchObject({ job: { state: 'JOB_STATE_FAILED', terminal: true } });
-    // As it ended, or as it never had to wait: for the metrics it is a wait.
-    expect(await json(path)).toMatchObject({ job: { terminal: true } });
-    expect(served.answers).toEqual(['waitForJobs OK', 'waitForJobs OK', 'batchGetJobs OK']);
-  });
-
-  it('answers WaitForJobs when the jobs have come as far as was asked for', async () => {
-    await harness.write({ x: record('QUEUED'), y: record('QUEUED') });
-    const refs = ['x', 'y'].map((jobId) => ({ queue: 'q', jobSet: 's', jobId }));
-    const waiting = served.post('/v2/jobs:wait', {
-      refs,
-      condition: 'WAIT_CONDITION_ANY',
-      states: ['JOB_STATE_RUNNING'],
-      maxWait: '20s',
-    });
-    await eventually('it waits', () => harness.open.waitForJobs === 1);
-    await harness.write({ y: record('RUNNING') });
-    expect(await (await waiting).json()).toMatchObject({
-      satisfied: true,
-      results: [{ job: { state: 'JOB_STATE_QUEUED' } }, { job: { state: 'JOB_STATE_RUNNING' } }],
-    });
+  it.each([
+    ['another method', '/v2/jobs:batchGet', 'GET', 405, 'POST', 'UNIMPLEMENTED'],
+    ['another method', '/v2/job-sets', 'POST', 405, 'GET, HEAD', 'UNIMPLEMENTED'],
+    ['another method', '/v2/queues/q/job-sets/s/events', 'DELETE', 405, 'GET, HEAD', 'UNIMPLEMENTED'],
+    ['another method', '/V2/job-sets', 'OPTIONS', 405, 'GET, HEAD', 'UNIMPLEMENTED'],
+    ['another path', '/v2/jobs', 'GET', 404, null, 'NOT_FOUND'],
+    ['another path', '/v2', 'POST', 404, null, 'NOT_FOUND'],
+    ['a name that is no percent-encoding', '/v2/queues/%zz/job-sets', 'GET', 400, null, 'INVALID_ARGUMENT'],
+  ])('answers %s (%s by %s) with problem details too', async (_, path, method, httpStatus, allow, code) => {
+    const response = await served.fetch(path, { method });
+    expect([response.status, response.headers.get('allow')]).toEqual([httpStatus, allow]);
+    expect(await problem(response)).toMatchObject({ code, reason: 'INVALID_REQUEST' });
   });
 });
 
@@ -205,7 +169,7 @@ describe('a job set as server-sent events', () => {
   beforeEach(async () => {
     harness = new V2Harness();
     const { api, jobSets, jobs } = harness;
-    served = await ServedJobs.start(new JobsInMemory(), undefined, {}, api, { jobSets, jobs });
+    served = await ServedJobs.start(new JobsInMemory(), { v2: api, watchers: { jobSets, jobs } });
   });
   afterEach(async () => {
     harness.close();

@@ -12,6 +12,7 @@ import type { Caller } from '../caller.js';
 import { invalidRequest } from '../v2/error-info.js';
 import { MAX_REFS, MAX_REFS_REQUEST_BYTES } from '../v2/requests.js';
 import type { V2Api } from '../v2/v2-api.js';
+import { DEFAULT_TIMEOUT_MS } from './http-request.js';
 import { readJson } from './read-json.js';
 
 /** A name may be escaped in JSON: twice its bytes. */
@@ -59,6 +60,9 @@ const listJobSets = api.method(JobStatusServiceService.listJobSets);
 
 const PAGE = ['pageSize', 'pageToken'] as const;
 
+/** Shorter than that of gRPC, as any response that may come late: see {@link DEFAULT_TIMEOUT_MS}. */
+const DEFAULT_MAX_WAIT: Duration = { seconds: `${DEFAULT_TIMEOUT_MS / 1_000}`, nanos: 0 };
+
 const JOB_RESULT = messageOf(batchGetJobs.descriptor.output, 'results');
 
 /** Of one queue, and of all. */
@@ -97,9 +101,12 @@ export const V2_ROUTES: readonly V2Route[] = [
     rpc: 'waitForJobs',
     descriptor: waitForJobs.descriptor,
     query: [],
-    answer: async (v2, { body }, caller) => ({
-      json: waitForJobs.writeResponse(await v2.waitForJobs(bodyOf(waitForJobs, body), caller), 'proto3'),
-    }),
+    answer: async (v2, { body }, caller) => {
+      const { maxWait = DEFAULT_MAX_WAIT, ...request } = bodyOf(waitForJobs, body);
+      return {
+        json: waitForJobs.writeResponse(await v2.waitForJobs({ ...request, maxWait }, caller), 'proto3'),
+      };
+    },
   },
   {
     method: 'GET',
@@ -204,12 +211,15 @@ function jobSetOf(names: V2Request['names']): { readonly queue: string; readonly
   return { queue: names['queue'] ?? '', jobSet: names['jobSet'] ?? '' };
 }
 
-/** How long to wait for the end of a job: none, unless the query says so. Throws INVALID_ARGUMENT. */
+const SECONDS_IN: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
+
+/** How long to wait for the end of a job: not at all, unless the query says so. Throws INVALID_ARGUMENT. */
 function waitOf(query: URLSearchParams): Duration {
   const text = query.get('wait') ?? '0s';
-  const [, seconds, fraction = ''] = /^(\d{1,9})(?:\.(\d{1,9}))?s$/.exec(text) ?? [];
-  if (seconds === undefined) throw invalidRequest('wait is not a number of seconds such as 30s');
-  return { seconds, nanos: Number(fraction.padEnd(9, '0')) };
+  const [, number, fraction = '', unit = ''] = /^(\d{1,9})(?:\.(\d{1,9}))?([smh])$/.exec(text) ?? [];
+  if (number === undefined) throw invalidRequest('wait is not a time such as 30s or 10m');
+  const seconds = Number(`${number}.${fraction}`) * (SECONDS_IN[unit] ?? NaN);
+  return { seconds: `${Math.floor(seconds)}`, nanos: Math.floor((seconds % 1) * 1e9) };
 }
 
 function pageOf(query: URLSearchParams): { readonly pageSize: number; readonly pageToken: string } {

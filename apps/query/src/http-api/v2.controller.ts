@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { sendMethodNotAllowed } from '@ajs/runtime';
+import { sendProblem } from '@ajs/runtime';
 import { All, Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { status } from '@grpc/grpc-js';
 import { V2_CALLS } from '../tokens.js';
@@ -7,7 +7,6 @@ import type { V2Calls } from '../v2/v2-service.js';
 import { HttpCalls, type HttpExchange, type HttpReply, type HttpRequest } from './http-calls.js';
 import { HttpError, httpStatusOf } from './http-error.js';
 import { EVENTS_PATH, endEvents, sendJobSetEvents } from './job-set-events.js';
-import { sendProblem } from './problem-details.js';
 import { MAX_V2_BODY_BYTES, V2_ROUTES, queryOf, rpcOf, type V2Response, type V2Route } from './v2-routes.js';
 
 const pathsOf = (method: V2Route['method']): string[] =>
@@ -43,13 +42,13 @@ export class V2Controller {
   }
 
   @All([...pathsOf('GET'), EVENTS_PATH])
-  otherThanGet(@Req() { method }: HttpRequest, @Res() response: ServerResponse): void {
-    sendMethodNotAllowed(response, { method, allowed: 'GET' });
+  otherThanGet(@Req() request: HttpRequest, @Res() response: ServerResponse): void {
+    this.calls.otherMethod(request, response, 'GET');
   }
 
   @All(pathsOf('POST'))
-  otherThanPost(@Req() { method }: HttpRequest, @Res() response: ServerResponse): void {
-    sendMethodNotAllowed(response, { method, allowed: 'POST' });
+  otherThanPost(@Req() request: HttpRequest, @Res() response: ServerResponse): void {
+    this.calls.otherMethod(request, response, 'POST');
   }
 
   private async answer(request: V2HttpRequest, response: ServerResponse): Promise<void> {
@@ -61,14 +60,17 @@ export class V2Controller {
   private exchange(route: V2Route, { params: names, url = '' }: V2HttpRequest): HttpExchange {
     const { api, answered } = this.v2Calls;
     const [, search = ''] = /\?(.*)$/.exec(url) ?? [];
+    const rpc = rpcOf(route, search);
     return {
+      // It says itself how long it waits.
+      ...(rpc === 'waitForJobs' && { staysOpen: true }),
       reply: async ({ request, caller, body }) => {
         const query = queryOf(route, search);
         const text = route.method === 'POST' ? await body(MAX_V2_BODY_BYTES) : '';
         return toReply(await route.answer(api, { names, query, body: text }, caller), request);
       },
       fail: (error, response) => this.fail(error, response),
-      answered: (code: status, seconds) => answered(rpcOf(route, search), code, seconds),
+      answered: (code: status, seconds) => answered(rpc, code, seconds),
     };
   }
 
@@ -88,10 +90,11 @@ export class V2Controller {
   /** A stream of events that has begun cannot have another status any more. */
   private fail(error: unknown, response: ServerResponse): status {
     const v2Error = this.v2Calls.failed(error);
-    if (response.headersSent) endEvents(response, v2Error.details);
-    else
-      sendProblem(response, v2Error, error instanceof HttpError ? error.httpStatus : httpStatusOf(v2Error));
-    return v2Error.code;
+    const { code, reason, details: detail } = v2Error;
+    const httpStatus = httpStatusOf(error instanceof HttpError ? error : v2Error);
+    if (response.headersSent) endEvents(response, detail);
+    else sendProblem(response, { httpStatus, code, reason, detail });
+    return code;
   }
 }
 

@@ -39,9 +39,12 @@ export const TIMEOUTS = {
   connectionsCheckingInterval: 2_000,
   /** From when something is written to a client until it has read all of it. */
   unread: 30_000,
-  /** A request is in progress, and no byte moves either way. Longer than any call is held. */
+  /** A request is in progress, and no byte moves either way. Longer than calls are held, but those that turn it off for their response. */
   silence: 5 * 60_000,
 };
+
+/** A client that has vanished without closing its connection is noticed ten seconds after this much silence. Milliseconds. */
+const TCP_KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 
 /** An `authorization` alone may have 16 KiB. */
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -98,7 +101,7 @@ export class BoundedHttpAdapter extends ExpressAdapter {
 
   private createServer(tls: HttpTls | undefined): Server {
     const handler = oneAtATime(this.getInstance<RequestListener>(), this.limits.onPipelined);
-    const options = { maxHeaderSize: MAX_HEADER_BYTES, ...this.timeouts };
+    const options = { maxHeaderSize: MAX_HEADER_BYTES, ...TCP_KEEP_ALIVE, ...this.timeouts };
     if (tls === undefined) return createServer(options, handler);
     const { context, serverOptions } = tls;
     // requireCertificate rejects by a response that says why, and lets health probes pass, which have no certificate.

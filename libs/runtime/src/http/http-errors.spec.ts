@@ -7,6 +7,7 @@ import { Metrics, createLog } from '@ajs/observability';
 import type { ServerResponse } from 'node:http';
 import { HealthModule } from '../health/health.module.js';
 import { ProcessModule } from '../process/process.module.js';
+import { PROBLEM_MEDIA_TYPE } from './problem-details.js';
 
 @Controller()
 class FailingController {
@@ -67,6 +68,27 @@ describe('HTTP errors', () => {
     expect(response.status).toBe(httpStatus);
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(await response.json()).toEqual({ error: text, code, message: text });
+  });
+
+  it.each(['/v2', '/v2/', '/V2/jobs', '/v2?x', '/v2/jobs%zz', '/v2/queues/q?x=/v1'])(
+    'of %s, a path of jobservice.v2, are problem details',
+    async (path) => {
+      const response = await request(path);
+      expect([response.status, response.headers.get('content-type')]).toEqual([404, PROBLEM_MEDIA_TYPE]);
+      const detail = 'this path does not exist';
+      expect(await response.json()).toEqual({
+        type: 'about:blank',
+        title: 'Not Found',
+        status: 404,
+        detail,
+        code: 'NOT_FOUND',
+        reason: 'INVALID_REQUEST',
+      });
+    },
+  );
+
+  it.each(['/v2x', '/v1/v2/', '/?/v2/', '//v2/'])('of %s, another path, are not', async (path) => {
+    expect((await request(path)).headers.get('content-type')).toBe('application/json');
   });
 
   it('say which method is allowed', async () => {

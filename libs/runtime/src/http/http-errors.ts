@@ -3,25 +3,33 @@ import { status } from '@grpc/grpc-js';
 import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Log } from '@ajs/observability';
 import { LOG } from '../process/tokens.js';
+import { sendError, sendProblem } from './problem-details.js';
 
 /** What Express reports of a request. Characters. */
 const MAX_TEXT_LENGTH = 500;
 
-/** Responds with an error in the form of all HTTP errors, which is that of grpc-gateway 1: the text twice, and the gRPC code. */
+/** The paths of `jobservice.v2`, in any letter case, as Express matches them. */
+const V2_PATH = /^\/v2(?:[/?]|$)/i;
+
+/** What programs may act on, where it is not that the request is wrong. */
+const REASONS: Partial<Record<status, string>> = {
+  [status.PERMISSION_DENIED]: 'PERMISSION_DENIED',
+  [status.INTERNAL]: 'INTERNAL',
+};
+
+/**
+ * Responds with an error in the form of its path: problem details below `/v2`, elsewhere that of grpc-gateway 1, which is the text twice and
+ * the gRPC code.
+ */
 export function sendHttpError(
   response: ServerResponse,
   httpStatus: number,
   code: status,
   text: string,
 ): void {
-  const body = Buffer.from(JSON.stringify({ error: text, code, message: text }));
-  response.writeHead(httpStatus, {
-    'Content-Type': 'application/json',
-    'Content-Length': body.length,
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-  });
-  response.end(body);
+  if (V2_PATH.test(response.req.url ?? '')) {
+    sendProblem(response, { httpStatus, code, reason: REASONS[code] ?? 'INVALID_REQUEST', detail: text });
+  } else sendError(response, httpStatus, 'application/json', { error: text, code, message: text });
 }
 
 /** Responds 405 to a request whose path has one method only. */

@@ -9,7 +9,7 @@ import {
 import { JobState } from '@ajs/contracts/api/submit';
 import { loadSettings } from '@ajs/config';
 import { QueryMetrics, createLog } from '@ajs/observability';
-import { ProcessModule } from '@ajs/runtime';
+import { BoundedHttpAdapter, ProcessModule, type TIMEOUTS } from '@ajs/runtime';
 import { Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -96,6 +96,15 @@ class GivenJobsModule {}
 @Module({})
 class GivenV2Module {}
 
+export interface ServedOptions {
+  readonly authenticate?: JobsServiceOptions['access']['authenticate'];
+  /** Settings. */
+  readonly env?: Record<string, string>;
+  readonly v2?: V2Api;
+  readonly watchers?: V2Watchers;
+  readonly timeouts?: typeof TIMEOUTS;
+}
+
 /** The HTTP API over `api.Jobs`, on a port of its own. */
 export class ServedJobs {
   private constructor(
@@ -108,10 +117,7 @@ export class ServedJobs {
 
   static async start(
     jobs: JobsApi,
-    authenticate: JobsServiceOptions['access']['authenticate'] = () => undefined,
-    env: Record<string, string> = {},
-    v2?: V2Api,
-    watchers?: V2Watchers,
+    { authenticate = () => undefined, env = {}, v2, watchers, timeouts }: ServedOptions = {},
   ): Promise<ServedJobs> {
     const failures: Error[] = [];
     const answers: string[] = [];
@@ -148,10 +154,15 @@ export class ServedJobs {
         exports: [V2_CALLS],
       })
       .compile();
-    const app = module.createNestApplication<NestExpressApplication>({
+    const adapter = new BoundedHttpAdapter({
+      maxConnections: 1_000,
+      onRejected: () => undefined,
+      onPipelined: () => undefined,
+      ...(timeouts && { timeouts }),
+    });
+    const app = module.createNestApplication<NestExpressApplication>(adapter, {
       logger: false,
       bodyParser: false,
-      forceCloseConnections: true,
     });
     await app.listen(0, '127.0.0.1');
     return new ServedJobs(app, failures, answers);

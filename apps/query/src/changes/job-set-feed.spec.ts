@@ -80,6 +80,27 @@ describe('a feed of the changes of a job set', () => {
     expect([changes.subscriptions, changes.reads - reads, missed]).toEqual([1, 0, 0]);
   });
 
+  it.each([
+    ['before the job is read', () => changes.release()],
+    ['while the job is read', () => (changes.whileReading = () => changes.release())],
+  ])(
+    'tells a new listener nothing older than its job as it came, where notices come late: %s',
+    async (_, release) => {
+      await write({ a: 'QUEUED' });
+      const { told: first } = statesOf(feeds.of(KEY), A);
+      await told(first, 'QUEUED');
+      changes.holdsNotices = true;
+      await write({ a: 'LEASED' });
+      await write({ a: 'RUNNING' });
+      const { told: second } = statesOf(feeds.of(KEY), A);
+      release();
+      await told(second, 'RUNNING');
+      expect(second).not.toContain('LEASED');
+      await write({ a: 'SUCCEEDED' });
+      for (const each of [first, second]) await told(each, 'SUCCEEDED');
+    },
+  );
+
   it('tells of a job that does not exist yet once it does', async () => {
     const { told: b } = statesOf(feeds.of(KEY), B);
     await eventually('it follows', () => changes.subscriptions === 1);

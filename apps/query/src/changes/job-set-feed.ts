@@ -42,6 +42,7 @@ export class JobSetFeed {
   private readonly listeners = new Set<JobSetListener>();
   private readonly jobs = new JobListeners();
   private readonly unread = new Set<JobId>();
+  private reading: ReadonlySet<JobId> = new Set();
   private subscription: ChangeSubscription | undefined;
   /** Of the last write that was heard of. Left out where the job set had no keys. */
   private position: JobSetPosition | undefined;
@@ -160,7 +161,11 @@ export class JobSetFeed {
 
   private changed(change: JobSetChange): void {
     for (const listener of this.listeners) listener.changed(change);
-    for (const job of change.jobs) this.jobs.tell(job);
+    for (const job of change.jobs) {
+      // Who began to listen may have seen the job after this was written: the read that is due is newer than both.
+      if (this.reading.has(job.jobId)) this.unread.add(job.jobId);
+      if (!this.unread.has(job.jobId)) this.jobs.tell(job);
+    }
   }
 
   private missed(): void {
@@ -187,11 +192,13 @@ export class JobSetFeed {
     } catch (error) {
       this.options.onError(error as Error);
     } finally {
+      this.reading = new Set();
       this.isReading = false;
     }
   }
 
   private async readNow(jobIds: readonly JobId[]): Promise<void> {
+    this.reading = new Set(jobIds);
     if (jobIds.length === 0) return;
     let jobs: ReadonlyMap<JobId, DetailedJob>;
     try {

@@ -1,5 +1,11 @@
 import type { JobSetKey } from '@ajs/job-state';
-import type { ChangeListener, ChangeSubscription, JobSetChanges, JobSetMoment } from '@ajs/job-store';
+import type {
+  ChangeListener,
+  ChangeNotice,
+  ChangeSubscription,
+  JobSetChanges,
+  JobSetMoment,
+} from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 
 /** The changes of a store in memory, whose notices a spec loses and holds back, and whose connection it breaks. */
@@ -7,11 +13,16 @@ export class LossyChanges implements JobSetChanges {
   readonly store = new MemoryJobStore();
   /** Whether the next notices are lost. */
   losesNotices = false;
+  /** Whether the next notices wait for {@link release}. */
+  holdsNotices = false;
   isAway = false;
   subscriptions = 0;
   renewals = 0;
   reads = 0;
+  /** Called while jobs are read. */
+  whileReading = (): void => undefined;
   private listener: ChangeListener | undefined;
+  private readonly held: ChangeNotice[] = [];
 
   async subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription> {
     this.requireConnection();
@@ -19,7 +30,8 @@ export class LossyChanges implements JobSetChanges {
     const subscription = await this.store.subscribe(key, {
       ...listener,
       notice: (notice) => {
-        if (!this.losesNotices) listener.notice(notice);
+        if (this.holdsNotices) this.held.push(notice);
+        else if (!this.losesNotices) listener.notice(notice);
       },
     });
     this.subscriptions++;
@@ -34,6 +46,11 @@ export class LossyChanges implements JobSetChanges {
         subscription.close();
       },
     };
+  }
+
+  release(): void {
+    this.holdsNotices = false;
+    for (const notice of this.held.splice(0)) this.listener?.notice(notice);
   }
 
   /** As the client does once it is connected again. */
@@ -59,7 +76,9 @@ export class LossyChanges implements JobSetChanges {
   ): ReturnType<MemoryJobStore['readDetails']> {
     this.requireConnection();
     this.reads++;
-    return this.store.readDetails(...args);
+    const read = this.store.readDetails(...args);
+    this.whileReading();
+    return read;
   }
 
   private requireConnection(): void {

@@ -15,6 +15,16 @@ describe('work with a time limit', () => {
     await expect(completesWithin(60_000, Promise.reject(new Error('failed')))).rejects.toThrow('failed');
   });
 
+  it.each([
+    ['completes', () => Promise.resolve()],
+    ['fails', () => Promise.reject(new Error('failed'))],
+  ])('leaves no timer behind when it %s: many calls wait for long', async (_, work) => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    await completesWithin(60_000, work()).catch(() => undefined);
+    expect(timers()).toBe(before);
+  });
+
   it('may fail later without an unhandled rejection', async () => {
     let fail = (_: Error): void => undefined;
     const work = new Promise<void>((_, reject) => (fail = reject));

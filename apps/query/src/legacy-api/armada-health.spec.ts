@@ -29,6 +29,10 @@ describe("Armada's health", () => {
     expect(probes).toBe(2);
   });
 
+  it('is judged by the time that passes where no other clock is given', async () => {
+    expect(await new ArmadaHealth(() => Promise.resolve()).isHealthy()).toBe(true);
+  });
+
   it('is requested once for all who ask while there is no answer yet', async () => {
     let end = (): void => undefined;
     answer = () => new Promise((resolve) => (end = resolve));

@@ -8,7 +8,7 @@ import { ArmadaTime } from '@ajs/job-state';
 import { status } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
 import { testCaller } from '../testing/test-caller.js';
-import { EndedPolls } from './ended-polls.js';
+import { EndedPolls, type EndedPoll } from './ended-polls.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { legacyJobService, type LegacyService } from './legacy-job-service.js';
 
@@ -16,7 +16,7 @@ const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
 const bytesOf = (request: JobServiceRequest): Buffer =>
   Buffer.from(JobServiceRequest.encode(request).finish());
 
-let verdict: Verdict;
+let verdict: Verdict | Promise<Verdict>;
 let answer: Answer;
 let asked: number;
 let noted: string[];
@@ -94,6 +94,13 @@ describe('a poll of a job that has ended', () => {
     expect(noted).toEqual([]);
   });
 
+  it('is answered from memory also where the permission of its caller is found out first', async () => {
+    await poll();
+    verdict = Promise.resolve('yes');
+    expect((await poll()).response).toEqual({ state: State.FAILED, error: 'exit 7' });
+    expect(asked).toBe(1);
+  });
+
   it('takes the room of one, however its request is encoded', async () => {
     await poll();
     // A field that is not known, behind the others: the same request.
@@ -109,5 +116,23 @@ describe('a poll of a job that has ended', () => {
     await poll();
     await poll();
     expect(asked).toBe(2);
+  });
+});
+
+describe('the replies to polls of jobs that have ended', () => {
+  it('are kept each with its own text, and those without one share their bytes', () => {
+    const polls = new EndedPolls(10);
+    const texts = ['', 'exit 1', '', 'exit 2', ''];
+    const requestOf = (n: number): JobServiceRequest => ({ ...REQUEST, jobId: `j${n}` });
+    for (const [n, error] of texts.entries()) {
+      polls.add(requestOf(n), { response: { state: State.FAILED, error } });
+    }
+    const replies = texts.map((_, n) => (polls.decode(bytesOf(requestOf(n))) as EndedPoll).reply);
+    for (const [n, { response, encoded, ...others }] of replies.entries()) {
+      expect(response).toEqual({ state: State.FAILED, error: texts[n] });
+      expect(JobServiceResponse.decode(encoded ?? Buffer.alloc(0))).toEqual(response);
+      expect(Object.keys(others)).toEqual([]);
+    }
+    expect(new Set(replies.map(({ encoded }) => encoded)).size).toBe(3);
   });
 });

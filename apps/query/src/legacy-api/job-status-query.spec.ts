@@ -34,6 +34,7 @@ describe('a poll of a job', () => {
   let onRequest: () => void;
   let reads: number;
   let pausedMs: number;
+  let pauses: number[];
   let refusal: string | undefined;
   let unreadable: string[];
   let armada: FakeArmadaJobs;
@@ -48,6 +49,7 @@ describe('a poll of a job', () => {
     writer = await store.open(KEY);
     requested = noted = reads = pausedMs = 0;
     unreadable = [];
+    pauses = [];
     armada = new FakeArmadaJobs();
     onPause = () => {};
     sinkFailure = waitingFailure = undefined;
@@ -69,6 +71,7 @@ describe('a poll of a job', () => {
       refusalOf: () => refusal,
       pause: async (_, ms) => {
         pausedMs += ms;
+        pauses.push(ms);
         await onPause();
         await sleep(ms);
       },
@@ -113,6 +116,12 @@ describe('a poll of a job', () => {
     const final = { status: { state: 'FAILED' }, isFinal: true };
     expect(await query().run(KEY, JobId('j'), caller)).toMatchObject(final);
     expect(await query().run(KEY, JobId('r'), caller)).not.toHaveProperty('isFinal');
+  });
+
+  it('looks again soon at first, and ever more rarely, down to five times a second', async () => {
+    onPause = () => pauses.length === 6 && write({ state: 'live', reason: '' }, { j: record('SUCCEEDED') });
+    await query(60_000).run(KEY, JobId('j'), caller);
+    expect(pauses).toEqual([15, 30, 60, 120, 200, 200]);
   });
 
   it('is answered with absent where a live watch was synced a moment ago', async () => {
@@ -414,6 +423,12 @@ describe('a poll of a job', () => {
         status: { state: 'RUNNING' },
         outdated: expect.stringMatching(/, and concurrency limit reached$/) as string,
       });
+    });
+
+    it('rejects at a defect, which is no answer of Armada', async () => {
+      await write({ state: 'denied', reason: '' }, { j: record('RUNNING') });
+      waitingFailure = new TypeError('undefined is not a function');
+      await expect(query().run(KEY, JobId('j'), caller)).rejects.toThrow(TypeError);
     });
 
     it('is answered without Armada’s api.Jobs where a stream does', async () => {

@@ -51,6 +51,24 @@ describe('the probe for events that lag', () => {
     expect(recorded).toEqual([['SUCCEEDED']]);
   });
 
+  it('records once what it found, also where nobody polls or Armada does not answer after that', async () => {
+    const { probe, polled, armada, recorded, failures } = setUp();
+    for (const happens of [
+      () => polled.clear(),
+      () => failures.push(new ArmadaJobsError('unavailable', 'no')),
+    ]) {
+      recorded.length = 0;
+      polled.set(A, 'LEASED');
+      armada.set(A, ApiState.SUCCEEDED);
+      await probe.run();
+      happens();
+      await probe.run();
+      polled.clear();
+      await probe.run();
+      expect(recorded).toEqual([['SUCCEEDED']]);
+    }
+  });
+
   it('says nothing of jobs that Armada does not have, or has in a state that this version does not know', async () => {
     const { probe, polled, armada, recorded } = setUp();
     polled.set(A, 'RUNNING').set(B, 'RUNNING');

@@ -18,14 +18,16 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
   let store: MemoryJobStore;
   let resolver: UpstreamJobResolver;
   let reportedJobs: ReportedJobs;
+  let redisFailures: string[];
 
   beforeEach(() => {
     now = 1_000;
+    redisFailures = [];
     armada = new FakeArmadaJobs();
     store = new MemoryJobStore();
     const options = {
       sink: store,
-      redisFailed: () => undefined,
+      redisFailed: ({ message }: Error) => redisFailures.push(message),
       noteInterest: () => undefined,
       now: () => now,
     };
@@ -54,6 +56,7 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
     expect(isOver).toBe(false);
     fail?.(new Error('Connection is closed.'));
     expect(await lookedUp).toEqual({ kind: 'unanswered', reason: 'Redis is unavailable' });
+    expect(redisFailures).toEqual(['Connection is closed.']);
     store.report = report;
     now += 1_000;
     expect(await lookUp()).toEqual({ kind: 'recorded' });

@@ -46,11 +46,9 @@ class AwaitedJobSet implements JobListener {
 
   add(place: number, jobId: JobId): void {
     const places = this.places.get(jobId);
-    if (places !== undefined) {
-      places.push(place);
-      return;
-    }
-    this.places.set(jobId, [place]);
+    if (places === undefined) this.places.set(jobId, [place]);
+    else places.push(place);
+    // For a further place, too: it is to be told of the job as it is.
     this.feed.listenTo(jobId, this);
   }
 

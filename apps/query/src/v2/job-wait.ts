@@ -25,6 +25,7 @@ export class JobWait {
   /** The latest of each job that was told, by its place in the question. */
   readonly told = new Map<number, ChangedJob>();
   private readonly jobs: AwaitedJobs;
+  private readonly stops: (() => void)[] = [];
   private readonly arrived = new Set<number>();
   private settle: (isSatisfied: boolean) => void = () => undefined;
   private readonly result = new Promise<boolean>((resolve) => (this.settle = resolve));
@@ -42,6 +43,11 @@ export class JobWait {
     this.jobs.add(place, job);
   }
 
+  /** Has this called once the wait is over. */
+  whenOver(stop: () => void): void {
+    this.stops.push(stop);
+  }
+
   /** Whether the goal was reached within so many milliseconds, before {@link end}. */
   async within(ms: number): Promise<boolean> {
     const cancel = this.clock.after(ms, () => this.end());
@@ -50,6 +56,7 @@ export class JobWait {
     } finally {
       cancel();
       this.jobs.stop();
+      for (const stop of this.stops) stop();
     }
   }
 

@@ -12,12 +12,13 @@ import { status } from '@grpc/grpc-js';
 import { msUntilAnswer, type Caller } from '../caller.js';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
 import type { RpcError } from '../rpc-error.js';
+import { absentAmong, type AbsentJobs } from './absent-jobs.js';
 import { invalidRequest } from './error-info.js';
 import { jobResultOf } from './job-result-of.js';
 import { JobWait, hasArrived, type WaitGoal } from './job-wait.js';
 import type { JobResultsQuery } from './job-results-query.js';
 import type { OpenStreams } from './open-streams.js';
-import { durationMs, requestedJobs, requestedStates } from './requests.js';
+import { durationMs, requestedJobs, requestedStates, type RequestedJob } from './requests.js';
 
 const DEFAULT_WAIT_MS = 60_000;
 
@@ -25,6 +26,7 @@ export interface JobWaiterOptions {
   readonly results: Pick<JobResultsQuery, 'run'>;
   readonly feeds: Pick<JobSetFeeds, 'of'>;
   readonly streams: Pick<OpenStreams, 'run'>;
+  readonly absent: Pick<AbsentJobs, 'lookUpFor'>;
   /** The longest that a caller may wait. Milliseconds. */
   readonly maxWaitMs: number;
 }
@@ -45,11 +47,12 @@ export class JobWaiter {
       msUntilAnswer(caller),
     );
     if (arrived >= goal.count || leftMs <= 0) return { satisfied: arrived >= goal.count, results };
-    return this.wait(results, { ...goal, count: goal.count - arrived }, caller, leftMs);
+    return this.wait(jobs, results, { ...goal, count: goal.count - arrived }, caller, leftMs);
   }
 
   private async wait(
-    results: readonly JobResult[],
+    jobs: readonly RequestedJob[],
+    results: JobResult[],
     goal: WaitGoal,
     caller: Caller,
     ms: number,
@@ -58,21 +61,35 @@ export class JobWaiter {
     const keys = results.map(keyOf);
     const queues = new Set(keys.flatMap((key) => (key === undefined ? [] : [key.queue])));
     let denied: RpcError | undefined;
+    const end = (error: RpcError): void => {
+      // One that stops answers what it has.
+      if (error.code !== status.UNAVAILABLE) denied = error;
+      wait.end();
+    };
+    const waitFor = (place: number, key: JobSetKey): void =>
+      wait.add(place, { key, jobId: JobId(results[place]?.ref?.jobId ?? '') });
+    /** Of a job that no feed has told of yet. */
+    const tell = (place: number, result: JobResult): void => {
+      results[place] = result;
+      const key = keyOf(result);
+      if (keys[place] !== undefined || key === undefined) return;
+      keys[place] = key;
+      queues.add(key.queue);
+      waitFor(place, key);
+    };
     const satisfied = await this.options.streams.run(
       'waitForJobs',
       caller,
       { queues, jobs: results.length },
-      (error) => {
-        // One that stops answers what it has.
-        if (error.code !== status.UNAVAILABLE) denied = error;
-        wait.end();
-      },
+      end,
       () => {
-        results.forEach((result, place) => {
+        for (const [place, result] of results.entries()) {
           const key = keys[place];
-          if (key === undefined || hasResultArrived(result, goal)) return;
-          wait.add(place, { key, jobId: JobId(result.ref?.jobId ?? '') });
-        });
+          if (key !== undefined && !hasResultArrived(result, goal)) waitFor(place, key);
+        }
+        // Of the others their job sets tell once they exist.
+        const unlocated = absentAmong(jobs, results, ({ key }) => key === undefined);
+        wait.whenOver(this.options.absent.lookUpFor({ caller, jobs: unlocated, tell, end }));
         return wait.within(ms);
       },
     );

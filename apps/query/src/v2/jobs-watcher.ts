@@ -1,21 +1,27 @@
-import type { JobResult, WatchJobsRequest } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { JobId, isTerminal } from '@ajs/job-state';
+import {
+  AbsenceKind,
+  type JobResult,
+  type WatchJobsRequest,
+} from '@ajs/contracts/jobservice/v2/job_status_service';
+import { isTerminal, type JobSetKey } from '@ajs/job-state';
 import type { ChangedJob } from '@ajs/job-store';
 import { fromV2JobState } from '@ajs/wire-mapping';
 import type { Caller } from '../caller.js';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
 import type { RpcError } from '../rpc-error.js';
+import { absenceOf, absentAmong, type AbsentJobs } from './absent-jobs.js';
 import { AwaitedJobs } from './awaited-jobs.js';
 import { jobResultOf } from './job-result-of.js';
 import type { JobResultsQuery } from './job-results-query.js';
 import { keyOf } from './job-waiter.js';
 import type { OpenStreams } from './open-streams.js';
-import { requestedJobs } from './requests.js';
+import { requestedJobs, type RequestedJob } from './requests.js';
 
 export interface JobsWatcherOptions {
   readonly results: Pick<JobResultsQuery, 'run'>;
   readonly feeds: Pick<JobSetFeeds, 'of'>;
   readonly streams: Pick<OpenStreams, 'run'>;
+  readonly absent: Pick<AbsentJobs, 'lookUpFor'>;
 }
 
 /** Takes a result; the promise, if there is one, resolves once it wants more. */
@@ -30,12 +36,11 @@ export class JobsWatcher {
     const jobs = requestedJobs(request.refs);
     const { results: query, streams } = this.options;
     const results = await query.run(jobs, caller);
-    const queues = new Set(results.flatMap((result) => keyOf(result)?.queue ?? []));
-    const watch = new JobsWatch(this.options.feeds, results, send);
+    const watch = new JobsWatch(this.options, jobs, results, caller, send);
     await streams.run(
       'watchJobs',
       caller,
-      { queues, jobs: results.length },
+      { queues: watch.queues, jobs: results.length },
       (error) => watch.end(error),
       () => watch.run(),
     );
@@ -43,62 +48,110 @@ export class JobsWatcher {
 }
 
 class JobsWatch {
+  /** Of the jobs that are followed: more are added as jobs are found. */
+  readonly queues: Set<string>;
+  private readonly keys: (JobSetKey | undefined)[];
   /** By the place of each job in the question, those that changed and have not been told. */
   private readonly untold = new Map<number, ChangedJob>();
+  /** Jobs that may have existed when they were told last, and turned out not to. */
+  private readonly untoldAbsences = new Map<number, JobResult>();
   private readonly unfinished = new Set<number>();
   private readonly toldRevisions = new Map<number, number>();
+  private readonly followed: AwaitedJobs;
   private ended: RpcError | undefined;
   private wake: (() => void) | undefined;
 
+  /** @param results what is told first */
   constructor(
-    private readonly feeds: Pick<JobSetFeeds, 'of'>,
-    private readonly results: readonly JobResult[],
+    private readonly options: Pick<JobsWatcherOptions, 'feeds' | 'absent'>,
+    private readonly requested: readonly RequestedJob[],
+    private readonly results: JobResult[],
+    private readonly caller: Caller,
     private readonly send: SendResult,
-  ) {}
+  ) {
+    this.followed = new AwaitedJobs(options.feeds, (place, job) => this.heard(place, job));
+    this.keys = results.map(keyOf);
+    this.queues = new Set(this.keys.flatMap((key) => key?.queue ?? []));
+  }
 
-  end(error: RpcError): void {
+  readonly end = (error: RpcError): void => {
     this.ended ??= error;
     this.wake?.();
-  }
+  };
 
   async run(): Promise<void> {
     for (const [place, result] of this.results.entries()) {
       if (!isOver(result)) this.unfinished.add(place);
       await this.send(result);
     }
-    const jobs = new AwaitedJobs(this.feeds, (place, job) => this.heard(place, job));
-    for (const place of this.unfinished) {
-      const result = this.results[place];
-      const key = result && keyOf(result);
-      if (key !== undefined) jobs.add(place, { key, jobId: JobId(result?.ref?.jobId ?? '') });
-    }
+    for (const place of this.unfinished) this.follow(place);
+    const stopLookUps = this.options.absent.lookUpFor({
+      caller: this.caller,
+      jobs: absentAmong(this.requested, this.results),
+      tell: (place, result) => this.lookedUp(place, result),
+      end: this.end,
+    });
     try {
       while (this.unfinished.size > 0) {
         if (this.ended !== undefined) throw this.ended;
-        if (this.untold.size > 0) await this.tellOne();
+        if (this.untoldAbsences.size > 0) await this.tellAbsence();
+        else if (this.untold.size > 0) await this.tellOne();
         else await new Promise<void>((resolve) => (this.wake = resolve));
       }
     } finally {
-      jobs.stop();
+      stopLookUps();
+      this.followed.stop();
     }
+  }
+
+  private follow(place: number): void {
+    const [key, job] = [this.keys[place], this.requested[place]];
+    if (key !== undefined && job !== undefined) this.followed.add(place, { key, jobId: job.jobId });
   }
 
   private heard(place: number, job: ChangedJob): void {
     if (job.job === undefined || job.revision <= (this.toldRevisions.get(place) ?? -1)) return;
     this.untold.set(place, job);
+    this.untoldAbsences.delete(place);
     this.wake?.();
+  }
+
+  /** A job that was found is told by the feed of its job set, which knows what comes after what. */
+  private lookedUp(place: number, result: JobResult): void {
+    const [key, absence] = [keyOf(result), absenceOf(result)];
+    if (this.keys[place] === undefined && key !== undefined) {
+      this.keys[place] = key;
+      this.queues.add(key.queue);
+      this.follow(place);
+      return;
+    }
+    const isKnown = this.untold.has(place) || this.toldRevisions.has(place);
+    const isProven = absence !== undefined && absence !== AbsenceKind.ABSENCE_KIND_NOT_SYNCED;
+    const before = this.results[place];
+    if (isKnown || !isProven || before === undefined || absenceOf(before) === absence) return;
+    this.results[place] = result;
+    this.untoldAbsences.set(place, result);
+    this.wake?.();
+  }
+
+  private async tellAbsence(): Promise<void> {
+    for (const [place, result] of this.untoldAbsences) {
+      this.untoldAbsences.delete(place);
+      await this.send(result);
+      return;
+    }
   }
 
   private async tellOne(): Promise<void> {
     for (const [place, changed] of this.untold) {
       this.untold.delete(place);
-      const [result, isFirst] = [this.results[place], !this.toldRevisions.has(place)];
+      const [result, key] = [this.results[place], this.keys[place]];
+      const isFirst = !this.toldRevisions.has(place);
       this.toldRevisions.set(place, changed.revision);
-      const key = result && keyOf(result);
       if (key === undefined || changed.job === undefined) return;
       const { state } = changed.job.record;
       if (isTerminal(state)) this.unfinished.delete(place);
-      const told = jobResultOf(result?.ref, key, changed, this.feeds.of(key).moment);
+      const told = jobResultOf(result?.ref, key, changed, this.options.feeds.of(key).moment);
       // As the read at the beginning had it.
       if (isFirst && isSameState(told, result)) return;
       await this.send(told);

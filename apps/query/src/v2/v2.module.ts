@@ -19,6 +19,7 @@ import type { NoteInterest } from '../interest/note-interest.js';
 import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { countRefusals } from '../load/limit-reached.js';
+import { CoalescedLocator } from '../store/coalesced-locator.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import {
   JOB_LISTER,
@@ -31,6 +32,7 @@ import {
 import { armadaFor } from '../upstream/armada-for.js';
 import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { UpstreamModule } from '../upstream/upstream.module.js';
+import { AbsentJobs } from './absent-jobs.js';
 import { EndedJobs } from './ended-jobs.js';
 import { JobResultsQuery } from './job-results-query.js';
 import { JobSetNames } from './job-set-names.js';
@@ -82,7 +84,7 @@ import { v2Failed, type V2Calls } from './v2-service.js';
       ) =>
         new JobResultsQuery({
           access,
-          lister,
+          lister: new CoalescedLocator(lister),
           reader,
           resolver,
           armadaFor: armadaFor(armada.jobs, (caller, work) => admission.waiting(caller, work)),
@@ -124,14 +126,36 @@ import { v2Failed, type V2Calls } from './v2-service.js';
         }),
     },
     {
+      provide: AbsentJobs,
+      inject: [JobResultsQuery, Admission, RedisErrorLog, FailureLog],
+      useFactory: (
+        results: JobResultsQuery,
+        admission: Admission,
+        errors: RedisErrorLog,
+        failures: FailureLog,
+      ) =>
+        new AbsentJobs({
+          results,
+          admission,
+          failed: v2Failed({ redisFailed: errors.report, internalError: failures.internalError }),
+        }),
+    },
+    {
       provide: JobWaiter,
-      inject: [JobResultsQuery, JobSetFeeds, OpenStreams, SETTINGS],
+      inject: [JobResultsQuery, JobSetFeeds, OpenStreams, AbsentJobs, SETTINGS],
       useFactory: (
         results: JobResultsQuery,
         feeds: JobSetFeeds,
         streams: OpenStreams,
+        absent: AbsentJobs,
         { maxWaitMs }: Settings,
-      ) => new JobWaiter({ results, feeds, streams, maxWaitMs }),
+      ) => new JobWaiter({ results, feeds, streams, absent, maxWaitMs }),
+    },
+    {
+      provide: JobsWatcher,
+      inject: [JobResultsQuery, JobSetFeeds, OpenStreams, AbsentJobs],
+      useFactory: (results: JobResultsQuery, feeds: JobSetFeeds, streams: OpenStreams, absent: AbsentJobs) =>
+        new JobsWatcher({ results, feeds, streams, absent }),
     },
     {
       provide: JobSetWatcher,
@@ -151,8 +175,7 @@ import { v2Failed, type V2Calls } from './v2-service.js';
         JobSetQueries,
         JobWaiter,
         JobSetWatcher,
-        JobSetFeeds,
-        OpenStreams,
+        JobsWatcher,
         QueryMetrics,
         RedisErrorLog,
         FailureLog,
@@ -162,15 +185,14 @@ import { v2Failed, type V2Calls } from './v2-service.js';
         jobSets: JobSetQueries,
         waiter: JobWaiter,
         jobSetWatcher: JobSetWatcher,
-        feeds: JobSetFeeds,
-        streams: OpenStreams,
+        jobsWatcher: JobsWatcher,
         metrics: QueryMetrics,
         errors: RedisErrorLog,
         failures: FailureLog,
       ): V2Calls => ({
         api: v2Api(results, jobSets, waiter),
         batchGetJobs: encodedBatchGetJobs(results),
-        watchers: { jobSets: jobSetWatcher, jobs: new JobsWatcher({ results, feeds, streams }) },
+        watchers: { jobSets: jobSetWatcher, jobs: jobsWatcher },
         failed: v2Failed({ redisFailed: errors.report, internalError: failures.internalError }),
         answered: (method, code, seconds) => {
           metrics.v2Calls.inc({ method, code: status[code] });

@@ -1,4 +1,4 @@
-import { JobId, type JobSetKey } from '@ajs/job-state';
+import { ArmadaTime, JobId, type JobSetKey } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import type { ChangeNotice, ChangedJob, JobSetPosition } from '../change-ports.js';
 import type { JobPosition } from '../listing-ports.js';
@@ -147,6 +147,25 @@ export function describeChanges(under: () => StoreUnderTest): void {
       await (await store.sink.open(key)).write(aBatch('1:0:0:1', {}));
       expect(await store.changes.readChanges(key, generation, -1)).toBeUndefined();
       expect((await positionOf()).generation).not.toBe(generation);
+    });
+
+    it('are told of what the stream adds to an end that was reported, and not of enrichment alone', async () => {
+      const jobId = aJobId();
+      await store.provisional.report(key, new Map([[jobId, { state: 'FAILED', at: ArmadaTime(1) }]]));
+      await writer.reload();
+      await subscribe();
+      const { revision } = await positionOf();
+      await store.provisional.addEnrichment(key, new Map([[jobId, { namespace: 'ns' }]]));
+      expect((await positionOf()).revision).toBe(revision);
+      const failure = { reason: 'exit 7' };
+      await write({ [jobId]: aRecord('FAILED', { failure }) });
+      await eventually('it is told', () => notices.length === 1);
+      const [told] = notices[0]?.jobs ?? [];
+      expect(told?.job).toMatchObject({
+        record: { state: 'FAILED', failure },
+        enrichment: { namespace: 'ns' },
+      });
+      expect(notices[0]?.previous).toBe(revision);
     });
 
     it('come with the state of the subscription', async () => {

@@ -54,7 +54,10 @@ describe('an assignment', () => {
   });
 
   it('goes on with its streams when its lease is taken again, for as long as it has a watch', async () => {
-    const { assignment, source, quota, announced } = anAssignment();
+    const store = new MemoryJobStore();
+    let opened = 0;
+    const sink: JobSink = { open: (key) => (opened++, store.open(key)) };
+    const { assignment, source, quota, announced } = anAssignment(sink);
     let expire = ignore;
     const expired = new Promise<void>((resolve) => (expire = resolve));
     const ended = assignment.serve(JOB, { isHeld: () => true, expired });
@@ -71,7 +74,7 @@ describe('an assignment', () => {
     quota.isWatched = false;
     expect(assignment.canResume).toBe(false);
     await assignment.stop();
-    expect(source.live).toEqual([]);
+    expect([source.live, opened]).toEqual([[], 1]);
   });
 
   it('stops without writing what it read where its lease has expired', async () => {

@@ -104,7 +104,6 @@ export class Assignment implements WatchHolder, Suspendable {
     this.reflector.stop();
     if (!this.lease.isHeld()) this.lease.end();
     await this.running;
-    this.lease.end();
   }
 
   /** Closes its streams, and writes nothing any more. */

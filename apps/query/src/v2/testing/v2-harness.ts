@@ -5,20 +5,22 @@ import type {
   ListJobsRequest,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
 import type { Verdict } from '@ajs/auth';
-import { Cursor, JobId, type JobRecord, type JobSetKey } from '@ajs/job-state';
+import { Cursor, JobId, toMs, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
-import { monotonicNow } from '@ajs/platform';
+import { monotonicNow, systemClock, type Clock } from '@ajs/platform';
 import { interestShard, jobSetTag } from '@ajs/redis-keys';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Access } from '../../access/access.js';
 import type { Caller } from '../../caller.js';
 import { FakeArmadaJobs } from '../../jobs-api/testing/fake-armada-jobs.js';
+import type { RpcError } from '../../rpc-error.js';
 import { testCaller } from '../../testing/test-caller.js';
 import { ReportRecorder } from '../../upstream/report-recorder.js';
 import { ReportedJobs } from '../../upstream/reported-jobs.js';
 import { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 import { JobSetFeeds } from '../../changes/job-set-feeds.js';
+import { AbsentJobs } from '../absent-jobs.js';
 import { EndedJobs } from '../ended-jobs.js';
 import { JobResultsQuery } from '../job-results-query.js';
 import { JobSetNames } from '../job-set-names.js';
@@ -69,11 +71,12 @@ export class V2Harness {
   private readonly feeds: JobSetFeeds;
   private writer: JobSetWriter | undefined;
 
-  constructor(overrides: Partial<JobSetReaderOptions> = {}) {
+  /** @param clock of the look-ups of absent jobs */
+  constructor(overrides: Partial<JobSetReaderOptions> = {}, clock: Clock = systemClock) {
     const { store, armada } = this;
     const noteInterest = (key: JobSetKey): unknown => this.interest.push(key);
     const recorder = new ReportRecorder({ sink: store, noteInterest, redisFailed: () => undefined });
-    const resolver = new UpstreamJobResolver({ recorder });
+    const resolver = new UpstreamJobResolver({ recorder, now: () => toMs(clock.monotonic()) });
     const access = new Access({
       authorizer: {
         identityOf: () => undefined,
@@ -148,9 +151,17 @@ export class V2Harness {
       onError: () => undefined,
     });
     const { feeds, streams } = this;
+    const absent = new AbsentJobs(
+      { results, admission: { run: (_, work) => work() }, failed: (error) => error as RpcError },
+      clock,
+    );
     this.batchGetJobs = encodedBatchGetJobs(results);
-    this.api = v2Api(results, jobSets, new JobWaiter({ results, feeds, streams, maxWaitMs: 600_000 }));
-    this.jobs = new JobsWatcher({ results, feeds, streams });
+    this.api = v2Api(
+      results,
+      jobSets,
+      new JobWaiter({ results, feeds, streams, absent, maxWaitMs: 600_000 }),
+    );
+    this.jobs = new JobsWatcher({ results, feeds, streams, absent });
     this.jobSets = new JobSetWatcher({ access, feeds, changes: store, streams, noteInterest });
   }
 

@@ -1,0 +1,203 @@
+import {
+  AbsenceKind,
+  JobState as V2JobState,
+  WaitCondition,
+  type JobRef,
+  type JobResult,
+} from '@ajs/contracts/jobservice/v2/job_status_service';
+import { JobState } from '@ajs/contracts/api/submit';
+import { ArmadaTime, JobId, toMs, type JobRecord } from '@ajs/job-state';
+import { ManualClock, eventually } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
+import { ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
+import { testCaller } from '../testing/test-caller.js';
+import { AbsentJobs, type CallForAbsentJobs } from './absent-jobs.js';
+import { V2Harness, byId, refOf } from './testing/v2-harness.js';
+
+const { ABSENCE_KIND_NOT_SYNCED, ABSENCE_KIND_NOT_FOUND } = AbsenceKind;
+const record = (state: JobRecord['state']): JobRecord => ({
+  state,
+  runNumber: 1,
+  changedAt: ArmadaTime(1),
+  lastEvent: { ms: 1, sequence: 0, index: 0, last: true },
+});
+
+let clock: ManualClock;
+let harness: V2Harness;
+beforeEach(() => {
+  clock = new ManualClock();
+  harness = new V2Harness({}, clock);
+});
+afterEach(() => {
+  harness.close();
+});
+
+const shown = ({ result }: JobResult): AbsenceKind | V2JobState | undefined =>
+  result?.$case === 'job' ? result.value.state : result?.value.kind;
+/** Waits for something that comes with time, while the job set stays synced. */
+const inTime = (what: string, look: () => boolean): Promise<boolean> =>
+  eventually(what, async () => {
+    await harness.write({});
+    await clock.pass(1_000);
+    return look();
+  });
+
+describe('WaitForJobs of a job that is named by its id alone, and not known yet', () => {
+  const wait = (refs: JobRef[]) =>
+    harness.api.waitForJobs(
+      { refs, condition: WaitCondition.WAIT_CONDITION_ALL, states: [], count: 0, maxWait: undefined },
+      testCaller(),
+    );
+  const isWaiting = (): Promise<boolean> => eventually('it waits', () => harness.open.waitForJobs === 1);
+
+  it('answers its end once a job set has it', async () => {
+    const answer = wait([byId('a')]);
+    await isWaiting();
+    await harness.write({ a: record('RUNNING') });
+    await inTime('it is found', () => harness.reads.length > 0);
+    await harness.write({ a: record('SUCCEEDED') });
+    expect(await answer).toMatchObject({ satisfied: true, results: [{ ref: byId('a') }] });
+  });
+
+  it('answers its end where Armada’s api.Jobs alone has it, which is in Redis by then', async () => {
+    const answer = wait([byId('a')]);
+    await isWaiting();
+    harness.armada.add('a', { jobset: 'other', state: JobState.SUCCEEDED });
+    let answered: Awaited<typeof answer> | undefined;
+    void answer.then((response) => (answered = response));
+    await inTime('it is answered', () => answered !== undefined);
+    expect([answered?.satisfied, answered?.results.map(shown)]).toEqual([
+      true,
+      [V2JobState.JOB_STATE_SUCCEEDED],
+    ]);
+    expect((await harness.store.locate([JobId('a')])).size).toBe(1);
+  });
+
+  it('answers its end once for each of its names', async () => {
+    const answer = wait([byId('a'), refOf('a')]);
+    await isWaiting();
+    let answered: Awaited<typeof answer> | undefined;
+    void answer.then((response) => (answered = response));
+    await harness.write({ a: record('FAILED') });
+    await inTime('it is answered', () => answered !== undefined);
+    expect(answered).toMatchObject({ satisfied: true, results: [{ ref: byId('a') }, { ref: refOf('a') }] });
+  });
+
+  it('answers in the end what is known of it by then', async () => {
+    harness.armada.failure = ARMADA_UNAVAILABLE;
+    const answer = wait([byId('a')]);
+    await isWaiting();
+    harness.armada.failure = undefined;
+    harness.armada.calls.length = 0;
+    await inTime('it is looked up', () => harness.armada.calls.length > 0);
+    harness.streams.stop();
+    const { satisfied, results } = await answer;
+    expect([satisfied, results.map(shown)]).toEqual([false, [ABSENCE_KIND_NOT_FOUND]]);
+  });
+
+  it('is denied where it turns out to be in a queue that its caller may not watch, then or later', async () => {
+    harness.verdictOn = () => 'no';
+    const denied = wait([byId('a')]).catch((error: unknown) => error);
+    await isWaiting();
+    await harness.write({ a: record('RUNNING') });
+    await inTime('it is denied', () => harness.open.waitForJobs === 0);
+    expect(await denied).toMatchObject({ code: status.PERMISSION_DENIED });
+
+    harness.verdictOn = () => 'yes';
+    const later = wait([byId('b')]).catch((error: unknown) => error);
+    await isWaiting();
+    await harness.write({ b: record('RUNNING') });
+    await inTime('it is found', () => harness.reads.length > 0);
+    harness.verdictOn = () => 'no';
+    expect(await later).toMatchObject({ code: status.PERMISSION_DENIED });
+  });
+});
+
+describe('WatchJobs', () => {
+  const watch = (refs: JobRef[]) => {
+    const told: (AbsenceKind | V2JobState | undefined)[] = [];
+    const ended = harness.jobs.watch({ refs }, testCaller(), (result) => void told.push(shown(result)));
+    ended.catch(() => undefined);
+    return { told, ended };
+  };
+
+  it('tells a job that is named by its id alone once it is known, and ends with it', async () => {
+    const { told, ended } = watch([byId('a')]);
+    await eventually('it is told that there is none', () => told.length === 1);
+    await harness.write({ a: record('RUNNING') });
+    await inTime('it is told', () => told.length === 2);
+    await harness.write({ a: record('FAILED') });
+    await ended;
+    expect(told).toEqual([ABSENCE_KIND_NOT_FOUND, V2JobState.JOB_STATE_RUNNING, V2JobState.JOB_STATE_FAILED]);
+  });
+
+  it.each([
+    ['by its id alone', byId('a')],
+    ['in a job set', refOf('a')],
+  ])('tells once that a job, named %s, turned out not to exist', async (_, ref) => {
+    await harness.write({});
+    harness.armada.failure = ARMADA_UNAVAILABLE;
+    const { told } = watch([ref]);
+    await eventually('it is told that it may exist', () => told.length === 1);
+    harness.armada.failure = undefined;
+    await inTime('it is told', () => told.length === 2);
+    await clock.pass(120_000);
+    expect(told).toEqual([ABSENCE_KIND_NOT_SYNCED, ABSENCE_KIND_NOT_FOUND]);
+    await harness.write({ a: record('QUEUED') });
+    await inTime('it is told that it exists after all', () => told.length === 3);
+    expect(told[2]).toBe(V2JobState.JOB_STATE_QUEUED);
+  });
+});
+
+describe('the look-ups of absent jobs', () => {
+  const ABSENT: JobResult = {
+    ref: byId('a'),
+    result: { $case: 'absence', value: { kind: ABSENCE_KIND_NOT_SYNCED, reason: '' } },
+    freshness: undefined,
+  };
+  const caller = testCaller();
+  let lookUps: number[];
+  let absent: AbsentJobs;
+  beforeEach(() => {
+    lookUps = [];
+    absent = new AbsentJobs(
+      {
+        results: {
+          run: (jobs) => {
+            lookUps.push(toMs(clock.monotonic()));
+            return Promise.resolve(jobs.map(() => ABSENT));
+          },
+        },
+        admission: { run: (_, work) => work() },
+        failed: () => {
+          throw new Error('nothing fails');
+        },
+      },
+      clock,
+    );
+  });
+  const callFor = (jobs: number): CallForAbsentJobs => ({
+    caller,
+    jobs: new Map(Array.from({ length: jobs }, (_, n) => [n, { ref: byId('a'), jobId: JobId('a') }])),
+    tell: () => undefined,
+    end: () => undefined,
+  });
+
+  it('become ever rarer, down to one in 30 s, and end with their call', async () => {
+    const stop = absent.lookUpFor(callFor(1));
+    await clock.pass(95_000);
+    expect(lookUps.map((ms) => ms / 1_000)).toEqual([1, 3, 7, 15, 31, 61, 91]);
+    stop();
+    expect(clock.timers).toBe(0);
+    absent.lookUpFor(callFor(0));
+    expect(clock.timers).toBe(0);
+  });
+
+  it('are of a bounded number of jobs in a second, of all calls together', async () => {
+    for (let n = 0; n < 10; n++) absent.lookUpFor(callFor(250));
+    await clock.pass(1_000);
+    expect(lookUps).toHaveLength(2);
+    await clock.pass(2_000);
+    expect(lookUps.length).toBeGreaterThanOrEqual(10);
+  });
+});

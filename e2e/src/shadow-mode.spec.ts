@@ -36,7 +36,7 @@ beforeEach(async () => {
       else
         poll(query.client, { queue, jobSetId }, jobId).then(
           ({ state, error }) => answer(null, { state: JobServiceResponse_State[state], error }),
-          (error: Error) => answer({ code: status.UNAVAILABLE, details: error.message }),
+          (error: unknown) => answer({ code: status.UNAVAILABLE, details: String(error) }),
         );
     },
     health: (_, answer) => answer({ code: status.UNIMPLEMENTED }),

@@ -34,13 +34,13 @@ export async function compare(options: CompareOptions, signal: AbortSignal): Pro
   const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal }).catch(() => undefined);
   let refs: readonly JobRef[] = [];
   let polls = 0;
-  while (!signal.aborted) {
+  while (!hasEnded(signal)) {
     const beganAt = monotonicNow();
     refs = await options.jobs();
     const open = refs.filter((ref) => !comparison.isSettled(ref));
     if (refs.length > 0 && open.length === 0) break;
     for (const ref of open) {
-      while (!signal.aborted && !rate.take()) await pause(rate.msUntil());
+      while (!hasEnded(signal) && !rate.take()) await pause(rate.msUntil());
       if (running.size >= MOST_AT_ONCE) await Promise.race(running);
       if (hasEnded(signal)) break;
       polls++;
@@ -60,5 +60,5 @@ async function pollBoth(options: CompareOptions, ref: JobRef): Promise<void> {
   if (finding !== undefined) options.onFinding(finding);
 }
 
-/** For the compiler `signal.aborted` stays what it was when the loop began. */
+/** For the compiler `signal.aborted` itself stays what it was when it was looked at first. */
 const hasEnded = ({ aborted }: AbortSignal): boolean => aborted;

@@ -80,5 +80,5 @@ export class Side {
 }
 
 function textOf({ code, details, message }: ServiceError): string {
-  return `${status[code] ?? 'failed'}: ${details || message}`;
+  return `${status[code]}: ${details || message}`;
 }

@@ -36,7 +36,7 @@ services follow the job sets that they are asked about.
   --for DURATION          for how long (default 10m); it ends earlier once all jobs have ended on both sides
 
 COMPARE_AUTHORIZATION is sent to the new service as metadata "authorization", such as "Bearer TOKEN".
-Exit code 0: both agreed on every job. 1: they differed on some for longer than is tolerated, or some could not be compared. 2: wrong arguments.
+Exit code 0: they differed on no job for longer than is tolerated. 1: on some, or some jobs could not be compared. 2: wrong arguments.
 `;
 
 /** Wrong arguments; the message says which and what would be right. */

@@ -11,6 +11,7 @@ type Rules = Readonly<Record<string, readonly string[]>>;
 const PROBE_TTL_MS = 10_000;
 /** A Redis that does not answer in this time is asked again later. */
 const TRY_MS = 5_000;
+
 /**
  * What both processes need, for their own scripts and BullMQ's. KEY holds a string while these are tried: most of them fail by its type,
  * and change nothing. Rights that are not for data are single commands, since their categories hold dangerous ones.

@@ -8,7 +8,7 @@ import { FIRST_RETRY_MS, MAX_RETRY_MS, type JobReadOptions } from '../absence/jo
 import { whyUnconfirmed, whyUnpublished, whyUnresolved } from '../absence/reasons.js';
 import { TOO_SLOW, inTime } from '../absence/second-witness.js';
 import { streamVerdict, type StreamVerdict } from '../absence/stream-verdict.js';
-import { msUntilAnswer, type Caller } from '../caller.js';
+import { msUntilAnswer } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';

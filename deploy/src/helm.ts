@@ -1,8 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { cacheFolder } from '@ajs/testing';
+import { goProgram } from '@ajs/testing';
 
 export type Chart = 'ingester' | 'query';
 
@@ -23,25 +22,12 @@ export const NAMESPACE = 'jobs';
 /** The cluster that Helm renders for: a version of Helm knows none, or only one of its own time. */
 const KUBERNETES = '1.34.0';
 
-/** Helm of one version, built from its source on the Go module proxy once and kept in the user's cache: it needs Go. */
+/** Helm of one version: it needs Go. */
 export class Helm {
   private readonly binary: string;
 
   constructor(module: string, version: string) {
-    const folder = cacheFolder(`helm-${version}`);
-    this.binary = join(folder, 'helm');
-    if (existsSync(this.binary)) return;
-    mkdirSync(folder, { recursive: true });
-    try {
-      execFileSync('go', ['install', `${module}/cmd/helm@${version}`], {
-        env: { ...process.env, GOBIN: folder },
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-    } catch (error) {
-      throw new Error(`Helm ${version} could not be built; it needs Go on the PATH and the Go module proxy`, {
-        cause: error,
-      });
-    }
+    this.binary = goProgram({ name: 'helm', path: `${module}/cmd/helm`, version });
   }
 
   /** The findings of `helm lint --strict`; '' where there is none worth a warning. */

@@ -1,4 +1,3 @@
-import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { HealthCheckResponse_ServingStatus, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import { RedisServer, eventually, jobEvents, unary } from '@ajs/testing';
@@ -261,31 +260,6 @@ describe('the metrics of both processes', () => {
   }, 90_000);
 });
 
-describe('npm start', () => {
-  it('shows how jobs move and how to call the query, and ends all its processes on Ctrl-C', async () => {
-    const start = run('dist/tools/start/main.js', {});
-    await eventually('jobs move', () => start.output.includes('RUNNING -> SUCCEEDED'), 40_000);
-    expect(start.output).toMatch(
-      /grpcurl -plaintext -d '.*' 127\.0\.0\.1:\d+ jobservice\.JobService\/GetJobStatus/,
-    );
-    expect(start.output).toMatch(
-      /curl http:\/\/127\.0\.0\.1:\d+\/v2\/queues\/demo\/job-sets\/\S+\/jobs\/\w+$/m,
-    );
-    expect(start.output).toMatch(/curl '\S+\?wait=25s'/);
-    const children = childrenOf(start.pid);
-    expect(children.length).toBe(4);
-    start.signal('SIGINT');
-    expect(await start.ended(15_000)).toBe(0);
-    expect(children.filter(isAlive)).toEqual([]);
-  }, 70_000);
-
-  it('rejects arguments that contradict each other', async () => {
-    const start = run('dist/tools/start/main.js', {}, ['--armada', 'x:1']);
-    expect(await start.ended()).toBe(2);
-    expect(start.output).toContain('--armada, --queue and --job-set must be given together');
-  }, 30_000);
-});
-
 function varint(value: number): Buffer {
   const bytes: number[] = [];
   for (let left = value; ; left >>>= 7) {
@@ -297,33 +271,4 @@ function varint(value: number): Buffer {
 function httpOf(app: AppProcess): string | undefined {
   const line = app.logs.find(({ http }) => http !== undefined);
   return line && `http://${String(line['http'])}`;
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => parentOf(name) === pid)
-    .map(Number);
-}
-
-function parentOf(pid: string): number | undefined {
-  try {
-    // The program's name is in brackets and may hold any character.
-    return Number(
-      readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) \S /s, '')
-        .split(' ')[0],
-    );
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

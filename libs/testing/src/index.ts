@@ -1,4 +1,5 @@
 export { cacheFolder } from './cache-folder.js';
+export { chromiumBinary } from './chromium.js';
 export { CertificateAuthority, type Certified } from './certificates.js';
 export { ConnectProxy } from './connect-proxy.js';
 export { eventually } from './eventually.js';
@@ -11,6 +12,7 @@ export { seededRandom, ulidAt } from './fake-armada/ulid.js';
 export { JOB_SUBMIT_REQUEST, JOB_SET_REQUEST, WATCH_REQUEST, asGogoReads } from './fake-armada/gogo.js';
 export { freePort } from './free-port.js';
 export { hostileMessages, wireField, wireVarint, type HostileMessage } from './hostile-messages.js';
+export { goProgram } from './go-program.js';
 export { recordCalls } from './record-calls.js';
 export { keepLongDeadlines } from './long-deadlines.js';
 export { ManualClock } from './manual-clock.js';

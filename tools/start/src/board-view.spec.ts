@@ -1,17 +1,13 @@
 import { boardLines, moveLine } from './board-view.js';
 import type { JobSetProgress, Move, StateName } from './job-board.js';
 
-const progress = (
-  jobSetId: string,
-  counts: Partial<Record<StateName, number>>,
-  ended: number,
-): JobSetProgress => ({
+const progress = (jobSetId: string, counts: Record<StateName, number>, ended: number): JobSetProgress => ({
   key: { queue: 'demo', jobSetId },
   jobs: Object.values(counts).reduce((sum, count) => sum + count, 0),
   ended,
-  counts: new Map(Object.entries(counts) as [StateName, number][]),
+  counts: new Map(Object.entries(counts)),
 });
-const move: Move = { jobSetId: 's', jobId: 'j', from: 'RUNNING', to: 'FAILED', error: 'exit\ncode 1' };
+const move: Move = { jobSetId: 's', jobId: 'j', from: 'RUNNING', to: 'FAILED', reason: 'exit\ncode 1' };
 
 describe('the board', () => {
   it('shows one row for each job set with its progress', () => {
@@ -20,8 +16,10 @@ describe('the board', () => {
       [],
       200,
     );
-    expect(header).toMatch(/^JOB SET +PROGRESS +ENDED +SUBMITTED +RUNNING +SUCCEEDED +FAILED +CANCELLED$/);
-    expect(first).toMatch(/^demo\/one +\[#{10}\.{10}\] +5\/10 +0 +5 +4 +1 +0$/);
+    expect(header).toMatch(
+      /^JOB SET +PROGRESS +ENDED +QUEUED +LEASED +PENDING +RUNNING +SUCCEEDED +FAILED +CANCELLED$/,
+    );
+    expect(first).toMatch(/^demo\/one +\[#{10}\.{10}\] +5\/10 +0 +0 +0 +5 +4 +1 +0$/);
     expect(second).toContain('0/0');
   });
 

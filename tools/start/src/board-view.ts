@@ -2,11 +2,19 @@ import type { JobSetProgress, Move, StateName } from './job-board.js';
 
 const BAR = 20;
 const RECENT = 8;
-const SHOWN: readonly StateName[] = ['SUBMITTED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'];
+const SHOWN: readonly StateName[] = [
+  'QUEUED',
+  'LEASED',
+  'PENDING',
+  'RUNNING',
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+];
 
 /** One line that describes a change of state. */
-export function moveLine({ jobSetId, jobId, from, to, error }: Move): string {
-  const why = error === '' ? '' : `  (${error.replace(/\s+/g, ' ').trim()})`;
+export function moveLine({ jobSetId, jobId, from, to, reason }: Move): string {
+  const why = reason === '' ? '' : `  (${reason.replace(/\s+/g, ' ').trim()})`;
   return `${jobSetId}  ${jobId}  ${from} -> ${to}${why}`;
 }
 

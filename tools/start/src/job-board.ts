@@ -1,17 +1,21 @@
-import { JobServiceClient, JobServiceResponse_State } from '@ajs/contracts/jobservice/jobservice';
-import { JOB_STATES, type JobSetKey, Cursor } from '@ajs/job-state';
-import type { EventSource } from '@ajs/subscriptions';
-import { credentials } from '@grpc/grpc-js';
+import {
+  JobState,
+  JobStatusServiceClient,
+  type Job,
+  type WatchJobSetResponse,
+} from '@ajs/contracts/jobservice/v2/job_status_service';
+import type { JobSetKey } from '@ajs/job-state';
+import { credentials, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 
-/** A state of the legacy API by name, or `?` before the first answer. */
-export type StateName = keyof typeof JobServiceResponse_State | '?';
+/** A state of `jobservice.v2` by name, without what all names begin with; `?` before the first. */
+export type StateName = string;
 
 export interface Move {
   readonly jobSetId: string;
   readonly jobId: string;
   readonly from: StateName;
   readonly to: StateName;
-  readonly error: string;
+  readonly reason: string;
 }
 
 export interface JobSetProgress {
@@ -21,124 +25,106 @@ export interface JobSetProgress {
   readonly counts: ReadonlyMap<StateName, number>;
 }
 
-const ENDED: ReadonlySet<StateName> = new Set<StateName>(
-  Object.values(JOB_STATES).flatMap(({ terminal, legacy }) => (terminal ? [legacy] : [])),
-);
+interface BoardJob {
+  readonly state: StateName;
+  readonly ended: boolean;
+}
+
+interface WatchedJobSet {
+  readonly key: JobSetKey;
+  readonly jobs: Map<string, BoardJob>;
+  resumeToken: string;
+  stream?: ClientReadableStream<WatchJobSetResponse>;
+}
+
 const NAMES = new Map<number, StateName>(
-  Object.entries(JobServiceResponse_State).map(([name, value]) => [value, name as StateName]),
+  Object.entries(JobState).map(([name, value]) => [value, name.replace('JOB_STATE_', '')]),
 );
-const ROUND_MS = 500;
-const POLLED_AT_ONCE = 50;
 const MOST_JOBS = 2_000;
 const REOPEN_MS = 1_000;
 
-/**
- * Jobs as a caller of the service sees them: Armada's event streams say which jobs exist, and only polls of the service say which state
- * they are in. A job is polled until it has ended.
- */
+/** Jobs as a caller of the service sees them, by one `WatchJobSet` stream for each job set. */
 export class JobBoard {
-  private readonly client: JobServiceClient;
-  private readonly sets: { key: JobSetKey; states: Map<string, StateName> }[];
-  private polling = false;
-  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly client: JobStatusServiceClient;
+  private readonly sets: readonly WatchedJobSet[];
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private stopped = false;
 
   constructor(
     queryAddress: string,
-    private readonly events: EventSource,
     keys: readonly JobSetKey[],
     private readonly moved: (move: Move) => void,
+    private readonly reopenMs = REOPEN_MS,
   ) {
-    this.client = new JobServiceClient(queryAddress, credentials.createInsecure());
-    this.sets = keys.map((key) => ({ key, states: new Map<string, StateName>() }));
+    this.client = new JobStatusServiceClient(queryAddress, credentials.createInsecure());
+    this.sets = keys.map((key) => ({ key, jobs: new Map<string, BoardJob>(), resumeToken: '' }));
   }
 
   start(): void {
-    for (const set of this.sets) this.watchForJobs(set, Cursor(''));
-    this.timers.push(setInterval(() => void this.round(), ROUND_MS));
+    for (const set of this.sets) this.watch(set);
   }
 
   stop(): void {
-    for (const timer of this.timers) clearInterval(timer);
+    this.stopped = true;
+    for (const timer of this.timers) clearTimeout(timer);
+    for (const { stream } of this.sets) stream?.cancel();
     this.client.close();
   }
 
   /** Any job, for an example. */
   get anyJob(): { key: JobSetKey; jobId: string } | undefined {
-    for (const { key, states } of this.sets) {
-      const jobId = states.keys().next().value;
+    for (const { key, jobs } of this.sets) {
+      const jobId = jobs.keys().next().value;
       if (jobId !== undefined) return { key, jobId };
     }
     return undefined;
   }
 
   progress(): JobSetProgress[] {
-    return this.sets.map(({ key, states }) => {
+    return this.sets.map(({ key, jobs }) => {
       const counts = new Map<StateName, number>();
-      let ended = 0;
-      for (const state of states.values()) {
-        counts.set(state, (counts.get(state) ?? 0) + 1);
-        if (ENDED.has(state)) ended++;
-      }
-      return { key, jobs: states.size, ended, counts };
+      for (const { state } of jobs.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
+      return { key, jobs: jobs.size, ended: [...jobs.values()].filter(({ ended }) => ended).length, counts };
     });
   }
 
-  private watchForJobs(set: { key: JobSetKey; states: Map<string, StateName> }, from: Cursor): void {
-    let cursor = from;
-    this.events.open(
-      { key: set.key, from, watch: true },
-      {
-        message: ({ cursor: read, event }) => {
-          cursor = read;
-          if (event === undefined || set.states.has(event.jobId)) return;
-          if (set.states.size >= MOST_JOBS) dropEnded(set.states);
-          if (set.states.size < MOST_JOBS) set.states.set(event.jobId, '?');
-        },
-        end: () => this.timers.push(setTimeout(() => this.watchForJobs(set, cursor), REOPEN_MS)),
-      },
-    );
-  }
-
-  private async round(): Promise<void> {
-    if (this.polling) return;
-    this.polling = true;
-    const unfinished = this.sets.flatMap(({ key, states }) =>
-      Array.from(states)
-        .filter(([, state]) => !ENDED.has(state))
-        .map(([jobId]) => ({ key, jobId, states })),
-    );
-    while (unfinished.length > 0) {
-      await Promise.all(unfinished.splice(0, POLLED_AT_ONCE).map((one) => this.poll(one)));
-    }
-    this.polling = false;
-  }
-
-  private poll({
-    key,
-    jobId,
-    states,
-  }: {
-    key: JobSetKey;
-    jobId: string;
-    states: Map<string, StateName>;
-  }): Promise<void> {
-    return new Promise((resolve) => {
-      this.client.getJobStatus({ queue: key.queue, jobSetId: key.jobSetId, jobId }, (failure, response) => {
-        // A failed poll leaves the job as it is; the next round polls it again.
-        const to = failure === null ? (NAMES.get(response.state) ?? '?') : '?';
-        const from = states.get(jobId) ?? '?';
-        if (to !== '?' && to !== from) {
-          states.set(jobId, to);
-          this.moved({ jobSetId: key.jobSetId, jobId, from, to, error: response.error });
-        }
-        resolve();
-      });
+  /** Goes on behind the last token, again and again. */
+  private watch(set: WatchedJobSet): void {
+    const { queue, jobSetId: jobSet } = set.key;
+    const request = { queue, jobSet, resumeToken: set.resumeToken, onlyTerminal: false };
+    const stream = this.client.watchJobSet(request);
+    set.stream = stream;
+    stream.on('data', ({ event, resumeToken }: WatchJobSetResponse) => {
+      set.resumeToken = resumeToken;
+      if (event?.$case === 'job') this.show(set, event.value);
     });
+    stream.on('error', ({ code }: ServiceError) => {
+      // Too old: all jobs are given again.
+      if (code === status.OUT_OF_RANGE) set.resumeToken = '';
+    });
+    stream.on('status', () => {
+      if (this.stopped) return;
+      const timer = setTimeout(() => {
+        this.timers.delete(timer);
+        this.watch(set);
+      }, this.reopenMs);
+      this.timers.add(timer);
+    });
+  }
+
+  private show({ key, jobs }: WatchedJobSet, { ref, state, terminal, reason }: Job): void {
+    const jobId = ref?.jobId ?? '';
+    const before = jobs.get(jobId);
+    const to = NAMES.get(state) ?? '?';
+    if (before === undefined && jobs.size >= MOST_JOBS) dropEnded(jobs);
+    if (before?.state === to || (before === undefined && jobs.size >= MOST_JOBS)) return;
+    jobs.set(jobId, { state: to, ended: terminal });
+    this.moved({ jobSetId: key.jobSetId, jobId, from: before?.state ?? '?', to, reason });
   }
 }
 
 /** Drops the oldest half of the jobs that have ended. */
-function dropEnded(states: Map<string, StateName>): void {
-  const ended = Array.from(states).filter(([, state]) => ENDED.has(state));
-  for (const [jobId] of ended.slice(0, Math.ceil(ended.length / 2))) states.delete(jobId);
+function dropEnded(jobs: Map<string, BoardJob>): void {
+  const ended = Array.from(jobs).filter(([, job]) => job.ended);
+  for (const [jobId] of ended.slice(0, Math.ceil(ended.length / 2))) jobs.delete(jobId);
 }

@@ -7,6 +7,7 @@ import type { JobSetKey } from '@ajs/job-state';
 import { RedisServer, eventually } from '@ajs/testing';
 import { readArguments } from './arguments.js';
 import { checkRedis, warnIfAway } from './check-servers.js';
+import { exampleCommands } from './examples.js';
 import { JobBoard } from './job-board.js';
 import { portNear } from './port-near.js';
 import { Processes } from './processes.js';
@@ -84,8 +85,7 @@ async function run(): Promise<void> {
     maxMessageBytes: 16 * 1024 * 1024,
     callsPerSecond: 1,
   });
-  const events = armada.events({ unknownKind: () => undefined, malformed: () => undefined });
-  const board = new JobBoard(`${HOST}:${grpc}`, events, keys, (move) => show.moved(move));
+  const board = new JobBoard(`${HOST}:${grpc}`, keys, (move) => show.moved(move));
   board.start();
   console.log(`
 Redis     ${withoutLogin(redisUrl)}${redis === undefined ? '' : ' (private)'}
@@ -100,15 +100,14 @@ logs      ${LOGS}
   );
   if (example === undefined)
     console.log(`No job in ${keys[0]?.queue}/${keys[0]?.jobSetId} yet; waiting for the first one.`);
-  const { queue = '', jobSetId = '' } = example?.key ?? keys[0] ?? {};
-  const jobId = example?.jobId ?? 'JOB_ID';
-  const request = JSON.stringify({ queue, job_set_id: jobSetId, job_id: jobId });
-  const jobSetPath = `/v2/queues/${encodeURIComponent(queue)}/job-sets/${encodeURIComponent(jobSetId)}`;
+  const commands = exampleCommands({
+    key: example?.key ?? keys[0] ?? { queue: '', jobSetId: '' },
+    jobId: example?.jobId ?? 'JOB_ID',
+    grpc: `${HOST}:${grpc}`,
+    http: `${HOST}:${http}`,
+  });
   console.log(`Try:
-  grpcurl -plaintext -d '${request}' ${HOST}:${grpc} jobservice.JobService/GetJobStatus
-  curl http://${HOST}:${http}${jobSetPath}/jobs/${jobId}
-  curl 'http://${HOST}:${http}${jobSetPath}/jobs/${jobId}?wait=25s'   # answers when the job has ended
-  curl -N http://${HOST}:${http}${jobSetPath}/events
+${commands.map((command) => `  ${command}`).join('\n')}
 Press Ctrl-C to stop everything.
 `);
   show.start(board);

@@ -38,3 +38,15 @@ it('calls that wait are counted when the metrics are read', async () => {
   waiting = 0;
   expect(await metrics.registry.metrics()).toContain(`${PREFIX}waiting_calls 0`);
 });
+
+it('legacy polls are counted by answer, each once however often the metrics are read', async () => {
+  const { legacyPolls, registry } = new QueryMetrics();
+  for (const answer of ['RUNNING', 'FAILED', 'RUNNING']) legacyPolls.count(answer);
+  await registry.metrics();
+  legacyPolls.count('FAILED');
+  const lines = (await registry.metrics()).split('\n').filter((line) => line.includes('legacy_polls_total{'));
+  expect(lines).toEqual([
+    `${PREFIX}legacy_polls_total{answer="RUNNING"} 2`,
+    `${PREFIX}legacy_polls_total{answer="FAILED"} 2`,
+  ]);
+});

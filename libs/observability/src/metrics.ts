@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Tally } from './tally.js';
 
 export const PREFIX = 'armada_job_service_';
 
@@ -50,6 +51,21 @@ export class Metrics {
 
   protected counter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
     return new Counter({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
+  }
+
+  /** A counter of what every call counts. */
+  protected tally<L extends string>(name: string, help: string, label: L): Tally {
+    const tally = new Tally();
+    new Counter({
+      name: PREFIX + name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        for (const [value, times] of tally.take()) this.inc({ [label]: value } as Record<L, string>, times);
+      },
+    });
+    return tally;
   }
 
   protected gauge<L extends string = never>(name: string, help: string, labelNames: L[] = []): Gauge<L> {
@@ -162,10 +178,10 @@ export class QueryMetrics extends Metrics {
     'rejected_job_sets_total',
     'Polled job sets that are not followed because of MAX_JOB_SETS or MAX_NEW_JOB_SETS_PER_CALLER',
   );
-  readonly legacyPolls = this.counter(
+  readonly legacyPolls = this.tally(
     'legacy_polls_total',
     'Polls of the legacy API (jobservice.JobService), by answer',
-    ['answer'],
+    'answer',
   );
   readonly jobsApiCalls = this.counter('jobs_api_calls_total', 'Calls of api.Jobs by method and gRPC code', [
     'method',

@@ -68,7 +68,7 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
           noteInterest,
           armadaIsHealthy: () => armadaHealth.isHealthy(),
           answered: countAnswers(metrics),
-          refused: (code) => metrics.legacyPolls.inc({ answer: status[code] }),
+          refused: (code) => metrics.legacyPolls.count(status[code]),
           redisFailed: errors.report,
           internalError: failures.internalError,
         });
@@ -79,17 +79,12 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
 })
 export class LegacyApiModule {}
 
-function countAnswers(metrics: QueryMetrics): LegacyOptions['answered'] {
-  // To look a label up for every poll would be felt.
-  const duration = metrics.callSeconds.labels('legacy');
-  const counters = Object.fromEntries(
-    Object.entries(JobServiceResponse_State).map(([name, state]) => [
-      state,
-      metrics.legacyPolls.labels(name),
-    ]),
-  ) as Record<JobServiceResponse_State, ReturnType<typeof metrics.legacyPolls.labels>>;
+function countAnswers({ legacyPolls, callSeconds }: QueryMetrics): LegacyOptions['answered'] {
+  // To look the label up for every poll would be felt.
+  const duration = callSeconds.labels('legacy');
+  const names = new Map(Object.entries(JobServiceResponse_State).map(([name, state]) => [state, name]));
   return (state, seconds) => {
-    counters[state].inc();
+    legacyPolls.count(names.get(state) ?? '');
     duration.observe(seconds);
   };
 }

@@ -178,17 +178,17 @@ function toHeader(text: string): string {
   return text.slice(0, MAX_HEADER_LENGTH).replace(/[^ -~]/g, '?');
 }
 
-/** Throws INVALID_ARGUMENT, with the name of the field. */
+/** Throws INVALID_ARGUMENT. */
 function checkNames({ jobId, jobSetId, queue }: JobServiceRequest): void {
-  for (const [field, problem] of [
-    ['job_id', idProblem(jobId)],
-    ['job_set_id', nameProblem(jobSetId)],
-    ['queue', nameProblem(queue)],
-  ] as const) {
-    if (problem === undefined) continue;
-    throw new RpcError(
-      status.INVALID_ARGUMENT,
-      `${field} ${problem}; job_id, job_set_id and queue must all be given`,
-    );
-  }
+  refuse('job_id', idProblem(jobId));
+  refuse('job_set_id', nameProblem(jobSetId));
+  refuse('queue', nameProblem(queue));
+}
+
+function refuse(field: string, problem: string | undefined): void {
+  if (problem === undefined) return;
+  throw new RpcError(
+    status.INVALID_ARGUMENT,
+    `${field} ${problem}; job_id, job_set_id and queue must all be given`,
+  );
 }

@@ -161,15 +161,20 @@ export class WatchBudget {
   /** One exchange at a time; what is new meanwhile is in the next. */
   private announce(): void {
     this.hasNews = true;
-    this.announcing ??= this.exchangeAll().finally(() => (this.announcing = undefined));
+    if (!this.hasLeft) this.announcing ??= this.exchangeAll();
   }
 
   private async exchangeAll(): Promise<void> {
-    while (this.hasNews && !this.hasLeft) {
-      this.hasNews = false;
-      await this.exchange(this.claims.splice(0));
+    try {
+      while (this.hasNews && !this.hasLeft) {
+        this.hasNews = false;
+        await this.exchange(this.claims.splice(0));
+      }
+      for (const { settle } of this.claims.splice(0)) settle(false);
+    } finally {
+      // In one step with the last look at what is new: what comes later begins another exchange.
+      this.announcing = undefined;
     }
-    for (const { settle } of this.claims.splice(0)) settle(false);
   }
 
   private async exchange(claims: readonly Claim[]): Promise<void> {

@@ -109,7 +109,7 @@ export class InterestRecorder {
       // Where another waits for it whose allowance is used up, it takes its share and this caller's allowance.
       who: waiting?.who ?? who,
     });
-    this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
+    this.flushing ??= this.flush();
   }
 
   /** Redis may have lost what was recorded: the next poll of each job set is recorded again. */
@@ -134,27 +134,34 @@ export class InterestRecorder {
     this.progress.moved();
     // Polls that arrive in one iteration of the event loop are written together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.pending.size > 0) {
-      const batch = Array.from(this.pending).slice(0, FLUSH_SIZE);
-      for (const [tag, { who }] of batch) {
-        this.pending.delete(tag);
-        this.pendingShares.release(who);
-      }
-      try {
-        await this.write(batch);
-        this.progress.moved();
-      } catch (error) {
-        // The next poll is recorded again.
-        for (const [tag, { caller, who }] of batch) {
-          this.recorded.delete(tag);
-          this.ownRefusals.delete(ownOf(who, tag));
-          if (caller !== undefined) this.newJobSets.giveBack(caller);
-        }
-        this.progress.failed(error as Error);
-        this.options.onError(error as Error);
-      }
+    try {
+      while (this.pending.size > 0) await this.flushSome();
+      this.progress.idle();
+    } finally {
+      // In one step with the last look at what is pending: a later poll begins another flush.
+      this.flushing = undefined;
     }
-    this.progress.idle();
+  }
+
+  private async flushSome(): Promise<void> {
+    const batch = Array.from(this.pending).slice(0, FLUSH_SIZE);
+    for (const [tag, { who }] of batch) {
+      this.pending.delete(tag);
+      this.pendingShares.release(who);
+    }
+    try {
+      await this.write(batch);
+      this.progress.moved();
+    } catch (error) {
+      // The next poll is recorded again.
+      for (const [tag, { caller, who }] of batch) {
+        this.recorded.delete(tag);
+        this.ownRefusals.delete(ownOf(who, tag));
+        if (caller !== undefined) this.newJobSets.giveBack(caller);
+      }
+      this.progress.failed(error as Error);
+      this.options.onError(error as Error);
+    }
   }
 
   private async write(batch: readonly (readonly [tag: JobSetTag, pending: Pending])[]): Promise<void> {

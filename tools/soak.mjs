@@ -1,4 +1,5 @@
-// npm run soak: installs packages, builds, and runs the soak. Arguments: --minutes, --events, --polls (per second), --report FILE.
+// npm run soak: installs packages, builds, and runs the soak. Arguments: --minutes, --events, --polls (per second), --report FILE,
+// --container-mib N (runs both applications as their images do, each in so much memory).
 import { ensureInstalled, root, runNx } from './install.mjs';
 
 ensureInstalled();

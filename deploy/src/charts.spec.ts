@@ -82,6 +82,12 @@ function podTemplates(objects: readonly Rendered[]): PodTemplate[] {
   return workloads(objects).map(({ template }) => template);
 }
 
+/** The templates, and the pod of `helm test`. */
+function pods(objects: readonly Rendered[]): PodTemplate[] {
+  const tests = objects.filter(({ kind }) => kind === 'Pod') as unknown as PodTemplate[];
+  return [...podTemplates(objects), ...tests];
+}
+
 it('both charts share their common templates', () => {
   const [query, ingester] = ['query', 'ingester'].map((chart) =>
     readFileSync(join(ROOT, 'deploy/helm', chart, 'templates/_common.tpl'), 'utf8'),
@@ -124,7 +130,7 @@ describe.each(CASES)('the $chart with $file', ({ chart, values }) => {
   });
 
   it('runs pods as the restricted pod security standard demands', () => {
-    for (const { spec } of podTemplates(objectsOf(values))) {
+    for (const { spec } of pods(objectsOf(values))) {
       expect(spec.securityContext).toMatchObject({
         runAsNonRoot: true,
         seccompProfile: { type: 'RuntimeDefault' },
@@ -140,7 +146,7 @@ describe.each(CASES)('the $chart with $file', ({ chart, values }) => {
   });
 
   it('selects with every selector the pods of this release, and no others', () => {
-    const pods = podTemplates(objectsOf(values)).map(({ metadata }) => metadata.labels);
+    const labelled = pods(objectsOf(values)).map(({ metadata }) => metadata.labels);
     const selectors = objectsOf(values).flatMap(({ kind, spec }) => {
       const { selector, podSelector } = (spec ?? {}) as Record<string, Record<string, unknown> | undefined>;
       const matchLabels = (selector?.['matchLabels'] ?? podSelector?.['matchLabels']) as object | undefined;
@@ -148,7 +154,7 @@ describe.each(CASES)('the $chart with $file', ({ chart, values }) => {
     });
     expect(selectors.length).toBeGreaterThan(0);
     for (const selector of selectors as Record<string, string>[]) {
-      const selected = pods.filter((labels) =>
+      const selected = labelled.filter((labels) =>
         Object.entries(selector).every(([name, value]) => labels[name] === value),
       );
       expect(selected).toHaveLength(1);
@@ -201,7 +207,7 @@ describe('values that cannot work are refused in words', () => {
     ['query', ['--set', 'ingress.enabled=true'], /ingress.enabled needs hostnames/],
     ['query', ['--set', 'gatewayApi.enabled=true'], /needs gatewayApi.parentRefs/],
     ['query', ['--set', 'tokenReview=true'], /needs automountServiceAccountToken/],
-    ['query', ['--set', 'preStopSleepSeconds=26'], /at least 5 more than preStopSleepSeconds/],
+    ['query', ['--set', 'preStopSleepSeconds=41'], /at least 5 more than preStopSleepSeconds/],
     ['query', ['--set', 'keda.enabled=true'], /keda.serverAddress is empty/],
     [
       'ingester',
@@ -232,6 +238,38 @@ describe('what the values change', () => {
     expect(probe([])).toMatchObject({ grpc: { port: 60003 } });
     const tls = ['--set', 'applicationConfig.queryTlsCertFile=/c,applicationConfig.queryTlsKeyFile=/k'];
     expect(probe(tls)).toMatchObject({ httpGet: { path: '/readyz', port: 'health' } });
+  });
+
+  it('a bound of the disruption budget takes the place of the other, and a strategy that of the other’s fields', () => {
+    const budget = template('query', [...REDIS, '--set', 'podDisruptionBudget.minAvailable=1']);
+    const { minAvailable, maxUnavailable } = only(budget, 'PodDisruptionBudget')['spec'] as Rendered;
+    expect([minAvailable, maxUnavailable]).toEqual([1, undefined]);
+    const recreated = template('query', [...REDIS, '--set', 'strategy.type=Recreate']);
+    const { strategy } = only(recreated, 'Deployment')['spec'] as Rendered;
+    expect(strategy).toEqual({ type: 'Recreate' });
+  });
+
+  it('a release may have a number for a name', () => {
+    const objects = newestHelm().template('query', '12', REDIS);
+    expect(problemsIn(python, '1.34.0', objects)).toBe('');
+  });
+
+  it('helm test checks the settings, with the rights and credentials of the pods that run', () => {
+    const objects = template('query', [...REDIS, '--set', 'env[0].name=LOG_LEVEL,env[0].value=debug']);
+    const [running, check] = pods(objects).map(({ spec: { containers, ...spec } }) => {
+      const { args, env, image, volumeMounts } = containers[0] as Container & Record<string, unknown>;
+      return { args, rest: { ...spec, restartPolicy: undefined, env, image, volumeMounts } };
+    });
+    expect(check?.rest).toEqual(running?.rest);
+    expect(check?.args).toEqual([...(running?.args as string[]), '--check-config']);
+  });
+
+  it('the StatefulSet of Redis has a short name, which Kubernetes makes longer in a label', () => {
+    const { metadata } = only(
+      newestHelm().template('ingester', 'a'.repeat(53), ['--set', 'redis.enabled=true']),
+      'StatefulSet',
+    );
+    expect(metadata.name.length).toBeLessThanOrEqual(63 - '-0123456789'.length);
   });
 
   it('an autoscaler has the number of replicas to itself', () => {

@@ -17,7 +17,8 @@ export interface Rendered {
   readonly [field: string]: unknown;
 }
 
-const CHARTS = join(import.meta.dirname, '../helm');
+const ROOT = join(import.meta.dirname, '../..');
+const CHARTS = join(ROOT, 'deploy/helm');
 export const NAMESPACE = 'jobs';
 /** The cluster that Helm renders for: a version of Helm knows none, or only one of its own time. */
 const KUBERNETES = '1.34.0';
@@ -56,8 +57,31 @@ export class Helm {
       .filter((object) => object !== null);
   }
 
-  private run(args: readonly string[]): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
-    return spawnSync(this.binary, args, { encoding: 'utf8' });
+  /** Installs a release into a cluster, or upgrades it. Throws with Helm's words where that fails. */
+  upgrade(kubeconfig: string, chart: Chart, release: string, args: readonly string[]): void {
+    const command = ['upgrade', '--install', release, join(CHARTS, chart), '--namespace', NAMESPACE, ...args];
+    this.must(command, kubeconfig);
+  }
+
+  uninstall(kubeconfig: string, release: string): void {
+    this.must(['uninstall', release, '--namespace', NAMESPACE], kubeconfig);
+  }
+
+  /** Runs a command that begins with `helm`, from the root of the workspace. */
+  runAsTyped(kubeconfig: string, [, ...args]: readonly string[]): void {
+    this.must(args, kubeconfig);
+  }
+
+  private must(args: readonly string[], kubeconfig: string): void {
+    const { status, stdout, stderr } = this.run(args, { KUBECONFIG: kubeconfig });
+    if (status !== 0) throw new Error(`helm ${args.join(' ')}: ${stdout}${stderr}`);
+  }
+
+  private run(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
+    return spawnSync(this.binary, args, { cwd: ROOT, encoding: 'utf8', env: { ...process.env, ...env } });
   }
 }
 

@@ -8,8 +8,13 @@ import type { Rendered } from './helm.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+interface Source {
+  readonly module: string;
+  readonly file: string;
+}
+
 /** Where the schemas of kinds come from that Kubernetes itself does not know: Go modules, with the file in them. */
-const CUSTOM_RESOURCES: Readonly<Record<string, { module: string; file: string }>> = {
+const CUSTOM_RESOURCES: Readonly<Record<string, Source>> = {
   GRPCRoute: {
     module: 'sigs.k8s.io/gateway-api@v1.4.0',
     file: 'config/crd/standard/gateway.networking.k8s.io_grpcroutes.yaml',
@@ -83,12 +88,22 @@ export function customProblemsIn(object: Rendered): string | undefined {
   return validate(object) ? '' : ajv.errorsText(validate.errors);
 }
 
-function compile({ module, file }: { module: string; file: string }, object: Rendered): ValidateFunction {
-  const downloaded = execFileSync('go', ['mod', 'download', '-json', module], { encoding: 'utf8' });
-  const { Dir } = JSON.parse(downloaded) as { Dir: string };
-  const { spec } = parse(readFileSync(join(Dir, file), 'utf8')) as CustomResourceDefinition;
+/** The definitions of all custom resources that the charts use. */
+export function customResourceDefinitions(): object[] {
+  return Object.values(CUSTOM_RESOURCES).map(downloaded);
+}
+
+function downloaded({ module, file }: Source): CustomResourceDefinition {
+  const output = execFileSync('go', ['mod', 'download', '-json', module], { encoding: 'utf8' });
+  const { Dir } = JSON.parse(output) as { Dir: string };
+  return parse(readFileSync(join(Dir, file), 'utf8')) as CustomResourceDefinition;
+}
+
+function compile(source: Source, object: Rendered): ValidateFunction {
+  const { spec } = downloaded(source);
   const version = spec.versions.find(({ name }) => object.apiVersion === `${spec.group}/${name}`);
-  if (version === undefined) throw new Error(`${module} has no ${object.kind} of ${object.apiVersion}`);
+  if (version === undefined)
+    throw new Error(`${source.module} has no ${object.kind} of ${object.apiVersion}`);
   return ajv.compile(closed(version.schema.openAPIV3Schema) as object);
 }
 

@@ -3,7 +3,7 @@
 // and passes them on.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { virtualEnvironment } from './virtual-environment.mjs';
+import { pythonOf } from './environment.mjs';
 
 const QUERY_ADDRESS = "host:port of the query's gRPC";
 const NEEDED = {
@@ -30,10 +30,7 @@ if (missing.length > 0) {
 
 const root = join(import.meta.dirname, '../..');
 const folder = join(import.meta.dirname, client);
-const python = virtualEnvironment(`python-${client}`, [
-  ['-r', join(folder, 'requirements.txt')],
-  ['--no-deps', '-r', join(folder, 'requirements-no-deps.txt')],
-]);
+const python = pythonOf(client);
 const args = [
   '-m',
   'pytest',

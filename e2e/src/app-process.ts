@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { eventually } from '@ajs/testing';
 
 const ROOT = join(import.meta.dirname, '../..');
-const START_MS = 15_000;
+const START_MS = 45_000;
 
 /** A line of an application's log. */
 export interface LogLine {

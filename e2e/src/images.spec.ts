@@ -1,27 +1,25 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JobState } from '@ajs/contracts/api/submit';
-import { allRecordings, cacheFolder, eventually } from '@ajs/testing';
+import { allRecordings, eventually } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import { AppProcess } from './app-process.js';
+import { NODE_OF_THE_IMAGES, copyImage, entrypointOf, imageOf, nodeOfTheImages } from './container/image.js';
 import { Stack, poll } from './stack.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Makes Node fail wherever a file is opened for writing. */
 const READING_ONLY = ['--allow-fs-read=*', 'main.js'];
 const APPS = ['ingester', 'query'] as const;
-/** Of the release line that the images have. */
-const NODE_OF_THE_IMAGES = '26.10.0';
 const bare = mkdtempSync(join(tmpdir(), 'armada-job-service-images-'));
 const apps: AppProcess[] = [];
 let stack: Stack;
 
 beforeAll(async () => {
   // Away from the packages of this repository.
-  for (const app of APPS) cpSync(join(ROOT, 'dist/apps', app), join(bare, app), { recursive: true });
+  for (const app of APPS) copyImage(app, bare);
   stack = await Stack.start();
 }, 180_000);
 
@@ -131,14 +129,12 @@ describe('the content of an image', () => {
   it.each(APPS)(
     '%s: the image holds nothing else, runs without privileges, and has a health check',
     (app) => {
-      const dockerfile = readFileSync(join(ROOT, `docker/${app}.Dockerfile`), 'utf8');
-      const last = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
+      const last = imageOf(app);
       expect(last.match(/^COPY .*$/gm)).toEqual([`COPY --from=build /src/dist/apps/${app} .`]);
       expect(last).toMatch(/^USER 65532:65532$/m);
       expect(last).toContain('/healthz');
-      expect(last).toContain(
-        'ENTRYPOINT ["/nodejs/bin/node", "--enable-source-maps", "--max-semi-space-size=32", "main.js"]',
-      );
+      const flags = ['--enable-source-maps', '--max-semi-space-size=32'];
+      expect(entrypointOf(app)).toEqual(['/nodejs/bin/node', ...flags, 'main.js']);
       expect(last).toContain(`/nodejs${NODE_OF_THE_IMAGES.split('.')[0]}-`);
     },
   );
@@ -159,14 +155,3 @@ describe('the content of an image', () => {
     },
   );
 });
-
-/** Installed from the registry of npm once, and kept in the user's cache. */
-function nodeOfTheImages(): string {
-  const folder = cacheFolder(`node-${NODE_OF_THE_IMAGES}`);
-  const node = join(folder, 'node_modules/node/bin/node');
-  if (existsSync(node)) return node;
-  mkdirSync(folder, { recursive: true });
-  const packages = ['--prefix', folder, '--no-audit', '--no-fund', `node@${NODE_OF_THE_IMAGES}`];
-  execFileSync('npm', ['install', ...packages], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
-  return node;
-}

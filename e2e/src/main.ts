@@ -74,6 +74,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
         events: { type: 'string', default: '2000' },
         polls: { type: 'string', default: '2000' },
         report: { type: 'string', default: 'docs/soak.md' },
+        'container-mib': { type: 'string' },
       },
     });
     const isFlat = await soak({
@@ -81,6 +82,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
       eventsPerSecond: count('--events', values.events),
       pollsPerSecond: count('--polls', values.polls),
       reportFile: values.report,
+      containerMib:
+        values['container-mib'] === undefined ? undefined : count('--container-mib', values['container-mib']),
     });
     console.log(`${isFlat ? 'all is flat' : 'NOT FLAT'}: see ${values.report}`);
     process.exit(isFlat ? 0 : 1);

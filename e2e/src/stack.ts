@@ -56,7 +56,8 @@ export class Stack {
     const app = await this.run('query', env, bundle);
     const { grpcPort } = await app.logged('started');
     const { http } = await app.logged('health and metrics are served');
-    const grpc = `127.0.0.1:${String(grpcPort)}`;
+    const host = this.envOf(env)['QUERY_GRPC_ADDRESS']?.split(':')[0] ?? '';
+    const grpc = `${host}:${String(grpcPort)}`;
     const client = new Client(grpc, credentials.createInsecure());
     this.clients.push(client);
     return { app, client, http: `http://${String(http)}`, grpc };

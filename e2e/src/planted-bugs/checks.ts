@@ -118,7 +118,7 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
 
 /** A job whose record a newer version wrote hides no other job, not even one that is polled in the same tick. */
 export const unreadableRecordsHideNoNeighbour: Check = async (builds) => {
-  const tomorrow = await buildTomorrow();
+  const tomorrow = await buildTomorrow('planted bugs');
   await withStack({}, await RedisServer.start(), async (stack) => {
     await stack.ingester({}, tomorrow.ingester);
     const [sound, checked] = [await stack.query(), await stack.query({}, builds.query)];

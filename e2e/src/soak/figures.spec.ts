@@ -93,17 +93,25 @@ describe('the report', () => {
     events: 1,
     jobSets: 1,
   };
+  const inContainers = (peakMib: number) => ({
+    mib: 512,
+    areLimited: true,
+    peakRss: new Map([['query 1', peakMib * 2 ** 20]]),
+  });
   const reportOf = (rest: Partial<SoakRun>) => report({ ...run, ...rest }, [column('a', { mustBe: 100 })]);
 
   it('says that all is flat only where figures, load and answers are right', () => {
-    expect(reportOf({})).toMatchObject({
-      isFlat: true,
-      text: expect.stringContaining('All is flat.') as string,
-    });
+    for (const rest of [{}, { containers: inContainers(349) }]) {
+      expect(reportOf(rest)).toMatchObject({
+        isFlat: true,
+        text: expect.stringContaining('All is flat.') as string,
+      });
+    }
     for (const rest of [
       { samples: samples([100, 100, 91, 97, 103, 109]) },
       { samples: samples([100, 100, 100, 100, 80, 100]) },
       { polls: { ...run.polls, late: 1 } },
+      { containers: inContainers(351) },
     ]) {
       expect(reportOf(rest)).toMatchObject({
         isFlat: false,

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { RESIDENT_PART } from '../container/container.js';
 import {
   areAnswered,
   judge,
@@ -20,6 +21,17 @@ export interface SoakRun {
   readonly polls: PollCounts;
   readonly events: number;
   readonly jobSets: number;
+  /** Where the applications ran in containers. */
+  readonly containers?: SoakContainers | undefined;
+}
+
+export interface SoakContainers {
+  /** The memory of each. */
+  readonly mib: number;
+  /** Whether the kernel held them to it. */
+  readonly areLimited: boolean;
+  /** The most resident memory of each application, in bytes. */
+  readonly peakRss: ReadonlyMap<string, number>;
 }
 
 const ROWS = 30;
@@ -38,6 +50,7 @@ export function report(run: SoakRun, columns: readonly Column[]): { text: string
   const wrong = [
     ...judged.flatMap(({ column, isFlat }) => (isFlat ? [] : [`${column.name} rises`])),
     ...loads.flatMap(({ column, isKept }) => (isKept ? [] : [`${column.name} were not kept up`])),
+    ...tooLarge(run.containers).map(([name, bytes]) => `${name} had ${Math.round(bytes / MB)} MB resident`),
     ...(areAnswered(run.polls) ? [] : ['polls were not answered, or late']),
   ];
   const isFlat = wrong.length === 0;
@@ -55,7 +68,7 @@ the time that polls wait for a core.
 
 ## This run
 
-${run.minutes} minutes from ${run.beganAt}, at ${run.eventsPerSecond} events/s and ${run.pollsPerSecond} polls/s, on ${cpus().length} cores (${cpu?.model.trim() ?? 'unknown'}), Node ${process.versions.node}.
+${run.minutes} minutes from ${run.beganAt}, at ${run.eventsPerSecond} events/s and ${run.pollsPerSecond} polls/s, on ${cpus().length} cores (${cpu?.model.trim() ?? 'unknown'}), Node ${process.versions.node}.${aboutContainers(run.containers)}
 ${thousands(run.events)} events in ${thousands(run.jobSets)} job sets; ${thousands(run.polls.polls)} polls, of which ${thousands(run.polls.errors)} were answered without a state, and ${thousands(run.polls.late)} without a terminal state more than 5 s after the job had ended.
 
 **${isFlat ? 'All is flat.' : `Not flat: ${wrong.join('; ')}.`}** Judged is the time after minute ${minute(warm)} (until then caches fill and nothing is deleted
@@ -83,6 +96,18 @@ each of them has an event about every 50 ms.
 ${rows.map((row, i) => `| ${minute(i)} | ${row.map((value, c) => show(value, columns[c])).join(' | ')} |`).join('\n')}
 `;
   return { text, isFlat };
+}
+
+function tooLarge(containers?: SoakContainers): [string, number][] {
+  const most = (containers?.mib ?? 0) * MB * RESIDENT_PART;
+  return [...(containers?.peakRss ?? [])].filter(([, bytes]) => bytes > most);
+}
+
+function aboutContainers(containers?: SoakContainers): string {
+  if (containers === undefined) return '';
+  const peaks = Array.from(containers.peakRss, ([name, bytes]) => `${name} ${Math.round(bytes / MB)} MB`);
+  const limit = containers.areLimited ? 'limited by the kernel to' : 'with the heap of a container of';
+  return ` The applications ran as their images do, ${limit} ${containers.mib} MiB each; most resident: ${peaks.join(', ')}.`;
 }
 
 function show(value: number, column: Column | undefined): string {

@@ -4,7 +4,9 @@ import { RedisKeys } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { AppProcess } from '../app-process.js';
-import { processFigures } from '../process-figures.js';
+import { Container } from '../container/container.js';
+import type { App } from '../patched-build.js';
+import { peakRssBytes, processFigures } from '../process-figures.js';
 import { ageOf, type Column, type Sample } from './figures.js';
 import { report } from './report.js';
 import { Schedule, jobSetOf } from './schedule.js';
@@ -17,6 +19,8 @@ export interface SoakOptions {
   readonly pollsPerSecond: number;
   /** Where the report goes. */
   readonly reportFile: string;
+  /** Runs the applications as their images do, each in so much memory; `undefined`: as they are, without a limit. */
+  readonly containerMib?: number | undefined;
 }
 
 const SECONDS_PER_SAMPLE = 10;
@@ -52,7 +56,7 @@ const columnsFor = (eventsPerSecond: number, pollsPerSecond: number): readonly C
   { name: 'watches at Armada', unit: '', summary: 'mean', mayRise: 10 },
 ];
 
-interface App {
+interface RunningApp {
   readonly name: (typeof APPS)[number];
   readonly process: AppProcess;
   readonly http: string;
@@ -64,10 +68,18 @@ export async function soak(options: SoakOptions): Promise<boolean> {
   const redisServer = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'everysec']);
   const redis = new Redis(redisServer.url);
   const processes: AppProcess[] = [];
+  const containers: Container[] = [];
   const start = (script: string, env: Readonly<Record<string, string>>, args: readonly string[] = []) => {
     const started = new AppProcess(script, env, args);
     processes.push(started);
     return started;
+  };
+  const startApp = (name: App, env: Readonly<Record<string, string>>): AppProcess => {
+    if (options.containerMib === undefined) return start(`dist/apps/${name}/main.js`, env);
+    const container = new Container(name, env, options.containerMib * MB);
+    containers.push(container);
+    processes.push(container.app);
+    return container.app;
   };
   try {
     const schedule = new Schedule(Date.now() + 5_000, eventsPerSecond);
@@ -85,10 +97,10 @@ export async function soak(options: SoakOptions): Promise<boolean> {
       INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
       ...SHORT_INTEREST,
     };
-    const apps: App[] = [];
+    const apps: RunningApp[] = [];
     const targets: string[] = [];
     for (const name of APPS) {
-      const app = start(`dist/apps/${name.split(' ')[0] ?? ''}/main.js`, env);
+      const app = startApp(name.startsWith('query') ? 'query' : 'ingester', env);
       const { grpcPort } = await app.logged('started');
       const { http } = await app.logged('health and metrics are served');
       if (grpcPort !== undefined) targets.push(`127.0.0.1:${Number(grpcPort)}`);
@@ -113,6 +125,14 @@ export async function soak(options: SoakOptions): Promise<boolean> {
           beganAt,
           secondsPerSample: SECONDS_PER_SAMPLE,
           samples,
+          containers:
+            options.containerMib === undefined
+              ? undefined
+              : {
+                  mib: options.containerMib,
+                  areLimited: containers.every(({ isLimited }) => isLimited),
+                  peakRss: new Map(apps.map(({ name, process }) => [name, peakRssBytes(process.pid)])),
+                },
           ...sampler.totals(),
         },
         columns,
@@ -124,6 +144,7 @@ export async function soak(options: SoakOptions): Promise<boolean> {
     return false;
   } finally {
     redis.disconnect();
+    await Promise.all(containers.map((one) => one.kill()));
     await Promise.all(processes.map((one) => one.kill()));
     await redisServer.stop();
   }
@@ -134,7 +155,7 @@ class Sampler {
   private before = new Map<string, number>();
 
   constructor(
-    private readonly apps: readonly App[],
+    private readonly apps: readonly RunningApp[],
     private readonly armada: AppProcess,
     private readonly pollers: AppProcess,
     private readonly redis: Redis,

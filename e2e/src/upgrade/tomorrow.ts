@@ -53,11 +53,15 @@ const PATCHES: readonly Patch[] = [
   },
 ];
 
-/** Bundles of the next version. */
-export async function buildTomorrow(): Promise<Readonly<Record<App, string>>> {
+/**
+ * Bundles of the next version.
+ *
+ * @param user of these bundles: each has its own, since another may build them at the same time
+ */
+export async function buildTomorrow(user: string): Promise<Readonly<Record<App, string>>> {
   const [ingester, query] = await Promise.all([
-    buildPatched('ingester', 'tomorrow', PATCHES),
-    buildPatched('query', 'tomorrow', PATCHES),
+    buildPatched('ingester', `tomorrow for ${user}`, PATCHES),
+    buildPatched('query', `tomorrow for ${user}`, PATCHES),
   ]);
   return { ingester, query };
 }

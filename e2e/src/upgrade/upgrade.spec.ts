@@ -19,7 +19,7 @@ const OLD = ['today'] as const;
 const BOTH = ['today', 'tomorrow'] as const;
 const NEW = ['tomorrow'] as const;
 
-const tomorrow = await buildTomorrow();
+const tomorrow = await buildTomorrow('upgrade');
 
 describe('a version with one more job state and one more field', () => {
   // Each with a Redis and an Armada of its own: they wait most of the time.

@@ -19,8 +19,8 @@ What both charts share: the same file in each, so that a chart is whole without 
 {{- end -}}
 
 {{- define "ajs.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "ajs.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "ajs.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "ajs.labels" -}}
@@ -35,8 +35,8 @@ app.kubernetes.io/part-of: armada-job-service
 {{- end -}}
 
 {{- define "ajs.metadata" -}}
-name: {{ include "ajs.fullname" . }}
-namespace: {{ .Release.Namespace }}
+name: {{ include "ajs.fullname" . | quote }}
+namespace: {{ .Release.Namespace | quote }}
 labels:
   {{- include "ajs.labels" . | nindent 2 }}
 {{- end -}}
@@ -75,8 +75,8 @@ automountServiceAccountToken: false
 apiVersion: v1
 kind: Secret
 metadata:
-  name: {{ include "ajs.settingsSecretName" $ }}
-  namespace: {{ $.Release.Namespace }}
+  name: {{ include "ajs.settingsSecretName" $ | quote }}
+  namespace: {{ $.Release.Namespace | quote }}
   labels:
     {{- include "ajs.labels" $ | nindent 4 }}
 type: Opaque
@@ -103,7 +103,7 @@ annotations:
 {{- end -}}
 
 {{- define "ajs.podSpec" -}}
-serviceAccountName: {{ include "ajs.serviceAccountName" . }}
+serviceAccountName: {{ include "ajs.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ .Values.automountServiceAccountToken }}
 # Variables for each service of the namespace would be taken for settings.
 enableServiceLinks: false
@@ -120,7 +120,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
@@ -150,16 +150,20 @@ topologySpreadConstraints:
 volumes:
   - name: settings
     secret:
-      secretName: {{ include "ajs.settingsSecretName" . }}
+      secretName: {{ include "ajs.settingsSecretName" . | quote }}
   {{- with .Values.additionalVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
 
+{{- define "ajs.settingsFolder" -}}
+/etc/armada-job-service
+{{- end -}}
+
+{{- /* A container but for its name, arguments, ports, probes and life. */ -}}
 {{- define "ajs.container" -}}
 image: {{ include "ajs.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-args: ['--config', '/etc/armada-job-service/settings.yaml']
 {{- with .Values.env }}
 env:
   {{- toYaml . | nindent 2 }}
@@ -177,11 +181,35 @@ securityContext:
     drop: [ALL]
 volumeMounts:
   - name: settings
-    mountPath: /etc/armada-job-service
+    mountPath: {{ include "ajs.settingsFolder" . }}
     readOnly: true
   {{- with .Values.additionalVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{- /* For `helm test`: a pod with the settings, credentials and rights of the others, which tries all of these. */ -}}
+{{- define "ajs.test" -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ include "ajs.fullname" . }}-check
+  namespace: {{ .Release.Namespace | quote }}
+  labels:
+    # Not those by which Services select.
+    app.kubernetes.io/name: {{ include "ajs.name" . }}-check
+    app.kubernetes.io/instance: {{ .Release.Name | quote }}
+    app.kubernetes.io/part-of: armada-job-service
+  annotations:
+    helm.sh/hook: test
+    helm.sh/hook-delete-policy: before-hook-creation
+spec:
+  restartPolicy: Never
+  {{- include "ajs.podSpec" . | nindent 2 }}
+  containers:
+    - name: check
+      args: ['--config', '{{ include "ajs.settingsFolder" . }}/settings.yaml', '--check-config']
+      {{- include "ajs.container" . | nindent 6 }}
 {{- end -}}
 
 {{- define "ajs.deploymentSpec" -}}
@@ -193,7 +221,8 @@ revisionHistoryLimit: 5
 replicas: {{ .Values.replicas }}
 {{- end }}
 strategy:
-  {{- toYaml .Values.strategy | nindent 2 }}
+  {{- /* The type Recreate has no more fields, and ours would be among the values still. */}}
+  {{- toYaml (eq .Values.strategy.type "RollingUpdate" | ternary .Values.strategy (pick .Values.strategy "type")) | nindent 2 }}
 selector:
   matchLabels:
     {{- include "ajs.selectorLabels" . | nindent 4 }}
@@ -209,7 +238,8 @@ spec:
   selector:
     matchLabels:
       {{- include "ajs.selectorLabels" $ | nindent 6 }}
-  {{- toYaml . | nindent 2 }}
+  {{- /* Kubernetes takes one of the two, and a minAvailable of the user's comes on top of our maxUnavailable. */}}
+  {{- toYaml (hasKey . "minAvailable" | ternary (omit . "maxUnavailable") .) | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
@@ -223,7 +253,7 @@ spec:
   scaleTargetRef:
     apiVersion: apps/v1
     kind: Deployment
-    name: {{ include "ajs.fullname" . }}
+    name: {{ include "ajs.fullname" . | quote }}
   minReplicas: {{ .Values.autoscaling.minReplicas }}
   maxReplicas: {{ .Values.autoscaling.maxReplicas }}
   metrics:
@@ -257,7 +287,7 @@ metadata:
   {{- include "ajs.metadata" . | nindent 2 }}
 spec:
   scaleTargetRef:
-    name: {{ include "ajs.fullname" . }}
+    name: {{ include "ajs.fullname" . | quote }}
   minReplicaCount: {{ .Values.autoscaling.minReplicas }}
   maxReplicaCount: {{ .Values.autoscaling.maxReplicas }}
   {{- with .Values.autoscaling.behavior }}
@@ -298,7 +328,7 @@ spec:
     matchLabels:
       {{- include "ajs.selectorLabels" $ | nindent 6 }}
   namespaceSelector:
-    matchNames: [{{ $.Release.Namespace }}]
+    matchNames: [{{ $.Release.Namespace | quote }}]
   podMetricsEndpoints:
     - port: {{ index . 1 }}
       path: /metrics

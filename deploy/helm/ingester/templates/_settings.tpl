@@ -8,6 +8,11 @@
 {{- mergeOverwrite $fromChart .Values.applicationConfig | toYaml -}}
 {{- end -}}
 
+{{- /* 52 characters at most: Kubernetes adds 11 to the name of a StatefulSet for a label of its pods, which has 63. */ -}}
+{{- define "ajs.redisName" -}}
+{{ include "ajs.fullname" . | trunc 46 | trimSuffix "-" }}-redis
+{{- end -}}
+
 {{- define "ajs.redisUrl" -}}
-redis://{{ include "ajs.fullname" . }}-redis.{{ .Release.Namespace }}:6379
+redis://{{ include "ajs.redisName" . }}.{{ .Release.Namespace }}:6379
 {{- end -}}

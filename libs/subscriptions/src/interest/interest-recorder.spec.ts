@@ -56,6 +56,25 @@ function intercepted(before: () => Promise<unknown>): InterestStore {
 }
 
 describe('the interest recorder', () => {
+  it('records a poll that comes while a flush ends, in whatever step', async () => {
+    for (let steps = 0; steps < 20; steps++) {
+      const [first, late] = [jobSet(steps), jobSet(100 + steps)];
+      const pollLate = async (): Promise<void> => {
+        for (let step = 0; step < steps; step++) await undefined;
+        recorder.record(late);
+      };
+      const touch = (key: JobSetKey): Promise<boolean> => {
+        if (key === first) void pollLate();
+        return Promise.resolve(true);
+      };
+      const { recorder, queue } = recorderWith({
+        life: Object.assign(Object.create(RedisJobSetLife.prototype) as RedisJobSetLife, { touch }),
+      });
+      recorder.record(first);
+      await eventually(`a poll ${steps} steps later is recorded`, () => queue.enqueued.has(late.jobSetId));
+    }
+  });
+
   it('lets no caller take all the room for job sets that wait to be recorded', () => {
     const { recorder } = recorderWith({
       interest: intercepted(() => new Promise(() => undefined)),

@@ -19,6 +19,7 @@ it('what is left out has defaults: every job set is active, and nobody waits', (
     jobsPerSecond: 0.5,
     eventsPerJob: 6,
     failedShare: 0.05,
+    externalUriShare: 1,
     retentionSeconds: 90_000,
     polledJobsPerSecond: 20,
     jobsPerCall: 1,

@@ -16,6 +16,8 @@ Calculates what an installation needs, from the figures of docs/performance.md (
   --retention DURATION   from the submission of a job until its job set is deleted: how long it is polled, and DELETE_AFTER_POLL (default 25h)
   --events-per-job N     events of a job (default 6)
   --failed-percent N     jobs of 100 that fail (default 5)
+  --external-uri-percent N
+                         jobs of 100 with an external URI (default 100: the newer Airflow operator gives each of its jobs one)
 `;
 
 /** Wrong arguments; the message says which and what would be right. */
@@ -32,6 +34,7 @@ const OPTIONS = {
   retention: { type: 'string', default: '25h' },
   'events-per-job': { type: 'string', default: '6' },
   'failed-percent': { type: 'string', default: '5' },
+  'external-uri-percent': { type: 'string', default: '100' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -49,6 +52,7 @@ export function readArguments(argv: readonly string[]): Load | undefined {
     jobsPerSecond: number('jobs-per-second', 0, 1_000_000, false),
     eventsPerJob: number('events-per-job', 1, 1_000),
     failedShare: number('failed-percent', 0, 100, false) / 100,
+    externalUriShare: number('external-uri-percent', 0, 100, false) / 100,
     retentionSeconds: secondsOf(values.retention),
     polledJobsPerSecond,
     jobsPerCall: number('jobs-per-call', 1, 1_000),

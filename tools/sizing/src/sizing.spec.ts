@@ -9,6 +9,7 @@ const SMALL: Load = {
   jobsPerSecond: 1,
   eventsPerJob: 6,
   failedShare: 0.05,
+  externalUriShare: 1,
   retentionSeconds: 90_000,
   polledJobsPerSecond: 20,
   jobsPerCall: 1,
@@ -23,6 +24,7 @@ const load: fc.Arbitrary<Load> = fc
     jobsPerSecond: fc.double({ min: 0, max: 10_000, noNaN: true }),
     eventsPerJob: fc.integer({ min: 1, max: 20 }),
     failedShare: fc.double({ min: 0, max: 1, noNaN: true }),
+    externalUriShare: fc.double({ min: 0, max: 1, noNaN: true }),
     retentionSeconds: fc.integer({ min: 60, max: 1_000_000 }),
     polledJobsPerSecond: fc.double({ min: 0, max: 1_000_000, noNaN: true }),
     jobsPerCall: fc.integer({ min: 1, max: 500 }),
@@ -66,8 +68,8 @@ it('a large one is sized by what was measured', () => {
     ingester: { replicas: 3, milliCores: 500, memoryMib: 768 },
     // 10,000 calls of 116 us are 1.16 cores, and 30,000 waits are two replicas full of one caller's.
     query: { replicas: 3, milliCores: 600, memoryMib: 640 },
-    // 90 million jobs of 79 bytes, 5 % of them with 160 more, fill 7.3 GiB: a little over 70 % of maxmemory.
-    redis: { jobs: 90_000_000, maxmemoryMib: 10_752, memoryMib: 21_504, milliCores: 300 },
+    // 90 million jobs of 79 bytes, each with 260 more for its URI and 5 % of them with 200 for a failure, fill 29.3 GiB.
+    redis: { jobs: 90_000_000, maxmemoryMib: 42_880, memoryMib: 85_760, milliCores: 300 },
     armada: { watches: 500, readsPerSecond: 200, readEverySeconds: 97.5 },
     warnings: [],
   });

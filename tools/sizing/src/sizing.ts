@@ -9,6 +9,8 @@ export interface Load {
   readonly eventsPerJob: number;
   /** Of all jobs, from 0 to 1. */
   readonly failedShare: number;
+  /** Jobs submitted with an external URI, of all, from 0 to 1. */
+  readonly externalUriShare: number;
   /** From the submission of a job until its job set is deleted from Redis. Seconds. */
   readonly retentionSeconds: number;
   /** Jobs whose states are asked for. */
@@ -40,7 +42,9 @@ export const COSTS = {
   /** Redis memory. Bytes. */
   jobBytes: 79,
   /** Redis memory that a failed job has beyond that, with a short reason. Bytes. */
-  failureBytes: 160,
+  failureBytes: 200,
+  /** Redis memory that a job with an external URI of 70 characters has beyond that. Bytes. */
+  externalUriBytes: 260,
   /** Redis memory, whatever jobs it has. Bytes. */
   jobSetBytes: 1_250,
   /** A job set that is polled: resident memory of the ingesters together. Bytes. */
@@ -125,8 +129,9 @@ export function sizingOf(load: Load): Sizing {
     Math.ceil(load.waits / (LIMITS.maxOpenWaits * ALONE)),
     Math.ceil(load.streams / (LIMITS.maxOpenWatches * ALONE)),
   );
-  const redisBytes =
-    jobs * (COSTS.jobBytes + load.failedShare * COSTS.failureBytes) + load.jobSets * COSTS.jobSetBytes;
+  const bytesOfJob =
+    COSTS.jobBytes + load.failedShare * COSTS.failureBytes + load.externalUriShare * COSTS.externalUriBytes;
+  const redisBytes = jobs * bytesOfJob + load.jobSets * COSTS.jobSetBytes;
   const maxmemoryMib = Math.max(REDIS_LEAST_MIB, roundUp(redisBytes / MIB / FILLED, REDIS_LEAST_MIB));
   const redisCores = (eventsPerSecond * COSTS.redisEventUs + callsPerSecond * COSTS.redisReadUs) / 1e6;
   return {

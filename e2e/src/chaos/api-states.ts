@@ -25,3 +25,8 @@ export function apiStateOf(state: JobState, api: Api): string {
 export function isTerminal(state: JobState): boolean {
   return API_STATES[state].terminal;
 }
+
+/** As {@link isTerminal}, of a state by the name that our own API gives it; false where there is none. */
+export function isTerminalName(name: string | undefined): boolean {
+  return name !== undefined && name in API_STATES && isTerminal(name as JobState);
+}

@@ -1,8 +1,8 @@
 import { allowancesOf, isOlderAllowed } from './allowances.js';
-import { isTerminal } from './api-states.js';
+import { isTerminalName } from './api-states.js';
 import type { Bounds } from './bounds.js';
 import { calmFrom, endsShown, holdUps } from './ends-shown.js';
-import type { History, TrueJob, Violation, Wait } from './history.js';
+import type { History, Violation, Wait } from './history.js';
 
 /** A query that stops answers waits with what it has, for as long as its shutdown takes. */
 const STOPS_FOR_MS = 5_000;
@@ -45,10 +45,6 @@ export function checkWaits(history: History, bounds: Bounds): Violation[] {
     if (lateMs <= bounds.untilTold) return [];
     return [violation('wait not woken in time', wait, `${lateMs} ms after Redis had ${count} ends`)];
   });
-}
-
-function isTerminalName(state: string): boolean {
-  return isTerminal(state as TrueJob['stages'][number]['state']);
 }
 
 function violation(rule: string, wait: Wait, why: string): Violation {

@@ -1,5 +1,5 @@
 import { allowancesOf, isOlderAllowed, type Allowance } from './allowances.js';
-import { isTerminal } from './api-states.js';
+import { isTerminalName } from './api-states.js';
 import type { Bounds } from './bounds.js';
 import { calmFrom, endsShown, holdUps } from './ends-shown.js';
 import { groupBy } from './group-by.js';
@@ -89,7 +89,7 @@ class Chain {
     const job = this.known.jobs.get(jobId);
     const last = this.told.get(jobId);
     if (job === undefined || this.isLost(job, at)) return;
-    if (isTerminal(state as never) && !this.ended.has(jobId)) this.ended.set(jobId, at);
+    if (isTerminalName(state) && !this.ended.has(jobId)) this.ended.set(jobId, at);
     const mayRepeat = job.lookedUpAt !== undefined && job.lookedUpAt < at + this.known.bounds.clocks;
     const next = nextTold(job, last, state, mayRepeat) ?? this.afterLoss(job, last, state, at);
     if (next === undefined) {

@@ -77,7 +77,7 @@ export const PLANTED_BUGS = {
     ],
     faults: ['redis lost-work-queue'],
     seed: 1,
-    minutes: 0.12,
+    minutes: 0.2,
   },
   // A lost notification is harmless by itself: the next one names the revision before it.
   'a lost notification that nobody misses': {

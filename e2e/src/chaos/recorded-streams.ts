@@ -10,9 +10,14 @@ export interface StreamCall<Q, A> {
   readonly request: Q;
   /** Called with each message; returns what it tells, if it is to be recorded. */
   readonly take: (message: A) => WatchEvent | undefined;
-  /** After so many milliseconds the stream is left. Left out: never. */
+  /** After so many milliseconds the stream is left. Left out: not before it is over. */
   readonly stayMs?: number;
+  /** Asked after each message: whether nothing more can come, so that the stream is left a moment later. */
+  readonly isOver?: () => boolean;
 }
+
+/** How long a stream is watched on although nothing more can come. Milliseconds. */
+const LINGER_MS = 2_000;
 
 /** What is known of a stream before it begins. */
 export type Watching = Pick<Watch, 'method' | 'chain' | 'key' | 'jobIds'>;
@@ -26,16 +31,18 @@ export class RecordedStreams {
   async open<Q, A>(
     watching: Watching,
     { name, client }: Target,
-    { method, request, take, stayMs }: StreamCall<Q, A>,
+    { method, request, take, stayMs, isOver }: StreamCall<Q, A>,
   ): Promise<StatusObject | undefined> {
     const events: WatchEvent[] = [];
     const requestedAt = now();
     const left = new AbortController();
     const end = await new Promise<StatusObject>((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
       const cancel = callStream(client, method, request, {
         message: (message) => {
           const event = take(message);
           if (event !== undefined) events.push(event);
+          if (isOver?.() === true) timer ??= setTimeout(leave, LINGER_MS);
         },
         end: (status) => {
           clearTimeout(timer);
@@ -48,7 +55,7 @@ export class RecordedStreams {
         cancel();
       };
       this.leaving.add(leave);
-      const timer = stayMs === undefined ? undefined : setTimeout(leave, stayMs);
+      if (stayMs !== undefined) timer = setTimeout(leave, stayMs);
     });
     const hasLeft = left.signal.aborted;
     const ended = !hasLeft && { end: { code: status[end.code], details: end.details } };

@@ -24,6 +24,8 @@ const POLLERS_AT_THE_END = 4;
 const WAITERS = 4;
 /** Of each job set that is polled often: one stays with its streams, the others leave them and resume. */
 const WATCHERS = 5;
+/** For so long from its beginning the jobs of a job set are waited for: most have ended by then. */
+const WAITED_FOR_MS = 40_000;
 /** A job set that is polled seldom is polled for one second in so many. */
 const SELDOM_SECONDS = 12;
 /**
@@ -84,7 +86,7 @@ class Run {
     const stalls = this.lookForStalls();
     this.noteWhatIsPublished();
     this.pollers.start(POLLERS, () => this.nextPoll());
-    this.waiters.start(WAITERS, () => this.oneOf(this.watchedJobSets()));
+    this.waiters.start(WAITERS, () => this.nextWait());
     await Promise.all([this.live(), this.watch(), this.inject()]);
     this.print('all faults are repaired; waiting for what is still to be reported');
     const [unpolled] = await Promise.all([this.lookWithoutPolling(), this.watchToTheEnd()]);
@@ -122,7 +124,7 @@ class Run {
     }
   }
 
-  /** Job sets are watched from their beginning to the end of the run. */
+  /** Job sets are watched from their beginning. */
   private async watch(): Promise<void> {
     for (const jobSet of this.plan.jobSets.filter(isWatched).sort((a, b) => a.from - b.from)) {
       await sleep(Math.max(0, jobSet.from - this.ran));
@@ -131,8 +133,10 @@ class Run {
     }
   }
 
-  private watchedJobSets(): PlannedJobSet[] {
-    return this.plan.jobSets.filter((jobSet) => isWatched(jobSet) && jobSet.from < this.ran);
+  private nextWait(): PlannedJobSet | undefined {
+    const { ran } = this;
+    const isLive = ({ from }: PlannedJobSet): boolean => from < ran && ran < from + WAITED_FOR_MS;
+    return this.oneOf(this.plan.jobSets.filter((jobSet) => isWatched(jobSet) && isLive(jobSet)));
   }
 
   private noteWhatIsPublished(): void {

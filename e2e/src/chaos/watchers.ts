@@ -7,6 +7,7 @@ import {
 import type { JobSetKey } from '@ajs/job-state';
 import { status } from '@grpc/grpc-js';
 import { stateNameOf } from '../job-set-watch.js';
+import { isTerminalName } from './api-states.js';
 import type { WatchEvent } from './history.js';
 import type { Random } from './job-lives.js';
 import { now, type Target } from './pollers.js';
@@ -43,7 +44,11 @@ export class Watchers {
     private readonly random: Random,
   ) {}
 
-  /** @param isRestless leaves its streams again and again, and resumes them */
+  /**
+   * Until all of the jobs have ended: the streams of long runs would be too many.
+   *
+   * @param isRestless leaves its streams again and again, and resumes them
+   */
   watchJobSet(watched: Watched, isRestless: boolean): void {
     const watcher = { ...watched, states: new Map<string, string>() };
     this.ofJobSets.push(watcher);
@@ -63,6 +68,7 @@ export class Watchers {
 
   private async followJobSet({ key, jobIds, states }: Watcher, isRestless: boolean): Promise<void> {
     let [chain, resumeToken] = [this.chains++, ''];
+    const isOver = (): boolean => jobIds.every((jobId) => isTerminalName(states.get(jobId)));
     await this.again(async (target) => {
       const end = await this.streams.open({ method: 'WatchJobSet', chain, key, jobIds }, target, {
         method: JobStatusServiceService.watchJobSet,
@@ -73,6 +79,7 @@ export class Watchers {
           if (event.kind === 'job') states.set(event.jobId, event.state);
           return event;
         },
+        isOver,
         ...(isRestless && { stayMs: this.random() * LONGEST_STAY_MS }),
       });
       const [trailer] = end?.metadata.get('resume-token').map(String) ?? [];
@@ -81,7 +88,7 @@ export class Watchers {
         [chain, resumeToken] = [this.chains++, ''];
         states.clear();
       }
-      return true;
+      return !isOver();
     });
   }
 

@@ -78,4 +78,31 @@ describe('a client of Redis', () => {
     await expect(client.ping()).rejects.toThrow('timed out');
     await eventually('it is there again', () => client.ping().catch(() => undefined), 20_000);
   }, 40_000);
+
+  it('connects again where the sentinels tell of a fail-over while it asks them for the master', async () => {
+    const [master, sentinel] = await Promise.all([RedisServer.start(), RedisServer.startSentinel()]);
+    cleanUps.push(
+      () => master.stop(),
+      () => sentinel.stop(),
+    );
+    const admin = new Redis(sentinel.url);
+    cleanUps.push(() => admin.disconnect());
+    await admin.call('SENTINEL', 'MONITOR', 'main', '127.0.0.1', master.port, 1);
+    const sentinels = [{ host: '127.0.0.1', port: sentinel.port }];
+    const target = { kind: 'sentinel', sentinels, name: 'main', tls: false } as const;
+    const client = createRedisClient(target, 'reader', () => undefined);
+    cleanUps.push(() => client.disconnect());
+    const ends = { count: 0 };
+    client.on('end', () => ends.count++);
+    await eventually('it is connected', () => client.status === 'ready');
+    // What ioredis does when it hears of a new master.
+    const { connector } = client as unknown as { readonly connector: { disconnect(): void } };
+    client.once('connecting', () => connector.disconnect());
+    client.disconnect(true);
+    await eventually('it has ended', () => ends.count === 1);
+    await eventually('it is connected again', () => client.status === 'ready');
+    client.disconnect();
+    await eventually('it has ended, since it was closed', () => ends.count === 2);
+    expect(client.status).toBe('end');
+  });
 });

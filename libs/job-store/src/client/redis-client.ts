@@ -1,6 +1,7 @@
 import { RedisKeys } from '@ajs/redis-keys';
 import { Redis, type Cluster } from 'ioredis';
 import { ClusterClient } from './cluster-client.js';
+import { endWhenClosed } from './end-when-closed.js';
 import { replaceReadOnly } from './read-only.js';
 import { tlsOptions, type RedisTls } from './redis-tls.js';
 import { sendTogether } from './send-together.js';
@@ -89,7 +90,10 @@ export function createRedisClient(
   onError: (error: Error) => void,
 ): RedisClient {
   const client = connect(target, role, onError);
-  if (client instanceof Redis) sendTogether(client);
+  if (client instanceof Redis) {
+    sendTogether(client);
+    if (target.kind === 'sentinel') endWhenClosed(client);
+  }
   client.on('error', onError);
   return Object.assign(client, { ownKeys: new RedisKeys(target.keyPrefix) });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { eventually } from '@ajs/testing';
 import { ApiServer, buildApiServer } from './api-server.js';
 import { NAMESPACE, newestHelm, olderHelm, type Chart, type Rendered } from './helm.js';
-import { KubernetesGuide } from './kubernetes-guide.js';
+import { Guide } from './guide.js';
 import { customResourceDefinitions } from './kubernetes-schemas.js';
 
 const VALUES = join(import.meta.dirname, 'values');
@@ -13,7 +13,7 @@ const BUILD_MS = 3_600_000;
 const CASES = (['ingester', 'query'] as const).flatMap((chart) =>
   readdirSync(join(VALUES, chart)).map((file) => ({ chart, file, values: join(VALUES, chart, file) })),
 );
-const guide = new KubernetesGuide();
+const guide = new Guide('kubernetes.md');
 
 let server: ApiServer;
 

@@ -1,25 +1,17 @@
-import { newestHelm, type Chart, type Rendered } from './helm.js';
-import { KubernetesGuide } from './kubernetes-guide.js';
+import { Guide } from './guide.js';
+import { newestHelm } from './helm.js';
 import { customProblemsIn, installValidator, problemsIn } from './kubernetes-schemas.js';
 
 /** Helm is built from its source the first time. */
 const BUILD_MS = 900_000;
 
-const guide = new KubernetesGuide();
+const guide = new Guide('kubernetes.md');
 let python: string;
 beforeAll(() => {
   newestHelm();
   python = installValidator();
 }, BUILD_MS);
 afterAll(() => guide.remove());
-
-/** What a `helm install` or `helm upgrade --install` of the guide makes. */
-function made(command: readonly string[]): Rendered[] {
-  const [release, chart, ...args] = guide
-    .withFiles(command)
-    .filter((word) => !['helm', 'install', 'upgrade', '--install'].includes(word));
-  return newestHelm().template(chart?.split('/').at(-1) as Chart, release ?? '', args);
-}
 
 it('the guide installs both charts twice: for a first try, and for good', () => {
   expect(guide.installs().map(([, , ...rest]) => rest.find((word) => word.startsWith('deploy/')))).toEqual([
@@ -33,7 +25,7 @@ it('the guide installs both charts twice: for a first try, and for good', () => 
 it.each(guide.installs().map((command) => [command.slice(0, 5).join(' '), command]))(
   '%s makes what Kubernetes accepts',
   (_, command) => {
-    const objects = made(command);
+    const objects = guide.made(command);
     expect(objects.length).toBeGreaterThan(3);
     expect(problemsIn(python, '1.34.0', objects)).toBe('');
     for (const object of objects) expect(customProblemsIn(object) ?? '').toBe('');
@@ -41,7 +33,7 @@ it.each(guide.installs().map((command) => [command.slice(0, 5).join(' '), comman
 );
 
 it('names only objects that the charts make', () => {
-  const objects = guide.installs().flatMap(made);
+  const objects = guide.installs().flatMap((command) => guide.made(command));
   const names = new Set(objects.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`));
   for (const [, name = ''] of guide.text.matchAll(/(?<![\w-])((?:deployment|service)\/[\w-]+)/g))
     expect(names).toContain(name);

@@ -1,25 +1,27 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from '@ajs/config';
-import { newestHelm, type Chart, type Rendered } from './helm.js';
+import { Guide } from './guide.js';
+import { newestHelm, type Rendered } from './helm.js';
 import { installValidator, problemsIn } from './kubernetes-schemas.js';
 
-const GUIDE = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
-const [, FILE = '', VALUES = ''] = /```yaml\n# (\S+)\n([\s\S]*?)```/.exec(GUIDE) ?? [];
-const COMMANDS = Array.from(GUIDE.matchAll(/^ {4}helm upgrade --install (.+)$/gm), ([, words = '']) => words);
 /** Helm is built from its source the first time. */
 const BUILD_MS = 900_000;
 
+const guide = new Guide('operations.md');
+const installs = guide.installs().map((command) => [command.join(' '), command] as const);
 let python: string;
 let folder: string;
 beforeAll(() => {
   newestHelm();
   python = installValidator();
-  folder = mkdtempSync(join(tmpdir(), 'guide-'));
-  writeFileSync(join(folder, FILE), VALUES);
+  folder = mkdtempSync(join(tmpdir(), 'settings-'));
 }, BUILD_MS);
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  guide.remove();
+  rmSync(folder, { recursive: true });
+});
 
 /** What the process of a release reads. */
 function settingsOf(objects: readonly Rendered[]) {
@@ -31,19 +33,11 @@ function settingsOf(objects: readonly Rendered[]) {
 }
 
 it('docs/operations.md installs both charts for one of several Armadas', () => {
-  expect(COMMANDS.map((words) => words.split(' ')[1])).toEqual(['deploy/helm/ingester', 'deploy/helm/query']);
+  expect(installs.map(([, command]) => command[4])).toEqual(['deploy/helm/ingester', 'deploy/helm/query']);
 });
 
-it.each(COMMANDS)(
-  'helm upgrade --install %s makes what Kubernetes accepts, with the prefix of its Armada',
-  (words) => {
-    const [release = '', chart = '', ...args] = words.split(' ');
-    const objects = newestHelm().template(
-      chart.split('/').at(-1) as Chart,
-      release,
-      args.map((word) => (word === FILE ? join(folder, FILE) : word)),
-    );
-    expect(problemsIn(python, '1.34.0', objects)).toBe('');
-    expect(settingsOf(objects).redis).toMatchObject({ kind: 'cluster', keyPrefix: 'lab' });
-  },
-);
+it.each(installs)('%s makes what Kubernetes accepts, with the prefix of its Armada', (_, command) => {
+  const objects = guide.made(command);
+  expect(problemsIn(python, '1.34.0', objects)).toBe('');
+  expect(settingsOf(objects).redis).toMatchObject({ kind: 'cluster', keyPrefix: 'lab' });
+});

@@ -1,15 +1,18 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newestHelm, type Chart, type Rendered } from './helm.js';
 
-/** docs/kubernetes.md, whose files are in a folder of their own until {@link remove}. */
-export class KubernetesGuide {
-  readonly text = readFileSync(join(import.meta.dirname, '../../docs/kubernetes.md'), 'utf8');
+/** A page of docs/ that says what to type. The files in it are in a folder of their own until {@link remove}. */
+export class Guide {
+  readonly text: string;
   /** By name: every YAML block whose first line names its file. */
   readonly files: ReadonlyMap<string, string>;
   private readonly folder = mkdtempSync(join(tmpdir(), 'guide-'));
 
-  constructor() {
+  /** @param page such as `kubernetes.md` */
+  constructor(page: string) {
+    this.text = readFileSync(join(import.meta.dirname, '../../docs', page), 'utf8');
     const blocks = this.text.matchAll(/```yaml\n# (\S+)\n([\s\S]*?)```/g);
     this.files = new Map(Array.from(blocks, ([, name = '', text = '']) => [name, text]));
     for (const [name, text] of this.files) writeFileSync(join(this.folder, name), text);
@@ -30,6 +33,14 @@ export class KubernetesGuide {
   /** The words of a command, with the paths of files that are named. */
   withFiles(command: readonly string[]): string[] {
     return command.map((word) => (this.files.has(word) ? join(this.folder, word) : word));
+  }
+
+  /** What such a command makes. */
+  made(command: readonly string[]): Rendered[] {
+    const [release, chart, ...args] = this.withFiles(command).filter(
+      (word) => !['helm', 'install', 'upgrade', '--install'].includes(word),
+    );
+    return newestHelm().template(chart?.split('/').at(-1) as Chart, release ?? '', args);
   }
 
   remove(): void {

@@ -107,6 +107,16 @@ describe('a state that Armada’s api.Jobs reports', () => {
     expect((await stored())?.state).toBe('SUCCEEDED');
   });
 
+  it('is written before GetJobDetails is answered from Redis again', async () => {
+    await h.write({ j: jobRecord('LEASED', { run: RUN }) });
+    h.armada.add('j', inRun(JobState.SUCCEEDED));
+    h.redisFailure = new Error('Connection is closed.');
+    await h.states('j');
+    h.redisFailure = undefined;
+    h.armada.failure = ARMADA_UNAVAILABLE;
+    expect((await h.details('j'))?.state).toBe(JobState.SUCCEEDED);
+  });
+
   it('never hides the state that Redis has while it takes no writes', async () => {
     await h.write({ j: jobRecord('LEASED') });
     h.armada.add('j', inRun(JobState.RUNNING));
@@ -154,6 +164,10 @@ describe('a state that Armada’s api.Jobs reports', () => {
     expect(h.redisReads).toBeGreaterThan(reads);
     await h.write({ j: jobRecord('FAILED', { failure: { reason: 'exit 7' } }) });
     expect(await h.errors('j')).toEqual({ j: 'exit 7' });
+    h.armada.calls.length = 0;
+    h.now += 1_000;
+    expect(await h.states('j')).toEqual({ j: JobState.FAILED });
+    expect(h.armada.calls).toEqual([]);
   });
 
   it('is looked up once for GetJobDetails of a job that has ended without any event', async () => {

@@ -1,7 +1,9 @@
 import { ArmadaJobsError, type ArmadaJobs, type Requester } from '@ajs/armada-client';
 import { MonotonicTime, JobId } from '@ajs/job-state';
+import { status } from '@grpc/grpc-js';
 import { FakeArmadaJobs } from '../jobs-api/testing/fake-armada-jobs.js';
 import { Admission } from '../load/admission.js';
+import { RpcError } from '../rpc-error.js';
 import { testCaller } from '../testing/test-caller.js';
 import { armadaFor } from './armada-for.js';
 
@@ -66,9 +68,12 @@ describe("Armada's api.Jobs on behalf of a caller", () => {
     await waits;
   });
 
-  it('fails as Armada fails', async () => {
+  it.each([
+    ['an error', NO_WAY],
+    ['a call that was cancelled', new RpcError(status.CANCELLED, 'the caller cancelled the call')],
+  ])('fails as Armada fails: %s', async (_, failure) => {
     const admission = new Admission({ working: 3, waiting: 1 }, () => undefined);
-    armada.errors = () => Promise.reject(NO_WAY);
-    await expect(admission.run(caller, () => forCaller(admission).errors([JOB_ID]))).rejects.toBe(NO_WAY);
+    armada.errors = () => Promise.reject(failure);
+    await expect(admission.run(caller, () => forCaller(admission).errors([JOB_ID]))).rejects.toBe(failure);
   });
 });

@@ -1,4 +1,4 @@
-import { ArmadaJobsError } from '@ajs/armada-client';
+import { ArmadaJobsError, type Requester } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { JobId } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
@@ -19,10 +19,12 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
   let resolver: UpstreamJobResolver;
   let reportedJobs: ReportedJobs;
   let redisFailures: string[];
+  let requesters: Requester[];
 
   beforeEach(() => {
     now = 1_000;
     redisFailures = [];
+    requesters = [];
     armada = new FakeArmadaJobs();
     store = new MemoryJobStore();
     const options = {
@@ -32,7 +34,11 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
       now: () => now,
     };
     resolver = new UpstreamJobResolver({ ...options, recorder: new ReportRecorder(options) });
-    reportedJobs = new ReportedJobs({ ...options, armada: { for: () => armada }, resolver });
+    const forRequester = (requester: Requester): FakeArmadaJobs => {
+      requesters.push(requester);
+      return armada;
+    };
+    reportedJobs = new ReportedJobs({ ...options, armada: { for: forRequester }, resolver });
   });
 
   const lookUp = (key = KEY): Promise<UpstreamReport> => reportedJobs.lookUp(key, JOB_ID, 'caller');
@@ -90,6 +96,16 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
       expect(armada.calls).toHaveLength(2);
       now += 1_000;
     }
+  });
+
+  it('is made in the turn of its caller, also once that has gone: others may share it', async () => {
+    await lookUp();
+    expect(requesters.map(({ key, isGone }) => [key, isGone()])).toEqual([['caller', false]]);
+  });
+
+  it('rejects at a defect, which is no answer of Armada', async () => {
+    armada.details = () => Promise.reject(new TypeError('undefined is not a function'));
+    await expect(lookUp()).rejects.toThrow(TypeError);
   });
 
   it('is not made where api.Jobs here has just made it for another caller', async () => {

@@ -1,9 +1,9 @@
 import { JobState } from '@ajs/contracts/api/submit';
-import { JobId } from '@ajs/job-state';
+import { ArmadaTime, JobId } from '@ajs/job-state';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 import { status } from '@grpc/grpc-js';
 import { UNRESTRICTED } from '../access/job-permissions.js';
-import { FakeArmadaJobs } from '../jobs-api/testing/fake-armada-jobs.js';
+import { ARMADA_UNAVAILABLE, FakeArmadaJobs } from '../jobs-api/testing/fake-armada-jobs.js';
 import { ReportRecorder } from './report-recorder.js';
 import { UpstreamJobResolver } from './upstream-job-resolver.js';
 
@@ -57,6 +57,26 @@ describe('a job that Armada’s api.Jobs resolves', () => {
     expect(await stateOf(A)).toBe('SUCCEEDED');
   });
 
+  it('is told as Redis holds it, where that is further than what Armada reports', async () => {
+    await store.report(KEY, new Map([[A, { state: 'SUCCEEDED', at: ArmadaTime(1) }]]));
+    armada.add(A, { state: JobState.RUNNING });
+    expect(await resolver.resolve([A], UNRESTRICTED, armada)).toEqual(new Map([[A, JobState.SUCCEEDED]]));
+  });
+
+  it('is asked for once a second without Redis, too, unless its spec is wanted', async () => {
+    armada.add(A);
+    const specs: boolean[] = [];
+    const details = armada.details.bind(armada);
+    armada.details = (jobIds, ...[wanted]: { readonly spec: boolean }[]) => {
+      specs.push(wanted?.spec === true);
+      return details(jobIds);
+    };
+    await resolver.withoutRedis([A], UNRESTRICTED, armada);
+    await resolver.withoutRedis([A], UNRESTRICTED, armada);
+    await resolver.withoutRedis([A], UNRESTRICTED, armada, { spec: true });
+    expect(specs).toEqual([false, true]);
+  });
+
   it('is recorded once a second, however many callers have it refreshed', async () => {
     armada.add(A);
     expect([...(await resolver.refresh([A], UNRESTRICTED, armada)).keys()]).toEqual([A]);
@@ -85,5 +105,32 @@ describe('a job that Armada’s api.Jobs does not know', () => {
       code: status.UNAVAILABLE,
       message: expect.stringContaining('a newer version wrote it') as string,
     });
+  });
+});
+
+describe('while Armada’s api.Jobs does not answer', () => {
+  beforeEach(() => {
+    armada.failure = ARMADA_UNAVAILABLE;
+  });
+
+  it('a job that is cached keeps the state that is cached', async () => {
+    expect((await resolver.refresh([A], UNRESTRICTED, armada)).size).toBe(0);
+  });
+
+  it.each<[string, JobId[], Map<JobId, string>, string]>([
+    ['one job', [A], new Map(), 'cannot resolve job "a": not cached, and Armada\'s api.Jobs failed: '],
+    ['several jobs', [A, B], new Map(), 'cannot resolve job "a" and 1 more: not cached, and '],
+    ['a job whose record cannot be read', [A, B], new Map([[B, 'odd']]), 'job "b" and 1 more: odd, and '],
+  ])('the error names %s, and says why', async (_, jobIds, unreadable, text) => {
+    const error = await resolver.resolve(jobIds, UNRESTRICTED, armada, unreadable).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: status.UNAVAILABLE });
+    const { message } = error as Error;
+    expect(message).toContain(text);
+    expect(message).toContain(ARMADA_UNAVAILABLE.reason);
+    expect(message.endsWith('; upgrade the query replicas')).toBe(unreadable.size > 0);
+  });
+
+  it('the queue of a job cannot be found out', async () => {
+    await expect(resolver.queuesOf([A], armada)).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 });

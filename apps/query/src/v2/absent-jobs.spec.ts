@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import {
   AbsenceKind,
   JobState as V2JobState,
@@ -22,6 +23,9 @@ const record = (state: JobRecord['state']): JobRecord => ({
   lastEvent: { ms: 1, sequence: 0, index: 0, last: true },
 });
 
+/** Longer than any answer takes. */
+const MAX_WAIT = { seconds: '15', nanos: 0 };
+
 let clock: ManualClock;
 let harness: V2Harness;
 beforeEach(() => {
@@ -45,7 +49,7 @@ const inTime = (what: string, look: () => boolean): Promise<boolean> =>
 describe('WaitForJobs of a job that is named by its id alone, and not known yet', () => {
   const wait = (refs: JobRef[]) =>
     harness.api.waitForJobs(
-      { refs, condition: WaitCondition.WAIT_CONDITION_ALL, states: [], count: 0, maxWait: undefined },
+      { refs, condition: WaitCondition.WAIT_CONDITION_ALL, states: [], count: 0, maxWait: MAX_WAIT },
       testCaller(),
     );
   const isWaiting = (): Promise<boolean> => eventually('it waits', () => harness.open.waitForJobs === 1);
@@ -73,16 +77,6 @@ describe('WaitForJobs of a job that is named by its id alone, and not known yet'
     expect((await harness.store.locate([JobId('a')])).size).toBe(1);
   });
 
-  it('answers its end once for each of its names', async () => {
-    const answer = wait([byId('a'), refOf('a')]);
-    await isWaiting();
-    let answered: Awaited<typeof answer> | undefined;
-    void answer.then((response) => (answered = response));
-    await harness.write({ a: record('FAILED') });
-    await inTime('it is answered', () => answered !== undefined);
-    expect(answered).toMatchObject({ satisfied: true, results: [{ ref: byId('a') }, { ref: refOf('a') }] });
-  });
-
   it('answers in the end what is known of it by then', async () => {
     harness.armada.failure = ARMADA_UNAVAILABLE;
     const answer = wait([byId('a')]);
@@ -93,6 +87,7 @@ describe('WaitForJobs of a job that is named by its id alone, and not known yet'
     harness.streams.stop();
     const { satisfied, results } = await answer;
     expect([satisfied, results.map(shown)]).toEqual([false, [ABSENCE_KIND_NOT_FOUND]]);
+    expect(clock.timers).toBe(0);
   });
 
   it('is denied where it turns out to be in a queue that its caller may not watch, then or later', async () => {
@@ -146,6 +141,36 @@ describe('WatchJobs', () => {
     await harness.write({ a: record('QUEUED') });
     await inTime('it is told that it exists after all', () => told.length === 3);
     expect(told[2]).toBe(V2JobState.JOB_STATE_QUEUED);
+  });
+
+  it('goes by the feed of the job set: a look-up that ends late takes nothing back', async () => {
+    const lookUps = jest.spyOn(AbsentJobs.prototype, 'lookUpFor');
+    await harness.write({});
+    const { told } = watch([refOf('a')]);
+    await eventually('it is told that there is none', () => told.length === 1);
+    const ends = (ref: JobRef, kind: AbsenceKind): void =>
+      lookUps.mock.calls.at(-1)?.[0].tell(0, {
+        ref,
+        result: { $case: 'absence', value: { kind, reason: '' } },
+        freshness: undefined,
+      });
+    ends(refOf('a'), ABSENCE_KIND_NOT_SYNCED);
+    await harness.write({ a: record('RUNNING') });
+    await eventually('it is told', () => told.length === 2);
+    ends(refOf('a'), AbsenceKind.ABSENCE_KIND_EXPIRED);
+    await harness.write({ a: record('FAILED') });
+    await eventually('its end is told', () => told.length === 3);
+    expect(told).toEqual([ABSENCE_KIND_NOT_FOUND, V2JobState.JOB_STATE_RUNNING, V2JobState.JOB_STATE_FAILED]);
+    lookUps.mockRestore();
+  });
+
+  it('looks up nothing any more once it has ended', async () => {
+    const { told, ended } = watch([byId('a')]);
+    await eventually('it is told that there is none', () => told.length === 1);
+    await eventually('it is to be looked up', () => clock.timers === 1);
+    harness.streams.stop();
+    await expect(ended).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    expect(clock.timers).toBe(0);
   });
 });
 

@@ -1,0 +1,19 @@
+import { JobId } from '@ajs/job-state';
+import type { ChangedJob } from '@ajs/job-store';
+import type { JobListener } from '../changes/job-listeners.js';
+import type { JobSetFeed } from '../changes/job-set-feed.js';
+import { AwaitedJobs } from './awaited-jobs.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const A = JobId('a');
+
+it('a job that is named once more while it is awaited is told of for that name, too', () => {
+  const told: [place: number, revision: number][] = [];
+  const job: ChangedJob = { jobId: A, revision: 7 };
+  // As a feed does that follows: it tells the job as it is whenever somebody begins to listen to it.
+  const feed = { listenTo: (_: JobId, listener: JobListener) => listener.job(job) } as unknown as JobSetFeed;
+  const jobs = new AwaitedJobs({ of: () => feed }, (place, { revision }) => told.push([place, revision]));
+  jobs.add(0, { key: KEY, jobId: A });
+  jobs.add(1, { key: KEY, jobId: A });
+  expect(told.map(([place]) => place)).toContain(1);
+});

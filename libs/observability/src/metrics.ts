@@ -54,7 +54,7 @@ export class Metrics {
   }
 
   /** A counter of what every call counts. */
-  protected tally<L extends string>(name: string, help: string, label: L): Tally {
+  protected tally(name: string, help: string, label: string): Tally {
     const tally = new Tally();
     new Counter({
       name: PREFIX + name,
@@ -62,7 +62,7 @@ export class Metrics {
       labelNames: [label],
       registers: [this.registry],
       collect() {
-        for (const [value, times] of tally.take()) this.inc({ [label]: value } as Record<L, string>, times);
+        for (const [value, times] of tally.take()) this.inc({ [label]: value }, times);
       },
     });
     return tally;

@@ -1,7 +1,7 @@
 import { JobServiceResponse } from '@ajs/contracts/jobservice/jobservice';
 import type { UnaryReply } from '../grpc/unary-method.js';
 
-export type EncodedResponse = Required<Pick<UnaryReply<JobServiceResponse>, 'response' | 'encoded'>>;
+type EncodedResponse = Required<Pick<UnaryReply<JobServiceResponse>, 'response' | 'encoded'>>;
 
 /** Responses without a text, of which there are as many as there are states. */
 const plain = new Map<JobServiceResponse['state'], EncodedResponse>();

@@ -60,7 +60,7 @@ describe('the interest recorder', () => {
     for (let steps = 0; steps < 20; steps++) {
       const [first, late] = [jobSet(steps), jobSet(100 + steps)];
       const pollLate = async (): Promise<void> => {
-        for (let step = 0; step < steps; step++) await undefined;
+        for (let step = 0; step < steps; step++) await Promise.resolve();
         recorder.record(late);
       };
       const touch = (key: JobSetKey): Promise<boolean> => {

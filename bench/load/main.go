@@ -123,11 +123,12 @@ func main() {
 	ca := flag.String("ca", "", "file with the certificate that the server's comes from; without it there is no TLS")
 	isOpen := flag.Bool("open", false, "make calls that stay open, as standard input says")
 	maxWait := flag.Duration("max-wait", 10*time.Minute, "how long a call that stays open waits for a job")
+	opened := flag.Int("opened-per-second", 1_000, "how many calls that stay open are begun a second")
 	flag.Parse()
 
 	clients := connect(*target, *connections, *ca)
 	if *isOpen {
-		openCalls{clients, *queue, *maxWait}.run()
+		openCalls{clients, *queue, *maxWait, *opened}.run()
 		return
 	}
 	var jobIDs []string

@@ -16,12 +16,14 @@ import (
 )
 
 // Calls that stay open, a line of standard input each: "JOB_SET JOB_ID" waits for the end of a job, "JOB_SET" watches a job set until one
-// of its jobs ends. All are begun at once. Each prints, when it ends, "MICROSECONDS JOBS CODE JOB_ID": the time since 1970, how many jobs
+// of its jobs ends. Each prints, when it ends, "MICROSECONDS JOBS CODE JOB_ID": the time since 1970, how many jobs
 // it told (1 for a wait that saw the end), and how it ended.
 type openCalls struct {
 	clients []*grpc.ClientConn
 	queue   string
 	maxWait time.Duration
+	// How fast they are begun: what opening costs is not what is measured.
+	perSecond int
 }
 
 func (o openCalls) run() {
@@ -29,10 +31,13 @@ func (o openCalls) run() {
 	ended := make(chan string, 100_000)
 	var wait sync.WaitGroup
 	next := 0
+	pace := time.NewTicker(time.Second / time.Duration(o.perSecond))
+	defer pace.Stop()
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); next++ {
 		jobSet, jobID, isWait := strings.Cut(lines.Text(), " ")
 		client := o.clients[next%len(o.clients)]
 		wait.Add(1)
+		<-pace.C
 		go func() {
 			defer wait.Done()
 			jobs, err := 0, error(nil)

@@ -99,7 +99,8 @@ export class ChangingJobs {
   ): Promise<void> {
     const began = performance.now();
     const writes: Promise<void>[] = [];
-    for (let done = 0; done < changes.length; await sleep(TICK_MS)) {
+    let done = 0;
+    while (done < changes.length) {
       const due = Math.min(changes.length, Math.ceil(((performance.now() - began) * perSecond) / 1_000));
       const bySet = new Map<number, [JobId, JobState][]>();
       for (const { set, jobId, state } of changes.slice(done, due)) {
@@ -110,6 +111,7 @@ export class ChangingJobs {
       onWrite(changes.slice(done, due));
       for (const [set, states] of bySet) writes.push(this.write(set, states));
       done = due;
+      await sleep(TICK_MS);
     }
     await Promise.all(writes);
   }

@@ -24,11 +24,13 @@ export interface OpenCallsOptions {
   readonly binary: string;
   readonly port: number;
   readonly connections: number;
+  /** How fast they are begun. */
+  readonly perSecond: number;
   /** For each call that ends. */
   readonly onEnd: (call: EndedCall) => void;
 }
 
-/** Calls from a process of their own, all at once. */
+/** Calls from a process of their own. */
 export class OpenCalls {
   private constructor(
     /** Resolves once all calls have ended. */
@@ -37,7 +39,7 @@ export class OpenCalls {
   ) {}
 
   static start(calls: readonly OpenCall[], options: OpenCallsOptions): OpenCalls {
-    const { binary, port, connections, onEnd } = options;
+    const { binary, port, connections, perSecond, onEnd } = options;
     const args = [
       '--open',
       '--target',
@@ -47,6 +49,7 @@ export class OpenCalls {
       '--queue',
       QUEUE,
     ];
+    args.push('--opened-per-second', `${perSecond}`);
     const child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     child.stdin.end(calls.map(({ key, jobId }) => [key.jobSetId, jobId ?? []].flat().join(' ')).join('\n'));
     createInterface({ input: child.stdout }).on('line', (line) => {

@@ -1,3 +1,4 @@
+import { JobId } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { ChangingJobs, type Change } from './changing-jobs.js';
 import { cpuMs } from './cpu.js';
@@ -7,9 +8,11 @@ import { startStore } from './store.js';
 import { startWatchedQuery } from './watched-query.js';
 
 const READERS = 1_000;
-const JOBS = 1_000;
+/** Each reader is told all of them first. */
+const JOBS = 100;
 const RATES = [100, 1_000];
 const CONNECTIONS = 4;
+const OPENED_PER_SECOND = 200;
 /** Behind the last change. Milliseconds. */
 const KEEPS_UP_MS = 1_000;
 const PATIENCE_MS = 60_000;
@@ -28,23 +31,27 @@ async function figureAt(rate: number, seconds: number, binary: string): Promise<
   const ended: EndedCall[] = [];
   const readers = OpenCalls.start(
     Array.from({ length: READERS }, () => ({ key: jobs.keyOf(0) })),
-    { binary, port: query.port, connections: CONNECTIONS, onEnd: (call) => ended.push(call) },
+    {
+      ...{ binary, port: query.port, connections: CONNECTIONS, perSecond: OPENED_PER_SECOND },
+      onEnd: (call) => ended.push(call),
+    },
   );
   try {
-    await query.whenOpen('watchJobSet', READERS);
+    await query.whenOpen('watchJobSet', READERS, ended);
     const jobIds = jobs.jobIds(0);
+    const [first = JobId('')] = jobIds;
     const changes = Array.from({ length: rate * seconds }, (_, n): Change => {
       const round = Math.floor(n / JOBS);
       return {
         set: 0,
-        jobId: jobIds[n % JOBS] ?? jobs.jobIds(0)[0]!,
+        jobId: jobIds[n % JOBS] ?? first,
         state: round % 2 === 0 ? 'PENDING' : 'RUNNING',
       };
     });
     const cpuBefore = cpuMs(query.pid);
     await jobs.change(changes, rate, () => undefined);
     const lastAt = wallMs();
-    await jobs.write(0, [[jobIds[0]!, 'SUCCEEDED']]);
+    await jobs.write(0, [[first, 'SUCCEEDED']]);
     await eventually(
       'each reader was told all, or that it is too slow',
       () => ended.length === READERS,

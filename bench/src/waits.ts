@@ -14,6 +14,7 @@ const TARGET_P50_MS = 10;
 const TARGET_P99_MS = 50;
 const JOB_SETS = 100;
 const CHANGES_PER_SECOND = 1_000;
+const OPENED_PER_SECOND = 1_000;
 /** gRPC allows 1,000 calls for each. */
 const CALLS_PER_CONNECTION = 800;
 /** What a query takes for its first calls, it takes once: memory is compared from here on. */
@@ -36,17 +37,17 @@ export async function waitFigures(binary: string, quick: boolean): Promise<Figur
   const ended: EndedCall[] = [];
   const open = (some: readonly OpenCall[]): OpenCalls =>
     OpenCalls.start(some, {
-      ...{ binary, port: query.port, onEnd: (call) => ended.push(call) },
+      ...{ binary, port: query.port, perSecond: OPENED_PER_SECOND, onEnd: (call) => ended.push(call) },
       connections: Math.ceil(some.length / CALLS_PER_CONNECTION),
     });
   const processes: OpenCalls[] = [];
   try {
     const first = waits * FIRST_SHARE;
     processes.push(open(calls.slice(0, first)));
-    await query.whenOpen('waitForJobs', first);
+    await query.whenOpen('waitForJobs', first, ended);
     const before = await settledKib(query.pid);
     processes.push(open(calls.slice(first)));
-    await query.whenOpen('waitForJobs', waits);
+    await query.whenOpen('waitForJobs', waits, ended);
     const kib = ((await settledKib(query.pid)) - before) / (waits - first);
     const rest = await restOf(query.pid, restMs);
 

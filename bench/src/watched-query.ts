@@ -1,5 +1,6 @@
-import { eventually } from '@ajs/testing';
+import { eventually, freePort } from '@ajs/testing';
 import { startApp } from './child.js';
+import type { EndedCall } from './open-calls.js';
 import type { Measured } from './polled-jobs.js';
 import type { Store } from './store.js';
 
@@ -14,23 +15,30 @@ const OPENED_WITHIN_MS = 120_000;
 
 /** A query for calls that stay open. */
 export interface WatchedQuery extends Measured {
-  /** Resolves once so many calls of a method of `jobservice.v2` are open. */
-  readonly whenOpen: (method: 'waitForJobs' | 'watchJobSet', calls: number) => Promise<void>;
+  /** Resolves once so many calls of a method of `jobservice.v2` are open. Rejects where one of them has ended meanwhile. */
+  readonly whenOpen: (
+    method: 'waitForJobs' | 'watchJobSet',
+    calls: number,
+    ended: readonly EndedCall[],
+  ) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 export async function startWatchedQuery({ server }: Store): Promise<WatchedQuery> {
   // Nothing listens there: what is stored is answered without Armada.
-  const env = { REDIS_URL: server.url, ARMADA_URL: 'localhost:1', ...LIMITS };
+  const http = `127.0.0.1:${await freePort()}`;
+  const env = { REDIS_URL: server.url, ARMADA_URL: 'localhost:1', QUERY_HTTP_ADDRESS: http, ...LIMITS };
   const { child, started } = await startApp('query', env);
-  const metricsUrl = `http://127.0.0.1:${String(started['httpPort'])}/metrics`;
   return {
     port: Number(started['grpcPort']),
     pid: child.pid,
-    whenOpen: async (method, calls) => {
+    whenOpen: async (method, calls, ended) => {
       const line = `armada_job_service_open_calls{method="${method}"} ${calls}\n`;
-      const isOpen = async (): Promise<boolean> => (await (await fetch(metricsUrl)).text()).includes(line);
+      const metrics = async (): Promise<string> => (await fetch(`http://${http}/metrics`)).text();
+      const isOpen = async (): Promise<boolean> => ended.length > 0 || (await metrics()).includes(line);
       await eventually(`${calls} calls of ${method} are open`, isOpen, OPENED_WITHIN_MS);
+      const [first] = ended;
+      if (first !== undefined) throw new Error(`a call ended with ${first.code} before all were open`);
     },
     stop: () => child.stop(),
   };

@@ -9,6 +9,9 @@ import type { CallListener, GrpcCall } from './grpc-call.js';
 import type { ReceivedMessage } from './message-reader.js';
 import type { UnaryMethod, UnaryOutcome, UnaryReply } from './unary-method.js';
 
+/** In the place of a request that is being answered. */
+const TAKEN: ReceivedMessage = { isCompressed: false, bytes: Buffer.alloc(0) };
+
 export interface UnaryCallsOptions {
   readonly access: Pick<Access, 'authenticate' | 'keyOf'>;
   readonly admission: Pick<Admission, 'enter' | 'leave' | 'run' | 'waiting'>;
@@ -105,6 +108,8 @@ export class UnaryCall implements CallListener {
       this.fail(error);
       return;
     }
+    // A call may go on for minutes, for which its bytes would keep what was read from the network with them.
+    this.request = TAKEN;
     const outcome = this.outcomeOf(request);
     if (outcome instanceof Promise) {
       outcome.then(

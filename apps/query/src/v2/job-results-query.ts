@@ -85,16 +85,21 @@ export class JobResultsQuery {
     caller: Caller,
     known: Map<RequestedJob, Known>,
   ): Promise<(readonly [JobSetKey, RequestedJob])[]> {
-    const queues = new Set(jobs.flatMap(({ key }) => (key === undefined ? [] : [key.queue])));
+    const named: [JobSetKey, RequestedJob][] = [];
+    const queues = new Set<string>();
+    for (const job of jobs) {
+      if (job.key === undefined) continue;
+      named.push([job.key, job]);
+      queues.add(job.key.queue);
+    }
     if (queues.size === 0) return [];
     const verdicts = await this.options.access.toQueues(caller, [...queues]);
-    return jobs.flatMap((job) => {
-      const { key, jobId } = job;
-      if (key === undefined) return [];
-      if (verdicts.get(key.queue) !== 'no-queue') return [[key, job] as const];
-      const isGone = this.unknownQueues.isGone({ ...key, jobId }, caller.key);
+    if (![...verdicts.values()].includes('no-queue')) return named;
+    return named.filter(([key, job]) => {
+      if (verdicts.get(key.queue) !== 'no-queue') return true;
+      const isGone = this.unknownQueues.isGone({ ...key, jobId: job.jobId }, caller.key);
       known.set(job, ofNoQueue(key.queue, isGone));
-      return [];
+      return false;
     });
   }
 

@@ -8,8 +8,8 @@ import time
 import grpc
 
 # A call without a deadline would hang for as long as the service does.
-CALL_SECONDS = 10
-PAUSE_SECONDS = 0.01
+CALL_SECONDS = 60
+PAUSE_SECONDS = 0.03
 PRINT_SECONDS = 0.2
 # Of each kind of poller: the others will have the same cause.
 MOST_WRONG = 10

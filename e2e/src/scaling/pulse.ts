@@ -11,7 +11,7 @@ const AHEAD = 40;
 const TICK_MS = 20;
 const POLL_EVERY_MS = 10;
 const POLLED_AT_ONCE = 50;
-const CALL_MS = 10_000;
+const CALL_MS = 60_000;
 
 interface Started {
   readonly ref: JobRef;

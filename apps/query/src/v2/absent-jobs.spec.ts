@@ -10,6 +10,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import { ArmadaTime, JobId, toMs, type JobRecord } from '@ajs/job-state';
 import { ManualClock, eventually } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
 import { testCaller } from '../testing/test-caller.js';
 import { AbsentJobs, type CallForAbsentJobs } from './absent-jobs.js';
@@ -148,16 +149,15 @@ describe('WatchJobs', () => {
     await harness.write({});
     const { told } = watch([refOf('a')]);
     await eventually('it is told that there is none', () => told.length === 1);
-    const ends = (ref: JobRef, kind: AbsenceKind): void =>
-      lookUps.mock.calls.at(-1)?.[0].tell(0, {
-        ref,
-        result: { $case: 'absence', value: { kind, reason: '' } },
-        freshness: undefined,
-      });
-    ends(refOf('a'), ABSENCE_KIND_NOT_SYNCED);
+    const ends = (ref: JobRef, kind: AbsenceKind): Promise<void> => {
+      const result = { $case: 'absence', value: { kind, reason: '' } } as const;
+      lookUps.mock.calls.at(-1)?.[0].tell(0, { ref, result, freshness: undefined });
+      return nextTurn();
+    };
+    await ends(refOf('a'), ABSENCE_KIND_NOT_SYNCED);
     await harness.write({ a: record('RUNNING') });
     await eventually('it is told', () => told.length === 2);
-    ends(refOf('a'), AbsenceKind.ABSENCE_KIND_EXPIRED);
+    await ends(refOf('a'), AbsenceKind.ABSENCE_KIND_EXPIRED);
     await harness.write({ a: record('FAILED') });
     await eventually('its end is told', () => told.length === 3);
     expect(told).toEqual([ABSENCE_KIND_NOT_FOUND, V2JobState.JOB_STATE_RUNNING, V2JobState.JOB_STATE_FAILED]);

@@ -146,7 +146,6 @@ describe('an assignment', () => {
   });
 
   it('is handed over also where its replica stops while its lease is being taken', async () => {
-    const { take } = Leases.prototype;
     let goOn = ignore;
     const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
     const taking = jest.spyOn(Leases.prototype, 'take').mockImplementationOnce(async function (
@@ -154,7 +153,7 @@ describe('an assignment', () => {
       ...args
     ) {
       await mayGoOn;
-      return take.apply(this, args);
+      return this.take(...args);
     });
     const told = jest.spyOn(Assignment.prototype, 'end');
     const { stop } = await assigned({ endsReads: false });

@@ -1,5 +1,6 @@
 import { RedisKeys } from '@ajs/redis-keys';
 import { Redis, type Cluster } from 'ioredis';
+import { readAnswersBeforeTimeouts } from './answers-before-timeouts.js';
 import { ClusterClient } from './cluster-client.js';
 import { endWhenClosed } from './end-when-closed.js';
 import { replaceReadOnly } from './read-only.js';
@@ -90,6 +91,7 @@ export function createRedisClient(
   onError: (error: Error) => void,
 ): RedisClient {
   const client = connect(target, role, onError);
+  readAnswersBeforeTimeouts(client);
   if (client instanceof Redis) {
     sendTogether(client);
     if (target.kind === 'sentinel') endWhenClosed(client);

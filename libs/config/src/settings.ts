@@ -242,7 +242,7 @@ export const SETTINGS = {
     'query',
     'MAX_OPEN_WAITS',
     '20000',
-    'Maximum number of `WaitForJobs` calls that wait on one replica. Further ones return RESOURCE_EXHAUSTED, as those of one caller above its fair share. Each takes about 16 KiB',
+    'Maximum number of `WaitForJobs` calls that wait on one replica. Further ones return RESOURCE_EXHAUSTED, as those of one caller above its fair share. Each takes 16 KiB of `MAX_BUFFERED_BYTES`: 20,000 of a lone caller need 27000 here and 450000000 there',
     1,
     1_000_000,
   ),

@@ -66,8 +66,8 @@ it('a large one is sized by what was measured', () => {
   expect(sizingOf(large)).toEqual({
     // 6,000 events of 75 us and 200 reads of 2.5 ms are 0.95 cores: two, and one that may be away.
     ingester: { replicas: 3, milliCores: 500, memoryMib: 768 },
-    // 10,000 calls of 116 us are 1.16 cores, and 30,000 waits are two replicas full of one caller's.
-    query: { replicas: 3, milliCores: 600, memoryMib: 640 },
+    // 10,000 calls of 116 us are 1.16 cores, and one caller may have 12,288 of the 30,000 waits at a replica.
+    query: { replicas: 4, milliCores: 400, memoryMib: 640 },
     // 90 million jobs of 79 bytes, each with 260 more for its URI and 5 % of them with 200 for a failure, fill 29.3 GiB.
     redis: { jobs: 90_000_000, maxmemoryMib: 42_880, memoryMib: 85_760, milliCores: 300 },
     armada: { watches: 500, readsPerSecond: 200, readEverySeconds: 97.5 },
@@ -126,6 +126,7 @@ it('the limits are the defaults of the settings', () => {
     maxJobSets: settings.maxJobSets,
     maxOpenWaits: settings.maxOpenWaits,
     maxOpenWatches: settings.maxOpenWatches,
+    maxBufferedBytes: settings.maxBufferedBytes,
   });
 });
 

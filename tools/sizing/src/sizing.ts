@@ -60,6 +60,8 @@ export const LIMITS = {
   maxJobSets: 100_000,
   maxOpenWaits: 20_000,
   maxOpenWatches: 2_000,
+  /** An open call takes {@link COSTS.waitBytes} of it. */
+  maxBufferedBytes: 268_435_456,
 } as const;
 
 /** The part of a core that a process is planned to use: a Node process has one, and needs the rest for peaks. */
@@ -128,6 +130,7 @@ export function sizingOf(load: Load): Sizing {
     Math.ceil(queryCores / BUSY),
     Math.ceil(load.waits / (LIMITS.maxOpenWaits * ALONE)),
     Math.ceil(load.streams / (LIMITS.maxOpenWatches * ALONE)),
+    Math.ceil(((load.waits + load.streams) * COSTS.waitBytes) / (LIMITS.maxBufferedBytes * ALONE)),
   );
   const bytesOfJob =
     COSTS.jobBytes + load.failedShare * COSTS.failureBytes + load.externalUriShare * COSTS.externalUriBytes;

@@ -1,11 +1,13 @@
 import { hash } from 'node:crypto';
-import type { JobId, JobSetKey } from '@ajs/job-state';
+import { addMs, type JobId, type JobSetKey } from '@ajs/job-state';
+import { monotonicNow } from '@ajs/platform';
 import { FORMER_JOB_INDEX_SHARDS, JOB_INDEX_GROUPS, jobSetTag, shardOf } from '@ajs/redis-keys';
 import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { createRedisClient, type RedisClient } from '../index.js';
 import { aJobId, aJobSet } from '../testing/fixtures.js';
 import { JobIndex } from './job-index.js';
+import { RedisJobSetLife } from './redis-life.js';
 
 const TTL_SECONDS = 1_000;
 /** Above it, with Redis' defaults, a hash takes several times the memory. */
@@ -133,19 +135,51 @@ describe('the job index', () => {
     expect(await find(jobId)).toEqual(key);
   });
 
-  it('lives as long as anything is polled, every key of it', async () => {
-    await index.add(key, someJobs(2_000), TTL_SECONDS);
-    const names = await redis.keys('ajs:index:*');
+  describe('lives as long as anything is polled:', () => {
+    let names: string[];
     const times = () => Promise.all(names.map((name) => redis.ttl(name)));
-    for (const ttl of await times()) expect(ttl).toBeGreaterThan(TTL_SECONDS - 100);
-    await Promise.all(names.map((name) => redis.expire(name, 50)));
-    await index.renew(TTL_SECONDS);
-    for (const ttl of await times()) expect(ttl).toBeGreaterThan(TTL_SECONDS - 100);
-    // Not by each replica, and not with each poll.
-    await Promise.all(names.map((name) => redis.expire(name, 50)));
-    expect(await commandsOf(server.url, () => index.renew(TTL_SECONDS))).toEqual([]);
-    await new JobIndex(redis).renew(TTL_SECONDS);
-    for (const ttl of await times()) expect(ttl).toBeLessThanOrEqual(50);
+    const soonOver = () => Promise.all(names.map((name) => redis.expire(name, 50)));
+    beforeEach(async () => {
+      await index.add(key, someJobs(2_000), TTL_SECONDS);
+      names = await redis.keys('ajs:index:*');
+    });
+
+    it('every key of it has its time anew', async () => {
+      for (const ttl of await times()) expect(ttl).toBeGreaterThan(TTL_SECONDS - 100);
+      await soonOver();
+      await index.renew(TTL_SECONDS);
+      for (const ttl of await times()) expect(ttl).toBeGreaterThan(TTL_SECONDS - 100);
+    });
+
+    it('not by each replica, and not with each poll', async () => {
+      await index.renew(TTL_SECONDS);
+      await soonOver();
+      expect(await commandsOf(server.url, () => index.renew(TTL_SECONDS))).toEqual([]);
+      await new JobIndex(redis).renew(TTL_SECONDS);
+      for (const ttl of await times()) expect(ttl).toBeLessThanOrEqual(50);
+    });
+
+    it('each replica asks once an hour, and again where Redis did not answer', async () => {
+      let now = monotonicNow();
+      index = new JobIndex(redis, () => now);
+      const renewals = () => commandsOf(server.url, () => index.renew(TTL_SECONDS).catch(() => undefined));
+      const meta = redis.ownKeys.format({ kind: 'job-index', group: 0 });
+      await redis.set(meta, 'of another type');
+      const all = await renewals();
+      expect(all.length).toBeGreaterThan(0);
+      expect(await renewals()).toHaveLength(all.length);
+      await redis.del(meta);
+      await index.renew(TTL_SECONDS);
+      now = addMs(now, 3_599_999);
+      expect(await renewals()).toEqual([]);
+      now = addMs(now, 1);
+      expect(await renewals()).toHaveLength(all.length);
+    });
+
+    it('to touch a job set is to poll', async () => {
+      await new RedisJobSetLife(redis, 2 * TTL_SECONDS).touch(key);
+      for (const ttl of await times()) expect(ttl).toBeGreaterThan(TTL_SECONDS);
+    });
   });
 
   describe('beside the one of the version before', () => {

@@ -42,7 +42,10 @@ export class JobIndex {
   private readonly keys = new LRUCache<string, JobSetKey>({ max: KEYS_CACHED });
   private renewedAt: MonotonicTime | undefined;
 
-  constructor(redis: RedisClient) {
+  constructor(
+    redis: RedisClient,
+    private readonly now: () => MonotonicTime = monotonicNow,
+  ) {
     this.redis = withScripts(redis);
     this.former = new FormerJobIndex(redis);
     this.groups = JOB_INDEX_GROUPS.map(({ slot }, group) => ({
@@ -99,7 +102,7 @@ export class JobIndex {
   /** Keeps the index alive: for those who call it again and again as long as any job set is polled. */
   async renew(ttlSeconds: number): Promise<void> {
     const before = this.renewedAt;
-    const now = monotonicNow();
+    const now = this.now();
     if (before !== undefined && msBetween(before, now) < RENEW_AFTER_MS) return;
     this.renewedAt = now;
     try {

@@ -50,6 +50,15 @@ export function describeDetails(under: () => StoreUnderTest): void {
       expect(await store.lister.readUri(aJobSet(), 'airflow://1')).toEqual({ submitted: [], annotated: [] });
     });
 
+    it('of an annotation are kept also of a job that was known before its event came', async () => {
+      const jobId = aJobId();
+      await store.provisional.addProvisionalJobs(key, [queued(jobId)]);
+      const writer = await store.sink.open(key);
+      await writer.load([jobId]);
+      await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('QUEUED', { externalUri: 'airflow://1' }) }));
+      expect(await store.lister.readUri(key, 'airflow://1')).toEqual({ submitted: [], annotated: [jobId] });
+    });
+
     it('are shown with their job: that of its submission, and else that of its annotation', async () => {
       const [annotated, submitted, both, late, none] = [
         aJobId(),

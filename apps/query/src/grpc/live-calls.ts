@@ -1,8 +1,9 @@
 import { MonotonicTime, earlierOf, msBetween } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 
-/** How often calls are looked for whose callers are late. Milliseconds. */
+/** How often calls are looked for whose callers are late, and how much less often for each open call. Milliseconds. */
 const LATE_CALLS_MS = 1_000;
+const LATE_CALLS_PER_CALL_MS = 0.1;
 /** Deadlines that lie closer together pass together. Milliseconds. */
 const GRAIN_MS = 5;
 /** As long again for each open call: all are looked through for those whose deadline has passed. Milliseconds. */
@@ -26,7 +27,7 @@ export interface TimedCall {
  */
 export class LiveCalls {
   private readonly calls = new Set<TimedCall>();
-  private readonly lateCalls = setInterval(() => this.endLateCalls(), LATE_CALLS_MS).unref();
+  private lateCalls = this.endLateCallsLater();
   private deadlines: NodeJS.Timeout | undefined;
   private nextDeadline = NEVER;
 
@@ -40,7 +41,7 @@ export class LiveCalls {
   }
 
   stop(): void {
-    clearInterval(this.lateCalls);
+    clearTimeout(this.lateCalls);
     clearTimeout(this.deadlines);
   }
 
@@ -62,6 +63,16 @@ export class LiveCalls {
       else next = earlierOf(next, call.deadline);
     }
     this.wakeAt(next);
+  }
+
+  private endLateCallsLater(): NodeJS.Timeout {
+    return setTimeout(
+      () => {
+        this.lateCalls = this.endLateCallsLater();
+        this.endLateCalls();
+      },
+      LATE_CALLS_MS + this.calls.size * LATE_CALLS_PER_CALL_MS,
+    ).unref();
   }
 
   private endLateCalls(): void {

@@ -1,4 +1,4 @@
-import { RedisServer } from '@ajs/testing';
+import { RedisClusterServers, RedisServer } from '@ajs/testing';
 import { createRedisClient, isReady } from './redis-client.js';
 
 /** Longer than a reader waits for an answer. */
@@ -31,4 +31,23 @@ it('a command that Redis does not answer times out', async () => {
   await other.call('CLIENT', 'PAUSE', '5000', 'ALL');
   await expect(client.ping('a')).rejects.toThrow('Command timed out');
   other.disconnect();
+});
+
+it('transactions of a cluster are answered, whichever node they are for', async () => {
+  const cluster = await RedisClusterServers.start();
+  const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
+  const ofCluster = createRedisClient({ kind: 'cluster', nodes, tls: false }, 'writer', () => undefined);
+  try {
+    await isReady(ofCluster);
+    for (let i = 0; i < 20; i++) {
+      const answers = await ofCluster.multi().set(`key ${i}`, i).get(`key ${i}`).exec();
+      expect(answers).toEqual([
+        [null, 'OK'],
+        [null, `${i}`],
+      ]);
+    }
+  } finally {
+    ofCluster.disconnect();
+    await cluster.stop();
+  }
 });

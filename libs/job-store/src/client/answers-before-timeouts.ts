@@ -5,15 +5,16 @@ import type { Cluster, Redis } from 'ioredis';
  * share of the processor) its timers are over before it reads the answers that have come meanwhile.
  */
 export function readAnswersBeforeTimeouts(client: Redis | Cluster): void {
-  const send = client.sendCommand.bind(client);
-  const sendCommand: Redis['sendCommand'] = (command, stream) => {
+  // The node is where a pipeline of a cluster is written to.
+  const send: Cluster['sendCommand'] = client.sendCommand.bind(client);
+  const sendCommand: Cluster['sendCommand'] = (command, stream, node: unknown) => {
     const { reject } = command;
     command.reject = (error) => {
       if (!isTimeout(error)) reject(error);
       // What has come is read before this runs.
       else setImmediate(() => command.isSettled || reject(error));
     };
-    return send(command, stream);
+    return send(command, stream, node);
   };
   client.sendCommand = sendCommand;
 }

@@ -7,6 +7,7 @@ export { FairQueue } from './fair-queue.js';
 export { FairShares } from './fair-shares.js';
 export { INVALID_TIMEOUT, timeoutMsOf } from './grpc-timeout.js';
 export { holdsCertificate } from './holds-certificate.js';
+export { inParts } from './in-parts.js';
 export { jwtExpiry } from './jwt-expiry.js';
 export { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from './kubernetes-api.js';
 export { LoopProgress } from './loop-progress.js';

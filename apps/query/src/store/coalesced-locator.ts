@@ -1,5 +1,6 @@
 import type { JobId, JobSetKey } from '@ajs/job-state';
 import type { JobLister } from '@ajs/job-store';
+import { inParts } from '@ajs/platform';
 
 /** More jobs than this are located by several commands: a long script blocks Redis for everyone. */
 const MAX_JOBS = 1_000;
@@ -41,10 +42,7 @@ export class CoalescedLocator implements Pick<JobLister, 'locate'> {
   }
 
   private async locateAll(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, JobSetKey>> {
-    const parts: JobId[][] = [];
-    for (let from = 0; from < jobIds.length; from += MAX_JOBS)
-      parts.push(jobIds.slice(from, from + MAX_JOBS));
-    const located = await Promise.all(parts.map((part) => this.lister.locate(part)));
+    const located = await Promise.all(inParts(jobIds, MAX_JOBS).map((part) => this.lister.locate(part)));
     return new Map(located.flatMap((some) => [...some]));
   }
 }

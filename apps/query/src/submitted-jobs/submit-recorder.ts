@@ -1,4 +1,4 @@
-import { completesWithin, armadaNow } from '@ajs/platform';
+import { armadaNow, completesWithin, inParts } from '@ajs/platform';
 import { JobSubmitRequest, JobSubmitResponse, type JobSubmitRequestItem } from '@ajs/contracts/api/submit';
 import { JobId, idProblem, mintedAt, nameProblem, type ArmadaTime, type JobSetKey } from '@ajs/job-state';
 import type { ProvisionalJobSink, ProvisionalJob } from '@ajs/job-store';
@@ -121,7 +121,5 @@ async function writeInChunks(
   key: JobSetKey,
   jobs: readonly ProvisionalJob[],
 ): Promise<void> {
-  for (let from = 0; from < jobs.length; from += CHUNK) {
-    await sink.addProvisionalJobs(key, jobs.slice(from, from + CHUNK));
-  }
+  for (const some of inParts(jobs, CHUNK)) await sink.addProvisionalJobs(key, some);
 }

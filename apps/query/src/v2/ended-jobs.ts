@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 
 /** How long a job is kept: the id of its latest run, and why it was cancelled in full, may become known after its end. Milliseconds. */
 const KEPT_MS = 60_000;
+
 interface EndedJob {
   readonly tag: JobSetTag;
   readonly encoded: Uint8Array;

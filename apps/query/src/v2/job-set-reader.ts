@@ -1,6 +1,6 @@
 import { addMs, isTerminal, msBetween, type JobId, type JobSetKey, type RedisTime } from '@ajs/job-state';
 import type { DetailedJob, JobDetailsLister, JobLister, JobSetDetails } from '@ajs/job-store';
-import { monotonicNow } from '@ajs/platform';
+import { inParts, monotonicNow } from '@ajs/platform';
 import type { JobSetTag } from '@ajs/redis-keys';
 import { status } from '@grpc/grpc-js';
 import { isFirstCatchUp } from '../absence/first-catch-up.js';
@@ -162,11 +162,9 @@ export class JobSetReader {
   private async readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
     const { lister } = this.options;
     if (jobIds.length <= JOBS_AT_ONCE) return fromRedis(lister.readDetails(key, jobIds));
-    const parts: Promise<JobSetDetails>[] = [];
-    for (let from = 0; from < jobIds.length; from += JOBS_AT_ONCE) {
-      parts.push(fromRedis(lister.readDetails(key, jobIds.slice(from, from + JOBS_AT_ONCE))));
-    }
-    const [first, ...others] = await Promise.all(parts);
+    const [first, ...others] = await Promise.all(
+      inParts(jobIds, JOBS_AT_ONCE).map((part) => fromRedis(lister.readDetails(key, part))),
+    );
     if (first === undefined) throw new Error('nothing was read');
     return {
       ...first,

@@ -9,6 +9,7 @@ import {
   type JobReport,
   type JobSetKey,
 } from '@ajs/job-state';
+import { inParts } from '@ajs/platform';
 import type { RedisClient } from '../client/redis-client.js';
 import { encodeEnrichment, encodeExternalUri } from '../codec/enrichment-codec.js';
 import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
@@ -59,7 +60,8 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     if (jobs.length === 0) return;
     const jobIds = jobs.map(({ jobId }) => jobId);
     const elsewhere = await this.index.claim(key, jobIds, this.ttlSeconds);
-    for (const some of inParts(jobs.filter(({ jobId }) => !elsewhere.has(jobId)))) {
+    const free = jobs.filter(({ jobId }) => !elsewhere.has(jobId));
+    for (const some of inParts(free, ADDED_AT_ONCE)) {
       const uris = some.flatMap(({ jobId, externalUri }) =>
         externalUri === undefined ? [] : [externalUri, packJobIds([jobId]), encodeExternalUri(externalUri)],
       );
@@ -76,7 +78,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     reports: ReadonlyMap<JobId, JobReport>,
   ): Promise<ReadonlyMap<JobId, JobStatus>> {
     const held = new Map<JobId, JobStatus>();
-    for (const some of inParts(Array.from(reports))) {
+    for (const some of inParts(Array.from(reports), ADDED_AT_ONCE)) {
       // Also those that have a record: the index may have lost them.
       await this.index.add(
         key,
@@ -92,7 +94,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
   }
 
   async addEnrichment(key: JobSetKey, enrichment: ReadonlyMap<JobId, JobEnrichment>): Promise<void> {
-    for (const some of inParts(Array.from(enrichment))) {
+    for (const some of inParts(Array.from(enrichment), ADDED_AT_ONCE)) {
       await this.redis.addEnrichment(
         this.redis.ownKeys.metaKey(key),
         this.ttlSeconds,
@@ -161,12 +163,6 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
     );
     return { revision, leftAlone: new Set(leftAlone) };
   }
-}
-
-function inParts<T>(all: readonly T[]): T[][] {
-  const parts: T[][] = [];
-  for (let at = 0; at < all.length; at += ADDED_AT_ONCE) parts.push(all.slice(at, at + ADDED_AT_ONCE));
-  return parts;
 }
 
 /** A stored record and its revision. The strings in it stay numbers of the dictionary, which only an owner may add to. */

@@ -158,6 +158,19 @@ describe('a feed of the changes of a job set', () => {
     await told(a, 'QUEUED');
   });
 
+  it('notices by one check that a job set was begun anew, though no notice came of it', async () => {
+    await write({ a: 'SUCCEEDED' });
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await told(a, 'SUCCEEDED');
+    changes.losesNotices = true;
+    await changes.store.remove(KEY, 0);
+    writer = await changes.store.open(KEY);
+    await write({ a: 'QUEUED' });
+    await clock.pass(2_000);
+    await told(a, 'QUEUED');
+    expect(missed).toBe(0);
+  });
+
   it('notes interest while somebody listens, and ends when nobody does', async () => {
     const { stop } = statesOf(feeds.of(KEY), A);
     await clock.pass(60_000);

@@ -130,7 +130,8 @@ export class JobSetFeed {
 
   private stands(moment: JobSetMoment): void {
     this.moment = moment;
-    if (this.isFollowing) return;
+    // A job set that was begun anew tells nobody of its writes before it is watched.
+    if (this.isFollowing && moment.position?.generation === this.generation) return;
     this.isFollowing = true;
     this.position = laterOf(moment.position, this.early);
     this.early = undefined;

@@ -5,7 +5,7 @@ import { ManualClock, eventually } from '@ajs/testing';
 import { RpcError } from '../rpc-error.js';
 import { JobSetFeeds } from './job-set-feeds.js';
 import { JobSetStream, type JobSetEvent } from './job-set-stream.js';
-import { fromToken } from './stream-place.js';
+import { BEGINNING, fromToken } from './stream-place.js';
 import { LossyChanges } from './testing/lossy-changes.js';
 
 const KEY: JobSetKey = { queue: 'q', jobSetId: 's' };
@@ -226,6 +226,18 @@ describe('a stream of a job set', () => {
     }
   });
 
+  it('begins with the job set as it is now where it was begun anew and nobody told', async () => {
+    await write({ a: 'RUNNING' });
+    await has(new Reader(), 'snapshot-end');
+    changes.losesNotices = true;
+    await changes.store.remove(KEY, 0);
+    writer = await changes.store.open(KEY);
+    await write({ a: 'QUEUED' });
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    expect(reader.told).toEqual(['a QUEUED', 'snapshot-end']);
+  });
+
   it('ends RESOURCE_EXHAUSTED where its reader is too slow, who misses nothing after that', async () => {
     const slow = new Reader();
     await has(slow, 'snapshot-end');
@@ -239,6 +251,15 @@ describe('a stream of a job set', () => {
     await eventually('the rest', () => slow.told.length + again.told.length > 22 * 500);
     const told = [...slow.told, ...again.told];
     expect([told.length, new Set(told).size]).toEqual([1 + 22 * 500, 1 + 22 * 500]);
+  });
+
+  it('is resumed from the beginning where it ended before it told anything', async () => {
+    await write({ a: 'RUNNING' });
+    await has(new Reader(), 'snapshot-end');
+    changes.isAway = true;
+    const stream = new JobSetStream(feeds.of(KEY), changes, () => undefined);
+    await expect(stream.run()).rejects.toThrow('Connection is closed.');
+    expect(fromToken(stream.token)).toEqual(BEGINNING);
   });
 
   it('rejects what is no token', () => {

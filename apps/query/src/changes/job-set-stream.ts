@@ -3,6 +3,7 @@ import type { JobId } from '@ajs/job-state';
 import type { ChangedJob, JobSetChanges, JobSetMoment } from '@ajs/job-store';
 import { positionOf } from '@ajs/job-store';
 import { systemClock, type Clock } from '@ajs/platform';
+import type { Generation } from '@ajs/redis-keys';
 import { RpcError } from '../rpc-error.js';
 import type { JobSetChange, JobSetFeed, JobSetListener } from './job-set-feed.js';
 import { BEGINNING, toToken, type StreamPlace } from './stream-place.js';
@@ -107,17 +108,16 @@ export class JobSetStream implements JobSetListener {
 
   private async readNewer(): Promise<void> {
     this.mustRead = false;
-    const generation = this.place.generation ?? this.feed.generation;
+    const { generation = this.feed.generation } = this.place;
     if (generation === undefined) {
       // There is nothing yet.
       this.snapshotUntil ??= this.place.after;
       await this.endSnapshot();
       return;
     }
-    this.place = { ...this.place, generation };
     this.isReading = true;
     const isResumed = this.place.upTo !== undefined;
-    const latest = await this.readPages(this.place);
+    const latest = await this.readPages({ ...this.place, generation });
     this.isReading = false;
     if (latest === undefined) return;
     // What has changed since the token was given.
@@ -126,18 +126,22 @@ export class JobSetStream implements JobSetListener {
     await this.endSnapshot();
   }
 
-  /** Returns up to where changes have to be told before all jobs that were there have been. */
+  /** Returns up to where changes have to be told before all jobs that were there have been; `undefined` where that was not told. */
   private async readPages({
     generation,
     after,
     upTo: begun,
     from: begin,
-  }: StreamPlace): Promise<number | undefined> {
+  }: StreamPlace & { readonly generation: Generation }): Promise<number | undefined> {
     let upTo = begun;
     let latest = -1;
     for (let from = begin, isLast = false; !isLast;) {
-      const page = generation && (await this.changes.readChanges(this.feed.key, generation, after, from));
-      if (page === undefined) throw startAgain();
+      const page = await this.changes.readChanges(this.feed.key, generation, after, from);
+      if (page === undefined) {
+        await this.followAnew();
+        return undefined;
+      }
+      this.place = { ...this.place, generation };
       const reached = (upTo ??= page.revision);
       const jobs = page.jobs.filter(({ revision }) => revision <= reached);
       // Those that have changed since are told as changes.
@@ -151,8 +155,15 @@ export class JobSetStream implements JobSetListener {
     }
     const { inSnapshot } = this.place;
     const reached = upTo ?? after;
-    this.place = { ...(generation !== undefined && { generation }), after: reached, inSnapshot };
+    this.place = { generation, after: reached, inSnapshot };
     return Math.max(latest, reached);
+  }
+
+  /** The life of the job set that was read is over. Whoever was told nothing of it misses nothing of it. */
+  private async followAnew(): Promise<void> {
+    if (this.place.generation !== undefined) throw startAgain();
+    await this.feed.check();
+    this.mustRead = true;
   }
 
   private async tellNext(): Promise<void> {

@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { eventually } from '@ajs/testing';
+import { ROOT } from './root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const START_MS = 45_000;
 
 /** A line of an application's log. */

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
-
-const ROOT = join(import.meta.dirname, '../..');
+import { ROOT } from './root.js';
 
 export type App = 'ingester' | 'query';
 

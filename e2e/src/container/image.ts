@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '@ajs/testing';
 import type { App } from '../patched-build.js';
+import { ROOT } from '../root.js';
 
-const ROOT = join(import.meta.dirname, '../../..');
 /** Of the release line that the images have. */
 export const NODE_OF_THE_IMAGES = '26.10.0';
 

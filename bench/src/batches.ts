@@ -1,7 +1,7 @@
 import { ChangingJobs } from './changing-jobs.js';
 import { cpuMs } from './cpu.js';
 import { median, thousands, type Figure } from './figure.js';
-import { load } from './load.js';
+import { buildLoadGenerator, load } from './load.js';
 import { startStore } from './store.js';
 import { startWatchedQuery } from './watched-query.js';
 
@@ -19,8 +19,9 @@ interface Speed {
 const callersOf = (batch: number): number => (batch === 1_000 ? 16 : 64);
 
 /** BatchGetJobs, which gives whole jobs, beside `api.Jobs/GetJobStatus`, which gives states, of the same jobs and in turns. */
-export async function batchFigures(binary: string, quick: boolean): Promise<Figure[]> {
+export async function benchBatches(quick: boolean): Promise<Figure[]> {
   const [jobs, rounds, seconds] = quick ? [2_000, 2, 2] : [10_000, 3, 2];
+  const binary = buildLoadGenerator();
   const store = await startStore();
   const changing = await ChangingJobs.open(store.redis, { jobSets: 1, jobs: 2 * jobs });
   const query = await startWatchedQuery(store);

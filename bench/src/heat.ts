@@ -26,7 +26,7 @@ const TARGET_P99_MS = 1_000;
 export async function benchHeat(quick: boolean): Promise<Figure[]> {
   // Each job set has been read once more by then, with what the schedule leaves free for others.
   const roundMs = (jobSets: number): number => (jobSets * 1_000) / (READS_PER_SECOND * 0.8);
-  const [jobSets, budget, measuredMs] = quick ? [1_000, 100, 10_000] : [3_000, 200, 30_000];
+  const [jobSets, budget, measuredMs] = quick ? [1_000, 100, 10_000] : [3_000, 200, 15_000];
   const store = await startStore();
   const armada = new FakeArmada();
   armada.state.queues.add(QUEUE);

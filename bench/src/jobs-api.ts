@@ -24,7 +24,7 @@ interface Speed {
  * noise; then how long calls take whose jobs a query has never been asked for.
  */
 export async function benchJobsApi(quick: boolean): Promise<Figure[]> {
-  const [rounds, seconds] = quick ? [2, 2] : [5, 3];
+  const [rounds, seconds] = quick ? [2, 1] : [5, 1];
   const binary = buildLoadGenerator();
   return withPolledJobs(JOBS, async (polled) => {
     const { memory, query, jobSet } = polled;

@@ -1,9 +1,9 @@
 // npm run bench: measures on this machine and prints a table. Machines differ and are noisy: compare ratios.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchBatches } from './batches.js';
 import { benchBytes } from './bytes.js';
 import { benchCareless } from './careless.js';
-import { benchChanges } from './changes.js';
 import { runEchoServer, runMemoryServer } from './echo-server.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
@@ -15,11 +15,14 @@ import { benchLatency } from './latency.js';
 import { benchLarge } from './large.js';
 import { benchPassThrough } from './pass-through.js';
 import { benchPolls } from './polls.js';
+import { benchReaders } from './readers.js';
 import { runReader } from './reading.js';
 import { benchResident } from './resident.js';
 import { benchScale } from './scale.js';
 import { benchSecurity } from './security.js';
 import { benchThroughput } from './throughput.js';
+import { benchUnwatchedWrites } from './unwatched-writes.js';
+import { benchWaits } from './waits.js';
 
 const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>> = {
   polls: benchPolls,
@@ -36,7 +39,10 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<Figure[]>>
   resident: benchResident,
   bytes: benchBytes,
   growth: benchGrowth,
-  changes: benchChanges,
+  waits: benchWaits,
+  readers: benchReaders,
+  'unwatched-writes': benchUnwatchedWrites,
+  batches: benchBatches,
 };
 
 const { values } = parseArgs({
@@ -62,7 +68,9 @@ async function run(): Promise<void> {
       throw new Error(`--only is "${name}", but must be one of ${Object.keys(BENCHMARKS).join(', ')}`);
     }
     console.error(`${name} ...`);
+    const began = performance.now();
     figures.push(...(await benchmark(values.quick)));
+    console.error(`${name} took ${((performance.now() - began) / 1_000).toFixed(0)} s`);
   }
   const [cpu] = cpus();
   console.log(

@@ -25,7 +25,7 @@ type Kind = 'echo' | keyof typeof STATES;
 
 /** Legacy polls of known jobs beside the echo, in interleaved rounds so that both meet the same noise. */
 export async function benchPolls(quick: boolean): Promise<Figure[]> {
-  const [jobs, rounds, seconds] = quick ? [1_000, 3, 0.5] : [10_000, 7, 1];
+  const [jobs, rounds, seconds] = quick ? [1_000, 3, 0.5] : [10_000, 6, 1];
   const binary = buildLoadGenerator();
   const measured = new Map(
     CALLERS.map((callers) => [

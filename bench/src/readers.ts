@@ -3,6 +3,7 @@ import { eventually } from '@ajs/testing';
 import { ChangingJobs, type Change } from './changing-jobs.js';
 import { cpuMs } from './cpu.js';
 import { quantile, thousands, type Figure } from './figure.js';
+import { buildLoadGenerator } from './load.js';
 import { OpenCalls, wallMs, type EndedCall } from './open-calls.js';
 import { startStore } from './store.js';
 import { startWatchedQuery } from './watched-query.js';
@@ -18,7 +19,8 @@ const KEEPS_UP_MS = 1_000;
 const PATIENCE_MS = 60_000;
 
 /** Readers of one job set, and how they keep up with its changes. */
-export async function readerFigures(binary: string, quick: boolean): Promise<Figure[]> {
+export async function benchReaders(quick: boolean): Promise<Figure[]> {
+  const binary = buildLoadGenerator();
   const figures: Figure[] = [];
   for (const rate of RATES) figures.push(await figureAt(rate, quick ? 3 : 10, binary));
   return figures;

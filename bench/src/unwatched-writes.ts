@@ -13,7 +13,7 @@ const SIZES = [1, 100];
 
 /** What it costs the writes of job sets that nobody watches that they could be watched: Redis' time in the scripts, with and without, in the
  * fastest round of each: what else runs on the machine only adds. */
-export async function unwatchedWriteFigures(quick: boolean): Promise<Figure[]> {
+export async function benchUnwatchedWrites(quick: boolean): Promise<Figure[]> {
   const [rounds, writes] = quick ? [10, 300] : [30, 1_000];
   const store = await startStore();
   const without = await connect(store);

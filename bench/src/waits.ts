@@ -3,6 +3,7 @@ import { eventually } from '@ajs/testing';
 import { ChangingJobs } from './changing-jobs.js';
 import { cpuMs } from './cpu.js';
 import { quantile, thousands, type Figure } from './figure.js';
+import { buildLoadGenerator } from './load.js';
 import { residentKib } from './memory.js';
 import { OpenCalls, wallMs, type EndedCall, type OpenCall } from './open-calls.js';
 import { startStore } from './store.js';
@@ -22,9 +23,10 @@ const FIRST_SHARE = 0.1;
 /** Until what connecting and reading has left behind is collected. Milliseconds. */
 const SETTLE_MS = 5_000;
 
-/** Waits for the ends of as many jobs: what they cost at rest, and how soon they are answered. */
-export async function waitFigures(binary: string, quick: boolean): Promise<Figure[]> {
+/** Calls of `WaitForJobs`, for a job each: what they cost at rest, and how soon they are answered. */
+export async function benchWaits(quick: boolean): Promise<Figure[]> {
   const [waits, restMs, changes] = quick ? [5_000, 5_000, 3_000] : [20_000, 10_000, 15_000];
+  const binary = buildLoadGenerator();
   const store = await startStore();
   const jobs = await ChangingJobs.open(store.redis, { jobSets: JOB_SETS, jobs: waits / JOB_SETS });
   const query = await startWatchedQuery(store);

@@ -458,7 +458,7 @@ export const SETTINGS = {
   terminalCacheJobs: count(
     'query',
     'TERMINAL_CACHE_JOBS',
-    '100000',
+    '50000',
     'Number of terminal jobs that one replica caches in memory for each of its APIs, at about 500 bytes each, for `jobservice.v2` at 1 KiB',
     1,
     10_000_000,

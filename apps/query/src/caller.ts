@@ -9,7 +9,7 @@ export interface Caller {
   readonly deadline: MonotonicTime;
   /** Whether the caller has stopped waiting for the answer. */
   readonly isGone: () => boolean;
-  /** Has `listener` called once the caller has stopped waiting, if that is before it has its answer. */
+  /** Has `listener` called once the caller stops waiting, if that is before it has its answer; never if it has stopped: see {@link isGone}. */
   readonly whenGone: (listener: () => void) => void;
   /** Where the connection comes from, without a port: perhaps a proxy. */
   readonly address: () => string;

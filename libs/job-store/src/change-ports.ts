@@ -3,18 +3,16 @@ import type { Generation } from '@ajs/redis-keys';
 import type { JobPosition } from './listing-ports.js';
 import type { DetailedJob, SubscriptionView } from './ports.js';
 
-/** How far the writes of a job set have come, in one life of its keys. */
+/** How far the writes of a job set have come, in one life of its keys. Each life counts anew. */
 export interface JobSetPosition {
   readonly generation: Generation;
   /** Of the last write. Writes of one generation never share a revision, not even where Redis lost some: later ones have greater ones. */
   readonly revision: number;
 }
 
-/** A job as it was after a write that changed it. */
-export interface ChangedJob {
+/** A job as it was after a write that changed it: the revision is that of the write, 0 where a version that kept none wrote the record. */
+export interface ChangedJob extends JobSetPosition {
   readonly jobId: JobId;
-  /** Of the write; 0 where a version that kept none wrote the record. */
-  readonly revision: number;
   /** Left out where this version cannot read the record: a newer version wrote it. */
   readonly job?: DetailedJob;
 }

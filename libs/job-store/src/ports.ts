@@ -10,6 +10,7 @@ import type {
   JobId,
   Cursor,
 } from '@ajs/job-state';
+import type { Generation } from '@ajs/redis-keys';
 
 /**
  * How a job set is being followed.
@@ -198,6 +199,8 @@ export interface DetailedJob {
 }
 
 export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {
+  /** In which life of the job set the revisions of its jobs count. Left out where it has no keys. */
+  readonly generation?: Generation;
   /** '' where the job set has no keys, or nothing of its stream was seen. */
   readonly cursor: Cursor;
   /** The jobs asked for, those that exist and can be read. */

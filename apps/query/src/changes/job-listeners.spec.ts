@@ -1,9 +1,10 @@
 import { JobId } from '@ajs/job-state';
 import type { ChangedJob } from '@ajs/job-store';
+import { Generation } from '@ajs/redis-keys';
 import { JobListeners, type JobListener } from './job-listeners.js';
 
 const [A, B] = [JobId('a'), JobId('b')];
-const changed = (jobId: JobId): ChangedJob => ({ jobId, revision: 1 });
+const changed = (jobId: JobId): ChangedJob => ({ jobId, generation: Generation('g'), revision: 1 });
 
 let listeners: JobListeners;
 let told: string[];

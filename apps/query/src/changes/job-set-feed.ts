@@ -2,13 +2,14 @@ import type { JobId, JobSetKey } from '@ajs/job-state';
 import type {
   ChangeNotice,
   ChangeSubscription,
-  DetailedJob,
   JobDetailsLister,
   JobSetChanges,
+  JobSetDetails,
   JobSetMoment,
   JobSetPosition,
 } from '@ajs/job-store';
 import { JobListeners, type JobListener } from './job-listeners.js';
+import { isUpTo, laterOf } from './job-set-position.js';
 
 /** What one write changed. */
 export type JobSetChange = Required<ChangeNotice>;
@@ -201,29 +202,17 @@ export class JobSetFeed {
   private async readNow(jobIds: readonly JobId[]): Promise<void> {
     this.reading = new Set(jobIds);
     if (jobIds.length === 0) return;
-    let jobs: ReadonlyMap<JobId, DetailedJob>;
+    let read: JobSetDetails;
     try {
-      ({ jobs } = await this.options.lister.readDetails(this.key, jobIds));
+      read = await this.options.lister.readDetails(this.key, jobIds);
     } catch (error) {
       for (const jobId of jobIds) this.unread.add(jobId);
       throw error;
     }
-    for (const [jobId, job] of jobs) this.jobs.tell({ jobId, revision: job.revision ?? 0, job });
+    const { generation, jobs } = read;
+    if (generation === undefined) return;
+    for (const [jobId, job] of jobs) this.jobs.tell({ jobId, generation, revision: job.revision ?? 0, job });
   }
-}
-
-/** Whether a position is another one, or a later one of the same life. */
-function isUpTo(position: JobSetPosition | undefined, other: JobSetPosition | undefined): boolean {
-  if (other === undefined || position === undefined) return position === other;
-  return position.generation === other.generation && position.revision >= other.revision;
-}
-
-/** `heard` where it is a later one of the same life. */
-function laterOf(
-  read: JobSetPosition | undefined,
-  heard: JobSetPosition | undefined,
-): JobSetPosition | undefined {
-  return heard !== undefined && heard.generation === read?.generation && isUpTo(heard, read) ? heard : read;
 }
 
 function firstOf<T>(all: Iterable<T>, count: number): T[] {

@@ -1,5 +1,6 @@
 import { JobId } from '@ajs/job-state';
 import type { ChangedJob } from '@ajs/job-store';
+import { Generation } from '@ajs/redis-keys';
 import type { JobListener } from '../changes/job-listeners.js';
 import type { JobSetFeed } from '../changes/job-set-feed.js';
 import { AwaitedJobs } from './awaited-jobs.js';
@@ -9,7 +10,7 @@ const A = JobId('a');
 
 it('a job that is named once more while it is awaited is told of for that name, too', () => {
   const told: [place: number, revision: number][] = [];
-  const job: ChangedJob = { jobId: A, revision: 7 };
+  const job: ChangedJob = { jobId: A, generation: Generation('g'), revision: 7 };
   // As a feed does that follows: it tells the job as it is whenever somebody begins to listen to it.
   const feed = { listenTo: (_: JobId, listener: JobListener) => listener.job(job) } as unknown as JobSetFeed;
   const jobs = new AwaitedJobs({ of: () => feed }, (place, { revision }) => told.push([place, revision]));

@@ -2,6 +2,7 @@ import { isTerminal, type JobState } from '@ajs/job-state';
 import type { ChangedJob } from '@ajs/job-store';
 import { systemClock, type Clock } from '@ajs/platform';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
+import { isUpTo } from '../changes/job-set-position.js';
 import { AwaitedJobs, type AwaitedJob } from './awaited-jobs.js';
 
 /** What is waited for. */
@@ -67,7 +68,7 @@ export class JobWait {
 
   private heard(place: number, changed: ChangedJob): void {
     // It may be told twice, or as a read saw it a moment ago.
-    if (changed.revision < (this.told.get(place)?.revision ?? -1)) return;
+    if (isUpTo(this.told.get(place), changed)) return;
     if (changed.job === undefined) return;
     this.told.set(place, changed);
     if (!hasArrived(changed.job.record.state, this.goal)) return;

@@ -4,10 +4,11 @@ import {
   type WatchJobsRequest,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { isTerminal, type JobSetKey } from '@ajs/job-state';
-import type { ChangedJob } from '@ajs/job-store';
+import type { ChangedJob, JobSetPosition } from '@ajs/job-store';
 import { fromV2JobState } from '@ajs/wire-mapping';
 import type { Caller } from '../caller.js';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
+import { isUpTo } from '../changes/job-set-position.js';
 import type { RpcError } from '../rpc-error.js';
 import { absenceOf, absentAmong, type AbsentJobs } from './absent-jobs.js';
 import { AwaitedJobs } from './awaited-jobs.js';
@@ -56,7 +57,7 @@ class JobsWatch {
   /** Jobs that may have existed when they were told last, and turned out not to. */
   private readonly untoldAbsences = new Map<number, JobResult>();
   private readonly unfinished = new Set<number>();
-  private readonly toldRevisions = new Map<number, number>();
+  private readonly toldAt = new Map<number, JobSetPosition>();
   private readonly followed: AwaitedJobs;
   private ended: RpcError | undefined;
   private wake: (() => void) | undefined;
@@ -110,7 +111,7 @@ class JobsWatch {
   }
 
   private heard(place: number, job: ChangedJob): void {
-    if (job.job === undefined || job.revision <= (this.toldRevisions.get(place) ?? -1)) return;
+    if (job.job === undefined || isUpTo(this.toldAt.get(place), job)) return;
     this.untold.set(place, job);
     this.untoldAbsences.delete(place);
     this.wake?.();
@@ -125,7 +126,7 @@ class JobsWatch {
       this.follow(place);
       return;
     }
-    const isKnown = this.untold.has(place) || this.toldRevisions.has(place);
+    const isKnown = this.untold.has(place) || this.toldAt.has(place);
     const isProven = absence !== undefined && absence !== AbsenceKind.ABSENCE_KIND_NOT_SYNCED;
     const before = this.results[place];
     if (isKnown || !isProven || before === undefined || absenceOf(before) === absence) return;
@@ -146,8 +147,8 @@ class JobsWatch {
     for (const [place, changed] of this.untold) {
       this.untold.delete(place);
       const [result, key] = [this.results[place], this.keys[place]];
-      const isFirst = !this.toldRevisions.has(place);
-      this.toldRevisions.set(place, changed.revision);
+      const isFirst = !this.toldAt.has(place);
+      this.toldAt.set(place, { generation: changed.generation, revision: changed.revision });
       if (key === undefined || changed.job === undefined) return;
       const { state } = changed.job.record;
       if (isTerminal(state)) this.unfinished.delete(place);

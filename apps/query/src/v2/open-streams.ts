@@ -49,7 +49,7 @@ export class OpenStreams {
 
   /**
    * Does the work of an open call. `end` is called with why it has to end, of which the first counts; the work then settles by itself.
-   * Rejects with RESOURCE_EXHAUSTED where there is no room for it.
+   * Rejects with RESOURCE_EXHAUSTED where there is no room for it, and with CANCELLED where its caller has gone.
    * @param jobs How many jobs it names; 0 for a whole job set
    */
   async run<T>(
@@ -59,6 +59,8 @@ export class OpenStreams {
     end: End,
     work: () => Promise<T>,
   ): Promise<T> {
+    // Perhaps while its jobs were read: it will not go again.
+    if (caller.isGone()) throw callerGone();
     const kind = POOLS[method];
     const pool = this.calls[kind];
     const entry = pool.enter(caller.key, () => end(stopping()));
@@ -67,7 +69,7 @@ export class OpenStreams {
       entry.leave();
       throw limitReached('awaited_jobs', this.jobs, this.options.refused);
     }
-    caller.whenGone(() => end(new RpcError(status.CANCELLED, 'the caller cancelled the call')));
+    caller.whenGone(() => end(callerGone()));
     this.count(method, 1);
     const endChecks = this.options.checks.add({ caller, queues, end });
     if (this.isStopping) end(stopping());
@@ -92,6 +94,10 @@ export class OpenStreams {
     this.open[method] += more;
     this.options.onCount(method, this.open[method]);
   }
+}
+
+function callerGone(): RpcError {
+  return new RpcError(status.CANCELLED, 'the caller cancelled the call');
 }
 
 function stopping(): RpcError {

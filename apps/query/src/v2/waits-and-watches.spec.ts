@@ -34,10 +34,12 @@ afterEach(() => {
 /** A caller that goes away when a spec says so. */
 function leavingCaller(): { readonly caller: Caller; readonly leave: () => void } {
   const listeners: (() => void)[] = [];
+  let isGone = false;
   return {
-    caller: testCaller({ whenGone: (listener) => listeners.push(listener) }),
+    caller: testCaller({ isGone: () => isGone, whenGone: (listener) => listeners.push(listener) }),
     leave: () => {
-      for (const listener of listeners) listener();
+      isGone = true;
+      for (const listener of listeners.splice(0)) listener();
     },
   };
 }
@@ -175,6 +177,58 @@ describe('WaitForJobs', () => {
   ])('rejects %s', async (_, request) => {
     await expect(wait([refOf('a')], request)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
   });
+});
+
+describe('a caller that goes before its call is open', () => {
+  const refs = [refOf('a')];
+  it.each<[string, (caller: Caller) => Promise<unknown>]>([
+    [
+      'WaitForJobs',
+      (caller) =>
+        harness.api.waitForJobs(
+          { refs, condition: 0, states: [], count: 0, maxWait: { seconds: '0', nanos: 50_000_000 } },
+          caller,
+        ),
+    ],
+    ['WatchJobs', (caller) => harness.jobs.watch({ refs }, caller, () => undefined)],
+    ['WatchJobSet', (caller) => harness.jobSets.watch(KEY, '', caller, () => undefined)],
+  ])('leaves nothing open: %s', async (_, call) => {
+    await harness.write({ a: record('QUEUED') });
+    const { caller, leave } = leavingCaller();
+    harness.verdictOn = () => {
+      harness.verdictOn = () => 'yes';
+      leave();
+      return 'yes';
+    };
+    let ended: unknown;
+    call(caller).then(
+      () => (ended = 'with an answer'),
+      (error: unknown) => (ended = error),
+    );
+    await eventually('it ends', () => ended !== undefined, 2_000);
+    expect(ended).toMatchObject({ code: status.CANCELLED });
+    expect(harness.open).toEqual({ waitForJobs: 0, watchJobs: 0, watchJobSet: 0 });
+  });
+});
+
+it('WaitForJobs and WatchJobs go on where the job set is begun anew, and counts its revisions anew', async () => {
+  for (const state of ['QUEUED', 'LEASED', 'PENDING'] as const) await harness.write({ a: record(state) });
+  const refs = [refOf('a')];
+  const answer = harness.api.waitForJobs(
+    { refs, condition: 0, states: [], count: 0, maxWait: { seconds: '5', nanos: 0 } },
+    testCaller(),
+  );
+  const told: (V2JobState | undefined)[] = [];
+  const watch = harness.jobs.watch({ refs }, testCaller(), (result) => void told.push(stateOf(result)));
+  watch.catch(() => undefined);
+  await eventually('both are open', () => harness.open.waitForJobs + harness.open.watchJobs === 2);
+  await harness.write({ a: record('RUNNING') });
+  await eventually('it is told', () => told.at(-1) === V2JobState.JOB_STATE_RUNNING);
+  await harness.loseJobSet();
+  await harness.write({ a: record('FAILED') });
+  expect((await answer).results.map(stateOf)).toEqual([V2JobState.JOB_STATE_FAILED]);
+  await eventually('the watch has ended', () => harness.open.watchJobs === 0);
+  expect(told.at(-1)).toBe(V2JobState.JOB_STATE_FAILED);
 });
 
 describe('WatchJobs', () => {

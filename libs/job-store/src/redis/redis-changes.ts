@@ -168,19 +168,23 @@ export class RedisJobSetChanges implements JobSetChanges {
     const sorted = [...jobs].sort(comparePlaces);
     return this.strings.decode(
       generation,
-      (stringOf) => sorted.map((job) => toChangedJob(job, stringOf)),
+      (stringOf) => sorted.map((job) => toChangedJob(job, generation, stringOf)),
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
   }
 }
 
-function toChangedJob({ packedId, stored }: ListedJob, stringOf: StringOfNumber): ChangedJob {
+function toChangedJob(
+  { packedId, stored }: ListedJob,
+  generation: Generation,
+  stringOf: StringOfNumber,
+): ChangedJob {
   const jobId = unpackJobId(packedId);
-  const revision = decodeRevision(stored.record);
+  const position = { generation, revision: decodeRevision(stored.record) };
   try {
-    return { jobId, revision, job: decodeJob(jobId, stored, stringOf) };
+    return { jobId, ...position, job: decodeJob(jobId, stored, stringOf) };
   } catch (error) {
     if (!(error instanceof UnreadableRecordError)) throw error;
-    return { jobId, revision };
+    return { jobId, ...position };
   }
 }

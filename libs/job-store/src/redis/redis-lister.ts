@@ -63,7 +63,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
     const cursor = Cursor(reply.cursor);
-    return { now, cursor, subscription: toSubscription(now, subscription), ...decoded };
+    return { now, generation, cursor, subscription: toSubscription(now, subscription), ...decoded };
   }
 
   async readUri(

@@ -78,6 +78,8 @@ export function describeChanges(under: () => StoreUnderTest): void {
       const read = await store.lister.readDetails(key, [a, b]);
       expect(new Map(told?.jobs?.map(({ jobId, job }) => [jobId, job]))).toEqual(read.jobs);
       for (const { revision } of told?.jobs ?? []) expect(revision).toBe(told?.revision);
+      const generations = [...(told?.jobs ?? []), read].map(({ generation }) => generation);
+      expect(new Set(generations)).toEqual(new Set([position.generation]));
       expect(read.jobs.get(a)?.enrichment).toEqual({ namespace: 'ns' });
       expect(read.jobs.get(b)?.record.externalUri).toBe('airflow://b');
     });
@@ -144,6 +146,7 @@ export function describeChanges(under: () => StoreUnderTest): void {
       await store.pass(1);
       expect(await store.life.remove(key, 0)).toBe(true);
       expect(await store.changes.readChanges(key, generation, -1)).toBeUndefined();
+      expect(await store.lister.readDetails(key, [])).not.toHaveProperty('generation');
       await (await store.sink.open(key)).write(aBatch('1:0:0:1', {}));
       expect(await store.changes.readChanges(key, generation, -1)).toBeUndefined();
       expect((await positionOf()).generation).not.toBe(generation);

@@ -164,6 +164,7 @@ export class MemoryJobSet {
       .sort(comparePlaces)
       .map(({ jobId, record }) => ({
         jobId,
+        generation: this.generation,
         revision: this.revisions.get(jobId) ?? 0,
         ...(!this.unreadable.has(jobId) && { job: this.details(jobId, record) }),
       }));

@@ -109,10 +109,11 @@ export class MemoryJobStore
   }
 
   readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
-    const cursor = this.jobSets.get(jobSetTag(key))?.cursor ?? Cursor('');
+    const jobSet = this.jobSets.get(jobSetTag(key));
     return Promise.resolve({
-      cursor,
-      ...this.view(key, jobIds, (record, jobId, jobSet) => jobSet.details(jobId, record)),
+      cursor: jobSet?.cursor ?? Cursor(''),
+      ...(jobSet !== undefined && { generation: jobSet.generation }),
+      ...this.view(key, jobIds, (record, jobId, held) => held.details(jobId, record)),
     });
   }
 

@@ -180,6 +180,12 @@ export class V2Harness {
     await this.writer.write({ cursor: Cursor('1:0:0:1'), records: new Map(byJobId), subscription });
   }
 
+  /** Loses the job set, as Redis may: the next write begins it anew. */
+  async loseJobSet(): Promise<void> {
+    await this.store.remove(KEY, 0);
+    this.writer = undefined;
+  }
+
   async get(
     refs: readonly JobRef[],
     request: Partial<BatchGetJobsRequest> = {},

@@ -13,7 +13,8 @@ async function chaos(...args: readonly string[]): Promise<{ readonly exit: Exit;
   return { exit, output: running.output };
 }
 
-it.each([
+// Each run has a Redis, an Armada and processes of its own, which wait most of the time.
+it.concurrent.each([
   ['single', '0.4', '20'],
   ['cluster', '0.3', '21'],
   ['sentinel', '0.3', '22'],
@@ -40,7 +41,7 @@ describe('a short run finds the planted bug', () => {
     'a resume that starts one revision late': /last state never told/,
   };
 
-  it.each(Object.keys(PLANTED_BUGS) as BugName[])(
+  it.concurrent.each(Object.keys(PLANTED_BUGS) as BugName[])(
     '%s',
     async (name) => {
       const { app, patches, faults, seed, minutes } = PLANTED_BUGS[name];

@@ -1,8 +1,11 @@
 import { RedisClusterServers, RedisServer } from '@ajs/testing';
-import { createRedisClient, isReady } from './redis-client.js';
+import type { Cluster, Redis } from 'ioredis';
+import { createRedisClient, isReady, type ClientRole, type RedisClient } from './redis-client.js';
 
 /** Longer than a reader waits for an answer. */
 const LONG_MS = 1_200;
+/** Longer than until it gives up a connection that owes one. */
+const LONGER_MS = 3_200;
 
 let server: RedisServer;
 let client: ReturnType<typeof createRedisClient>;
@@ -16,13 +19,21 @@ afterEach(async () => {
   await server.stop();
 });
 
+/** Has the process stand still, behind the writes of the commands that were just sent. */
+function standStill(ms: number): void {
+  process.nextTick(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms));
+}
+
+/** Tells whether the connection has been closed since. */
+function closingOf(connection: Redis): () => boolean {
+  let isClosed = false;
+  connection.once('close', () => (isClosed = true));
+  return () => isClosed;
+}
+
 it('a command that Redis answers while the process stands still is answered', async () => {
   const answer = client.ping('a');
-  // Behind the write of the command.
-  process.nextTick(() => {
-    const until = performance.now() + LONG_MS;
-    while (performance.now() < until);
-  });
+  standStill(LONG_MS);
   expect(await answer).toBe('a');
 });
 
@@ -33,21 +44,52 @@ it('a command that Redis does not answer times out', async () => {
   other.disconnect();
 });
 
-it('transactions of a cluster are answered, whichever node they are for', async () => {
-  const cluster = await RedisClusterServers.start();
-  const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
-  const ofCluster = createRedisClient({ kind: 'cluster', nodes, tls: false }, 'writer', () => undefined);
-  try {
-    await isReady(ofCluster);
+it('a connection over which Redis answers while the process stands still is kept', async () => {
+  const isClosed = closingOf(client as Redis);
+  const answer = client.ping('a');
+  standStill(LONGER_MS);
+  expect(await answer).toBe('a');
+  expect(await client.ping('b')).toBe('b');
+  expect(isClosed()).toBe(false);
+});
+
+describe('of a cluster', () => {
+  let servers: RedisClusterServers;
+  let cluster: Cluster;
+  const connect = async (role: ClientRole): Promise<void> => {
+    const nodes = servers.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
+    cluster = createRedisClient({ kind: 'cluster', nodes, tls: false }, role, () => undefined) as Cluster;
+    await isReady(cluster as RedisClient);
+  };
+  beforeEach(async () => {
+    servers = await RedisClusterServers.start();
+  });
+  afterEach(async () => {
+    cluster.disconnect();
+    await servers.stop();
+  });
+
+  it('transactions are answered, whichever node they are for', async () => {
+    await connect('writer');
     for (let i = 0; i < 20; i++) {
-      const answers = await ofCluster.multi().set(`key ${i}`, i).get(`key ${i}`).exec();
+      const answers = await cluster.multi().set(`key ${i}`, i).get(`key ${i}`).exec();
       expect(answers).toEqual([
         [null, 'OK'],
         [null, `${i}`],
       ]);
     }
-  } finally {
-    ofCluster.disconnect();
-    await cluster.stop();
-  }
+  });
+
+  it('connections over which the nodes answer while the process stands still are kept', async () => {
+    await connect('reader');
+    const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`);
+    const read = (): Promise<number[]> => Promise.all(keys.map((key) => cluster.exists(key)));
+    const absent = await read();
+    const areClosed = cluster.nodes().map(closingOf);
+    const answers = read();
+    standStill(LONGER_MS);
+    expect(await answers).toEqual(absent);
+    expect(await read()).toEqual(absent);
+    expect(areClosed.map((isClosed) => isClosed())).toEqual([false, false, false]);
+  });
 });

@@ -1,6 +1,7 @@
 import { ArmadaTime, Cursor, JobId, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import { ManualClock, eventually } from '@ajs/testing';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JobListener } from './job-listeners.js';
 import type { JobSetFeed } from './job-set-feed.js';
 import { JobSetFeeds } from './job-set-feeds.js';
@@ -169,6 +170,43 @@ describe('a feed of the changes of a job set', () => {
     await clock.pass(2_000);
     await told(a, 'QUEUED');
     expect(missed).toBe(0);
+  });
+
+  it('resolves a check, though another one is under way, only once the job set was looked at after that', async () => {
+    const feed = feeds.of(KEY);
+    statesOf(feed, A);
+    await eventually('it follows', () => feed.generation !== undefined);
+    let endLook = (): void => undefined;
+    changes.beforeWatch = () => new Promise<void>((resolve) => (endLook = resolve));
+    void feed.check();
+    let isOver = false;
+    const second = feed.check().then((follows) => (isOver = follows));
+    const endFirst = endLook;
+    endFirst();
+    await eventually('it looks once more', () => endLook !== endFirst);
+    expect(isOver).toBe(false);
+    endLook();
+    expect(await second).toBe(true);
+  });
+
+  it('costs Redis nothing before somebody listens', async () => {
+    const feed = feeds.of(KEY);
+    await nextTurn();
+    expect(changes.subscriptions).toBe(0);
+    statesOf(feed, A);
+    await eventually('it is subscribed', () => changes.subscriptions === 1);
+  });
+
+  it('keeps no subscription that begins once nobody wants it any more, though Redis fails then', async () => {
+    let begin = (): void => undefined;
+    changes.beforeSubscribe = () => new Promise<void>((resolve) => (begin = resolve));
+    changes.beforeWatch = () => Promise.reject(new Error('Connection is closed.'));
+    const { stop } = statesOf(feeds.of(KEY), A);
+    stop();
+    await clock.pass(2_000);
+    begin();
+    await eventually('Redis has failed', () => errors.length > 0);
+    await eventually('it has ended', () => changes.subscriptions === 0, 1_000);
   });
 
   it('notes interest while somebody listens, and ends when nobody does', async () => {

@@ -34,8 +34,8 @@ export interface JobSetFeedOptions {
 const READ_AT_ONCE = 200;
 
 /**
- * The changes of one job set, for any number of listeners in this process: one subscription, and no command to Redis for a listener.
- * {@link check} repairs what publish/subscribe may lose: call it every few seconds.
+ * The changes of one job set, for any number of listeners in this process: one subscription, from the first listener on, and no command to
+ * Redis for a listener. {@link check} repairs what publish/subscribe may lose: call it every few seconds.
  */
 export class JobSetFeed {
   /** Where the job set stood at the last check. Undefined before the first. */
@@ -51,8 +51,10 @@ export class JobSetFeed {
   private isFollowing = false;
   /** The last write that was heard of before it was known where the job set stands. */
   private early: JobSetPosition | undefined;
-  private checking: 'no' | 'yes' | 'again' = 'no';
+  private checking: Promise<void> | undefined;
+  private isCheckDue = false;
   private isReading = false;
+  private hasBegun = false;
   private isClosed = false;
 
   constructor(
@@ -73,6 +75,7 @@ export class JobSetFeed {
   listen(listener: JobSetListener): () => void {
     this.listeners.add(listener);
     if (this.isFollowing) listener.missed();
+    else this.begin();
     return () => this.listeners.delete(listener);
   }
 
@@ -80,30 +83,45 @@ export class JobSetFeed {
   listenTo(jobId: JobId, listener: JobListener): void {
     this.jobs.add(jobId, listener);
     if (this.isFollowing) this.read([jobId]);
+    else this.begin();
   }
 
   stopListeningTo(jobId: JobId, listener: JobListener): void {
     this.jobs.delete(jobId, listener);
   }
 
-  /** Begins to follow the job set, or finds out whether it still does. Never rejects. */
-  async check(): Promise<void> {
-    if (this.checking !== 'no') {
-      this.checking = 'again';
-      return;
-    }
-    do {
-      this.checking = 'yes';
-      await this.checkOnce();
-    } while ((this.checking as string) === 'again' && !this.isClosed);
-    this.checking = 'no';
-    // What could not be read before.
-    if (this.isFollowing) this.read([]);
+  /**
+   * Begins to follow the job set, or finds out whether it still does: resolves to whether it follows, by a look that began after this call.
+   * Where it does not, listeners are told once it does. Never rejects.
+   */
+  async check(): Promise<boolean> {
+    this.isCheckDue = true;
+    await (this.checking ??= this.checkWhileDue());
+    return this.isFollowing;
   }
 
   close(): void {
     this.isClosed = true;
     this.subscription?.close();
+  }
+
+  /** Without a listener a job set costs Redis nothing: a call that names it may still be refused. */
+  private begin(): void {
+    if (this.hasBegun) return;
+    this.hasBegun = true;
+    void this.check();
+  }
+
+  private async checkWhileDue(): Promise<void> {
+    while (this.isCheckDue && !this.isClosed) {
+      this.isCheckDue = false;
+      await this.checkOnce();
+    }
+    this.checking = undefined;
+    // It may have begun after it was to end.
+    if (this.isClosed) this.subscription?.close();
+    // What could not be read before.
+    else if (this.isFollowing) this.read([]);
   }
 
   private async checkOnce(): Promise<void> {
@@ -121,8 +139,7 @@ export class JobSetFeed {
         interrupted: () => this.interrupted(),
       });
       const moment = await changes.watch(this.key);
-      if (this.isClosed) this.subscription.close();
-      else this.stands(moment);
+      if (!this.isClosed) this.stands(moment);
     } catch (error) {
       this.isFollowing = false;
       onError(error as Error);

@@ -33,7 +33,6 @@ export class JobSetFeeds {
       feed = new JobSetFeed(key, this.options);
       this.feeds.set(tag, feed);
       this.options.onCount(this.feeds.size);
-      void feed.check();
     }
     return feed;
   }

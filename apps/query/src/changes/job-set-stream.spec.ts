@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { ArmadaTime, Cursor, JobId, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import type { JobSetWriter } from '@ajs/job-store';
 import { ManualClock, eventually } from '@ajs/testing';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RpcError } from '../rpc-error.js';
 import { JobSetFeeds } from './job-set-feeds.js';
 import { JobSetStream, type JobSetEvent } from './job-set-stream.js';
@@ -234,6 +235,27 @@ describe('a stream of a job set', () => {
     writer = await changes.store.open(KEY);
     await write({ a: 'QUEUED' });
     const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    expect(reader.told).toEqual(['a QUEUED', 'snapshot-end']);
+  });
+
+  it('asks no more, where the job set was begun anew, before that can be followed', async () => {
+    await write({ a: 'RUNNING' });
+    await has(new Reader(), 'snapshot-end');
+    changes.losesNotices = true;
+    await changes.store.remove(KEY, 0);
+    writer = await changes.store.open(KEY);
+    await write({ a: 'QUEUED' });
+    changes.beforeWatch = async () => {
+      await nextTurn();
+      throw new Error('Connection is closed.');
+    };
+    const { reads } = changes;
+    const reader = new Reader();
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    expect(changes.reads - reads).toBe(1);
+    changes.beforeWatch = () => undefined;
+    await clock.pass(2_000);
     await has(reader, 'snapshot-end');
     expect(reader.told).toEqual(['a QUEUED', 'snapshot-end']);
   });

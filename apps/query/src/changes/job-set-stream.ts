@@ -162,8 +162,8 @@ export class JobSetStream implements JobSetListener {
   /** The life of the job set that was read is over. Whoever was told nothing of it misses nothing of it. */
   private async followAnew(): Promise<void> {
     if (this.place.generation !== undefined) throw startAgain();
-    await this.feed.check();
-    this.mustRead = true;
+    // Where it is not followed, it is missed() once it is.
+    if (await this.feed.check()) this.mustRead = true;
   }
 
   private async tellNext(): Promise<void> {

@@ -21,10 +21,15 @@ export class LossyChanges implements JobSetChanges {
   reads = 0;
   /** Called while jobs are read. */
   whileReading = (): void => undefined;
+  /** Awaited before a subscription begins. */
+  beforeSubscribe = (): unknown => undefined;
+  /** Awaited before the job set is watched. */
+  beforeWatch = (): unknown => undefined;
   private listener: ChangeListener | undefined;
   private readonly held: ChangeNotice[] = [];
 
   async subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription> {
+    await this.beforeSubscribe();
     this.requireConnection();
     this.listener = listener;
     const subscription = await this.store.subscribe(key, {
@@ -59,6 +64,7 @@ export class LossyChanges implements JobSetChanges {
   }
 
   async watch(key: JobSetKey): Promise<JobSetMoment> {
+    await this.beforeWatch();
     this.requireConnection();
     return this.store.watch(key);
   }

@@ -87,7 +87,7 @@ const { metafile, outputFiles } = await build({
 
 mkdirSync(outdir, { recursive: true });
 for (const { path, text } of outputFiles) {
-  writeFileSync(path, path.endsWith('.map') ? withoutPackages(text) : text);
+  writeFileSync(path, path.endsWith('.map') ? linesOfOurs(text) : inAscii(text));
 }
 
 /** The folders of the packages in the bundle. */
@@ -112,18 +112,25 @@ writeFileSync(
 );
 writeFileSync(join(outdir, 'LICENCES.txt'), licencesOf(bundled));
 
-/** Node reads the source maps at each start: they are for our own code, which is a tenth of the bundle. */
-function withoutPackages(text) {
+/**
+ * V8 keeps a source text at two bytes per character if one of them is beyond Latin-1. esbuild escapes such characters in code: what is left
+ * is in comments of packages.
+ */
+function inAscii(text) {
+  return text.replace(/[^\0-\x7f]/g, '?');
+}
+
+/**
+ * Node reads the source maps at each start, and keeps every mapping as an object: the lines of our own code are enough, which is a tenth of
+ * the bundle.
+ */
+function linesOfOurs(text) {
   const map = JSON.parse(text);
   const isOwn = map.sources.map((source) => !source.includes('node_modules/'));
-  const lines = decode(map.mappings).map((line) =>
-    line.filter(([, source]) => source === undefined || isOwn[source]),
-  );
-  const sources = map.sources.map((source, i) => (isOwn[i] ? source : ''));
-  return JSON.stringify({
-    ...map,
-    sources,
-    names: [],
-    mappings: encode(lines.map((line) => line.map((s) => s.slice(0, 4)))),
+  const lines = decode(map.mappings).map((line) => {
+    const first = line.find(([, source]) => source === undefined || isOwn[source]);
+    return first === undefined ? [] : [first.slice(0, 4)];
   });
+  const sources = map.sources.map((source, i) => (isOwn[i] ? source : ''));
+  return JSON.stringify({ ...map, sources, names: [], mappings: encode(lines) });
 }

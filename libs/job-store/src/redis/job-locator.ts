@@ -2,7 +2,7 @@ import type { JobId, JobSetKey } from '@ajs/job-state';
 import { LRUCache } from 'lru-cache';
 import type { JobIndex } from './job-index.js';
 
-const LOCATED_CACHED = 100_000;
+const LOCATED_CACHED = 50_000;
 /**
  * A job stays in its job set, so a result stays true. Should it be wrong all the same (the job set was deleted, or two ids share a
  * hash), it heals after this time.

@@ -1,7 +1,7 @@
 import type { Generation } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
 
-const STRINGS_CACHED = 100_000;
+const STRINGS_CACHED = 50_000;
 
 /** Fetches strings of a generation by their numbers, in the order of the question; `null` for one that is not there. */
 export type FetchStrings = (numbers: readonly number[]) => Promise<readonly (string | null)[]>;

@@ -8,7 +8,7 @@ import { NewJobSetLimit } from './new-job-set-limit.js';
 
 /** Interest in one job set is written this often by one replica at most, however many polls there are. */
 const RECORD_EVERY_MS = 10_000;
-const REMEMBERED = 100_000;
+const REMEMBERED = 50_000;
 /** More job sets than this wait for the next flush. */
 const FLUSH_SIZE = 500;
 /** Above this, or above the caller's share of it, polls of further job sets are refused until some are written. */

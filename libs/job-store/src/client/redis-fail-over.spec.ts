@@ -148,13 +148,17 @@ const nodesOf = (servers: readonly { readonly port: number }[]): RedisNode[] =>
   servers.map(({ port }) => ({ host: '127.0.0.1', port }));
 
 describe('Redis Cluster under load', () => {
-  it('whose slots are moved key by key shows every state, and keeps it', async () => {
+  it('whose slots are moved key by key shows every state, and keeps it, watched or not', async () => {
     const cluster = await RedisClusterServers.start();
     cleanUps.push(() => cluster.stop());
     const target: RedisTarget = { kind: 'cluster', nodes: nodesOf(cluster.servers), tls: false };
     const load = loadOn(target);
     await eventually('there are many keys', () => load.acknowledged > 400, 20_000);
-    for (let i = 0; i < 2; i++) {
+    const client = createRedisClient(target, 'writer', () => {});
+    cleanUps.push(() => client.disconnect());
+    for (const isWatched of [false, true]) {
+      // For longer than a move takes.
+      if (isWatched) await client.set(KEYS.format({ kind: 'watched', jobSet: KEY }), '', 'EX', 600);
       const before = await cluster.masterOf(META);
       // Some reads and writes at every step.
       await cluster.move(META, () => sleep(30));

@@ -28,9 +28,10 @@
 ]]
 
 -- Redis Cluster moves a slot key by key, and until it is done any use of a key that is not there is an error. In the midst of a
--- script that would leave half of its work: this key never exists, so the error comes before anything is written.
--- In passing it says whether anybody watches the job set's changes.
-local isWatched = redis.call('EXISTS', KEYS[1] .. '-', watchedKey(KEYS[1])) == 1
+-- script that would leave half of its work. So a script that writes begins with a key that is not there: nearly always that is the mark of
+-- those who watch the job set's changes, else one that never exists.
+local isWatched = redis.call('EXISTS', watchedKey(KEYS[1])) == 1
+if isWatched then redis.call('EXISTS', KEYS[1] .. '-') end
 
 -- A URI's job ids are kept up to so many bytes (10,000 ULIDs); the oldest go first.
 local LONGEST_IDS = 180000

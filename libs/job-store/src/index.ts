@@ -36,7 +36,7 @@ export {
   type JobSetMoment,
   type JobSetPosition,
 } from './change-ports.js';
-export { positionOf } from './codec/job-place.js';
+export { isPosition, positionOf } from './codec/job-place.js';
 export { evictionPolicies } from './client/eviction-policies.js';
 export {
   redisErrorKind,

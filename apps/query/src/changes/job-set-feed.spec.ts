@@ -132,7 +132,35 @@ describe('a feed of the changes of a job set', () => {
     expect([missed, changes.renewals]).toEqual([1, 1]);
   });
 
-  it('reads what changed while its connection was lost, as soon as Redis is back', async () => {
+  it('reads what changed while its connection was lost, as soon as it has another', async () => {
+    await write({ a: 'QUEUED' });
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await told(a, 'QUEUED');
+    changes.losesNotices = true;
+    await write({ a: 'SUCCEEDED' });
+    changes.losesNotices = false;
+    changes.interrupt();
+    await told(a, 'SUCCEEDED');
+    expect(changes.renewals).toBe(0);
+  });
+
+  it('takes no notice for lost that came before it knew where the job set stands, nor one that comes twice', async () => {
+    await write({ a: 'QUEUED' });
+    let endLook = (): void => undefined;
+    changes.afterWatch = () => new Promise<void>((resolve) => (endLook = resolve));
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await eventually('it looks', () => changes.subscriptions === 1);
+    await write({ a: 'LEASED' });
+    endLook();
+    await told(a, 'LEASED');
+    await write({ a: 'RUNNING' });
+    changes.repeat();
+    await write({ a: 'SUCCEEDED' });
+    expect(a).toEqual(['LEASED', 'RUNNING', 'SUCCEEDED']);
+    expect([missed, changes.reads]).toEqual([0, 1]);
+  });
+
+  it('reads what changed while Redis was away, as soon as it is back', async () => {
     await write({ a: 'QUEUED' });
     const { told: a } = statesOf(feeds.of(KEY), A);
     await told(a, 'QUEUED');

@@ -152,7 +152,6 @@ export class JobSetFeed {
     if (this.isFollowing && moment.position?.generation === this.generation) return;
     this.isFollowing = true;
     this.position = laterOf(moment.position, this.early);
-    this.early = undefined;
     this.missed();
   }
 

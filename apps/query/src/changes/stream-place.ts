@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { JobPosition } from '@ajs/job-store';
+import { JobPosition, isPosition } from '@ajs/job-store';
 import { Generation } from '@ajs/redis-keys';
 import { RpcError } from '../rpc-error.js';
 
@@ -75,7 +75,7 @@ function isFields(value: unknown): value is Fields {
     Number.isSafeInteger(after) &&
     (inSnapshot === 0 || inSnapshot === 1) &&
     (upTo === undefined || Number.isSafeInteger(upTo)) &&
-    (from === undefined || (typeof from === 'string' && /^\d{1,10}\.[\w-]{0,100}$/.test(from))) &&
+    (from === undefined || (typeof from === 'string' && isPosition(from))) &&
     more.length === 0
   );
 }

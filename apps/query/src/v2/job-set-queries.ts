@@ -8,7 +8,7 @@ import type {
   ListJobsResponse,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { addMs, msBetween, type JobSetKey } from '@ajs/job-state';
-import { JobPosition, type JobSetLister, type JobSetSummary } from '@ajs/job-store';
+import { JobPosition, isPosition, type JobSetLister, type JobSetSummary } from '@ajs/job-store';
 import { monotonicNow } from '@ajs/platform';
 import { Generation, jobSetTag } from '@ajs/redis-keys';
 import { optionalTimestamp, toFreshness, toV2Job, toV2JobState } from '@ajs/wire-mapping';
@@ -18,7 +18,7 @@ import { msUntilAnswer, type Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { RpcError } from '../rpc-error.js';
 import { fromRedis } from '../store/redis-read.js';
-import { V2Error } from './error-info.js';
+import { V2Error, invalidRequest } from './error-info.js';
 import type { JobSetNames } from './job-set-names.js';
 import { PageTokens } from './page-token.js';
 import { jobSetKeyOf, pageSizeOf, requestedStates } from './requests.js';
@@ -53,6 +53,7 @@ export class JobSetQueries {
       2,
     );
     const after = tokens.parse(request.pageToken);
+    if (after !== undefined && !isPosition(after[1])) throw invalidRequest('page_token names no job');
     const key = await this.requestedJobSet(request, caller);
     if (after === undefined) await this.onceSynced(key, caller);
     const page = await fromRedis(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { JobState, SubscriptionState } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { ArmadaTime, type JobRecord } from '@ajs/job-state';
 import { INTEREST_SHARDS } from '@ajs/redis-keys';
@@ -93,6 +94,16 @@ describe('ListJobs', () => {
       freshness: undefined,
     });
   });
+
+  it.each(['null', '"ab"', '[1,"0."]', '["g","no position"]', '["g","4294967296."]'])(
+    'rejects a token that somebody made, of %s',
+    async (text) => {
+      const list = JSON.stringify(['jobs', 'q', 's']);
+      const sum = createHash('sha256').update(`${list}\n${text}`).digest().subarray(0, 6);
+      const pageToken = Buffer.concat([sum, Buffer.from(text)]).toString('base64url');
+      await expect(harness.listJobs({ pageToken })).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    },
+  );
 
   it('rejects a token of another list, one that was cut, a negative size and a number that is no state', async () => {
     const { nextPageToken: pageToken } = await harness.listJobs({ pageSize: 1 });

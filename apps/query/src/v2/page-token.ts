@@ -7,7 +7,7 @@ const CHECK_BYTES = 6;
 
 /**
  * Page tokens: where a list goes on, for callers to hand back as it came. A token holds no secret and grants nothing; its check sum finds
- * those that were cut, or that belong to another list.
+ * those that were cut, or that belong to another list, and anybody can make it: who lists judges the parts.
  */
 export class PageTokens<Position extends readonly string[]> {
   /** @param list what is listed, with whatever the request says that must not change from page to page */
@@ -32,9 +32,15 @@ export class PageTokens<Position extends readonly string[]> {
   }
 
   private positionIn(text: string): Position {
-    const position = JSON.parse(text) as Position;
-    if (position.length !== this.parts) throw invalid();
+    const position: unknown = JSON.parse(text);
+    if (!this.isPosition(position)) throw invalid();
     return position;
+  }
+
+  private isPosition(value: unknown): value is Position {
+    return (
+      Array.isArray(value) && value.length === this.parts && value.every((part) => typeof part === 'string')
+    );
   }
 
   private checkOf(text: string): Buffer {

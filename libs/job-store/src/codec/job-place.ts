@@ -47,12 +47,17 @@ export function formatPosition({ place, packedId }: ListedUpTo): JobPosition {
   return JobPosition(`${place}.${packedId.toString('base64url')}`);
 }
 
+/** Whether a text has the form of a position. */
+export function isPosition(text: string): text is JobPosition {
+  const [, place] = /^(\d{1,10})\.[\w-]{0,100}$/.exec(text) ?? [];
+  return place !== undefined && Number(place) < PLACES;
+}
+
 /** The inverse of {@link formatPosition}. Throws RangeError. */
 export function parsePosition(text: string): ListedUpTo {
-  const [, digits = '', id = ''] = /^(\d{1,10})\.([\w-]{0,100})$/.exec(text) ?? [];
-  const place = Number(digits);
-  if (digits === '' || place >= PLACES) throw new RangeError('not a position in a list of jobs');
-  return { place, packedId: Buffer.from(id, 'base64url') };
+  if (!isPosition(text)) throw new RangeError('not a position in a list of jobs');
+  const [place, id = ''] = text.split('.');
+  return { place: Number(place), packedId: Buffer.from(id, 'base64url') };
 }
 
 /** The bits of a 32-bit number, the other way round. */

@@ -16,9 +16,9 @@ import {
 import { Generation } from '@ajs/redis-keys';
 import type { ChangedJob } from '../change-ports.js';
 import { packJobId } from '../codec/job-id-codec.js';
-import { BEGINNING, comparePlaces, parsePosition, placeOf } from '../codec/job-place.js';
+import { BEGINNING, comparePlaces, formatPosition, parsePosition, placeOf } from '../codec/job-place.js';
 import { isAheadOfStream } from '../event-lag.js';
-import { JobPosition, type JobPage, type JobPageRequest, type JobSetSummary } from '../listing-ports.js';
+import type { JobPage, JobPageRequest, JobPosition, JobSetSummary } from '../listing-ports.js';
 import type { Batch, DetailedJob, SubscriptionReport, SubscriptionView } from '../ports.js';
 import { isSilent, subscriptionView } from '../subscription-view.js';
 
@@ -137,9 +137,13 @@ export class MemoryJobSet {
   }
 
   page({ after, states, limit }: JobPageRequest, now: RedisTime): JobPage {
-    const left = Array.from(this.records)
-      .filter(([jobId, { state }]) => jobId > (after ?? '') && states?.has(state) !== false)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const begin = after === undefined ? BEGINNING : parsePosition(after);
+    // By their ids: tests may know the order.
+    const left = Array.from(this.records, ([jobId, record]) => {
+      return { jobId, record, place: 0, packedId: packJobId(jobId) };
+    })
+      .filter((job) => comparePlaces(job, begin) > 0 && states?.has(job.record.state) !== false)
+      .sort(comparePlaces);
     const page = left.slice(0, limit);
     const last = page.at(-1);
     return {
@@ -147,8 +151,8 @@ export class MemoryJobSet {
       generation: this.generation,
       subscription: this.subscription(now),
       cursor: this.cursor,
-      jobs: new Map(page.map(([jobId, record]) => [jobId, this.details(jobId, record)])),
-      ...(last !== undefined && left.length > limit && { next: JobPosition(last[0]) }),
+      jobs: new Map(page.map(({ jobId, record }) => [jobId, this.details(jobId, record)])),
+      ...(last !== undefined && left.length > limit && { next: formatPosition(last) }),
     };
   }
 

@@ -25,6 +25,9 @@ export class LossyChanges implements JobSetChanges {
   beforeSubscribe = (): unknown => undefined;
   /** Awaited before the job set is watched. */
   beforeWatch = (): unknown => undefined;
+  /** Awaited before it is told where the job set stands. */
+  afterWatch = (): unknown => undefined;
+  private last: ChangeNotice | undefined;
   private listener: ChangeListener | undefined;
   private readonly held: ChangeNotice[] = [];
 
@@ -35,6 +38,7 @@ export class LossyChanges implements JobSetChanges {
     const subscription = await this.store.subscribe(key, {
       ...listener,
       notice: (notice) => {
+        this.last = notice;
         if (this.holdsNotices) this.held.push(notice);
         else if (!this.losesNotices) listener.notice(notice);
       },
@@ -58,6 +62,11 @@ export class LossyChanges implements JobSetChanges {
     for (const notice of this.held.splice(0)) this.listener?.notice(notice);
   }
 
+  /** Gives the last notice once more. */
+  repeat(): void {
+    if (this.last !== undefined) this.listener?.notice(this.last);
+  }
+
   /** As the client does once it is connected again. */
   interrupt(): void {
     this.listener?.interrupted();
@@ -66,7 +75,9 @@ export class LossyChanges implements JobSetChanges {
   async watch(key: JobSetKey): Promise<JobSetMoment> {
     await this.beforeWatch();
     this.requireConnection();
-    return this.store.watch(key);
+    const moment = await this.store.watch(key);
+    await this.afterWatch();
+    return moment;
   }
 
   async readChanges(

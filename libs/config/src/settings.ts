@@ -459,7 +459,7 @@ export const SETTINGS = {
     'query',
     'TERMINAL_CACHE_JOBS',
     '50000',
-    'Number of terminal jobs that one replica caches in memory for each of its APIs, at about 500 bytes each, for `jobservice.v2` at 1 KiB',
+    'Number of terminal jobs that one replica caches in memory for each of its APIs, at about 500 bytes each; for `jobservice.v2` of all jobs that `BatchGetJobs` has shown, at 1 KiB each on average at most',
     1,
     10_000_000,
   ),

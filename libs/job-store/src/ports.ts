@@ -198,18 +198,41 @@ export interface DetailedJob {
   readonly revision?: number;
 }
 
+declare const version: unique symbol;
+
+/** All that was stored of a job when it was read: a later read that is given it says whether anything of it has changed since. */
+export interface JobVersion {
+  /** What it takes in memory, about. Bytes. */
+  readonly size: number;
+  readonly [version]: never;
+}
+
+export interface ReadJob extends DetailedJob {
+  readonly version: JobVersion;
+}
+
 export interface JobSetDetails extends Omit<JobSetView, 'jobs'> {
   /** In which life of the job set the revisions of its jobs count. Left out where it has no keys. */
   readonly generation?: Generation;
   /** '' where the job set has no keys, or nothing of its stream was seen. */
   readonly cursor: Cursor;
-  /** The jobs asked for, those that exist and can be read. */
-  readonly jobs: ReadonlyMap<JobId, DetailedJob>;
+  /** The jobs asked for, those that exist and can be read, but for those that are {@link unchanged}. */
+  readonly jobs: ReadonlyMap<JobId, ReadJob>;
+  /** The jobs asked for that are as they were seen. */
+  readonly unchanged: ReadonlySet<JobId>;
 }
 
 /** Where readers ask for more than states. */
 export interface JobDetailsLister {
-  readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails>;
+  /**
+   * @param seen each at the place of its job, where this lister has given one for it: such a job is not decoded again unless it has changed.
+   *   Left out: none
+   */
+  readDetails(
+    key: JobSetKey,
+    jobIds: readonly JobId[],
+    seen?: readonly (JobVersion | undefined)[],
+  ): Promise<JobSetDetails>;
   /** The ids of jobs with an external URI: those submitted with it, and those that carry it as their annotation. */
   readUri(
     key: JobSetKey,

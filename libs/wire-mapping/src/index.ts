@@ -16,7 +16,15 @@ export { toReportedRuns } from './to-reported-runs.js';
 export { toLegacyResponse } from './to-legacy.js';
 export { countOfField } from './count-of-field.js';
 export { optionalTimestamp, toArmadaTime, toTimestamp } from './timestamps.js';
-export { decodeBatchGetJobsRequest, encodeJobResults, type EncodedJobResult } from './v2/batch-bytes.js';
+export {
+  decodeBatchGetJobsRequest,
+  decodeJobResult,
+  encodeJobResult,
+  encodeJobResults,
+  encodeRef,
+  type EncodedJobResult,
+  type EncodedRef,
+} from './v2/batch-bytes.js';
 export { fromV2JobState, toV2JobState } from './v2/job-states.js';
 export { toJobRef, toV2Job } from './v2/to-job.js';
 export {

@@ -7,19 +7,24 @@ export interface JobSetGroup<T> {
   readonly items: readonly T[];
 }
 
-/** Groups items by the job set they belong to. Costs little where they share the objects of their keys. */
-export function groupByJobSet<T>(all: Iterable<readonly [key: JobSetKey, item: T]>): JobSetGroup<T>[] {
+/**
+ * Groups items by the job set they belong to. Costs little where they share the objects of their keys, or where the tag is at hand and those
+ * of one job set follow each other.
+ */
+export function groupByJobSet<T>(
+  all: Iterable<readonly [key: JobSetKey, item: T, tag?: JobSetTag | undefined]>,
+): JobSetGroup<T>[] {
   const groups = new Map<JobSetTag, { key: JobSetKey; tag: JobSetTag; items: T[] }>();
-  const byKey = new Map<JobSetKey, T[]>();
-  for (const [key, item] of all) {
-    let items = byKey.get(key);
-    if (items === undefined) {
-      const tag = jobSetTag(key);
-      const group = groups.get(tag) ?? { key, tag, items: [] };
+  const tags = new Map<JobSetKey, JobSetTag>();
+  let group: { key: JobSetKey; tag: JobSetTag; items: T[] } | undefined;
+  for (const [key, item, knownTag] of all) {
+    let tag = knownTag ?? tags.get(key);
+    if (tag === undefined) tags.set(key, (tag = jobSetTag(key)));
+    if (group?.tag !== tag) {
+      group = groups.get(tag) ?? { key, tag, items: [] };
       groups.set(tag, group);
-      byKey.set(key, (items = group.items));
     }
-    items.push(item);
+    group.items.push(item);
   }
   return [...groups.values()];
 }

@@ -1,9 +1,10 @@
 import type { JobResult } from '@ajs/contracts/jobservice/v2/job_status_service';
 import type { ArmadaJobs } from '@ajs/armada-client';
-import type { JobId, JobSetKey } from '@ajs/job-state';
-import type { JobLister } from '@ajs/job-store';
-import { armadaNow } from '@ajs/platform';
-import { encodeJobResults } from '@ajs/wire-mapping';
+import { isTerminal, type JobId, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
+import type { JobLister, ReadJob } from '@ajs/job-store';
+import { armadaNow, monotonicNow } from '@ajs/platform';
+import type { JobSetTag } from '@ajs/redis-keys';
+import { encodeJobResult, encodeJobResults, type EncodedJobResult } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import { requirePermission } from '../access/job-permissions.js';
@@ -16,13 +17,15 @@ import { groupByJobSet } from '../store/group-by-job-set.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import type { JobSetReader } from './job-set-reader.js';
-import { toEncodedResult, toResult, type Known } from './known-job.js';
+import { toResult, type Known } from './known-job.js';
+import { isSettled, type KnownJob, type KnownJobs } from './known-jobs.js';
 import type { RequestedJob } from './requests.js';
 
 export interface JobResultsQueryOptions {
   readonly access: Pick<Access, 'toQueues' | 'toWatchedJobs'>;
   readonly lister: Pick<JobLister, 'locate'>;
   readonly reader: Pick<JobSetReader, 'read'>;
+  readonly knownJobs: Pick<KnownJobs, 'keep'>;
   readonly resolver: Pick<UpstreamJobResolver, 'resolve'>;
   readonly armadaFor: (caller: Caller) => ArmadaJobs;
   /** A job younger than this is never absent. Milliseconds. */
@@ -45,17 +48,41 @@ export class JobResultsQuery {
    */
   async run(jobs: readonly RequestedJob[], caller: Caller, maxAgeMs?: number): Promise<JobResult[]> {
     const known = await this.find(jobs, caller, maxAgeMs);
-    return jobs.map((job) => toResult(job.ref, knownOf(job, known)));
+    return jobs.map((job) => toResult(job, knownOf(job, known)));
   }
 
-  /** As {@link run}, encoded as a `BatchGetJobsResponse`. */
-  async runEncoded(jobs: readonly RequestedJob[], caller: Caller, maxAgeMs?: number): Promise<Uint8Array> {
+  /** As {@link run}, encoded as a `BatchGetJobsResponse`. What the jobs are shown as is known from then on. */
+  async runEncoded(
+    jobs: readonly (RequestedJob | KnownJob)[],
+    caller: Caller,
+    maxAgeMs?: number,
+  ): Promise<Buffer> {
     const known = await this.find(jobs, caller, maxAgeMs);
-    return encodeJobResults(jobs.map((job) => toEncodedResult(job.ref, knownOf(job, known))));
+    const now = monotonicNow();
+    return encodeJobResults(jobs.map((job) => this.encoded(job, knownOf(job, known), now)));
+  }
+
+  private encoded(job: RequestedJob | KnownJob, known: Known, now: MonotonicTime): EncodedJobResult {
+    const { knownJobs } = this.options;
+    const { freshness } = known;
+    if ('shown' in known) {
+      const { shown } = known;
+      if (isTerminal(shown.status.state) && !isSettled(shown, now))
+        knownJobs.keep(job, { ...shown, readAt: now });
+      return { encoded: shown.encoded, freshness };
+    }
+    const encoded = encodeJobResult(toResult(job, known));
+    if ('read' in known && isShownByStream(known.read)) {
+      const { tag, read } = known;
+      const { state, changedAt } = read.record;
+      const status = { state, changedAt };
+      knownJobs.keep(job, { tag, status, version: read.version, readAt: now, encoded });
+    }
+    return { encoded, freshness };
   }
 
   private async find(
-    jobs: readonly RequestedJob[],
+    jobs: readonly (RequestedJob | KnownJob)[],
     caller: Caller,
     maxAgeMs: number | undefined,
   ): Promise<ReadonlyMap<RequestedJob, Known>> {
@@ -68,12 +95,8 @@ export class JobResultsQuery {
     );
     await Promise.all(
       groupByJobSet([...named, ...located]).map(async ({ key, tag, items }) => {
-        const jobIds = Array.from(new Set(items.map(({ jobId }) => jobId)));
-        const read = await this.options.reader.read({ key, tag, jobIds, caller, maxAgeMs });
-        for (const job of items) {
-          const found = read.get(job.jobId);
-          if (found !== undefined) known.set(job, found);
-        }
+        const read = await this.options.reader.read({ key, tag, jobs: items, caller, maxAgeMs });
+        for (const [job, found] of read) known.set(job, found);
       }),
     );
     return known;
@@ -84,12 +107,12 @@ export class JobResultsQuery {
     jobs: readonly RequestedJob[],
     caller: Caller,
     known: Map<RequestedJob, Known>,
-  ): Promise<(readonly [JobSetKey, RequestedJob])[]> {
-    const named: [JobSetKey, RequestedJob][] = [];
+  ): Promise<JobOfSet[]> {
+    const named: JobOfSet[] = [];
     const queues = new Set<string>();
     for (const job of jobs) {
       if (job.key === undefined) continue;
-      named.push([job.key, job]);
+      named.push([job.key, job, job.tag]);
       queues.add(job.key.queue);
     }
     if (queues.size === 0) return [];
@@ -107,7 +130,7 @@ export class JobResultsQuery {
     jobs: readonly RequestedJob[],
     caller: Caller,
     known: Map<RequestedJob, Known>,
-  ): Promise<(readonly [JobSetKey, RequestedJob])[]> {
+  ): Promise<JobOfSet[]> {
     if (jobs.length === 0) return [];
     const { access, lister, resolver, armadaFor } = this.options;
     const permissions = await access.toWatchedJobs(caller);
@@ -152,6 +175,14 @@ export class JobResultsQuery {
 }
 
 const UNRECORDED = 'Armada has the job, and it could not be recorded in Redis';
+
+/** A job of a job set, and the tag of that where it is at hand. */
+type JobOfSet = readonly [key: JobSetKey, job: RequestedJob, tag?: JobSetTag | undefined];
+
+/** The stream still adds to an end that was reported, and to one that it has not shown. */
+function isShownByStream({ record }: ReadJob): boolean {
+  return record.lastEvent !== undefined && record.reported === undefined;
+}
 
 function ofNoQueue(queue: string, isGone: boolean): Known {
   const reason = `queue ${JSON.stringify(queue)} does not exist in Armada`;

@@ -1,5 +1,14 @@
-import { addMs, isTerminal, msBetween, type JobId, type JobSetKey, type RedisTime } from '@ajs/job-state';
-import type { DetailedJob, JobDetailsLister, JobLister, JobSetDetails } from '@ajs/job-store';
+import {
+  addMs,
+  isTerminal,
+  msBetween,
+  type JobId,
+  type JobRecord,
+  type JobSetKey,
+  type MonotonicTime,
+  type RedisTime,
+} from '@ajs/job-state';
+import type { JobDetailsLister, JobLister, JobSetDetails, ReadJob } from '@ajs/job-store';
 import { inParts, monotonicNow } from '@ajs/platform';
 import type { JobSetTag } from '@ajs/redis-keys';
 import { status } from '@grpc/grpc-js';
@@ -13,26 +22,32 @@ import { RpcError } from '../rpc-error.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { UpstreamReport } from '../upstream/reported-jobs.js';
-import type { EndedJobs } from './ended-jobs.js';
-import { absentOnTwoWitnesses, notSynced, present, presentEnded, type Known } from './known-job.js';
+import { absentOnTwoWitnesses, freshnessOf, notSynced, type Known } from './known-job.js';
+import { isSettled, type KnownJob, type ShownJob } from './known-jobs.js';
 import { isFresh, msUntilTooLate, type AgedRead } from './max-age.js';
+import type { RequestedJob } from './requests.js';
 
 export interface JobSetReaderOptions extends JobReadOptions {
   readonly lister: Pick<JobLister, 'locate'> & Pick<JobDetailsLister, 'readDetails'>;
-  readonly endedJobs: EndedJobs;
 }
 
 /** Jobs of one job set that a caller, who may see them, asks for. */
 export interface JobSetRead extends AgedRead {
   readonly tag: JobSetTag;
-  readonly jobIds: readonly JobId[];
+  readonly jobs: readonly (RequestedJob | KnownJob)[];
 }
 
 /** More jobs than this are read by several commands: a long script blocks Redis for everyone. */
 const JOBS_AT_ONCE = 200;
 
-/** What Redis holds of a job: its record, or what the stream says of one that has none. */
-type Found = DetailedJob | StreamVerdict;
+/** What Redis holds of a job: its record, the one that was shown before, or what the stream says of a job that has none. */
+type Found = ReadJob | ShownJob | StreamVerdict;
+
+interface JobToRead {
+  readonly job: RequestedJob;
+  /** As it was shown before, from this job set. */
+  readonly shown: ShownJob | undefined;
+}
 
 /** What is to be done about a job: nothing, wait for its stream, or ask Armada's `api.Jobs`. */
 type Step =
@@ -50,16 +65,17 @@ export class JobSetReader {
    * What is known of each of the jobs. Rejects with RedisReadError, and with UNAVAILABLE where the job set is not as fresh as the caller
    * wants it.
    */
-  async read(read: JobSetRead): Promise<ReadonlyMap<JobId, Known>> {
-    const { key, tag, jobIds, caller } = read;
+  async read(read: JobSetRead): Promise<ReadonlyMap<RequestedJob, Known>> {
+    const { key, tag, jobs, caller } = read;
     this.options.noteInterest(key, tag, caller);
-    await this.options.recorder.settle(jobIds);
+    const owed = this.options.recorder.settle(jobs.map(({ jobId }) => jobId));
+    if (owed !== undefined) await owed;
     const beganAt = monotonicNow();
     const until = addMs(beganAt, Math.min(this.options.waitMs, msUntilAnswer(caller)));
-    const known = new Map<JobId, Known>();
-    const toAsk = new Map<JobId, Found>();
-    const ended = this.options.endedJobs.of(tag, jobIds);
-    let pending = ended.size === 0 ? jobIds : jobIds.filter((jobId) => !ended.has(jobId));
+    const known = new Map<RequestedJob, Known>();
+    const toAsk = new Map<RequestedJob, Found>();
+    const { settled, unsettled } = parted(jobs, tag, beganAt);
+    let pending = unsettled;
     let arrivedAt: RedisTime | undefined;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
       const view = await this.readDetails(key, pending);
@@ -68,20 +84,25 @@ export class JobSetReader {
       let left = msBetween(monotonicNow(), until);
       if (isFresh(view, arrivedAt, read.maxAgeMs)) {
         const isLast = left <= 0 || view.subscription?.state === 'denied';
-        const waiting = new Map<JobId, Found>();
-        for (const jobId of pending) {
-          const step = this.stepOf(jobId, view, arrivedAt, read);
-          if (step.kind === 'known') known.set(jobId, step.known);
-          else (step.kind === 'ask' || isLast ? toAsk : waiting).set(jobId, step.found);
+        const waiting: JobToRead[] = [];
+        let isUnread = false;
+        for (const each of pending) {
+          const step = this.stepOf(each, view, arrivedAt, read);
+          if (step.kind === 'known') known.set(each.job, step.known);
+          else if (step.kind === 'ask' || isLast) toAsk.set(each.job, step.found);
+          else {
+            waiting.push(each);
+            isUnread ||= step.found === 'unread';
+          }
         }
-        if (waiting.size === 0) {
+        if (waiting.length === 0) {
           await this.ask(read, view, toAsk, known);
-          for (const [jobId, encoded] of ended) known.set(jobId, presentEnded(encoded, view));
+          const freshness = freshnessOf(view);
+          for (const job of settled) known.set(job, { shown: job.shown, freshness });
           return known;
         }
-        pending = [...waiting.keys()];
+        pending = waiting;
         // A watch brings by itself what Armada publishes.
-        const isUnread = [...waiting.values()].includes('unread');
         if (isUnread || view.subscription?.nextReadAt !== undefined) this.options.requestRead(key);
       } else {
         left = msUntilTooLate(view, beganAt, read);
@@ -93,7 +114,7 @@ export class JobSetReader {
   }
 
   private stepOf(
-    jobId: JobId,
+    { job: { jobId }, shown }: JobToRead,
     view: JobSetDetails,
     arrivedAt: RedisTime,
     { key, tag, caller }: JobSetRead,
@@ -103,17 +124,12 @@ export class JobSetReader {
       this.options.unreadableRecord(jobId, unreadable);
       return { kind: 'known', known: notSynced(`${unreadable}; upgrade the query replicas`, view) };
     }
-    const found = view.jobs.get(jobId);
+    const found = view.unchanged.has(jobId) ? shown : view.jobs.get(jobId);
     if (found !== undefined) {
-      const job = toStatus(found);
+      const job: JudgedJob = 'record' in found ? toStatus(found.record) : found.status;
       if (!isTerminal(job.state) && isFirstCatchUp(job, view.subscription)) return { kind: 'wait', found };
       if (!isBackedByStream(job, view, this.options.provisionalGraceMs)) return { kind: 'ask', found };
-      const known = present(jobId, key, found, view);
-      // The stream still adds to an end that was reported, and to one that it has not shown.
-      if (isTerminal(job.state) && job.reported === undefined && job.provisional !== true) {
-        this.options.endedJobs.add(tag, jobId, known.job);
-      }
-      return { kind: 'known', known };
+      return { kind: 'known', known: toKnown(found, key, tag, view) };
     }
     const verdict = streamVerdict(jobId, view, arrivedAt, this.options.notFoundGraceMs);
     if (verdict === 'absent') return { kind: 'ask', found: verdict };
@@ -124,31 +140,38 @@ export class JobSetReader {
 
   /** Adds what is known of jobs that their stream does not settle, once Armada's `api.Jobs` was asked of them. */
   private async ask(
-    { key, caller }: JobSetRead,
+    { key, tag, caller }: JobSetRead,
     view: JobSetDetails,
-    jobs: ReadonlyMap<JobId, Found>,
-    known: Map<JobId, Known>,
+    jobs: ReadonlyMap<RequestedJob, Found>,
+    known: Map<RequestedJob, Known>,
   ): Promise<void> {
     if (jobs.size === 0) return;
-    const jobIds = [...jobs.keys()];
+    const jobIds = Array.from(new Set(Array.from(jobs.keys(), ({ jobId }) => jobId)));
     const { lister, reportedJobs, waiting } = this.options;
     const reports = await inTime(reportedJobs.lookUpAll(key, jobIds, caller.key), caller, waiting);
     const reportOf = (jobId: JobId): UpstreamReport =>
       'kind' in reports ? reports : (reports.get(jobId) ?? TOO_SLOW);
-    const recorded = jobIds.filter((jobId) => reportOf(jobId).kind === 'recorded');
-    const held = recorded.length === 0 ? view : await this.readDetails(key, recorded);
-    const absent = jobIds.filter((jobId) => jobs.get(jobId) === 'absent');
+    const recorded = Array.from(jobs.keys()).filter(({ jobId }) => reportOf(jobId).kind === 'recorded');
+    const held =
+      recorded.length === 0
+        ? view
+        : await this.readDetails(
+            key,
+            recorded.map((job) => ({ job, shown: undefined })),
+          );
+    const absent = Array.from(jobs).flatMap(([{ jobId }, found]) => (found === 'absent' ? [jobId] : []));
     const indexed = absent.length === 0 ? undefined : await fromRedis(lister.locate(absent));
-    for (const [jobId, found] of jobs) {
+    for (const [job, found] of jobs) {
+      const { jobId } = job;
       const report = reportOf(jobId);
-      const job = held.jobs.get(jobId) ?? (typeof found === 'string' ? undefined : found);
-      if (job !== undefined) known.set(jobId, present(jobId, key, job, view));
-      else if (found !== 'absent') known.set(jobId, notSynced(this.whyNotSynced(found, view), view));
-      else if (report.kind === 'recorded') known.set(jobId, notSynced(LOST, view));
-      else if (report.kind === 'unanswered') known.set(jobId, notSynced(whyUnconfirmed(report.reason), view));
+      const record = held.jobs.get(jobId) ?? (typeof found === 'string' ? undefined : found);
+      if (record !== undefined) known.set(job, toKnown(record, key, tag, view));
+      else if (found !== 'absent') known.set(job, notSynced(this.whyNotSynced(found, view), view));
+      else if (report.kind === 'recorded') known.set(job, notSynced(LOST, view));
+      else if (report.kind === 'unanswered') known.set(job, notSynced(whyUnconfirmed(report.reason), view));
       else {
         const indexedIn = indexed?.get(jobId);
-        known.set(jobId, absentOnTwoWitnesses(indexedIn !== undefined && isSame(indexedIn, key), view));
+        known.set(job, absentOnTwoWitnesses(indexedIn !== undefined && isSame(indexedIn, key), view));
       }
     }
   }
@@ -159,25 +182,56 @@ export class JobSetReader {
   }
 
   /** As of the first of several reads. */
-  private async readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
+  private async readDetails(key: JobSetKey, jobs: readonly JobToRead[]): Promise<JobSetDetails> {
     const { lister } = this.options;
-    if (jobIds.length <= JOBS_AT_ONCE) return fromRedis(lister.readDetails(key, jobIds));
-    const [first, ...others] = await Promise.all(
-      inParts(jobIds, JOBS_AT_ONCE).map((part) => fromRedis(lister.readDetails(key, part))),
-    );
+    const readPart = (part: readonly JobToRead[]): Promise<JobSetDetails> =>
+      lister.readDetails(
+        key,
+        part.map(({ job }) => job.jobId),
+        part.map(({ shown }) => shown?.version),
+      );
+    if (jobs.length <= JOBS_AT_ONCE) return fromRedis(readPart(jobs));
+    const [first, ...others] = await fromRedis(Promise.all(inParts(jobs, JOBS_AT_ONCE).map(readPart)));
     if (first === undefined) throw new Error('nothing was read');
     return {
       ...first,
-      jobs: new Map([first, ...others].flatMap(({ jobs }) => [...jobs])),
-      unreadable: new Map([first, ...others].flatMap(({ unreadable }) => [...unreadable])),
+      jobs: new Map([first, ...others].flatMap((read) => [...read.jobs])),
+      unchanged: new Set([first, ...others].flatMap((read) => [...read.unchanged])),
+      unreadable: new Map([first, ...others].flatMap((read) => [...read.unreadable])),
     };
   }
 }
 
 const LOST = "Redis has lost what Armada's api.Jobs reported; ask again";
 
+/** The jobs by whether they are told without being read. */
+function parted(
+  jobs: readonly (RequestedJob | KnownJob)[],
+  tag: JobSetTag,
+  now: MonotonicTime,
+): { readonly settled: KnownJob[]; readonly unsettled: JobToRead[] } {
+  const settled: KnownJob[] = [];
+  const unsettled: JobToRead[] = [];
+  for (const job of jobs) {
+    // One that was shown from another job set is no business of the caller's.
+    if (!('shown' in job) || job.shown.tag !== tag) unsettled.push({ job, shown: undefined });
+    else if (isSettled(job.shown, now)) settled.push(job);
+    else unsettled.push({ job, shown: job.shown });
+  }
+  return { settled, unsettled };
+}
+
+function toKnown(found: ReadJob | ShownJob, key: JobSetKey, tag: JobSetTag, view: JobSetDetails): Known {
+  const freshness = freshnessOf(view);
+  return 'record' in found ? { read: found, key, tag, freshness } : { shown: found, freshness };
+}
+
+type JudgedJob = Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'reported'> & {
+  readonly provisional?: true;
+};
+
 /** The record of a job as it is judged by: without an event of the stream it is provisional. */
-function toStatus({ record }: DetailedJob): DetailedJob['record'] & { readonly provisional?: true } {
+function toStatus(record: JobRecord): JudgedJob {
   return record.lastEvent === undefined ? { ...record, provisional: true } : record;
 }
 

@@ -1,42 +1,26 @@
+import type { Freshness, JobResult } from '@ajs/contracts/jobservice/v2/job_status_service';
+import type { JobSetKey } from '@ajs/job-state';
+import type { JobSetDetails, ReadJob } from '@ajs/job-store';
+import type { JobSetTag } from '@ajs/redis-keys';
 import {
-  Job,
-  type Freshness,
-  type JobRef,
-  type JobResult,
-} from '@ajs/contracts/jobservice/v2/job_status_service';
-import type { JobId, JobSetKey } from '@ajs/job-state';
-import type { DetailedJob, JobSetDetails } from '@ajs/job-store';
-import {
+  decodeJobResult,
   toAbsentResult,
   toFreshness,
   toJobResult,
   toV2Job,
   type Absent,
-  type EncodedJobResult,
 } from '@ajs/wire-mapping';
+import type { ShownJob } from './known-jobs.js';
+import type { RequestedJob } from './requests.js';
 
 /** What is known of a job. */
 export type Known = (
-  | { readonly job: Job }
-  | { readonly encodedJob: Uint8Array }
+  | { readonly read: ReadJob; readonly key: JobSetKey; readonly tag: JobSetTag }
+  | { readonly shown: ShownJob }
   | { readonly absent: Absent; readonly reason: string }
 ) & {
   readonly freshness: Freshness | undefined;
 };
-
-export function present(
-  jobId: JobId,
-  key: JobSetKey,
-  { record, enrichment }: DetailedJob,
-  view: JobSetDetails,
-): Known & { readonly job: Job } {
-  return { job: toV2Job(jobId, key, record, enrichment), freshness: freshnessOf(view) };
-}
-
-/** One that is kept ended, as its job set stands now. */
-export function presentEnded(encodedJob: Uint8Array, view: JobSetDetails): Known {
-  return { encodedJob, freshness: freshnessOf(view) };
-}
 
 export function notSynced(reason: string, view: JobSetDetails): Known {
   return { absent: 'not-synced', reason, freshness: freshnessOf(view) };
@@ -53,26 +37,19 @@ export function absentOnTwoWitnesses(isIndexed: boolean, view: JobSetDetails): K
 }
 
 /** Answers from one read share it. */
-const shown = new WeakMap<JobSetDetails, Freshness>();
+const freshness = new WeakMap<JobSetDetails, Freshness>();
 
-function freshnessOf(view: JobSetDetails): Freshness | undefined {
+export function freshnessOf(view: JobSetDetails): Freshness | undefined {
   const { subscription, cursor } = view;
   if (subscription === undefined) return undefined;
-  const freshness = shown.get(view) ?? toFreshness(subscription, cursor);
-  shown.set(view, freshness);
-  return freshness;
+  const shown = freshness.get(view) ?? toFreshness(subscription, cursor);
+  freshness.set(view, shown);
+  return shown;
 }
 
-export function toResult(ref: JobRef, known: Known): JobResult {
-  const { freshness } = known;
-  if ('job' in known) return toJobResult(ref, known.job, freshness);
-  if ('encodedJob' in known) return toJobResult(ref, Job.decode(known.encodedJob), freshness);
-  return toAbsentResult(ref, known.absent, known.reason, freshness);
-}
-
-export function toEncodedResult(ref: JobRef, known: Known): JobResult | EncodedJobResult {
-  const { freshness } = known;
-  if ('encodedJob' in known) return { ref, encodedJob: known.encodedJob, freshness };
-  if ('job' in known) return { ref, encodedJob: Job.encode(known.job).finish(), freshness };
-  return toResult(ref, known);
+export function toResult({ ref, jobId }: RequestedJob, known: Known): JobResult {
+  if ('shown' in known) return decodeJobResult({ ...known.shown, freshness: known.freshness });
+  if ('absent' in known) return toAbsentResult(ref, known.absent, known.reason, known.freshness);
+  const { key, read } = known;
+  return toJobResult(ref, toV2Job(jobId, key, read.record, read.enrichment), known.freshness);
 }

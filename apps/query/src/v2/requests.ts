@@ -1,6 +1,7 @@
 import type { Duration } from '@ajs/contracts/google/protobuf/duration';
 import type { JobRef, JobState as V2JobState } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { JobId, idProblem, nameProblem, type JobSetKey, type JobState } from '@ajs/job-state';
+import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { countOfField, fromV2JobState } from '@ajs/wire-mapping';
 import { invalidRequest } from './error-info.js';
 
@@ -19,8 +20,9 @@ export const MAX_REFS_REQUEST_BYTES = MAX_REFS * MAX_REF_BYTES + 1_024;
 export interface RequestedJob {
   readonly ref: JobRef;
   readonly jobId: JobId;
-  /** Left out where the request does not name it. */
+  /** Its job set, and the tag of that; both left out where the request does not name it. */
   readonly key?: JobSetKey;
+  readonly tag?: JobSetTag;
 }
 
 /** Throws INVALID_ARGUMENT where a request, which is not decoded yet, names too many jobs. */
@@ -28,18 +30,24 @@ export function checkRefCount(request: Buffer): void {
   requireCount(countOfField(request, REFS_FIELD));
 }
 
-/** The jobs that a request names. Throws INVALID_ARGUMENT. */
-export function requestedJobs(refs: readonly JobRef[]): RequestedJob[] {
+/** The jobs that a request names; some of the refs may be known as jobs already. Throws INVALID_ARGUMENT. */
+export function requestedJobs<Known extends RequestedJob = never>(
+  refs: readonly (JobRef | Known)[],
+): (RequestedJob | Known)[] {
   requireCount(refs.length);
-  // Refs of one job set that follow each other share its key, and all that is found out of it.
-  let last: JobSetKey | undefined;
+  // Refs of one job set that follow each other share its key and tag.
+  let last: { readonly key: JobSetKey; readonly tag: JobSetTag } | undefined;
   return refs.map((ref, i) => {
+    if ('ref' in ref) return ref;
     const jobId = JobId(ref.jobId);
     const problem = idProblem(jobId);
     if (problem !== undefined) throw invalidRequest(`refs[${i}].job_id ${problem}`);
     if (ref.queue === '' && ref.jobSet === '') return { ref, jobId };
-    if (last?.queue !== ref.queue || last.jobSetId !== ref.jobSet) last = jobSetKeyOf(ref, `refs[${i}].`);
-    return { ref, jobId, key: last };
+    if (last?.key.queue !== ref.queue || last.key.jobSetId !== ref.jobSet) {
+      const key = jobSetKeyOf(ref, `refs[${i}].`);
+      last = { key, tag: jobSetTag(key) };
+    }
+    return { ref, jobId, ...last };
   });
 }
 

@@ -1,19 +1,21 @@
-import type {
+import {
   BatchGetJobsRequest,
   BatchGetJobsResponse,
-  GetJobSetRequest,
-  GetJobSetResponse,
-  ListJobSetsRequest,
-  ListJobSetsResponse,
-  ListJobsRequest,
-  ListJobsResponse,
-  WaitForJobsRequest,
-  WaitForJobsResponse,
+  type GetJobSetRequest,
+  type GetJobSetResponse,
+  type ListJobSetsRequest,
+  type ListJobSetsResponse,
+  type ListJobsRequest,
+  type ListJobsResponse,
+  type WaitForJobsRequest,
+  type WaitForJobsResponse,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
+import { decodeBatchGetJobsRequest } from '@ajs/wire-mapping';
 import type { Caller } from '../caller.js';
 import type { JobResultsQuery } from './job-results-query.js';
 import type { JobSetQueries } from './job-set-queries.js';
 import type { JobWaiter } from './job-waiter.js';
+import type { KnownJob, KnownJobs } from './known-jobs.js';
 import { durationMs, requestedJobs } from './requests.js';
 
 type Answer<Request, Response> = (request: Request, caller: Caller) => Promise<Response>;
@@ -30,19 +32,29 @@ export interface V2Api {
   readonly listJobs: Answer<ListJobsRequest, ListJobsResponse>;
 }
 
-/** BatchGetJobs with an encoded response: a call is about a thousand jobs, most of which have ended and are kept so. */
-export function encodedBatchGetJobs(
-  results: Pick<JobResultsQuery, 'runEncoded'>,
-): Answer<BatchGetJobsRequest, Uint8Array> {
-  return ({ refs, maxAge }, caller) =>
-    results.runEncoded(requestedJobs(refs), caller, durationMs('max_age', maxAge));
+/** BatchGetJobs as bytes: callers ask for the same thousand jobs again and again, most of which have not changed meanwhile. */
+export class EncodedBatchGetJobs {
+  constructor(
+    private readonly results: Pick<JobResultsQuery, 'runEncoded'>,
+    private readonly knownJobs: KnownJobs,
+  ) {}
+
+  /** Throws where the bytes cannot be decoded. */
+  readonly decode = (bytes: Buffer): DecodedBatchGetJobs =>
+    decodeBatchGetJobsRequest(bytes, this.knownJobs.find);
+
+  /** A `BatchGetJobsResponse`. */
+  readonly answer: Answer<DecodedBatchGetJobs, Buffer> = async ({ refs, maxAge }, caller) =>
+    this.results.runEncoded(requestedJobs(refs), caller, durationMs('max_age', maxAge));
 }
 
-export function v2Api(results: JobResultsQuery, jobSets: JobSetQueries, waiter: JobWaiter): V2Api {
+type DecodedBatchGetJobs = ReturnType<typeof decodeBatchGetJobsRequest<KnownJob>>;
+
+export function v2Api(batchGetJobs: EncodedBatchGetJobs, jobSets: JobSetQueries, waiter: JobWaiter): V2Api {
   return {
-    batchGetJobs: async ({ refs, maxAge }, caller) => {
-      const maxAgeMs = durationMs('max_age', maxAge);
-      return { results: await results.run(requestedJobs(refs), caller, maxAgeMs) };
+    batchGetJobs: async (request, caller) => {
+      const bytes = Buffer.from(BatchGetJobsRequest.encode(request).finish());
+      return BatchGetJobsResponse.decode(await batchGetJobs.answer(batchGetJobs.decode(bytes), caller));
     },
     waitForJobs: (request, caller) => waiter.waitForJobs(request, caller),
     getJobSet: (request, caller) => jobSets.getJobSet(request, caller),

@@ -42,8 +42,11 @@ describe('jobservice.v2 over gRPC', () => {
     harness = new V2Harness();
     const methods = v2Service({
       api: harness.api,
-      batchGetJobs: (request, caller) =>
-        failure === undefined ? harness.batchGetJobs(request, caller) : Promise.reject(failure),
+      batchGetJobs: {
+        decode: harness.batchGetJobs.decode,
+        answer: (request, caller) =>
+          failure === undefined ? harness.batchGetJobs.answer(request, caller) : Promise.reject(failure),
+      },
       failed: v2Failed({ redisFailed: (error) => redisFailures.push(error), internalError: () => undefined }),
       answered: (method, code) => answered.push(`${method} ${status[code]}`),
     });

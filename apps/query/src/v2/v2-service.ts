@@ -1,5 +1,4 @@
 import { JobStatusServiceService } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { decodeBatchGetJobsRequest } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { UnaryMethod } from '../grpc/unary-method.js';
@@ -7,7 +6,7 @@ import { RpcError, toRpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { V2Error, toV2Error } from './error-info.js';
 import { MAX_REFS_REQUEST_BYTES, checkRefCount } from './requests.js';
-import type { V2Api, encodedBatchGetJobs } from './v2-api.js';
+import type { EncodedBatchGetJobs, V2Api } from './v2-api.js';
 import type { OpenMethod } from './open-streams.js';
 import type { V2Watchers } from './v2-streams.js';
 
@@ -16,7 +15,7 @@ const MAX_REQUEST_BYTES = 16 * 1_024;
 
 export interface V2ServiceOptions {
   readonly api: V2Api;
-  readonly batchGetJobs: ReturnType<typeof encodedBatchGetJobs>;
+  readonly batchGetJobs: Pick<EncodedBatchGetJobs, 'decode' | 'answer'>;
   /** How a call is answered that ran into this. */
   readonly failed: (error: unknown) => V2Error;
   /** Called at the end of each call, whichever protocol it came by. `seconds`: since it came. */
@@ -50,10 +49,10 @@ export function v2Service({
   });
   return {
     batchGetJobs: {
-      ...method('batchGetJobs', batchGetJobs),
+      ...method('batchGetJobs', batchGetJobs.answer),
       definition: {
         ...JobStatusServiceService.batchGetJobs,
-        requestDeserialize: decodeBatchGetJobsRequest,
+        requestDeserialize: batchGetJobs.decode,
         responseSerialize: (response: Buffer) => response,
       },
       maxRequestBytes: MAX_REFS_REQUEST_BYTES,

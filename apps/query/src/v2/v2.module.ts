@@ -20,6 +20,7 @@ import { Admission } from '../load/admission.js';
 import { AdmissionModule } from '../load/admission.module.js';
 import { countRefusals } from '../load/limit-reached.js';
 import { CoalescedLocator } from '../store/coalesced-locator.js';
+import { CoalescedReads } from '../store/coalesced-reads.js';
 import { JobStoreModule } from '../store/job-store.module.js';
 import {
   JOB_LISTER,
@@ -33,7 +34,6 @@ import { armadaFor } from '../upstream/armada-for.js';
 import { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import { UpstreamModule } from '../upstream/upstream.module.js';
 import { AbsentJobs } from './absent-jobs.js';
-import { EndedJobs } from './ended-jobs.js';
 import { JobResultsQuery } from './job-results-query.js';
 import { JobSetNames } from './job-set-names.js';
 import { JobSetQueries } from './job-set-queries.js';
@@ -41,9 +41,10 @@ import { JobSetReader } from './job-set-reader.js';
 import { JobSetWatcher } from './job-set-watcher.js';
 import { JobWaiter } from './job-waiter.js';
 import { JobsWatcher } from './jobs-watcher.js';
+import { KnownJobs } from './known-jobs.js';
 import { OpenStreams, isOpenMethod } from './open-streams.js';
 import { PermissionChecks } from './permission-checks.js';
-import { encodedBatchGetJobs, v2Api } from './v2-api.js';
+import { EncodedBatchGetJobs, v2Api } from './v2-api.js';
 import { v2Failed, type V2Calls } from './v2-service.js';
 
 /** `jobservice.v2`, for gRPC and HTTP. */
@@ -63,20 +64,33 @@ import { v2Failed, type V2Calls } from './v2-service.js';
   providers: [
     {
       provide: JobSetReader,
-      inject: [JOB_LISTER, JOB_READ_OPTIONS, SETTINGS],
-      useFactory: (
-        lister: JobLister & JobDetailsLister,
-        options: JobReadOptions,
-        { terminalCacheJobs }: Settings,
-      ) => new JobSetReader({ ...options, lister, endedJobs: new EndedJobs(terminalCacheJobs) }),
+      inject: [JOB_LISTER, JOB_READ_OPTIONS],
+      useFactory: (lister: JobLister & JobDetailsLister, options: JobReadOptions) => {
+        const details = new CoalescedReads((key, jobs) =>
+          lister.readDetails(key, [...jobs.keys()], [...jobs.values()]),
+        );
+        return new JobSetReader({
+          ...options,
+          lister: {
+            locate: (jobIds) => lister.locate(jobIds),
+            readDetails: (key, jobIds, seen) => details.read(key, jobIds, seen),
+          },
+        });
+      },
+    },
+    {
+      provide: KnownJobs,
+      inject: [SETTINGS],
+      useFactory: ({ terminalCacheJobs }: Settings) => new KnownJobs(terminalCacheJobs),
     },
     {
       provide: JobResultsQuery,
-      inject: [Access, JOB_LISTER, JobSetReader, UpstreamJobResolver, ARMADA, Admission, SETTINGS],
+      inject: [Access, JOB_LISTER, JobSetReader, KnownJobs, UpstreamJobResolver, ARMADA, Admission, SETTINGS],
       useFactory: (
         access: Access,
         lister: JobLister,
         reader: JobSetReader,
+        knownJobs: KnownJobs,
         resolver: UpstreamJobResolver,
         armada: ArmadaClient,
         admission: Admission,
@@ -86,6 +100,7 @@ import { v2Failed, type V2Calls } from './v2-service.js';
           access,
           lister: new CoalescedLocator(lister),
           reader,
+          knownJobs,
           resolver,
           armadaFor: armadaFor(armada.jobs, (caller, work) => admission.waiting(caller, work)),
           notFoundGraceMs,
@@ -172,6 +187,7 @@ import { v2Failed, type V2Calls } from './v2-service.js';
       provide: V2_CALLS,
       inject: [
         JobResultsQuery,
+        KnownJobs,
         JobSetQueries,
         JobWaiter,
         JobSetWatcher,
@@ -182,6 +198,7 @@ import { v2Failed, type V2Calls } from './v2-service.js';
       ],
       useFactory: (
         results: JobResultsQuery,
+        knownJobs: KnownJobs,
         jobSets: JobSetQueries,
         waiter: JobWaiter,
         jobSetWatcher: JobSetWatcher,
@@ -189,17 +206,20 @@ import { v2Failed, type V2Calls } from './v2-service.js';
         metrics: QueryMetrics,
         errors: RedisErrorLog,
         failures: FailureLog,
-      ): V2Calls => ({
-        api: v2Api(results, jobSets, waiter),
-        batchGetJobs: encodedBatchGetJobs(results),
-        watchers: { jobSets: jobSetWatcher, jobs: jobsWatcher },
-        failed: v2Failed({ redisFailed: errors.report, internalError: failures.internalError }),
-        answered: (method, code, seconds) => {
-          metrics.v2Calls.inc({ method, code: status[code] });
-          if (method === 'waitForJobs') metrics.waitSeconds.observe(seconds);
-          else if (!isOpenMethod(method)) metrics.callSeconds.observe({ api: 'v2' }, seconds);
-        },
-      }),
+      ): V2Calls => {
+        const batchGetJobs = new EncodedBatchGetJobs(results, knownJobs);
+        return {
+          api: v2Api(batchGetJobs, jobSets, waiter),
+          batchGetJobs,
+          watchers: { jobSets: jobSetWatcher, jobs: jobsWatcher },
+          failed: v2Failed({ redisFailed: errors.report, internalError: failures.internalError }),
+          answered: (method, code, seconds) => {
+            metrics.v2Calls.inc({ method, code: status[code] });
+            if (method === 'waitForJobs') metrics.waitSeconds.observe(seconds);
+            else if (!isOpenMethod(method)) metrics.callSeconds.observe({ api: 'v2' }, seconds);
+          },
+        };
+      },
     },
   ],
   exports: [V2_CALLS, JobResultsQuery],

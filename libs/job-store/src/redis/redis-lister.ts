@@ -5,12 +5,20 @@ import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
 import { decodeStatus } from '../codec/record-codec.js';
 import { UnreadableRecordError } from '../errors.js';
 import { statusOf } from '../job-status.js';
-import type { JobDetailsLister, JobLister, JobSetDetails, JobSetView, JobStatus } from '../ports.js';
+import type {
+  JobDetailsLister,
+  JobLister,
+  JobSetDetails,
+  JobSetView,
+  JobStatus,
+  JobVersion,
+} from '../ports.js';
 import { readJobsReply, type ReadJobs } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
 import { JobIndex } from './job-index.js';
 import { JobLocator } from './job-locator.js';
-import { decodeJob } from '../codec/stored-job.js';
+import { decodeJob, type StoredJob } from '../codec/stored-job.js';
+import { StoredVersion } from '../codec/stored-version.js';
 import { toSubscription } from './stored-subscription.js';
 import { StringDictionary } from './string-dictionary.js';
 
@@ -33,13 +41,17 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     );
     const { now, subscription } = reply;
     if (subscription === undefined) return { now, jobs: new Map(), unreadable: new Map() };
-    const decoded = decodeEach(jobIds, reply, (_, record, i) =>
+    const decoded = decodeEach(jobIds, reply.records, (_, record, i) =>
       toStatus(record, reply.failureDetails.get(i)),
     );
     return { now, subscription: toSubscription(now, subscription), ...decoded };
   }
 
-  async readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
+  async readDetails(
+    key: JobSetKey,
+    jobIds: readonly JobId[],
+    seen: readonly (JobVersion | undefined)[] = [],
+  ): Promise<JobSetDetails> {
     const reply = readJobsReply(
       await this.redis.readJobsBuffer(this.redis.ownKeys.metaKey(key), packJobIds(jobIds), 'enrichment'),
       jobIds.length,
@@ -47,23 +59,35 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     );
     const { now, generation, subscription } = reply;
     if (generation === undefined || subscription === undefined) {
-      return { now, cursor: Cursor(''), jobs: new Map(), unreadable: new Map() };
+      return { now, cursor: Cursor(''), jobs: new Map(), unchanged: new Set(), unreadable: new Map() };
     }
+    const unchanged = new Set<JobId>();
+    const changed = reply.records.map((record, i) => {
+      const [jobId, version] = [jobIds[i], seen[i]];
+      if (record === undefined || jobId === undefined || version === undefined) return record;
+      if (!StoredVersion.isSeen(version, generation, storedJob(record, reply, i))) return record;
+      unchanged.add(jobId);
+      return undefined;
+    });
     const dictionary = this.redis.ownKeys.format({ kind: 'strings', jobSet: key, generation });
     const decoded = await this.strings.decode(
       generation,
       (stringOf) =>
-        decodeEach(jobIds, reply, (jobId, record, i) =>
-          decodeJob(
-            jobId,
-            { record, failureDetails: reply.failureDetails.get(i), enrichment: reply.enrichment[i] },
-            stringOf,
-          ),
-        ),
+        decodeEach(jobIds, changed, (jobId, record, i) => {
+          const stored = storedJob(record, reply, i);
+          return { ...decodeJob(jobId, stored, stringOf), version: StoredVersion.of(generation, stored) };
+        }),
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
     );
     const cursor = Cursor(reply.cursor);
-    return { now, generation, cursor, subscription: toSubscription(now, subscription), ...decoded };
+    return {
+      now,
+      generation,
+      cursor,
+      subscription: toSubscription(now, subscription),
+      unchanged,
+      ...decoded,
+    };
   }
 
   async readUri(
@@ -85,7 +109,7 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
 /** Decodes the records that are there; what cannot be read of one says nothing of the others. */
 function decodeEach<T>(
   jobIds: readonly JobId[],
-  { records }: ReadJobs,
+  records: ReadJobs['records'],
   decode: (jobId: JobId, record: Buffer, i: number) => T,
 ): { readonly jobs: Map<JobId, T>; readonly unreadable: Map<JobId, string> } {
   const jobs = new Map<JobId, T>();
@@ -101,6 +125,10 @@ function decodeEach<T>(
     }
   });
   return { jobs, unreadable };
+}
+
+function storedJob(record: Buffer, { failureDetails, enrichment }: ReadJobs, i: number): StoredJob {
+  return { record, failureDetails: failureDetails.get(i), enrichment: enrichment[i] };
 }
 
 function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {

@@ -1,4 +1,12 @@
-import { ArmadaTime, JobId, type JobEnrichment, type JobSetKey, type ReportedRuns } from '@ajs/job-state';
+import {
+  ArmadaTime,
+  JobId,
+  type JobEnrichment,
+  type JobRecord,
+  type JobSetKey,
+  type ReportedRuns,
+} from '@ajs/job-state';
+import type { JobSetDetails, JobVersion } from '../ports.js';
 import {
   A_REVISION,
   FULL,
@@ -7,6 +15,7 @@ import {
   aJobSet,
   aRecord,
   queued,
+  shownIn,
   type StoreUnderTest,
 } from './fixtures.js';
 
@@ -103,7 +112,7 @@ export function describeDetails(under: () => StoreUnderTest): void {
         {},
       ]);
       const listed = await store.jobSets.listJobs(key, { limit: 10 });
-      expect(listed).toMatchObject({ jobs });
+      expect(listed).toMatchObject({ jobs: shownIn(jobs) });
     });
   });
 
@@ -120,12 +129,57 @@ export function describeDetails(under: () => StoreUnderTest): void {
       await store.provisional.addEnrichment(key, new Map([[a, enrichment]]));
       for (let twice = 0; twice < 2; twice++) {
         const { jobs, subscription } = await store.lister.readDetails(key, [a, aJobId(), b]);
-        expect(Object.fromEntries(jobs)).toEqual({
+        expect(Object.fromEntries(shownIn(jobs))).toEqual({
           [a]: { record: FULL, enrichment, revision: A_REVISION },
           [b]: { record: aRecord('RUNNING', { run: { node: 'n' } }), enrichment: {}, revision: A_REVISION },
         });
         expect(subscription?.state).toBe('live');
       }
+    });
+
+    it('are told of a job that was seen only where something of it has changed', async () => {
+      const [job, neighbour] = [aJobId(), aJobId()];
+      const jobIds = [job, neighbour];
+      let seen: (JobVersion | undefined)[] = [];
+      const readAgain = async (): Promise<JobSetDetails> => {
+        const read = await store.lister.readDetails(key, jobIds, seen);
+        seen = jobIds.map((jobId, i) => read.jobs.get(jobId)?.version ?? seen[i]);
+        return read;
+      };
+      const expectChange = async (change: () => Promise<unknown>): Promise<void> => {
+        await change();
+        const { jobs, unchanged } = await readAgain();
+        const { jobs: whole, unchanged: none } = await store.lister.readDetails(key, jobIds);
+        expect([[...jobs.keys()], [...unchanged]]).toEqual([[job], [neighbour]]);
+        expect([jobs.get(job), none.size]).toEqual([whole.get(job), 0]);
+        expect([...(await readAgain()).unchanged]).toEqual(jobIds);
+      };
+      await store.provisional.addProvisionalJobs(key, [queued(neighbour), queued(job)]);
+      expect([...(await readAgain()).jobs.keys()]).toEqual(jobIds);
+      await expectChange(() =>
+        store.provisional.addProvisionalJobs(key, [queued(job, { externalUri: 'airflow://1' })]),
+      );
+      await expectChange(() =>
+        store.provisional.addEnrichment(key, new Map([[job, { runs: runsOf(1, 'run') }]])),
+      );
+      let writer = await store.sink.open(key);
+      const write = (cursor: string, record: JobRecord) => async (): Promise<void> => {
+        await writer.load([job]);
+        await writer.write(aBatch(cursor, { [job]: record }));
+      };
+      await expectChange(write('1:0:0:1', aRecord('RUNNING')));
+      // Nothing of the record but its revision.
+      await expectChange(write('1:0:0:2', aRecord('RUNNING')));
+      await expectChange(write('1:0:0:3', aRecord('FAILED', { failure: { reason: 'a' } })));
+      await expectChange(write('1:0:0:4', aRecord('FAILED', { failure: { reason: 'b' } })));
+
+      await store.life.remove(key, 0);
+      writer = await store.sink.open(key);
+      expect((await readAgain()).unchanged.size).toBe(0);
+      const batch = aBatch('1:0:0:4', { [job]: aRecord('FAILED', { failure: { reason: 'b' } }) });
+      await writer.write(batch);
+      const { jobs } = await readAgain();
+      expect([...jobs.keys()]).toEqual([job]);
     });
 
     it('are nothing where nobody opened the job set', async () => {

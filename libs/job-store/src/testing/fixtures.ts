@@ -1,6 +1,7 @@
 import { Cursor, JobId, ArmadaTime, type JobRecord, type JobSetKey, type JobState } from '@ajs/job-state';
 import type { JobSetChanges } from '../change-ports.js';
 import type {
+  DetailedJob,
   Batch,
   JobDetailsLister,
   JobLister,
@@ -8,6 +9,7 @@ import type {
   JobSink,
   ProvisionalJob,
   ProvisionalJobSink,
+  ReadJob,
 } from '../ports.js';
 
 import type { JobSetLister } from '../listing-ports.js';
@@ -88,6 +90,10 @@ export const FULL: JobRecord = {
   },
   cancellation: { reason: 'no longer wanted', requestor: 'alice' },
 };
+
+/** Jobs as they are shown in every other way than by a read that says which version it saw. */
+export const shownIn = (jobs: ReadonlyMap<JobId, ReadJob>): Map<JobId, DetailedJob> =>
+  new Map(Array.from(jobs, ([jobId, { version: _, ...job }]) => [jobId, job]));
 
 /** A provisional job. */
 export const queued = (jobId: JobId, more: Partial<ProvisionalJob> = {}): ProvisionalJob => ({

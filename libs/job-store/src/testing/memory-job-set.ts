@@ -19,7 +19,14 @@ import { packJobId } from '../codec/job-id-codec.js';
 import { BEGINNING, comparePlaces, formatPosition, parsePosition, placeOf } from '../codec/job-place.js';
 import { isAheadOfStream } from '../event-lag.js';
 import type { JobPage, JobPageRequest, JobPosition, JobSetSummary } from '../listing-ports.js';
-import type { Batch, DetailedJob, SubscriptionReport, SubscriptionView } from '../ports.js';
+import type {
+  Batch,
+  DetailedJob,
+  JobVersion,
+  ReadJob,
+  SubscriptionReport,
+  SubscriptionView,
+} from '../ports.js';
 import { isSilent, subscriptionView } from '../subscription-view.js';
 
 /** Who owns every job set here. */
@@ -122,6 +129,11 @@ export class MemoryJobSet {
     };
   }
 
+  read(jobId: JobId, record: JobRecord): ReadJob {
+    const parts = [this, record, this.enrichment.get(jobId), this.submittedUris.get(jobId)];
+    return { ...this.details(jobId, record), version: { size: 0, parts } as unknown as JobVersion };
+  }
+
   summary(now: RedisTime): JobSetSummary {
     const { cursor, firstSeenAt, lastChangeAt } = this;
     return {
@@ -181,6 +193,12 @@ export class MemoryJobSet {
       nextReadAt: nextReadAt === undefined ? undefined : sameMoment(nextReadAt),
     };
   }
+}
+
+/** Whether all that was seen of the job is what is there now. */
+export function isSeen(seen: JobVersion | undefined, job: ReadJob | undefined): boolean {
+  const [before, now] = [seen, job?.version] as unknown as readonly ({ parts: unknown[] } | undefined)[];
+  return now?.parts.every((part, i) => before !== undefined && part === before.parts[i]) === true;
 }
 
 /** The store and the process that writes have one clock here. */

@@ -31,11 +31,12 @@ import type {
   JobSetWriter,
   JobSink,
   JobStatus,
+  JobVersion,
   ProvisionalJob,
   ProvisionalJobSink,
 } from '../ports.js';
 import { MemoryJobSetWriter } from './memory-job-set-writer.js';
-import { MemoryJobSet } from './memory-job-set.js';
+import { MemoryJobSet, isSeen } from './memory-job-set.js';
 
 /**
  * The store's contract in its plainest form, in the memory of one process: what the store over Redis is compared with,
@@ -108,12 +109,20 @@ export class MemoryJobStore
     return Promise.resolve();
   }
 
-  readDetails(key: JobSetKey, jobIds: readonly JobId[]): Promise<JobSetDetails> {
+  readDetails(
+    key: JobSetKey,
+    jobIds: readonly JobId[],
+    seen: readonly (JobVersion | undefined)[] = [],
+  ): Promise<JobSetDetails> {
     const jobSet = this.jobSets.get(jobSetTag(key));
+    const view = this.view(key, jobIds, (record, jobId, held) => held.read(jobId, record));
+    const unchanged = new Set(jobIds.filter((jobId, i) => isSeen(seen[i], view.jobs.get(jobId))));
+    for (const jobId of unchanged) view.jobs.delete(jobId);
     return Promise.resolve({
       cursor: jobSet?.cursor ?? Cursor(''),
       ...(jobSet !== undefined && { generation: jobSet.generation }),
-      ...this.view(key, jobIds, (record, jobId, held) => held.details(jobId, record)),
+      unchanged,
+      ...view,
     });
   }
 

@@ -1,11 +1,17 @@
 import {
   BatchGetJobsRequest,
   BatchGetJobsResponse,
-  Job,
+  type Job,
   type JobRef,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { ArmadaTime, Cursor, JobId } from '@ajs/job-state';
-import { decodeBatchGetJobsRequest, encodeJobResults } from './batch-bytes.js';
+import {
+  decodeBatchGetJobsRequest,
+  decodeJobResult,
+  encodeJobResult,
+  encodeJobResults,
+  encodeRef,
+} from './batch-bytes.js';
 import { toAbsentResult, toFreshness, toJobResult } from './to-job-result.js';
 import { toV2Job } from './to-job.js';
 
@@ -15,6 +21,8 @@ const byId = (jobId: string): JobRef => ref(jobId, '', '');
 
 const requestOf = (refs: readonly JobRef[], maxAge?: BatchGetJobsRequest['maxAge']): Buffer =>
   Buffer.from(BatchGetJobsRequest.encode({ refs: [...refs], maxAge }).finish());
+
+const NONE = (): undefined => undefined;
 
 describe('a request of BatchGetJobs', () => {
   it.each<[string, JobRef[]]>([
@@ -33,9 +41,24 @@ describe('a request of BatchGetJobs', () => {
       [ref('a', 'x'.repeat(length)), ref('b', 'x'.repeat(length)), ref('x'.repeat(length))],
     ]),
   ])('is read as the generated code reads it: refs %s', (_, refs) => {
-    expect(decodeBatchGetJobsRequest(requestOf(refs))).toEqual({ refs, maxAge: undefined });
+    expect(decodeBatchGetJobsRequest(requestOf(refs), NONE)).toEqual({ refs, maxAge: undefined });
     const maxAge = { seconds: '5', nanos: 1 };
-    expect(decodeBatchGetJobsRequest(requestOf(refs, maxAge))).toEqual({ refs, maxAge });
+    expect(decodeBatchGetJobsRequest(requestOf(refs, maxAge), NONE)).toEqual({ refs, maxAge });
+    const known = new Map(refs.map((ref) => [encodeRef(ref), { known: ref }]));
+    expect(decodeBatchGetJobsRequest(requestOf(refs, maxAge), (ref) => known.get(ref))).toEqual({
+      refs: refs.map((ref) => ({ known: ref })),
+      maxAge,
+    });
+  });
+
+  it('has what is known in the place of a ref, among others that are decoded', () => {
+    const known = encodeRef(ref('b'));
+    const find = (encoded: string): string | undefined => (encoded === known ? 'b is known' : undefined);
+    expect(decodeBatchGetJobsRequest(requestOf([ref('a'), ref('b'), byId('b')]), find).refs).toEqual([
+      ref('a'),
+      'b is known',
+      byId('b'),
+    ]);
   });
 
   it.each([
@@ -49,7 +72,7 @@ describe('a request of BatchGetJobs', () => {
   ])('is read as the generated code reads it: with %s', (_, hex) => {
     const more = Buffer.from(hex.replaceAll(' ', ''), 'hex');
     const bytes = Buffer.concat([requestOf([ref('a')]), more, requestOf([ref('b')])]);
-    expect(decodeBatchGetJobsRequest(bytes)).toEqual(BatchGetJobsRequest.decode(bytes));
+    expect(decodeBatchGetJobsRequest(bytes, NONE)).toEqual(BatchGetJobsRequest.decode(bytes));
   });
 
   it('throws where it is cut off', () => {
@@ -57,7 +80,7 @@ describe('a request of BatchGetJobs', () => {
     const ends = [requestOf([ref(ULID)]).length, requestOf([ref(ULID), ref('other')]).length];
     for (let length = 1; length < bytes.length; length++) {
       if (!ends.includes(length))
-        expect(() => decodeBatchGetJobsRequest(bytes.subarray(0, length))).toThrow();
+        expect(() => decodeBatchGetJobsRequest(bytes.subarray(0, length), NONE)).toThrow();
     }
   });
 });
@@ -93,15 +116,11 @@ describe('a response of BatchGetJobs', () => {
       [toJobResult(ref('a'), job('a'), fresh), toAbsentResult(ref('b'), 'not-found', 'why', fresh)],
     ],
   ])('is as the generated code encodes it: %s', (_, results) => {
-    const encoded = results.map((result) =>
-      result.result?.$case === 'job'
-        ? {
-            ref: result.ref ?? byId(''),
-            encodedJob: Job.encode(result.result.value).finish(),
-            freshness: result.freshness,
-          }
-        : result,
-    );
+    const encoded = results.map((result) => ({
+      encoded: encodeJobResult(result),
+      freshness: result.freshness,
+    }));
     expect(encodeJobResults(encoded)).toEqual(Buffer.from(BatchGetJobsResponse.encode({ results }).finish()));
+    expect(encoded.map(decodeJobResult)).toEqual(results);
   });
 });

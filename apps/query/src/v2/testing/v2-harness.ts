@@ -21,17 +21,17 @@ import { ReportedJobs } from '../../upstream/reported-jobs.js';
 import { UpstreamJobResolver } from '../../upstream/upstream-job-resolver.js';
 import { JobSetFeeds } from '../../changes/job-set-feeds.js';
 import { AbsentJobs } from '../absent-jobs.js';
-import { EndedJobs } from '../ended-jobs.js';
 import { JobResultsQuery } from '../job-results-query.js';
 import { JobSetNames } from '../job-set-names.js';
 import { JobSetQueries } from '../job-set-queries.js';
 import { JobSetWatcher } from '../job-set-watcher.js';
 import { JobWaiter } from '../job-waiter.js';
 import { JobsWatcher } from '../jobs-watcher.js';
+import { KnownJobs } from '../known-jobs.js';
 import { OpenStreams, type OpenMethod } from '../open-streams.js';
 import { PermissionChecks } from '../permission-checks.js';
 import { JobSetReader, type JobSetReaderOptions } from '../job-set-reader.js';
-import { encodedBatchGetJobs, v2Api, type V2Api } from '../v2-api.js';
+import { EncodedBatchGetJobs, v2Api, type V2Api } from '../v2-api.js';
 
 /** The job set of the harness' writer. */
 export const KEY = { queue: 'q', jobSetId: 's' };
@@ -62,7 +62,7 @@ export class V2Harness {
   readonly reads: (readonly JobId[])[] = [];
   readonly api: V2Api;
   /** As over gRPC. */
-  readonly batchGetJobs: ReturnType<typeof encodedBatchGetJobs>;
+  readonly batchGetJobs: EncodedBatchGetJobs;
   readonly jobs: JobsWatcher;
   readonly jobSets: JobSetWatcher;
   readonly streams: OpenStreams;
@@ -90,9 +90,9 @@ export class V2Harness {
     const reader = new JobSetReader({
       lister: {
         locate: (jobIds) => store.locate(jobIds),
-        readDetails: (key, jobIds) => {
+        readDetails: (key, jobIds, seen) => {
           this.reads.push(jobIds);
-          return store.readDetails(key, jobIds);
+          return store.readDetails(key, jobIds, seen);
         },
       },
       noteInterest,
@@ -108,7 +108,6 @@ export class V2Harness {
         redisFailed: () => undefined,
       }),
       recorder,
-      endedJobs: new EndedJobs(1_000),
       unreadableRecord: (jobId) => this.unreadable.push(jobId),
       waitMs: 0,
       notFoundGraceMs: 30_000,
@@ -117,10 +116,12 @@ export class V2Harness {
       waiting: (_, work) => work(),
       ...overrides,
     });
+    const knownJobs = new KnownJobs(1_000);
     const results = new JobResultsQuery({
       access,
       lister: store,
       reader,
+      knownJobs,
       resolver,
       armadaFor: () => armada,
       notFoundGraceMs: 30_000,
@@ -155,9 +156,9 @@ export class V2Harness {
       { results, admission: { run: (_, work) => work() }, failed: (error) => error as RpcError },
       clock,
     );
-    this.batchGetJobs = encodedBatchGetJobs(results);
+    this.batchGetJobs = new EncodedBatchGetJobs(results, knownJobs);
     this.api = v2Api(
-      results,
+      this.batchGetJobs,
       jobSets,
       new JobWaiter({ results, feeds, streams, absent, maxWaitMs: 600_000 }),
     );

@@ -1,0 +1,36 @@
+import { JobId, type JobSetKey } from '@ajs/job-state';
+import type { JobVersion } from '@ajs/job-store';
+import { CoalescedReads } from './coalesced-reads.js';
+
+const KEY = { queue: 'q', jobSetId: 's' };
+const [A, B] = [JobId('a'), JobId('b')];
+const [V1, V2] = [{ size: 1 }, { size: 2 }] as [JobVersion, JobVersion];
+
+it('takes a job for seen only where all that read it have seen the same of it', async () => {
+  const reads: [JobSetKey, ...(readonly [JobId, JobVersion | undefined])[]][] = [];
+  const coalesced = new CoalescedReads((key, jobs) => {
+    reads.push([key, ...jobs]);
+    return Promise.resolve(jobs);
+  });
+  const read = async (...all: [JobId[], (JobVersion | undefined)[]?][]): Promise<unknown> => {
+    await Promise.all(all.map(([jobIds, seen]) => coalesced.read(KEY, jobIds, seen)));
+    return reads.pop()?.slice(1);
+  };
+  const same = [A, V1];
+  const different = [A, undefined];
+  expect(await read([[A], [V1]], [[A], [V1]])).toEqual([same]);
+  expect(await read([[A], [V1]], [[A], [V2]])).toEqual([different]);
+  expect(await read([[A], [V1]], [[A]])).toEqual([different]);
+  expect(await read([[A]], [[A], [V1]])).toEqual([different]);
+  expect(await read([[A], [V1]], [[A], [V2]], [[A], [V1]])).toEqual([different]);
+  expect(
+    await read(
+      [
+        [A, B],
+        [V1, V2],
+      ],
+      [[B]],
+      [[A], [V1]],
+    ),
+  ).toEqual([same, [B, undefined]]);
+});

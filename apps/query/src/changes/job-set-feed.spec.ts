@@ -3,7 +3,7 @@ import type { JobSetWriter } from '@ajs/job-store';
 import { ManualClock, eventually } from '@ajs/testing';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JobListener } from './job-listeners.js';
-import type { JobSetFeed } from './job-set-feed.js';
+import type { JobSetChange, JobSetFeed } from './job-set-feed.js';
 import { JobSetFeeds } from './job-set-feeds.js';
 import { LossyChanges } from './testing/lossy-changes.js';
 
@@ -247,5 +247,47 @@ describe('a feed of the changes of a job set', () => {
     const before = interest;
     await clock.pass(60_000);
     expect([interest - before, changes.subscriptions]).toEqual([0, 0]);
+  });
+
+  describe('with many listeners', () => {
+    const PAUSE_MS = 3;
+    let told: (readonly JobSetChange[])[][];
+    beforeEach(async () => {
+      const feed = feeds.of(KEY);
+      told = Array.from({ length: 100 }, () => []);
+      for (const each of told) {
+        feed.listen({ changed: (together) => each.push(together), missed: () => undefined });
+      }
+      await eventually('it follows', () => feed.moment !== undefined);
+    });
+    const counts = () => told.map((each) => each.map(({ length }) => length));
+    const expectAll = (expected: number[]) =>
+      expect(counts()).toEqual(Array.from({ length: 100 }, () => expected));
+
+    it('tells them together of writes that come soon after each other, and at once of what comes after a pause', async () => {
+      await write({ a: 'QUEUED' });
+      await write({ a: 'LEASED' });
+      await write({ a: 'RUNNING' });
+      expectAll([1]);
+      await clock.pass(PAUSE_MS);
+      expectAll([1, 2]);
+      // It is the same for all of them: what is made of it is made once.
+      expect(new Set(told.map((each) => each[1])).size).toBe(1);
+      await clock.pass(PAUSE_MS);
+      await write({ a: 'SUCCEEDED' });
+      expectAll([1, 2, 1]);
+    });
+
+    it('tells nothing that came before a write that was missed, which is read', async () => {
+      await write({ a: 'QUEUED' });
+      await write({ a: 'LEASED' });
+      changes.losesNotices = true;
+      await write({ a: 'RUNNING' });
+      changes.losesNotices = false;
+      await write({ a: 'SUCCEEDED' });
+      await clock.pass(PAUSE_MS);
+      expect(missed).toBe(1);
+      expectAll([1]);
+    });
   });
 });

@@ -8,6 +8,7 @@ import type {
   JobSetMoment,
   JobSetPosition,
 } from '@ajs/job-store';
+import { systemClock, type Clock } from '@ajs/platform';
 import { JobListeners, type JobListener } from './job-listeners.js';
 import { isUpTo, laterOf } from './job-set-position.js';
 
@@ -16,8 +17,8 @@ export type JobSetChange = Required<ChangeNotice>;
 
 /** Follows all writes of a job set. */
 export interface JobSetListener {
-  /** Called with each write, in their order. */
-  changed(change: JobSetChange): void;
+  /** Called with each write, in their order: those that come soon after each other together. All listeners are given the same array. */
+  changed(changes: readonly JobSetChange[]): void;
   /** Writes may have been missed: read what is newer than the last one. Also called once the feed follows the writes. */
   missed(): void;
 }
@@ -29,6 +30,13 @@ export interface JobSetFeedOptions {
   /** Called where notices were lost. */
   readonly onMissed: () => void;
 }
+
+/**
+ * Telling a stream something takes some 10 µs, however much it is. Writes that come within this time for each stream, up to a bound, are told
+ * together: so streams take a third of the time at most, where there are many. Milliseconds.
+ */
+const PAUSE_PER_LISTENER_MS = 0.03;
+const MAX_PAUSE_MS = 100;
 
 /** Jobs are read so many at a time: a long script blocks Redis for everyone. */
 const READ_AT_ONCE = 200;
@@ -42,6 +50,9 @@ export class JobSetFeed {
   moment: JobSetMoment | undefined;
   private readonly listeners = new Set<JobSetListener>();
   private readonly jobs = new JobListeners();
+  /** What the listeners have not been told during a pause. */
+  private gathered: JobSetChange[] = [];
+  private cancelPause: (() => void) | undefined;
   private readonly unread = new Set<JobId>();
   private reading: ReadonlySet<JobId> = new Set();
   private subscription: ChangeSubscription | undefined;
@@ -60,6 +71,7 @@ export class JobSetFeed {
   constructor(
     readonly key: JobSetKey,
     private readonly options: JobSetFeedOptions,
+    private readonly clock: Pick<Clock, 'after'> = systemClock,
   ) {}
 
   get isUnused(): boolean {
@@ -102,6 +114,7 @@ export class JobSetFeed {
 
   close(): void {
     this.isClosed = true;
+    this.cancelPause?.();
     this.subscription?.close();
   }
 
@@ -178,7 +191,8 @@ export class JobSetFeed {
   }
 
   private changed(change: JobSetChange): void {
-    for (const listener of this.listeners) listener.changed(change);
+    this.gathered.push(change);
+    if (this.cancelPause === undefined) this.tellGathered();
     for (const job of change.jobs) {
       // Who began to listen may have seen the job after this was written: the read that is due is newer than both.
       if (this.reading.has(job.jobId)) this.unread.add(job.jobId);
@@ -186,7 +200,19 @@ export class JobSetFeed {
     }
   }
 
+  private tellGathered(): void {
+    const changes = this.gathered;
+    this.gathered = [];
+    this.cancelPause = undefined;
+    if (changes.length === 0) return;
+    for (const listener of this.listeners) listener.changed(changes);
+    const pauseMs = Math.min(this.listeners.size * PAUSE_PER_LISTENER_MS, MAX_PAUSE_MS);
+    if (pauseMs >= 1) this.cancelPause = this.clock.after(pauseMs, () => this.tellGathered());
+  }
+
   private missed(): void {
+    // What is read is newer, and perhaps of another life.
+    this.gathered = [];
     for (const listener of this.listeners) listener.missed();
     this.read(this.jobs.jobIds());
   }

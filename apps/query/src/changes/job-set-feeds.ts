@@ -30,7 +30,7 @@ export class JobSetFeeds {
     const tag = jobSetTag(key);
     let feed = this.feeds.get(tag);
     if (feed === undefined) {
-      feed = new JobSetFeed(key, this.options);
+      feed = new JobSetFeed(key, this.options, this.clock);
       this.feeds.set(tag, feed);
       this.options.onCount(this.feeds.size);
     }

@@ -35,15 +35,15 @@ interface Step {
 /** So many are told together: a reader that is slow is given no more before it has taken them. */
 const EVENTS_AT_ONCE = 50;
 
-/** The same steps for all streams that stand where a change follows. */
-const sharedSteps = new WeakMap<JobSetChange, readonly Step[]>();
+/** The same steps for all streams that stand where changes follow. */
+const sharedSteps = new WeakMap<readonly JobSetChange[], readonly Step[]>();
 
 /**
  * The jobs of a job set from a place on, then each change, in order: nothing is missed, and nothing told twice. What was missed in the feed,
  * and what is older, is read from Redis by the place.
  */
 export class JobSetStream implements JobSetListener {
-  private queue: JobSetChange[] = [];
+  private queue: (readonly JobSetChange[])[] = [];
   private queuedJobs = 0;
   private mustRead = false;
   private isReading = false;
@@ -87,10 +87,12 @@ export class JobSetStream implements JobSetListener {
     this.wake?.();
   }
 
-  changed(change: JobSetChange): void {
+  changed(changes: readonly JobSetChange[]): void {
     if (this.mustRead) return;
-    this.queue.push(change);
-    this.queuedJobs += change.jobs.length;
+    // The end of the snapshot may have to be told between them.
+    if (this.place.inSnapshot) this.queue.push(...changes.map((change) => [change]));
+    else this.queue.push(changes);
+    this.queuedJobs += jobsOf(changes);
     if (this.queuedJobs > MOST_QUEUED) {
       // What is read takes its time, which is not the reader's fault.
       if (this.isReading) this.missed();
@@ -147,7 +149,9 @@ export class JobSetStream implements JobSetListener {
       // Those that have changed since are told as changes.
       if (jobs.length < page.jobs.length) latest = page.revision;
       const { place } = this;
-      await this.tell(stepsOf(jobs, (jobId) => ({ ...place, upTo: reached, from: positionOf(jobId) })));
+      await this.tell(
+        stepsOf(jobs.map((job) => [job, { ...place, upTo: reached, from: positionOf(job.jobId) }])),
+      );
       if (this.ended !== undefined) return undefined;
       from = page.next;
       isLast = from === undefined;
@@ -167,21 +171,26 @@ export class JobSetStream implements JobSetListener {
   }
 
   private async tellNext(): Promise<void> {
-    const change = this.queue.shift();
-    if (change === undefined) return;
-    this.queuedJobs -= change.jobs.length;
-    if (change.revision <= this.place.after) return;
-    await this.tell(this.stepsOf(change));
+    const changes = this.queue.shift() ?? [];
+    this.queuedJobs -= jobsOf(changes);
+    const last = changes.at(-1);
+    if (last === undefined || last.revision <= this.place.after) return;
+    await this.tell(this.stepsOf(changes));
     if (this.ended !== undefined) return;
-    this.place = placeBehind(this.place, change);
+    this.place = placeBehind(this.place, last);
     await this.endSnapshot();
   }
 
-  private stepsOf(change: JobSetChange): readonly Step[] {
+  private stepsOf(changes: readonly JobSetChange[]): readonly Step[] {
     const { place } = this;
-    if (place.inSnapshot || place.after !== change.previous) return stepsOfChange(place, change);
-    const shared = sharedSteps.get(change) ?? stepsOfChange(place, change);
-    sharedSteps.set(change, shared);
+    if (place.inSnapshot || place.after !== changes[0]?.previous) {
+      return stepsOfChanges(
+        place,
+        changes.filter(({ revision }) => revision > place.after),
+      );
+    }
+    const shared = sharedSteps.get(changes) ?? stepsOfChanges(place, changes);
+    sharedSteps.set(changes, shared);
     return shared;
   }
 
@@ -227,19 +236,27 @@ export class JobSetStream implements JobSetListener {
   }
 }
 
-function stepsOfChange(begin: StreamPlace, change: JobSetChange): Step[] {
-  const { jobs, revision: upTo } = change;
-  const last = jobs.at(-1)?.jobId;
-  return stepsOf(jobs, (jobId) =>
-    jobId === last ? placeBehind(begin, change) : { ...begin, upTo, from: positionOf(jobId) },
-  );
+function stepsOfChanges(begin: StreamPlace, changes: readonly JobSetChange[]): Step[] {
+  const told: ToldJob[] = [];
+  let place = begin;
+  for (const change of changes) {
+    const behind = placeBehind(place, change);
+    const last = change.jobs.at(-1);
+    for (const job of change.jobs) {
+      const isLast = job === last;
+      told.push([job, isLast ? behind : { ...place, upTo: change.revision, from: positionOf(job.jobId) }]);
+    }
+    place = behind;
+  }
+  return stepsOf(told);
 }
 
-/** @param placeAt where a stream stands that has told the jobs up to this one */
-function stepsOf(jobs: readonly ChangedJob[], placeAt: (jobId: JobId) => StreamPlace): Step[] {
+/** A job, and where a stream stands that has told it. */
+type ToldJob = readonly [job: ChangedJob, place: StreamPlace];
+
+function stepsOf(jobs: readonly ToldJob[]): Step[] {
   const steps: { place: StreamPlace; events: JobSetEvent[] }[] = [];
-  for (const [i, changed] of jobs.entries()) {
-    const place = placeAt(changed.jobId);
+  for (const [i, [changed, place]] of jobs.entries()) {
     const event: JobSetEvent = { kind: 'job', changed, token: toToken(place) };
     const step = steps.at(-1);
     if (step === undefined || i % EVENTS_AT_ONCE === 0) steps.push({ place, events: [event] });
@@ -249,6 +266,10 @@ function stepsOf(jobs: readonly ChangedJob[], placeAt: (jobId: JobId) => StreamP
     }
   }
   return steps;
+}
+
+function jobsOf(changes: readonly JobSetChange[]): number {
+  return changes.reduce((sum, { jobs }) => sum + jobs.length, 0);
 }
 
 /** Where a stream stands that has told a change. */

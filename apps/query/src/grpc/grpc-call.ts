@@ -78,6 +78,8 @@ export class GrpcCall implements TimedCall {
   /** The infinite future where the caller set none. */
   readonly deadline: MonotonicTime;
   private readonly reader: MessageReader;
+  /** Of all headers, which take half a kilobyte, this is what is needed later. */
+  private readonly encoding: string | undefined;
   private listener: CallListener | undefined;
   private wantsMessage = false;
   private delivering = false;
@@ -94,12 +96,13 @@ export class GrpcCall implements TimedCall {
   /** @param timeoutMs What the caller set; `Infinity` where it set nothing */
   constructor(
     readonly stream: ServerHttp2Stream,
-    readonly headers: IncomingHttpHeaders,
+    headers: IncomingHttpHeaders,
     timeoutMs: number,
     private readonly options: GrpcCallOptions,
   ) {
     this.deadline = addMs(this.began, timeoutMs);
     this.reader = new MessageReader(options.limits.maxMessageBytes);
+    this.encoding = headers['grpc-encoding'] as string | undefined;
     // Not `once`, which would make more of it: each comes once by itself.
     stream.on('aborted', () => this.gone());
     stream.on('close', () => this.closed());
@@ -149,7 +152,7 @@ export class GrpcCall implements TimedCall {
   async decompress(message: Buffer): Promise<Buffer> {
     const { maxMessageBytes } = this.options.limits;
     this.keep(message.length + mostDecompressed(message.length, maxMessageBytes));
-    const content = await decompress(message, this.headers['grpc-encoding'] as string, maxMessageBytes);
+    const content = await decompress(message, this.encoding, maxMessageBytes);
     this.keep(content.length);
     return content;
   }

@@ -59,7 +59,7 @@ export interface GrpcServerOptions extends GrpcPortOptions, UnaryCallsOptions {
 /** A method as it is served, whoever answers it. */
 interface Route {
   readonly limits: CallLimits;
-  readonly run: (call: GrpcCall) => void;
+  readonly run: (call: GrpcCall, headers: IncomingHttpHeaders) => void;
 }
 
 /**
@@ -170,7 +170,7 @@ export class GrpcServer {
     });
     if (!String(headers['content-type']).startsWith('application/grpc')) call.sendHttpStatus(415);
     else if (timeoutMs === undefined) call.sendStatus({ code: status.INTERNAL, details: INVALID_TIMEOUT });
-    else run(call);
+    else run(call, headers);
   }
 
   private forwardingRoute(path: string): Route | undefined {
@@ -179,7 +179,7 @@ export class GrpcServer {
   }
 }
 
-function rejectUnknownMethod(call: GrpcCall): void {
-  const details = `there is no method ${String(call.headers[':path'])} here`;
+function rejectUnknownMethod(call: GrpcCall, headers: IncomingHttpHeaders): void {
+  const details = `there is no method ${String(headers[':path'])} here`;
   call.sendStatus({ code: status.UNIMPLEMENTED, details });
 }

@@ -24,10 +24,12 @@ export function handleStreams(server: Server, handle: StreamHandler): void {
     );
   }
   streams._streamHandler = function (this: Streams, _, stream, headers) {
-    // It closes after that, which is all that matters here.
-    stream.on('error', () => undefined);
+    stream.on('error', ignore);
     // A connection with open streams is not idle.
     this.onStreamOpened(stream);
     handle(stream, headers);
   };
 }
+
+/** A stream closes after an error, which is all that matters here. */
+const ignore = (): void => undefined;

@@ -6,6 +6,7 @@ import { JsonApi } from '@ajs/wire-mapping';
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { Caller } from '../caller.js';
 import type { JobSetEvent } from '../changes/job-set-stream.js';
+import { sharedBytes } from '../changes/shared-bytes.js';
 import { jobSetKeyOf } from '../v2/requests.js';
 import { toEvent, type V2Watchers } from '../v2/v2-streams.js';
 
@@ -31,8 +32,8 @@ export function sendJobSetEvents(
 ): Promise<never> {
   const key = jobSetKeyOf({ queue: names['queue'] ?? '', jobSet: names['jobSet'] ?? '' });
   return watchers.jobSets.watch(key, lastEventId, caller, (events) => {
-    const text = events.map((event) => toText(key, event)).join('');
-    return text === '' ? undefined : send(response, text);
+    const bytes = toBytes(key, events);
+    return bytes.length === 0 ? undefined : send(response, bytes);
   });
 }
 
@@ -40,6 +41,8 @@ export function sendJobSetEvents(
 export function endEvents(response: ServerResponse, why: string): void {
   response.end(`: ${why.replaceAll(/\s+/g, ' ')}\n\n`);
 }
+
+const toBytes = sharedBytes((key, events) => Buffer.from(events.map((event) => toText(key, event)).join('')));
 
 /** Empty for a job that cannot be shown. */
 function toText(key: JobSetKey, told: JobSetEvent): string {
@@ -50,7 +53,7 @@ function toText(key: JobSetKey, told: JobSetEvent): string {
 }
 
 /** The promise, if there is one, resolves once the client has taken what was sent, or has gone. */
-function send(response: ServerResponse, text: string): Promise<void> | undefined {
+function send(response: ServerResponse, bytes: Buffer): Promise<void> | undefined {
   if (response.destroyed) return undefined;
   if (!response.headersSent) {
     response.writeHead(200, {
@@ -61,7 +64,7 @@ function send(response: ServerResponse, text: string): Promise<void> | undefined
       'X-Accel-Buffering': 'no',
     });
   }
-  if (response.write(text)) return undefined;
+  if (response.write(bytes)) return undefined;
   return new Promise((resolve) => {
     const taken = (): void => {
       response.off('drain', taken);

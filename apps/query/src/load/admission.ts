@@ -70,32 +70,35 @@ export class Admission {
   }
 
   /** As {@link pause}, until `work` has its result. A call that waits for several things at once counts once. */
-  waiting<T>(call: Call, work: () => Promise<T>): Promise<T> {
-    return this.aside(call, work, this.waitingCalls);
+  async waiting<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    this.setAside(call, this.waitingCalls);
+    try {
+      return await work();
+    } finally {
+      this.takeBack(call, this.waitingCalls);
+    }
   }
 
-  /** Waits within the work on a call that is counted elsewhere, among those that stay open for long. */
-  openFor<T>(call: Call, work: () => Promise<T>): Promise<T> {
-    return this.aside(call, work);
-  }
-
-  private async aside<T>(call: Call, work: () => Promise<T>, pool?: FairShares): Promise<T> {
+  /**
+   * A call waits within the work on it, until {@link takeBack}: once for each thing that it waits for. It may be counted elsewhere, among those
+   * that stay open for long. Throws RESOURCE_EXHAUSTED where `pool` has no room for it.
+   */
+  setAside(call: Call, pool?: FairShares): void {
     const before = this.waits.get(call) ?? 0;
     if (before === 0) {
       if (pool !== undefined && !pool.take(call.key)) throw limitReached('waiting_calls', pool, this.refused);
       this.working.release(call.key);
     }
     this.waits.set(call, before + 1);
-    try {
-      return await work();
-    } finally {
-      const left = (this.waits.get(call) ?? 0) - 1;
-      if (left > 0) this.waits.set(call, left);
-      else {
-        this.waits.delete(call);
-        pool?.release(call.key);
-        this.working.takeAnyway(call.key);
-      }
+  }
+
+  takeBack(call: Call, pool?: FairShares): void {
+    const left = (this.waits.get(call) ?? 0) - 1;
+    if (left > 0) this.waits.set(call, left);
+    else {
+      this.waits.delete(call);
+      pool?.release(call.key);
+      this.working.takeAnyway(call.key);
     }
   }
 }

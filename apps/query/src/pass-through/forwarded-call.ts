@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { ChannelPool } from '@ajs/armada-client';
 import { problemOfAuthorization } from '@ajs/auth';
 import { msBetween, type MonotonicTime } from '@ajs/job-state';
@@ -69,8 +70,8 @@ export class ForwardedCall implements CallListener {
     private readonly options: ForwardedCallOptions,
   ) {}
 
-  start(): void {
-    const metadata = Metadata.fromHttp2Headers(this.caller.headers);
+  start(headers: IncomingHttpHeaders): void {
+    const metadata = Metadata.fromHttp2Headers(headers);
     const problem = problemOfAuthorization(metadata.get('authorization'));
     if (problem !== undefined) {
       this.end({

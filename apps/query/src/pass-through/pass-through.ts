@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import { createForwardingChannels, type ChannelPool } from '@ajs/armada-client';
 import type { ArmadaTransport } from '@ajs/armada-credentials';
 import type { QueryMetrics } from '@ajs/observability';
@@ -45,10 +46,10 @@ export class PassThrough {
   }
 
   /** How to forward a call of this method; `undefined` where it is not forwarded. */
-  forwarderOf(path: string): ((call: GrpcCall) => void) | undefined {
+  forwarderOf(path: string): ((call: GrpcCall, headers: IncomingHttpHeaders) => void) | undefined {
     const service = /^\/([\w.]+)\/\w+$/.exec(path)?.[1];
     return service !== undefined && this.services.has(service)
-      ? (call) => this.forward(service, path, call)
+      ? (call, headers) => this.forward(service, path, call, headers)
       : undefined;
   }
 
@@ -62,7 +63,7 @@ export class PassThrough {
     this.channels.close();
   }
 
-  private forward(service: string, path: string, call: GrpcCall): void {
+  private forward(service: string, path: string, call: GrpcCall, headers: IncomingHttpHeaders): void {
     const { transport, observers, metrics, watchPermissions } = this.options;
     const forwarded = new ForwardedCall(path, call, {
       channels: this.channels,
@@ -78,6 +79,6 @@ export class PassThrough {
         if (seconds !== undefined) metrics.callSeconds.observe({ api: 'forwarded' }, seconds);
       },
     });
-    forwarded.start();
+    forwarded.start(headers);
   }
 }

@@ -10,53 +10,51 @@ export interface AwaitedJob {
   readonly jobId: JobId;
 }
 
-/** Called with a job that has changed, or as it is, and a place of it in the request that names it. */
-export type HearJob = (place: number, job: ChangedJob) => void;
+/** Who made the request. */
+export interface AwaitedJobsListener {
+  /** Called with a job that has changed, or as it is, and a place of it in the request that names it. */
+  heard(place: number, job: ChangedJob, feed: JobSetFeed): void;
+}
 
 /** The jobs of one request whose changes are awaited, each by its places in the request: it may be named twice. */
 export class AwaitedJobs {
-  private readonly jobSets: AwaitedJobSet[] = [];
+  private last: AwaitedPlace | undefined;
 
   constructor(
     private readonly feeds: Pick<JobSetFeeds, 'of'>,
-    private readonly heard: HearJob,
+    private readonly listener: AwaitedJobsListener,
   ) {}
 
   /** Until {@link stop}. */
   add(place: number, { key, jobId }: AwaitedJob): void {
-    const feed = this.feeds.of(key);
-    let jobSet = this.jobSets.find((each) => each.feed === feed);
-    if (jobSet === undefined) this.jobSets.push((jobSet = new AwaitedJobSet(feed, this.heard)));
-    jobSet.add(place, jobId);
+    this.last = new AwaitedPlace(this.feeds.of(key), jobId, place, this.listener, this.last);
+    this.last.begin();
   }
 
   stop(): void {
-    for (const jobSet of this.jobSets) jobSet.stop();
+    for (let each = this.last; each !== undefined; each = each.before) each.stop();
   }
 }
 
-/** One listener for all jobs of a job set. */
-class AwaitedJobSet implements JobListener {
-  private readonly places = new Map<JobId, number[]>();
-
+/** Nearly every request has one: a list of them by links takes less than an array, which has room for seventeen. */
+class AwaitedPlace implements JobListener {
   constructor(
-    readonly feed: JobSetFeed,
-    private readonly heard: HearJob,
+    private readonly feed: JobSetFeed,
+    private readonly jobId: JobId,
+    private readonly place: number,
+    private readonly listener: AwaitedJobsListener,
+    readonly before: AwaitedPlace | undefined,
   ) {}
 
-  add(place: number, jobId: JobId): void {
-    const places = this.places.get(jobId);
-    if (places === undefined) this.places.set(jobId, [place]);
-    else places.push(place);
-    // For a further place, too: it is to be told of the job as it is.
-    this.feed.listenTo(jobId, this);
+  begin(): void {
+    this.feed.listenTo(this.jobId, this);
   }
 
   job(job: ChangedJob): void {
-    for (const place of this.places.get(job.jobId) ?? []) this.heard(place, job);
+    this.listener.heard(this.place, job, this.feed);
   }
 
   stop(): void {
-    for (const jobId of this.places.keys()) this.feed.stopListeningTo(jobId, this);
+    this.feed.stopListeningTo(this.jobId, this);
   }
 }

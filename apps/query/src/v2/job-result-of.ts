@@ -21,3 +21,10 @@ export function freshnessOf(moment: JobSetMoment | undefined): Freshness | undef
   const { subscription, cursor } = moment ?? {};
   return subscription && toFreshness(subscription, cursor ?? Cursor(''));
 }
+
+/** The job set that a job is in, or may come to be in; `undefined` where only its id is known. */
+export function keyOf({ ref, result }: JobResult): JobSetKey | undefined {
+  const known: JobRef | undefined = result?.$case === 'job' ? result.value.ref : ref;
+  if (known === undefined || known.queue === '') return undefined;
+  return { queue: known.queue, jobSetId: known.jobSet };
+}

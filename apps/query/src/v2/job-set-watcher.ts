@@ -38,13 +38,9 @@ export class JobSetWatcher {
     };
     const stream = new JobSetStream(feeds.of(key), reader, send, place);
     try {
-      return await streams.run(
-        'watchJobSet',
-        caller,
-        { queues: new Set([key.queue]), jobs: 0 },
-        (error) => stream.end(error),
-        () => stream.run(),
-      );
+      const end = (error: RpcError): void => stream.end(error);
+      const call = { method: 'watchJobSet', caller, queues: [key.queue], jobCount: 0, end } as const;
+      return await streams.run(call, () => stream.run());
     } catch (error) {
       throw toStreamError(error, stream.token);
     }

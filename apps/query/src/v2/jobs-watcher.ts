@@ -11,11 +11,10 @@ import type { JobSetFeeds } from '../changes/job-set-feeds.js';
 import { isUpTo } from '../changes/job-set-position.js';
 import type { RpcError } from '../rpc-error.js';
 import { absenceOf, absentAmong, type AbsentJobs } from './absent-jobs.js';
-import { AwaitedJobs } from './awaited-jobs.js';
-import { jobResultOf } from './job-result-of.js';
+import { AwaitedJobs, type AwaitedJobsListener } from './awaited-jobs.js';
+import { jobResultOf, keyOf } from './job-result-of.js';
 import type { JobResultsQuery } from './job-results-query.js';
-import { keyOf } from './job-waiter.js';
-import type { OpenStreams } from './open-streams.js';
+import type { OpenCall, OpenStreams } from './open-streams.js';
 import { requestedJobs, type RequestedJob } from './requests.js';
 
 export interface JobsWatcherOptions {
@@ -38,17 +37,12 @@ export class JobsWatcher {
     const { results: query, streams } = this.options;
     const results = await query.run(jobs, caller);
     const watch = new JobsWatch(this.options, jobs, results, caller, send);
-    await streams.run(
-      'watchJobs',
-      caller,
-      { queues: watch.queues, jobs: results.length },
-      (error) => watch.end(error),
-      () => watch.run(),
-    );
+    await streams.run(watch, () => watch.run());
   }
 }
 
-class JobsWatch {
+class JobsWatch implements OpenCall, AwaitedJobsListener {
+  readonly method = 'watchJobs';
   /** Of the jobs that are followed: more are added as jobs are found. */
   readonly queues: Set<string>;
   private readonly keys: (JobSetKey | undefined)[];
@@ -67,18 +61,22 @@ class JobsWatch {
     private readonly options: Pick<JobsWatcherOptions, 'feeds' | 'absent'>,
     private readonly requested: readonly RequestedJob[],
     private readonly results: JobResult[],
-    private readonly caller: Caller,
+    readonly caller: Caller,
     private readonly send: SendResult,
   ) {
-    this.followed = new AwaitedJobs(options.feeds, (place, job) => this.heard(place, job));
+    this.followed = new AwaitedJobs(options.feeds, this);
     this.keys = results.map(keyOf);
     this.queues = new Set(this.keys.flatMap((key) => key?.queue ?? []));
   }
 
-  readonly end = (error: RpcError): void => {
+  get jobCount(): number {
+    return this.results.length;
+  }
+
+  end(error: RpcError): void {
     this.ended ??= error;
     this.wake?.();
-  };
+  }
 
   async run(): Promise<void> {
     for (const [place, result] of this.results.entries()) {
@@ -90,7 +88,7 @@ class JobsWatch {
       caller: this.caller,
       jobs: absentAmong(this.requested, this.results),
       tell: (place, result) => this.lookedUp(place, result),
-      end: this.end,
+      end: (error) => this.end(error),
     });
     try {
       while (this.unfinished.size > 0) {
@@ -105,16 +103,16 @@ class JobsWatch {
     }
   }
 
-  private follow(place: number): void {
-    const [key, job] = [this.keys[place], this.requested[place]];
-    if (key !== undefined && job !== undefined) this.followed.add(place, { key, jobId: job.jobId });
-  }
-
-  private heard(place: number, job: ChangedJob): void {
+  heard(place: number, job: ChangedJob): void {
     if (job.job === undefined || isUpTo(this.toldAt.get(place), job)) return;
     this.untold.set(place, job);
     this.untoldAbsences.delete(place);
     this.wake?.();
+  }
+
+  private follow(place: number): void {
+    const [key, job] = [this.keys[place], this.requested[place]];
+    if (key !== undefined && job !== undefined) this.followed.add(place, { key, jobId: job.jobId });
   }
 
   /** A job that was found is told by the feed of its job set, which knows what comes after what. */

@@ -1,15 +1,13 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { FairShares } from '@ajs/platform';
-import type { Caller } from '../caller.js';
 import type { Admission } from '../load/admission.js';
 import { limitReached, type Refused } from '../load/limit-reached.js';
-import { OpenCalls } from '../load/open-calls.js';
 import { RpcError } from '../rpc-error.js';
-import type { PermissionChecks } from './permission-checks.js';
+import type { CheckedCall, PermissionChecks } from './permission-checks.js';
 
 export interface OpenStreamsOptions {
-  readonly checks: Pick<PermissionChecks, 'add'>;
-  readonly admission: Pick<Admission, 'openFor'>;
+  readonly checks: Pick<PermissionChecks, 'add' | 'delete'>;
+  readonly admission: Pick<Admission, 'setAside' | 'takeBack'>;
   readonly maxWaits: number;
   readonly maxWatches: number;
   /** Of all open waits and watches of named jobs together. */
@@ -28,66 +26,78 @@ export function isOpenMethod(method: string): method is OpenMethod {
   return method in POOLS;
 }
 
-/** What ends work on a call that stays open. */
-export type End = (error: RpcError) => void;
+/** A call that stays open: one object from its begin to its end, since there may be tens of thousands of them. */
+export interface OpenCall extends CheckedCall {
+  readonly method: OpenMethod;
+  /** How many jobs it names; 0 for a whole job set. */
+  readonly jobCount: number;
+}
 
 /**
  * The calls that stay open for long: bounded in number and in the jobs they name, of each caller to its fair share. They end when the
  * process stops, when their caller goes, and when it may not watch their queues any more.
  */
 export class OpenStreams {
-  private readonly calls: Record<(typeof POOLS)[OpenMethod], OpenCalls>;
-  private readonly open: Record<OpenMethod, number> = { waitForJobs: 0, watchJobs: 0, watchJobSet: 0 };
+  private readonly pools: Record<(typeof POOLS)[OpenMethod], FairShares>;
   private readonly jobs: FairShares;
+  private readonly calls = new Set<OpenCall>();
+  private readonly open: Record<OpenMethod, number> = { waitForJobs: 0, watchJobs: 0, watchJobSet: 0 };
   private isStopping = false;
 
   constructor(private readonly options: OpenStreamsOptions) {
     const { maxWaits, maxWatches, maxJobs } = options;
-    this.calls = { waits: new OpenCalls(maxWaits), watches: new OpenCalls(maxWatches) };
+    this.pools = { waits: new FairShares(maxWaits), watches: new FairShares(maxWatches) };
     this.jobs = new FairShares(maxJobs);
   }
 
+  /** Does the work of an open call between {@link enter} and {@link leave}. The work settles by itself once the call's `end` is called. */
+  async run<T>(call: OpenCall, work: () => Promise<T>): Promise<T> {
+    this.enter(call);
+    try {
+      return await work();
+    } finally {
+      this.leave(call);
+    }
+  }
+
   /**
-   * Does the work of an open call. `end` is called with why it has to end, of which the first counts; the work then settles by itself.
-   * Rejects with RESOURCE_EXHAUSTED where there is no room for it, and with CANCELLED where its caller has gone.
-   * @param jobs How many jobs it names; 0 for a whole job set
+   * Makes room for an open call, until {@link leave}: call it for each that entered, once. Its `end` is called with why it has to end,
+   * perhaps at once. Throws RESOURCE_EXHAUSTED where there is no room, and CANCELLED where the caller has gone.
    */
-  async run<T>(
-    method: OpenMethod,
-    caller: Caller,
-    { queues, jobs }: { readonly queues: ReadonlySet<string>; readonly jobs: number },
-    end: End,
-    work: () => Promise<T>,
-  ): Promise<T> {
+  enter(call: OpenCall): void {
+    const { method, caller, jobCount } = call;
+    const { checks, admission, refused } = this.options;
     // Perhaps while its jobs were read: it will not go again.
     if (caller.isGone()) throw callerGone();
     const kind = POOLS[method];
-    const pool = this.calls[kind];
-    const entry = pool.enter(caller.key, () => end(stopping()));
-    if (entry === undefined) throw limitReached(`open_${kind}`, pool.shares, this.options.refused);
-    if (jobs > 0 && !this.jobs.take(caller.key, jobs)) {
-      entry.leave();
-      throw limitReached('awaited_jobs', this.jobs, this.options.refused);
+    const pool = this.pools[kind];
+    if (!pool.take(caller.key)) throw limitReached(`open_${kind}`, pool, refused);
+    if (jobCount > 0 && !this.jobs.take(caller.key, jobCount)) {
+      pool.release(caller.key);
+      throw limitReached('awaited_jobs', this.jobs, refused);
     }
-    caller.whenGone(() => end(callerGone()));
+    this.calls.add(call);
     this.count(method, 1);
-    const endChecks = this.options.checks.add({ caller, queues, end });
-    if (this.isStopping) end(stopping());
-    try {
-      return await this.options.admission.openFor(caller, work);
-    } finally {
-      endChecks();
-      if (jobs > 0) this.jobs.release(caller.key, jobs);
-      entry.leave();
-      this.count(method, -1);
-    }
+    checks.add(call);
+    admission.setAside(caller);
+    caller.whenGone(() => call.end(callerGone()));
+    if (this.isStopping) call.end(stopping());
+  }
+
+  leave(call: OpenCall): void {
+    const { method, caller, jobCount } = call;
+    this.options.admission.takeBack(caller);
+    this.options.checks.delete(call);
+    this.calls.delete(call);
+    this.count(method, -1);
+    if (jobCount > 0) this.jobs.release(caller.key, jobCount);
+    this.pools[POOLS[method]].release(caller.key);
   }
 
   /** Ends them all: the process stops. */
   stop(): void {
     this.isStopping = true;
-    this.calls.waits.endAll();
-    this.calls.watches.endAll();
+    for (const call of Array.from(this.calls)) call.end(stopping());
   }
 
   private count(method: OpenMethod, more: number): void {

@@ -26,10 +26,11 @@ function open(key: string, queues = ['q']): { readonly ends: RpcError[]; readonl
   const ends: RpcError[] = [];
   const call = {
     caller: testCaller({ key }),
-    queues: new Set(queues),
+    queues,
     end: (why: RpcError) => ends.push(why),
   };
-  return { ends, close: checks.add(call) };
+  checks.add(call);
+  return { ends, close: () => checks.delete(call) };
 }
 
 it('checks each call on all its queues, again and again, as long after its own begin', async () => {

@@ -8,9 +8,10 @@ import { RpcError } from '../rpc-error.js';
 /** A call that stays open while its caller may watch these queues. */
 export interface CheckedCall {
   readonly caller: Caller;
-  readonly queues: ReadonlySet<string>;
+  /** More may come while it is open. */
+  readonly queues: Iterable<string>;
   /** Called with why it has to end, perhaps several times. */
-  readonly end: (error: RpcError) => void;
+  end(error: RpcError): void;
 }
 
 /** How many sweeps there are for each check of a call: a sweep takes the calls that are due, and those that came together are due together. */
@@ -32,16 +33,17 @@ export class PermissionChecks {
     private readonly clock: Pick<Clock, 'after' | 'monotonic'> = systemClock,
   ) {}
 
-  /** Returns what ends the checks of this call. */
-  add(call: CheckedCall): () => void {
+  /** Until {@link delete}. */
+  add(call: CheckedCall): void {
     this.dueAt.set(call, addMs(this.clock.monotonic(), this.everyMs));
     this.cancelSweep ??= this.sweepLater();
-    return () => {
-      this.dueAt.delete(call);
-      if (this.dueAt.size > 0) return;
-      this.cancelSweep?.();
-      this.cancelSweep = undefined;
-    };
+  }
+
+  delete(call: CheckedCall): void {
+    this.dueAt.delete(call);
+    if (this.dueAt.size > 0) return;
+    this.cancelSweep?.();
+    this.cancelSweep = undefined;
   }
 
   private sweepLater(): () => void {
@@ -63,12 +65,12 @@ export class PermissionChecks {
   }
 
   /** No verdict is no denial: the call goes on. */
-  private async check({ caller, queues, end }: CheckedCall): Promise<void> {
-    for (const queue of queues) {
+  private async check(call: CheckedCall): Promise<void> {
+    for (const queue of call.queues) {
       try {
-        await this.access.toQueue(caller, queue);
+        await this.access.toQueue(call.caller, queue);
       } catch (error) {
-        if (error instanceof RpcError && error.code !== status.UNAVAILABLE) end(error);
+        if (error instanceof RpcError && error.code !== status.UNAVAILABLE) call.end(error);
       }
     }
   }

@@ -1,7 +1,7 @@
 import { JobStatusServiceService } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
-import type { UnaryMethod } from '../grpc/unary-method.js';
+import type { UnaryMethod, UnaryReply } from '../grpc/unary-method.js';
 import { RpcError, toRpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { V2Error, toV2Error } from './error-info.js';
@@ -42,7 +42,8 @@ export function v2Service({
   ): UnaryMethod<Request, Response> => ({
     definition: JobStatusServiceService[name],
     maxRequestBytes: MAX_REQUEST_BYTES,
-    answer: async (request, caller) => ({ response: await answer(request, caller) }),
+    // As an async function it would keep its request while the call waits, for minutes.
+    answer: (request, caller) => answer(request, caller).then(toReply),
     failed,
     answered: (outcome, seconds) =>
       answered(name, outcome instanceof RpcError ? outcome.code : status.OK, seconds),
@@ -68,6 +69,8 @@ export function v2Service({
     listJobs: method('listJobs', api.listJobs),
   };
 }
+
+const toReply = <Response>(response: Response): UnaryReply<Response> => ({ response });
 
 export interface V2Failures {
   readonly redisFailed: (error: Error) => void;

@@ -8,6 +8,7 @@ import {
 import { isTerminal, type JobSetKey } from '@ajs/job-state';
 import { toV2Job } from '@ajs/wire-mapping';
 import type { JobSetEvent } from '../changes/job-set-stream.js';
+import { sharedBytes, type SharedBytes } from '../changes/shared-bytes.js';
 import { framed } from '../grpc/response.js';
 import type { StreamMethod } from '../grpc/server-stream.js';
 import { freshnessOf } from './job-result-of.js';
@@ -35,9 +36,9 @@ export function v2Streams({
     maxRequestBytes: MAX_REQUEST_BYTES,
     async stream(request, caller, responses) {
       const key = jobSetKeyOf(request);
-      const framesOf = request.onlyTerminal ? framesOfTerminal : framesOfAll;
+      const toFrames = request.onlyTerminal ? framesOfTerminal : framesOfAll;
       await jobSets.watch(key, request.resumeToken, caller, (events) => {
-        const frames = framesOf(key, events);
+        const frames = toFrames(key, events);
         return frames.length === 0 ? undefined : responses.send(frames);
       });
     },
@@ -64,24 +65,15 @@ function isOfTerminal(event: JobSetEvent): boolean {
   );
 }
 
-/** Frames of events as many streams are sent them: encoded once for all of them. Empty where none of the events is `wanted`. */
-function sharedFrames(
-  wanted: (event: JobSetEvent) => boolean,
-): (key: JobSetKey, events: readonly JobSetEvent[]) => Buffer {
-  const made = new WeakMap<readonly JobSetEvent[], Buffer>();
-  return (key, events) => {
-    let frames = made.get(events);
-    if (frames === undefined) {
-      const responses = events.filter(wanted).flatMap((event) => encoded(key, event) ?? []);
-      frames = Buffer.concat(responses.map(framed));
-      made.set(events, frames);
-    }
-    return frames;
-  };
+function framesOf(wanted: (event: JobSetEvent) => boolean): SharedBytes {
+  return sharedBytes((key, events) => {
+    const responses = events.filter(wanted).flatMap((event) => encoded(key, event) ?? []);
+    return Buffer.concat(responses.map(framed));
+  });
 }
 
-const framesOfAll = sharedFrames(() => true);
-const framesOfTerminal = sharedFrames(isOfTerminal);
+const framesOfAll = framesOf(() => true);
+const framesOfTerminal = framesOf(isOfTerminal);
 
 /** `undefined` for a job that cannot be shown: a newer version of this service wrote it. */
 function encoded(key: JobSetKey, event: JobSetEvent): Uint8Array | undefined {

@@ -136,7 +136,7 @@ export class V2Harness {
     });
     this.streams = new OpenStreams({
       checks: new PermissionChecks(access, 20),
-      admission: { openFor: (_, work) => work() },
+      admission: { setAside: () => {}, takeBack: () => {} },
       maxWaits: 8,
       maxWatches: 8,
       maxJobs: 2_000,

@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { eventually } from '@ajs/testing';
 import { ROOT } from './root.js';
@@ -80,7 +79,7 @@ export class AppProcess {
     return [...this.logs.slice(-5).map((line) => JSON.stringify(line)), this.output.slice(-2_000)].join('\n');
   }
 
-  async ended(withinMs = 10_000): Promise<Exit> {
+  async ended(withinMs = 20_000): Promise<Exit> {
     return eventually('the process ends', () => this.exit, withinMs).catch((error: unknown) => {
       throw new Error(`${(error as Error).message}\n${this.printed()}`);
     });

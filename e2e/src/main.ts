@@ -78,7 +78,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
       },
     });
     const isFlat = await soak({
-      minutes: count('--minutes', values.minutes),
+      minutes: positive('--minutes', values.minutes),
       eventsPerSecond: count('--events', values.events),
       pollsPerSecond: count('--polls', values.polls),
       reportFile: values.report,

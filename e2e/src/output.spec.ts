@@ -10,13 +10,14 @@ import { Stack } from './stack.js';
 let stack: Stack;
 let folder: string;
 const apps: AppProcess[] = [];
+let files = 0;
 
 beforeAll(async () => {
   stack = await Stack.start();
   folder = mkdtempSync(join(tmpdir(), 'armada-job-service-output-'));
 }, 30_000);
-afterEach(() => Promise.all(apps.splice(0).map((app) => app.kill())));
 afterAll(async () => {
+  await Promise.all(apps.map((app) => app.kill()));
   await stack.stop();
   rmSync(folder, { recursive: true });
 });
@@ -31,7 +32,7 @@ function run(script: string, env: Readonly<Record<string, string>> = {}): AppPro
 
 /** Code that runs in the process before the application, as a package of it might. */
 function withCode(code: string): Readonly<Record<string, string>> {
-  const file = join(folder, `${apps.length}.mjs`);
+  const file = join(folder, `${files++}.mjs`);
   writeFileSync(file, code);
   return { NODE_OPTIONS: `--import ${file}` };
 }
@@ -52,55 +53,74 @@ function expectOnlyLog({ output, logs }: AppProcess): void {
 const told = (app: AppProcess, text: string) =>
   eventually(`a line says "${text}"`, () => app.logs.find(({ msg }) => msg.includes(text)), 20_000);
 
+// Each starts a process of its own, and waits for it.
 describe.each(['query', 'ingester'])('all that the %s prints is lines of its log', (name) => {
-  it('where settings are invalid: one line for each, and exit code 2', async () => {
-    const app = run(bundleOf(name), { REDIS_URL: 'http://x', LOG_LEVEL: 'loud' });
-    expect(await app.ended()).toBe(2);
-    expectOnlyLog(app);
-    expect(app.logs.map(({ level }) => level)).toEqual(['fatal', 'fatal']);
-  }, 30_000);
+  it.concurrent(
+    'where settings are invalid: one line for each, and exit code 2',
+    async () => {
+      const app = run(bundleOf(name), { REDIS_URL: 'http://x', LOG_LEVEL: 'loud' });
+      expect(await app.ended()).toBe(2);
+      expectOnlyLog(app);
+      expect(app.logs.map(({ level }) => level)).toEqual(['fatal', 'fatal']);
+    },
+    60_000,
+  );
 
-  it('where a file of its own is missing, which it names', async () => {
-    const alone = join(folder, name);
-    const whole = join(bundleOf(name), '..');
-    cpSync(whole, alone, { recursive: true, filter: (path) => !basename(path).startsWith('app-') });
-    const app = run(join(alone, 'main.js'));
-    expect(await app.ended()).toBe(1);
-    expectOnlyLog(app);
-    expect(app.logs).toMatchObject([
-      {
+  it.concurrent(
+    'where a file of its own is missing, which it names',
+    async () => {
+      const alone = join(folder, name);
+      const whole = join(bundleOf(name), '..');
+      cpSync(whole, alone, { recursive: true, filter: (path) => !basename(path).startsWith('app-') });
+      const app = run(join(alone, 'main.js'));
+      expect(await app.ended()).toBe(1);
+      expectOnlyLog(app);
+      expect(app.logs).toMatchObject([
+        {
+          level: 'fatal',
+          msg: expect.stringMatching(/Cannot find module '.*app-\w+\.js'.*; install it whole$/) as string,
+        },
+      ]);
+    },
+    60_000,
+  );
+
+  it.concurrent(
+    'where it may open too few files, which it says instead of what it could not load',
+    async () => {
+      const [stdout, code] = await new Promise<[string, unknown]>((resolve) => {
+        const command = ['-c', 'ulimit -n 256; exec "$0" "$@"', process.execPath, bundleOf(name)];
+        execFile('sh', command, { env: stack.envOf() }, (error, out, err) =>
+          resolve([out + err, error?.code]),
+        );
+      });
+      expect(code).toBe(1);
+      expect(stdout.trim().split('\n')).toHaveLength(1);
+      expect(JSON.parse(stdout)).toMatchObject({
         level: 'fatal',
-        msg: expect.stringMatching(/Cannot find module '.*app-\w+\.js'.*; install it whole$/) as string,
-      },
-    ]);
-  }, 30_000);
+        app: name,
+        msg: expect.stringContaining('the limit of open files (nofile) is 256') as string,
+      });
+    },
+    60_000,
+  );
 
-  it('where it may open too few files, which it says instead of what it could not load', async () => {
-    const [stdout, code] = await new Promise<[string, unknown]>((resolve) => {
-      const command = ['-c', 'ulimit -n 256; exec "$0" "$@"', process.execPath, bundleOf(name)];
-      execFile('sh', command, { env: stack.envOf() }, (error, out, err) => resolve([out + err, error?.code]));
-    });
-    expect(code).toBe(1);
-    expect(stdout.trim().split('\n')).toHaveLength(1);
-    expect(JSON.parse(stdout)).toMatchObject({
-      level: 'fatal',
-      app: name,
-      msg: expect.stringContaining('the limit of open files (nofile) is 256') as string,
-    });
-  }, 30_000);
+  it.concurrent(
+    'where it cannot listen',
+    async () => {
+      const taken = createServer();
+      await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+      const { port } = taken.address() as AddressInfo;
+      const app = run(bundleOf(name), { [`${name.toUpperCase()}_HTTP_ADDRESS`]: `127.0.0.1:${port}` });
+      expect(await app.ended()).toBe(1);
+      taken.close();
+      expectOnlyLog(app);
+      await told(app, 'could not start');
+    },
+    60_000,
+  );
 
-  it('where it cannot listen', async () => {
-    const taken = createServer();
-    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-    const { port } = taken.address() as AddressInfo;
-    const app = run(bundleOf(name), { [`${name.toUpperCase()}_HTTP_ADDRESS`]: `127.0.0.1:${port}` });
-    expect(await app.ended()).toBe(1);
-    taken.close();
-    expectOnlyLog(app);
-    await told(app, 'could not start');
-  }, 30_000);
-
-  it.each([
+  it.concurrent.each([
     ['a cluster', 'redis-cluster://127.0.0.1:1,127.0.0.1:2'],
     ['sentinels', 'redis-sentinel://127.0.0.1:1,127.0.0.1:2/main'],
   ])(
@@ -114,58 +134,70 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
       expect(await app.ended()).toBe(0);
       expectOnlyLog(app);
     },
-    30_000,
+    60_000,
   );
 
-  it('where Redis rejects the password', async () => {
-    const redis = await RedisServer.start(['--requirepass', 'right']);
-    try {
-      const app = run(bundleOf(name), { REDIS_URL: redis.url.replace('//', '//:wrong@') });
-      await app.logged('started');
-      expectOnlyLog(app);
-      expect(JSON.stringify(app.logs)).toContain('WRONGPASS');
-    } finally {
+  it.concurrent(
+    'where Redis rejects the password',
+    async () => {
+      const redis = await RedisServer.start(['--requirepass', 'right']);
+      try {
+        const app = run(bundleOf(name), { REDIS_URL: redis.url.replace('//', '//:wrong@') });
+        await app.logged('started');
+        expectOnlyLog(app);
+        expect(JSON.stringify(app.logs)).toContain('WRONGPASS');
+      } finally {
+        await redis.stop();
+      }
+    },
+    60_000,
+  );
+
+  it.concurrent(
+    'where Redis goes away',
+    async () => {
+      const redis = await RedisServer.start();
+      const app = run(bundleOf(name), { REDIS_URL: redis.url });
+      await app.logged('connected to Redis');
       await redis.stop();
-    }
-  }, 30_000);
+      await app.logged('Redis is unavailable; reconnecting');
+      app.signal('SIGTERM');
+      expect(await app.ended()).toBe(0);
+      expectOnlyLog(app);
+    },
+    60_000,
+  );
 
-  it('where Redis goes away', async () => {
-    const redis = await RedisServer.start();
-    const app = run(bundleOf(name), { REDIS_URL: redis.url });
-    await app.logged('connected to Redis');
-    await redis.stop();
-    await app.logged('Redis is unavailable; reconnecting');
-    app.signal('SIGTERM');
-    expect(await app.ended()).toBe(0);
-    expectOnlyLog(app);
-  }, 30_000);
-
-  it('where packages print and warn, again and again, which is counted', async () => {
-    const code = `
+  it.concurrent(
+    'where packages print and warn, again and again, which is counted',
+    async () => {
+      const code = `
       for (let i = 0; i < 50; i++) {
         console.error('[package] Unhandled error event:', 'one\\ntwo');
         console.log('a word');
         process.emitWarning('this is outdated', 'DeprecationWarning');
       }
       setImmediate(() => console.log('enough'));`;
-    const app = run(bundleOf(name), withCode(`process.once('SIGCONT', () => { ${code} });`));
-    await app.logged('started');
-    app.signal('SIGCONT');
-    await app.logged('enough');
-    expectOnlyLog(app);
-    const texts = [
-      '[package] Unhandled error event: one\ntwo',
-      'a word',
-      'DeprecationWarning: this is outdated',
-    ];
-    expect(app.logs.filter(({ msg }) => texts.includes(msg))).toMatchObject([
-      { level: 'warn', stream: 'stderr', msg: texts[0] },
-      { level: 'info', stream: 'stdout', msg: texts[1] },
-      { level: 'warn', msg: texts[2] },
-    ]);
-  }, 30_000);
+      const app = run(bundleOf(name), withCode(`process.once('SIGCONT', () => { ${code} });`));
+      await app.logged('started');
+      app.signal('SIGCONT');
+      await app.logged('enough');
+      expectOnlyLog(app);
+      const texts = [
+        '[package] Unhandled error event: one\ntwo',
+        'a word',
+        'DeprecationWarning: this is outdated',
+      ];
+      expect(app.logs.filter(({ msg }) => texts.includes(msg))).toMatchObject([
+        { level: 'warn', stream: 'stderr', msg: texts[0] },
+        { level: 'info', stream: 'stdout', msg: texts[1] },
+        { level: 'warn', msg: texts[2] },
+      ]);
+    },
+    60_000,
+  );
 
-  it.each([
+  it.concurrent.each([
     ['an error that nobody catches', "throw new Error('a defect')"],
     ['a rejection that nobody handles', "void Promise.reject(new Error('a defect'))"],
     ['a rejection that is no error', "void Promise.reject('a defect')"],
@@ -182,6 +214,6 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
         msg: expect.stringContaining('a defect') as string,
       });
     },
-    30_000,
+    60_000,
   );
 });

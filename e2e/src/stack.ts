@@ -81,9 +81,13 @@ export class Stack {
 
   async stop(): Promise<void> {
     for (const client of this.clients) client.close();
-    await Promise.all(this.apps.map((app) => app.kill()));
-    this.armada.stop();
-    await this.redis.stop();
+    // Whatever stays would keep the test runner from ending.
+    try {
+      await Promise.all(this.apps.map((app) => app.kill()));
+    } finally {
+      this.armada.stop();
+      await this.redis.stop();
+    }
   }
 
   private async run(name: App, env: Env, bundle = `dist/apps/${name}/main.js`): Promise<AppProcess> {

@@ -1,6 +1,6 @@
 import { eventually, jobEvents } from '@ajs/testing';
 import type { Client } from '@grpc/grpc-js';
-import { poll, pollCalmly, type Stack } from './stack.js';
+import { Stack, poll, pollCalmly } from './stack.js';
 
 export const QUEUE = 'lab';
 export const JOB = { namespace: 'ns', annotations: {} };
@@ -12,6 +12,21 @@ export const ref = (set: number, job: number) => ({
   ...key(set),
   jobId: `01m85vrgp7whz55kx8f0${String(set * 1000 + job).padStart(6, '0')}`,
 });
+
+/** Gives a test a stack of its own, whose Armada has the queue, and stops it however the test ends: concurrent tests have no hooks for that. */
+export async function withStack(
+  redis: { readonly url: string; stop(): Promise<void> },
+  use: (stack: Stack) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const stack = await Stack.start(env, redis);
+  stack.armada.state.queues.add(QUEUE);
+  try {
+    await use(stack);
+  } finally {
+    await stack.stop();
+  }
+}
 
 /** Job sets whose jobs move while they are polled; records every job that went back. */
 export class Traffic {

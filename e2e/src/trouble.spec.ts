@@ -1,28 +1,36 @@
 import { Redis } from 'ioredis';
 import { RedisServer, SURVIVES_KILL, eventually, jobEvents } from '@ajs/testing';
 import type { AppProcess } from './app-process.js';
-import { Stack, poll, type RunningQuery } from './stack.js';
-import { JOB, QUEUE, Traffic, key, ref } from './traffic.js';
+import { poll, pollCalmly, type RunningQuery, type Stack } from './stack.js';
+import { JOB, QUEUE, Traffic, key, ref, withStack } from './traffic.js';
 
-let stack: Stack;
-let redis: RedisServer;
-let query: RunningQuery;
+/** Every wait has a deadline of its own; this leaves a busy machine time for three tests at once. */
+const PATIENCE_MS = 240_000;
 
-beforeEach(async () => {
-  redis = await RedisServer.start(SURVIVES_KILL);
-  stack = await Stack.start({}, redis);
-  stack.armada.state.queues.add(QUEUE);
-  query = await stack.query();
-}, 30_000);
-afterEach(() => stack.stop());
+/** What a test has of its own. */
+interface Running {
+  readonly stack: Stack;
+  readonly redis: RedisServer;
+  readonly query: RunningQuery;
+}
+
+/** A test that runs beside others: it waits most of the time. */
+function itHolds(title: string, use: (running: Running) => Promise<void>): void {
+  const run = async (): Promise<void> => {
+    const redis = await RedisServer.start(SURVIVES_KILL);
+    await withStack(redis, async (stack) => use({ stack, redis, query: await stack.query() }));
+  };
+  it.concurrent(title, run, PATIENCE_MS);
+}
 
 const followedJobSets = async (app: AppProcess): Promise<string[]> => {
   await app.logged('following a job set');
   return app.logs.filter(({ msg }) => msg === 'following a job set').map(({ jobSetId }) => String(jobSetId));
 };
 
-describe('when an ingester ends', () => {
-  it('another takes over after kill -9: nothing is lost and no state goes back', async () => {
+itHolds(
+  'when an ingester ends, another takes over after kill -9: nothing is lost and no state goes back',
+  async ({ stack, query }) => {
     const a = await stack.ingester();
     const traffic = new Traffic(stack, query.client, 3, 10);
     traffic.begin();
@@ -34,9 +42,12 @@ describe('when an ingester ends', () => {
     await a.kill();
     await b.logged('following a job set', ({ jobSetId }) => owned.includes(String(jobSetId)), 20_000);
     await traffic.toTheEnd(20_000);
-  }, 60_000);
+  },
+);
 
-  it('another takes over after kill -9 before the leases of the dead one expire', async () => {
+itHolds(
+  'when an ingester ends, another takes over after kill -9 before the leases of the dead one expire',
+  async ({ stack, redis, query }) => {
     const a = await stack.ingester();
     const traffic = new Traffic(stack, query.client, 1, 3);
     traffic.begin();
@@ -63,9 +74,12 @@ describe('when an ingester ends', () => {
     await b.logged('following a job set', ({ jobSetId }) => jobSetId === owned, 20_000);
     admin.disconnect();
     await traffic.toTheEnd(20_000);
-  }, 60_000);
+  },
+);
 
-  it('one that was suspended past its lease cannot write when it resumes', async () => {
+itHolds(
+  'when an ingester ends, one that was suspended past its lease cannot write when it resumes',
+  async ({ stack, query }) => {
     const a = await stack.ingester();
     const traffic = new Traffic(stack, query.client, 2, 10);
     traffic.begin();
@@ -81,9 +95,12 @@ describe('when an ingester ends', () => {
     a.signal('SIGCONT');
     await a.logged('stopped following a job set', ({ reason }) => reason === 'lease-lost', 10_000);
     await traffic.toTheEnd(20_000);
-  }, 60_000);
+  },
+);
 
-  it('SIGTERM hands its job sets over, and it exits with 0', async () => {
+itHolds(
+  'when an ingester ends, SIGTERM hands its job sets over, and it exits with 0',
+  async ({ stack, query }) => {
     const a = await stack.ingester();
     const traffic = new Traffic(stack, query.client, 3, 5);
     traffic.begin();
@@ -96,14 +113,15 @@ describe('when an ingester ends', () => {
     expect(a.logs.at(-1)?.msg).toBe('stopped');
     await b.logged('following a job set');
     await traffic.toTheEnd(20_000);
-  }, 60_000);
-});
+  },
+);
 
-describe('while Armada is unavailable', () => {
-  it('known states are answered, unknown jobs are CONNECTION_ERR with the reason, and both recover', async () => {
+itHolds(
+  'while Armada is unavailable, known states are answered, unknown jobs are CONNECTION_ERR with the reason, and both recover',
+  async ({ stack, query }) => {
     await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
-    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({ unavailable: true });
     stack.armada.events.endStreams(14);
     const answer = await eventually('the reason is given', async () => {
@@ -111,7 +129,7 @@ describe('while Armada is unavailable', () => {
       return unknown.error.includes('UNAVAILABLE') && unknown;
     });
     expect(answer.state).toBe('CONNECTION_ERR');
-    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     expect((await poll(query.client, key(7), 'x')).state).toBe('CONNECTION_ERR');
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.succeeded(ref(0, 0)));
     stack.armada.faults.set({});
@@ -126,33 +144,37 @@ describe('while Armada is unavailable', () => {
       async () => (await poll(query.client, key(0), 'unknown-job')).state === 'JOB_ID_NOT_FOUND',
       20_000,
     );
-  }, 60_000);
+  },
+);
 
-  it('half-open connections are detected: no job is reported as not found, and known states are answered', async () => {
+itHolds(
+  'while Armada is unavailable, half-open connections are detected: no job is reported as not found, and known states are answered',
+  async ({ stack, query }) => {
     await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
-    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({ hang: true });
     // A watch counts as proof for a moment after it last delivered something.
     await eventually(
       'not found is no longer reported',
       async () => (await poll(query.client, key(0), 'x')).state === 'CONNECTION_ERR',
     );
-    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({});
     await eventually(
       'not found is reported again',
       async () => (await poll(query.client, key(0), 'x')).state === 'JOB_ID_NOT_FOUND',
       20_000,
     );
-  }, 60_000);
-});
+  },
+);
 
-describe('while Redis is unavailable', () => {
-  it('every poll is CONNECTION_ERR at once, and recovers by itself', async () => {
+itHolds(
+  'while Redis is unavailable, every poll is CONNECTION_ERR at once, and recovers by itself',
+  async ({ stack, redis, query }) => {
     const ingester = await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
-    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     await redis.kill();
     const answer = await poll(query.client, key(0), ref(0, 0).jobId, { deadline: Date.now() + 5_000 });
     expect(answer).toMatchObject({
@@ -182,12 +204,15 @@ describe('while Redis is unavailable', () => {
         .map(({ msg, err }) => `${msg}: ${(err as Error | undefined)?.message}`);
       expect(warnings).toEqual([...new Set(warnings)]);
     }
-  }, 60_000);
+  },
+);
 
-  it('what it lost is read again from Armada', async () => {
+itHolds(
+  'while Redis is unavailable, what it lost is read again from Armada',
+  async ({ stack, redis, query }) => {
     await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
-    expect((await poll(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+    expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     const client = new Redis(redis.url);
     await client.flushall();
     client.disconnect();
@@ -196,11 +221,12 @@ describe('while Redis is unavailable', () => {
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'RUNNING',
       30_000,
     );
-  }, 60_000);
-});
+  },
+);
 
-describe('when interest in a job set ends', () => {
-  it('following ends, then the job set is deleted, and a poll brings it back', async () => {
+itHolds(
+  'when interest in a job set ends, following ends, then the job set is deleted, and a poll brings it back',
+  async ({ stack, redis, query }) => {
     const short = {
       FOLLOW_AFTER_POLL: '5s',
       FOLLOW_UNFINISHED_AFTER_POLL: '5s',
@@ -221,5 +247,5 @@ describe('when interest in a job set ends', () => {
     await eventually('its keys are gone', async () => (await client.keys('*set-0*')).length === 0, 30_000);
     client.disconnect();
     await isAnswered(await stack.query());
-  }, 90_000);
-});
+  },
+);

@@ -1,7 +1,6 @@
-"""Threads that poll for as long as the process runs. The process ends with 0 at SIGTERM."""
+"""Threads that poll for as long as the process runs."""
 
 import json
-import signal
 import threading
 import time
 
@@ -18,7 +17,6 @@ MOST_WRONG = 10
 class Pollers:
     def __init__(self):
         self._kinds = {}
-        self._stopping = threading.Event()
 
     def add(self, kind, poll, threads=2):
         """Calls `poll` again and again in some threads; it returns what was wrong with the answer, or None."""
@@ -27,14 +25,13 @@ class Pollers:
             threading.Thread(target=self._run, args=(poll, counts), daemon=True).start()
 
     def wait(self):
-        """Prints the counts of all kinds from time to time, as an application logs, until SIGTERM."""
-        signal.signal(signal.SIGTERM, lambda *_: self._stopping.set())
-        while not self._stopping.wait(PRINT_SECONDS):
+        """Prints the counts of all kinds from time to time, as an application logs, for as long as the process runs."""
+        while True:
             self._print()
-        self._print()
+            time.sleep(PRINT_SECONDS)
 
     def _run(self, poll, counts):
-        while not self._stopping.is_set():
+        while True:
             try:
                 wrong = poll()
             except grpc.RpcError as error:

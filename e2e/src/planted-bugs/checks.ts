@@ -4,9 +4,11 @@ import { RedisServer, eventually, jobEvents, armadaJob, unary } from '@ajs/testi
 import type { Client } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { App } from '../patched-build.js';
-import { Stack, poll, pollCalmly } from '../stack.js';
-import { JOB, QUEUE, key, ref } from '../traffic.js';
+import { poll, pollCalmly, type Stack } from '../stack.js';
+import { JOB, QUEUE, key, ref, withStack } from '../traffic.js';
 import { buildTomorrow } from '../upgrade/tomorrow.js';
+
+const tomorrow = await buildTomorrow('planted bugs');
 
 /** Bundles to run in place of those in dist. */
 export type Builds = Readonly<Partial<Record<App, string>>>;
@@ -14,27 +16,13 @@ export type Builds = Readonly<Partial<Record<App, string>>>;
 /** Runs applications and rejects, by a failed assertion, where they do not do what they must. */
 export type Check = (builds: Builds) => Promise<void>;
 
-async function withStack(
-  env: Readonly<Record<string, string>>,
-  redis: RedisServer,
-  check: (stack: Stack) => Promise<void>,
-): Promise<void> {
-  const stack = await Stack.start(env, redis);
-  stack.armada.state.queues.add(QUEUE);
-  try {
-    await check(stack);
-  } finally {
-    await stack.stop();
-  }
-}
-
 const logOf = (stack: Stack, set: number) => stack.armada.state.openLog(QUEUE, key(set).jobSetId);
 
 /** What Redis refused to write is written once it takes writes again, before anything newer. */
 export const refusedWritesAreRetried: Check = async (builds) => {
   const redis = await RedisServer.start();
   const admin = new Redis(redis.url);
-  await withStack({}, redis, async (stack) => {
+  await withStack(redis, async (stack) => {
     await stack.ingester({}, builds.ingester);
     const { client } = await stack.query({}, builds.query);
     const log = logOf(stack, 0);
@@ -56,19 +44,23 @@ export const refusedWritesAreRetried: Check = async (builds) => {
 /** A poll of a job set that is read on a schedule brings the next read forward. */
 export const pollsBringTheNextReadForward: Check = async (builds) => {
   const onSchedule = { WATCH_BUDGET: '0', MIN_READ_INTERVAL: '60s', MAX_READ_INTERVAL: '60s' };
-  await withStack(onSchedule, await RedisServer.start(), async (stack) => {
-    await stack.ingester({}, builds.ingester);
-    const { client } = await stack.query({}, builds.query);
-    logOf(stack, 0).append(jobEvents.running(ref(0, 0), JOB));
-    expect((await pollCalmly(client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
-    logOf(stack, 0).append(jobEvents.running(ref(0, 1), JOB));
-    expect(await poll(client, key(0), ref(0, 1).jobId)).toMatchObject({ state: 'RUNNING', error: '' });
-  });
+  await withStack(
+    await RedisServer.start(),
+    async (stack) => {
+      await stack.ingester({}, builds.ingester);
+      const { client } = await stack.query({}, builds.query);
+      logOf(stack, 0).append(jobEvents.running(ref(0, 0), JOB));
+      expect((await pollCalmly(client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
+      logOf(stack, 0).append(jobEvents.running(ref(0, 1), JOB));
+      expect(await poll(client, key(0), ref(0, 1).jobId)).toMatchObject({ state: 'RUNNING', error: '' });
+    },
+    onSchedule,
+  );
 };
 
 /** An ingester that is stopped hands its job sets over before it closes its connections to Redis. */
 export const stoppingHandsOver: Check = async (builds) => {
-  await withStack({}, await RedisServer.start(), async (stack) => {
+  await withStack(await RedisServer.start(), async (stack) => {
     const stopped = await stack.ingester({}, builds.ingester);
     const { client } = await stack.query({}, builds.query);
     logOf(stack, 0).append(jobEvents.running(ref(0, 0), JOB));
@@ -84,7 +76,7 @@ export const stoppingHandsOver: Check = async (builds) => {
 
 /** A query reads jobs as another build of it did that ran over the same Redis. */
 export const storedJobsAreReadAsWritten: Check = async (builds) => {
-  await withStack({}, await RedisServer.start(), async (stack) => {
+  await withStack(await RedisServer.start(), async (stack) => {
     await stack.ingester({}, builds.ingester);
     const before = await stack.query();
     const running = armadaJob(ref(0, 0));
@@ -118,8 +110,7 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
 
 /** A job whose record a newer version wrote hides no other job, not even one that is polled in the same tick. */
 export const unreadableRecordsHideNoNeighbour: Check = async (builds) => {
-  const tomorrow = await buildTomorrow('planted bugs');
-  await withStack({}, await RedisServer.start(), async (stack) => {
+  await withStack(await RedisServer.start(), async (stack) => {
     await stack.ingester({}, tomorrow.ingester);
     const [sound, checked] = [await stack.query(), await stack.query({}, builds.query)];
     const [unreadable, neighbour] = [ref(0, 0), ref(0, 1)];
@@ -140,7 +131,7 @@ const apiStateOf = async (client: Client, jobId: string): Promise<JobState | und
 
 /** How a job ended that Armada's `api.Jobs` alone knows is in Redis before a caller is told. */
 export const endsAreRecordedBeforeTheyAreReported: Check = async (builds) => {
-  await withStack({}, await RedisServer.start(), async (stack) => {
+  await withStack(await RedisServer.start(), async (stack) => {
     const [asked, other] = [await stack.query({}, builds.query), await stack.query()];
     const job = armadaJob(ref(0, 0));
     stack.armada.faults.set({ eventsStopped: true });
@@ -156,7 +147,7 @@ export const endsAreRecordedBeforeTheyAreReported: Check = async (builds) => {
 
 /** A state that Armada's `api.Jobs` reported stays while the event stream has not come as far. */
 export const reportedStatesAreKept: Check = async (builds) => {
-  await withStack({}, await RedisServer.start(), async (stack) => {
+  await withStack(await RedisServer.start(), async (stack) => {
     const query = await stack.query();
     const job = armadaJob(ref(0, 0));
     const first = [...jobEvents.submitted(job, JOB), ...jobEvents.leased(job)];

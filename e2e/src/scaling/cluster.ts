@@ -113,11 +113,14 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
-    await this.pulse.stop();
-    await this.pollers?.stop();
-    this.client.close();
-    await this.stack.stop();
-    this.service.stop();
+    try {
+      await this.pulse.stop();
+      await this.pollers?.stop();
+    } finally {
+      this.client.close();
+      this.service.stop();
+      await this.stack.stop();
+    }
   }
 
   private async move(

@@ -42,11 +42,14 @@ export class Pods {
     const old = this.running;
     this.running = [];
     const stopped: Promise<void>[] = [];
-    for (const pod of old) {
-      this.running.push(await this.startOne());
-      stopped.push(this.stop(pod));
+    try {
+      for (const pod of old) {
+        this.running.push(await this.startOne());
+        stopped.push(this.stop(pod));
+      }
+    } finally {
+      await Promise.all(stopped);
     }
-    await Promise.all(stopped);
   }
 
   private async startOne(): Promise<Pod> {

@@ -72,8 +72,7 @@ export class Pollers {
   }
 
   async stop(): Promise<void> {
-    for (const one of this.processes) one.signal('SIGTERM');
-    for (const one of this.processes) await one.ended();
+    await Promise.all(this.processes.map((one) => one.kill()));
   }
 
   private counts(): Counts {

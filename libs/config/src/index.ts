@@ -1,3 +1,4 @@
+export { ArgumentError, parseOptions, runCommand } from './command.js';
 export { settingsHelp } from './describe-settings.js';
 export { loadSettings, type SettingsSource } from './load-settings.js';
 export { parseDuration, parseHostPort, withoutLogin, type ListenAddress } from './parsers.js';

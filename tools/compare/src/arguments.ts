@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { parseDuration, parseHostPort } from '@ajs/config';
+import type { ParseArgsConfig } from 'node:util';
+import { ArgumentError, parseDuration, parseHostPort, parseOptions } from '@ajs/config';
 import type { JobRef } from './comparison.js';
 import type { SideOptions } from './side.js';
 
@@ -39,15 +39,26 @@ COMPARE_AUTHORIZATION is sent to the new service as metadata "authorization", su
 Exit code 0: they differed on no job for longer than is tolerated. 1: on some, or some jobs could not be compared. 2: wrong arguments.
 `;
 
-/** Wrong arguments; the message says which and what would be right. */
-export class ArgumentError extends Error {}
+const OPTIONS = {
+  old: { type: 'string' },
+  new: { type: 'string' },
+  'old-tls': { type: 'boolean', default: false },
+  'new-tls': { type: 'boolean', default: false },
+  jobs: { type: 'string' },
+  queue: { type: 'string' },
+  'job-set': { type: 'string', multiple: true, default: [] },
+  rate: { type: 'string', default: '50' },
+  tolerance: { type: 'string', default: '30s' },
+  for: { type: 'string', default: '10m' },
+  help: { type: 'boolean', default: false },
+} satisfies ParseArgsConfig['options'];
 
 /** Reads the arguments; `undefined` for --help. Throws {@link ArgumentError}. */
 export function readArguments(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>> = {},
 ): CompareArguments | undefined {
-  const values = parse(argv);
+  const values = parseOptions(argv, OPTIONS);
   if (values.help) return undefined;
   const toleranceMs = durationOf('--tolerance', values.tolerance);
   const forMs = durationOf('--for', values.for);
@@ -70,30 +81,7 @@ export function readArguments(
   };
 }
 
-type Values = ReturnType<typeof parse>;
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        old: { type: 'string' },
-        new: { type: 'string' },
-        'old-tls': { type: 'boolean', default: false },
-        'new-tls': { type: 'boolean', default: false },
-        jobs: { type: 'string' },
-        queue: { type: 'string' },
-        'job-set': { type: 'string', multiple: true, default: [] },
-        rate: { type: 'string', default: '50' },
-        tolerance: { type: 'string', default: '30s' },
-        for: { type: 'string', default: '10m' },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new ArgumentError((error as Error).message);
-  }
-}
+type Values = ReturnType<typeof parseOptions<typeof OPTIONS>>;
 
 function addressOf(name: string, text = ''): string {
   if (parseHostPort(text, 1) === undefined) {

@@ -1,7 +1,8 @@
 // Shadow mode: polls an old and a new job service side by side and prints where they differ.
+import { runCommand } from '@ajs/config';
 import { msBetween, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { ArgumentError, HELP, MOST_JOBS, readArguments, type ComparedJobs } from './arguments.js';
+import { HELP, MOST_JOBS, readArguments, type ComparedJobs } from './arguments.js';
 import { compare } from './compare.js';
 import { Comparison, type JobRef } from './comparison.js';
 import { findingLine, summary } from './report.js';
@@ -9,13 +10,7 @@ import { Side } from './side.js';
 
 const LIST_EVERY_MS = 5_000;
 
-try {
-  process.exitCode = await run();
-} catch (error) {
-  if (!(error instanceof ArgumentError)) throw error;
-  console.error(`${error.message}\n\n${HELP}`);
-  process.exitCode = 2;
-}
+await runCommand(HELP, run);
 
 async function run(): Promise<number> {
   const given = readArguments(process.argv.slice(2), process.env);

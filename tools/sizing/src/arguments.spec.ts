@@ -1,4 +1,5 @@
-import { ArgumentError, readArguments } from './arguments.js';
+import { ArgumentError } from '@ajs/config';
+import { readArguments } from './arguments.js';
 
 const NEEDED = ['--job-sets', '100', '--jobs-per-second', '0.5', '--polls-per-second', '20'];
 

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { parseDuration } from '@ajs/config';
+import { ArgumentError, parseDuration, parseOptions } from '@ajs/config';
 import type { Load } from './sizing.js';
 
 export const HELP = `npm run sizing -- --job-sets N --jobs-per-second N --polls-per-second N [...]
@@ -20,9 +19,6 @@ Calculates what an installation needs, from the figures of docs/performance.md (
                          jobs of 100 with an external URI (default 100: the newer Airflow operator gives each of its jobs one)
 `;
 
-/** Wrong arguments; the message says which and what would be right. */
-export class ArgumentError extends Error {}
-
 const OPTIONS = {
   'job-sets': { type: 'string' },
   'active-job-sets': { type: 'string' },
@@ -40,7 +36,7 @@ const OPTIONS = {
 
 /** Reads the arguments; `undefined` for --help. Throws {@link ArgumentError}. */
 export function readArguments(argv: readonly string[]): Load | undefined {
-  const values = parse(argv);
+  const values = parseOptions(argv, OPTIONS);
   if (values.help) return undefined;
   const number = (name: keyof typeof OPTIONS, least: number, most: number, isWhole = true): number =>
     numberOf(name, values[name], least, most, isWhole);
@@ -59,14 +55,6 @@ export function readArguments(argv: readonly string[]): Load | undefined {
     waits: number('waits', 0, 10_000_000),
     streams: number('streams', 0, 10_000_000),
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS }).values;
-  } catch (error) {
-    throw new ArgumentError((error as Error).message);
-  }
 }
 
 function numberOf(name: string, text: unknown, least: number, most: number, isWhole: boolean): number {

@@ -1,13 +1,11 @@
 // Calculates what an installation needs.
-import { ArgumentError, HELP, readArguments } from './arguments.js';
+import { runCommand } from '@ajs/config';
+import { HELP, readArguments } from './arguments.js';
 import { sizingOf } from './sizing.js';
 import { sizingTable } from './table.js';
 
-try {
+await runCommand(HELP, () => {
   const load = readArguments(process.argv.slice(2));
   console.log(load === undefined ? HELP : sizingTable(sizingOf(load)));
-} catch (error) {
-  if (!(error instanceof ArgumentError)) throw error;
-  console.error(`${error.message}\n\n${HELP}`);
-  process.exitCode = 2;
-}
+  return 0;
+});

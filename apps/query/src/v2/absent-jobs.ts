@@ -1,8 +1,8 @@
 import { AbsenceKind, type JobResult } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { MonotonicTime, addMs } from '@ajs/job-state';
-import { systemClock, type Clock } from '@ajs/platform';
+import type { Clock } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
+import { DelayingQueue } from '../delaying-queue.js';
 import type { Admission } from '../load/admission.js';
 import type { RpcError } from '../rpc-error.js';
 import type { JobResultsQuery } from './job-results-query.js';
@@ -14,7 +14,6 @@ const MAX_PAUSE_MS = 30_000;
 const ROUND_MS = 500;
 /** Jobs that are looked up in one round, for all calls together; further calls come in the next one. */
 const JOBS_IN_ROUND = 500;
-const NEVER = MonotonicTime(Infinity);
 
 /** A call that stays open and names jobs that could not be shown. */
 export interface CallForAbsentJobs {
@@ -34,68 +33,58 @@ export interface AbsentJobsOptions {
   readonly failed: (error: unknown) => RpcError;
 }
 
+/** A call between two look-ups, or in one. */
+interface Waiting {
+  readonly call: CallForAbsentJobs;
+  /** Before the next look-up. */
+  pauseMs: number;
+  isOver: boolean;
+}
+
 /**
  * Looks up again, while calls stay open, the jobs that they name and that no feed tells of: those of which only the id is known, and those that
- * may turn out not to exist. One timer for all calls; each look-up is a call of its own for the limits of its caller.
+ * may turn out not to exist. Each look-up is a call of its own for the limits of its caller.
  */
 export class AbsentJobs {
-  /** With the time of the next look-up, and the pause after it. */
-  private readonly calls = new Map<
-    CallForAbsentJobs,
-    { readonly dueAt: MonotonicTime; readonly pauseMs: number }
-  >();
-  private cancelRound: (() => void) | undefined;
+  private readonly waiting: DelayingQueue<Waiting>;
 
   constructor(
     private readonly options: AbsentJobsOptions,
-    private readonly clock: Pick<Clock, 'after' | 'monotonic'> = systemClock,
-  ) {}
+    clock?: Pick<Clock, 'after' | 'monotonic'>,
+  ) {
+    this.waiting = new DelayingQueue(ROUND_MS, (due) => this.round(due), clock);
+  }
 
   /** Returns what ends it. */
   lookUpFor(call: CallForAbsentJobs): () => void {
-    if (call.jobs.size > 0) this.lookUpLater(call, FIRST_PAUSE_MS);
-    return () => this.remove(call);
+    const one: Waiting = { call, pauseMs: FIRST_PAUSE_MS, isOver: false };
+    this.lookUpLater(one);
+    return () => {
+      one.isOver = true;
+      this.waiting.remove(one);
+    };
   }
 
-  private remove(call: CallForAbsentJobs): void {
-    this.calls.delete(call);
-    if (this.calls.size > 0) return;
-    this.cancelRound?.();
-    this.cancelRound = undefined;
+  private lookUpLater(one: Waiting): void {
+    if (one.isOver || one.call.jobs.size === 0) return;
+    this.waiting.addAfter(one, one.pauseMs);
+    one.pauseMs = Math.min(2 * one.pauseMs, MAX_PAUSE_MS);
   }
 
-  private lookUpLater(call: CallForAbsentJobs, pauseMs: number): void {
-    const dueAt = addMs(this.clock.monotonic(), pauseMs);
-    this.calls.set(call, { dueAt, pauseMs: Math.min(2 * pauseMs, MAX_PAUSE_MS) });
-    this.cancelRound ??= this.nextRound();
-  }
-
-  private nextRound(): () => void {
-    return this.clock.after(ROUND_MS, () => {
-      this.cancelRound = this.nextRound();
-      this.round();
-    });
-  }
-
-  private round(): void {
-    const now = this.clock.monotonic();
+  private round(due: Iterable<Waiting>): void {
     let left = JOBS_IN_ROUND;
-    for (const [call, { dueAt, pauseMs }] of this.calls) {
-      if (dueAt > now) continue;
-      // To the end of the order, and not due before this look-up is over.
-      this.calls.delete(call);
-      this.calls.set(call, { dueAt: NEVER, pauseMs });
-      void this.lookUp(call, pauseMs);
-      left -= call.jobs.size;
+    for (const one of due) {
+      void this.lookUp(one).then(() => this.lookUpLater(one));
+      left -= one.call.jobs.size;
       if (left <= 0) return;
     }
   }
 
-  private async lookUp(call: CallForAbsentJobs, pauseMs: number): Promise<void> {
+  private async lookUp(one: Waiting): Promise<void> {
+    const { call } = one;
     const { caller, jobs } = call;
     const asked = [...jobs];
-    const isOver = (): boolean => !this.calls.has(call);
-    const lookUp: Caller = { ...caller, isGone: () => isOver() || caller.isGone() };
+    const lookUp: Caller = { ...caller, isGone: () => one.isOver || caller.isGone() };
     try {
       const results = await this.options.admission.run(lookUp, () =>
         this.options.results.run(
@@ -105,16 +94,13 @@ export class AbsentJobs {
       );
       for (const [i, [place]] of asked.entries()) {
         const result = results[i];
-        if (result !== undefined && !isOver()) this.found(call, place, result);
+        if (result !== undefined && !one.isOver) this.found(call, place, result);
       }
     } catch (error) {
-      if (isOver()) return;
+      if (one.isOver) return;
       const answer = this.options.failed(error);
       if (isRefusal(answer)) call.end(answer);
     }
-    if (isOver()) return;
-    if (jobs.size > 0) this.lookUpLater(call, pauseMs);
-    else this.remove(call);
   }
 
   private found(call: CallForAbsentJobs, place: number, result: JobResult): void {

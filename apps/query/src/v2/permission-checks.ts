@@ -1,8 +1,8 @@
-import { addMs, type MonotonicTime } from '@ajs/job-state';
-import { systemClock, type Clock } from '@ajs/platform';
+import type { Clock } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import type { Caller } from '../caller.js';
+import { DelayingQueue } from '../delaying-queue.js';
 import { RpcError } from '../rpc-error.js';
 
 /** A call that stays open while its caller may watch these queues. */
@@ -14,52 +14,34 @@ export interface CheckedCall {
   end(error: RpcError): void;
 }
 
-/** How many sweeps there are for each check of a call: a sweep takes the calls that are due, and those that came together are due together. */
-const SWEEPS = 10;
+/** A check is late by up to this part of the time between two: calls that came together are checked together. */
+const LATE_PART = 0.1;
 
-/**
- * Checks again and again, while calls stay open, whether their callers may still watch the queues. One timer for all calls: tens of thousands
- * of them may be open, of which nothing else is heard for minutes.
- */
+/** Checks again and again, while calls stay open, whether their callers may still watch the queues. */
 export class PermissionChecks {
-  /** With the time of the next check, in the order of these times. */
-  private readonly dueAt = new Map<CheckedCall, MonotonicTime>();
-  private cancelSweep: (() => void) | undefined;
+  private readonly calls: DelayingQueue<CheckedCall>;
 
   /** @param everyMs How often each call is checked: up to a tenth of that late */
   constructor(
     private readonly access: Pick<Access, 'toQueue'>,
     private readonly everyMs: number,
-    private readonly clock: Pick<Clock, 'after' | 'monotonic'> = systemClock,
-  ) {}
+    clock?: Pick<Clock, 'after' | 'monotonic'>,
+  ) {
+    this.calls = new DelayingQueue(everyMs * LATE_PART, (due) => this.checkAll(due), clock);
+  }
 
   /** Until {@link delete}. */
   add(call: CheckedCall): void {
-    this.dueAt.set(call, addMs(this.clock.monotonic(), this.everyMs));
-    this.cancelSweep ??= this.sweepLater();
+    this.calls.addAfter(call, this.everyMs);
   }
 
   delete(call: CheckedCall): void {
-    this.dueAt.delete(call);
-    if (this.dueAt.size > 0) return;
-    this.cancelSweep?.();
-    this.cancelSweep = undefined;
+    this.calls.remove(call);
   }
 
-  private sweepLater(): () => void {
-    return this.clock.after(this.everyMs / SWEEPS, () => {
-      this.cancelSweep = this.sweepLater();
-      this.sweep();
-    });
-  }
-
-  private sweep(): void {
-    const now = this.clock.monotonic();
-    for (const [call, dueAt] of this.dueAt) {
-      if (dueAt > now) return;
-      // To the end of the order.
-      this.dueAt.delete(call);
-      this.dueAt.set(call, addMs(now, this.everyMs));
+  private checkAll(due: Iterable<CheckedCall>): void {
+    for (const call of due) {
+      this.calls.addAfter(call, this.everyMs);
       void this.check(call);
     }
   }

@@ -4,6 +4,13 @@ import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Admission } from './admission.js';
 
+/** Has a call wait as one that is counted elsewhere. */
+async function openFor(call: { key: string }, work: () => Promise<void>): Promise<void> {
+  admission.setAside(call);
+  await work();
+  admission.takeBack(call);
+}
+
 /** A call of one caller. */
 const callOf = (key = 'a caller') => ({ key, deadline: MonotonicTime(Infinity), isGone: () => false });
 
@@ -120,6 +127,33 @@ describe('concurrent calls', () => {
     void work();
     void work();
     expect(release).toHaveLength(5);
+  });
+
+  it.each([
+    ['for its verdict', (call: { key: string }) => admission.waiting(call, () => wanted)],
+    [
+      'for its verdict while it was open',
+      (call: { key: string }) =>
+        Promise.race([openFor(call, nextTurn), admission.waiting(call, () => wanted)]),
+    ],
+  ])('give back what they held when they end, though one still waits %s', async (_, wait) => {
+    const call = another();
+    const ended = admission.run(call, async () => {
+      await Promise.race([wait(call), nextTurn()]);
+      return 'ended';
+    });
+    expect(await ended).toBe('ended');
+    const waitOnce = (next = another()): Promise<void> =>
+      admission.run(next, () => admission.waiting(next, nextTurn));
+    await waitOnce();
+    settle();
+    await waitOnce();
+    expect(admission.waitingNow).toBe(0);
+    // What goes on for a call that has ended counts for nothing.
+    expect(await admission.waiting(call, () => Promise.resolve('late'))).toBe('late');
+    void work();
+    void work();
+    await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
   });
 
   it('are rejected where the caller has cancelled, or the deadline has expired', async () => {

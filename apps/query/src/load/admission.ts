@@ -22,8 +22,12 @@ type Call = Pick<Caller, 'key'>;
 export class Admission {
   private readonly working: FairShares;
   private readonly waitingCalls: FairShares;
-  /** How many things each waiting call waits for. */
+  /** Calls that were taken in, and have not left. */
+  private readonly calls = new Set<Call>();
+  /** How many things each waiting call waits for. It takes no place among those that are worked on. */
   private readonly waits = new Map<Call, number>();
+  /** Waiting calls with a place in {@link waitingCalls}. */
+  private readonly counted = new Set<Call>();
 
   constructor(
     limits: AdmissionLimits,
@@ -42,16 +46,20 @@ export class Admission {
    * Takes a call in for work; {@link leave} when that is done. Throws RESOURCE_EXHAUSTED at the limit, CANCELLED or DEADLINE_EXCEEDED where
    * the caller gave up while its call was on its way.
    */
-  enter({ key, deadline, isGone }: Pick<Caller, 'key' | 'deadline' | 'isGone'>): void {
+  enter(call: Pick<Caller, 'key' | 'deadline' | 'isGone'>): void {
+    const { key, deadline, isGone } = call;
     if (isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
     if (monotonicNow() >= deadline) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline expired before the call was processed');
     }
     if (!this.working.take(key)) throw limitReached('working_calls', this.working, this.refused);
+    this.calls.add(call);
   }
 
-  leave({ key }: Call): void {
-    this.working.release(key);
+  /** What the call still waits for, if anything, goes on without it: a check of its rights, a read beside one that failed. */
+  leave(call: Call): void {
+    this.calls.delete(call);
+    if (!this.endWait(call)) this.working.release(call.key);
   }
 
   /** Works on a call. Rejects before any work, as {@link enter} throws. */
@@ -71,34 +79,50 @@ export class Admission {
 
   /** As {@link pause}, until `work` has its result. A call that waits for several things at once counts once. */
   async waiting<T>(call: Call, work: () => Promise<T>): Promise<T> {
-    this.setAside(call, this.waitingCalls);
+    this.setAside(call, 'counted');
     try {
       return await work();
     } finally {
-      this.takeBack(call, this.waitingCalls);
+      this.takeBack(call);
     }
   }
 
   /**
-   * A call waits within the work on it, until {@link takeBack}: once for each thing that it waits for. It may be counted elsewhere, among those
-   * that stay open for long. Throws RESOURCE_EXHAUSTED where `pool` has no room for it.
+   * A call waits within the work on it, until {@link takeBack}: once for each thing that it waits for. Throws RESOURCE_EXHAUSTED where there
+   * is no room for it.
+   * @param as Left out: it is counted elsewhere, among those that stay open for long
    */
-  setAside(call: Call, pool?: FairShares): void {
+  setAside(call: Call, as?: 'counted'): void {
+    // What goes on for a call that has ended takes no place, and ends soon.
+    if (!this.calls.has(call)) return;
     const before = this.waits.get(call) ?? 0;
     if (before === 0) {
-      if (pool !== undefined && !pool.take(call.key)) throw limitReached('waiting_calls', pool, this.refused);
+      if (as !== undefined) this.takePlace(call);
       this.working.release(call.key);
     }
     this.waits.set(call, before + 1);
   }
 
-  takeBack(call: Call, pool?: FairShares): void {
-    const left = (this.waits.get(call) ?? 0) - 1;
-    if (left > 0) this.waits.set(call, left);
+  takeBack(call: Call): void {
+    const things = this.waits.get(call);
+    // The call has ended.
+    if (things === undefined) return;
+    if (things > 1) this.waits.set(call, things - 1);
     else {
-      this.waits.delete(call);
-      pool?.release(call.key);
+      this.endWait(call);
       this.working.takeAnyway(call.key);
     }
+  }
+
+  private takePlace(call: Call): void {
+    const { waitingCalls: pool } = this;
+    if (!pool.take(call.key)) throw limitReached('waiting_calls', pool, this.refused);
+    this.counted.add(call);
+  }
+
+  /** Whether the call did wait. */
+  private endWait(call: Call): boolean {
+    if (this.counted.delete(call)) this.waitingCalls.release(call.key);
+    return this.waits.delete(call);
   }
 }

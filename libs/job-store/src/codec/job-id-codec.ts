@@ -15,13 +15,13 @@ const LONGEST_PACKED = 0xffff;
 
 /** The bytes that stand for a job id in Redis. */
 export function packJobId(jobId: JobId): Buffer {
-  const packed = Buffer.allocUnsafe(longest(jobId));
+  const packed = Buffer.allocUnsafe(longestPacked(jobId));
   return packed.subarray(0, packInto(packed, 0, jobId));
 }
 
 /** Job ids one after the other, each behind its length in two bytes, which bounds it. */
 export function packJobIds(jobIds: readonly JobId[]): Buffer {
-  const packed = Buffer.allocUnsafe(jobIds.reduce((sum, jobId) => sum + 2 + longest(jobId), 0));
+  const packed = Buffer.allocUnsafe(jobIds.reduce((sum, jobId) => sum + 2 + longestPacked(jobId), 0));
   let at = 0;
   for (const jobId of jobIds) {
     const length = packInto(packed, at + 2, jobId);
@@ -59,12 +59,12 @@ export function unpackJobId(packed: Buffer): JobId {
 }
 
 /** The most bytes that an id packs to. */
-function longest(jobId: JobId): number {
+export function longestPacked(jobId: JobId): number {
   return Math.max(PACKED_LENGTH, 1 + Buffer.byteLength(jobId));
 }
 
-/** Writes a packed id; returns its length. */
-function packInto(bytes: Buffer, at: number, jobId: JobId): number {
+/** Writes a packed id, for which there must be room; returns its length. */
+export function packInto(bytes: Buffer, at: number, jobId: JobId): number {
   if (packUlid(bytes, at, jobId)) return PACKED_LENGTH;
   bytes[at] = NOT_A_ULID;
   return 1 + bytes.write(jobId, at + 1);

@@ -1,40 +1,30 @@
-import type { JobId } from '@ajs/job-state';
-import { packJobId } from './job-id-codec.js';
+import type { JobId, JobRecord } from '@ajs/job-state';
+import { longestPacked, packInto } from './job-id-codec.js';
+import { writeRecord, type NumberOfString } from './record-codec.js';
+import { ByteWriter } from './varints.js';
 
-/** Lengths of a job id and of a record take two bytes, that of failure details four. */
-const BYTES_OF_LENGTHS = 8;
+/** More than most batches take. */
+const EXPECTED_BYTES = 16_384;
 
 /**
  * The records of a batch as `writeJobSet-1.lua` takes them apart: for each its job id, the record and its failure details, every one behind
  * its length. As one argument they cost the client and Redis a third of what they cost as three arguments each.
  */
 export class PackedRecords {
-  private buffer = Buffer.allocUnsafe(16_384);
-  private length = 0;
+  private readonly writer = new ByteWriter(EXPECTED_BYTES);
+
+  constructor(private readonly numberOf: NumberOfString) {}
 
   /** @param details '' unless they changed. */
-  add(jobId: JobId, record: Buffer, details: string): void {
-    const id = packJobId(jobId);
-    const detailsBytes = Buffer.byteLength(details);
-    this.reserve(BYTES_OF_LENGTHS + id.length + record.length + detailsBytes);
-    let at = this.buffer.writeUInt16BE(id.length, this.length);
-    at += id.copy(this.buffer, at);
-    at = this.buffer.writeUInt16BE(record.length, at);
-    at += record.copy(this.buffer, at);
-    at = this.buffer.writeUInt32BE(detailsBytes, at);
-    this.length = at + this.buffer.write(details, at);
+  add(jobId: JobId, record: JobRecord, details: string): void {
+    const { writer } = this;
+    writer.sized(2, () => writer.fill(longestPacked(jobId), (buffer, at) => packInto(buffer, at, jobId)));
+    writer.sized(2, () => writeRecord(writer, jobId, record, this.numberOf));
+    writer.sized(4, () => writer.fill(Buffer.byteLength(details), (buffer, at) => buffer.write(details, at)));
   }
 
   /** All that were added. Nothing may be added any more. */
   get bytes(): Buffer {
-    return this.buffer.subarray(0, this.length);
-  }
-
-  private reserve(bytes: number): void {
-    const needed = this.length + bytes;
-    if (needed <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.buffer.length));
-    this.buffer.copy(larger, 0, 0, this.length);
-    this.buffer = larger;
+    return this.writer.bytes;
   }
 }

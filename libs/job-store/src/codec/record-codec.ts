@@ -30,7 +30,7 @@ import { ByteReader, ByteWriter } from './varints.js';
  *   first byte   state and flags
  *   revision     of the write that changed the record last; not in layout 1
  *   mask         which fields there are
- *   run number, changedAt, and the fields of the mask, in the order in which encodeRecord writes them
+ *   run number, changedAt, and the fields of the mask, in the order in which writeRecord writes them
  *
  * Names that many jobs share (cluster, node, …) are numbers in the job set's string dictionary. Failure details are kept apart, and the
  * external URI is kept with the enrichment. A new field takes the next number and goes behind all others: readers ignore what follows the
@@ -62,10 +62,21 @@ export interface RecordStatus {
   readonly isReported: boolean;
 }
 
-const writer = new ByteWriter();
+const reused = new ByteWriter();
 
 /** The record's bytes as the scripts take them: they add the revision. */
 export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOfString): Buffer {
+  writeRecord(reused, jobId, record, numberOf);
+  return reused.take();
+}
+
+/** As {@link encodeRecord}, behind what is written already. */
+export function writeRecord(
+  writer: ByteWriter,
+  jobId: JobId,
+  record: JobRecord,
+  numberOf: NumberOfString,
+): void {
   const { run, lastEvent, reported } = record;
   const pod = podNumber(jobId, run?.podName);
   let mask = 0;
@@ -111,7 +122,6 @@ export function encodeRecord(jobId: JobId, record: JobRecord, numberOf: NumberOf
   if (run?.outcome !== undefined) writer.byte(OUTCOMES[run.outcome]);
   if (reported?.leasedAt !== undefined) time(reported.leasedAt);
   if (record.failedRuns !== undefined) writer.unsigned(record.failedRuns);
-  return writer.take();
 }
 
 function numberOfState(state: JobState): number {

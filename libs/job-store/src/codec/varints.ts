@@ -1,12 +1,16 @@
 import { UnreadableRecordError } from '../errors.js';
 
-/** Appends numbers to a reused buffer, each in as few bytes as it needs (LEB128). */
+/** Appends to a buffer that grows: numbers, each in as few bytes as it needs (LEB128), and what others write. */
 export class ByteWriter {
-  private buffer = Buffer.allocUnsafe(256);
+  private buffer: Buffer;
   private length = 0;
 
+  constructor(expectedBytes = 256) {
+    this.buffer = Buffer.allocUnsafe(expectedBytes);
+  }
+
   byte(value: number): void {
-    if (this.length === this.buffer.length) this.buffer = Buffer.concat([this.buffer, this.buffer]);
+    if (this.length === this.buffer.length) this.reserve(1);
     this.buffer[this.length++] = value;
   }
 
@@ -24,11 +28,39 @@ export class ByteWriter {
     this.unsigned(value < 0 ? -2 * value - 1 : 2 * value);
   }
 
+  /** What `write` writes at a place, which has room for so many bytes. It returns how many it wrote. */
+  fill(most: number, write: (buffer: Buffer, at: number) => number): void {
+    this.reserve(most);
+    this.length += write(this.buffer, this.length);
+  }
+
+  /** What `write` appends, behind its length in so many bytes. Throws where it is longer than these can say. */
+  sized(bytesOfLength: number, write: () => void): void {
+    const at = this.length;
+    this.reserve(bytesOfLength);
+    this.length += bytesOfLength;
+    write();
+    this.buffer.writeUIntBE(this.length - at - bytesOfLength, at, bytesOfLength);
+  }
+
+  /** What was written, until more is. */
+  get bytes(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+
   /** What was written, as a buffer of its own; the writer is empty again. */
   take(): Buffer {
-    const taken = Buffer.from(this.buffer.subarray(0, this.length));
+    const taken = Buffer.from(this.bytes);
     this.length = 0;
     return taken;
+  }
+
+  private reserve(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.buffer.length));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
   }
 }
 

@@ -86,6 +86,28 @@ describe('the buckets of a job set', () => {
     expect(lost).toEqual([]);
   });
 
+  it('are counted rightly when one gets a job again after all of its jobs were moved', async () => {
+    const jobIds = Array.from({ length: 3 * JOBS_PER_BUCKET + 1 }, (_, i) =>
+      JobId(`01m85vnck01jqpr3${aJobId().slice(-8)}${i < 3 * JOBS_PER_BUCKET ? '01' : '00'}`),
+    );
+    await write(await sink.open(key), jobIds);
+    const { jobs, keys, keysCounted } = await stored();
+    expect(jobs).toEqual([1, 3 * JOBS_PER_BUCKET, 0, 0]);
+    expect(keysCounted).toBe(keys);
+  });
+
+  it('can be split where more jobs are moved than Lua takes arguments', async () => {
+    const writer = await sink.open(key);
+    // All in bucket 0, until there are more than 128.
+    const jobIds = Array.from({ length: 128 * JOBS_PER_BUCKET + 1 }, (_, i) =>
+      JobId(`01m85vnck01jqpr3${i.toString(8).padStart(8, '0')}40`),
+    );
+    for (let at = 0; at < jobIds.length; at += 500) await write(writer, jobIds.slice(at, at + 500));
+    const { jobs, keys, keysCounted } = await stored();
+    expect([jobs.length, jobs[128]]).toEqual([129, jobIds.length]);
+    expect(keysCounted).toBe(keys);
+  });
+
   it('are looked through for unfinished jobs 25 at a time, and each of them once', async () => {
     const writer = await sink.open(key);
     const jobIds = Array.from({ length: 50 * JOBS_PER_BUCKET + 1 }, aJobId);

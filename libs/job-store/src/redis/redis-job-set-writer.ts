@@ -1,5 +1,4 @@
 import { Cluster } from 'ioredis';
-import type { LRUCache } from 'lru-cache';
 import {
   ArmadaTime,
   isTerminal,
@@ -18,7 +17,7 @@ import { encodeExternalUri } from '../codec/enrichment-codec.js';
 import { changedFailureDetails, decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobId } from '../codec/job-id-codec.js';
 import { PackedRecords } from '../codec/packed-records.js';
-import { decodeChangedAt, decodeRecord, encodeRecord } from '../codec/record-codec.js';
+import { decodeChangedAt, decodeRecord } from '../codec/record-codec.js';
 import { LAYOUT } from '../codec/record-layout.js';
 import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
 import { NewerLayoutError, StaleWriterError, UnreadableRecordError } from '../errors.js';
@@ -27,6 +26,7 @@ import type { Batch, JobSetWriter, StoredRate } from '../ports.js';
 import { readJobsReply } from '../scripts/jobs-reply.js';
 import type { ScriptArgument, Scripts } from '../scripts/scripts.js';
 import type { JobIndex } from './job-index.js';
+import type { CachedRecords, RecordCache } from './record-cache.js';
 import { StringNumbers } from './string-numbers.js';
 
 /** About a thousand jobs: looked through by one script. */
@@ -36,12 +36,10 @@ const BUCKETS_AT_ONCE = 25;
 export interface WriterContext {
   readonly redis: RedisClient & Scripts;
   readonly index: JobIndex;
-  readonly records: LRUCache<string, JobRecord>;
+  readonly records: RecordCache;
   readonly ttlSeconds: number;
   readonly onKept: (key: JobSetKey, jobs: number) => void;
   readonly onUnreadable: (key: JobSetKey, jobId: JobId, reason: string) => void;
-  /** How many times writers took a job set up: each time what was read before may be old. */
-  takenUp: number;
 }
 
 /** The last write of a job set that this process knows of. Outlives its writer: Redis may lose it. */
@@ -69,7 +67,8 @@ export class RedisJobSetWriter implements JobSetWriter {
   readonly reconciledAgoMs?: number;
   readonly storedRate?: StoredRate;
   eventLagMs = 0;
-  private takenUp: number;
+  /** What was read is good for this writer alone, until it takes the job set up again: another one may have written since. */
+  private readonly records: CachedRecords = new Map();
   /** Jobs that are written, and were refused by the job index. */
   private unindexed: readonly JobId[] = [];
   private readonly clock: RedisClock;
@@ -82,7 +81,6 @@ export class RedisJobSetWriter implements JobSetWriter {
     private readonly meta: string,
     position: Position,
   ) {
-    this.takenUp = context.takenUp++;
     this.clock = position.clock;
     this.lastWrite = position.lastWrite;
     this.cursor = position.cursor;
@@ -96,7 +94,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     const loaded = new Map<JobId, JobRecord>();
     const missing: JobId[] = [];
     for (const jobId of jobIds) {
-      const cached = this.context.records.get(this.cacheKey(jobId));
+      const cached = this.records.get(jobId);
       if (cached === undefined) missing.push(jobId);
       else loaded.set(jobId, cached);
     }
@@ -106,27 +104,28 @@ export class RedisJobSetWriter implements JobSetWriter {
       missing.length,
     );
     if (reply.generation !== this.lastWrite.generation) throw new StaleWriterError(this.key);
+    const read = new Map<JobId, JobRecord>();
     missing.forEach((jobId, i) => {
       const bytes = reply.records[i];
       if (bytes === undefined) return;
       const record = this.decode(jobId, bytes, reply.failureDetails.get(i));
       if (record === undefined) return;
-      this.context.records.set(this.cacheKey(jobId), record);
+      read.set(jobId, record);
       loaded.set(jobId, record);
     });
+    this.context.records.update(this.records, read, () => true);
     return loaded;
   }
 
   async write(batch: Batch): Promise<RedisTime> {
     const { cursor, records, subscription, shownUntil, reconciled } = batch;
-    const packed = new PackedRecords();
+    const packed = new PackedRecords((text) => this.strings.numberOf(text));
     const uris: ScriptArgument[] = [];
     const newJobs: JobId[] = [];
     try {
       for (const [jobId, record] of records) {
-        const before = this.context.records.get(this.cacheKey(jobId));
-        const bytes = encodeRecord(jobId, record, (text) => this.strings.numberOf(text));
-        packed.add(jobId, bytes, changedFailureDetails(before, record));
+        const before = this.records.get(jobId);
+        packed.add(jobId, record, changedFailureDetails(before, record));
         if (before === undefined) newJobs.push(jobId);
         if (record.externalUri !== undefined && before?.externalUri === undefined) {
           uris.push(record.externalUri, packJobIds([jobId]), encodeExternalUri(record.externalUri));
@@ -170,11 +169,8 @@ export class RedisJobSetWriter implements JobSetWriter {
       // What is written has just been read.
       this.eventLagMs = typeof aheadSince === 'string' ? eventLagMs(ArmadaTime(Number(aheadSince)), now) : 0;
       if (kept > 0) this.context.onKept(this.key, kept);
-      for (const [jobId, record] of records) {
-        // Hardly any event follows the end of a job.
-        if (kept === 0 && !isTerminal(record.state)) this.context.records.set(this.cacheKey(jobId), record);
-        else this.context.records.delete(this.cacheKey(jobId));
-      }
+      // Hardly any event follows the end of a job.
+      this.context.records.update(this.records, records, ({ state }) => kept === 0 && !isTerminal(state));
       return now;
     } catch (error) {
       this.strings.rollBack();
@@ -200,7 +196,7 @@ export class RedisJobSetWriter implements JobSetWriter {
     for (const [number, text] of Object.entries(strings)) this.strings.set(Number(number), text);
     lastWrite.revision = Number(revision);
     this.unfinished = unfinishedIn(parseStateCounts(counts ?? ''));
-    this.takenUp = this.context.takenUp++;
+    this.context.records.clear(this.records);
     return true;
   }
 
@@ -240,10 +236,5 @@ export class RedisJobSetWriter implements JobSetWriter {
       this.context.onUnreadable(this.key, jobId, error.message);
       return undefined;
     }
-  }
-
-  /** What was read is good for this writer alone, until it takes the job set up again: another one may have written since. */
-  private cacheKey(jobId: JobId): string {
-    return `${this.takenUp}:${jobId}`;
   }
 }

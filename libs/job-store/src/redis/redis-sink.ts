@@ -10,6 +10,7 @@ import { NewerLayoutError } from '../errors.js';
 import type { JobSetWriter, JobSink } from '../ports.js';
 import { withScripts } from '../scripts/scripts.js';
 import { JobIndex } from './job-index.js';
+import { RecordCache } from './record-cache.js';
 import { RedisJobSetWriter, type LastWrite, type WriterContext } from './redis-job-set-writer.js';
 
 /** Records of all job sets together that writers keep in memory, so that the next batch need not read them. */
@@ -42,11 +43,10 @@ export class RedisJobSink implements JobSink {
     this.context = {
       redis: withScripts(redis),
       index: new JobIndex(redis),
-      records: new LRUCache({ max: RECORDS_CACHED }),
+      records: new RecordCache(RECORDS_CACHED),
       ttlSeconds: options.ttlSeconds,
       onKept: options.onKept,
       onUnreadable: options.onUnreadable,
-      takenUp: 0,
     };
   }
 

@@ -72,6 +72,7 @@ local function open(meta, generation, time, seconds)
     meta = meta, generation = generation, prefix = prefixOf(meta, generation), layout = tonumber(m[1]), previous = previous,
     revision = math.max(previous + 1, time - origin), newOrigin = not m[6] and origin, storedCounts = m[3],
     buckets = buckets, level = levelOf(buckets), keys = tonumber(m[5]), seconds = seconds, changes = {}, changeBytes = 0,
+    bucketKeys = {}, existing = {},
   }
 end
 
@@ -127,36 +128,73 @@ local function close(g)
   if isWatched then publish(g) end
 end
 
-local function put(g, part, field, value)
-  local key = g.prefix .. part
-  if redis.call('HSET', key, field, value) == 1 and redis.call('HLEN', key) == 1 then
+-- Redis is asked once in a script whether a hash is new.
+local function putIn(g, key, field, value)
+  if redis.call('HSET', key, field, value) == 0 or g.existing[key] then return end
+  g.existing[key] = true
+  if redis.call('HLEN', key) == 1 then
     g.keys = g.keys + 1
     redis.call('EXPIRE', key, g.seconds)
   end
 end
 
-local function bucketKey(g, id)
-  return 'r' .. bucketOf(id, g.buckets, g.level)
+local function put(g, part, field, value)
+  putIn(g, g.prefix .. part, field, value)
+end
+
+-- The key of a bucket, made once in a script: Lua takes as long to make a text of a number as Redis takes for a command.
+local function keyOfBucket(g, bucket)
+  local key = g.bucketKeys[bucket]
+  if not key then
+    key = g.prefix .. 'r' .. bucket
+    g.bucketKeys[bucket] = key
+  end
+  return key
+end
+
+local function recordKey(g, id)
+  return keyOfBucket(g, bucketOf(id, g.buckets, g.level))
 end
 
 local function recordOf(g, id)
-  return redis.call('HGET', g.prefix .. bucketKey(g, id), id)
+  return redis.call('HGET', recordKey(g, id), id)
 end
+
+-- Entries that are moved by one command. Lua takes up to about 8,000 arguments.
+local MOVED_AT_ONCE = 1000
 
 -- One more bucket, filled from the one that it splits.
 local function grow(g)
-  local from = g.prefix .. 'r' .. (g.buckets - g.level)
-  local to = 'r' .. g.buckets
+  local from, to = keyOfBucket(g, g.buckets - g.level), keyOfBucket(g, g.buckets)
   g.buckets = g.buckets + 1
   g.level = levelOf(g.buckets)
-  local entries = redis.call('HGETALL', from)
+  local entries, fields, moved, left = redis.call('HGETALL', from), {}, {}, 0
+  local function move()
+    if #fields == 0 then return end
+    redis.call('HSET', to, unpack(moved))
+    redis.call('HDEL', from, unpack(fields))
+    if not g.existing[to] then
+      g.existing[to] = true
+      g.keys = g.keys + 1
+      redis.call('EXPIRE', to, g.seconds)
+    end
+    fields, moved = {}, {}
+  end
   for i = 1, #entries, 2 do
-    if bucketKey(g, entries[i]) == to then
-      put(g, to, entries[i], entries[i + 1])
-      redis.call('HDEL', from, entries[i])
+    if recordKey(g, entries[i]) == to then
+      fields[#fields + 1] = entries[i]
+      moved[#moved + 1] = entries[i]
+      moved[#moved + 1] = entries[i + 1]
+      if #fields == MOVED_AT_ONCE then move() end
+    else
+      left = left + 1
     end
   end
-  if #entries > 0 and redis.call('EXISTS', from) == 0 then g.keys = g.keys - 1 end
+  move()
+  if #entries > 0 and left == 0 then
+    g.keys = g.keys - 1
+    g.existing[from] = nil
+  end
 end
 
 -- What those who watch the job set are told of a record: all that a read of it would show.
@@ -175,7 +213,7 @@ local function putRecord(g, id, record, details, old)
   if g.jobs > g.buckets * JOBS_PER_BUCKET then grow(g) end
   g.stamp = g.stamp or varint(g.revision)
   local stamped = string.char(first + REVISION) .. g.stamp .. string.sub(record, 2)
-  put(g, bucketKey(g, id), id, stamped)
+  putIn(g, recordKey(g, id), id, stamped)
   if details ~= '' then put(g, 'f', id, details) end
   if isWatched then noteChange(g, id, stamped) end
 end

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { benchBatches } from './batches.js';
 import { benchBytes } from './bytes.js';
 import { benchCareless } from './careless.js';
-import { runEchoServer, runMemoryServer } from './echo-server.js';
+import { runEchoServer, runForwarder, runMemoryServer, runReadingEchoServer } from './echo-server.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
 import { benchAssignment } from './assignment.js';
@@ -56,6 +56,7 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '1' },
     running: { type: 'string', default: '0' },
     address: { type: 'string', default: '' },
+    redis: { type: 'string', default: '' },
   },
 });
 
@@ -82,6 +83,8 @@ async function run(): Promise<void> {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 if (values.role === 'echo') await runEchoServer(values.method);
+else if (values.role === 'reading-echo') await runReadingEchoServer(values.method, values.redis);
+else if (values.role === 'forwarder') await runForwarder(values.method, values.address);
 else if (values.role === 'memory') await runMemoryServer();
 else if (values.role === 'reader') await runReader(values.address, Number(values['job-sets']));
 else if (values.role === 'fake') {

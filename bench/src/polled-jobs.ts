@@ -14,6 +14,8 @@ export interface Measured {
 export interface PolledJobs {
   readonly query: Measured;
   readonly echo: Measured;
+  /** An echo that reads from Redis, once for the calls of a turn of its event loop. */
+  readonly readingEcho: Measured;
   /** Answers `api.Jobs/GetJobStatus` with bytes that it has in memory, as many as the query does. */
   readonly memory: Measured;
   readonly jobSet: ReturnType<typeof jobSetOf>;
@@ -40,10 +42,10 @@ export async function withPolledJobs<T>(
       stops.push(() => query.child.stop());
       return { port: Number(query.started['grpcPort']), pid: query.child.pid };
     };
-    const startServer = async (role: string): Promise<Measured> => {
+    const startServer = async (...role: string[]): Promise<Measured> => {
       const { child, started } = await Child.start(
         'dist/bench/main.js',
-        ['--role', role],
+        ['--role', ...role],
         {},
         (line) => JSON.parse(line) as { listening: number },
       );
@@ -55,6 +57,7 @@ export async function withPolledJobs<T>(
       query: await startQuery({}),
       startQuery,
       echo: await startServer('echo'),
+      readingEcho: await startServer('reading-echo', '--redis', store.server.url),
       memory: await startServer('memory'),
       jobSet: jobSetOf(0),
       running: ids.slice(0, jobs),

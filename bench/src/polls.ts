@@ -12,6 +12,8 @@ const TARGET_LONE_P50_MS = 0.35;
 const CALLERS = [1, 16, 64, 256];
 /** The number of callers that speeds are compared at. */
 const BUSY = 64;
+/** Of each server at {@link BUSY} callers: until then much of the code of a poll is not compiled by the optimizing compiler. */
+const WARM_UP_SECONDS = 5;
 // States of jobservice.JobServiceResponse.
 const STATES = { running: 2, ended: 4 };
 const SERVED = { running: 'running jobs (read from Redis)', ended: 'ended jobs (in memory after the first)' };
@@ -21,42 +23,44 @@ interface Round extends Load {
   readonly cpuMicros: number;
 }
 
-type Kind = 'echo' | keyof typeof STATES;
+/** The one that reads from Redis is the least that a poll of a running job can cost. */
+const ECHOES = ['echo', 'readingEcho'] as const;
+const KINDS = [...ECHOES, 'running', 'ended'] as const;
+type Kind = (typeof KINDS)[number];
 
-/** Legacy polls of known jobs beside the echo, in interleaved rounds so that both meet the same noise. */
+/** Legacy polls of known jobs beside the echo and one that reads from Redis, in interleaved rounds so that both meet the same noise. */
 export async function benchPolls(quick: boolean): Promise<Figure[]> {
-  const [jobs, rounds, seconds] = quick ? [1_000, 3, 0.5] : [10_000, 6, 1];
+  const [jobs, rounds, roundSeconds] = quick ? [1_000, 3, 0.5] : [10_000, 5, 1];
   const binary = buildLoadGenerator();
   const measured = new Map(
     CALLERS.map((callers) => [
       callers,
-      { echo: [] as Round[], running: [] as Round[], ended: [] as Round[] },
+      { echo: [] as Round[], readingEcho: [] as Round[], running: [] as Round[], ended: [] as Round[] },
     ]),
   );
-  await withPolledJobs(jobs, async ({ query, echo, jobSet, running, ended }) => {
-    const jobIds = { echo: running, running, ended };
-    const measure = async (kind: Kind, callers: number): Promise<Round> => {
-      const { port, pid }: Measured = kind === 'echo' ? echo : query;
+  await withPolledJobs(jobs, async ({ query, echo, readingEcho, jobSet, running, ended }) => {
+    const jobIds = { echo: running, readingEcho: running, running, ended };
+    const servers: Record<Kind, Measured> = { echo, readingEcho, running: query, ended: query };
+    const measure = async (kind: Kind, callers: number, seconds: number): Promise<Round> => {
+      const { port, pid } = servers[kind];
       const before = cpuMs(pid);
       const result = await load({
         ...{ binary, port, jobSet, seconds, callers, jobIds: jobIds[kind] },
-        ...(kind !== 'echo' && { state: STATES[kind] }),
+        ...((kind === 'running' || kind === 'ended') && { state: STATES[kind] }),
       });
-      return { ...result, cpuMicros: ((cpuMs(pid) - before) * 1_000) / (result.callsPerSecond * seconds) };
+      return { ...result, cpuMicros: ((cpuMs(pid) - before) * 1_000) / result.calls };
     };
-    // The first round only warms up: compiled code, connections, caches.
-    for (let round = 0; round <= rounds; round++) {
+    for (const kind of KINDS) await measure(kind, BUSY, WARM_UP_SECONDS);
+    for (let round = 0; round < rounds; round++) {
       for (const [callers, results] of measured) {
-        for (const kind of ['echo', 'running', 'ended'] as const) {
-          const result = await measure(kind, callers);
-          if (round > 0) results[kind].push(result);
-        }
+        for (const kind of KINDS) results[kind].push(await measure(kind, callers, roundSeconds));
       }
     }
   });
-  return [...measured].flatMap(([callers, { echo, ...polls }]) =>
-    (['running', 'ended'] as const).map((kind) => figureOf(kind, callers, polls[kind], echo)),
-  );
+  return [...measured].flatMap(([callers, { echo, readingEcho, running, ended }]) => [
+    figureOf('running', callers, running, echo, readingEcho),
+    figureOf('ended', callers, ended, echo),
+  ]);
 }
 
 function figureOf(
@@ -64,11 +68,12 @@ function figureOf(
   callers: number,
   polls: readonly Round[],
   echo: readonly Round[],
+  readingEcho?: readonly Round[],
 ): Figure {
   const of = (rounds: readonly Round[], name: keyof Round): number =>
     median(rounds.map((round) => round[name]));
-  const ratio = (name: keyof Round): number =>
-    median(polls.map((round, i) => round[name] / (echo[i]?.[name] ?? NaN)));
+  const ratio = (name: keyof Round, beside = echo): number =>
+    median(polls.map((round, i) => round[name] / (beside[i]?.[name] ?? NaN)));
   const ms = (name: 'p50Ms' | 'p99Ms'): string =>
     `${of(polls, name).toFixed(2)} (${of(echo, name).toFixed(2)}) ms`;
   const more = median(polls.map((round, i) => round.p50Ms - (echo[i]?.p50Ms ?? NaN)));
@@ -77,7 +82,14 @@ function figureOf(
     `p50 ${ms('p50Ms')}`,
     `p99 ${ms('p99Ms')}, ${ratio('p99Ms').toFixed(2)} times`,
     `CPU ${of(polls, 'cpuMicros').toFixed(0)} (${of(echo, 'cpuMicros').toFixed(0)}) µs a call`,
-  ].join('; ');
+    readingEcho === undefined
+      ? []
+      : `beside an echo that reads from Redis: ${ratio('callsPerSecond', readingEcho).toFixed(2)} of its speed, ` +
+        `p50 ${ratio('p50Ms', readingEcho).toFixed(2)}, p99 ${ratio('p99Ms', readingEcho).toFixed(2)} and ` +
+        `CPU ${ratio('cpuMicros', readingEcho).toFixed(2)} times`,
+  ]
+    .flat()
+    .join('; ');
   const what = `polls of ${SERVED[kind]}, ${callers === 1 ? 'one call at a time' : `${callers} calls over 4 connections`}`;
   if (callers === 1) {
     return {

@@ -119,4 +119,41 @@ describe('GetJobStatus of jobservice.JobService', () => {
     );
     expect(trailers?.getMap()).toEqual({ 'armada-job-set-subscription': 'live' });
   });
+
+  it('says so anew as soon as one part of it differs, and makes the same metadata once', async () => {
+    const at = (ms: number) => RedisTime(Date.UTC(2026, 10, 24, 0, 0, 0, ms));
+    const connecting = { state: 'connecting', reason: 'UNAVAILABLE', syncedAt: at(0) } as const;
+    const told: (Metadata | undefined)[] = [];
+    for (const subscription of [
+      connecting,
+      { ...connecting },
+      { ...connecting, syncedAt: at(1) },
+      { ...connecting, syncedAt: at(1), reason: '' },
+      { ...connecting, syncedAt: at(1), reason: '', state: 'catching-up' as const },
+      undefined,
+    ]) {
+      await answerOf(() =>
+        Promise.resolve({
+          kind: 'unresolved',
+          reason: '',
+          ...(subscription !== undefined && { subscription }),
+        }),
+      );
+      told.push(trailers);
+    }
+    const values = (name: string) => told.map((metadata) => metadata?.getMap()[name]);
+    const [first, second] = ['2026-11-24T00:00:00.000Z', '2026-11-24T00:00:00.001Z'];
+    const [is, because] = ['connecting', 'UNAVAILABLE'];
+    expect(values('armada-job-set-subscription')).toEqual([is, is, is, is, 'catching-up', undefined]);
+    expect(values('armada-job-set-reason')).toEqual([
+      because,
+      because,
+      because,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(values('armada-job-set-synced-at')).toEqual([first, first, second, second, second, undefined]);
+    expect(told[1]).toBe(told[0]);
+  });
 });

@@ -155,21 +155,32 @@ function connectionError(error: string): Reply {
   return { response: { state: JobServiceResponse_State.CONNECTION_ERR, error } };
 }
 
-/** Answers from one read share its subscription, and so the metadata made of it. */
-const metadataOf = new WeakMap<SubscriptionView, Metadata>();
-const NO_METADATA = new Metadata();
+/** Answers share what is made of one subscription, also those from different reads: it says the same until an ingester has written again. */
+let latest: { readonly subscription: SubscriptionView | undefined; readonly metadata: Metadata } = {
+  subscription: undefined,
+  metadata: new Metadata(),
+};
 
 function freshness(subscription: SubscriptionView | undefined): Metadata {
-  if (subscription === undefined) return NO_METADATA;
-  const cached = metadataOf.get(subscription);
-  if (cached !== undefined) return cached;
+  const { state, reason, syncedAt } = latest.subscription ?? {};
+  if (
+    state !== subscription?.state ||
+    reason !== subscription?.reason ||
+    syncedAt !== subscription?.syncedAt
+  ) {
+    latest = { subscription, metadata: toMetadata(subscription) };
+  }
+  return latest.metadata;
+}
+
+function toMetadata(subscription: SubscriptionView | undefined): Metadata {
   const metadata = new Metadata();
+  if (subscription === undefined) return metadata;
   metadata.set(SUBSCRIPTION_HEADER, subscription.state);
   if (subscription.reason !== '') metadata.set(REASON_HEADER, toHeader(subscription.reason));
   if (subscription.syncedAt !== undefined) {
     metadata.set(SYNCED_AT_HEADER, new Date(toMs(subscription.syncedAt)).toISOString());
   }
-  metadataOf.set(subscription, metadata);
   return metadata;
 }
 

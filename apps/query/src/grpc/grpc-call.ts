@@ -193,16 +193,16 @@ export class GrpcCall implements TimedCall {
     else this.stream.respond({ ...STATUS_HEADERS, ...trailers }, { endStream: true });
   }
 
-  /** Sends the last message, and ends the call. Throws as {@link sendMessage} does. */
-  sendLast(message: Uint8Array, end: CallEnd): void {
-    if (message.length > SMALL_BYTES) {
-      this.sendMessage(message);
+  /** Sends the last message, {@link framed}, and ends the call. Throws as {@link sendMessage} does. */
+  sendLast(frame: Buffer, end: CallEnd): void {
+    if (frame.length > SMALL_BYTES) {
+      this.sendFrames(frame);
       this.sendStatus(end);
     } else if (!this.isOver) {
       // As above, with one write and without an account of it: a small message is paid with the stream.
       this.sendMetadata();
       this.finish();
-      this.endWith(trailersOf(end), framed(message));
+      this.endWith(trailersOf(end), frame);
     }
   }
 

@@ -35,12 +35,20 @@ export function trailersOf({ code, details, metadata }: CallEnd): OutgoingHttpHe
   return trailers;
 }
 
+/** What gRPC puts before a message: whether it is compressed, and its length. */
+export const PREFIX_BYTES = 5;
+
 /** A message behind gRPC's prefix. */
 export function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(5 + message.length);
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
+  frame.set(message, PREFIX_BYTES);
+  return framedInPlace(frame);
+}
+
+/** As {@link framed}, of a message that has room for the prefix before it: a large one is not copied. */
+export function framedInPlace(frame: Buffer): Buffer {
   frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, 5);
+  frame.writeUInt32BE(frame.length - PREFIX_BYTES, 1);
   return frame;
 }
 

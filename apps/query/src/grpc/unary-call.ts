@@ -7,6 +7,7 @@ import type { Admission } from '../load/admission.js';
 import { RpcError } from '../rpc-error.js';
 import type { CallListener, GrpcCall } from './grpc-call.js';
 import type { ReceivedMessage } from './message-reader.js';
+import { framed } from './response.js';
 import type { UnaryMethod, UnaryOutcome, UnaryReply } from './unary-method.js';
 
 /** In the place of a request that is being answered. */
@@ -178,9 +179,12 @@ export class UnaryCall implements CallListener {
       return;
     }
     this.call.keep(0);
-    const { response, trailers, encoded } = outcome;
+    const { response, trailers, encoded, frame } = outcome;
     const end = { code: status.OK, details: '', metadata: trailers };
     if (response === undefined) this.call.sendStatus(end);
-    else this.call.sendLast(encoded ?? this.method.definition.responseSerialize(response), end);
+    else {
+      const { responseSerialize } = this.method.definition;
+      this.call.sendLast(frame ?? framed(encoded ?? responseSerialize(response)), end);
+    }
   }
 }

@@ -10,6 +10,8 @@ export interface UnaryReply<Response> {
   readonly response: Response;
   /** Its bytes, where they are at hand. */
   readonly encoded?: Uint8Array;
+  /** Instead of them: its bytes as they are sent, behind gRPC's prefix. */
+  readonly frame?: Buffer;
   readonly trailers?: Metadata;
 }
 

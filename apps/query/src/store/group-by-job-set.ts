@@ -7,24 +7,35 @@ export interface JobSetGroup<T> {
   readonly items: readonly T[];
 }
 
-/**
- * Groups items by the job set they belong to. Costs little where they share the objects of their keys, or where the tag is at hand and those
- * of one job set follow each other.
- */
-export function groupByJobSet<T>(
-  all: Iterable<readonly [key: JobSetKey, item: T, tag?: JobSetTag | undefined]>,
-): JobSetGroup<T>[] {
-  const groups = new Map<JobSetTag, { key: JobSetKey; tag: JobSetTag; items: T[] }>();
-  const tags = new Map<JobSetKey, JobSetTag>();
-  let group: { key: JobSetKey; tag: JobSetTag; items: T[] } | undefined;
-  for (const [key, item, knownTag] of all) {
-    let tag = knownTag ?? tags.get(key);
-    if (tag === undefined) tags.set(key, (tag = jobSetTag(key)));
-    if (group?.tag !== tag) {
-      group = groups.get(tag) ?? { key, tag, items: [] };
-      groups.set(tag, group);
+/** Items by the job set they belong to. */
+export class JobSetGroups<T> {
+  private readonly groups = new Map<JobSetTag, JobSetGroup<T> & { readonly items: T[] }>();
+  private readonly tags = new Map<JobSetKey, JobSetTag>();
+  private last: (JobSetGroup<T> & { readonly items: T[] }) | undefined;
+
+  /** Costs little where items share the objects of their keys, or where the tag is at hand and those of one job set follow each other. */
+  add(key: JobSetKey, item: T, tag = this.tagOf(key)): void {
+    if (this.last?.tag !== tag) {
+      this.last = this.groups.get(tag) ?? { key, tag, items: [] };
+      this.groups.set(tag, this.last);
     }
-    group.items.push(item);
+    this.last.items.push(item);
   }
-  return [...groups.values()];
+
+  all(): JobSetGroup<T>[] {
+    return [...this.groups.values()];
+  }
+
+  private tagOf(key: JobSetKey): JobSetTag {
+    let tag = this.tags.get(key);
+    if (tag === undefined) this.tags.set(key, (tag = jobSetTag(key)));
+    return tag;
+  }
+}
+
+/** Groups items by the job set they belong to. */
+export function groupByJobSet<T>(all: Iterable<readonly [key: JobSetKey, item: T]>): JobSetGroup<T>[] {
+  const groups = new JobSetGroups<T>();
+  for (const [key, item] of all) groups.add(key, item);
+  return groups.all();
 }

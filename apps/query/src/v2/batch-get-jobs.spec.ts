@@ -60,6 +60,13 @@ describe('BatchGetJobs', () => {
     expect(results).toEqual(first);
   });
 
+  it('answers for a job that is named in two ways, in one of which it was shown before', async () => {
+    await harness.write({ a: record('RUNNING') });
+    const [first] = await harness.get([refOf('a')]);
+    const both = await harness.get([byId('a'), refOf('a')]);
+    expect(both).toEqual([{ ...first, ref: byId('a') }, first]);
+  });
+
   it('answers with what has changed of a job that was shown before', async () => {
     const refs = [refOf('a'), byId('a'), refOf('b')];
     await harness.write({ a: record('RUNNING'), b: record('RUNNING') });
@@ -116,6 +123,13 @@ describe('BatchGetJobs', () => {
       for (const ref of [refOf('b'), byId('b')]) {
         await expect(harness.get([ref])).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
       }
+    });
+
+    it('reads it again where the job set that holds it is another one than before', async () => {
+      await harness.write({ b: record('FAILED') });
+      await harness.get([byId('b')]);
+      harness.store.locate = () => Promise.resolve(new Map([[JobId('b'), OTHER]]));
+      expect(await harness.get([byId('b')])).toMatchObject([absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED)]);
     });
 
     it('reads it again where its stream has not shown its end, and may add to it', async () => {

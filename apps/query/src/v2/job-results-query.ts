@@ -1,9 +1,8 @@
 import type { JobResult } from '@ajs/contracts/jobservice/v2/job_status_service';
 import type { ArmadaJobs } from '@ajs/armada-client';
-import { isTerminal, type JobId, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
+import type { JobId, MonotonicTime } from '@ajs/job-state';
 import type { JobLister, ReadJob } from '@ajs/job-store';
 import { armadaNow, monotonicNow } from '@ajs/platform';
-import type { JobSetTag } from '@ajs/redis-keys';
 import { encodeJobResult, encodeJobResults, type EncodedJobResult } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
@@ -13,12 +12,12 @@ import { isYoung } from '../absence/stream-verdict.js';
 import { UnknownQueues } from '../absence/unknown-queues.js';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
-import { groupByJobSet } from '../store/group-by-job-set.js';
+import { JobSetGroups } from '../store/group-by-job-set.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { UpstreamJobResolver } from '../upstream/upstream-job-resolver.js';
 import type { JobSetReader } from './job-set-reader.js';
 import { toResult, type Known } from './known-job.js';
-import { isSettled, type KnownJob, type KnownJobs } from './known-jobs.js';
+import type { KnownJob, KnownJobs } from './known-jobs.js';
 import type { RequestedJob } from './requests.js';
 
 export interface JobResultsQueryOptions {
@@ -51,32 +50,32 @@ export class JobResultsQuery {
     return jobs.map((job) => toResult(job, knownOf(job, known)));
   }
 
-  /** As {@link run}, encoded as a `BatchGetJobsResponse`. What the jobs are shown as is known from then on. */
+  /** As {@link run}, encoded as a `BatchGetJobsResponse` behind so many bytes of room. What the jobs are shown as is known from then on. */
   async runEncoded(
     jobs: readonly (RequestedJob | KnownJob)[],
     caller: Caller,
-    maxAgeMs?: number,
+    maxAgeMs: number | undefined,
+    roomBytes: number,
   ): Promise<Buffer> {
+    const beganAt = monotonicNow();
     const known = await this.find(jobs, caller, maxAgeMs);
-    const now = monotonicNow();
-    return encodeJobResults(jobs.map((job) => this.encoded(job, knownOf(job, known), now)));
+    const results = jobs.map((job) => this.encoded(job, knownOf(job, known), beganAt));
+    return encodeJobResults(results, roomBytes);
   }
 
-  private encoded(job: RequestedJob | KnownJob, known: Known, now: MonotonicTime): EncodedJobResult {
+  private encoded(job: RequestedJob | KnownJob, known: Known, readAt: MonotonicTime): EncodedJobResult {
     const { knownJobs } = this.options;
     const { freshness } = known;
     if ('shown' in known) {
-      const { shown } = known;
-      if (isTerminal(shown.status.state) && !isSettled(shown, now))
-        knownJobs.keep(job, { ...shown, readAt: now });
-      return { encoded: shown.encoded, freshness };
+      if (known.isReadAgain) knownJobs.keep(job, { ...known.shown, readAt });
+      return known;
     }
     const encoded = encodeJobResult(toResult(job, known));
     if ('read' in known && isShownByStream(known.read)) {
       const { tag, read } = known;
       const { state, changedAt } = read.record;
       const status = { state, changedAt };
-      knownJobs.keep(job, { tag, status, version: read.version, readAt: now, encoded });
+      knownJobs.keep(job, { tag, status, version: read.version, readAt, encoded });
     }
     return { encoded, freshness };
   }
@@ -87,51 +86,55 @@ export class JobResultsQuery {
     maxAgeMs: number | undefined,
   ): Promise<ReadonlyMap<RequestedJob, Known>> {
     const known = new Map<RequestedJob, Known>();
-    const named = await this.ofNamedQueues(jobs, caller, known);
-    const located = await this.locate(
+    const groups = new JobSetGroups<RequestedJob | KnownJob>();
+    await this.addNamed(jobs, caller, groups, known);
+    await this.addLocated(
       jobs.filter(({ key }) => key === undefined),
       caller,
+      groups,
       known,
     );
     await Promise.all(
-      groupByJobSet([...named, ...located]).map(async ({ key, tag, items }) => {
-        const read = await this.options.reader.read({ key, tag, jobs: items, caller, maxAgeMs });
-        for (const [job, found] of read) known.set(job, found);
-      }),
+      groups
+        .all()
+        .map(({ key, tag, items }) =>
+          this.options.reader.read({ key, tag, jobs: items, caller, maxAgeMs }, known),
+        ),
     );
     return known;
   }
 
-  /** Those of the jobs whose queue exists; of the others it is known that it does not. */
-  private async ofNamedQueues(
+  /** Adds the jobs whose job set is named to the groups to read, or to what is known where their queue does not exist. */
+  private async addNamed(
     jobs: readonly RequestedJob[],
     caller: Caller,
+    groups: JobSetGroups<RequestedJob>,
     known: Map<RequestedJob, Known>,
-  ): Promise<JobOfSet[]> {
-    const named: JobOfSet[] = [];
+  ): Promise<void> {
     const queues = new Set<string>();
-    for (const job of jobs) {
-      if (job.key === undefined) continue;
-      named.push([job.key, job, job.tag]);
-      queues.add(job.key.queue);
+    let last: string | undefined;
+    for (const { key } of jobs) {
+      if (key !== undefined && key.queue !== last) queues.add((last = key.queue));
     }
-    if (queues.size === 0) return [];
+    if (queues.size === 0) return;
     const verdicts = await this.options.access.toQueues(caller, [...queues]);
-    if (![...verdicts.values()].includes('no-queue')) return named;
-    return named.filter(([key, job]) => {
-      if (verdicts.get(key.queue) !== 'no-queue') return true;
-      const isGone = this.unknownQueues.isGone({ ...key, jobId: job.jobId }, caller.key);
-      known.set(job, ofNoQueue(key.queue, isGone));
-      return false;
-    });
+    const isAnyGone = [...verdicts.values()].includes('no-queue');
+    for (const job of jobs) {
+      const { key, tag, jobId } = job;
+      if (key === undefined) continue;
+      if (!isAnyGone || verdicts.get(key.queue) !== 'no-queue') groups.add(key, job, tag);
+      else known.set(job, ofNoQueue(key.queue, this.unknownQueues.isGone({ ...key, jobId }, caller.key)));
+    }
   }
 
-  private async locate(
+  /** As {@link addNamed}, of jobs that are named by their id alone. */
+  private async addLocated(
     jobs: readonly RequestedJob[],
     caller: Caller,
+    groups: JobSetGroups<RequestedJob>,
     known: Map<RequestedJob, Known>,
-  ): Promise<JobOfSet[]> {
-    if (jobs.length === 0) return [];
+  ): Promise<void> {
+    if (jobs.length === 0) return;
     const { access, lister, resolver, armadaFor } = this.options;
     const permissions = await access.toWatchedJobs(caller);
     const jobIds = Array.from(new Set(jobs.map(({ jobId }) => jobId)));
@@ -150,13 +153,11 @@ export class JobResultsQuery {
       for (const [jobId, key] of await fromRedis(lister.locate(unlocated))) located.set(jobId, key);
     }
     await requirePermission(permissions, located, ({ queue }) => queue);
-    return jobs.flatMap((job) => {
+    for (const job of jobs) {
       const key = located.get(job.jobId);
-      if (key !== undefined) return [[key, job] as const];
-      const why = reported.has(job.jobId) ? UNRECORDED : unanswered;
-      known.set(job, this.ofUnlocated(job.jobId, why));
-      return [];
-    });
+      if (key !== undefined) groups.add(key, job);
+      else known.set(job, this.ofUnlocated(job.jobId, reported.has(job.jobId) ? UNRECORDED : unanswered));
+    }
   }
 
   private ofUnlocated(jobId: JobId, unanswered: string | undefined): Known {
@@ -175,9 +176,6 @@ export class JobResultsQuery {
 }
 
 const UNRECORDED = 'Armada has the job, and it could not be recorded in Redis';
-
-/** A job of a job set, and the tag of that where it is at hand. */
-type JobOfSet = readonly [key: JobSetKey, job: RequestedJob, tag?: JobSetTag | undefined];
 
 /** The stream still adds to an end that was reported, and to one that it has not shown. */
 function isShownByStream({ record }: ReadJob): boolean {

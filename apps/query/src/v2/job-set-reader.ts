@@ -62,17 +62,16 @@ export class JobSetReader {
   constructor(private readonly options: JobSetReaderOptions) {}
 
   /**
-   * What is known of each of the jobs. Rejects with RedisReadError, and with UNAVAILABLE where the job set is not as fresh as the caller
+   * Adds to `known` what is known of each of the jobs. Rejects with RedisReadError, and with UNAVAILABLE where the job set is not as fresh as the caller
    * wants it.
    */
-  async read(read: JobSetRead): Promise<ReadonlyMap<RequestedJob, Known>> {
+  async read(read: JobSetRead, known: Map<RequestedJob, Known>): Promise<void> {
     const { key, tag, jobs, caller } = read;
     this.options.noteInterest(key, tag, caller);
     const owed = this.options.recorder.settle(jobs.map(({ jobId }) => jobId));
     if (owed !== undefined) await owed;
     const beganAt = monotonicNow();
     const until = addMs(beganAt, Math.min(this.options.waitMs, msUntilAnswer(caller)));
-    const known = new Map<RequestedJob, Known>();
     const toAsk = new Map<RequestedJob, Found>();
     const { settled, unsettled } = parted(jobs, tag, beganAt);
     let pending = unsettled;
@@ -98,8 +97,11 @@ export class JobSetReader {
         if (waiting.length === 0) {
           await this.ask(read, view, toAsk, known);
           const freshness = freshnessOf(view);
-          for (const job of settled) known.set(job, { shown: job.shown, freshness });
-          return known;
+          for (const job of settled) {
+            const { shown } = job;
+            known.set(job, { shown, encoded: shown.encoded, isReadAgain: false, freshness });
+          }
+          return;
         }
         pending = waiting;
         // A watch brings by itself what Armada publishes.
@@ -124,7 +126,8 @@ export class JobSetReader {
       this.options.unreadableRecord(jobId, unreadable);
       return { kind: 'known', known: notSynced(`${unreadable}; upgrade the query replicas`, view) };
     }
-    const found = view.unchanged.has(jobId) ? shown : view.jobs.get(jobId);
+    // Where a request names a job in several ways, not all of them have been shown it before.
+    const found = (view.unchanged.has(jobId) ? shown : undefined) ?? view.jobs.get(jobId);
     if (found !== undefined) {
       const job: JudgedJob = 'record' in found ? toStatus(found.record) : found.status;
       if (!isTerminal(job.state) && isFirstCatchUp(job, view.subscription)) return { kind: 'wait', found };
@@ -223,7 +226,9 @@ function parted(
 
 function toKnown(found: ReadJob | ShownJob, key: JobSetKey, tag: JobSetTag, view: JobSetDetails): Known {
   const freshness = freshnessOf(view);
-  return 'record' in found ? { read: found, key, tag, freshness } : { shown: found, freshness };
+  if ('record' in found) return { read: found, key, tag, freshness };
+  const isReadAgain = isTerminal(found.status.state);
+  return { shown: found, encoded: found.encoded, isReadAgain, freshness };
 }
 
 type JudgedJob = Pick<JobRecord, 'state' | 'changedAt' | 'failure' | 'reported'> & {

@@ -16,7 +16,8 @@ import type { RequestedJob } from './requests.js';
 /** What is known of a job. */
 export type Known = (
   | { readonly read: ReadJob; readonly key: JobSetKey; readonly tag: JobSetTag }
-  | { readonly shown: ShownJob }
+  /** `isReadAgain`: it has ended, and was read to see whether anything was added. */
+  | { readonly shown: ShownJob; readonly encoded: Uint8Array; readonly isReadAgain: boolean }
   | { readonly absent: Absent; readonly reason: string }
 ) & {
   readonly freshness: Freshness | undefined;
@@ -48,7 +49,7 @@ export function freshnessOf(view: JobSetDetails): Freshness | undefined {
 }
 
 export function toResult({ ref, jobId }: RequestedJob, known: Known): JobResult {
-  if ('shown' in known) return decodeJobResult({ ...known.shown, freshness: known.freshness });
+  if ('shown' in known) return decodeJobResult(known);
   if ('absent' in known) return toAbsentResult(ref, known.absent, known.reason, known.freshness);
   const { key, read } = known;
   return toJobResult(ref, toV2Job(jobId, key, read.record, read.enrichment), known.freshness);

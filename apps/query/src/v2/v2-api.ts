@@ -43,12 +43,14 @@ export class EncodedBatchGetJobs {
   readonly decode = (bytes: Buffer): DecodedBatchGetJobs =>
     decodeBatchGetJobsRequest(bytes, this.knownJobs.find);
 
-  /** A `BatchGetJobsResponse`. */
-  readonly answer: Answer<DecodedBatchGetJobs, Buffer> = async ({ refs, maxAge }, caller) =>
-    this.results.runEncoded(requestedJobs(refs), caller, durationMs('max_age', maxAge));
+  /** A `BatchGetJobsResponse`, behind so many bytes of room for what its transport puts before it. */
+  async answer({ refs, maxAge }: DecodedBatchGetJobs, caller: Caller, roomBytes = 0): Promise<Buffer> {
+    return this.results.runEncoded(requestedJobs(refs), caller, durationMs('max_age', maxAge), roomBytes);
+  }
 }
 
-type DecodedBatchGetJobs = ReturnType<typeof decodeBatchGetJobsRequest<KnownJob>>;
+/** A request, with the jobs that are known by its refs in the place of these. */
+export type DecodedBatchGetJobs = ReturnType<typeof decodeBatchGetJobsRequest<KnownJob>>;
 
 export function v2Api(batchGetJobs: EncodedBatchGetJobs, jobSets: JobSetQueries, waiter: JobWaiter): V2Api {
   return {

@@ -44,8 +44,8 @@ describe('jobservice.v2 over gRPC', () => {
       api: harness.api,
       batchGetJobs: {
         decode: harness.batchGetJobs.decode,
-        answer: (request, caller) =>
-          failure === undefined ? harness.batchGetJobs.answer(request, caller) : Promise.reject(failure),
+        answer: (...call) =>
+          failure === undefined ? harness.batchGetJobs.answer(...call) : Promise.reject(failure),
       },
       failed: v2Failed({ redisFailed: (error) => redisFailures.push(error), internalError: () => undefined }),
       answered: (method, code) => answered.push(`${method} ${status[code]}`),

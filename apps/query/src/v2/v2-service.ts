@@ -1,12 +1,13 @@
 import { JobStatusServiceService } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
+import { PREFIX_BYTES, framedInPlace } from '../grpc/response.js';
 import type { UnaryMethod, UnaryReply } from '../grpc/unary-method.js';
 import { RpcError, toRpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { V2Error, toV2Error } from './error-info.js';
 import { MAX_REFS_REQUEST_BYTES, checkRefCount } from './requests.js';
-import type { EncodedBatchGetJobs, V2Api } from './v2-api.js';
+import type { DecodedBatchGetJobs, EncodedBatchGetJobs, V2Api } from './v2-api.js';
 import type { OpenMethod } from './open-streams.js';
 import type { V2Watchers } from './v2-streams.js';
 
@@ -50,11 +51,11 @@ export function v2Service({
   });
   return {
     batchGetJobs: {
-      ...method('batchGetJobs', batchGetJobs.answer),
-      definition: {
-        ...JobStatusServiceService.batchGetJobs,
-        requestDeserialize: batchGetJobs.decode,
-        responseSerialize: (response: Buffer) => response,
+      ...method('batchGetJobs', api.batchGetJobs),
+      definition: { ...JobStatusServiceService.batchGetJobs, requestDeserialize: batchGetJobs.decode },
+      answer: async (request: DecodedBatchGetJobs, caller) => {
+        const frame = framedInPlace(await batchGetJobs.answer(request, caller, PREFIX_BYTES));
+        return { response: frame, frame };
       },
       maxRequestBytes: MAX_REFS_REQUEST_BYTES,
       check: checkRefCount,

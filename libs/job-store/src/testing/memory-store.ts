@@ -116,8 +116,10 @@ export class MemoryJobStore
   ): Promise<JobSetDetails> {
     const jobSet = this.jobSets.get(jobSetTag(key));
     const view = this.view(key, jobIds, (record, jobId, held) => held.read(jobId, record));
-    const unchanged = new Set(jobIds.filter((jobId, i) => isSeen(seen[i], view.jobs.get(jobId))));
-    for (const jobId of unchanged) view.jobs.delete(jobId);
+    const isAsSeen = (jobId: JobId, i: number): boolean => isSeen(seen[i], view.jobs.get(jobId));
+    const unchanged = new Set(jobIds.filter(isAsSeen));
+    const changed = new Set(jobIds.filter((jobId, i) => !isAsSeen(jobId, i)));
+    for (const jobId of unchanged) if (!changed.has(jobId)) view.jobs.delete(jobId);
     return Promise.resolve({
       cursor: jobSet?.cursor ?? Cursor(''),
       ...(jobSet !== undefined && { generation: jobSet.generation }),

@@ -120,7 +120,9 @@ describe('a response of BatchGetJobs', () => {
       encoded: encodeJobResult(result),
       freshness: result.freshness,
     }));
-    expect(encodeJobResults(encoded)).toEqual(Buffer.from(BatchGetJobsResponse.encode({ results }).finish()));
+    const bytes = Buffer.from(BatchGetJobsResponse.encode({ results }).finish());
+    expect(encodeJobResults(encoded)).toEqual(bytes);
+    expect(encodeJobResults(encoded, 5).subarray(5)).toEqual(bytes);
     expect(encoded.map(decodeJobResult)).toEqual(results);
   });
 });

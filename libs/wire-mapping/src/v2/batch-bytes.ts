@@ -70,16 +70,16 @@ export function decodeJobResult({ encoded, freshness }: EncodedJobResult): JobRe
   return { ...JobResult.decode(encoded), freshness };
 }
 
-/** A `BatchGetJobsResponse`. */
-export function encodeJobResults(results: readonly EncodedJobResult[]): Buffer {
+/** A `BatchGetJobsResponse`, behind so many bytes of room for what its transport puts before it. */
+export function encodeJobResults(results: readonly EncodedJobResult[], roomBytes = 0): Buffer {
   const encodedFreshness = new EncodedFreshness();
   const size = results.reduce(
     (sum, { encoded, freshness }) =>
       sum + sizeOfField(encoded.length + encodedFreshness.of(freshness).length),
-    0,
+    roomBytes,
   );
   const bytes = Buffer.allocUnsafe(size);
-  let at = 0;
+  let at = roomBytes;
   for (const { encoded, freshness } of results) {
     const last = encodedFreshness.of(freshness);
     bytes[at++] = FIELD_1;
@@ -98,13 +98,16 @@ export function encodeJobResults(results: readonly EncodedJobResult[]): Buffer {
 /** Freshness as a field of a result. Results of one read share it. */
 class EncodedFreshness {
   private readonly known = new Map<Freshness | undefined, Uint8Array>();
+  private last: { readonly freshness: Freshness | undefined; readonly encoded: Uint8Array } | undefined;
 
   of(freshness: Freshness | undefined): Uint8Array {
+    if (this.last !== undefined && this.last.freshness === freshness) return this.last.encoded;
     let encoded = this.known.get(freshness);
     if (encoded === undefined) {
       encoded = JobResult.encode({ ref: undefined, result: undefined, freshness }).finish();
       this.known.set(freshness, encoded);
     }
+    this.last = { freshness, encoded };
     return encoded;
   }
 }

@@ -217,6 +217,29 @@ describe('a feed of the changes of a job set', () => {
     expect(await second).toBe(true);
   });
 
+  it('reads after the next check what Redis did not give', async () => {
+    await write({ a: 'QUEUED' });
+    changes.failsReads = true;
+    const { told: a } = statesOf(feeds.of(KEY), A);
+    await eventually('a read fails', () => errors.length > 0);
+    changes.failsReads = false;
+    await clock.pass(2_000);
+    await told(a, 'QUEUED');
+  });
+
+  it('reads many jobs in parts, and none that nobody listens to any more', async () => {
+    const many = Array.from({ length: 450 }, (_, n) => `job-${n}`);
+    await write(Object.fromEntries(many.map((id) => [id, 'QUEUED'])));
+    const feed = feeds.of(KEY);
+    statesOf(feed, A).stop();
+    await eventually('it follows', () => feed.generation !== undefined);
+    await nextTurn();
+    expect(changes.reads).toBe(0);
+    const all = many.map((id) => statesOf(feed, JobId(id)).told);
+    for (const states of all) await told(states, 'QUEUED');
+    expect(changes.reads).toBe(3);
+  });
+
   it('costs Redis nothing before somebody listens', async () => {
     const feed = feeds.of(KEY);
     await nextTurn();

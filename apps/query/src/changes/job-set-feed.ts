@@ -126,7 +126,7 @@ export class JobSetFeed {
   }
 
   private async checkWhileDue(): Promise<void> {
-    while (this.isCheckDue && !this.isClosed) {
+    while (this.isCheckDue) {
       this.isCheckDue = false;
       await this.checkOnce();
     }
@@ -151,8 +151,7 @@ export class JobSetFeed {
         notice: (notice) => this.heard(notice),
         interrupted: () => this.interrupted(),
       });
-      const moment = await changes.watch(this.key);
-      if (!this.isClosed) this.stands(moment);
+      this.stands(await changes.watch(this.key));
     } catch (error) {
       this.isFollowing = false;
       onError(error as Error);

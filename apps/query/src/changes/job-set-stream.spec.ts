@@ -186,6 +186,56 @@ describe('a stream of a job set', () => {
     },
   );
 
+  it('tells every job before the end of the snapshot, those included that change while it is read', async () => {
+    const ids = ['a', 'b', 'c', 'd'];
+    const all = (state: JobState) => Object.fromEntries(ids.map((id) => [id, state]));
+    await write(all('QUEUED'));
+    changes.pageSize = 1;
+    changes.afterPage = () => {
+      changes.afterPage = () => undefined;
+      return write(all('RUNNING'));
+    };
+    const reader = new Reader();
+    await eventually('the snapshot', () => reader.told.includes('snapshot-end'));
+    const snapshot = reader.told.slice(0, reader.told.indexOf('snapshot-end'));
+    expect(snapshot.filter((event) => event.endsWith('RUNNING')).toSorted()).toEqual(
+      ids.map((id) => `${id} RUNNING`),
+    );
+  });
+
+  it('sends nothing once it is to end, and has the token of what it sent', async () => {
+    await write(Object.fromEntries(Array.from({ length: 120 }, (_, n) => [`job-${n}`, 'QUEUED'])));
+    changes.pageSize = 60;
+    const sent: JobSetEvent[] = [];
+    const stream = new JobSetStream(feeds.of(KEY), changes, (events) => {
+      sent.push(...events);
+      stream.end(CANCELLED);
+      return undefined;
+    });
+    await expect(stream.run()).rejects.toBe(CANCELLED);
+    expect([sent.length, stream.token]).toEqual([50, sent.at(-1)?.token]);
+    await clock.pass(2_000);
+    expect(changes.subscriptions).toBe(0);
+  });
+
+  it('tells what changes while a bookmark is sent, and has one timer however often it is woken', async () => {
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    reader.isBlocking = true;
+    await clock.pass(1_000);
+    await has(reader, 'bookmark');
+    await write({ a: 'RUNNING' });
+    reader.unblock();
+    await has(reader, 'a RUNNING');
+    const { timers } = clock;
+    for (const id of ['b', 'c', 'd', 'e']) {
+      await write({ [id]: 'RUNNING' });
+      await has(reader, `${id} RUNNING`);
+    }
+    await nextTurn();
+    expect(clock.timers).toBe(timers);
+  });
+
   it('misses nothing and repeats nothing where notices are lost', async () => {
     const reader = new Reader();
     await has(reader, 'snapshot-end');

@@ -1,10 +1,11 @@
 import type { JobSetKey } from '@ajs/job-state';
-import type {
-  ChangeListener,
-  ChangeNotice,
-  ChangeSubscription,
-  JobSetChanges,
-  JobSetMoment,
+import {
+  positionOf,
+  type ChangeListener,
+  type ChangeNotice,
+  type ChangeSubscription,
+  type JobSetChanges,
+  type JobSetMoment,
 } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
 
@@ -16,6 +17,12 @@ export class LossyChanges implements JobSetChanges {
   /** Whether the next notices wait for {@link release}. */
   holdsNotices = false;
   isAway = false;
+  /** The most jobs of a page of changes. */
+  pageSize = Infinity;
+  /** Awaited when a page was read that is not the last one. */
+  afterPage = (): unknown => undefined;
+  /** Whether jobs cannot be read, while everything else can. */
+  failsReads = false;
   subscriptions = 0;
   renewals = 0;
   reads = 0;
@@ -85,13 +92,21 @@ export class LossyChanges implements JobSetChanges {
   ): ReturnType<JobSetChanges['readChanges']> {
     this.requireConnection();
     this.reads++;
-    return this.store.readChanges(...args);
+    const page = await this.store.readChanges(...args);
+    const jobs = page?.jobs.slice(0, this.pageSize);
+    const last = jobs?.at(-1);
+    if (page === undefined || jobs === undefined || last === undefined || jobs.length === page.jobs.length) {
+      return page;
+    }
+    await this.afterPage();
+    return { ...page, jobs, next: positionOf(last.jobId) };
   }
 
   async readDetails(
     ...args: Parameters<MemoryJobStore['readDetails']>
   ): ReturnType<MemoryJobStore['readDetails']> {
     this.requireConnection();
+    if (this.failsReads) throw new Error('Command timed out');
     this.reads++;
     const read = this.store.readDetails(...args);
     this.whileReading();

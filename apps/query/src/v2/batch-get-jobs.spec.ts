@@ -65,6 +65,7 @@ describe('BatchGetJobs', () => {
     const [first] = await harness.get([refOf('a')]);
     const both = await harness.get([byId('a'), refOf('a')]);
     expect(both).toEqual([{ ...first, ref: byId('a') }, first]);
+    expect(harness.armada.calls).toEqual([]);
   });
 
   it('answers with what has changed of a job that was shown before', async () => {

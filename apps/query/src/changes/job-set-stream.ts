@@ -1,5 +1,4 @@
 import { status } from '@grpc/grpc-js';
-import type { JobId } from '@ajs/job-state';
 import type { ChangedJob, JobSetChanges, JobSetMoment } from '@ajs/job-store';
 import { positionOf } from '@ajs/job-store';
 import { systemClock, type Clock } from '@ajs/platform';

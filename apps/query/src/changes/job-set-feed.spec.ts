@@ -231,9 +231,10 @@ describe('a feed of the changes of a job set', () => {
     const many = Array.from({ length: 450 }, (_, n) => `job-${n}`);
     await write(Object.fromEntries(many.map((id) => [id, 'QUEUED'])));
     const feed = feeds.of(KEY);
-    statesOf(feed, A).stop();
+    feed.listen({ changed: () => {}, missed: () => {} });
     await eventually('it follows', () => feed.generation !== undefined);
-    await nextTurn();
+    statesOf(feed, A).stop();
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
     expect(changes.reads).toBe(0);
     const all = many.map((id) => statesOf(feed, JobId(id)).told);
     for (const states of all) await told(states, 'QUEUED');

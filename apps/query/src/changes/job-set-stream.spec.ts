@@ -266,6 +266,8 @@ describe('a stream of a job set', () => {
     await write({ a: 'QUEUED' });
     const reader = new Reader();
     await has(reader, 'snapshot-end');
+    await write({ a: 'RUNNING' });
+    await has(reader, 'a RUNNING');
     await changes.store.remove(KEY, 0);
     writer = await changes.store.open(KEY);
     await write({ a: 'QUEUED' });

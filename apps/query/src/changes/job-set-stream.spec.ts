@@ -311,6 +311,26 @@ describe('a stream of a job set', () => {
     expect(reader.told).toEqual(['a QUEUED', 'snapshot-end']);
   });
 
+  it('does not count against its reader what was queued before a gap', async () => {
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    const jobs = (batch: number) =>
+      Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`job ${batch}-${i}`, 'QUEUED' as const]));
+    reader.isBlocking = true;
+    for (let batch = 0; batch < 15; batch++) await write(jobs(batch));
+    changes.losesNotices = true;
+    await write(jobs(15));
+    changes.losesNotices = false;
+    await write(jobs(16));
+    reader.unblock();
+    await eventually('all is told', () => reader.told.length === 1 + 17 * 500);
+    reader.isBlocking = true;
+    for (let batch = 17; batch < 27; batch++) await write(jobs(batch));
+    reader.unblock();
+    await eventually('the rest is told', () => reader.ended ?? reader.told.length === 1 + 27 * 500);
+    expect(reader.ended).toBeUndefined();
+  });
+
   it('ends RESOURCE_EXHAUSTED where its reader is too slow, who misses nothing after that', async () => {
     const slow = new Reader();
     await has(slow, 'snapshot-end');

@@ -1,13 +1,14 @@
 import { MonotonicTime, addMs } from '@ajs/job-state';
-import { monotonicNow } from '@ajs/platform';
-import { eventually } from '@ajs/testing';
+import { ManualClock } from '@ajs/testing';
 import { LiveCalls } from './live-calls.js';
 
+let clock: ManualClock;
 let calls: LiveCalls;
 let expired: string[];
 
 beforeEach(() => {
-  calls = new LiveCalls();
+  clock = new ManualClock();
+  calls = new LiveCalls(clock);
   expired = [];
 });
 
@@ -15,13 +16,13 @@ afterEach(() => calls.stop());
 
 function callWith(name: string, ms: number) {
   const call = {
-    deadline: addMs(monotonicNow(), ms),
+    deadline: addMs(clock.monotonic(), ms),
     isOver: false,
     expiredAt: undefined as MonotonicTime | undefined,
     expire(): void {
       expired.push(name);
       call.isOver = true;
-      call.expiredAt = monotonicNow();
+      call.expiredAt = clock.monotonic();
     },
     endIfLate: (): void => undefined,
   };
@@ -29,27 +30,27 @@ function callWith(name: string, ms: number) {
   return call;
 }
 
-it('deadlines pass in their order, whichever call came first, and none before its time', async () => {
+it('deadlines pass in their order, whichever call came first, and none before its time', () => {
   const made = [
     callWith('late', 60),
     callWith('early', 20),
     callWith('never', Infinity),
     callWith('last', 90),
   ];
-  await eventually('all but one have passed', () => expired.length === 3);
+  clock.advance(1_000);
   expect(expired).toEqual(['early', 'late', 'last']);
   for (const { deadline, expiredAt } of made) expect((expiredAt ?? deadline) >= deadline).toBe(true);
 });
 
-it('the deadline of a call that is over, or has closed, does not pass', async () => {
+it('the deadline of a call that is over, or has closed, does not pass', () => {
   callWith('over', 1).isOver = true;
   calls.delete(callWith('closed', 1));
   callWith('open', 20);
-  await eventually('the open one has passed', () => expired.length > 0);
+  clock.advance(1_000);
   expect(expired).toEqual(['open']);
 });
 
-it('looks through the open calls the less often the more there are, however many deadlines pass', async () => {
+it('looks through the open calls the less often the more there are, however many deadlines pass', () => {
   let looks = 0;
   const idleCall = () => ({
     deadline: MonotonicTime(Infinity),
@@ -63,7 +64,8 @@ it('looks through the open calls the less often the more there are, however many
   const OPEN = 2_000;
   for (let n = 0; n < OPEN; n++) calls.add(idleCall());
   for (let ms = 10; ms <= 300; ms++) callWith(`after ${ms} ms`, ms);
-  await eventually('all have passed', () => expired.length === 291);
+  clock.advance(1_000);
+  expect(expired).toHaveLength(291);
   // One for each 25 ms, where it would be one for each 5 ms.
   expect(looks / OPEN).toBeLessThanOrEqual(15);
 });

@@ -1,5 +1,5 @@
 import { MonotonicTime, earlierOf, msBetween } from '@ajs/job-state';
-import { monotonicNow } from '@ajs/platform';
+import { systemClock, type Clock } from '@ajs/platform';
 
 /** How often calls are looked for whose callers are late, and how much less often for each open call. Milliseconds. */
 const LATE_CALLS_MS = 1_000;
@@ -27,9 +27,13 @@ export interface TimedCall {
  */
 export class LiveCalls {
   private readonly calls = new Set<TimedCall>();
-  private lateCalls = this.endLateCallsLater();
-  private deadlines: NodeJS.Timeout | undefined;
+  private cancelLateCalls: () => void;
+  private cancelDeadlines: (() => void) | undefined;
   private nextDeadline = NEVER;
+
+  constructor(private readonly clock: Pick<Clock, 'after' | 'monotonic'> = systemClock) {
+    this.cancelLateCalls = this.endLateCallsLater();
+  }
 
   add(call: TimedCall): void {
     this.calls.add(call);
@@ -41,21 +45,21 @@ export class LiveCalls {
   }
 
   stop(): void {
-    clearTimeout(this.lateCalls);
-    clearTimeout(this.deadlines);
+    this.cancelLateCalls();
+    this.cancelDeadlines?.();
   }
 
   private wakeAt(deadline: MonotonicTime): void {
-    clearTimeout(this.deadlines);
+    this.cancelDeadlines?.();
     this.nextDeadline = deadline;
     if (deadline === NEVER) return;
     const grainMs = GRAIN_MS + this.calls.size * GRAIN_PER_CALL_MS;
-    const delay = Math.ceil(Math.max(grainMs, msBetween(monotonicNow(), deadline)));
-    this.deadlines = setTimeout(() => this.expireCalls(), Math.min(delay, MAX_TIMER_MS)).unref();
+    const delay = Math.ceil(Math.max(grainMs, msBetween(this.clock.monotonic(), deadline)));
+    this.cancelDeadlines = this.clock.after(Math.min(delay, MAX_TIMER_MS), () => this.expireCalls());
   }
 
   private expireCalls(): void {
-    const now = monotonicNow();
+    const now = this.clock.monotonic();
     let next = NEVER;
     for (const call of this.calls) {
       if (call.isOver) continue;
@@ -65,18 +69,15 @@ export class LiveCalls {
     this.wakeAt(next);
   }
 
-  private endLateCallsLater(): NodeJS.Timeout {
-    return setTimeout(
-      () => {
-        this.lateCalls = this.endLateCallsLater();
-        this.endLateCalls();
-      },
-      LATE_CALLS_MS + this.calls.size * LATE_CALLS_PER_CALL_MS,
-    ).unref();
+  private endLateCallsLater(): () => void {
+    return this.clock.after(LATE_CALLS_MS + this.calls.size * LATE_CALLS_PER_CALL_MS, () => {
+      this.cancelLateCalls = this.endLateCallsLater();
+      this.endLateCalls();
+    });
   }
 
   private endLateCalls(): void {
-    const now = monotonicNow();
+    const now = this.clock.monotonic();
     for (const call of this.calls) call.endIfLate(now);
   }
 }

@@ -151,12 +151,10 @@ export class BatchWriter {
    */
   repair(ends: ReadonlyMap<JobId, JobEnd>): Promise<readonly JobId[]> {
     return new Promise((done) => {
-      const { signal } = this.stopping;
-      if (signal.aborted) {
+      if (this.stopping.signal.aborted) {
         done([]);
         return;
       }
-      signal.addEventListener('abort', () => done([]), { once: true });
       this.repairs = { ends, done };
       this.heartbeat();
     });
@@ -184,6 +182,7 @@ export class BatchWriter {
   /** Writes nothing more. */
   abort(): void {
     this.stopping.abort();
+    this.repairs?.done([]);
     this.endPause();
     this.dequeue(this.queue.length);
     this.tellEventLag(0);

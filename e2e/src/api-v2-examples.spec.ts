@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { eventually, goProgram, jobEvents } from '@ajs/testing';
 import { Stack, poll, type RunningQuery } from './stack.js';
+import { ROOT } from './root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const GUIDE = readFileSync(join(ROOT, 'docs/api-v2.md'), 'utf8');
 /** The jobs of the guide. */
 const KEY = { queue: 'team-a', jobSetId: 'nightly' };

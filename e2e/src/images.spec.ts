@@ -8,8 +8,8 @@ import { parse } from 'yaml';
 import { AppProcess } from './app-process.js';
 import { NODE_OF_THE_IMAGES, copyImage, entrypointOf, imageOf, nodeOfTheImages } from './container/image.js';
 import { Stack, poll } from './stack.js';
+import { ROOT } from './root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 /** Makes Node fail wherever a file is opened for writing. */
 const READING_ONLY = ['--allow-fs-read=*', 'main.js'];
 const APPS = ['ingester', 'query'] as const;

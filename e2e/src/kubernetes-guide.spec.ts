@@ -9,9 +9,9 @@ import type { App } from './patched-build.js';
 import { installClients } from './scaling/pollers.js';
 import { Stack } from './stack.js';
 import { JOB, QUEUE } from './traffic.js';
+import { ROOT } from './root.js';
 
 const execute = promisify(execFile);
-const ROOT = join(import.meta.dirname, '../..');
 const GUIDE = readFileSync(join(ROOT, 'docs/kubernetes.md'), 'utf8').replaceAll(/\\\n\s+/g, '');
 const PYTHON_BLOCKS = Array.from(GUIDE.matchAll(/```python\n([\s\S]*?)```/g), ([, text = '']) => text);
 const CHECK = join(ROOT, 'e2e/python/docs/check_calls.py');

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { allRecordings } from '@ajs/testing';
 import { Stack } from './stack.js';
+import { ROOT } from './root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const TEST_MS = 300_000;
 
 let stack: Stack;

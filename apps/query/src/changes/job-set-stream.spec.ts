@@ -54,6 +54,13 @@ async function write(jobs: Partial<Record<string, JobState>>): Promise<void> {
   });
 }
 
+/** Redis loses the job set, and its stream is followed again. */
+async function beginAnew(): Promise<void> {
+  await changes.store.remove(KEY, 0);
+  writer = await changes.store.open(KEY);
+  await write({ a: 'QUEUED' });
+}
+
 /** Reads a stream, and keeps what it was told. */
 class Reader {
   readonly events: JobSetEvent[] = [];
@@ -268,9 +275,7 @@ describe('a stream of a job set', () => {
     await has(reader, 'snapshot-end');
     await write({ a: 'RUNNING' });
     await has(reader, 'a RUNNING');
-    await changes.store.remove(KEY, 0);
-    writer = await changes.store.open(KEY);
-    await write({ a: 'QUEUED' });
+    await beginAnew();
     for (const each of [reader, new Reader(reader.token)]) {
       const error = await each.end();
       expect(error.code).toBe(status.OUT_OF_RANGE);
@@ -282,9 +287,7 @@ describe('a stream of a job set', () => {
     await write({ a: 'RUNNING' });
     await has(new Reader(), 'snapshot-end');
     changes.losesNotices = true;
-    await changes.store.remove(KEY, 0);
-    writer = await changes.store.open(KEY);
-    await write({ a: 'QUEUED' });
+    await beginAnew();
     const reader = new Reader();
     await has(reader, 'snapshot-end');
     expect(reader.told).toEqual(['a QUEUED', 'snapshot-end']);
@@ -294,9 +297,7 @@ describe('a stream of a job set', () => {
     await write({ a: 'RUNNING' });
     await has(new Reader(), 'snapshot-end');
     changes.losesNotices = true;
-    await changes.store.remove(KEY, 0);
-    writer = await changes.store.open(KEY);
-    await write({ a: 'QUEUED' });
+    await beginAnew();
     changes.beforeWatch = async () => {
       await nextTurn();
       throw new Error('Connection is closed.');

@@ -13,7 +13,15 @@ import type { Presented } from './caller-of.js';
 import { decompress, mostDecompressed } from './decompress.js';
 import type { LiveCalls, TimedCall } from './live-calls.js';
 import { MessageReader, type ReceivedMessage } from './message-reader.js';
-import { MESSAGE_HEADERS, STATUS_HEADERS, framed, trailersOf, type CallEnd } from './response.js';
+import {
+  MESSAGE_HEADERS,
+  OK_TRAILERS,
+  STATUS_HEADERS,
+  framed,
+  trailersOf,
+  type CallEnd,
+  type OkTrailers,
+} from './response.js';
 
 /** What a stream costs in memory, with a message of up to {@link SMALL_BYTES}: measured for idle streams. Bytes. */
 const STREAM_BYTES = 16 * 1024;
@@ -189,21 +197,19 @@ export class GrpcCall implements TimedCall {
     if (this.isOver) return;
     this.finish();
     const trailers = trailersOf(end);
-    if (this.stream.headersSent) this.endWith(trailers);
+    if (this.stream.headersSent) this.endWith(trailers, undefined);
     else this.stream.respond({ ...STATUS_HEADERS, ...trailers }, { endStream: true });
   }
 
-  /** Sends the last message, {@link framed}, and ends the call. Throws as {@link sendMessage} does. */
-  sendLast(frame: Buffer, end: CallEnd): void {
-    if (frame.length > SMALL_BYTES) {
-      this.sendFrames(frame);
-      this.sendStatus(end);
-    } else if (!this.isOver) {
-      // As above, with one write and without an account of it: a small message is paid with the stream.
-      this.sendMetadata();
-      this.finish();
-      this.endWith(trailersOf(end), frame);
-    }
+  /** Sends the last message, {@link framed}, and ends the call with OK. Throws as {@link sendMessage} does. */
+  sendLast(frame: Buffer, trailers: OkTrailers = OK_TRAILERS): void {
+    if (this.isOver) return;
+    const isSmall = frame.length <= SMALL_BYTES;
+    if (isSmall) this.sendMetadata();
+    else this.sendFrames(frame);
+    this.finish();
+    // With one write and without an account of it: a small message is paid with the stream.
+    this.endWith(trailers, isSmall ? frame : undefined);
   }
 
   /** Ends a call that is not one of gRPC, with a status of HTTP. */
@@ -361,7 +367,7 @@ export class GrpcCall implements TimedCall {
     this.stream.resume();
   }
 
-  private endWith(trailers: OutgoingHttpHeaders, frame?: Buffer): void {
+  private endWith(trailers: OutgoingHttpHeaders, frame: Buffer | undefined): void {
     this.stream.on('wantTrailers', () => this.stream.sendTrailers(trailers));
     this.stream.end(frame);
   }

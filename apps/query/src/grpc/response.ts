@@ -17,22 +17,23 @@ export const STATUS_HEADERS = {
 /** Of a response with messages. None of ours is compressed, which needs no header. */
 export const MESSAGE_HEADERS = { ...STATUS_HEADERS, 'grpc-accept-encoding': ENCODINGS };
 
-/** Answers share their metadata. */
-const okTrailers = new WeakMap<Metadata, OutgoingHttpHeaders>();
-const OK_TRAILERS: OutgoingHttpHeaders = { 'grpc-status': status.OK };
+/**
+ * What ends a response: printable ASCII under names in lower case. To be left as it is: answers share it. Not `Metadata`, which takes ten
+ * times the room, and some answers are kept for hours.
+ */
+export interface OkTrailers {
+  readonly 'grpc-status': status.OK;
+  readonly [name: string]: string | number;
+}
+export const OK_TRAILERS: OkTrailers = { 'grpc-status': status.OK };
 
-/** What ends a response. To be left as it is: it is shared. */
+/** What ends any call. To be left as it is: it is shared. */
 export function trailersOf({ code, details, metadata }: CallEnd): OutgoingHttpHeaders {
   if (code !== status.OK || details !== '') {
     return { 'grpc-status': code, 'grpc-message': percentEncoded(details), ...metadata?.toHttp2Headers() };
   }
   if (metadata === undefined || metadata === null) return OK_TRAILERS;
-  let trailers = okTrailers.get(metadata);
-  if (trailers === undefined) {
-    trailers = { ...OK_TRAILERS, ...metadata.toHttp2Headers() };
-    okTrailers.set(metadata, trailers);
-  }
-  return trailers;
+  return { ...OK_TRAILERS, ...metadata.toHttp2Headers() };
 }
 
 /** What gRPC puts before a message: whether it is compressed, and its length. */

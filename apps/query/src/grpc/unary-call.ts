@@ -180,11 +180,11 @@ export class UnaryCall implements CallListener {
     }
     this.call.keep(0);
     const { response, trailers, encoded, frame } = outcome;
-    const end = { code: status.OK, details: '', metadata: trailers };
-    if (response === undefined) this.call.sendStatus(end);
-    else {
-      const { responseSerialize } = this.method.definition;
-      this.call.sendLast(frame ?? framed(encoded ?? responseSerialize(response)), end);
+    if (response === undefined) {
+      this.call.sendStatus({ code: status.OK, details: '' });
+      return;
     }
+    const { responseSerialize } = this.method.definition;
+    this.call.sendLast(frame ?? framed(encoded ?? responseSerialize(response)), trailers);
   }
 }

@@ -1,6 +1,7 @@
-import { status, type Metadata, type ServiceDefinition } from '@grpc/grpc-js';
+import { status, type ServiceDefinition } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
+import type { OkTrailers } from './response.js';
 
 /** How a call is answered: with a response, or with an error. */
 export type UnaryOutcome<Response> = UnaryReply<Response> | RpcError;
@@ -12,7 +13,7 @@ export interface UnaryReply<Response> {
   readonly encoded?: Uint8Array;
   /** Instead of them: its bytes as they are sent, behind gRPC's prefix. */
   readonly frame?: Buffer;
-  readonly trailers?: Metadata;
+  readonly trailers?: OkTrailers;
 }
 
 /** A unary method of our own. */

@@ -63,7 +63,7 @@ async function poll(bytes = bytesOf(REQUEST)) {
     definition.requestDeserialize(bytes) as JobServiceRequest,
     testCaller(),
   );
-  return { response, encoded, trailers: trailers?.getMap() };
+  return { response, encoded, trailers };
 }
 
 describe('a poll of a job that has ended', () => {

@@ -4,9 +4,15 @@ import { LRUCache } from 'lru-cache';
 import type { UnaryReply } from '../grpc/unary-method.js';
 import { encodedResponse } from './encoded-response.js';
 
-/** A poll with the reply that it gets for ever. */
-export interface EndedPoll extends JobServiceRequest {
+/** Job sets of which jobs are polled at a time. */
+const JOB_SETS_SHARED = 10_000;
+
+interface NamedJobSet extends Pick<JobServiceRequest, 'queue' | 'jobSetId'> {
   readonly tag: JobSetTag;
+}
+
+/** A poll with the reply that it gets for ever. */
+export interface EndedPoll extends JobServiceRequest, NamedJobSet {
   readonly reply: UnaryReply<JobServiceResponse>;
 }
 
@@ -16,6 +22,8 @@ export interface EndedPoll extends JobServiceRequest {
  */
 export class EndedPolls {
   private readonly polls: LRUCache<string, EndedPoll>;
+  /** Polls of a job set share its names: copies would be a third of what polls take. */
+  private readonly jobSets = new LRUCache<JobSetTag, NamedJobSet>({ max: JOB_SETS_SHARED });
 
   /** @param max the most polls that are kept (`TERMINAL_CACHE_JOBS`); those not seen for the longest time go first */
   constructor(max: number) {
@@ -33,18 +41,22 @@ export class EndedPolls {
    */
   add(request: JobServiceRequest, reply: UnaryReply<JobServiceResponse>): void {
     const bytes = Buffer.from(JobServiceRequest.encode(request).finish());
-    const { jobId, jobSetId, queue } = request;
+    const { jobId } = request;
+    const { queue, jobSetId, tag } = this.namesOf(request);
     const { response, encoded } = encodedResponse(reply.response);
     const { trailers } = reply;
     // Field by field: an object that is made of others by spreading takes twice the room.
     const kept = trailers === undefined ? { response, encoded } : { response, encoded, trailers };
-    this.polls.set(bytes.toString('latin1'), {
-      jobId,
-      jobSetId,
-      queue,
-      tag: jobSetTag(request),
-      reply: kept,
-    });
+    this.polls.set(bytes.toString('latin1'), { jobId, jobSetId, queue, tag, reply: kept });
+  }
+
+  private namesOf({ queue, jobSetId }: JobServiceRequest): NamedJobSet {
+    const tag = jobSetTag({ queue, jobSetId });
+    const known = this.jobSets.get(tag);
+    if (known !== undefined) return known;
+    const names = { queue, jobSetId, tag };
+    this.jobSets.set(tag, names);
+    return names;
   }
 }
 

@@ -3,7 +3,8 @@ import {
   type JobServiceResponse,
 } from '@ajs/contracts/jobservice/jobservice';
 import { ArmadaTime, RedisTime } from '@ajs/job-state';
-import { status, type Metadata } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type { OkTrailers } from '../grpc/response.js';
 import { Access } from '../access/access.js';
 import { INTERNAL_ERROR_TEXT, MessageTooLongError, RpcError } from '../rpc-error.js';
 import { RedisReadError } from '../store/redis-read.js';
@@ -23,7 +24,7 @@ describe('GetJobStatus of jobservice.JobService', () => {
   let redisFailures: Error[];
   let internalErrors: Error[];
   let refused: status[];
-  let trailers: Metadata | undefined;
+  let trailers: OkTrailers | undefined;
 
   beforeEach(() => {
     redisFailures = [];
@@ -109,7 +110,8 @@ describe('GetJobStatus of jobservice.JobService', () => {
     const reason = `denied: ü\n${'x'.repeat(2_000)}`;
     const subscription = { state: 'denied', reason, syncedAt: RedisTime(Date.UTC(2026, 10, 24)) } as const;
     await answerOf(() => Promise.resolve({ kind: 'unresolved', reason: '', subscription }));
-    expect(trailers?.getMap()).toEqual({
+    expect(trailers).toEqual({
+      'grpc-status': status.OK,
       'armada-job-set-subscription': 'denied',
       'armada-job-set-reason': `denied: ??${'x'.repeat(1_014)}`,
       'armada-job-set-synced-at': '2026-11-24T00:00:00.000Z',
@@ -117,13 +119,13 @@ describe('GetJobStatus of jobservice.JobService', () => {
     await answerOf(() =>
       Promise.resolve({ kind: 'unresolved', reason: '', subscription: { state: 'live', reason: '' } }),
     );
-    expect(trailers?.getMap()).toEqual({ 'armada-job-set-subscription': 'live' });
+    expect(trailers).toEqual({ 'grpc-status': status.OK, 'armada-job-set-subscription': 'live' });
   });
 
   it('says so anew as soon as one part of it differs, and makes the same metadata once', async () => {
     const at = (ms: number) => RedisTime(Date.UTC(2026, 10, 24, 0, 0, 0, ms));
     const connecting = { state: 'connecting', reason: 'UNAVAILABLE', syncedAt: at(0) } as const;
-    const told: (Metadata | undefined)[] = [];
+    const told: (OkTrailers | undefined)[] = [];
     for (const subscription of [
       connecting,
       { ...connecting },
@@ -141,7 +143,7 @@ describe('GetJobStatus of jobservice.JobService', () => {
       );
       told.push(trailers);
     }
-    const values = (name: string) => told.map((metadata) => metadata?.getMap()[name]);
+    const values = (name: string) => told.map((ofAnswer) => ofAnswer?.[name]);
     const [first, second] = ['2026-11-24T00:00:00.000Z', '2026-11-24T00:00:00.001Z'];
     const [is, because] = ['connecting', 'UNAVAILABLE'];
     expect(values('armada-job-set-subscription')).toEqual([is, is, is, is, 'catching-up', undefined]);

@@ -7,9 +7,10 @@ import {
 } from '@ajs/contracts/jobservice/jobservice';
 import type { JobStatus, SubscriptionView } from '@ajs/job-store';
 import { toLegacyResponse } from '@ajs/wire-mapping';
-import { Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { Access, Allowance } from '../access/access.js';
 import type { Caller } from '../caller.js';
+import { OK_TRAILERS, type OkTrailers } from '../grpc/response.js';
 import { publicMethod, type UnaryMethod, type UnaryReply } from '../grpc/unary-method.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { RedisReadError } from '../store/redis-read.js';
@@ -156,32 +157,32 @@ function connectionError(error: string): Reply {
 }
 
 /** Answers share what is made of one subscription, also those from different reads: it says the same until an ingester has written again. */
-let latest: { readonly subscription: SubscriptionView | undefined; readonly metadata: Metadata } = {
+let latest: { readonly subscription: SubscriptionView | undefined; readonly trailers: OkTrailers } = {
   subscription: undefined,
-  metadata: new Metadata(),
+  trailers: OK_TRAILERS,
 };
 
-function freshness(subscription: SubscriptionView | undefined): Metadata {
+function freshness(subscription: SubscriptionView | undefined): OkTrailers {
   const { state, reason, syncedAt } = latest.subscription ?? {};
   if (
     state !== subscription?.state ||
     reason !== subscription?.reason ||
     syncedAt !== subscription?.syncedAt
   ) {
-    latest = { subscription, metadata: toMetadata(subscription) };
+    latest = { subscription, trailers: toTrailers(subscription) };
   }
-  return latest.metadata;
+  return latest.trailers;
 }
 
-function toMetadata(subscription: SubscriptionView | undefined): Metadata {
-  const metadata = new Metadata();
-  if (subscription === undefined) return metadata;
-  metadata.set(SUBSCRIPTION_HEADER, subscription.state);
-  if (subscription.reason !== '') metadata.set(REASON_HEADER, toHeader(subscription.reason));
-  if (subscription.syncedAt !== undefined) {
-    metadata.set(SYNCED_AT_HEADER, new Date(toMs(subscription.syncedAt)).toISOString());
-  }
-  return metadata;
+function toTrailers(subscription: SubscriptionView | undefined): OkTrailers {
+  if (subscription === undefined) return OK_TRAILERS;
+  const { state, reason, syncedAt } = subscription;
+  return {
+    ...OK_TRAILERS,
+    [SUBSCRIPTION_HEADER]: state,
+    ...(reason !== '' && { [REASON_HEADER]: toHeader(reason) }),
+    ...(syncedAt !== undefined && { [SYNCED_AT_HEADER]: new Date(toMs(syncedAt)).toISOString() }),
+  };
 }
 
 /** gRPC carries printable ASCII alone. The size of all headers is limited, and one that is too long costs the answer. */

@@ -4,7 +4,8 @@ import {
 } from '@ajs/contracts/jobservice/jobservice';
 import type { Verdict } from '@ajs/auth';
 import { ArmadaTime } from '@ajs/job-state';
-import { status, type Metadata } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type { OkTrailers } from '../grpc/response.js';
 import { jest } from '@jest/globals';
 import { Access } from '../access/access.js';
 import { callUnary } from '../testing/unary-call.js';
@@ -107,22 +108,22 @@ describe('a request of jobservice.JobService', () => {
     ],
   ])('of a job is answered with %s, and how its job set stands', async (_, of, response) => {
     answer = of;
-    const trailers: (Metadata | undefined)[] = [];
+    const trailers: (OkTrailers | undefined)[] = [];
     const { getJobStatus } = service();
     for (let i = 0; i < 2; i++)
       expect(await callUnary(getJobStatus, REQUEST, (received) => trailers.push(received))).toEqual({
         response,
       });
-    expect(trailers[0]?.getMap()).toEqual({ 'armada-job-set-subscription': 'live' });
+    expect(trailers[0]).toEqual({ 'grpc-status': status.OK, 'armada-job-set-subscription': 'live' });
     // Answers from one read share it.
     expect(trailers[1]).toBe(trailers[0]);
   });
 
   it('of a job whose job set is not followed is answered without trailing metadata', async () => {
     answer = { kind: 'unresolved', reason: 'not followed' };
-    let trailers: Metadata | undefined;
+    let trailers: OkTrailers | undefined;
     await callUnary(service().getJobStatus, REQUEST, (received) => (trailers = received));
-    expect(trailers?.getMap()).toEqual({});
+    expect(trailers).toEqual({ 'grpc-status': status.OK });
   });
 
   it('for the health is answered with that of Armada', async () => {

@@ -1,4 +1,5 @@
-import type { Metadata, status } from '@grpc/grpc-js';
+import type { status } from '@grpc/grpc-js';
+import type { OkTrailers } from '../grpc/response.js';
 import type { UnaryMethod, UnaryOutcome } from '../grpc/unary-method.js';
 import { RpcError } from '../rpc-error.js';
 import { testCaller } from './test-caller.js';
@@ -17,7 +18,7 @@ export interface UnaryAnswer<Response> {
 export async function callUnary<Request, Response>(
   method: UnaryMethod<Request, Response>,
   request: Request,
-  onTrailers: (trailers: Metadata | undefined) => void = () => undefined,
+  onTrailers: (trailers: OkTrailers | undefined) => void = () => undefined,
 ): Promise<UnaryAnswer<Response>> {
   const began = performance.now();
   const outcome = await outcomeOf(method, request);

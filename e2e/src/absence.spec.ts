@@ -106,7 +106,7 @@ describe('while Armada refuses the identity of the ingester', () => {
     return { CONFIG_FILE: path };
   };
 
-  it('states are those of Armada’s api.Jobs, or told with the reason and their age', async () => {
+  it('states are those of Armada’s api.Jobs, or answered with the reason and their age', async () => {
     await begin({ FIRST_POLL_WAIT: '100ms', PROVISIONAL_JOB_GRACE: '1s' });
     stack.armada.security.rules = { basicUsers: { us: { password: 'right' } }, anonymous: true };
     await stack.ingester(identity('wrong'));

@@ -78,7 +78,9 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
       expect(app.logs).toMatchObject([
         {
           level: 'fatal',
-          msg: expect.stringMatching(/Cannot find module '.*app-\w+\.js'.*; install it whole$/) as string,
+          msg: expect.stringMatching(
+            /Cannot find module '.*app-\w+\.js'.*; its files are incomplete: install it again$/,
+          ) as string,
         },
       ]);
     },

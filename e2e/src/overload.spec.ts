@@ -8,7 +8,7 @@ import { Stack, isRedisTooLate, poll, pollCalmly, type LegacyAnswer, type Runnin
 const KEY = { queue: 'q', jobSetId: 's' };
 const JOB_ID = '01m85vnck01jqpr3vd00000001';
 
-describe('a query with more calls than MAX_CALLS_AT_ONCE', () => {
+describe('a query with more calls than MAX_CONCURRENT_CALLS', () => {
   let stack: Stack;
   let query: RunningQuery;
 

@@ -22,7 +22,7 @@ async function detailsBy({ client }: RunningQuery) {
 }
 
 describe('while Armada’s events lag behind its api.Jobs', () => {
-  it('what one replica was told stays so for all replicas and both APIs, and the stream fills it in', async () => {
+  it('what one replica answered stays so for all replicas and both APIs, and the stream completes it', async () => {
     stack = await Stack.start({ PROVISIONAL_JOB_GRACE: '1s' });
     stack.armada.state.queues.add(QUEUE);
     const [one, other] = await Promise.all([stack.query(), stack.query(), stack.ingester()]);

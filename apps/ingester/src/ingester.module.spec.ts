@@ -100,7 +100,7 @@ describe('an ingester that stops', () => {
       jest.useRealTimers();
     }
     expect(lines).toContain(
-      'warn could not hand over all assignments: Redis does not answer; other replicas take over when the leases end',
+      'warn could not hand over all assignments: Redis does not answer; other replicas take over when the leases expire',
     );
     expect(steps.at(-1)).toBe('Redis disconnects');
   });

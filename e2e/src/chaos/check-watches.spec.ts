@@ -56,11 +56,11 @@ const TWICE_OR_BACK = ['watch: told twice or out of order'];
 const TOO_LATE = ['watch: end told too late'];
 
 describe('a watcher', () => {
-  it('may be told the jobs, the end of the snapshot, then changes, and leave out states in between', () => {
+  it('may receive the jobs, the end of the snapshot, then changes, without states in between', () => {
     expect(rulesBroken([watch(['a QUEUED', 'snapshot-end', 'a SUCCEEDED', 'bookmark'])])).toEqual([]);
   });
 
-  it('is told nothing twice, though the stream is another one that resumes', () => {
+  it('receives nothing twice, though the stream is another one that resumes', () => {
     expect(rulesBroken([watch(['a QUEUED', 'snapshot-end', 'a QUEUED', 'a SUCCEEDED'])])).toEqual(
       TWICE_OR_BACK,
     );
@@ -69,7 +69,7 @@ describe('a watcher', () => {
     expect(rulesBroken([first, watch(['a SUCCEEDED', 'snapshot-end'], { chain: 1 })])).toEqual([]);
   });
 
-  it('is told a state again where another message about the job came, or api.Jobs was asked for it', () => {
+  it('receives a state again where another message about the job came, or api.Jobs was asked for it', () => {
     const again = [watch(['a QUEUED', 'snapshot-end', 'a QUEUED', 'a SUCCEEDED'])];
     const stages = RUNS.stages.map((stage) => ({ ...stage, messages: 2 }));
     expect(rulesBroken(again, { truth: [{ ...RUNS, stages }] })).toEqual([]);
@@ -77,7 +77,7 @@ describe('a watcher', () => {
     expect(rulesBroken(again, { truth: [{ ...RUNS, lookedUpAt: 6_000 }] })).toEqual(TWICE_OR_BACK);
   });
 
-  it('is told the states of a job in their order', () => {
+  it('receives the states of a job in their order', () => {
     const back = watch(['a RUNNING', 'snapshot-end', 'a QUEUED', 'a SUCCEEDED']);
     expect(rulesBroken([back])).toEqual(TWICE_OR_BACK);
     expect(rulesBroken([back], { truth: [{ ...RUNS, lookedUpAt: 4_000 }] })).toEqual(TWICE_OR_BACK);
@@ -85,13 +85,13 @@ describe('a watcher', () => {
     expect(rulesBroken([back], { truth: [retried] })).toEqual([]);
   });
 
-  it('may be told again what came before Redis lost writes', () => {
+  it('may receive again what came before Redis lost writes', () => {
     const again = watch(['a SUCCEEDED', 'snapshot-end', 'a RUNNING', 'a SUCCEEDED']);
     expect(rulesBroken([again])).toEqual(TWICE_OR_BACK);
     expect(rulesBroken([again], { disturbances: [loss(5_220)] })).toEqual([]);
   });
 
-  it('is told all jobs that were known before it began by the end of the snapshot', () => {
+  it('receives all jobs that were known before it began by the end of the snapshot', () => {
     const missing = watch(['snapshot-end', 'a SUCCEEDED']);
     expect(rulesBroken([missing], { answers: [reported('a', 4_900, 'RUNNING')] })).toEqual([
       'watch: job missing from the snapshot',
@@ -101,7 +101,7 @@ describe('a watcher', () => {
     expect(rulesBroken([missing], { answers: [reported('a', 4_900, 'RUNNING')], disturbances })).toEqual([]);
   });
 
-  it('is told one end of the snapshot, and no quiet before it', () => {
+  it('receives one end of the snapshot, and no bookmark before it', () => {
     const [first, second] = [watch(['a SUCCEEDED', 'snapshot-end']), watch(['snapshot-end'])];
     expect(rulesBroken([first, second])).toEqual(['watch: second end of a snapshot']);
     expect(rulesBroken([watch(['a SUCCEEDED', 'bookmark', 'snapshot-end'])])).toEqual([
@@ -116,7 +116,7 @@ describe('a watcher', () => {
     expect(rulesBroken([lacks], { truth: [forgotten], disturbances: [loss(5_500)] })).toEqual([]);
   });
 
-  it('is told every end soon after Redis has it, while there is no fault that holds it up', () => {
+  it('receives every end soon after Redis has it, while there is no fault that holds it up', () => {
     const endedAt = 5_000 + BOUNDS.untilTold + 1_000;
     const silent = watch(['a RUNNING', 'snapshot-end'], { endedAt });
     const resumed = watch(['a SUCCEEDED'], { requestedAt: endedAt });

@@ -181,7 +181,7 @@ describe('requesters', () => {
     ]);
   });
 
-  it('leave room for others, and are told that their share is used up', async () => {
+  it('leave room for others, with an error that their share is used up', async () => {
     const { lookup, call } = setUp({ mostWaiting: 8 });
     const held = lookup.lookUp(['a0', 'a1', 'a2', 'a3', 'a4', 'a5'], by('flood'));
     await expect(lookup.lookUp(['a6'], by('flood'))).rejects.toMatchObject({

@@ -42,7 +42,7 @@ function open(watch: boolean, queue = 'q') {
 }
 
 describe('a call to Armada', () => {
-  it('is told of with its method, its code and its time', async () => {
+  it('is observed with its method, its code and its time', async () => {
     await client.jobs.status([JobId('01m85vrgp7whz55kx8f03d6510')]);
     open(false);
     open(false, 'unknown');
@@ -66,13 +66,13 @@ describe('a call to Armada', () => {
     ]);
   });
 
-  it('that never reached a server is told of, too', async () => {
+  it('that never reached a server is observed, too', async () => {
     armada.stop();
     await expect(client.health()).rejects.toThrow('UNAVAILABLE');
     expect(ended).toMatchObject([{ method: 'api.Event/Health', code: status.UNAVAILABLE }]);
   });
 
-  it('that checks a permission is told of', async () => {
+  it('that checks a permission is observed', async () => {
     const checks = createForwardingChannels(withoutTls(address), 1_000, (call) => ended.push(call));
     expect(await new PermissionProbe(checks).mayWatch(undefined, 'q')).toBe('yes');
     checks.close();

@@ -29,7 +29,7 @@ describe('message ids', () => {
     });
   });
 
-  it('tell when their message was stored', () => {
+  it('say when their message was stored', () => {
     expect(messageTime({ ms: 7, sequence: 1, index: 2, last: true })).toBe(ArmadaTime(7));
   });
 

@@ -102,7 +102,7 @@ describe('a report of a job', () => {
     expect(report(shown, FAILED)).toBe(shown);
   });
 
-  it('adds who cancelled the job, and why, to an end that an earlier one told without', () => {
+  it('adds who cancelled the job, and why, to an end that an earlier one reported without', () => {
     const cancellation = { reason: 'enough', requestor: 'alice' };
     const ended = report(RUNNING, { state: 'CANCELLED', at: later(10) });
     const completed = report(ended, { state: 'CANCELLED', at: later(10), cancellation });

@@ -33,7 +33,7 @@ describe('the lag of events behind api.Jobs', () => {
     expect(syncedBefore(at, undefined)).toBeUndefined();
   });
 
-  it('is told in seconds', () => {
+  it('is reported in seconds', () => {
     expect(eventLagReason(40_499)).toBe("Armada's events lag behind its api.Jobs by 40 s");
   });
 });

@@ -150,11 +150,11 @@ export class IngesterMetrics extends Metrics {
   );
   readonly eventsBehindApiJobs = this.gauge(
     'events_behind_api_jobs_seconds',
-    "By how much Armada's events are behind its api.Jobs: the most of any job set that this replica follows, 0 where not by more than usual",
+    "By how much Armada's events lag behind its api.Jobs: the most of any job set that this replica follows, 0 up to 8 s",
   );
   readonly jobSetsBehindApiJobs = this.gauge(
     'job_sets_behind_api_jobs',
-    'Job sets that this replica follows whose events from Armada are behind its api.Jobs by more than usual',
+    'Job sets that this replica follows whose events from Armada lag behind its api.Jobs by more than 8 s',
   );
   readonly skippedMessages = this.counter(
     'skipped_messages_total',
@@ -194,7 +194,7 @@ export class QueryMetrics extends Metrics {
   );
   readonly waitSeconds = this.histogram(
     'wait_duration_seconds',
-    'Time from a call of WaitForJobs to its answer: as long as its jobs take, or as it may wait',
+    'Time from a call of WaitForJobs to its answer: until its jobs have arrived, or its time is over',
     [0.01, 0.1, 1, 10, 30, 60, 300, 600],
   );
   readonly forwardedCalls = this.counter(
@@ -216,7 +216,7 @@ export class QueryMetrics extends Metrics {
   );
   readonly missedChanges = this.counter(
     'missed_changes_total',
-    'Times that jobs were read anew, since notices of changes were lost',
+    'Times that jobs were read again because notices of changes were lost',
   );
   readonly openCalls = this.gauge(
     'open_calls',

@@ -53,7 +53,7 @@ describe('a recurring message', () => {
     expect(told()).toEqual(['a', 'a']);
   });
 
-  it('is told from others by its key, whatever its text', () => {
+  it('is distinguished from others by its key, whatever its text', () => {
     report('warn', {}, 'a', 'one');
     report('warn', {}, 'a', 'another');
     report('warn', {}, 'b', 'one');

@@ -177,7 +177,7 @@ describe('hostile messages', () => {
     expect(readStreamMessage(bytes).kind).toBe('unreadable');
   });
 
-  it('that are cut off are told with their length and why', () => {
+  it('that are cut off are reported with their length and why', () => {
     const bytes = EventStreamMessage.encode({ id: ID, message: undefined }).finish().subarray(0, 5);
     expect(readStreamMessage(bytes)).toMatchObject({
       reason: expect.stringMatching(/^5 bytes are no event: ./) as string,

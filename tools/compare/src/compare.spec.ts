@@ -119,7 +119,7 @@ it('polls each side no faster than it may', async () => {
   expect([old.polls, now.polls]).toEqual([polls, polls]);
 });
 
-it('a line tells since when two answers differ, and lets no name move the cursor of a terminal', () => {
+it('a line says since when two answers differ, and lets no name move the cursor of a terminal', () => {
   const finding: Finding = {
     kind: 'differ',
     ref: { queue: 'q', jobSetId: 's\u001b[2J', jobId: 'j' },

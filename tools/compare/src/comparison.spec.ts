@@ -33,7 +33,7 @@ describe('two sides', () => {
     ['one knows no such job', 'RUNNING', 'JOB_ID_NOT_FOUND'],
     ['one has no answer', 'RUNNING', undefined],
     ['they know of different ends', 'FAILED', 'SUCCEEDED'],
-  ] as const)('differ where %s for longer than the tolerance, and are told once', (_, old, now) => {
+  ] as const)('differ where %s for longer than the tolerance, and are reported once', (_, old, now) => {
     const { comparison, findings } = compared([5, old, now], [35, old, now], [36, old, now], [99, old, now]);
     expect(findings).toEqual(['36 s: differ for 31 s']);
     expect(standing(comparison)).toEqual(['differ']);
@@ -55,7 +55,7 @@ describe('two sides', () => {
     expect([findings, standing(comparison)]).toEqual([[], ['unsure']]);
   });
 
-  it('that agree again are told so, and counted as having differed', () => {
+  it('that agree again are reported so, and counted as having differed', () => {
     const { comparison, findings } = compared(
       [0, 'SUCCEEDED', 'RUNNING'],
       [31, 'SUCCEEDED', 'RUNNING'],
@@ -66,7 +66,7 @@ describe('two sides', () => {
     expect([standing(comparison), comparison.differences]).toEqual([['differ'], []]);
   });
 
-  it('that differ in another way are told again', () => {
+  it('that differ in another way are reported again', () => {
     const { findings } = compared(
       [0, 'RUNNING', 'SUBMITTED'],
       [31, 'RUNNING', 'SUBMITTED'],

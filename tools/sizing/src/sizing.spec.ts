@@ -130,7 +130,7 @@ it('the limits are the defaults of the settings', () => {
   });
 });
 
-it('is told in four lines', () => {
+it('is printed in four lines', () => {
   expect(sizingTable(sizingOf(SMALL)).split('\n')).toEqual([
     'ingester  2 replicas, one of them for when another is away; each requests 100m of CPU and is limited to 512 MiB',
     'query     2 replicas, one of them for when another is away; each requests 100m of CPU and is limited to 512 MiB',

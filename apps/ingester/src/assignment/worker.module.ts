@@ -121,7 +121,7 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
   async beforeApplicationShutdown(): Promise<void> {
     if (await completesWithin(HAND_OVER_TIMEOUT_MS, this.worker.stop())) return;
     this.log.warn(
-      'could not hand over all assignments: Redis does not answer; other replicas take over when the leases end',
+      'could not hand over all assignments: Redis does not answer; other replicas take over when the leases expire',
     );
   }
 }

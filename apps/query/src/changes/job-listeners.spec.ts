@@ -20,7 +20,7 @@ const listener = (name: string, act: () => void = () => undefined): JobListener 
   },
 });
 
-it('tells each listener of a job, and nobody else', () => {
+it('calls each listener of a job, and no other', () => {
   const [first, second] = [listener('first'), listener('second')];
   listeners.add(A, first);
   listeners.add(B, first);
@@ -32,7 +32,7 @@ it('tells each listener of a job, and nobody else', () => {
   expect(told.slice(1)).toEqual(['first of a', 'second of a', 'third of a']);
 });
 
-it('tells a listener no more that has ended its listening, and forgets a job without listeners', () => {
+it('no longer calls a listener that has ended its listening, and forgets a job without listeners', () => {
   const [first, second] = [listener('first'), listener('second')];
   for (const each of [first, second]) listeners.add(A, each);
   listeners.delete(A, first);
@@ -51,14 +51,14 @@ it('keeps the listener of a job when another ends a listening that it never bega
   expect(told).toEqual(['first of a']);
 });
 
-it('tells a listener that listens twice once', () => {
+it('calls a listener that listens twice once', () => {
   const twice = listener('twice');
   for (const each of [twice, twice]) listeners.add(A, each);
   listeners.tell(changed(A));
   expect(told).toEqual(['twice of a']);
 });
 
-it('lets a listener end its listening while it is told, and tells the others all the same', () => {
+it('lets a listener end its listening while it is called, and still calls the others', () => {
   const leaving = listener('leaving', () => listeners.delete(A, leaving));
   listeners.add(A, leaving);
   listeners.add(A, listener('other'));

@@ -61,7 +61,7 @@ const told = (states: readonly unknown[], last: JobState) =>
   eventually(`${last} is told`, () => states.at(-1) === last);
 
 describe('a feed of the changes of a job set', () => {
-  it('tells a listener the state of its job, then each change, and of no other job', async () => {
+  it('gives a listener the state of its job, then each change, and nothing of other jobs', async () => {
     await write({ a: 'QUEUED', b: 'QUEUED' });
     const { told: a } = statesOf(feeds.of(KEY), A);
     await told(a, 'QUEUED');
@@ -102,7 +102,7 @@ describe('a feed of the changes of a job set', () => {
     },
   );
 
-  it('tells of a job that does not exist yet once it does', async () => {
+  it('gives a job that does not exist yet once it does', async () => {
     const { told: b } = statesOf(feeds.of(KEY), B);
     await eventually('it follows', () => changes.subscriptions === 1);
     await write({ b: 'QUEUED' });
@@ -160,7 +160,7 @@ describe('a feed of the changes of a job set', () => {
     expect([missed, changes.reads]).toEqual([0, 1]);
   });
 
-  it('reads what changed while Redis was away, as soon as it is back', async () => {
+  it('reads what changed while Redis was unavailable, as soon as it is back', async () => {
     await write({ a: 'QUEUED' });
     const { told: a } = statesOf(feeds.of(KEY), A);
     await told(a, 'QUEUED');
@@ -177,7 +177,7 @@ describe('a feed of the changes of a job set', () => {
     await told(a, 'SUCCEEDED');
   });
 
-  it('tells of a job set that is begun anew', async () => {
+  it('follows a job set into its next generation', async () => {
     await write({ a: 'SUCCEEDED' });
     const { told: a } = statesOf(feeds.of(KEY), A);
     await told(a, 'SUCCEEDED');
@@ -187,7 +187,7 @@ describe('a feed of the changes of a job set', () => {
     await told(a, 'QUEUED');
   });
 
-  it('notices by one check that a job set was begun anew, though no notice came of it', async () => {
+  it('notices by one check that a job set has a new generation, though no notice came of it', async () => {
     await write({ a: 'SUCCEEDED' });
     const { told: a } = statesOf(feeds.of(KEY), A);
     await told(a, 'SUCCEEDED');
@@ -288,7 +288,7 @@ describe('a feed of the changes of a job set', () => {
     const expectAll = (expected: number[]) =>
       expect(counts()).toEqual(Array.from({ length: 100 }, () => expected));
 
-    it('tells them together of writes that come soon after each other, and at once of what comes after a pause', async () => {
+    it('gives them together the writes that come soon after each other, and at once what comes after a pause', async () => {
       await write({ a: 'QUEUED' });
       await write({ a: 'LEASED' });
       await write({ a: 'RUNNING' });
@@ -302,7 +302,7 @@ describe('a feed of the changes of a job set', () => {
       expectAll([1, 2, 1]);
     });
 
-    it('tells nothing that came before a write that was missed, which is read', async () => {
+    it('gives nothing that came before a write that was missed, which is read', async () => {
       await write({ a: 'QUEUED' });
       await write({ a: 'LEASED' });
       changes.losesNotices = true;

@@ -134,7 +134,7 @@ const has = (reader: Reader, last: string) =>
   eventually(`it is told ${last}`, () => reader.told.at(-1) === last);
 
 describe('a stream of a job set', () => {
-  it('tells every job, the end of that, then each change in order', async () => {
+  it('sends every job, the end of the snapshot, then each change in order', async () => {
     await write({ a: 'QUEUED', b: 'RUNNING' });
     const reader = new Reader();
     await has(reader, 'snapshot-end');
@@ -147,7 +147,7 @@ describe('a stream of a job set', () => {
     expect(new Set(reader.told.slice(5))).toEqual(new Set(['a SUCCEEDED', 'c QUEUED']));
   });
 
-  it('tells bookmarks a second after quiet begins and every 30 s of it, with how fresh the job set is', async () => {
+  it('sends bookmarks a second after quiet begins and every 30 s of it, with how fresh the job set is', async () => {
     await write({ a: 'QUEUED' });
     const reader = new Reader();
     await has(reader, 'snapshot-end');
@@ -193,7 +193,7 @@ describe('a stream of a job set', () => {
     },
   );
 
-  it('tells every job before the end of the snapshot, those included that change while it is read', async () => {
+  it('sends every job before the end of the snapshot, also those that change while it is read', async () => {
     const ids = ['a', 'b', 'c', 'd'];
     const all = (state: JobState) => Object.fromEntries(ids.map((id) => [id, state]));
     await write(all('QUEUED'));
@@ -225,7 +225,7 @@ describe('a stream of a job set', () => {
     expect(changes.subscriptions).toBe(0);
   });
 
-  it('tells what changes while a bookmark is sent, and has one timer however often it is woken', async () => {
+  it('sends what changes while a bookmark is sent, and has one timer however often it is woken', async () => {
     const reader = new Reader();
     await has(reader, 'snapshot-end');
     reader.isBlocking = true;
@@ -258,7 +258,7 @@ describe('a stream of a job set', () => {
     expect(jobs).toHaveLength(100);
   });
 
-  it('tells of a job set that is begun after it', async () => {
+  it('sends the jobs of a job set that begins after it', async () => {
     await changes.store.remove(KEY, 0);
     const reader = new Reader();
     await has(reader, 'snapshot-end');
@@ -269,7 +269,7 @@ describe('a stream of a job set', () => {
     await has(again, 'a QUEUED');
   });
 
-  it('ends OUT_OF_RANGE where the job set is begun anew, and so does one with a token from before', async () => {
+  it('ends OUT_OF_RANGE where the job set has a new generation, and so does one with a token from before', async () => {
     await write({ a: 'QUEUED' });
     const reader = new Reader();
     await has(reader, 'snapshot-end');
@@ -283,7 +283,7 @@ describe('a stream of a job set', () => {
     }
   });
 
-  it('begins with the job set as it is now where it was begun anew and nobody told', async () => {
+  it('begins with the job set as it is now where it has a new generation and nothing was sent yet', async () => {
     await write({ a: 'RUNNING' });
     await has(new Reader(), 'snapshot-end');
     changes.losesNotices = true;
@@ -293,7 +293,7 @@ describe('a stream of a job set', () => {
     expect(reader.told).toEqual(['a QUEUED', 'snapshot-end']);
   });
 
-  it('asks no more, where the job set was begun anew, before that can be followed', async () => {
+  it('reads no more, where the job set has a new generation, before that can be followed', async () => {
     await write({ a: 'RUNNING' });
     await has(new Reader(), 'snapshot-end');
     changes.losesNotices = true;
@@ -347,7 +347,7 @@ describe('a stream of a job set', () => {
     expect([told.length, new Set(told).size]).toEqual([1 + 22 * 500, 1 + 22 * 500]);
   });
 
-  it('is resumed from the beginning where it ended before it told anything', async () => {
+  it('is resumed from the beginning where it ended before it sent anything', async () => {
     await write({ a: 'RUNNING' });
     await has(new Reader(), 'snapshot-end');
     changes.isAway = true;

@@ -279,7 +279,7 @@ function placeBehind({ generation, inSnapshot }: StreamPlace, { revision }: JobS
 function startAgain(): RpcError {
   return new RpcError(
     status.OUT_OF_RANGE,
-    'the job set was begun anew since the resume token was given; start again without a token',
+    'the resume token is too old: the job set was read again from its beginning since; start again without a token',
   );
 }
 

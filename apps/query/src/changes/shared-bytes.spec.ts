@@ -2,7 +2,7 @@ import { sharedBytes } from './shared-bytes.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
 
-it('bytes of the same events are made once, however many streams are told them', () => {
+it('bytes of the same events are made once, however many streams send them', () => {
   let made = 0;
   const toBytes = sharedBytes((_, events) => {
     made++;

@@ -81,8 +81,5 @@ function isFields(value: unknown): value is Fields {
 }
 
 function invalid(): RpcError {
-  return new RpcError(
-    status.INVALID_ARGUMENT,
-    'resume_token is not one that this service gave; start again without a token',
-  );
+  return new RpcError(status.INVALID_ARGUMENT, 'resume_token is invalid; start again without a token');
 }

@@ -23,7 +23,7 @@ export class FailureLog {
     this.log(
       'error',
       { err: error },
-      'Internal error: a defect of this service; please report it',
+      'internal error: a defect of this service; report it with this line',
       `${error.name}: ${error.message}`,
     );
   };
@@ -31,6 +31,6 @@ export class FailureLog {
   /** A call asked for a job whose stored record this version cannot read. */
   readonly unreadableRecord = (jobId: JobId, reason: string): void => {
     this.metrics.unreadableRecords.inc();
-    this.log('warn', { jobId, reason }, 'Unreadable job record; upgrade this replica', reason);
+    this.log('warn', { jobId, reason }, 'cannot read the record of a job; upgrade this replica', reason);
   };
 }

@@ -10,7 +10,7 @@ interface CommonOptions {
  * Makes the server reject calls whose headers have more than `bytes` in total, as HTTP/2 counts them: 32 more for each. Clients learn
  * the limit from the server's settings. Call it before the server listens.
  *
- * grpc-js has no option for this, so this sets a private field, as {@link catchAll} does. Throws where grpc-js differs from what it
+ * grpc-js has no option for this, so this sets a private field, as stream-handler.ts does. Throws where grpc-js differs from what it
  * expects.
  */
 export function limitHeaders(server: Server, bytes: number): void {

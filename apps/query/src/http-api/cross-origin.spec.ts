@@ -66,7 +66,7 @@ describe('a page of an allowed origin', () => {
     [EVENTS, 'GET'],
     ['/v2/jobs:wait', 'POST'],
     ['/v1/job/status', 'POST'],
-  ])('is told before it has credentials how it may call %s', async (path, methods) => {
+  ])('learns without credentials how it may call %s', async (path, methods) => {
     const response = await served.fetch(path, { method: 'OPTIONS', headers: { Origin: PAGE, ...PREFLIGHT } });
     expect([response.status, await response.text()]).toEqual([204, '']);
     expect(response.headers.get('vary')).toBe('Origin');
@@ -87,7 +87,7 @@ describe('a page of an allowed origin', () => {
   });
 
   it.each(['/v2/nowhere', '/v2', '/v1', '/openapi.json', '/docs', '/'])(
-    'is told nothing of %s, which is no path of the API',
+    'learns nothing of %s, which is no path of the API',
     async (path) => {
       for (const method of ['GET', 'OPTIONS']) {
         const response = await served.fetch(path, { method, headers: { Origin: PAGE, ...PREFLIGHT } });
@@ -118,7 +118,7 @@ describe('a page of another origin', () => {
     'null',
     '*',
     '',
-  ])('may read nothing and is told so: %j', async (origin) => {
+  ])('may read nothing, and gets an error that says so: %j', async (origin) => {
     const headers = { Origin: origin, Authorization: 'Basic YTpi' };
     const response = await served.fetch('/v2/job-sets', { headers });
     expect([response.status, grants(response), response.headers.get('vary')]).toEqual([200, {}, 'Origin']);

@@ -232,7 +232,7 @@ function pageOf(query: URLSearchParams): { readonly pageSize: number; readonly p
 function stateOf(text: string): V2JobState {
   const name = text.startsWith('JOB_STATE_') ? text : `JOB_STATE_${text}`;
   const state = (V2JobState as Readonly<Record<string, V2JobState>>)[name];
-  if (state === undefined) throw invalidRequest(`state ${JSON.stringify(text)} is no state of a job`);
+  if (state === undefined) throw invalidRequest(`state ${JSON.stringify(text)} is not a job state`);
   return state;
 }
 

@@ -15,7 +15,7 @@ function anInterestModule(flushed: () => Promise<void> = () => Promise.resolve()
 }
 
 describe('interest', () => {
-  it('is recorded anew whenever Redis is back, perhaps with less than it had', () => {
+  it('is recorded again whenever Redis is back, perhaps with less than it had', () => {
     const { module, redis, invalidated } = anInterestModule();
     module.onModuleInit();
     expect(invalidated()).toBe(0);

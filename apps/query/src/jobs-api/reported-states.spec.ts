@@ -40,7 +40,7 @@ describe('a state that Armada’s api.Jobs reports', () => {
 
   describe.each(ways)('to %s', (_, ask) => {
     it.each(['live', 'connecting', 'denied'] as const)(
-      'is in Redis before it is told: an end, while the job set is %s',
+      'is in Redis before it is answered: an end, while the job set is %s',
       async (state) => {
         const shown = jobRecord('RUNNING', { run: RUN, ...(state === 'live' && { reported: {} }) });
         await h.write({ j: shown }, { state, reason: '' });
@@ -58,14 +58,14 @@ describe('a state that Armada’s api.Jobs reports', () => {
       },
     );
 
-    it('is in Redis before it is told: of a job that nobody knew', async () => {
+    it('is in Redis before it is answered: of a job that was unknown', async () => {
       h.armada.add('j', inRun(JobState.PENDING));
       h.armada.externalUris.set('j', 'u');
       expect(await ask()).toBe(JobState.PENDING);
       expect(await stored()).toMatchObject({ state: 'PENDING', reported: { leasedAt: START } });
     });
 
-    it('is not told where Redis has the job further: api.Jobs may be behind the stream', async () => {
+    it('is not answered where Redis has the job further: api.Jobs may be behind the stream', async () => {
       await h.write({ j: jobRecord('RUNNING', { run: RUN }) }, CONNECTING);
       h.armada.add('j', inRun(JobState.LEASED));
       h.armada.externalUris.set('j', 'u');
@@ -73,7 +73,7 @@ describe('a state that Armada’s api.Jobs reports', () => {
       expect(await stored()).toEqual(jobRecord('RUNNING', { run: RUN }));
     });
 
-    it('is not told where Redis does not take it, and has the job', async () => {
+    it('is not answered where Redis does not take it, and has the job', async () => {
       await h.write({ j: jobRecord('RUNNING', { run: RUN }) }, CONNECTING);
       h.armada.add('j', inRun(JobState.SUCCEEDED));
       h.armada.externalUris.set('j', 'u');
@@ -83,7 +83,7 @@ describe('a state that Armada’s api.Jobs reports', () => {
     });
   });
 
-  it('is told where Redis does not take it and has no such job, and written before Redis is told from again', async () => {
+  it('is answered where Redis does not take it and has no such job, and written before answers come from Redis again', async () => {
     h.redisWriteFailure = OOM;
     h.armada.add('j', inRun(JobState.SUCCEEDED));
     expect(await h.states('j')).toEqual({ j: JobState.SUCCEEDED });

@@ -18,7 +18,7 @@ describe("Armada's health", () => {
     );
   });
 
-  it('is requested when somebody asks, and the answer reused for 2 s', async () => {
+  it('is requested when it is needed, and the answer reused for 2 s', async () => {
     expect(probes).toBe(0);
     expect(await health.isHealthy()).toBe(true);
     now += 1_999;

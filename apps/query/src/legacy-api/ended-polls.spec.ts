@@ -111,7 +111,7 @@ describe('a poll of a job that has ended', () => {
     expect(asked).toBe(6);
   });
 
-  it('is answered anew where the end may still change', async () => {
+  it('is read again where the end may still change', async () => {
     answer = { kind: 'resolved', status: { state: 'FAILED', changedAt: ArmadaTime(1) } };
     await poll();
     await poll();

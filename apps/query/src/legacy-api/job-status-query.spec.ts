@@ -382,7 +382,7 @@ describe('a poll of a job', () => {
     });
 
     it.each(reports)(
-      'is told with the reason where Armada’s api.Jobs has no word: $state',
+      'is answered with the reason where Armada’s api.Jobs has no answer: $state',
       async (report) => {
         await write(report, { j: record('RUNNING') });
         const outdated = expect.stringMatching(
@@ -395,7 +395,7 @@ describe('a poll of a job', () => {
       },
     );
 
-    it('is told with the age of what the stream showed', async () => {
+    it('is answered with the age of what the stream showed', async () => {
       const syncedAt = addMs(monotonicNow(), -3_600_000);
       await write({ state: 'denied', reason: 'PERMISSION_DENIED', syncedAt }, { j: record('RUNNING') });
       armada.failure = ARMADA_UNAVAILABLE;
@@ -462,7 +462,7 @@ describe('a poll of a job', () => {
       expect(armada.calls.map(([method]) => method)).toEqual(['details', 'details', 'errors']);
     });
 
-    it('is answered with the end that a caller was told without Redis, and not with what Redis had', async () => {
+    it('is answered with the end that a caller was answered without Redis, and not with what Redis had', async () => {
       await write({ state: 'live', reason: '', syncedAt: monotonicNow() }, { j: record('RUNNING') });
       armada.add('j', { state: JobState.SUCCEEDED });
       const [details] = armada.jobs.values();

@@ -122,7 +122,7 @@ describe('GetJobStatus of jobservice.JobService', () => {
     expect(trailers).toEqual({ 'grpc-status': status.OK, 'armada-job-set-subscription': 'live' });
   });
 
-  it('says so anew as soon as one part of it differs, and makes the same metadata once', async () => {
+  it('says so again as soon as one part of it differs, and makes the same metadata once', async () => {
     const at = (ms: number) => RedisTime(Date.UTC(2026, 10, 24, 0, 0, 0, ms));
     const connecting = { state: 'connecting', reason: 'UNAVAILABLE', syncedAt: at(0) } as const;
     const told: (OkTrailers | undefined)[] = [];

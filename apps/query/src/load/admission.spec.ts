@@ -176,7 +176,7 @@ describe('a caller that makes as many calls as it can', () => {
     );
   };
 
-  it('leaves room for others to be processed, and is told that its share is used up', async () => {
+  it('leaves room for others to be processed, with an error that its share is used up', async () => {
     admissionOf({ working: 8, waiting: 8 });
     expect(await flood(never)).toMatchObject({
       code: status.RESOURCE_EXHAUSTED,

@@ -47,7 +47,7 @@ describe('reads of one moment', () => {
     expect(views.map(({ jobs }, i) => jobs.has(jobIds[i] ?? JobId('')))).toEqual([true, true, true, false]);
   });
 
-  it('are told once, with what they brought', async () => {
+  it('are reported once, with what they brought', async () => {
     const { lister, told } = await setUp();
     await Promise.all(['a', 'b', 'a', 'absent'].map((jobId) => lister.read(KEY, [JobId(jobId)])));
     await expect(lister.read(KEY, [JobId('broken')])).rejects.toThrow();

@@ -21,7 +21,7 @@ describe('a sample of polled jobs', () => {
     expect(Object.fromEntries(polled.take())).toEqual({ a: 'RUNNING', b: 'RUNNING' });
   });
 
-  it('is empty at first, and begins anew once it was taken', () => {
+  it('is empty at first, and again once it was taken', () => {
     const polled = new PolledJobs();
     expect(polled.take().size).toBe(0);
     polled.add(view({ a: 'RUNNING' }));

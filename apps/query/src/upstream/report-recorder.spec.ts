@@ -45,7 +45,7 @@ const fails =
 const stateOf = async (jobId: JobId, key = KEY) => (await store.read(key, [jobId])).jobs.get(jobId)?.state;
 
 describe('what Armada reports of jobs', () => {
-  it('is in Redis, and the job sets are followed, before it is told', async () => {
+  it('is in Redis, and the job sets are followed, before it is answered', async () => {
     const held = await recorder.record([reported(A, 'RUNNING'), reported(B, 'QUEUED', 'other')]);
     expect(Array.from(held, ([jobId, { state }]) => [jobId, state])).toEqual([
       [A, 'RUNNING'],
@@ -74,7 +74,7 @@ describe('what Armada reports of jobs', () => {
   });
 });
 
-describe('what callers were told while Redis did not take it', () => {
+describe('what callers were answered while Redis did not take it', () => {
   it('is written before the job is read again, once, and not for other jobs', async () => {
     expect(recorder.settle([A])).toBeUndefined();
     recorder.toldUnrecorded([reported(A, 'RUNNING')]);
@@ -103,7 +103,7 @@ describe('what callers were told while Redis did not take it', () => {
     expect(await stateOf(A)).toBe('RUNNING');
   });
 
-  it('stays owed, however many jobs of another queue callers are told', async () => {
+  it('stays owed, however many jobs of another queue callers are answered', async () => {
     recorder.toldUnrecorded([reported(A, 'RUNNING')]);
     recorder.toldUnrecorded(
       Array.from({ length: 20_000 }, (_, i) => reported(JobId(`flood ${i}`), 'RUNNING', 's', 'another')),

@@ -49,7 +49,7 @@ describe('a job that Armada’s api.Jobs resolves', () => {
     await expect(recorder.settle([B])).rejects.toThrow('Redis is unavailable');
   });
 
-  it('is owed to Redis where it was told without Redis', async () => {
+  it('is owed to Redis where it was answered without Redis', async () => {
     armada.add(A, { state: JobState.SUCCEEDED });
     await resolver.withoutRedis([A], UNRESTRICTED, armada);
     expect(await stateOf(A)).toBeUndefined();
@@ -57,7 +57,7 @@ describe('a job that Armada’s api.Jobs resolves', () => {
     expect(await stateOf(A)).toBe('SUCCEEDED');
   });
 
-  it('is told as Redis holds it, where that is further than what Armada reports', async () => {
+  it('is answered as Redis holds it, where that is further than what Armada reports', async () => {
     await store.report(KEY, new Map([[A, { state: 'SUCCEEDED', at: ArmadaTime(1) }]]));
     armada.add(A, { state: JobState.RUNNING });
     expect(await resolver.resolve([A], UNRESTRICTED, armada)).toEqual(new Map([[A, JobState.SUCCEEDED]]));

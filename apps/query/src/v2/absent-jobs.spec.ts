@@ -117,7 +117,7 @@ describe('WatchJobs', () => {
     return { told, ended };
   };
 
-  it('tells a job that is named by its id alone once it is known, and ends with it', async () => {
+  it('sends a job that is named by its id alone once it is known, and ends with it', async () => {
     const { told, ended } = watch([byId('a')]);
     await eventually('it is told that there is none', () => told.length === 1);
     await harness.write({ a: record('RUNNING') });
@@ -130,7 +130,7 @@ describe('WatchJobs', () => {
   it.each([
     ['by its id alone', byId('a')],
     ['in a job set', refOf('a')],
-  ])('tells once that a job, named %s, turned out not to exist', async (_, ref) => {
+  ])('sends once that a job, named %s, turned out not to exist', async (_, ref) => {
     await harness.write({});
     harness.armada.failure = ARMADA_UNAVAILABLE;
     const { told } = watch([ref]);

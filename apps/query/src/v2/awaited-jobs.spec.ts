@@ -8,7 +8,7 @@ import { AwaitedJobs } from './awaited-jobs.js';
 const KEY = { queue: 'q', jobSetId: 's' };
 const A = JobId('a');
 
-it('a job that is named once more while it is awaited is told of for that name, too', () => {
+it('a job that is named once more while it is awaited is reported for that name, too', () => {
   const told: [place: number, revision: number][] = [];
   const job: ChangedJob = { jobId: A, generation: Generation('g'), revision: 7 };
   // As a feed does that follows: it tells the job as it is whenever somebody begins to listen to it.

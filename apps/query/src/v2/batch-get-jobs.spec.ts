@@ -106,7 +106,7 @@ describe('BatchGetJobs', () => {
       expect(harness.reads.slice(2)).toEqual([['b'], []]);
     });
 
-    it('has the job set read anew where it is not as fresh as the caller wants it', async () => {
+    it('has the job set read again where it is not as fresh as the caller wants it', async () => {
       await harness.write({ b: record('FAILED') });
       await harness.get([refOf('b')]);
       harness.onReadRequest = () => harness.write({});
@@ -114,7 +114,7 @@ describe('BatchGetJobs', () => {
       expect(harness.readRequests).toEqual([KEY]);
     });
 
-    it('tells it to nobody who may not watch its queue, nor as a job of another job set', async () => {
+    it('shows it to no caller who may not watch its queue, nor as a job of another job set', async () => {
       await harness.write({ b: record('FAILED') });
       await harness.get([refOf('b')]);
       expect(await harness.get([refOf('b', OTHER)])).toMatchObject([
@@ -310,7 +310,7 @@ describe('BatchGetJobs', () => {
       expect(harness.readRequests).toEqual([]);
     });
 
-    it('has the job set read anew first where it was not, be the job terminal or not', async () => {
+    it('has the job set read again first where it was not, whether or not the job is terminal', async () => {
       await harness.write({ j: record('SUCCEEDED'), k: record('RUNNING') });
       harness.onReadRequest = () => harness.write({ k: record('FAILED') });
       expect(await harness.get([refOf('j'), refOf('k')], { maxAge: ZERO })).toMatchObject([

@@ -96,7 +96,7 @@ describe('ListJobs', () => {
   });
 
   it.each(['null', '"ab"', '[1,"0."]', '["g","no position"]', '["g","4294967296."]'])(
-    'rejects a token that somebody made, of %s',
+    'rejects a token that was made by hand, of %s',
     async (text) => {
       const list = JSON.stringify(['jobs', 'q', 's']);
       const sum = createHash('sha256').update(`${list}\n${text}`).digest().subarray(0, 6);
@@ -118,7 +118,7 @@ describe('ListJobs', () => {
     }
   });
 
-  it('says OUT_OF_RANGE where the job set was deleted or begun anew between two pages', async () => {
+  it('says OUT_OF_RANGE where the job set was deleted, or read again from its beginning, between two pages', async () => {
     const { nextPageToken: pageToken } = await harness.listJobs({ pageSize: 1 });
     await harness.store.remove(KEY, 0);
     const expired = { code: status.OUT_OF_RANGE, reason: 'PAGE_TOKEN_EXPIRED' };

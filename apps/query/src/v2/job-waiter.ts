@@ -40,7 +40,7 @@ export class JobWaiter {
 
 function goalOf({ refs, condition, count, states }: WaitForJobsRequest): WaitGoal {
   if (count > refs.length) throw invalidRequest(`count is ${count}, more than the ${refs.length} refs`);
-  if (!(condition in NAMES)) throw invalidRequest(`condition is no condition: ${condition}`);
+  if (!(condition in NAMES)) throw invalidRequest(`condition is unknown: ${condition}`);
   const byCondition = condition === WaitCondition.WAIT_CONDITION_ANY ? 1 : refs.length;
   const wanted = requestedStates(states);
   return { count: count > 0 ? count : byCondition, ...(wanted !== undefined && { states: wanted }) };

@@ -39,7 +39,7 @@ it.each([
   expect(known.find(encodeRef(B.ref))).toBeDefined();
 });
 
-it('has a job told for a minute without being read, if it has ended: its details may become known after its end', () => {
+it('gives a job that has ended for a minute without reading it: its details may become known after its end', () => {
   const readAt = MonotonicTime(1_000);
   expect(isSettled({ ...shown(1), readAt }, MonotonicTime(60_999))).toBe(true);
   expect(isSettled({ ...shown(1), readAt }, MonotonicTime(61_000))).toBe(false);

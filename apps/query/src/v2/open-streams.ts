@@ -111,7 +111,10 @@ function callerGone(): RpcError {
 }
 
 function stopping(): RpcError {
-  return new RpcError(status.UNAVAILABLE, 'this replica stops; call again, another one answers');
+  return new RpcError(
+    status.UNAVAILABLE,
+    'this replica is shutting down; call again, and another replica answers',
+  );
 }
 
 /** The same error with the token that resumes the stream it ends. */

@@ -50,6 +50,6 @@ export class PageTokens<Position extends readonly string[]> {
 
 function invalid(): Error {
   return invalidRequest(
-    'page_token is not one that this list gave; take next_page_token of the page before, with the same request, or leave it out',
+    'page_token is invalid here; take next_page_token of the page before, with the same request, or leave it out',
   );
 }

@@ -72,7 +72,7 @@ export function requestedStates(states: readonly V2JobState[]): ReadonlySet<JobS
   return new Set(
     states.map((number, i) => {
       const state = fromV2JobState(number);
-      if (state === undefined) throw invalidRequest(`states[${i}] is no state of a job: ${number}`);
+      if (state === undefined) throw invalidRequest(`states[${i}] is not a job state: ${number}`);
       return state;
     }),
   );

@@ -211,7 +211,7 @@ describe('a caller that goes before its call is open', () => {
   });
 });
 
-it('WaitForJobs and WatchJobs go on where the job set is begun anew, and counts its revisions anew', async () => {
+it('WaitForJobs and WatchJobs continue where the job set has a new generation, with revisions of its own', async () => {
   for (const state of ['QUEUED', 'LEASED', 'PENDING'] as const) await harness.write({ a: record(state) });
   const refs = [refOf('a')];
   const answer = harness.api.waitForJobs(
@@ -232,7 +232,7 @@ it('WaitForJobs and WatchJobs go on where the job set is begun anew, and counts 
 });
 
 describe('WatchJobs', () => {
-  it('tells each job, then each change, and ends once all have ended', async () => {
+  it('sends each job, then each change, and ends once all have ended', async () => {
     await harness.write({ a: record('QUEUED'), b: record('SUCCEEDED') });
     const told: (readonly [string, V2JobState | undefined])[] = [];
     const watch = harness.jobs.watch({ refs: [refOf('a'), refOf('b')] }, testCaller(), (result) => {

@@ -79,7 +79,7 @@ describe('a client of Redis', () => {
     await eventually('it is there again', () => client.ping().catch(() => undefined), 20_000);
   }, 40_000);
 
-  it('connects again where the sentinels tell of a fail-over while it asks them for the master', async () => {
+  it('connects again where the sentinels announce a fail-over while it asks them for the master', async () => {
     const [master, sentinel] = await Promise.all([RedisServer.start(), RedisServer.startSentinel()]);
     cleanUps.push(
       () => master.stop(),

@@ -6,14 +6,14 @@ const HOUR = 3_600_000;
 const NOW = RedisTime(1_800_000_000_000);
 
 describe("Redis' clock", () => {
-  it('never tells a moment that is too late, however late a reply comes', () => {
+  it('never gives a moment that is too late, however late a reply comes', () => {
     const sentAt = addMs(monotonicNow(), -HOUR);
     const clock = new RedisClock(NOW, sentAt);
     // The command may have been run at once: an hour ago.
     expect(msBetween(clock.at(sentAt), NOW)).toBeGreaterThanOrEqual(HOUR);
   });
 
-  it('is told by the reply that came fastest', () => {
+  it('goes by the reply that came fastest', () => {
     const clock = new RedisClock(NOW, monotonicNow());
     const moment = monotonicNow();
     const before = clock.at(moment);

@@ -115,7 +115,7 @@ describe('a server of Redis that asks for client certificates', () => {
     // While only one of the files has been replaced, both are of no use.
     await copyFile(renewed.certFile, files.certFile);
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    await told('the renewed TLS files for Redis cannot be used; using those before');
+    await told('the renewed TLS files for Redis cannot be used; still using the previous ones');
     await copyFile(renewed.keyFile, files.keyFile);
     await works(client);
   });

@@ -42,9 +42,12 @@ export function tlsOptions(
       } catch (error) {
         const { message } = error as Error;
         onError(
-          new Error(`the renewed TLS files for Redis cannot be used; using those before: ${message}`, {
-            cause: error,
-          }),
+          new Error(
+            `the renewed TLS files for Redis cannot be used; still using the previous ones: ${message}`,
+            {
+              cause: error,
+            },
+          ),
         );
       }
       return last;

@@ -16,7 +16,7 @@ describe('the place of a job', () => {
     expect(place).not.toBe(placeOf(packJobId(JobId('another'))));
   });
 
-  it('is told apart by the id where two jobs have the same', () => {
+  it('is distinguished by the id where two jobs have the same', () => {
     const at = (id: string) => ({ place: 5, packedId: Buffer.from(id) });
     expect(comparePlaces(at('a'), at('b'))).toBeLessThan(0);
     expect(comparePlaces(at('a'), at('a'))).toBe(0);

@@ -105,7 +105,7 @@ describe('the job index', () => {
     for (const name of left) expect(await redis.hmget(name, 'jobs', 'sets')).toEqual(['0', '0']);
   });
 
-  it('tells job sets apart that would have the same reference', async () => {
+  it('distinguishes job sets that would have the same reference', async () => {
     const byReference = new Map<string, JobSetKey>();
     const [first, second] = (() => {
       for (let i = 0; ; i++) {

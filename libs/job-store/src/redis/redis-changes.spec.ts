@@ -109,7 +109,7 @@ describe('notices of changes', () => {
     await eventually('nobody listens', async () => ((await subscribers()) as unknown[])[1] === 0);
   });
 
-  it('are told of as missed where they would be too long', async () => {
+  it('are published as missed where they would be too long', async () => {
     const { url } = await server();
     const scene = await sceneAt({ kind: 'single', url });
     const key = aJobSet();

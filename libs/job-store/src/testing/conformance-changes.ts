@@ -56,7 +56,7 @@ export function describeChanges(under: () => StoreUnderTest): void {
   const idsOf = (jobs: readonly ChangedJob[] = []): JobId[] => jobs.map(({ jobId }) => jobId);
 
   describe('changes', () => {
-    it('are told write by write, each with the revision of the one before, and as a read shows the jobs', async () => {
+    it('are published write by write, each with the revision of the one before, and as a read shows the jobs', async () => {
       const [a, b] = [aJobId(), JobId('no ULID: 50%')];
       await write({ [a]: aRecord('RUNNING') });
       await store.provisional.addEnrichment(key, new Map([[a, { namespace: 'ns' }]]));
@@ -84,7 +84,7 @@ export function describeChanges(under: () => StoreUnderTest): void {
       expect(read.jobs.get(b)?.record.externalUri).toBe('airflow://b');
     });
 
-    it('are told of a job set that is begun after it is watched', async () => {
+    it('are published of a job set that begins after it is watched', async () => {
       const later = aJobSet();
       await subscribe(later);
       expect((await store.changes.watch(later)).position).toBeUndefined();
@@ -152,7 +152,7 @@ export function describeChanges(under: () => StoreUnderTest): void {
       expect((await positionOf()).generation).not.toBe(generation);
     });
 
-    it('are told of what the stream adds to an end that was reported, and not of enrichment alone', async () => {
+    it('are published of what the stream adds to an end that was reported, and not of enrichment alone', async () => {
       const jobId = aJobId();
       await store.provisional.report(key, new Map([[jobId, { state: 'FAILED', at: ArmadaTime(1) }]]));
       await writer.reload();

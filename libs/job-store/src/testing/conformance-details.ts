@@ -137,7 +137,7 @@ export function describeDetails(under: () => StoreUnderTest): void {
       }
     });
 
-    it('are told of a job that was seen only where something of it has changed', async () => {
+    it('are given of a job that was seen only where something of it has changed', async () => {
       const [job, neighbour] = [aJobId(), aJobId()];
       const jobIds = [job, neighbour];
       let seen: (JobVersion | undefined)[] = [];

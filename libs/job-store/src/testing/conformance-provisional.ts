@@ -225,7 +225,7 @@ export function describeProvisionalJobs(under: () => StoreUnderTest): void {
       await writer.write(aBatch('2:0:0:1', {}));
     });
 
-    it('that come together leave the furthest, and each is told it or what came before it', async () => {
+    it('that come together leave the furthest, and each gets it or what came before it', async () => {
       const jobId = aJobId();
       await store.provisional.addProvisionalJobs(key, [queued(jobId)]);
       const states = ['LEASED', 'RUNNING', 'PENDING', 'SUCCEEDED', 'LEASED'] as const;

@@ -107,7 +107,7 @@ it('names a queue that this service may not watch', async () => {
   );
 });
 
-it('contradictions among the settings of Armada are told as for a start', async () => {
+it('contradictions among the settings of Armada are reported as at a start', async () => {
   const env = { ARMADACTL_CONFIG: '/there/is/no/such/file' };
   await expect(checkConfig('query', settingsWith(env))).rejects.toBeInstanceOf(SettingsError);
 });

@@ -21,7 +21,10 @@ export async function launch(app: string, load: () => Promise<LaunchedModule>): 
     process.exit(1);
   }
   const loaded = await load().catch((error: unknown) => {
-    log.fatal({ err: error }, `cannot load the application: ${(error as Error).message}; install it whole`);
+    log.fatal(
+      { err: error },
+      `cannot load the application: ${(error as Error).message}; its files are incomplete: install it again`,
+    );
     process.exit(1);
   });
   await loaded.start(output);

@@ -115,7 +115,7 @@ describe('an assignment', () => {
     expect(await completesWithin(3_000, stopped)).toBe(true);
   });
 
-  it('has closed its watch when it has heard that this is revoked, and tells whoever comes after it', async () => {
+  it('closes its watch when that is revoked, and notes that for the next owner', async () => {
     const { assignment, source, announced } = anAssignment();
     source.endsReads = true;
     void assignment.serve(JOB, { isHeld: () => true, expired: NEVER });

@@ -124,7 +124,7 @@ describe('a session of a reflector', () => {
     expect(paused()).toEqual([false, false, false, false]);
   });
 
-  it('tells how its watch gets on while it has one, and afterwards how long it stayed open', async () => {
+  it('reports the progress of its watch while it has one, and afterwards how long it stayed open', async () => {
     const { session, failures } = await begin();
     const watchedFor: number[] = [];
     failures.watchedFor = (ms) => watchedFor.push(ms);

@@ -12,6 +12,8 @@ export function compare({ root, revision, rounds, args }) {
   const folder = mkdtempSync(join(tmpdir(), 'armada-job-service-bench-'));
   const git = (...command) =>
     execFileSync('git', command, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  // Ctrl-C ends what runs now; this process goes on, and cleans up.
+  process.once('SIGINT', () => process.exit(1));
   git('worktree', 'add', '--detach', folder, revision);
   try {
     prepare(root, folder);

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { endWithThisProcess } from '@ajs/testing';
 
 const START_MS = 20_000;
 
@@ -20,9 +21,7 @@ export class Child {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const kill = (): void => void child.kill('SIGKILL');
-    process.once('exit', kill);
-    child.once('exit', () => process.off('exit', kill));
+    endWithThisProcess(child);
     const started = await new Promise<T>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`${script} did not start`)), withinMs);
       createInterface({ input: child.stdout }).on('line', (line) => {

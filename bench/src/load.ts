@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobSetKey } from '@ajs/job-state';
+import { endWithThisProcess } from '@ajs/testing';
 
 export interface Load {
   readonly calls: number;
@@ -72,6 +73,7 @@ export async function load(options: LoadOptions): Promise<Load> {
   if (ca !== undefined) args.push('--ca', ca);
   if (state !== undefined) args.push('--state', `${state}`);
   const child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  endWithThisProcess(child);
   const closed = once(child, 'close');
   child.stdin.end(jobIds.join('\n'));
   let output = '';

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { benchBatches } from './batches.js';
 import { benchBytes } from './bytes.js';
 import { benchCareless } from './careless.js';
-import { runEchoServer, runForwarder, runMemoryServer, runReadingEchoServer } from './echo-server.js';
+import { runEchoServer, runForwarder, runMemoryServer, runReadingEchoServer } from './baseline-servers.js';
 import { runFakeEvents } from './fake-events.js';
 import { table, type Figure } from './figure.js';
 import { benchAssignment } from './assignment.js';
@@ -78,9 +78,6 @@ async function run(): Promise<void> {
     `\n${cpus().length} cores (${cpu?.model ?? 'unknown'}), Node ${process.versions.node}\n\n${table(figures)}`,
   );
 }
-
-// The child processes end with this one, also on Ctrl-C.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 if (values.role === 'echo') await runEchoServer(values.method);
 else if (values.role === 'reading-echo') await runReadingEchoServer(values.method, values.redis);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { JobId, JobSetKey } from '@ajs/job-state';
+import { endWithThisProcess } from '@ajs/testing';
 import { QUEUE } from './fake-events.js';
 
 /** A call that waits for a job, or one that watches a job set until one of its jobs ends. */
@@ -56,10 +57,8 @@ export class OpenCalls {
       const [micros, jobs, code = '', jobId = ''] = line.split(' ');
       onEnd({ atMs: Number(micros) / 1_000, jobs: Number(jobs), code, jobId });
     });
-    const kill = (): void => void child.kill('SIGKILL');
-    process.once('exit', kill);
-    const ended = once(child, 'close').finally(() => process.off('exit', kill));
-    return new OpenCalls(ended, kill);
+    endWithThisProcess(child);
+    return new OpenCalls(once(child, 'close'), () => void child.kill('SIGKILL'));
   }
 
   async stop(): Promise<void> {

@@ -1,10 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CertificateAuthority, cacheFolder, eventually, freePort } from '@ajs/testing';
+import {
+  CertificateAuthority,
+  TemporaryFolder,
+  cacheFolder,
+  endWithThisProcess,
+  eventually,
+  freePort,
+} from '@ajs/testing';
 import type { Rendered } from './helm.js';
 
 /** Pins the sources of both programs. */
@@ -59,19 +65,19 @@ export class ApiServer {
   private readonly paths = new Map<string, string>();
 
   private constructor(
-    private readonly folder: string,
+    private readonly folder: TemporaryFolder,
     private readonly authority: CertificateAuthority,
     private readonly port: number,
   ) {}
 
   static async start({ etcd, apiServer }: Programs): Promise<ApiServer> {
-    const folder = mkdtempSync(join(tmpdir(), 'api-server-'));
+    const folder = new TemporaryFolder('api-server');
     const authority = await CertificateAuthority.create();
     const server = new ApiServer(folder, authority, await freePort());
     try {
       const [clients, peers] = [await freePort(), await freePort()].map((port) => `http://${LOCAL}:${port}`);
       server.run('etcd', etcd, {
-        'data-dir': join(folder, 'etcd'),
+        'data-dir': folder.file('etcd'),
         'listen-client-urls': clients,
         'advertise-client-urls': clients,
         'listen-peer-urls': peers,
@@ -170,23 +176,20 @@ export class ApiServer {
   async stop(): Promise<void> {
     for (const child of this.children) child.kill('SIGKILL');
     await eventually('both have ended', () => this.children.every(hasEnded));
-    rmSync(this.folder, { recursive: true });
+    this.folder.remove();
     this.authority.remove();
   }
 
   private run(name: string, binary: string, flags: Readonly<Record<string, string | undefined>>): void {
-    const log = openSync(join(this.folder, `${name}.log`), 'w');
+    const log = openSync(this.folder.file(`${name}.log`), 'w');
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const child = spawn(binary, args, { stdio: ['ignore', log, log] });
-    // They must not outlive this process, however that ends.
-    const lastResort = (): boolean => child.kill('SIGKILL');
-    process.once('exit', lastResort);
-    child.once('exit', () => process.off('exit', lastResort));
+    endWithThisProcess(child);
     this.children.push(child);
   }
 
   private write(name: string, text: string | Buffer): string {
-    const file = join(this.folder, name);
+    const file = this.folder.file(name);
     writeFileSync(file, text, { mode: 0o600 });
     return file;
   }
@@ -195,7 +198,7 @@ export class ApiServer {
     const ended = this.children.find(hasEnded);
     if (ended === undefined) return (await this.ask('GET', '/readyz')).status === 200;
     const log = ['etcd', 'kube-apiserver'].map((name) =>
-      readFileSync(join(this.folder, `${name}.log`), 'utf8'),
+      readFileSync(this.folder.file(`${name}.log`), 'utf8'),
     );
     throw new Error(`${ended.spawnfile} has ended:\n${log.map((text) => text.slice(-2_000)).join('\n')}`);
   }

@@ -5,8 +5,8 @@ import { loadSettings } from '@ajs/config';
 import { parse } from 'yaml';
 import { NAMESPACE, newestHelm, olderHelm, type Chart, type Helm, type Rendered } from './helm.js';
 import { customProblemsIn, installValidator, problemsIn } from './kubernetes-schemas.js';
+import { ROOT } from './root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const VALUES = join(import.meta.dirname, 'values');
 /** The oldest that the charts allow, and later ones. */
 const KUBERNETES = ['1.30.0', '1.32.0', '1.34.0', '1.37.0'];

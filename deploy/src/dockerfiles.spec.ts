@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { installValidator } from './kubernetes-schemas.js';
+import { ROOT } from './root.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const DOCKER = join(ROOT, 'docker');
 const DOCKERFILES = readdirSync(DOCKER).filter((file) => file.endsWith('Dockerfile'));
 

@@ -1,21 +1,22 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TemporaryFolder } from '@ajs/testing';
 import { newestHelm, type Chart, type Rendered } from './helm.js';
+import { ROOT } from './root.js';
 
 /** A page of docs/ that says what to type. The files in it are in a folder of their own until {@link remove}. */
 export class Guide {
   readonly text: string;
   /** By name: every YAML block whose first line names its file. */
   readonly files: ReadonlyMap<string, string>;
-  private readonly folder = mkdtempSync(join(tmpdir(), 'guide-'));
+  private readonly folder = new TemporaryFolder('guide');
 
   /** @param page such as `kubernetes.md` */
   constructor(page: string) {
-    this.text = readFileSync(join(import.meta.dirname, '../../docs', page), 'utf8');
+    this.text = readFileSync(join(ROOT, 'docs', page), 'utf8');
     const blocks = this.text.matchAll(/```yaml\n# (\S+)\n([\s\S]*?)```/g);
     this.files = new Map(Array.from(blocks, ([, name = '', text = '']) => [name, text]));
-    for (const [name, text] of this.files) writeFileSync(join(this.folder, name), text);
+    for (const [name, text] of this.files) writeFileSync(this.folder.file(name), text);
   }
 
   /** The commands that begin with this word, each as its words. */
@@ -32,7 +33,7 @@ export class Guide {
 
   /** The words of a command, with the paths of files that are named. */
   withFiles(command: readonly string[]): string[] {
-    return command.map((word) => (this.files.has(word) ? join(this.folder, word) : word));
+    return command.map((word) => (this.files.has(word) ? this.folder.file(word) : word));
   }
 
   /** What such a command makes. */
@@ -44,6 +45,6 @@ export class Guide {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true });
+    this.folder.remove();
   }
 }

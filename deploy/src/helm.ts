@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { goProgram } from '@ajs/testing';
+import { ROOT } from './root.js';
 
 export type Chart = 'ingester' | 'query';
 
@@ -17,7 +18,6 @@ export interface Rendered {
   readonly [field: string]: unknown;
 }
 
-const ROOT = join(import.meta.dirname, '../..');
 const CHARTS = join(ROOT, 'deploy/helm');
 export const NAMESPACE = 'jobs';
 /** The cluster that Helm renders for: a version of Helm knows none, or only one of its own time. */

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { parse } from 'yaml';
 import type { Rendered } from './helm.js';
-
-const ROOT = join(import.meta.dirname, '../..');
+import { ROOT } from './root.js';
 
 interface Source {
   readonly module: string;

@@ -1,9 +1,7 @@
-import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState, SubmitService } from '@ajs/contracts/api/submit';
-import { eventually, submitItem, unary } from '@ajs/testing';
+import { TemporaryFolder, eventually, submitItem, unary } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { Stack, poll, type LegacyAnswer, type RunningQuery } from './stack.js';
 
@@ -95,13 +93,13 @@ describe('a job that was submitted to Armada directly', () => {
 });
 
 describe('while Armada refuses the identity of the ingester', () => {
-  let folder: string;
-  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'absence-'))));
-  afterEach(() => rmSync(folder, { recursive: true }));
+  let folder: TemporaryFolder;
+  beforeEach(() => (folder = new TemporaryFolder('absence')));
+  afterEach(() => folder.remove());
 
   /** The setting for an identity by a user name and a password. */
   const identity = (password: string): Record<string, string> => {
-    const path = join(folder, `${password}.yaml`);
+    const path = folder.file(`${password}.yaml`);
     writeFileSync(path, `armadaAuth: { basicAuth: { username: us, password: ${password} } }\n`);
     return { CONFIG_FILE: path };
   };

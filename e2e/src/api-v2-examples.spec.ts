@@ -1,8 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { eventually, goProgram, jobEvents } from '@ajs/testing';
+import { TemporaryFolder, eventually, goProgram, jobEvents } from '@ajs/testing';
 import { Stack, poll, type RunningQuery } from './stack.js';
 import { ROOT } from './root.js';
 
@@ -35,7 +34,7 @@ const FILES = Array.from(
 
 let stack: Stack;
 let query: RunningQuery;
-let folder: string;
+let folder: TemporaryFolder;
 let path: string;
 
 beforeAll(async () => {
@@ -64,12 +63,12 @@ beforeAll(async () => {
     async () => (await poll(query.client, KEY, SUCCEEDED)).state === 'SUCCEEDED',
     20_000,
   );
-  folder = mkdtempSync(join(tmpdir(), 'examples-'));
-  for (const name of ['node_modules', 'proto']) symlinkSync(join(ROOT, name), join(folder, name));
-  for (const { name, text } of FILES) writeFileSync(join(folder, name), here(text));
+  folder = new TemporaryFolder('examples');
+  for (const name of ['node_modules', 'proto']) symlinkSync(join(ROOT, name), folder.file(name));
+  for (const { name, text } of FILES) writeFileSync(folder.file(name), here(text));
 }, INSTALL_MS);
 afterAll(async () => {
-  rmSync(folder, { recursive: true });
+  folder.remove();
   await stack.stop();
 });
 
@@ -94,7 +93,7 @@ const parsed = (text: string): unknown => {
 /** What a command prints until it ends. One that prints text may never end: then until it has printed as many lines as are expected. */
 async function run({ command, output }: Example): Promise<string> {
   const env = { ...process.env, PATH: path, PYTHONDONTWRITEBYTECODE: '1' };
-  const shell = spawn('sh', ['-c', `exec 2>&1; ${here(command)}`], { cwd: folder, env, detached: true });
+  const shell = spawn('sh', ['-c', `exec 2>&1; ${here(command)}`], { cwd: folder.path, env, detached: true });
   let printed = '';
   let hasEnded = false;
   shell.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
@@ -125,7 +124,7 @@ it('the TypeScript of the guide has no type errors', () => {
   const modules = ['--module', 'esnext', '--moduleResolution', 'bundler'];
   const check = (): string =>
     execFileSync('tsc', [...options, ...modules, 'watch.ts'], {
-      cwd: folder,
+      cwd: folder.path,
       encoding: 'utf8',
       env: { ...process.env, PATH: path },
     });

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { eventually } from '@ajs/testing';
+import { endWithThisProcess, eventually } from '@ajs/testing';
 import { ROOT } from './root.js';
 
 const START_MS = 45_000;
@@ -40,13 +40,8 @@ export class AppProcess {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => this.onLine(line));
     }
-    // It must not outlive this process, however that ends.
-    const lastResort = (): boolean => this.child.kill('SIGKILL');
-    process.once('exit', lastResort);
-    this.child.once('exit', (code, signal) => {
-      this.exit = code ?? signal ?? 'SIGKILL';
-      process.off('exit', lastResort);
-    });
+    endWithThisProcess(this.child);
+    this.child.once('exit', (code, signal) => (this.exit = code ?? signal ?? 'SIGKILL'));
   }
 
   get pid(): number {

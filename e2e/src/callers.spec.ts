@@ -1,13 +1,11 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { JobServiceService } from '@ajs/contracts/jobservice/jobservice';
-import { RedisServer, eventually, jobEvents, armadaJob, unary } from '@ajs/testing';
+import { RedisServer, TemporaryFolder, eventually, jobEvents, armadaJob, unary } from '@ajs/testing';
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { Redis } from 'ioredis';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Stack, poll, type RunningQuery } from './stack.js';
 
 const JOB_SET = { queue: 'q', jobSetId: 's' };
@@ -26,13 +24,13 @@ const CAROL = 'Bearer token-of-carol';
 
 const STATES = Object.keys(JobState) as (keyof typeof JobState)[];
 
-const folder = mkdtempSync(join(tmpdir(), 'callers-'));
-const armadactl = join(folder, 'armadactl.yaml');
+const folder = new TemporaryFolder('callers');
+const armadactl = folder.file('armadactl.yaml');
 writeFileSync(
   armadactl,
   'currentContext: a\ncontexts:\n  a:\n    forceNoTls: true\n    basicAuth: { username: us, password: our-secret }\n',
 );
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => folder.remove());
 
 async function start(env: Record<string, string>, redis?: RedisServer): Promise<Stack> {
   const stack = await Stack.start({ ARMADACTL_CONFIG: armadactl, ...env }, redis);
@@ -238,7 +236,7 @@ it('replicas share verdicts, and no credential is in Redis', async () => {
 }, 60_000);
 
 it('with AUTH_MODE local, callers see the queues that the rules of the configuration let them watch', async () => {
-  const config = join(folder, 'config.yaml');
+  const config = folder.file('config.yaml');
   writeFileSync(
     config,
     `auth:

@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { eventually } from '@ajs/testing';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { TemporaryFolder, eventually } from '@ajs/testing';
 import { AppProcess } from './app-process.js';
 import { Container, RESIDENT_PART } from './container/container.js';
-import { peakRssBytes } from './process-figures.js';
+import { groupsOf } from './container/memory-limit.js';
+import { childrenOf, isAlive, peakRssBytes } from './process-figures.js';
 import { Schedule } from './soak/schedule.js';
 import { Stack } from './stack.js';
 
@@ -45,17 +44,19 @@ it.concurrent(
       const started = await query?.app.logged('started');
       const target = `127.0.0.1:${String(started?.['grpcPort'])}`;
       const pollers = role('soak-pollers', `${POLLS_PER_SECOND}`, target);
+      const ended = (): string[] =>
+        [...containers.map(({ app }) => app), ...load].flatMap(({ exit, lastLines }) =>
+          exit === undefined ? [] : [`${exit}: ${lastLines}`],
+        );
       await eventually(
         `${POLLS} polls are answered`,
         () => {
-          const ended = [...containers.map(({ app }) => app), ...load].find(({ exit }) => exit !== undefined);
-          if (ended !== undefined)
-            throw new Error(`a process has ended with ${ended.exit}: ${ended.lastLines}`);
           const counts = pollers.logs.findLast(({ msg }) => msg === 'polls');
-          return Number(counts?.['polls']) - Number(counts?.['errors']) >= POLLS;
+          return ended().length > 0 || Number(counts?.['polls']) - Number(counts?.['errors']) >= POLLS;
         },
         180_000,
       );
+      expect(ended()).toEqual([]);
       for (const { app } of containers)
         expect(peakRssBytes(app.pid)).toBeLessThan(MEMORY_BYTES * RESIDENT_PART);
     } finally {
@@ -70,8 +71,8 @@ it.concurrent(
 it.concurrent(
   'the soak runs both applications as their images do',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'armada-job-service-soak-'));
-    const report = join(folder, 'report.md');
+    const folder = new TemporaryFolder('soak');
+    const report = folder.file('report.md');
     const briefly = ['--minutes', '0.1', '--events', '10', '--polls', '10', '--report', report];
     const soak = new AppProcess('dist/e2e/main.js', {}, ['soak', '--container-mib', '512', ...briefly]);
     try {
@@ -81,7 +82,47 @@ it.concurrent(
       expect(readFileSync(report, 'utf8')).toContain('512 MiB');
     } finally {
       await soak.kill();
-      rmSync(folder, { recursive: true });
+      folder.remove();
+    }
+  },
+  150_000,
+);
+
+it.concurrent(
+  'a soak that is killed leaves no process, no control group and no files',
+  async () => {
+    const folder = new TemporaryFolder('soak');
+    const temporary = folder.file('tmp');
+    mkdirSync(temporary);
+    const briefly = [
+      '--minutes',
+      '5',
+      '--events',
+      '10',
+      '--polls',
+      '10',
+      '--report',
+      folder.file('report.md'),
+    ];
+    const args = ['soak', '--container-mib', '512', ...briefly];
+    const soak = new AppProcess('dist/e2e/main.js', { TMPDIR: temporary }, args);
+    try {
+      // Redis, Armada, four applications, the pollers, and whoever cleans up.
+      await eventually('all of it runs', () => childrenOf(soak.pid).length === 8, 120_000);
+      const children = childrenOf(soak.pid);
+      expect(readdirSync(temporary)).toHaveLength(5);
+      await soak.kill();
+      await eventually(
+        'nothing is left',
+        () => {
+          const files = [...groupsOf(soak.pid), ...readdirSync(temporary)];
+          return files.length === 0 && !children.some(isAlive);
+        },
+        30_000,
+      );
+    } finally {
+      await soak.kill();
+      folder.remove();
     }
   },
   150_000,

@@ -1,10 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { jobEvents, armadaJob, unary } from '@ajs/testing';
+import { TemporaryFolder, jobEvents, armadaJob, unary } from '@ajs/testing';
 import { Attacker } from './fuzz/attacker.js';
 import { attacks } from './fuzz/attacks.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
@@ -20,8 +18,8 @@ const KEY = { queue: 'q', jobSetId: 's' };
 const JOB_ID = '01m85vnck01jqpr3vd00000001';
 const ALICE = `Basic ${Buffer.from('alice:secret-of-alice').toString('base64')}`;
 
-const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
-const armadactl = join(folder, 'armadactl.yaml');
+const folder = new TemporaryFolder('fuzz');
+const armadactl = folder.file('armadactl.yaml');
 writeFileSync(armadactl, 'forceNoTls: true\nbasicAuth: { username: us, password: our-secret }\n');
 
 let stack: Stack;
@@ -55,7 +53,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack.stop();
-  rmSync(folder, { recursive: true });
+  folder.remove();
 });
 
 it(`another caller gets right answers whatever is sent to every method (FUZZ_SEED=${SEED})`, async () => {

@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { JobState } from '@ajs/contracts/api/submit';
-import { allRecordings, eventually } from '@ajs/testing';
+import { TemporaryFolder, allRecordings, eventually } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import { AppProcess } from './app-process.js';
@@ -13,25 +12,25 @@ import { ROOT } from './root.js';
 /** Makes Node fail wherever a file is opened for writing. */
 const READING_ONLY = ['--allow-fs-read=*', 'main.js'];
 const APPS = ['ingester', 'query'] as const;
-const bare = mkdtempSync(join(tmpdir(), 'armada-job-service-images-'));
+const bare = new TemporaryFolder('images');
 const apps: AppProcess[] = [];
 let stack: Stack;
 
 beforeAll(async () => {
   // Away from the packages of this repository.
-  for (const app of APPS) copyImage(app, bare);
+  for (const app of APPS) copyImage(app, bare.path);
   stack = await Stack.start();
 }, 180_000);
 
 afterAll(async () => {
   await Promise.all(apps.map((app) => app.kill()));
   await stack.stop();
-  rmSync(bare, { recursive: true });
+  bare.remove();
 });
 
 /** Name and version of every package in the bundle of an application, with its licence. */
 const packagesIn = (app: string): string[] =>
-  readFileSync(join(bare, app, 'LICENCES.txt'), 'utf8')
+  readFileSync(join(bare.path, app, 'LICENCES.txt'), 'utf8')
     .split(`\n\n${'-'.repeat(80)}\n\n`)
     .map((part) => part.split('\n', 1)[0] ?? '');
 
@@ -41,7 +40,7 @@ describe('the content of an image', () => {
     ['query', ['LICENCES.txt', 'main.js', 'package.json', 'packages']],
   ])('%s: the bundle, and no package besides', (app, rest) => {
     const isPart = (file: string): boolean => /^(app|chunk|file-type|platform-express)-\w+\.js$/.test(file);
-    const files = readdirSync(join(bare, app)).filter((file) => !file.endsWith('.map'));
+    const files = readdirSync(bare.file(app)).filter((file) => !file.endsWith('.map'));
     expect(files.filter((file) => !isPart(file)).sort()).toEqual(rest);
   });
 
@@ -70,7 +69,7 @@ describe('the content of an image', () => {
   it('runs without writing a file: a poll is answered, and both applications exit with 0 on SIGTERM', async () => {
     for (const app of APPS) {
       const env = { ...stack.envOf(), NODE_ENV: 'production' };
-      apps.push(new AppProcess('--experimental-permission', env, READING_ONLY, join(bare, app)));
+      apps.push(new AppProcess('--experimental-permission', env, READING_ONLY, bare.file(app)));
     }
     const [ingester, query] = apps;
     if (ingester === undefined || query === undefined) throw new Error('nothing was started');
@@ -107,7 +106,7 @@ describe('the content of an image', () => {
   it('runs on the Node of the images: a poll is answered, and both applications exit with 0 on SIGTERM', async () => {
     const node = nodeOfTheImages();
     const [ingester, query] = APPS.map(
-      (app) => new AppProcess('main.js', stack.envOf(), [], join(bare, app), node),
+      (app) => new AppProcess('main.js', stack.envOf(), [], bare.file(app), node),
     );
     if (ingester === undefined || query === undefined) throw new Error('nothing was started');
     apps.push(ingester, query);

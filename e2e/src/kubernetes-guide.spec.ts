@@ -1,10 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { JobState } from '@ajs/contracts/api/submit';
-import { armadaJob, eventually, jobEvents } from '@ajs/testing';
+import { TemporaryFolder, armadaJob, eventually, jobEvents } from '@ajs/testing';
 import type { App } from './patched-build.js';
 import { installClients } from './scaling/pollers.js';
 import { Stack } from './stack.js';
@@ -18,11 +17,11 @@ const CHECK = join(ROOT, 'e2e/python/docs/check_calls.py');
 
 /** Where commands run that the guide gives to pods: with their settings, and the ports of a stack. */
 let stack: Stack;
-let folder: string;
+let folder: TemporaryFolder;
 const http: Record<App, string> = { ingester: '', query: '' };
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'guide-'));
+  folder = new TemporaryFolder('guide');
   stack = await Stack.start();
   for (const app of ['ingester', 'query'] as const) {
     writeFileSync(settingsOf(app), JSON.stringify({ ...firstTry(app), ...addresses() }));
@@ -34,10 +33,10 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await stack.stop();
-  rmSync(folder, { recursive: true });
+  folder.remove();
 });
 
-const settingsOf = (app: App): string => join(folder, `${app}.yaml`);
+const settingsOf = (app: App): string => folder.file(`${app}.yaml`);
 const addresses = () => ({ armadaUrl: stack.armadaAddress, redisUrl: stack.redis.url });
 
 /** The settings that the guide installs a chart with for a first try. */

@@ -98,9 +98,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<void> | void>> = {
   },
 };
 
-// The processes that were started end with this one, by Ctrl-C too.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-
 const run = COMMANDS[command];
 if (run === undefined) {
   console.error(`usage: main.js ${Object.keys(COMMANDS).join('|')} [--help]`);

@@ -1,25 +1,24 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { RedisServer, eventually } from '@ajs/testing';
+import { RedisServer, TemporaryFolder, eventually } from '@ajs/testing';
 import { AppProcess } from './app-process.js';
 import { Stack } from './stack.js';
 
 let stack: Stack;
-let folder: string;
+let folder: TemporaryFolder;
 const apps: AppProcess[] = [];
 let files = 0;
 
 beforeAll(async () => {
   stack = await Stack.start();
-  folder = mkdtempSync(join(tmpdir(), 'armada-job-service-output-'));
+  folder = new TemporaryFolder('output');
 }, 30_000);
 afterAll(async () => {
   await Promise.all(apps.map((app) => app.kill()));
   await stack.stop();
-  rmSync(folder, { recursive: true });
+  folder.remove();
 });
 
 const bundleOf = (name: string): string => `dist/apps/${name}/main.js`;
@@ -32,7 +31,7 @@ function run(script: string, env: Readonly<Record<string, string>> = {}): AppPro
 
 /** Code that runs in the process before the application, as a package of it might. */
 function withCode(code: string): Readonly<Record<string, string>> {
-  const file = join(folder, `${files++}.mjs`);
+  const file = folder.file(`${files++}.mjs`);
   writeFileSync(file, code);
   return { NODE_OPTIONS: `--import ${file}` };
 }
@@ -69,7 +68,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
   it.concurrent(
     'where a file of its own is missing, which it names',
     async () => {
-      const alone = join(folder, name);
+      const alone = folder.file(name);
       const whole = join(bundleOf(name), '..');
       cpSync(whole, alone, { recursive: true, filter: (path) => !basename(path).startsWith('app-') });
       const app = run(join(alone, 'main.js'));

@@ -1,8 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { ROOT } from './root.js';
 
-const DOCKER = join(import.meta.dirname, '../../docker');
+const DOCKER = join(ROOT, 'docker');
 const PINNED = /^[a-z0-9./-]+:[\w.-]+@sha256:[0-9a-f]{64}$/;
 
 /** What the file is built from, but for its own stages. */

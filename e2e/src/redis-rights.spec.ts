@@ -4,10 +4,11 @@ import { JobsService } from '@ajs/contracts/api/job';
 import { RedisServer, eventually, unary } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import type { AppProcess } from './app-process.js';
+import { ROOT } from './root.js';
 import { Stack, type RunningQuery } from './stack.js';
 import { QUEUE, Traffic, key, ref } from './traffic.js';
 
-const DOCUMENT = readFileSync(join(import.meta.dirname, '../../docs/redis.md'), 'utf8');
+const DOCUMENT = readFileSync(join(ROOT, 'docs/redis.md'), 'utf8');
 
 let stack: Stack;
 let admin: Redis;
@@ -51,7 +52,7 @@ async function readinessOf(app: AppProcess): Promise<{ ready: boolean; checks: R
 async function jobsRunToTheirEnd(query: RunningQuery): Promise<void> {
   const traffic = new Traffic(stack, query.client, 3, 5);
   traffic.begin();
-  await traffic.toTheEnd(40_000);
+  await traffic.toTheEnd();
 }
 
 it('the users of docs/redis.md can do all that both processes do, and are never denied anything', async () => {

@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { request } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState, QueueServiceService } from '@ajs/contracts/api/submit';
@@ -10,6 +8,7 @@ import { JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import {
   CertificateAuthority,
   RedisServer,
+  TemporaryFolder,
   eventually,
   jobEvents,
   armadaJob,
@@ -53,14 +52,14 @@ const CREDENTIALS = [
 const KEY = { queue: 'q', jobSetId: 's' };
 const JOB_ID = '01m85vnck01jqpr3vd00000001';
 
-let folder: string;
+let folder: TemporaryFolder;
 let authority: CertificateAuthority;
 let served: Certified;
 /** Every text that can be read, and where. */
 let seen: { readonly where: string; readonly text: string }[];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'secrets-'));
+  folder = new TemporaryFolder('secrets');
   authority = await CertificateAuthority.create();
   served = await authority.sign(['query', '127.0.0.1']);
 });
@@ -68,12 +67,12 @@ beforeAll(async () => {
 beforeEach(() => (seen = []));
 
 afterAll(() => {
-  rmSync(folder, { recursive: true });
+  folder.remove();
   authority.remove();
 });
 
 function file(name: string, content: string): string {
-  const path = join(folder, name);
+  const path = folder.file(name);
   writeFileSync(path, content);
   return path;
 }

@@ -10,9 +10,10 @@ import {
 import { RedisClusterServers, RedisServer, eventually, jobEvents, unary } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { jobIdFor } from './job-ids.js';
+import { ROOT } from './root.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 
-const DOCUMENT = readFileSync(join(import.meta.dirname, '../../docs/redis.md'), 'utf8');
+const DOCUMENT = readFileSync(join(ROOT, 'docs/redis.md'), 'utf8');
 /** A job set, and a job in it, that both Armadas have. */
 const KEY = { queue: 'lab', jobSetId: 's' };
 const JOB_ID = jobIdFor('at both');

@@ -1,9 +1,10 @@
 import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import type { JobSetKey } from '@ajs/job-state';
-import { FakeArmada, RedisServer, eventually, unary, type UnaryOptions } from '@ajs/testing';
+import { FakeArmada, RedisServer, unary, type UnaryOptions } from '@ajs/testing';
 import { Client, credentials, type Metadata } from '@grpc/grpc-js';
 import { AppProcess } from './app-process.js';
 import type { App } from './patched-build.js';
+import { patiently } from './patiently.js';
 
 export interface LegacyAnswer {
   readonly state: keyof typeof JobServiceResponse_State;
@@ -103,14 +104,10 @@ export const isRedisTooLate = ({ error }: LegacyAnswer): boolean => error.starts
 
 /** Polls again where a busy machine kept Redis from answering the query in time. */
 export const pollCalmly = (client: Client, key: JobSetKey, jobId: string): Promise<LegacyAnswer> =>
-  eventually(
-    'Redis answers in time',
-    async () => {
-      const answer = await poll(client, key, jobId);
-      return !isRedisTooLate(answer) && answer;
-    },
-    20_000,
-  );
+  patiently('Redis answers in time', async () => {
+    const answer = await poll(client, key, jobId);
+    return !isRedisTooLate(answer) && answer;
+  });
 
 const STATES = Object.keys(JobServiceResponse_State) as LegacyAnswer['state'][];
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
 import { eventually } from '@ajs/testing';
 import { AppProcess } from './app-process.js';
+import { childrenOf, isAlive } from './process-figures.js';
 
 const apps: AppProcess[] = [];
 afterEach(() => Promise.all(apps.splice(0).map((app) => app.kill())));
@@ -28,11 +28,12 @@ describe('npm start', () => {
     expect(JSON.parse(await printed(wait))).toMatchObject({ job: { terminal: true } });
     expect(await printed(`${events} --max-time 3`)).toMatch(/^event: job\ndata: .*"queue":"demo"/m);
     const children = childrenOf(start.pid);
-    expect(children.length).toBe(4);
+    // Redis, Armada, both applications, and whoever cleans up after a process that is killed.
+    expect(children).toHaveLength(5);
     start.signal('SIGINT');
-    expect(await start.ended(15_000)).toBe(0);
-    expect(children.filter(isAlive)).toEqual([]);
-  }, 70_000);
+    expect(await start.ended()).toBe(0);
+    await eventually('none of them is left', () => !children.some(isAlive));
+  }, 90_000);
 
   it('rejects arguments that contradict each other', async () => {
     const start = run('dist/tools/start/main.js', {}, ['--armada', 'x:1']);
@@ -40,32 +41,3 @@ describe('npm start', () => {
     expect(start.output).toContain('--armada, --queue and --job-set must be given together');
   }, 30_000);
 });
-
-function childrenOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => parentOf(name) === pid)
-    .map(Number);
-}
-
-function parentOf(pid: string): number | undefined {
-  try {
-    // The program's name is in brackets and may hold any character.
-    return Number(
-      readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) \S /s, '')
-        .split(' ')[0],
-    );
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

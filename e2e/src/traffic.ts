@@ -1,5 +1,6 @@
-import { eventually, jobEvents } from '@ajs/testing';
+import { jobEvents } from '@ajs/testing';
 import type { Client } from '@grpc/grpc-js';
+import { patiently } from './patiently.js';
 import { Stack, poll, pollCalmly } from './stack.js';
 
 export const QUEUE = 'lab';
@@ -84,15 +85,11 @@ export class Traffic {
   }
 
   /** Moves and polls until every job is answered as ended. */
-  async toTheEnd(withinMs: number): Promise<void> {
-    await eventually(
-      'all jobs have ended',
-      async () => {
-        if (!this.isOver) this.move();
-        return (await this.look()) === this.sets * this.jobs;
-      },
-      withinMs,
-    );
+  async toTheEnd(): Promise<void> {
+    await patiently('all jobs have ended', async () => {
+      if (!this.isOver) this.move();
+      return (await this.look()) === this.sets * this.jobs;
+    });
     expect(this.wentBack).toEqual([]);
   }
 }

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
-import { RedisServer, SURVIVES_KILL, eventually, jobEvents } from '@ajs/testing';
+import { RedisServer, SURVIVES_KILL, jobEvents } from '@ajs/testing';
 import type { AppProcess } from './app-process.js';
+import { patiently } from './patiently.js';
 import { poll, pollCalmly, type RunningQuery, type Stack } from './stack.js';
 import { JOB, QUEUE, Traffic, key, ref, withStack } from './traffic.js';
 
@@ -40,8 +41,8 @@ itHolds(
     for (let i = 0; i < 8; i++) traffic.move();
     await traffic.look();
     await a.kill();
-    await b.logged('following a job set', ({ jobSetId }) => owned.includes(String(jobSetId)), 20_000);
-    await traffic.toTheEnd(20_000);
+    await b.logged('following a job set', ({ jobSetId }) => owned.includes(String(jobSetId)));
+    await traffic.toTheEnd();
   },
 );
 
@@ -56,24 +57,24 @@ itHolds(
     const b = await stack.ingester();
     const admin = new Redis(redis.url);
     const locks = async (): Promise<string[]> => admin.keys('{ajs}:follow:*:lock');
-    await eventually('both are connected', async () => {
+    await patiently('both are connected', async () => {
       return (await admin.pubsub('CHANNELS', 'ajs:owner:*')).length === 2;
     });
     // A replica is dead for those that saw it alive. Each looks at the same pace, and so has by the time of six looks.
     const looks = async (): Promise<number> =>
       Number(/cmdstat_pubsub\|channels:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1]);
     const before = await looks();
-    await eventually('both have looked', async () => (await looks()) >= before + 6);
-    const [lock = ''] = await eventually(
+    await patiently('both have looked', async () => (await looks()) >= before + 6);
+    const [lock = ''] = await patiently(
       'it has a lease',
       async () => (await locks()).length === 1 && locks(),
     );
     await a.kill();
     // What it left never ends by itself.
     await admin.persist(lock);
-    await b.logged('following a job set', ({ jobSetId }) => jobSetId === owned, 20_000);
+    await b.logged('following a job set', ({ jobSetId }) => jobSetId === owned);
     admin.disconnect();
-    await traffic.toTheEnd(20_000);
+    await traffic.toTheEnd();
   },
 );
 
@@ -89,12 +90,12 @@ itHolds(
     a.signal('SIGSTOP');
     // These wait in the sockets of the suspended one; the other reads them by its own streams.
     for (let i = 0; i < 5; i++) traffic.move();
-    await b.logged('following a job set', () => true, 10_000);
+    await b.logged('following a job set');
     for (let i = 0; i < 10; i++) traffic.move();
     await traffic.look();
     a.signal('SIGCONT');
-    await a.logged('stopped following a job set', ({ reason }) => reason === 'lease-lost', 10_000);
-    await traffic.toTheEnd(20_000);
+    await a.logged('stopped following a job set', ({ reason }) => reason === 'lease-lost');
+    await traffic.toTheEnd();
   },
 );
 
@@ -109,10 +110,10 @@ itHolds(
     const b = await stack.ingester();
     traffic.move();
     a.signal('SIGTERM');
-    expect(await a.ended(5_000)).toBe(0);
+    expect(await a.ended()).toBe(0);
     expect(a.logs.at(-1)?.msg).toBe('stopped');
     await b.logged('following a job set');
-    await traffic.toTheEnd(20_000);
+    await traffic.toTheEnd();
   },
 );
 
@@ -124,7 +125,7 @@ itHolds(
     expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({ unavailable: true });
     stack.armada.events.endStreams(14);
-    const answer = await eventually('the reason is given', async () => {
+    const answer = await patiently('the reason is given', async () => {
       const unknown = await poll(query.client, key(0), 'unknown-job');
       return unknown.error.includes('UNAVAILABLE') && unknown;
     });
@@ -133,16 +134,14 @@ itHolds(
     expect((await poll(query.client, key(7), 'x')).state).toBe('CONNECTION_ERR');
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.succeeded(ref(0, 0)));
     stack.armada.faults.set({});
-    await eventually(
+    await patiently(
       'the event in the meantime is answered',
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
-      20_000,
     );
     // Both witnesses must be back: the event stream, and Armada's api.Jobs.
-    await eventually(
+    await patiently(
       'not found is reported again',
       async () => (await poll(query.client, key(0), 'unknown-job')).state === 'JOB_ID_NOT_FOUND',
-      20_000,
     );
   },
 );
@@ -155,16 +154,15 @@ itHolds(
     expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({ hang: true });
     // A watch counts as proof for a moment after it last delivered something.
-    await eventually(
+    await patiently(
       'not found is no longer reported',
       async () => (await poll(query.client, key(0), 'x')).state === 'CONNECTION_ERR',
     );
     expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     stack.armada.faults.set({});
-    await eventually(
+    await patiently(
       'not found is reported again',
       async () => (await poll(query.client, key(0), 'x')).state === 'JOB_ID_NOT_FOUND',
-      20_000,
     );
   },
 );
@@ -176,7 +174,7 @@ itHolds(
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     expect((await pollCalmly(query.client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
     await redis.kill();
-    const answer = await poll(query.client, key(0), ref(0, 0).jobId, { deadline: Date.now() + 5_000 });
+    const answer = await poll(query.client, key(0), ref(0, 0).jobId, { deadline: Date.now() + 20_000 });
     expect(answer).toMatchObject({
       state: 'CONNECTION_ERR',
       error: expect.stringContaining('Redis') as string,
@@ -188,12 +186,11 @@ itHolds(
     const apps = [query.app, ingester];
     const unavailable = ({ logs }: (typeof apps)[number]) =>
       logs.filter(({ msg }) => msg.startsWith('Redis is unavailable'));
-    await eventually('both apps say so', () => apps.every((app) => unavailable(app).length > 0));
+    await patiently('both apps say so', () => apps.every((app) => unavailable(app).length > 0));
     await redis.restart();
-    await eventually(
+    await patiently(
       'the event in the meantime is answered',
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'SUCCEEDED',
-      20_000,
     );
     expect((await fetch(`${query.http}/readyz`)).status).toBe(200);
     for (const app of apps) {
@@ -216,10 +213,9 @@ itHolds(
     const client = new Redis(redis.url);
     await client.flushall();
     client.disconnect();
-    await eventually(
+    await patiently(
       'the job is running again',
       async () => (await poll(query.client, key(0), ref(0, 0).jobId)).state === 'RUNNING',
-      30_000,
     );
   },
 );
@@ -234,17 +230,16 @@ itHolds(
       REBALANCE_INTERVAL: '1s',
     };
     const isAnswered = ({ client }: typeof query) =>
-      eventually(
+      patiently(
         'the job is running',
         async () => (await poll(client, key(0), ref(0, 0).jobId)).state === 'RUNNING',
-        20_000,
       );
     const ingester = await stack.ingester(short);
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     await isAnswered(query);
     await ingester.logged('stopped following a job set', ({ reason }) => reason === 'done');
     const client = new Redis(redis.url);
-    await eventually('its keys are gone', async () => (await client.keys('*set-0*')).length === 0, 30_000);
+    await patiently('its keys are gone', async () => (await client.keys('*set-0*')).length === 0);
     client.disconnect();
     await isAnswered(await stack.query());
   },

@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { armadaJob, eventually, jobEvents, ulidAt, unary } from '@ajs/testing';
+import { TemporaryFolder, armadaJob, eventually, jobEvents, ulidAt, unary } from '@ajs/testing';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { Stack, isRedisTooLate, poll, type RunningQuery } from './stack.js';
 
@@ -16,8 +14,8 @@ const POLLS = 30;
 const basic = (name: string): string => `Basic ${Buffer.from(`${name}:of-${name}`).toString('base64')}`;
 const [GREEDY, MODEST] = [basic('greedy'), basic('modest')];
 
-const folder = mkdtempSync(join(tmpdir(), 'two-callers-'));
-const config = join(folder, 'config.yaml');
+const folder = new TemporaryFolder('two-callers');
+const config = folder.file('config.yaml');
 writeFileSync(
   config,
   `auth:
@@ -62,7 +60,7 @@ afterEach(async () => {
   flooding.close();
   await stack.stop();
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => folder.remove());
 
 /** What the modest user is told, repeated where a busy machine keeps Redis from answering the query in time. */
 const pollOfModest = (jobSetId = KEY.jobSetId, client = query.client): Promise<string> =>

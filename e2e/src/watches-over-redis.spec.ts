@@ -15,7 +15,8 @@ import { Stack, poll } from './stack.js';
 
 const KEY = { queue: 'watched', jobSetId: 's' };
 const JOB = { namespace: 'n', annotations: {} };
-const META = new RedisKeys().metaKey(KEY);
+const KEYS = new RedisKeys();
+const META = KEYS.metaKey(KEY);
 const WITHIN_MS = 30_000;
 const [A, B, C] = [jobIdFor('a'), jobIdFor('b'), jobIdFor('c')];
 
@@ -112,6 +113,17 @@ it('a watcher misses nothing over a restart of Redis, nor where it lost writes, 
   });
 }, 120_000);
 
+/** How many clients subscribe to the changes of the job set at the master that has its slot. */
+async function subscribersAt(servers: RedisClusterServers): Promise<unknown> {
+  const master = new Redis((await servers.masterOf(META)).url);
+  try {
+    const [, count] = (await master.call('PUBSUB', 'SHARDNUMSUB', KEYS.changesChannel(KEY))) as unknown[];
+    return count;
+  } finally {
+    master.disconnect();
+  }
+}
+
 it('a watcher misses nothing while its slot of Redis Cluster moves, and is told of changes from there', async () => {
   const servers = await RedisClusterServers.start();
   const watcher = await Watcher.start(servers);
@@ -121,6 +133,7 @@ it('a watcher misses nothing while its slot of Redis Cluster moves, and is told 
     return Promise.resolve();
   });
   await watcher.sees(A, 'SUCCEEDED');
+  await eventually('it is subscribed there', async () => (await subscribersAt(servers)) === 1, WITHIN_MS);
   succeed(B);
   await watcher.sees(B, 'SUCCEEDED');
   expect([A, B].map((jobId) => watcher.statesOf(jobId))).toEqual([ONCE, ONCE]);

@@ -1,5 +1,7 @@
 import { msBetween, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
+import { status } from '@grpc/grpc-js';
+import { RpcError } from './rpc-error.js';
 
 /** Who waits for an answer. */
 export interface Caller {
@@ -21,6 +23,16 @@ export interface Caller {
 
 /** An answer leaves this long before the caller's deadline. Milliseconds. */
 const DEADLINE_MARGIN_MS = 100;
+
+/** Clients end their calls at the deadline themselves: a call that is left so shortly before it, or later, is left for it. Milliseconds. */
+const LEFT_FOR_DEADLINE_MS = 50;
+
+/** How a call ends whose caller has gone: DEADLINE_EXCEEDED where its deadline has passed, CANCELLED where it has not. */
+export function callerGone({ deadline }: Pick<Caller, 'deadline'>): RpcError {
+  return msBetween(monotonicNow(), deadline) <= LEFT_FOR_DEADLINE_MS
+    ? new RpcError(status.DEADLINE_EXCEEDED, 'the deadline of the call has passed')
+    : new RpcError(status.CANCELLED, 'the caller cancelled the call');
+}
 
 /** How long the work on an answer may still take, so that it is there by the caller's deadline. Negative where it is late. Milliseconds. */
 export function msUntilAnswer({ deadline }: Pick<Caller, 'deadline'>): number {

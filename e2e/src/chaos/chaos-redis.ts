@@ -1,6 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cp, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisTarget } from '@ajs/job-store';
@@ -10,6 +8,7 @@ import {
   RedisSentinelServers,
   RedisServer,
   SURVIVES_KILL,
+  TemporaryFolder,
   eventually,
 } from '@ajs/testing';
 import { Redis } from 'ioredis';
@@ -28,12 +27,12 @@ const HEALED_WITHIN_MS = 60_000;
 export class SingleRedis {
   private constructor(
     readonly server: RedisServer,
-    private readonly disk: string,
+    private readonly disk: TemporaryFolder,
   ) {}
 
   static async start(): Promise<SingleRedis> {
-    const disk = await mkdtemp(join(tmpdir(), 'armada-job-service-chaos-'));
-    return new SingleRedis(await RedisServer.start([...SURVIVES_KILL, '--dir', disk]), disk);
+    const disk = new TemporaryFolder('chaos');
+    return new SingleRedis(await RedisServer.start([...SURVIVES_KILL, '--dir', disk.path]), disk);
   }
 
   get url(): string {
@@ -47,23 +46,23 @@ export class SingleRedis {
   /** Copies what is on disk now, for {@link bringBack}. */
   async keepDisk(): Promise<void> {
     await rm(this.keptDisk, { recursive: true, force: true });
-    await cp(join(this.disk, AOF), this.keptDisk, { recursive: true });
+    await cp(this.disk.file(AOF), this.keptDisk, { recursive: true });
   }
 
   /** Starts it again with everything it had acknowledged, with the copy made before, or with nothing. */
   async bringBack(having: 'all' | 'kept' | 'nothing'): Promise<void> {
-    if (having !== 'all') await rm(join(this.disk, AOF), { recursive: true, force: true });
-    if (having === 'kept') await cp(this.keptDisk, join(this.disk, AOF), { recursive: true });
+    if (having !== 'all') await rm(this.disk.file(AOF), { recursive: true, force: true });
+    if (having === 'kept') await cp(this.keptDisk, this.disk.file(AOF), { recursive: true });
     await this.server.restart();
   }
 
   async stop(): Promise<void> {
     await this.server.stop();
-    await rm(this.disk, { recursive: true, force: true });
+    this.disk.remove();
   }
 
   private get keptDisk(): string {
-    return join(this.disk, 'kept');
+    return this.disk.file('kept');
   }
 }
 

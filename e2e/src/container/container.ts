@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { TemporaryFolder } from '@ajs/testing';
 import { AppProcess } from '../app-process.js';
 import type { App } from '../patched-build.js';
 import { copyImage, entrypointOf, nodeOfTheImages } from './image.js';
@@ -12,14 +10,14 @@ export const RESIDENT_PART = 350 / 512;
 /** An application as its image runs it: its files alone, on the Node of the images with their flags, and with so much memory. */
 export class Container {
   readonly app: AppProcess;
-  private readonly folder = mkdtempSync(join(tmpdir(), 'armada-job-service-container-'));
+  private readonly folder = new TemporaryFolder('container');
   private readonly limit: MemoryLimit;
 
   constructor(name: App, env: Readonly<Record<string, string>>, memoryBytes: number) {
     this.limit = new MemoryLimit(memoryBytes);
     const [, ...args] = entrypointOf(name);
     const [program, first = '', ...rest] = this.limit.commandOf(nodeOfTheImages(), args);
-    this.app = new AppProcess(first, env, rest, copyImage(name, this.folder), program);
+    this.app = new AppProcess(first, env, rest, copyImage(name, this.folder.path), program);
   }
 
   /** Whether the kernel would end it where it took more memory. */
@@ -31,6 +29,6 @@ export class Container {
   async kill(): Promise<void> {
     await this.app.kill();
     this.limit.remove();
-    rmSync(this.folder, { recursive: true });
+    this.folder.remove();
   }
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { lastResort } from '@ajs/testing';
 
 const MIB = 2 ** 20;
 /** Where control groups with memory are made, and the file of their limit: version 1, and version 2. */
@@ -8,23 +9,39 @@ const HIERARCHIES = [
   { parent: '/sys/fs/cgroup', limit: 'memory.max' },
 ];
 
+/** A group can be removed once its processes have ended, some moments after they were killed. */
+const REMOVE = 'for try in 1 2 3 4 5 6 7 8 9; do rmdir "$0" && break; sleep 1; done';
+
+const PREFIX = 'armada-job-service-';
+
+/** The control groups that a process has made and not removed. */
+export function groupsOf(pid: number): string[] {
+  return HIERARCHIES.flatMap(({ parent }) => {
+    const names = existsSync(parent) ? readdirSync(parent) : [];
+    return names.filter((name) => name.startsWith(`${PREFIX}${pid}-`)).map((name) => join(parent, name));
+  });
+}
+
 let made = 0;
 
 /** Limits the memory of a process as that of a container is limited. */
 export class MemoryLimit {
   private readonly group: string | undefined;
+  private removed: (() => void) | undefined;
 
   constructor(private readonly bytes: number) {
     const hierarchy = HIERARCHIES.find(({ parent }) => existsSync(parent));
     if (hierarchy === undefined) return;
-    const group = join(hierarchy.parent, `armada-job-service-${process.pid}-${made++}`);
+    const group = join(hierarchy.parent, `${PREFIX}${process.pid}-${made++}`);
     try {
       mkdirSync(group);
+      this.removed = lastResort('/bin/sh', '-c', REMOVE, group);
       writeFileSync(join(group, hierarchy.limit), `${bytes}`);
       this.group = group;
     } catch {
       // Only root may, and not where the file system is read-only.
       if (existsSync(group)) rmdirSync(group);
+      this.removed?.();
     }
   }
 
@@ -43,5 +60,6 @@ export class MemoryLimit {
   /** After the process has ended. */
   remove(): void {
     if (this.group !== undefined) rmdirSync(this.group);
+    this.removed?.();
   }
 }

@@ -1,8 +1,9 @@
 import { JobState } from '@ajs/contracts/api/submit';
-import { armadaJob, eventually, freePort, jobEvents, type ArmadaJob } from '@ajs/testing';
+import { armadaJob, freePort, jobEvents, type ArmadaJob } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { jobIdFor } from '../job-ids.js';
 import type { App } from '../patched-build.js';
+import { patiently } from '../patiently.js';
 import { Stack, pollCalmly } from '../stack.js';
 import { JOB, QUEUE } from '../traffic.js';
 import { Pods } from './pods.js';
@@ -90,10 +91,8 @@ export class Cluster {
     for (const app of ['query', 'ingester'] as const) {
       const works = new RegExp(`^armada_job_service_${METRIC[app]}(\\{.*\\})? [1-9]`, 'm');
       for (const { http } of this.pods[app].all) {
-        await eventually(
-          `${METRIC[app]} of ${http} are above 0`,
-          async () => works.test(await (await fetch(`${http}/metrics`)).text()),
-          30_000,
+        await patiently(`${METRIC[app]} of ${http} are above 0`, async () =>
+          works.test(await (await fetch(`${http}/metrics`)).text()),
         );
       }
     }
@@ -130,7 +129,7 @@ export class Cluster {
     for (const job of this.steady) this.stack.armada.state.move(job, JobState[state], events(job));
     for (const job of this.steady) {
       const isMoved = async () => (await pollCalmly(this.client, STEADY, job.jobId)).state === state;
-      await eventually(`${job.jobId} is ${state}`, isMoved);
+      await patiently(`${job.jobId} is ${state}`, isMoved);
     }
   }
 }

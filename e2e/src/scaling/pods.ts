@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '@ajs/testing';
 import type { AppProcess } from '../app-process.js';
+import { patiently } from '../patiently.js';
 
 /** A process, and how it joins and leaves those that are called. */
 export interface Pod {
@@ -19,7 +19,7 @@ export class Pods {
   private running: Pod[] = [];
   private bundle: string | undefined;
 
-  /** @param preStopMs how long a pod goes on after it has left, before it gets SIGTERM */
+  /** @param preStopMs how long a pod goes on after it began to leave, before it gets SIGTERM */
   constructor(
     private readonly start: StartPod,
     private readonly preStopMs: number,
@@ -54,7 +54,7 @@ export class Pods {
 
   private async startOne(): Promise<Pod> {
     const pod = await this.start(this.bundle);
-    await eventually('the pod is ready', async () => (await fetch(`${pod.http}/readyz`)).ok);
+    await patiently('the pod is ready', async () => (await fetch(`${pod.http}/readyz`)).ok);
     pod.join?.();
     return pod;
   }

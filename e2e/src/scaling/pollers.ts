@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { eventually } from '@ajs/testing';
 import { AppProcess } from '../app-process.js';
+import { patiently } from '../patiently.js';
+import { ROOT } from '../root.js';
 
-const PYTHON = join(import.meta.dirname, '../../python');
-const WITHIN_MS = 30_000;
+const PYTHON = join(ROOT, 'e2e/python');
 const SOME_POLLS = 10;
 
 /** The Python that has the client of each operator. */
@@ -56,17 +56,13 @@ export class Pollers {
     const before = this.counts();
     const hasPolled = ([kind, { polls }]: [string, Counts[string]]): boolean =>
       polls >= (before[kind]?.polls ?? 0) + SOME_POLLS;
-    await eventually(
-      'every client polls',
-      () => {
-        for (const { exit, output } of this.processes)
-          if (exit !== undefined) throw new Error(`a poller ended with ${exit}: ${output}`);
-        return (
-          this.logs().every((log) => log !== undefined) && Object.entries(this.counts()).every(hasPolled)
-        );
-      },
-      WITHIN_MS,
-    );
+    const ended = (): string[] =>
+      this.processes.flatMap(({ exit, output }) => (exit === undefined ? [] : [`${exit}: ${output}`]));
+    await patiently('every client polls', () => {
+      const isPolling = this.logs().every((log) => log !== undefined);
+      return ended().length > 0 || (isPolling && Object.entries(this.counts()).every(hasPolled));
+    });
+    expect(ended()).toEqual([]);
     const wrong = Object.entries(this.counts()).map(([kind, counts]) => [kind, counts.wrong]);
     expect(wrong).toEqual(wrong.map(([kind]) => [kind, []]));
   }

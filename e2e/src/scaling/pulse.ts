@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually, jobEvents, type FakeArmada, type JobRef } from '@ajs/testing';
+import { jobEvents, type FakeArmada, type JobRef } from '@ajs/testing';
 import type { Client } from '@grpc/grpc-js';
 import { jobIdFor } from '../job-ids.js';
+import { patiently } from '../patiently.js';
 import { poll, pollCalmly } from '../stack.js';
 import { JOB, QUEUE } from '../traffic.js';
 
@@ -56,7 +57,7 @@ export class Pulse {
    */
   async gapMs(): Promise<number> {
     const before = [...this.pending];
-    await eventually('every start is told', () => !before.some((one) => this.pending.has(one)), 60_000);
+    await patiently('every start is told', () => !before.some((one) => this.pending.has(one)));
     const gap = this.slowestMs;
     this.slowestMs = 0;
     return gap;

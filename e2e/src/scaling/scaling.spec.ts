@@ -3,7 +3,7 @@ import { buildTomorrow } from '../upgrade/tomorrow.js';
 import { Cluster } from './cluster.js';
 import { installClients } from './pollers.js';
 
-const TEST_MS = 240_000;
+const TEST_MS = 360_000;
 /** How late an event may be in a poll at any time. */
 const GAP_MS = 3_000;
 

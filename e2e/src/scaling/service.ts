@@ -5,6 +5,8 @@ const LOCAL = '127.0.0.1';
 const HEADLESS_NAME = 'query-headless.jobs';
 const TYPE_A = 1;
 const HEAD_BYTES = 12;
+/** Every node and the DNS server hear of a pod that leaves so much later: a tenth of the 4 s that it may take. */
+const ENDPOINTS_MS = 400;
 
 /**
  * The gRPC port of pods behind a ClusterIP Service and a headless one. Pods have addresses of their own and one port. New connections to the
@@ -49,8 +51,9 @@ export class Service {
     this.ready.add(host);
   }
 
+  /** As endpoints are removed: for a moment new connections go there still, and names resolve to it. */
   remove(host: string): void {
-    this.ready.delete(host);
+    setTimeout(() => this.ready.delete(host), ENDPOINTS_MS).unref();
   }
 
   stop(): void {

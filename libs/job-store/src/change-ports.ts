@@ -46,12 +46,12 @@ export interface JobSetMoment {
 
 export interface ChangeListener {
   notice(notice: ChangeNotice): void;
-  /** Notices may have been lost: the connection was. */
+  /** Notices may have been lost, and none may come any more: the connection was. Renew the subscription. */
   interrupted(): void;
 }
 
 export interface ChangeSubscription {
-  /** Subscribes once more, where notices do not come although there are some. */
+  /** Subscribes once more, where notices do not come although there are some. Resolves once they come; rejects where Redis does not confirm it. */
   renew(): Promise<void>;
   close(): void;
 }

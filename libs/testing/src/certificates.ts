@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { generate } from 'selfsigned';
+import { TemporaryFolder } from './temporary-folder.js';
 
 /** A certificate and its key: as PEM, and as files. */
 export interface Certified {
@@ -14,7 +13,7 @@ export interface Certified {
 /** A certificate authority for one test. Its files, and those of what it signs, are in a folder of their own; `remove` deletes it. */
 export class CertificateAuthority implements Certified {
   private constructor(
-    private readonly folder: string,
+    private readonly folder: TemporaryFolder,
     readonly cert: string,
     readonly key: string,
     readonly certFile: string,
@@ -30,7 +29,7 @@ export class CertificateAuthority implements Certified {
         { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
       ],
     });
-    const folder = mkdtempSync(join(tmpdir(), 'certificates-'));
+    const folder = new TemporaryFolder('certificates');
     const files = written(folder, 'ca', cert, key);
     return new CertificateAuthority(folder, cert, key, files.certFile, files.keyFile);
   }
@@ -57,18 +56,18 @@ export class CertificateAuthority implements Certified {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true });
+    this.folder.remove();
   }
 }
 
 function written(
-  folder: string,
+  folder: TemporaryFolder,
   name: string,
   cert: string,
   key: string,
 ): Pick<Certified, 'certFile' | 'keyFile'> {
-  const certFile = join(folder, `${name}.crt`);
-  const keyFile = join(folder, `${name}.key`);
+  const certFile = folder.file(`${name}.crt`);
+  const keyFile = folder.file(`${name}.key`);
   writeFileSync(certFile, cert);
   writeFileSync(keyFile, key, { mode: 0o600 });
   return { certFile, keyFile };

@@ -13,6 +13,7 @@ export { JOB_SUBMIT_REQUEST, JOB_SET_REQUEST, WATCH_REQUEST, asGogoReads } from 
 export { freePort } from './free-port.js';
 export { hostileMessages, wireField, wireVarint, type HostileMessage } from './hostile-messages.js';
 export { goProgram } from './go-program.js';
+export { endWithThisProcess, lastResort } from './last-resort.js';
 export { recordCalls } from './record-calls.js';
 export { keepLongDeadlines } from './long-deadlines.js';
 export { ManualClock } from './manual-clock.js';
@@ -21,4 +22,5 @@ export { redisFlavours, type RedisFlavour } from './redis/redis-binary.js';
 export { RedisClusterServers } from './redis/redis-cluster.js';
 export { RedisSentinelServers } from './redis/redis-sentinel.js';
 export { RedisServer, SURVIVES_KILL } from './redis/redis-server.js';
+export { TemporaryFolder } from './temporary-folder.js';
 export { unary, type Answered, type UnaryMethod, type UnaryOptions } from './unary.js';

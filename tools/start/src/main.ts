@@ -37,7 +37,6 @@ function end(code: number, why?: string): Promise<void> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
-process.on('exit', () => processes.killNow());
 
 try {
   await run();

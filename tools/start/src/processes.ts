@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { endWithThisProcess } from '@ajs/testing';
 
 const STOP_MS = 6_000;
 const TAIL = 4_000;
@@ -38,6 +39,7 @@ export class Processes {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
+    endWithThisProcess(child);
     this.running.push({ name, child });
     const log = createWriteStream(join(this.logFolder, `${name}.log`));
     let tail = '';
@@ -72,10 +74,5 @@ export class Processes {
       await exited;
       clearTimeout(kill);
     }
-  }
-
-  /** The last resort, when this process ends immediately. */
-  killNow(): void {
-    for (const { child } of this.running) child.kill('SIGKILL');
   }
 }

@@ -59,6 +59,18 @@ function statesOf(feed: JobSetFeed, jobId: JobId): { told: (JobState | undefined
 }
 const told = (states: readonly unknown[], last: JobState) =>
   eventually(`${last} is told`, () => states.at(-1) === last);
+/** The states that job A is told in, once the first of them was told. */
+async function statesFrom(first: JobState): Promise<readonly (JobState | undefined)[]> {
+  await write({ a: first });
+  const { told: states } = statesOf(feeds.of(KEY), A);
+  await told(states, first);
+  return states;
+}
+async function beginAnew(): Promise<void> {
+  await changes.store.remove(KEY, 0);
+  writer = await changes.store.open(KEY);
+  await write({ a: 'QUEUED' });
+}
 
 describe('a feed of the changes of a job set', () => {
   it('gives a listener the state of its job, then each change, and nothing of other jobs', async () => {
@@ -87,9 +99,7 @@ describe('a feed of the changes of a job set', () => {
   ])(
     'tells a new listener nothing older than its job as it came, where notices come late: %s',
     async (_, release) => {
-      await write({ a: 'QUEUED' });
-      const { told: first } = statesOf(feeds.of(KEY), A);
-      await told(first, 'QUEUED');
+      const first = await statesFrom('QUEUED');
       changes.holdsNotices = true;
       await write({ a: 'LEASED' });
       await write({ a: 'RUNNING' });
@@ -110,9 +120,7 @@ describe('a feed of the changes of a job set', () => {
   });
 
   it('notices by the next notice that one was lost', async () => {
-    await write({ a: 'QUEUED' });
-    const { told: a } = statesOf(feeds.of(KEY), A);
-    await told(a, 'QUEUED');
+    const a = await statesFrom('QUEUED');
     changes.losesNotices = true;
     await write({ a: 'SUCCEEDED' });
     changes.losesNotices = false;
@@ -122,9 +130,7 @@ describe('a feed of the changes of a job set', () => {
   });
 
   it('notices without any further notice that the last one was lost, and subscribes again', async () => {
-    await write({ a: 'QUEUED' });
-    const { told: a } = statesOf(feeds.of(KEY), A);
-    await told(a, 'QUEUED');
+    const a = await statesFrom('QUEUED');
     changes.losesNotices = true;
     await write({ a: 'SUCCEEDED' });
     await clock.pass(4_000);
@@ -132,16 +138,63 @@ describe('a feed of the changes of a job set', () => {
     expect([missed, changes.renewals]).toEqual([1, 1]);
   });
 
-  it('reads what changed while its connection was lost, as soon as it has another', async () => {
-    await write({ a: 'QUEUED' });
-    const { told: a } = statesOf(feeds.of(KEY), A);
-    await told(a, 'QUEUED');
+  it('subscribes again, and reads what changed while its connection was lost, as soon as it has another', async () => {
+    const a = await statesFrom('QUEUED');
     changes.losesNotices = true;
     await write({ a: 'SUCCEEDED' });
     changes.losesNotices = false;
     changes.interrupt();
     await told(a, 'SUCCEEDED');
-    expect(changes.renewals).toBe(0);
+    expect(changes.renewals).toBe(1);
+  });
+
+  it('subscribes once more where its connection is lost again meanwhile', async () => {
+    const feed = feeds.of(KEY);
+    statesOf(feed, A);
+    await eventually('it follows', () => feed.moment !== undefined);
+    let goOn = (): void => undefined;
+    changes.beforeSubscribe = () => new Promise<void>((resolve) => (goOn = resolve));
+    changes.interrupt();
+    changes.interrupt();
+    changes.beforeSubscribe = () => undefined;
+    goOn();
+    expect(await feed.check()).toBe(true);
+    expect(changes.renewals).toBe(2);
+  });
+
+  it.each([
+    ['its connection was lost', () => changes.interrupt()],
+    ['a notice was lost', () => clock.pass(4_000)],
+  ])(
+    'follows only with a subscription, and has what is newer read at each check before, where %s and it cannot subscribe again',
+    async (_, lose) => {
+      const a = await statesFrom('QUEUED');
+      const feed = feeds.of(KEY);
+      changes.failsSubscriptions = true;
+      changes.losesNotices = true;
+      await write({ a: 'LEASED' });
+      await lose();
+      expect(await feed.check()).toBe(false);
+      expect(await feed.check()).toBe(false);
+      await told(a, 'LEASED');
+      await write({ a: 'RUNNING' });
+      await clock.pass(2_000);
+      await told(a, 'RUNNING');
+      changes.failsSubscriptions = false;
+      changes.losesNotices = false;
+      expect(await feed.check()).toBe(true);
+      await write({ a: 'SUCCEEDED' });
+      await told(a, 'SUCCEEDED');
+    },
+  );
+
+  it('has what changed read at each check where Redis lets nobody subscribe', async () => {
+    changes.failsSubscriptions = true;
+    const a = await statesFrom('QUEUED');
+    await write({ a: 'SUCCEEDED' });
+    await clock.pass(2_000);
+    await told(a, 'SUCCEEDED');
+    expect(errors).toContain('Command timed out');
   });
 
   it('takes no notice for lost that came before it knew where the job set stands, nor one that comes twice', async () => {
@@ -161,9 +214,7 @@ describe('a feed of the changes of a job set', () => {
   });
 
   it('reads what changed while Redis was unavailable, as soon as it is back', async () => {
-    await write({ a: 'QUEUED' });
-    const { told: a } = statesOf(feeds.of(KEY), A);
-    await told(a, 'QUEUED');
+    const a = await statesFrom('QUEUED');
     changes.losesNotices = true;
     changes.isAway = true;
     changes.interrupt();
@@ -178,23 +229,15 @@ describe('a feed of the changes of a job set', () => {
   });
 
   it('follows a job set into its next generation', async () => {
-    await write({ a: 'SUCCEEDED' });
-    const { told: a } = statesOf(feeds.of(KEY), A);
-    await told(a, 'SUCCEEDED');
-    await changes.store.remove(KEY, 0);
-    writer = await changes.store.open(KEY);
-    await write({ a: 'QUEUED' });
+    const a = await statesFrom('SUCCEEDED');
+    await beginAnew();
     await told(a, 'QUEUED');
   });
 
   it('notices by one check that a job set has a new generation, though no notice came of it', async () => {
-    await write({ a: 'SUCCEEDED' });
-    const { told: a } = statesOf(feeds.of(KEY), A);
-    await told(a, 'SUCCEEDED');
+    const a = await statesFrom('SUCCEEDED');
     changes.losesNotices = true;
-    await changes.store.remove(KEY, 0);
-    writer = await changes.store.open(KEY);
-    await write({ a: 'QUEUED' });
+    await beginAnew();
     await clock.pass(2_000);
     await told(a, 'QUEUED');
     expect(missed).toBe(0);

@@ -19,7 +19,7 @@ export type JobSetChange = Required<ChangeNotice>;
 export interface JobSetListener {
   /** Called with each write, in their order: those that come soon after each other together. All listeners are given the same array. */
   changed(changes: readonly JobSetChange[]): void;
-  /** Writes may have been missed: read what is newer than the last one. Also called once the feed follows the writes. */
+  /** Writes may have been missed: read what is newer than the last one. Also called once the feed follows the writes, and by each check that cannot have it follow. */
   missed(): void;
 }
 
@@ -58,7 +58,9 @@ export class JobSetFeed {
   private subscription: ChangeSubscription | undefined;
   /** Of the last write that was heard of. Left out where the job set had no keys. */
   private position: JobSetPosition | undefined;
-  /** Whether every write after {@link position} is told of, as far as is known. */
+  /** Whether the subscription was confirmed, and no notice is known to be lost since. */
+  private isSubscribed = false;
+  /** Whether every write after {@link position} is told of, as far as is known. Never without a confirmed subscription. */
   private isFollowing = false;
   /** The last write that was heard of before it was known where the job set stands. */
   private early: JobSetPosition | undefined;
@@ -104,7 +106,7 @@ export class JobSetFeed {
 
   /**
    * Begins to follow the job set, or finds out whether it still does: resolves to whether it follows, by a look that began after this call.
-   * Where it does not, listeners are told once it does. Never rejects.
+   * Where it does not, listeners are told by the next check, and once it does. Never rejects.
    */
   async check(): Promise<boolean> {
     this.isCheckDue = true;
@@ -138,19 +140,14 @@ export class JobSetFeed {
   }
 
   private async checkOnce(): Promise<void> {
-    const { changes, onError } = this.options;
+    const { changes, onError, onMissed } = this.options;
     // A notice may be a moment behind: those that are lost are those that have not come by the next check.
-    const isBehind = this.isFollowing && !isUpTo(this.position, this.moment?.position);
+    if (this.isFollowing && !isUpTo(this.position, this.moment?.position)) {
+      this.lost();
+      onMissed();
+    }
     try {
-      if (isBehind) {
-        this.isFollowing = false;
-        this.options.onMissed();
-        await this.subscription?.renew();
-      }
-      this.subscription ??= await changes.subscribe(this.key, {
-        notice: (notice) => this.heard(notice),
-        interrupted: () => this.interrupted(),
-      });
+      if (!this.isSubscribed) await this.subscribe();
       this.stands(await changes.watch(this.key));
     } catch (error) {
       this.isFollowing = false;
@@ -158,18 +155,43 @@ export class JobSetFeed {
     }
   }
 
+  /** Where that fails, the next check tries again. Never rejects. */
+  private async subscribe(): Promise<void> {
+    const { changes, onError } = this.options;
+    // Before it is true: it may be interrupted meanwhile.
+    this.isSubscribed = true;
+    try {
+      if (this.subscription !== undefined) await this.subscription.renew();
+      else {
+        this.subscription = await changes.subscribe(this.key, {
+          notice: (notice) => this.heard(notice),
+          interrupted: () => this.interrupted(),
+        });
+      }
+    } catch (error) {
+      this.isSubscribed = false;
+      onError(error as Error);
+    }
+  }
+
+  /** Without a subscription each check has its listeners read what is newer. */
   private stands(moment: JobSetMoment): void {
     this.moment = moment;
     // A job set that was begun anew tells nobody of its writes before it is watched.
     if (this.isFollowing && moment.position?.generation === this.generation) return;
-    this.isFollowing = true;
+    this.isFollowing = this.isSubscribed;
     this.position = laterOf(moment.position, this.early);
     this.missed();
   }
 
   private interrupted(): void {
-    this.isFollowing = false;
+    this.lost();
     void this.check();
+  }
+
+  private lost(): void {
+    this.isFollowing = false;
+    this.isSubscribed = false;
   }
 
   private heard({ generation, previous, revision, jobs }: ChangeNotice): void {

@@ -2,13 +2,18 @@ import { once } from 'node:events';
 import { connect, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { JobServiceRequest, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import {
+  JobServiceRequest,
+  JobServiceService,
+  type JobServiceResponse,
+} from '@ajs/contracts/jobservice/jobservice';
 import { msBetween } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { eventually, unary } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
+import { RpcError } from '../rpc-error.js';
 import { GrpcServer, type GrpcServerOptions } from './grpc-server.js';
-import { publicMethod } from './unary-method.js';
+import { publicMethod, type UnaryMethod } from './unary-method.js';
 import { FREE_PORT, PLAIN } from './testing/grpc-test-options.js';
 
 const MEBIBYTE = 1024 * 1024;
@@ -21,26 +26,32 @@ let port: number;
 let held: (() => void)[];
 /** Their deadlines. Milliseconds since the epoch. */
 let heldUntil: number[];
+/** How the calls have ended. */
+let counted: status[];
 const clients: Client[] = [];
 const sockets: Socket[] = [];
 const sessions: ClientHttp2Session[] = [];
 
 /** Job `hold` waits for the test to respond. */
-const getJobStatus = publicMethod(
-  JobServiceService.getJobStatus,
-  MEBIBYTE,
-  async ({ jobId }: JobServiceRequest, caller) => {
-    if (jobId === 'hold') {
-      heldUntil.push(msBetween(monotonicNow(), caller.deadline) + Date.now());
-      await new Promise<void>((respond) => held.push(respond));
-    }
-    return { state: 0, error: caller.address() };
-  },
-);
+const getJobStatus: UnaryMethod<JobServiceRequest, JobServiceResponse> = {
+  ...publicMethod(
+    JobServiceService.getJobStatus,
+    MEBIBYTE,
+    async ({ jobId }: JobServiceRequest, caller): Promise<JobServiceResponse> => {
+      if (jobId === 'hold') {
+        heldUntil.push(msBetween(monotonicNow(), caller.deadline) + Date.now());
+        await new Promise<void>((respond) => held.push(respond));
+      }
+      return { state: 0, error: caller.address() };
+    },
+  ),
+  answered: (outcome) => counted.push(outcome instanceof RpcError ? outcome.code : status.OK),
+};
 
 async function serve(serving: Partial<GrpcServerOptions> = {}): Promise<void> {
   held = [];
   heldUntil = [];
+  counted = [];
   server = new GrpcServer({ methods: [getJobStatus] }, { ...PLAIN, ...serving });
   port = await server.listen(FREE_PORT);
 }
@@ -189,6 +200,25 @@ describe('a deadline', () => {
       expect(await call(session, requestOf('j'))).toBe('OK');
     },
   );
+});
+
+describe('a call that its caller does not wait for any more', () => {
+  const message = framed(JobServiceRequest.encode({ ...REQUEST, jobId: 'hold' }).finish());
+
+  it('is counted as that, though its method answers later', async () => {
+    await serve();
+    const session = await http2();
+    expect(await call(session, message, { 'grpc-timeout': '50m' })).toBe('DEADLINE_EXCEEDED');
+    expect(counted).toEqual([status.DEADLINE_EXCEEDED]);
+    void call(session, message);
+    await eventually('it is held, too', () => held.length === 2);
+    session.destroy();
+    await eventually('it is counted', () => counted.length === 2);
+    expect(counted).toEqual([status.DEADLINE_EXCEEDED, status.CANCELLED]);
+    for (const respond of held) respond();
+    expect(await ask(client())).toContain('127.0.0.1');
+    expect(counted.slice(2)).toEqual([status.OK]);
+  });
 });
 
 describe('connections', () => {

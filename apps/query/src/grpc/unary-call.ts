@@ -2,7 +2,7 @@ import { msBetween } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
-import type { Caller } from '../caller.js';
+import { callerGone, type Caller } from '../caller.js';
 import type { Admission } from '../load/admission.js';
 import { RpcError } from '../rpc-error.js';
 import type { CallListener, GrpcCall } from './grpc-call.js';
@@ -82,6 +82,8 @@ export class UnaryCall implements CallListener {
 
   onCancel(): void {
     for (const listener of this.goneListeners) listener();
+    // It is counted as that, whatever the work on it comes to.
+    this.fail(callerGone(this.caller));
   }
 
   private await(verdict: Promise<void>): void {

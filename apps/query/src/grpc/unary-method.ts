@@ -29,7 +29,7 @@ export interface UnaryMethod<Request = unknown, Response = unknown> {
   answer(request: Request, caller: Caller): UnaryReply<Response> | Promise<UnaryReply<Response>>;
   /** How the call is answered where `error` prevents an answer, at whatever stage. */
   failed(error: unknown): UnaryOutcome<Response>;
-  /** Called when the answer is known. `seconds`: since the headers of the call came. */
+  /** Called once: when the answer is known, or its caller has gone before. `seconds`: since the headers of the call came. */
   answered?(outcome: UnaryOutcome<Response>, seconds: number): void;
 }
 

@@ -410,7 +410,10 @@ describe('a caller', () => {
     leave.abort();
     await expect(response).rejects.toThrow('aborted');
     await eventually('it counts as gone', () => caller.isGone());
+    const before = served.answers.length;
     finish();
+    await eventually('the call is counted', () => served.answers.length > before);
+    expect(served.answers.at(-1)).toBe('getJobStatus CANCELLED');
   });
 
   it('that disconnects within its request affects no other', async () => {

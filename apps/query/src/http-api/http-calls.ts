@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
-import type { Caller } from '../caller.js';
+import { callerGone, type Caller } from '../caller.js';
 import type { Admission } from '../load/admission.js';
 import type { MessageBudget } from '../load/message-budget.js';
 import { RpcError } from '../rpc-error.js';
@@ -126,6 +126,7 @@ export class HttpCalls {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'deadline exceeded');
     }
     const reply = await answer;
+    if (caller.isGone()) throw callerGone(caller);
     account.hold(reply.bytes.length);
     send(response, reply);
     return status.OK;

@@ -1,9 +1,7 @@
 import { msBetween, addMs } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
-import { status } from '@grpc/grpc-js';
-import type { Caller } from '../caller.js';
+import { callerGone, type Caller } from '../caller.js';
 import { RedisReadError } from '../store/redis-read.js';
-import { RpcError } from '../rpc-error.js';
 
 const RETRY_AFTER_MS = 100;
 
@@ -34,7 +32,7 @@ export async function retryWhileRedisUnavailable<T>(
     } catch (error) {
       if (!(error instanceof RedisReadError)) throw error;
       redisFailed(error.cause);
-      if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
+      if (caller.isGone()) throw callerGone(caller);
       if (error.kind !== 'unavailable' || monotonicNow() >= until) return without(error);
       await pause(caller, RETRY_AFTER_MS);
     }

@@ -1,7 +1,7 @@
 import { FairShares, monotonicNow } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Caller } from '../caller.js';
+import { callerGone, type Caller } from '../caller.js';
 import { RpcError } from '../rpc-error.js';
 import { limitReached, type Refused } from './limit-reached.js';
 
@@ -48,7 +48,7 @@ export class Admission {
    */
   enter(call: Pick<Caller, 'key' | 'deadline' | 'isGone'>): void {
     const { key, deadline, isGone } = call;
-    if (isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
+    if (isGone()) throw callerGone(call);
     if (monotonicNow() >= deadline) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline expired before the call was processed');
     }

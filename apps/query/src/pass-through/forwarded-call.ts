@@ -4,6 +4,7 @@ import { problemOfAuthorization } from '@ajs/auth';
 import { msBetween, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { status, Metadata, type ChannelInterface, type StatusObject } from '@grpc/grpc-js';
+import { callerGone } from '../caller.js';
 import type { CallListener, GrpcCall } from '../grpc/grpc-call.js';
 import type { ReceivedMessage } from '../grpc/message-reader.js';
 import type { RpcError } from '../rpc-error.js';
@@ -114,9 +115,7 @@ export class ForwardedCall implements CallListener {
   }
 
   onCancel(): void {
-    if (this.ended) return;
-    const isLate = monotonicNow() >= this.caller.deadline;
-    this.over(isLate ? status.DEADLINE_EXCEEDED : status.CANCELLED);
+    if (!this.ended) this.over(callerGone(this.caller).code);
   }
 
   /** @param request the first message, if there is one */

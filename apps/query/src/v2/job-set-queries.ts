@@ -14,7 +14,7 @@ import { Generation, jobSetTag } from '@ajs/redis-keys';
 import { optionalTimestamp, toFreshness, toV2Job, toV2JobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
-import { msUntilAnswer, type Caller } from '../caller.js';
+import { callerGone, msUntilAnswer, type Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { RpcError } from '../rpc-error.js';
 import { fromRedis } from '../store/redis-read.js';
@@ -126,7 +126,7 @@ export class JobSetQueries {
       const left = msBetween(monotonicNow(), until);
       if (isSettled || left <= 0) return summary;
       await pause(caller, Math.min(RETRY_MS, left));
-      if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
+      if (caller.isGone()) throw callerGone(caller);
     }
   }
 }

@@ -11,14 +11,12 @@ import {
 import type { JobDetailsLister, JobLister, JobSetDetails, ReadJob } from '@ajs/job-store';
 import { inParts, monotonicNow } from '@ajs/platform';
 import type { JobSetTag } from '@ajs/redis-keys';
-import { status } from '@grpc/grpc-js';
 import { isFirstCatchUp } from '../absence/first-catch-up.js';
 import { FIRST_RETRY_MS, MAX_RETRY_MS, type JobReadOptions } from '../absence/job-read-options.js';
 import { whyUnconfirmed, whyUnpublished, whyUnresolved } from '../absence/reasons.js';
 import { TOO_SLOW, inTime } from '../absence/second-witness.js';
 import { streamVerdict, type StreamVerdict } from '../absence/stream-verdict.js';
-import { msUntilAnswer } from '../caller.js';
-import { RpcError } from '../rpc-error.js';
+import { callerGone, msUntilAnswer } from '../caller.js';
 import { isBackedByStream } from '../store/can-serve-from-cache.js';
 import { fromRedis } from '../store/redis-read.js';
 import type { UpstreamReport } from '../upstream/reported-jobs.js';
@@ -111,7 +109,7 @@ export class JobSetReader {
         this.options.requestRead(key);
       }
       await this.options.pause(caller, Math.min(pause, left));
-      if (caller.isGone()) throw new RpcError(status.CANCELLED, 'the caller cancelled the call');
+      if (caller.isGone()) throw callerGone(caller);
     }
   }
 

@@ -1,5 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { FairShares } from '@ajs/platform';
+import { callerGone } from '../caller.js';
 import type { Admission } from '../load/admission.js';
 import { limitReached, type Refused } from '../load/limit-reached.js';
 import { RpcError } from '../rpc-error.js';
@@ -62,13 +63,13 @@ export class OpenStreams {
 
   /**
    * Makes room for an open call, until {@link leave}: call it for each that entered, once. Its `end` is called with why it has to end,
-   * perhaps at once. Throws RESOURCE_EXHAUSTED where there is no room, and CANCELLED where the caller has gone.
+   * perhaps at once. Throws RESOURCE_EXHAUSTED where there is no room, and what {@link callerGone} says where the caller has gone.
    */
   enter(call: OpenCall): void {
     const { method, caller, jobCount } = call;
     const { checks, admission, refused } = this.options;
     // Perhaps while its jobs were read: it will not go again.
-    if (caller.isGone()) throw callerGone();
+    if (caller.isGone()) throw callerGone(caller);
     const kind = POOLS[method];
     const pool = this.pools[kind];
     if (!pool.take(caller.key)) throw limitReached(`open_${kind}`, pool, refused);
@@ -80,7 +81,7 @@ export class OpenStreams {
     this.count(method, 1);
     checks.add(call);
     admission.setAside(caller);
-    caller.whenGone(() => call.end(callerGone()));
+    caller.whenGone(() => call.end(callerGone(caller)));
     if (this.isStopping) call.end(stopping());
   }
 
@@ -104,10 +105,6 @@ export class OpenStreams {
     this.open[method] += more;
     this.options.onCount(method, this.open[method]);
   }
-}
-
-function callerGone(): RpcError {
-  return new RpcError(status.CANCELLED, 'the caller cancelled the call');
 }
 
 function stopping(): RpcError {

@@ -6,7 +6,7 @@ import {
   type WaitForJobsRequest,
   type WaitForJobsResponse,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { ArmadaTime, addMs, type JobRecord } from '@ajs/job-state';
+import { ArmadaTime, MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { eventually } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
@@ -31,13 +31,20 @@ afterEach(() => {
   harness.close();
 });
 
-/** A caller that goes away when a spec says so. */
-function leavingCaller(): { readonly caller: Caller; readonly leave: () => void } {
+/** A caller that goes away when a spec says so, perhaps since its deadline has passed. */
+function leavingCaller(): { readonly caller: Caller; readonly leave: (why?: 'is late') => void } {
   const listeners: (() => void)[] = [];
   let isGone = false;
+  let deadline = MonotonicTime(Infinity);
   return {
-    caller: testCaller({ isGone: () => isGone, whenGone: (listener) => listeners.push(listener) }),
-    leave: () => {
+    caller: {
+      ...testCaller({ isGone: () => isGone, whenGone: (listener) => listeners.push(listener) }),
+      get deadline() {
+        return deadline;
+      },
+    },
+    leave: (why) => {
+      if (why === 'is late') deadline = monotonicNow();
       isGone = true;
       for (const listener of listeners.splice(0)) listener();
     },
@@ -255,7 +262,7 @@ describe('WatchJobs', () => {
 });
 
 describe('WatchJobSet', () => {
-  it.each<[string, status, (leave: () => void) => unknown]>([
+  it.each<[string, status, (leave: (why?: 'is late') => void) => unknown]>([
     ['UNAVAILABLE where the process stops', status.UNAVAILABLE, () => harness.streams.stop()],
     [
       'PERMISSION_DENIED once its caller may not watch the queue any more',
@@ -263,6 +270,11 @@ describe('WatchJobSet', () => {
       () => (harness.verdictOn = () => 'no'),
     ],
     ['CANCELLED, and frees everything, as soon as its caller has gone', status.CANCELLED, (leave) => leave()],
+    [
+      'DEADLINE_EXCEEDED as soon as its deadline has passed',
+      status.DEADLINE_EXCEEDED,
+      (leave) => leave('is late'),
+    ],
   ])('ends %s, with its last token in the trailers', async (_, code, happens) => {
     await harness.write({ a: record('QUEUED') });
     const events: JobSetEvent[] = [];

@@ -1,5 +1,6 @@
+import { jest } from '@jest/globals';
 import { RedisClusterServers, RedisServer, eventually, redisFlavours, type RedisFlavour } from '@ajs/testing';
-import { Redis } from 'ioredis';
+import { Redis, type Cluster } from 'ioredis';
 import type { JobSetKey } from '@ajs/job-state';
 import type { ChangeNotice } from '../change-ports.js';
 import {
@@ -25,6 +26,7 @@ interface Scene {
   readonly sink: RedisJobSink;
   readonly changes: RedisJobSetChanges;
   readonly writer: RedisClient;
+  readonly subscriber: RedisClient;
 }
 
 async function sceneAt(target: RedisTarget): Promise<Scene> {
@@ -36,8 +38,9 @@ async function sceneAt(target: RedisTarget): Promise<Scene> {
   };
   const writer = await connect('writer');
   const sink = new RedisJobSink(writer, SINK_OPTIONS);
-  const changes = new RedisJobSetChanges(await connect('reader'), await connect('subscriber'));
-  return { sink, changes, writer };
+  const subscriber = await connect('subscriber');
+  const changes = new RedisJobSetChanges(await connect('reader'), subscriber);
+  return { sink, changes, writer, subscriber };
 }
 
 async function server(flavour: RedisFlavour = 'any'): Promise<RedisServer> {
@@ -82,17 +85,30 @@ describe('notices of changes', () => {
     expect(second?.previous).toBeGreaterThan(first?.revision ?? Infinity);
   });
 
-  it('come again after the connection was lost, which the subscriber hears of', async () => {
+  it('come again once the subscription is renewed after the connection was lost, which the subscriber hears of', async () => {
     const { url } = await server();
     const scene = await sceneAt({ kind: 'single', url });
     const key = aJobSet();
-    const { notices, interruptions } = await listen(scene, key);
+    const { notices, subscription, interruptions } = await listen(scene, key);
     const writer = await scene.sink.open(key);
     await scene.changes.watch(key);
     await scene.writer.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await eventually('it hears', () => interruptions() > 0);
+    await subscription.renew();
     await writer.write(aBatch('1:0:0:1', {}));
     await eventually('a notice', () => notices.length === 1);
+  });
+
+  it('are not taken for subscribed to where Redis refuses that', async () => {
+    const { url, port } = await server();
+    const admin = new Redis(url);
+    cleanUps.push(() => admin.disconnect());
+    await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all', '&*');
+    const scene = await sceneAt({ kind: 'single', url: `redis://app:secret@127.0.0.1:${port}` });
+    const { subscription } = await listen(scene, aJobSet());
+    await admin.call('ACL', 'SETUSER', 'app', '-ssubscribe');
+    await expect(subscription.renew()).rejects.toThrow('NOPERM');
+    await expect(listen(scene, aJobSet())).rejects.toThrow('NOPERM');
   });
 
   it('do not come any more once the subscription is closed', async () => {
@@ -136,12 +152,21 @@ describe('notices of changes', () => {
     await writer.write(aBatch('1:0:0:1', {}));
     expect((await scene.changes.watch(key)).position?.revision).toBeGreaterThan(before);
   });
+});
 
-  it('come from every node of a cluster, and are found again after a renewal', async () => {
-    const cluster = await RedisClusterServers.start();
-    cleanUps.push(() => cluster.stop());
+describe('notices of changes in a cluster', () => {
+  let cluster: RedisClusterServers;
+  let scene: Scene;
+  beforeAll(async () => {
+    cluster = await RedisClusterServers.start();
+  }, 60_000);
+  afterAll(() => cluster.stop());
+  beforeEach(async () => {
     const nodes = cluster.servers.map(({ port }) => ({ host: '127.0.0.1', port }));
-    const scene = await sceneAt({ kind: 'cluster', nodes, tls: false });
+    scene = await sceneAt({ kind: 'cluster', nodes, tls: false });
+  });
+
+  it('come from every node, and come once after a renewal', async () => {
     for (const key of Array.from({ length: 8 }, aJobSet)) {
       const { notices, subscription } = await listen(scene, key);
       const writer = await scene.sink.open(key);
@@ -152,7 +177,40 @@ describe('notices of changes', () => {
       await writer.write(aBatch('2:0:0:1', {}));
       await eventually('another notice, once', () => notices.length === 2);
     }
-  }, 60_000);
+  });
+
+  it('come from where a slot was moved to, once the subscription is renewed, which the subscriber hears of', async () => {
+    const key = aJobSet();
+    const { notices, subscription, interruptions } = await listen(scene, key);
+    const writer = await scene.sink.open(key);
+    await scene.changes.watch(key);
+    await cluster.move(scene.writer.ownKeys.metaKey(key), () => Promise.resolve());
+    await eventually('it hears', () => interruptions() > 0);
+    await subscription.renew();
+    await scene.changes.watch(key);
+    await writer.write(aBatch('1:0:0:1', {}));
+    await eventually('a notice', () => notices.length === 1);
+  });
+
+  it('come again by a renewal alone where the client has not noticed that a slot was moved', async () => {
+    const key = aJobSet();
+    const { notices, subscription } = await listen(scene, key);
+    const writer = await scene.sink.open(key);
+    await scene.changes.watch(key);
+    // It asks once, perhaps a node that has not heard of the move yet.
+    const lookUp = jest
+      .spyOn(scene.subscriber as Cluster, 'refreshSlotsCache')
+      .mockImplementation((learned) => learned?.());
+    await cluster.move(scene.writer.ownKeys.metaKey(key), () => Promise.resolve());
+    await eventually('it looks for its slots', () => lookUp.mock.calls.length > 0);
+    lookUp.mockRestore();
+    await scene.changes.watch(key);
+    await writer.write(aBatch('1:0:0:1', {}));
+    expect(notices).toEqual([]);
+    await eventually('it is renewed', () => subscription.renew().then(() => true));
+    await writer.write(aBatch('2:0:0:1', {}));
+    await eventually('a notice', () => notices.length === 1);
+  });
 });
 
 describe('a revision', () => {

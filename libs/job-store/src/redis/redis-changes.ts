@@ -48,9 +48,8 @@ export class RedisJobSetChanges implements JobSetChanges {
     subscriber.on('smessageBuffer', (channel: Buffer, message: Buffer) => {
       this.subscriptions.get(channel.toString())?.received(message);
     });
-    // Of a cluster each node has a connection of its own, and the client subscribes to their channels again.
-    if (subscriber instanceof Cluster) subscriber.on('subscribersReady', () => this.interrupted());
-    else subscriber.on('ready', () => void this.subscribeAgain());
+    // Of a cluster each node has a connection of its own, and slots move between them.
+    subscriber.on(subscriber instanceof Cluster ? 'subscribersReady' : 'ready', () => this.interrupted());
   }
 
   async subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription> {
@@ -80,8 +79,8 @@ export class RedisJobSetChanges implements JobSetChanges {
       throw error;
     }
     const renew = async (): Promise<void> => {
-      // The client of a cluster remembers each subscription.
-      if (this.subscriber instanceof Cluster) await this.unsubscribe(channel);
+      // The client of a cluster keeps a list of its subscriptions, with one entry for each `ssubscribe`.
+      if (isOpen() && this.subscriber instanceof Cluster) await this.unsubscribe(channel);
       if (isOpen()) await this.subscriber.ssubscribe(channel);
     };
     return { renew, close };
@@ -130,20 +129,12 @@ export class RedisJobSetChanges implements JobSetChanges {
     for (const subscription of this.subscriptions.values()) subscription.interrupted();
   }
 
-  private async subscribeAgain(): Promise<void> {
-    const channels = Array.from(this.subscriptions.keys());
-    if (channels.length === 0) return;
-    try {
-      await Promise.all(channels.map((channel) => this.subscriber.ssubscribe(channel)));
-    } catch {
-      // The connection is lost once more, or Redis refuses: who misses notices renews.
-    }
-    this.interrupted();
-  }
-
-  /** Where Redis cannot be reached, there is no subscription. */
   private async unsubscribe(channel: string): Promise<void> {
-    await this.subscriber.sunsubscribe(channel).catch(() => undefined);
+    try {
+      await this.subscriber.sunsubscribe(channel);
+    } catch {
+      // Where Redis cannot be reached, or no node of a cluster has the slot, there is no subscription.
+    }
   }
 
   /** `undefined` where it cannot be read, which its receiver sees by the next one. */

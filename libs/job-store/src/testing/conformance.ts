@@ -8,6 +8,8 @@ import { describeEventLag } from './conformance-event-lag.js';
 import { describeListing } from './conformance-listing.js';
 import { describeManyJobs } from './conformance-many-jobs.js';
 import { describeProvisionalJobs } from './conformance-provisional.js';
+import { describeReports } from './conformance-reports.js';
+import { describeStaleOwner } from './conformance-stale-owner.js';
 import { A_REVISION, FULL, LIVE, aBatch, aJobId, aJobSet, aRecord, type StoreUnderTest } from './fixtures.js';
 
 /** What every store must do: the same tests for all of them. */
@@ -207,6 +209,8 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
     describeListing(() => store);
     describeManyJobs(() => store);
     describeProvisionalJobs(() => store);
+    describeReports(() => store);
+    describeStaleOwner(() => store);
     describeEventLag(() => store);
     describeDetails(() => store);
     describeChanges(() => store);

@@ -51,6 +51,8 @@ export const A_REVISION = expect.any(Number) as number;
 
 export const AT = ArmadaTime(1_795_493_217_053);
 
+export const LAST_EVENT = { ms: 1_795_493_217_053, sequence: 0, index: 0, last: true };
+
 export function aRecord(state: JobState, more: Partial<JobRecord> = {}): JobRecord {
   return { state, runNumber: 1, changedAt: AT, ...more };
 }

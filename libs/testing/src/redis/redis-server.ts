@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../free-port.js';
+import { endWithThisProcess } from '../last-resort.js';
+import { TemporaryFolder } from '../temporary-folder.js';
 import { redisBinary, type RedisFlavour } from './redis-binary.js';
 
 const ATTEMPTS = 5;
@@ -34,7 +35,7 @@ export interface ServerTls {
 export class RedisServer {
   private constructor(
     readonly port: number,
-    private readonly folder: string,
+    private readonly folder: TemporaryFolder,
     private readonly args: readonly string[],
     private child: ChildProcess,
     /** Where the server listens for TLS, beside {@link port}; 0 where it does not. */
@@ -51,17 +52,20 @@ export class RedisServer {
     args: readonly string[] = [],
     { flavour, tls }: RedisServerOptions = {},
   ): Promise<RedisServer> {
-    const folder = await mkdtemp(join(tmpdir(), 'armada-job-service-redis-'));
+    const folder = new TemporaryFolder('redis');
+    await mkdir(dataOf(folder));
     for (let attempt = 1; ; attempt++) {
       const port = await freePort();
       const tlsPort = tls === undefined ? 0 : await freePort();
       const all = tls === undefined ? args : [...args, ...tlsArgs(tls, tlsPort)];
       try {
-        const child = await launch(port, folder, all, flavour);
+        const child = await launch(port, dataOf(folder), all, flavour);
         return new RedisServer(port, folder, all, child, tlsPort, flavour);
       } catch (error) {
         // Another process may have taken the port meanwhile.
-        if (attempt === ATTEMPTS) throw error;
+        if (attempt < ATTEMPTS) continue;
+        folder.remove();
+        throw error;
       }
     }
   }
@@ -82,34 +86,40 @@ export class RedisServer {
   /** Starts it again on the same port, with what it has on disk. */
   async restart(): Promise<void> {
     await end(this.child, 'SIGKILL');
-    this.child = await launch(this.port, this.folder, this.args, this.flavour);
+    this.child = await launch(this.port, this.data, this.args, this.flavour);
   }
 
   /** Copies what is on disk, replacing an older copy. */
   async backUp(): Promise<void> {
     await rm(this.backup, { recursive: true, force: true });
-    await cp(this.folder, this.backup, { recursive: true });
+    await cp(this.data, this.backup, { recursive: true });
   }
 
   /** Starts it again on the same port with the copy, or empty where there is none. */
   async restore(): Promise<void> {
     await end(this.child, 'SIGKILL');
-    await rm(this.folder, { recursive: true, force: true });
-    await mkdir(this.folder);
-    if (existsSync(this.backup)) await cp(this.backup, this.folder, { recursive: true });
-    this.child = await launch(this.port, this.folder, this.args, this.flavour);
+    await rm(this.data, { recursive: true, force: true });
+    await mkdir(this.data);
+    if (existsSync(this.backup)) await cp(this.backup, this.data, { recursive: true });
+    this.child = await launch(this.port, this.data, this.args, this.flavour);
   }
 
-  /** Stops the server and removes its folder. */
+  /** Stops the server and removes its files. */
   async stop(): Promise<void> {
     await end(this.child, 'SIGKILL');
-    for (const folder of [this.folder, this.backup]) await rm(folder, { recursive: true, force: true });
+    this.folder.remove();
+  }
+
+  private get data(): string {
+    return dataOf(this.folder);
   }
 
   private get backup(): string {
-    return `${this.folder}.backup`;
+    return this.folder.file('backup');
   }
 }
+
+const dataOf = (folder: TemporaryFolder): string => folder.file('data');
 
 function tlsArgs(
   { certFile, keyFile, caFile, clientCertificates = false }: ServerTls,
@@ -138,9 +148,7 @@ async function launch(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const lastResort = (): boolean => child.kill('SIGKILL');
-  process.once('exit', lastResort);
-  child.once('exit', () => process.off('exit', lastResort));
+  endWithThisProcess(child);
   let output = '';
   let late: NodeJS.Timeout | undefined;
   try {

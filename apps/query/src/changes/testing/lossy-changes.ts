@@ -17,6 +17,8 @@ export class LossyChanges implements JobSetChanges {
   /** Whether the next notices wait for {@link release}. */
   holdsNotices = false;
   isAway = false;
+  /** Whether nobody can subscribe, while everything else goes on. */
+  failsSubscriptions = false;
   /** The most jobs of a page of changes. */
   pageSize = Infinity;
   /** Awaited when a page was read that is not the last one. */
@@ -28,7 +30,7 @@ export class LossyChanges implements JobSetChanges {
   reads = 0;
   /** Called while jobs are read. */
   whileReading = (): void => undefined;
-  /** Awaited before a subscription begins. */
+  /** Awaited before a subscription begins, or is renewed. */
   beforeSubscribe = (): unknown => undefined;
   /** Awaited before the job set is watched. */
   beforeWatch = (): unknown => undefined;
@@ -41,6 +43,7 @@ export class LossyChanges implements JobSetChanges {
   async subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription> {
     await this.beforeSubscribe();
     this.requireConnection();
+    if (this.failsSubscriptions) throw new Error('Command timed out');
     this.listener = listener;
     const subscription = await this.store.subscribe(key, {
       ...listener,
@@ -53,7 +56,9 @@ export class LossyChanges implements JobSetChanges {
     this.subscriptions++;
     return {
       renew: async () => {
+        await this.beforeSubscribe();
         this.requireConnection();
+        if (this.failsSubscriptions) throw new Error('Command timed out');
         this.renewals++;
         await subscription.renew();
       },

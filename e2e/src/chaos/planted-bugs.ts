@@ -69,7 +69,7 @@ export const PLANTED_BUGS = {
     patches: [
       {
         file: SWEEPER,
-        from: 'await this.options.workQueue.enqueue(wanted.map(({ key }) => key)).catch(this.options.onError);',
+        from: 'await this.attempt(this.options.workQueue.enqueue(wanted.map(({ key }) => key)));',
         to: '',
       },
     ],

@@ -1,4 +1,4 @@
-import { isLoopback, proxyFor } from './proxy.js';
+import { dropEmptyExceptions, isLoopback, proxyFor, throughProxy } from './proxy.js';
 
 const PROXY = 'http://user:secret@proxy.example:3128';
 const described = (...args: Parameters<typeof proxyFor>) => proxyFor(...args)?.description;
@@ -49,4 +49,20 @@ describe('the proxy on the way to a host', () => {
   ])('is there for %s where no_proxy is "%s"', (host, no_proxy) => {
     expect(described(host, 'https', { https_proxy: PROXY, no_proxy })).toBeDefined();
   });
+
+  it('is told by its address and by what names it, after the cause of an error', () => {
+    const proxy = proxyFor('armada.example', 'https', { https_proxy: PROXY });
+    expect(proxy && throughProxy(proxy)).toBe(
+      'through the proxy http://proxy.example:3128, set by https_proxy',
+    );
+  });
+});
+
+it('empty exceptions from proxies, which grpc-js takes for every host, are dropped', () => {
+  const env = { no_proxy: 'a.example, ,b.example,', no_grpc_proxy: ',', https_proxy: PROXY };
+  dropEmptyExceptions(env);
+  expect(env).toEqual({ no_proxy: 'a.example,b.example', no_grpc_proxy: '', https_proxy: PROXY });
+  const none = {};
+  dropEmptyExceptions(none);
+  expect(none).toEqual({});
 });

@@ -11,6 +11,7 @@ const KEY = { queue: 'q', jobSetId: 's' };
 let lines: { readonly level: string; readonly msg: string; readonly queue?: string }[];
 let metrics: IngesterMetrics;
 let assignments: AssignmentLog;
+let eventLag: EventLagLog;
 /** What the monitor of Armada was told. */
 let failed: unknown[][];
 
@@ -35,6 +36,7 @@ beforeEach(async () => {
     .useValue({})
     .compile();
   assignments = module.get(AssignmentLog);
+  eventLag = module.get(EventLagLog);
 });
 
 describe('the log of assignments', () => {
@@ -44,6 +46,47 @@ describe('the log of assignments', () => {
     expect(lines).toEqual([]);
     expect(failed).toEqual([1, 2, 3].map((inARow) => [KEY, 'connection refused', inARow]));
     expect((await metrics.streamEnds.get()).values).toEqual([{ labels: { kind: 'retry' }, value: 3 }]);
+  });
+
+  it('has a line where a watch begins and where it ends, and where ownership is lost', async () => {
+    assignments.watchStarted(KEY);
+    assignments.watchEnded(KEY, 'hand-over');
+    assignments.staleWriter(KEY);
+    expect(lines).toMatchObject([
+      { level: 'info', msg: 'following a job set', ...KEY },
+      { level: 'info', msg: 'stopped following a job set', reason: 'hand-over', ...KEY },
+      { level: 'warn', msg: 'lost ownership of the job set; reopening', ...KEY },
+    ]);
+    expect((await metrics.reopenedJobSets.get()).values).toMatchObject([{ value: 1 }]);
+  });
+
+  it('counts what is written and how old it was, and batches that were written again', async () => {
+    assignments.batchWritten(3, 1_500);
+    assignments.batchWritten(2, undefined);
+    assignments.reloading();
+    const counts = await Promise.all(
+      [metrics.eventsApplied, metrics.batchesWritten, metrics.writeConflicts].map((one) => one.get()),
+    );
+    expect(counts.map(({ values: [first] }) => first?.value)).toEqual([5, 2, 1]);
+    const lag = (await metrics.eventLagSeconds.get()).values;
+    const sumAndCount = lag.filter(({ metricName }) => /_(sum|count)$/.test(metricName ?? ''));
+    expect(sumAndCount.map(({ value }) => value)).toEqual([1.5, 1]);
+    expect(lines).toEqual([]);
+  });
+
+  it('has events that lag noted, with all job sets whose events do', () => {
+    assignments.eventsLag(KEY, 9_000);
+    expect([eventLag.jobSets, eventLag.maxLagMs]).toEqual([1, 9_000]);
+  });
+
+  it('has one line for a queue that Armada does not know, whatever number of its job sets is polled', () => {
+    const end = { kind: 'gone', reason: 'NOT_FOUND: no queue' } as const;
+    for (const jobSetId of ['a', 'b']) assignments.streamEnded({ queue: 'q', jobSetId }, end, 100, 1);
+    assignments.streamEnded({ queue: 'r', jobSetId: 'a' }, end, 100, 1);
+    expect(lines.map(({ level, queue }) => [level, queue])).toEqual([
+      ['info', 'q'],
+      ['info', 'r'],
+    ]);
   });
 
   it('has an error for each job set with messages that cannot be read, and one when they are skipped', async () => {
@@ -83,11 +126,29 @@ describe('the log of assignments', () => {
     expect((await metrics.redisErrors.get()).values).toMatchObject([{ labels: { cause: 'unavailable' } }]);
   });
 
-  it('says once that this version cannot read job sets, however many there are', () => {
+  it('says once that this version cannot read job sets, however many there are', async () => {
     for (const jobSetId of ['a', 'b', 'c']) {
       assignments.unreadable({ queue: 'q', jobSetId }, new Error('layout 3'), 1_000, 1);
     }
     expect(lines).toMatchObject([{ level: 'warn', jobSetId: 'a' }]);
+    expect((await metrics.failedAssignments.get()).values).toEqual([
+      { labels: { cause: 'unreadable' }, value: 3 },
+    ]);
+  });
+
+  it('blames no defect where the user of Redis lacks a right', async () => {
+    assignments.assignmentFailed(KEY, new Error('NOPERM no permission to run HSET'), 1_000, 1);
+    expect(lines).toMatchObject([
+      {
+        level: 'error',
+        msg: expect.stringContaining('check the ACL of the Redis user') as string,
+        ...KEY,
+        retryInMs: 1_000,
+      },
+    ]);
+    expect((await metrics.failedAssignments.get()).values).toEqual([
+      { labels: { cause: 'failed' }, value: 1 },
+    ]);
   });
 
   it('has an error for each assignment that fails, and none for its retries', async () => {

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Cursor, JobSetKey } from '@ajs/job-state';
+import { redisErrorKind } from '@ajs/job-store';
 import { IngesterMetrics, throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { ArmadaMonitor, LOG, RedisErrorLog } from '@ajs/runtime';
 import type { AssignmentObserver, StreamEnd } from '@ajs/subscriptions';
@@ -92,6 +93,10 @@ export class AssignmentLog implements AssignmentObserver {
 
   assignmentFailed(key: JobSetKey, error: Error, retryInMs: number, inARow: number): void {
     this.metrics.failedAssignments.inc({ cause: 'failed' });
+    if (redisErrorKind(error) === 'denied') {
+      this.redisErrors.report(error, { ...key, retryInMs, inARow });
+      return;
+    }
     this.throttled(
       'error',
       { ...key, err: error, retryInMs, inARow },

@@ -53,6 +53,7 @@ function follow(): void {
     lease: { isHeld: () => true, whenHeld: () => Promise.resolve() },
     quota: {
       isWatched: true,
+      isForgotten: () => Promise.resolve(false),
       admitRead: () => Promise.resolve(),
       nextStep: () => Promise.resolve('watch'),
       releaseWatch: ignore,

@@ -101,6 +101,7 @@ describe('terminal states from Armada’s api.Jobs', () => {
       lease: { isHeld: () => true, whenHeld: () => Promise.resolve() },
       quota: {
         isWatched: true,
+        isForgotten: () => Promise.resolve(false),
         admitRead: () => Promise.resolve(),
         nextStep: () => Promise.resolve('watch'),
         releaseWatch: ignore,

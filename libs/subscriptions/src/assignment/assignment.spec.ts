@@ -16,16 +16,20 @@ import { Assignment } from './assignment.js';
 import type { AssignmentData } from './work-queue.js';
 
 const remembered: (boolean | undefined)[] = [];
-const JOB = {
-  data: { queue: 'q', jobSetId: 's' },
-  updateData: ({ watched }: AssignmentData) => Promise.resolve(void remembered.push(watched)),
-} as unknown as Job<AssignmentData, void>;
+const jobOf = (data: AssignmentData): Job<AssignmentData, void> =>
+  ({
+    data,
+    updateData: ({ watched }: AssignmentData) => Promise.resolve(void remembered.push(watched)),
+  }) as unknown as Job<AssignmentData, void>;
+const JOB = jobOf({ queue: 'q', jobSetId: 's' });
+const WATCHED_JOB = jobOf({ queue: 'q', jobSetId: 's', watched: true });
 const ignore = (): void => undefined;
 const NEVER = new Promise<void>(ignore);
 
 function anAssignment(sink: JobSink = new MemoryJobStore()) {
   const source = new ScriptedSource();
-  const quota = Object.assign(new ScriptedQuota(), { release: ignore });
+  const released: boolean[] = [];
+  const quota = Object.assign(new ScriptedQuota(), { release: () => void released.push(true) });
   const announced: string[] = [];
   const assignment = new Assignment(AssignmentId('a'), JOB, new StreamFailures(REFLECTOR_TIMING), {
     sink,
@@ -41,7 +45,7 @@ function anAssignment(sink: JobSink = new MemoryJobStore()) {
     timing: REFLECTOR_TIMING,
     onError: ignore,
   });
-  return { assignment, source, quota, announced };
+  return { assignment, source, quota, released, announced };
 }
 
 describe('an assignment', () => {
@@ -75,6 +79,44 @@ describe('an assignment', () => {
     expect(assignment.canResume).toBe(false);
     await assignment.stop();
     expect([source.live, opened]).toEqual([[], 1]);
+  });
+
+  it('ends as its job set does, with its part of the quota given back', async () => {
+    const { assignment, source, quota, released } = anAssignment();
+    quota.step = 'done';
+    source.endsReads = true;
+    const served = assignment.serve(JOB, { isHeld: () => true, expired: NEVER });
+    expect(await completesWithin(3_000, served)).toBe(true);
+    expect([await served, released]).toEqual([{ kind: 'done' }, [true]]);
+  });
+
+  it('ends at once where it was abandoned while its lease was taken again, and is followed by another one', async () => {
+    const { assignment, source } = anAssignment();
+    const ended = assignment.serve(JOB, { isHeld: () => true, expired: Promise.resolve() });
+    await eventually('it reads', () => source.live.length === 1);
+    expect(await ended).toEqual({ kind: 'lease-lost' });
+    assignment.abandon();
+    expect(assignment.canResume).toBe(false);
+    const again = assignment.serve(JOB, { isHeld: () => true, expired: NEVER });
+    expect(await completesWithin(3_000, again)).toBe(true);
+    expect(await again).toEqual({ kind: 'hand-over' });
+  });
+
+  it('has closed its streams and given its watch back when it is abandoned, though it still waits for a write', async () => {
+    const store = new MemoryJobStore();
+    let writes = 0;
+    const sink: JobSink = {
+      open: async (key) => Object.assign(await store.open(key), { write: () => new Promise(() => writes++) }),
+    };
+    const { assignment, source, released } = anAssignment(sink);
+    void assignment.serve(JOB, { isHeld: () => true, expired: NEVER });
+    const read = await eventually('it reads', () => source.live[0]);
+    read.listener.message(running(1));
+    assignment.reflector.heartbeat();
+    await eventually('it writes', () => writes > 0);
+    expect(released).toEqual([]);
+    assignment.abandon();
+    expect([source.live, released]).toEqual([[], [true]]);
   });
 
   it('stops without writing what it read where its lease has expired', async () => {
@@ -122,8 +164,21 @@ describe('an assignment', () => {
     await eventually('it watches', () => source.live.length === 1);
     assignment.watchRevoked('a hotter job set needs its watch');
     expect(source.live.some(({ request }) => request.watch)).toBe(false);
+    assignment.announceEnd('hand-over');
     expect(announced).toEqual(['started', 'a hotter job set needs its watch']);
     expect(remembered.at(-1)).toBe(false);
+    await assignment.stop();
+  });
+
+  it('is no more urgent than others, whatever its owner before did, once it goes on without a watch', async () => {
+    const { assignment } = anAssignment();
+    const before = remembered.length;
+    void assignment.serve(JOB, { isHeld: () => true, expired: NEVER });
+    assignment.watchRefused();
+    expect(remembered.slice(before)).toEqual([]);
+    void assignment.serve(WATCHED_JOB, { isHeld: () => true, expired: NEVER });
+    assignment.watchRefused();
+    expect(remembered.slice(before)).toEqual([false]);
     await assignment.stop();
   });
 
@@ -132,6 +187,7 @@ describe('an assignment', () => {
     void assignment.serve(JOB, { isHeld: () => true, expired: NEVER });
     await eventually('it reads', () => source.live.length === 1);
     assignment.watchGranted();
+    expect(remembered.at(-1)).toBe(true);
     assignment.announceEnd('hand-over');
     expect(announced).toEqual(['started', 'hand-over']);
     await assignment.stop();

@@ -83,6 +83,8 @@ export class Assignment implements WatchHolder, Suspendable {
 
   /** Follows the job set, or goes on with it, while this term of the lease lasts; resolves when it has to end here. */
   async serve(job: Job<AssignmentData, void>, term: LeaseTerm): Promise<AssignmentEnd> {
+    // It was suspended for too long while this term was taken: another assignment is to follow the job set.
+    if (this.lease.isOver) return { kind: 'hand-over' };
     const end = new Promise<AssignmentEnd>((resolve) => (this.finish = resolve));
     this.job = job;
     this.lease.begin(term);
@@ -106,15 +108,22 @@ export class Assignment implements WatchHolder, Suspendable {
     await this.running;
   }
 
-  /** Closes its streams, and writes nothing any more. */
+  /** Closes its streams, gives its watch back, and writes nothing any more. */
   abandon(): void {
     this.reflector.stop();
     this.lease.end();
+    // At once: what it waits for before it is over may take long, and the next assignment of its job set has the same id.
+    this.quota.release();
   }
 
   watchGranted(): void {
     this.rememberWatch(true);
     this.announceWatch();
+  }
+
+  watchRefused(): void {
+    // Whatever its owner before did, it is no more urgent than others from now on.
+    if (this.job.data.watched === true) this.rememberWatch(false);
   }
 
   watchRevoked(reason: string): void {

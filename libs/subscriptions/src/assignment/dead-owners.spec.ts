@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { ManualClock, RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
 import { DeadOwners, showConnected } from './dead-owners.js';
@@ -85,6 +86,44 @@ describe('the leases of an owner', () => {
     await look();
     expect([await leases(), await redis.exists(CHECKED)]).toEqual([[lockOf('b')], 0]);
     expect(await redis.smembers(STALLED)).toEqual(['a']);
+  });
+
+  it('are released also where it was connected for long', async () => {
+    const dead = await owner('a', LEASE_MS);
+    for (let n = 0; n < 20; n++) await look();
+    await dead.renew(MISSED_MS);
+    await dead.disconnect();
+    await look();
+    expect(await leases()).toEqual([]);
+  });
+
+  it('are looked for no more once none can be left', async () => {
+    const dead = await owner('a', LEASE_MS);
+    await look();
+    await dead.disconnect();
+    const release = jest.spyOn(redis as unknown as { releaseLeases(): Promise<number> }, 'releaseLeases');
+    for (let ms = 0; ms <= LEASE_MS; ms += 250) await look();
+    const before = release.mock.calls.length;
+    await look();
+    expect([before, release.mock.calls.length]).toEqual([LEASE_MS / 250, LEASE_MS / 250]);
+    release.mockRestore();
+  });
+
+  it('are looked for four times a second until that is stopped, and not before the last look is over', () => {
+    jest.useFakeTimers();
+    const looks = jest.spyOn(redis, 'pubsub').mockReturnValue(new Promise(() => undefined));
+    try {
+      owners.start();
+      jest.advanceTimersByTime(249);
+      expect(looks).not.toHaveBeenCalled();
+      jest.advanceTimersByTime(5_000);
+      expect(looks).toHaveBeenCalledTimes(1);
+      owners.stop();
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      looks.mockRestore();
+      jest.useRealTimers();
+    }
   });
 
   it('stay while it is connected, however late its renewal is: it may be frozen', async () => {

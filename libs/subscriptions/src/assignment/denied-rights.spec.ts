@@ -79,4 +79,13 @@ describe('a user of Redis without a right that is used only at the beginning', (
     await admin.publish(KEYS.readRequestsChannel, jobSetTag(KEY));
     await eventually('the request is heard', () => requests.length === 1);
   });
+
+  it('is told of any other reason why its channel cannot be had', async () => {
+    const client = await clientWithout();
+    client.disconnect();
+    await expect(listenForReadRequests(client, () => undefined, onError)).rejects.toThrow(
+      'Connection is closed',
+    );
+    expect(denied).toEqual([]);
+  });
 });

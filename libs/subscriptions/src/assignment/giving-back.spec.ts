@@ -17,6 +17,7 @@ import { scriptedWorker } from '../testing/scripted-worker.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import { Assignment } from './assignment.js';
 import { Leases } from './leases.js';
+import { SuspendedAssignments, type Suspendable } from './suspended-assignments.js';
 import { WORK_QUEUE, WorkQueue, assignmentIdOf } from './work-queue.js';
 
 const HOUR = 3_600_000;
@@ -129,6 +130,26 @@ describe('an assignment', () => {
     await redis.del(lock);
     await eventually('it goes on', () => told.length === 3);
     expect(moveToDelayed.mock.calls.filter(([, tokenOfMove]) => tokenOfMove === token)).toEqual([]);
+  });
+
+  it('is followed anew where it was suspended for too long while its lease was being taken again', async () => {
+    const { source, watch } = await assigned();
+    const before = await watch();
+    const keep = jest.spyOn(SuspendedAssignments.prototype, 'keep');
+    const taking = jest.spyOn(Leases.prototype, 'take').mockImplementationOnce(function (
+      this: Leases,
+      ...args
+    ) {
+      // As its timer does.
+      const [, suspended] = (keep.mock.calls[0] ?? []) as [id?: unknown, assignment?: Suspendable];
+      suspended?.abandon();
+      return this.take(...args);
+    });
+    await redis.del(lock);
+    await eventually('its lease is taken again', () => taking.mock.calls.length > 0);
+    expect(before.ended).toBe(true);
+    const after = await watch();
+    expect([after === before, source.live]).toEqual([false, [after]]);
   });
 
   it('is given back once what was read is written, and not before', async () => {

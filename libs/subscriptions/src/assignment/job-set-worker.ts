@@ -201,8 +201,7 @@ export class JobSetWorker {
     job: Job<AssignmentData, void>,
     token: string,
   ): Promise<AssignmentEnd> {
-    const { quota, rebalanceIntervalMs, onError } = this.options;
-    const key = keyOf(job);
+    const { rebalanceIntervalMs, onError } = this.options;
     const term = await this.leases.take(id, token).catch((error: unknown) => {
       onError(error as Error);
       return undefined;
@@ -212,10 +211,6 @@ export class JobSetWorker {
     if (suspended !== assignment) suspended?.abandon();
     const rebalancing = setInterval(() => void this.rebalance(assignment), rebalanceIntervalMs);
     try {
-      if (await quota.isForgotten(key).catch(() => false)) {
-        assignment.abandon();
-        return { kind: 'done' };
-      }
       const ended = assignment.serve(job, term);
       if (this.isStopping) assignment.end({ kind: 'hand-over' });
       if (this.isReadRequested(id)) assignment.reflector.requestRead();

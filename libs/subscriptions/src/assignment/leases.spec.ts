@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { MonotonicTime } from '@ajs/job-state';
 import { eventually } from '@ajs/testing';
 import { AssignmentId } from '../budget/assignment-id.js';
@@ -99,6 +100,44 @@ describe('leases', () => {
     answerOld();
     await new Promise((resolve) => setImmediate(resolve));
     expect([before?.isHeld(), anew?.isHeld(), leases.size]).toEqual([false, true, 1]);
+  });
+
+  it('are renewed every second, one time after the other, and not any more once they are closed', async () => {
+    jest.useFakeTimers();
+    try {
+      const { leases, renewals, hang } = setUp();
+      await leases.take(A, 'token');
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(renewals).toHaveLength(3);
+      const answer = hang();
+      await jest.advanceTimersByTimeAsync(5_000);
+      expect(renewals).toHaveLength(4);
+      answer();
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(renewals).toHaveLength(5);
+      leases.close();
+      await jest.advanceTimersByTimeAsync(5_000);
+      expect(renewals).toHaveLength(5);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('expire by our own clock also while a renewal waits for its answer', async () => {
+    jest.useFakeTimers();
+    try {
+      const { leases, pass, hang } = setUp();
+      let lost = 0;
+      const lease = await leases.take(A, 'token');
+      void lease?.expired.then(() => lost++);
+      hang();
+      await jest.advanceTimersByTimeAsync(1_000);
+      pass(LEASE_MS);
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(lost).toBe(1);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('report that their renewal stands still while Redis does not answer it, and not while there are none', async () => {

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { ROLLBACK_SHARDS } from '@ajs/redis-keys';
 import { RedisServer } from '@ajs/testing';
 import { RollbackDetector } from './rollback-detector.js';
 
@@ -46,15 +47,35 @@ describe('a Redis that went back in time', () => {
     expect(lost).toBe(1);
   });
 
-  it('is looked for until the detector is closed', () => {
-    const timers = jest.spyOn(globalThis, 'setInterval');
-    const stopped = jest.spyOn(globalThis, 'clearInterval');
-    detector.start();
-    const timer = timers.mock.results[0]?.value as NodeJS.Timeout;
-    expect(stopped).not.toHaveBeenCalledWith(timer);
-    detector.close();
-    expect(stopped).toHaveBeenCalledWith(timer);
-    jest.restoreAllMocks();
+  it('is looked for every second in all shards, one time after the other, until the detector is closed', async () => {
+    jest.useFakeTimers();
+    try {
+      let count = 0;
+      let answered = Promise.resolve();
+      const incr = (): Promise<number> => answered.then(() => ++count);
+      const counted = { incr: jest.fn(incr), ownKeys: redis.ownKeys };
+      const looking = new RollbackDetector(
+        counted as unknown as RedisClient,
+        () => lost++,
+        () => undefined,
+      );
+      looking.start();
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(counted.incr).toHaveBeenCalledTimes(2 * ROLLBACK_SHARDS);
+      let answer = (): void => undefined;
+      answered = new Promise((resolve) => (answer = resolve));
+      await jest.advanceTimersByTimeAsync(5_000);
+      expect(counted.incr).toHaveBeenCalledTimes(3 * ROLLBACK_SHARDS);
+      answer();
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(counted.incr).toHaveBeenCalledTimes(4 * ROLLBACK_SHARDS);
+      looking.close();
+      await jest.advanceTimersByTimeAsync(5_000);
+      expect(counted.incr).toHaveBeenCalledTimes(4 * ROLLBACK_SHARDS);
+      expect(lost).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('is looked for again after a check that failed', async () => {

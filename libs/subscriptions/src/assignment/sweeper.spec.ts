@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { Cursor, JobId, ArmadaTime, type JobRecord, type JobSetKey } from '@ajs/job-state';
 import {
   RedisJobLister,
@@ -6,8 +7,9 @@ import {
   createRedisClient,
   type RedisClient,
 } from '@ajs/job-store';
+import { LoopProgress } from '@ajs/platform';
 import { interestShard, jobSetTag } from '@ajs/redis-keys';
-import { RedisServer, eventually } from '@ajs/testing';
+import { ManualClock, RedisServer, eventually } from '@ajs/testing';
 import { InterestStore } from '../interest/interest-store.js';
 import { RecordedQueue } from '../testing/recorded-queue.js';
 import { Sweeper, type SweeperOptions } from './sweeper.js';
@@ -182,10 +184,36 @@ describe('the sweep', () => {
     await wasPolledAgo(key, 3 * HOUR);
     await redis.hset(redis.ownKeys.metaKey(key), 'interest', Date.now() - 3 * HOUR);
     const dying = intercepted(life, { remove: () => Promise.reject(new Error('the process died')) });
-    await expect(sweeperWith({ life: dying }).sweeper.sweep()).rejects.toThrow('the process died');
+    await sweeperWith({ life: dying }).sweeper.sweep();
     expect(await interest.age(key)).toBeGreaterThan(HOUR);
     await sweeperWith().sweeper.sweep();
     expect([await interest.age(key), await life.unfinished(key)]).toEqual([undefined, undefined]);
+  });
+
+  it('goes on with all other job sets where something fails at one', async () => {
+    const [unfinished, deleted, followed] = [jobSet(1), jobSet(2), jobSet(3)];
+    await wasPolledAgo(unfinished, 1.5 * HOUR);
+    await wasPolledAgo(deleted, 4 * HOUR);
+    await interest.record(followed);
+    // Keys of another type, which no command of ours expects.
+    for (const key of [unfinished, deleted, followed]) await redis.set(redis.ownKeys.metaKey(key), 'no hash');
+    await interest.record(jobSet(4));
+    await wasPolledAgo(jobSet(5), 4 * HOUR);
+    const errors: string[] = [];
+    const swept: unknown[] = [];
+    const { sweeper, queue } = sweeperWith({
+      lifetime: { followFor: HOUR, followUnfinishedFor: 2 * HOUR, keepFor: 3 * HOUR },
+      onError: ({ message }) => void errors.push(message),
+      onSwept: (counts) => swept.push(counts && Object.fromEntries(counts)),
+    });
+    await sweeper.sweep();
+    expect(errors).toEqual(Array(3).fill(expect.stringContaining('WRONGTYPE')));
+    expect([[...queue.enqueued].sort(), swept]).toEqual([['s3', 's4'], [{ connecting: 1 }]]);
+    expect(await Promise.all([1, 2, 5].map((n) => interest.age(jobSet(n))))).toEqual([
+      expect.any(Number),
+      expect.any(Number),
+      undefined,
+    ]);
   });
 
   it('follows and keeps a job set until its time, and not one moment longer', async () => {
@@ -240,6 +268,53 @@ describe('the sweep', () => {
     } finally {
       sweeper.stop();
     }
+  });
+
+  it('comes again and again until it is stopped, and not before the last one is over', async () => {
+    jest.useFakeTimers();
+    try {
+      let elections = 0;
+      let answered = Promise.resolve();
+      const electing = intercepted(redis, {
+        set: (() => (elections++, answered.then(() => null))) as unknown as RedisClient['set'],
+      });
+      const { sweeper } = sweeperWith({ redis: electing });
+      sweeper.start(1_000);
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(elections).toBe(2);
+      let answer = ignore;
+      answered = new Promise((resolve) => (answer = resolve));
+      await jest.advanceTimersByTimeAsync(5_000);
+      expect(elections).toBe(3);
+      answer();
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(elections).toBe(4);
+      sweeper.stop();
+      await jest.advanceTimersByTimeAsync(5_000);
+      expect(elections).toBe(4);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('does not stand still while it goes through many job sets', async () => {
+    const clock = new ManualClock();
+    const progress = new LoopProgress(60_000, () => clock.monotonic());
+    progress.moved();
+    const { sweeper } = sweeperWith({
+      progress,
+      interest: intercepted(interest, {
+        // eslint-disable-next-line @typescript-eslint/require-await -- as the store's own
+        all: async function* () {
+          for (let page = 0; page < 3; page++) {
+            clock.advance(40_000);
+            yield [];
+          }
+        },
+      }),
+    });
+    await sweeper.sweep();
+    expect(progress.standstill).toBeUndefined();
   });
 
   it('goes on after one that failed', async () => {

@@ -31,7 +31,7 @@ export interface SweeperOptions {
 /**
  * Goes through all interest from time to time, one replica for all: enqueues wanted job sets whose assignment was lost, and deletes job
  * sets that were not polled for long enough; those without any job as soon as they are not followed any more, for they may be no
- * more than a name that a caller made up.
+ * more than a name that a caller made up. A job set at which something fails holds up no other: the next sweep comes to it again.
  */
 export class Sweeper {
   readonly progress: LoopProgress;
@@ -56,14 +56,16 @@ export class Sweeper {
   async sweep(): Promise<void> {
     const jobSets = new Map<SubscriptionState, number>();
     for await (const entries of this.options.interest.all()) {
-      const decisions = await Promise.all(entries.map((entry) => this.decide(entry)));
-      for (const [i, entry] of entries.entries()) if (decisions[i] === 'delete') await this.expire(entry);
+      const decisions = await Promise.all(entries.map((entry) => this.attempt(this.decide(entry))));
+      for (const [i, entry] of entries.entries()) {
+        if (decisions[i] === 'delete') await this.attempt(this.expire(entry));
+      }
       const wanted = entries.filter((_, i) => decisions[i] === 'follow');
-      for (const state of await Promise.all(wanted.map(({ key }) => this.stateOf(key)))) {
-        jobSets.set(state, (jobSets.get(state) ?? 0) + 1);
+      for (const state of await Promise.all(wanted.map(({ key }) => this.attempt(this.stateOf(key))))) {
+        if (state !== undefined) jobSets.set(state, (jobSets.get(state) ?? 0) + 1);
       }
       // A Redis that is full takes none, but what is deleted in the pages to come makes room.
-      await this.options.workQueue.enqueue(wanted.map(({ key }) => key)).catch(this.options.onError);
+      await this.attempt(this.options.workQueue.enqueue(wanted.map(({ key }) => key)));
       this.progress.moved();
     }
     this.options.onSwept(jobSets);
@@ -94,6 +96,15 @@ export class Sweeper {
       // A Redis that is full cannot elect anybody, and needs the sweep most: several replicas may run it.
       if (redisErrorKind(error) === 'write-refused') return true;
       throw error;
+    }
+  }
+
+  private async attempt<T>(work: Promise<T>): Promise<T | undefined> {
+    try {
+      return await work;
+    } catch (error) {
+      this.options.onError(error as Error);
+      return undefined;
     }
   }
 

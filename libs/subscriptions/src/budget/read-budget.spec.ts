@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { MonotonicTime } from '@ajs/job-state';
 import { completesWithin } from '@ajs/platform';
 import { eventually } from '@ajs/testing';
@@ -55,6 +56,29 @@ describe('reads of Armada', () => {
       await eventually(`read ${n}`, () => begun.length === n, 5_000);
     }
     expect(begun).toEqual(['requested', 'watched', 'due', 'due']);
+  });
+
+  it('that a poll waits for begin as soon as one may, though one that is due waits until more of them may', async () => {
+    jest.useFakeTimers({ doNotFake: ['performance'] });
+    try {
+      let now = 0;
+      const reads = new ReadBudget(
+        () => 10,
+        () => MonotonicTime(now),
+      );
+      const begun: Urgency[] = [];
+      for (const urgency of ['due', 'requested'] as const) {
+        void reads.take(urgency, enough.signal).then(() => begun.push(urgency));
+      }
+      now = 106;
+      await jest.advanceTimersByTimeAsync(106);
+      expect(begun).toEqual(['requested']);
+      now = 600;
+      await jest.advanceTimersByTimeAsync(494);
+      expect(begun).toEqual(['requested', 'due']);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('cost nothing once they are withdrawn', async () => {

@@ -60,15 +60,14 @@ export class ReadBudget {
   }
 
   private serve(): void {
+    // Whoever waits now may begin sooner than those for whom it was set.
+    clearTimeout(this.timer);
     for (const urgency of URGENCIES) {
       const queue = this.waiting[urgency];
       const enough = urgency === 'due' ? Math.max(1, this.burst * LEFT_BY_DUE) : 1;
       while (queue.length > 0 && this.bucket.take(enough)) queue.shift()?.();
       if (queue.length === 0) continue;
-      this.timer ??= setTimeout(() => {
-        this.timer = undefined;
-        this.serve();
-      }, this.bucket.msUntil(enough));
+      this.timer = setTimeout(() => this.serve(), this.bucket.msUntil(enough));
       return;
     }
   }

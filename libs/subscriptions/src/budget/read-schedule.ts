@@ -41,7 +41,7 @@ export class ReadSchedule {
     const taken = this.planned.get(second) ?? 0;
     this.planned.set(second, taken + 1);
     // Reads of one second are spread over it.
-    return Math.max(waitMs, (second + (taken % most) / most) * 1_000 - now);
+    return Math.max(waitMs, (second + taken / most) * 1_000 - now);
   }
 
   private forgetBefore(second: number): void {

@@ -13,10 +13,18 @@ describe('the quota of an assignment', () => {
   let give: () => void;
   let refuse: () => void;
   let reads = 0;
+  let refusals: number;
   let taken: string[];
   let quietFor: number[];
+  let heats: number[];
+  let pollAge: number;
+  let isAboveShare: boolean;
 
   beforeEach(() => {
+    heats = [];
+    refusals = 0;
+    pollAge = 0;
+    isAboveShare = false;
     held = new Set();
     announced = [];
     taken = [];
@@ -25,7 +33,7 @@ describe('the quota of an assignment', () => {
 
   const quotaOf = ({ wasWatched = false } = {}) => {
     const watches = {
-      confirmAboveShare: () => Promise.resolve(false),
+      confirmAboveShare: () => Promise.resolve(isAboveShare),
       holds: (id: string) => held.has(id),
       release: (id: string) => held.delete(id),
       claim: (id: string) =>
@@ -40,14 +48,17 @@ describe('the quota of an assignment', () => {
     const upstreamQuota = new UpstreamQuota({
       interest: {
         age: () => Promise.resolve(0),
-        polls: () => Promise.resolve({ age: 0, perMinute: 1 }),
+        polls: () => Promise.resolve({ age: pollAge, perMinute: 1 }),
       },
       lifetime: { followFor: 1_000, followUnfinishedFor: 1_000, keepFor: 1_000 },
       watches,
       reads: { take: (as: string) => Promise.resolve(void taken.push(as)) },
-      schedule: { next: (quietMs: number) => quietFor.push(quietMs) },
+      schedule: {
+        next: (quietMs: number, heat: number) => (heats.push(heat), quietFor.push(quietMs)),
+        reserve: (afterMs: number) => 2 * afterMs,
+      },
       onRead: () => reads++,
-      now: () => 0,
+      now: () => 100_000,
     } as unknown as ConstructorParameters<typeof UpstreamQuota>[0]);
     return upstreamQuota.quotaOf({
       assignmentId: ID,
@@ -55,6 +66,7 @@ describe('the quota of an assignment', () => {
       wasWatched,
       holder: {
         watchGranted: () => void announced.push(true),
+        watchRefused: () => refusals++,
         watchRevoked: () => {
           announced.push(false);
           // It is closed only now: until then it counts.
@@ -118,6 +130,94 @@ describe('the quota of an assignment', () => {
     }
   });
 
+  it('claims no watch while it has one', async () => {
+    const quota = quotaOf();
+    held.add(ID);
+    expect(await quota.nextStep(POSITION)).toBe('watch');
+    expect(announced).toEqual([]);
+  });
+
+  it('claims no watch where its replica has more than its share', async () => {
+    isAboveShare = true;
+    expect(await quotaOf().nextStep(POSITION)).toEqual({ readInMs: 1 });
+  });
+
+  it('says that its job set goes on without a watch, while it goes on', async () => {
+    for (const isOver of [false, true]) {
+      const quota = quotaOf();
+      const next = await claimed(quota);
+      if (isOver) quota.release();
+      refuse();
+      await next();
+      expect(refusals).toBe(1);
+    }
+    const granted = await claimed(quotaOf());
+    give();
+    await granted();
+    expect(refusals).toBe(1);
+  });
+
+  it('has nothing to release while it has no watch', () => {
+    quotaOf().releaseWatch('PERMISSION_DENIED: no');
+    expect(announced).toEqual([]);
+  });
+
+  it('is done with a job set that is not polled any more', async () => {
+    pollAge = 1_000;
+    expect(await quotaOf().nextStep(POSITION)).toBe('done');
+  });
+
+  it('reads before those that are due once it had a watch, and not any more once it was refused one', async () => {
+    const quota = quotaOf();
+    for (const settle of [() => give(), () => refuse()]) {
+      const next = await claimed(quota);
+      settle();
+      await next();
+      held.clear();
+      await quota.admitRead('catch-up', new AbortController().signal);
+    }
+    expect(taken).toEqual(['watched', 'due']);
+  });
+
+  it('reads again by the last event where that is later than the last poll, and by how hot the job set is', async () => {
+    pollAge = 900;
+    const quota = quotaOf();
+    const next = quota.nextStep(() => ({
+      cursor: Cursor('99500:0:0:1'),
+      unfinished: 1,
+      eventsPerMinute: 60,
+    }));
+    await new Promise((resolve) => setImmediate(resolve));
+    refuse();
+    await next;
+    expect([quietFor, heats]).toEqual([[500], [12]]);
+  });
+
+  it('reads after a failure when there is a place for it', () => {
+    expect(quotaOf().scheduleRead(250)).toBe(500);
+  });
+
+  it('releases its watch once: by then the next assignment of its job set may have one', () => {
+    const quota = quotaOf();
+    quota.release();
+    held.add(ID);
+    quota.release();
+    expect(held).toEqual(new Set([ID]));
+  });
+
+  it.each([
+    ['forgotten where it has none', undefined, true],
+    ['not forgotten, however long ago it was polled', 1e9, false],
+  ])('says that interest in its job set is %s', async (_, age, isForgotten) => {
+    const interest = { age: () => Promise.resolve(age) };
+    const options = { interest } as unknown as ConstructorParameters<typeof UpstreamQuota>[0];
+    const request = { assignmentId: ID, key: { queue: 'q', jobSetId: 's' }, wasWatched: false };
+    const ignore = (): void => undefined;
+    const holder = { watchGranted: ignore, watchRefused: ignore, watchRevoked: ignore };
+    const quota = new UpstreamQuota(options).quotaOf({ ...request, holder });
+    expect(await quota.isForgotten()).toBe(isForgotten);
+  });
+
   it('releases a watch that is granted when the assignment is over', async () => {
     const quota = quotaOf();
     const next = await claimed(quota);
@@ -130,11 +230,12 @@ describe('the quota of an assignment', () => {
 
 describe('the quota of a replica', () => {
   it.each([
-    ['a new assignment while less than a second’s worth of reads wait', true, 9],
-    ['another one while less than 500 wait', false, 499],
-  ])('admits %s', (_, isNew, most) => {
+    ['a new assignment while less than a second’s worth of reads wait', true, 10, 9],
+    ['a new assignment while less than 500 wait, however many may be read', true, 10_000, 499],
+    ['another one while less than 500 wait', false, 10, 499],
+  ])('admits %s', (_, isNew, perSecond, most) => {
     const quota = new UpstreamQuota({
-      reads: { perSecond: () => 10 },
+      reads: { perSecond: () => perSecond },
       schedule: { reserve: () => 7_000 },
     } as unknown as ConstructorParameters<typeof UpstreamQuota>[0]);
     expect([most, most + 1].map((reading) => quota.admissionDelay(reading, isNew))).toEqual([

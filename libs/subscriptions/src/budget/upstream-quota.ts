@@ -30,6 +30,8 @@ export interface UpstreamQuotaOptions {
 export interface WatchHolder {
   /** The job set is watched from now on. */
   watchGranted(): void;
+  /** The job set goes on without a watch. */
+  watchRefused(): void;
   /** The watch is to be closed before this returns: it is released then. */
   watchRevoked(reason: string): void;
 }
@@ -51,11 +53,6 @@ export class UpstreamQuota {
     const { reads, schedule } = this.options;
     const max = isNew ? Math.min(MAX_READING, reads.perSecond() * MAX_NEW_BACKLOG_SECONDS) : MAX_READING;
     return reading < max ? undefined : schedule.reserve(0, COLD);
-  }
-
-  /** Whether interest in the job set was forgotten, so that it may be deleted by now: opened, it would begin anew. */
-  async isForgotten(key: JobSetKey): Promise<boolean> {
-    return (await this.options.interest.age(key)) === undefined;
   }
 
   quotaOf(request: QuotaRequest): AssignmentQuota {
@@ -85,6 +82,10 @@ export class AssignmentQuota implements JobSetQuota {
     return this.options.watches.holds(this.request.assignmentId);
   }
 
+  async isForgotten(): Promise<boolean> {
+    return (await this.options.interest.age(this.request.key)) === undefined;
+  }
+
   async admitRead(reason: ReadReason, signal: AbortSignal): Promise<void> {
     const isUrgent = reason === 'catch-up' && this.isUrgent;
     await this.options.reads.take(reason === 'requested' ? reason : isUrgent ? 'watched' : 'due', signal);
@@ -96,6 +97,7 @@ export class AssignmentQuota implements JobSetQuota {
     if (!(await this.isWanted(position().unfinished))) return 'done';
     this.isUrgent = await this.claimWatch();
     if (this.isUrgent) return 'watch';
+    if (!this.isOver) this.request.holder.watchRefused();
     const quietMs = Math.min(this.pollAge, this.eventAge);
     return { readInMs: this.options.schedule.next(quietMs, this.heat()) };
   }
@@ -114,6 +116,8 @@ export class AssignmentQuota implements JobSetQuota {
 
   /** The assignment is over; its watch, if it had one, is closed, and one that it still waits for goes back at once. */
   release(): void {
+    // The watch may be that of the next assignment of the same job set by then.
+    if (this.isOver) return;
     this.isOver = true;
     this.options.watches.release(this.request.assignmentId);
   }

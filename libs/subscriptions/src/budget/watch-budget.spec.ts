@@ -131,6 +131,16 @@ describe('the watch budget', () => {
     expect(await claim(b, 'b', 10)).toBe(10);
   });
 
+  it('is free again after a while where a replica leaves and Redis cannot be told, which is reported', async () => {
+    const errors: string[] = [];
+    const onError = ({ message }: Error): void => void errors.push(message);
+    const one = new WatchBudget({ redis, replicaId: 'a', budget: 1, onError });
+    redis.disconnect();
+    expect(await completesWithin(3_000, one.leave())).toBe(true);
+    expect(errors).toEqual(['Connection is closed.']);
+    await redis.connect();
+  });
+
   it('is told of what changes at once, not with the announcement of every second', async () => {
     const [a, b] = [withoutTicks('a', 1), withoutTicks('b', 1)];
     const announced = async (one: string): Promise<string | undefined> =>
@@ -248,6 +258,24 @@ describe('the watch budget', () => {
     expect(revoked).toBe(0);
     tick();
     await eventually('it is revoked', () => revoked === 1);
+  });
+
+  it('is announced by a replica as it starts', async () => {
+    ticking('a', 1);
+    await eventually('it is known', async () => (await redis.hexists(KEY, 'a')) === 1);
+  });
+
+  it('is held once by a job set that claims it again', async () => {
+    const a = withoutTicks('a', 2);
+    for (let n = 0; n < 2; n++) expect(await a.claim(AssignmentId('one'), claimant(HOT))).toBe(true);
+    expect(await redis.hget(KEY, 'a')).toMatch(/^\d+ 1 0 0$/);
+  });
+
+  it('is claimed no more by a replica that leaves, though there is some', async () => {
+    const a = withoutTicks('a', 2);
+    await claim(a, 'a', 1);
+    await a.startLeaving();
+    expect(await claim(a, 'more', 1, HOT)).toBe(0);
   });
 
   it('is held as of when that was announced, not as of the answer: others count from then', async () => {
@@ -390,6 +418,15 @@ describe('the share of a replica', () => {
     await claim(a, 'a', 5);
     expect(a.isAboveShare()).toBe(false);
     await claim(a, 'more', 1);
+    expect(a.isAboveShare()).toBe(true);
+  });
+
+  it('is exceeded by what is more than a twentieth above it, where there are many', async () => {
+    const [a, b] = [withoutTicks('a', 300), withoutTicks('b', 300)];
+    await claim(b, 'b', 98);
+    await claim(a, 'a', 106);
+    expect(a.isAboveShare()).toBe(false);
+    await claim(a, 'more', 4);
     expect(a.isAboveShare()).toBe(true);
   });
 

@@ -142,14 +142,19 @@ export class WatchBudget {
     await this.announcing;
   }
 
-  /** Every watch is closed: others may have them at once. */
+  /** Every watch is closed: others may have them at once. Never rejects: where Redis cannot be told, it frees them after a while. */
   async leave(): Promise<void> {
     this.isLeaving = true;
     this.hasLeft = true;
     clearInterval(this.timer);
     this.progress.idle();
     await this.announcing;
-    await this.redis.hdel(this.key, this.options.replicaId, waitingField(this.options.replicaId));
+    const { replicaId, onError } = this.options;
+    try {
+      await this.redis.hdel(this.key, replicaId, waitingField(replicaId));
+    } catch (error) {
+      onError(error as Error);
+    }
   }
 
   private tick(): void {

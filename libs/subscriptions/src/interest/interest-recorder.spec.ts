@@ -76,9 +76,11 @@ describe('the interest recorder', () => {
   });
 
   it('lets no caller take all the room for job sets that wait to be recorded', () => {
+    let refused = 0;
     const { recorder } = recorderWith({
       interest: intercepted(() => new Promise(() => undefined)),
       maxNewJobSetsPerCaller: 100_000,
+      onRefused: () => refused++,
     });
     const isRefused = (n: number, caller: string): boolean => {
       recorder.record(jobSet(n), undefined, caller);
@@ -86,8 +88,36 @@ describe('the interest recorder', () => {
     };
     let accepted = 0;
     while (accepted < 20_000 && !isRefused(accepted, 'flood')) accepted++;
-    expect(accepted).toBe(15_000);
+    expect([accepted, refused]).toEqual([15_000, 1]);
     expect(isRefused(30_000, 'another')).toBe(false);
+  });
+
+  it('takes one place of that room for a job set that several callers poll', async () => {
+    const stub = { record: () => Promise.resolve('refused') } as unknown as InterestStore;
+    const { recorder } = recorderWith({ interest: stub, maxNewJobSetsPerCaller: 0 });
+    for (let round = 0; round < 2; round++) {
+      for (let n = 0; n < 8_000; n++) {
+        for (const caller of ['one', 'another'])
+          recorder.record(jobSet(8_000 * round + n), undefined, caller);
+      }
+      await recorder.flushed();
+    }
+    recorder.record(jobSet(20_000), undefined, 'another');
+    expect(recorder.refusal(jobSetTag(jobSet(20_000)), 'another')).toContain('MAX_NEW_JOB_SETS_PER_CALLER');
+  });
+
+  it('writes what is polled in one iteration of the event loop together, and at most 500 job sets at once', async () => {
+    let recorded = 0;
+    let answer = ignore;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const { recorder, queue } = recorderWith({ interest: intercepted(() => (recorded++, answered)) });
+    const enqueue = jest.spyOn(queue, 'enqueue');
+    for (let n = 0; n < 501; n++) recorder.record(jobSet(n));
+    await eventually('it is written', () => recorded > 0);
+    expect(recorded).toBe(500);
+    answer();
+    await recorder.flushed();
+    expect([recorded, enqueue.mock.calls.map(([keys]) => keys.length)]).toEqual([501, [500, 1]]);
   });
 
   it('gives a caller its share of that room again once its job sets are being written', async () => {
@@ -162,6 +192,36 @@ describe('the interest recorder', () => {
     expect([...queue.promoted]).toEqual(['s1']);
   });
 
+  it('takes a caller’s allowance once for a job set that waits, though Redis may have lost what was recorded', async () => {
+    const { recorder, poll } = recorderWith({ maxNewJobSetsPerCaller: 2 });
+    recorder.record(jobSet(1), undefined, 'caller');
+    recorder.invalidate();
+    expect(await poll(1, 3, 'caller')).toEqual([undefined, undefined]);
+  });
+
+  it('asks Redis once in ten seconds about what a caller at its limit polls, be it followed already or not', async () => {
+    await interest.record(jobSet(1));
+    let asked = 0;
+    const { poll } = recorderWith({
+      maxNewJobSetsPerCaller: 0,
+      interest: intercepted(() => Promise.resolve(asked++)),
+    });
+    for (let n = 0; n < 3; n++) await poll(1, 3, 'caller');
+    expect(asked).toBe(2);
+  });
+
+  it('records the next poll of a caller at its limit where the one before could not be written', async () => {
+    await interest.record(jobSet(1));
+    let isAway = true;
+    const { poll } = recorderWith({
+      maxNewJobSetsPerCaller: 0,
+      interest: intercepted(() => (isAway ? Promise.reject(new Error('away')) : Promise.resolve())),
+    });
+    await poll(1, 2, 'caller');
+    isAway = false;
+    expect(await poll(1, 2, 'caller')).toEqual([undefined]);
+  });
+
   it('records the next poll of what could not be written', async () => {
     const errors: Error[] = [];
     let isAway = true;
@@ -195,6 +255,23 @@ describe('the interest recorder', () => {
     for (let n = 1; n <= 3; n++) expect(await poll(n, n + 1, 'caller')).toEqual([undefined]);
     expect(await poll(4, 5, 'caller')).toEqual([expect.stringContaining('MAX_NEW_JOB_SETS_PER_CALLER')]);
   });
+
+  it.each([
+    ['given back once for what turns out to be followed already', true, [undefined, expect.any(String)]],
+    ['used up by what is new', false, [expect.any(String), expect.any(String)]],
+  ])(
+    'has a caller’s allowance %s, also where the work queue fails after that',
+    async (_, isKnown, refusals) => {
+      if (isKnown) await interest.record(jobSet(1));
+      const workQueue = new RecordedQueue();
+      const { poll } = recorderWith({ workQueue, maxNewJobSetsPerCaller: isKnown ? 2 : 1 });
+      if (isKnown) await poll(2, 3, 'caller');
+      workQueue.enqueue = () => Promise.reject(new Error('the work queue is away'));
+      await poll(1, 2, 'caller');
+      workQueue.enqueue = () => Promise.resolve();
+      expect(await poll(3, 5, 'caller')).toEqual(refusals);
+    },
+  );
 
   it('enqueues a job set once its interest is recorded: its owner finds it wanted', async () => {
     const ages: (number | undefined)[] = [];
@@ -325,5 +402,7 @@ describe('the interest recorder', () => {
     await eventually('a moment has passed', async () => ((await interest.age(jobSet(49))) ?? 0) > 10);
     expect(await poll(0, 50, 'caller')).toEqual(Array(50).fill(undefined));
     expect(await lastInterest()).toBeGreaterThan(before);
+    // Nor does that give the caller what it has used up.
+    expect(await poll(200, 201, 'caller')).toEqual([expect.any(String)]);
   }, 30_000);
 });

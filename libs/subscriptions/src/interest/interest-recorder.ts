@@ -3,7 +3,7 @@ import type { JobSetLife } from '@ajs/job-store';
 import { FairShares, LoopProgress } from '@ajs/platform';
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
-import type { InterestStore } from './interest-store.js';
+import type { InterestStore, RecordedInterest } from './interest-store.js';
 import { NewJobSetLimit } from './new-job-set-limit.js';
 
 /** Interest in one job set is written this often by one replica at most, however many polls there are. */
@@ -154,10 +154,9 @@ export class InterestRecorder {
       this.progress.moved();
     } catch (error) {
       // The next poll is recorded again.
-      for (const [tag, { caller, who }] of batch) {
+      for (const [tag, { who }] of batch) {
         this.recorded.delete(tag);
         this.ownRefusals.delete(ownOf(who, tag));
-        if (caller !== undefined) this.newJobSets.giveBack(caller);
       }
       this.progress.failed(error as Error);
       this.options.onError(error as Error);
@@ -165,13 +164,11 @@ export class InterestRecorder {
   }
 
   private async write(batch: readonly (readonly [tag: JobSetTag, pending: Pending])[]): Promise<void> {
-    const { interest, life, workQueue, maxJobSets } = this.options;
-    const results = await Promise.all(
-      batch.map(([, { key, mayBeNew, polls }]) => interest.record(key, mayBeNew ? maxJobSets : 0, polls)),
-    );
+    const { life, workQueue, maxJobSets } = this.options;
+    const results = await Promise.all(batch.map(([, pending]) => this.recordInterest(pending)));
     const wanted: JobSetKey[] = [];
     const quiet: JobSetKey[] = [];
-    for (const [i, [tag, { key, caller, mayBeNew }]] of batch.entries()) {
+    for (const [i, [tag, { key, mayBeNew }]] of batch.entries()) {
       if (results[i] === 'refused') {
         if (mayBeNew) this.refusals.set(tag, refusalFor(tooMany(maxJobSets)));
         this.options.onRefused();
@@ -180,7 +177,6 @@ export class InterestRecorder {
         if (!mayBeNew) this.recorded.set(tag, { at: performance.now(), polls: 0 });
       }
       if (results[i] === 'quiet') quiet.push(key);
-      if (results[i] !== 'new' && caller !== undefined) this.newJobSets.giveBack(caller);
     }
     // After the interest, so that the replica that is given the assignment finds the job set wanted.
     await Promise.all([
@@ -188,6 +184,18 @@ export class InterestRecorder {
       ...wanted.map((key) => life.touch(key)),
       ...quiet.map((key) => workQueue.promote(key)),
     ]);
+  }
+
+  /** Only a new job set whose interest is in Redis takes something of its caller's allowance, whatever fails after that. */
+  private async recordInterest({ key, caller, mayBeNew, polls }: Pending): Promise<RecordedInterest> {
+    const { interest, maxJobSets } = this.options;
+    let result: RecordedInterest | undefined;
+    try {
+      result = await interest.record(key, mayBeNew ? maxJobSets : 0, polls);
+      return result;
+    } finally {
+      if (result !== 'new' && caller !== undefined) this.newJobSets.giveBack(caller);
+    }
   }
 }
 

@@ -57,6 +57,22 @@ describe('the interest store', () => {
     expect(await interest.age(jobSet(1))).toBeLessThan(10_000);
   });
 
+  it('averages the first poll as one of about a minute', async () => {
+    await interest.record(jobSet(1), 1_000, 1);
+    // The natural logarithm of 2, as far as the fraction of a score goes.
+    expect((await interest.polls(jobSet(1)))?.perMinute).toBeCloseTo(0.69, 1);
+  });
+
+  it('adds to the average as of now where Redis’ clock was set back since the last poll', async () => {
+    const shard = redis.ownKeys.format({ kind: 'interest', shard: interestShard(jobSet(1)) });
+    const fifteenAMinute = Math.log2(1 + 15) / 128;
+    await redis.zadd(shard, Date.now() + 3_600_000 + fifteenAMinute, jobSetTag(jobSet(1)));
+    await interest.record(jobSet(1), 1_000, 1);
+    const { perMinute, age } = (await interest.polls(jobSet(1))) ?? {};
+    expect(perMinute).toBeCloseTo(15.7, 0);
+    expect(age).toBeLessThan(10_000);
+  });
+
   it.each([499, 500, 501, 1_000])('returns %d job sets of one shard in pages of 500', async (count) => {
     const shard = redis.ownKeys.format({ kind: 'interest', shard: 7 });
     await redis.zadd(shard, ...Array.from({ length: count }, (_, n) => [n, jobSetTag(jobSet(n))]).flat());
@@ -89,6 +105,9 @@ describe('the interest store', () => {
     const results: string[] = [];
     for (const key of [...inOneShard.slice(0, 3), jobSet(0)]) results.push(await interest.record(key, 32));
     expect(results).toEqual(['new', 'new', 'refused', 'known']);
+    await redis.flushall();
+    // Fewer than there are shards.
+    expect(await interest.record(jobSet(0), 1)).toBe('new');
   });
 
   it('forgets a job set, unless it was polled meanwhile', async () => {

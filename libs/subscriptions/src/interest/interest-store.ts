@@ -38,6 +38,9 @@ export interface Polls {
 
 /** What `recordInterest` returns. */
 const RESULTS = ['known', 'new', 'refused', 'quiet'] as const;
+/** What came of recording a poll: see {@link InterestStore.record}. */
+export type RecordedInterest = (typeof RESULTS)[number];
+
 /** A job set that was not polled for this long is quiet: it may be read rarely by now. Milliseconds. */
 const QUIET_AFTER_MS = 30_000;
 const PAGE_SIZE = 500;
@@ -62,11 +65,7 @@ export class InterestStore {
    * Records polls: so many since the caller recorded the last ones. `refused`: the job set had no interest before, and `maxJobSets` have (more or less, since each shard has its part of the
    * limit). `quiet`: it was not polled for a while.
    */
-  async record(
-    key: JobSetKey,
-    maxJobSets = Number.MAX_SAFE_INTEGER,
-    polls = 1,
-  ): Promise<(typeof RESULTS)[number]> {
+  async record(key: JobSetKey, maxJobSets = Number.MAX_SAFE_INTEGER, polls = 1): Promise<RecordedInterest> {
     const maxInShard = Math.ceil(maxJobSets / INTEREST_SHARDS);
     return RESULTS[
       await this.redis.recordInterest(this.shardKeyOf(key), jobSetTag(key), maxInShard, QUIET_AFTER_MS, polls)

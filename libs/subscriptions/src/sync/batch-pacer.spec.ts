@@ -79,6 +79,16 @@ describe('a batch pacer', () => {
     expect(clock.timers).toBe(0);
   });
 
+  it('looks at each iteration once, however many pauses begin and end in it', () => {
+    const { pause, iterate, ended } = setUp();
+    for (let i = 0; i < 3; i++) pause('ended before')();
+    pause('a');
+    expect([iterate(1), iterate(1)]).toEqual([true, true]);
+    expect(ended).toEqual([]);
+    expect([iterate(), iterate()]).toEqual([true, false]);
+    expect(ended).toEqual(['a']);
+  });
+
   it('is full at 50,000 messages of all job sets together, until some are written', () => {
     const { pacer } = setUp();
     for (let i = 1; i < 50_000; i++) pacer.messageAccepted();

@@ -22,6 +22,7 @@ export class BatchPacer {
   private accepted = 0;
   private waiting = 0;
   private readonly livePauses = new Set<LivePause>();
+  private isWatching = false;
 
   /** @param nextIteration Runs a function in the next iteration of the event loop, behind what has arrived until then. */
   constructor(
@@ -53,14 +54,16 @@ export class BatchPacer {
     if (!isLive) return this.clock.after(CATCH_UP_PAUSE_MS, end);
     const pause = { until: addMs(this.clock.monotonic(), LIVE_PAUSE_MS), end };
     this.livePauses.add(pause);
-    if (this.livePauses.size === 1) this.watchIteration();
+    if (!this.isWatching) this.watchIteration();
     return () => void this.livePauses.delete(pause);
   }
 
   private watchIteration(): void {
     const { accepted } = this;
+    this.isWatching = true;
     this.nextIteration(() => {
       this.endPauses(this.accepted === accepted);
+      this.isWatching = false;
       if (this.livePauses.size > 0) this.watchIteration();
     });
   }

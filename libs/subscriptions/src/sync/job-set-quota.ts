@@ -18,6 +18,8 @@ export type ReadReason = 'requested' | 'catch-up' | 'check';
 export interface JobSetQuota {
   /** Whether it has a watch of the budget now. */
   readonly isWatched: boolean;
+  /** Whether interest in the job set was forgotten, so that it may be deleted by now. */
+  isForgotten(): Promise<boolean>;
   /** Resolves when a read may begin; at once if `signal` withdraws the read. */
   admitRead(reason: ReadReason, signal: AbortSignal): Promise<void>;
   /** What comes after a read that came to its end; `position` returns where the job set stands, now and later. */

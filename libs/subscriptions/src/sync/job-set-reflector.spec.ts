@@ -250,6 +250,23 @@ describe('a reflector', () => {
     expect((await stream(0)).ended).toBe(true);
   });
 
+  it('is not live any more where a watch is silent and its checks fail, though the watch stays open', async () => {
+    const { source, catchUp, inState } = follow({
+      ...SOON,
+      checkSilentWatchAfterMs: 0,
+      reopenUnprovenWatchAfterMs: 200,
+    });
+    const watch = await catchUp();
+    await inState('live');
+    const end = { kind: 'retry', reason: 'Armada sent nothing for 10 s and did not end the read' } as const;
+    await eventually('it is closed', () => {
+      const check = source.live.find(({ request }) => !request.watch);
+      if (check !== undefined) source.end(check, end);
+      return watch.ended;
+    });
+    expect((await inState('connecting')).reason).toBe(end.reason);
+  });
+
   it.each(['denied', 'gone'] as const)('closes a watch that goes on though the queue is %s', async (kind) => {
     const { source, catchUp, inState } = follow({
       ...SOON,
@@ -287,6 +304,17 @@ describe('a reflector', () => {
       source.live.find(({ request }) => request.from === '9:0:0:1'),
     );
     expect(read.request.watch).toBe(false);
+  });
+
+  it('leaves its job set deleted once that is not polled any more, and does not begin it anew', async () => {
+    const { store, quota, reflector, catchUp, done, stale, source } = follow(SOON);
+    await catchUp(running(1));
+    quota.wasForgotten = true;
+    expect(await store.remove(KEY, 0)).toBe(true);
+    reflector.heartbeat();
+    expect(await done).toEqual({ kind: 'done' });
+    expect([stale.length, source.live]).toEqual([1, []]);
+    expect((await store.read(KEY, [])).subscription).toBeUndefined();
   });
 
   it('keeps its streams open while provisional jobs are added', async () => {

@@ -137,9 +137,13 @@ export class JobSetReflector implements SessionOwner {
   }
 
   private async openJobSet(): Promise<void> {
-    const { lease, sink, key } = this.options;
+    const { lease, quota, sink, key } = this.options;
     try {
       await lease.whenHeld();
+      if (await quota.isForgotten()) {
+        this.dispatch({ kind: 'forgotten' });
+        return;
+      }
       const writer = await sink.open(key);
       if (this.state.phase.kind !== 'opening') return;
       this.session = new ReflectorSession(writer, this.options, this.failures, this);

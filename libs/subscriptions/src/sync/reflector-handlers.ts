@@ -78,6 +78,22 @@ export function checked(
   };
 }
 
+/**
+ * The watch goes on: Armada may take no more calls for a moment. But it lets one go on that a new one would be refused, and a proxy one that
+ * Armada does not serve any more.
+ */
+export function failCheck(
+  state: StateIn<'watching'>,
+  { end, isAheadOfWatch }: InputOf<'check-failed'>,
+  { now, timing }: TransitionContext,
+): Transition {
+  const unprovenSince = state.phase.unprovenSince ?? state.lastReadAt;
+  const isRefused = end.kind === 'denied' || end.kind === 'gone';
+  const isOver = isRefused || msBetween(unprovenSince, now) >= timing.reopenUnprovenWatchAfterMs;
+  const phase = { ...checked(state.phase, isAheadOfWatch, now), unprovenSince };
+  return go(state, phase, ...(isOver ? [{ kind: 'fail-watch', end } as const] : []));
+}
+
 export function superviseWatch(
   state: StateIn<'watching'>,
   { watch }: InputOf<'tick'>,
@@ -91,8 +107,9 @@ export function superviseWatch(
     const end = { kind: 'retry', reason: 'the watch did not deliver messages that a read returned' } as const;
     return then(before, { kind: 'fail-watch', end });
   }
-  const supervised = { ...before.state, phase: { ...phase, laggingSince } };
   const lastSignAt = laterOf(lastReadAt, watch?.lastMessageAt ?? NEVER);
+  const unprovenSince = lastSignAt > lastReadAt ? undefined : phase.unprovenSince;
+  const supervised = { ...before.state, phase: { ...phase, laggingSince, unprovenSince } };
   const isCheckDue =
     isRequestDue(state, context) ||
     msBetween(lastSignAt, now) >= timing.checkSilentWatchAfterMs ||
@@ -128,6 +145,13 @@ export function failStream(
   );
 }
 
+const WATCHING: Phase = {
+  kind: 'watching',
+  check: 'none',
+  laggingSince: undefined,
+  unprovenSince: undefined,
+};
+
 export function takeStep(
   state: StateIn<'deciding'>,
   { step, isWatched }: InputOf<'step-decided'>,
@@ -138,9 +162,7 @@ export function takeStep(
     const reported = { kind: 'report', report } as const;
     // What was granted may have been revoked by now.
     if (!isWatched) return awaitRead(state, reported);
-    return go(state, { kind: 'watching', check: 'none', laggingSince: undefined }, reported, {
-      kind: 'open-watch',
-    });
+    return go(state, WATCHING, reported, { kind: 'open-watch' });
   }
   // Without the time of a read the report would claim a watch.
   if (step === 'done') {

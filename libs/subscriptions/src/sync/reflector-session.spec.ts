@@ -94,6 +94,18 @@ describe('a session of a reflector', () => {
     expect(kinds()).toEqual(['read-admitted']);
   });
 
+  it('waits for one read at a time: one more takes the place of the one that is not admitted yet', async () => {
+    const { session, quota, kinds } = await begin();
+    session.perform({ kind: 'admit-read', reason: 'check' });
+    await settled();
+    session.perform({ kind: 'admit-read', reason: 'requested' });
+    await settled();
+    expect(quota.waiting.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+    for (const { admit } of quota.waiting) admit();
+    await settled();
+    expect(kinds()).toEqual(['read-admitted']);
+  });
+
   it('takes no place for a read before it has the lease', async () => {
     const lease = new ScriptedLease();
     let give = (): void => undefined;

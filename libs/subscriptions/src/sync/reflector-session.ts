@@ -155,6 +155,7 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
   }
 
   private admitRead(reason: ReadReason): void {
+    this.withdrawRead();
     const { lease, quota } = this.options;
     const { signal } = this.admission;
     const admitted = lease.whenHeld().then(() => quota.admitRead(reason, signal));
@@ -163,9 +164,13 @@ export class ReflectorSession implements BatchFeed, StreamOwner {
     });
   }
 
-  private closeStreams(): void {
+  private withdrawRead(): void {
     this.admission.abort();
     this.admission = new AbortController();
+  }
+
+  private closeStreams(): void {
+    this.withdrawRead();
     if (this.watch !== undefined) this.failures.watchedFor(msBetween(this.watch.openedAt, monotonicNow()));
     this.watch = undefined;
     for (const stream of this.streams.values()) stream.cancel();

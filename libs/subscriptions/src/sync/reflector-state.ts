@@ -37,6 +37,8 @@ export type Phase =
       readonly check: 'none' | 'awaiting' | 'reading';
       /** The watch lacks messages that a check returned. */
       readonly laggingSince: MonotonicTime | undefined;
+      /** When the first of some checks began that have all failed, while the watch was silent: nothing shows that Armada serves it. */
+      readonly unprovenSince: MonotonicTime | undefined;
     }
   /** Without a watch: lets a reconciling round end before the next read. */
   | { readonly kind: 'reconciling'; readonly report: SyncReport; readonly nextReadAt: MonotonicTime }
@@ -78,6 +80,8 @@ export interface WatchProgress {
 /** What happens to a reflector. */
 export type ReflectorInput =
   | { readonly kind: 'opened' }
+  /** Interest in the job set was forgotten: opened, it would begin anew. */
+  | { readonly kind: 'forgotten' }
   | { readonly kind: 'read-admitted' }
   /** A read delivered its first message. */
   | { readonly kind: 'read-progressed' }
@@ -107,7 +111,7 @@ export type ReflectorInput =
 
 /** What a reflector does with the job set that it has open. What takes time answers with the input that is named here. */
 export type SessionEffect =
-  /** Answers `read-admitted`. */
+  /** Answers `read-admitted`; takes the place of one that is not answered yet. */
   | { readonly kind: 'admit-read'; readonly reason: ReadReason }
   /** Answers `read-progressed`, then `read-completed`, `check-failed` or `stream-failed`. */
   | { readonly kind: 'open-read'; readonly purpose: ReadPurpose }
@@ -135,7 +139,7 @@ export type SessionEffect =
 /** What a transition has the reflector do. */
 export type ReflectorEffect =
   | SessionEffect
-  /** Answers `opened`. */
+  /** Answers `opened`, or `forgotten`. */
   | { readonly kind: 'open-job-set' }
   /** Writes nothing more, and closes the streams. */
   | { readonly kind: 'abandon-job-set' }

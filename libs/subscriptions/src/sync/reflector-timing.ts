@@ -12,6 +12,8 @@ export interface ReflectorTiming extends FailureTiming {
   readonly readRequestSpacingMs: number;
   /** A watch that lacks a message which a read returned is reopened after this time. */
   readonly reopenLaggingWatchAfterMs: number;
+  /** A silent watch is reopened whose checks have all failed for this long. */
+  readonly reopenUnprovenWatchAfterMs: number;
 }
 
 export const REFLECTOR_TIMING: ReflectorTiming = {
@@ -20,6 +22,7 @@ export const REFLECTOR_TIMING: ReflectorTiming = {
   checkWatchEveryMs: 60_000,
   readRequestSpacingMs: 1_000,
   reopenLaggingWatchAfterMs: 5_000,
+  reopenUnprovenWatchAfterMs: 30_000,
   goneAfterMs: 15_000,
   firstRetryMs: 500,
   maxRetryMs: 10_000,

@@ -14,7 +14,12 @@ const STATE: Omit<ReflectorState, 'phase'> = {
   lastReadAt: at(99_500),
   lastHeartbeatAt: at(99_900),
 };
-const WATCHING = { kind: 'watching', check: 'none', laggingSince: undefined } as const;
+const WATCHING = {
+  kind: 'watching',
+  check: 'none',
+  laggingSince: undefined,
+  unprovenSince: undefined,
+} as const;
 const SILENT = { lastMessageAt: at(0), isCaughtUp: true };
 
 type Named<T> = Readonly<Record<string, T>>;
@@ -32,6 +37,7 @@ const PHASES: { readonly [P in Phase['kind']]: Named<Extract<Phase, { kind: P }>
     watching: WATCHING,
     'watching, check awaited': { ...WATCHING, check: 'awaiting' },
     'watching, check reading': { ...WATCHING, check: 'reading' },
+    'watching, checks failed': { ...WATCHING, check: 'reading', unprovenSince: at(70_000) },
   },
   reconciling: { reconciling: { kind: 'reconciling', report: LIVE, nextReadAt: at(130_000) } },
   'backing-off': { 'backing-off': { kind: 'backing-off' } },
@@ -48,6 +54,7 @@ const verdict = (state: 'connecting' | 'denied' | 'gone') => ({ state, retryInMs
 /** Every input, in each of the variants that matter. */
 const INPUTS = {
   opened: { opened: { kind: 'opened' } },
+  forgotten: { forgotten: { kind: 'forgotten' } },
   'read-admitted': { 'read-admitted': { kind: 'read-admitted' } },
   'read-progressed': { 'read-progressed': { kind: 'read-progressed' } },
   'read-completed': { 'read-completed': { kind: 'read-completed', isAheadOfWatch: false } },
@@ -136,9 +143,14 @@ const EXPECTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   opening: {
     ...STORE_FAILURES,
     opened: 'awaiting-read: admit-read',
+    forgotten: 'ended: abandon-job-set',
     'stop-requested': 'ended: abandon-job-set',
   },
-  'awaiting-read': { ...OPEN, 'read-admitted': 'reading: open-read' },
+  'awaiting-read': {
+    ...OPEN,
+    'read-admitted': 'reading: open-read',
+    'read-requested': 'awaiting-read: admit-read',
+  },
   reading: {
     ...OPEN,
     ...STREAM_FAILURES,
@@ -160,8 +172,13 @@ const EXPECTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'step-decided: later': 'closing: report, close-streams, close-job-set',
   },
   watching: WATCH,
-  'watching, check awaited': { ...WATCH, 'read-admitted': 'watching: open-read' },
+  'watching, check awaited': {
+    ...WATCH,
+    'read-admitted': 'watching: open-read',
+    'read-requested': 'watching: admit-read',
+  },
   'watching, check reading': WATCH,
+  'watching, checks failed': { ...WATCH, 'check-failed, to be retried': 'watching: fail-watch' },
   reconciling: {
     ...OPEN,
     'round-ended': 'closing: report, close-streams, close-job-set',
@@ -246,6 +263,17 @@ describe('a reflector', () => {
   });
 
   it.each([
+    ['a read', { kind: 'awaiting-read' }],
+    ['a check of its watch', { ...WATCHING, check: 'awaiting' }],
+  ] as const)('has %s that waits take the place of one that a poll waits for, once', (_, phase) => {
+    const first = step(phase, { kind: 'read-requested' });
+    expect(first.effects).toEqual([{ kind: 'admit-read', reason: 'requested' }]);
+    expect(first.state).toEqual({ ...STATE, phase, readRequestedAt: at(100_000) });
+    const second = step(phase, { kind: 'read-requested' }, { readRequestedAt: at(99_999) });
+    expect([second.effects, second.state.readRequestedAt]).toEqual([[], at(100_000)]);
+  });
+
+  it.each([
     ['at once where the last read is long enough ago', 99_000, 'watching: admit-read'],
     ['not before the last read is long enough ago', 99_001, 'watching: '],
   ])('reads beside a watch for a poll %s', (_, lastReadAt, expected) => {
@@ -302,6 +330,32 @@ describe('a reflector', () => {
     const caughtUp = step(lagging, { kind: 'tick', watch: { ...tick.watch, isCaughtUp: true } });
     expect(caughtUp.state.phase).toEqual(WATCHING);
     expect(step({ ...lagging, check: 'reading' }, end).state.phase).toEqual(lagging);
+  });
+
+  it('takes a silent watch for failed once its checks have failed for 30 s, and not where it brought something since', () => {
+    const end = { kind: 'retry', reason: 'bye' } as const;
+    const fail = (unprovenSince?: number) =>
+      step(
+        {
+          ...WATCHING,
+          check: 'reading',
+          unprovenSince: unprovenSince === undefined ? undefined : at(unprovenSince),
+        },
+        { kind: 'check-failed', end, isAheadOfWatch: false },
+      );
+    // The one that failed began at 99.5 s.
+    expect([fail().state.phase, fail().effects]).toEqual([{ ...WATCHING, unprovenSince: at(99_500) }, []]);
+    expect([fail(70_001).state.phase, fail(70_001).effects]).toEqual([
+      { ...WATCHING, unprovenSince: at(70_001) },
+      [],
+    ]);
+    expect(fail(70_000).effects).toEqual([{ kind: 'fail-watch', end }]);
+    const unproven = { ...WATCHING, unprovenSince: at(90_000) };
+    const after = (lastMessageAt: number) =>
+      step(unproven, { kind: 'tick', watch: { lastMessageAt: at(lastMessageAt), isCaughtUp: true } }).state;
+    expect([after(99_500).phase, after(99_501).phase]).toEqual([unproven, WATCHING]);
+    const completed = { kind: 'read-completed', isAheadOfWatch: false } as const;
+    expect(step({ ...unproven, check: 'reading' }, completed).state.phase).toEqual(WATCHING);
   });
 
   it('writes a heartbeat when it is due, in every phase with an open job set', () => {

@@ -6,6 +6,7 @@ import {
   checked,
   close,
   end,
+  failCheck,
   failStore,
   failStream,
   go,
@@ -53,11 +54,17 @@ const TRANSITIONS: { readonly [P in Phase['kind']]: Row<P> } = {
     'read-requested': requestRead,
     'stop-requested': (state) => end(state, { kind: 'stopped' }),
     'store-failed': failStore,
+    forgotten: (state) => end(state, { kind: 'done' }),
     // To open the job set was a look at what Redis has.
     opened: (state, _, { now }) => awaitRead({ ...state, lastHeartbeatAt: now }),
   },
   'awaiting-read': {
     ...OPEN,
+    'read-requested': (state, _, { now }) => {
+      const requested = { ...state, readRequestedAt: now };
+      // Until now it waits behind those that are due.
+      return state.readRequestedAt === undefined ? awaitRead(requested) : stay(requested);
+    },
     'read-admitted': (state, _, { now }) =>
       go({ ...state, lastReadAt: now }, { kind: 'reading' }, { kind: 'open-read', purpose: 'catch-up' }),
   },
@@ -81,9 +88,13 @@ const TRANSITIONS: { readonly [P in Phase['kind']]: Row<P> } = {
     ...OPEN,
     'read-requested': (state, _, context) => {
       const requested = { ...state, readRequestedAt: context.now };
-      return state.phase.check === 'none' && isRequestDue(requested, context)
-        ? check(requested)
-        : stay(requested);
+      const begins = {
+        none: isRequestDue(requested, context),
+        // Until now it waits behind those that are due.
+        awaiting: state.readRequestedAt === undefined,
+        reading: false,
+      };
+      return begins[state.phase.check] ? check(requested) : stay(requested);
     },
     'read-admitted': (state, _, { now }) =>
       state.phase.check === 'awaiting'
@@ -94,17 +105,12 @@ const TRANSITIONS: { readonly [P in Phase['kind']]: Row<P> } = {
           )
         : stay(state),
     'read-completed': (state, { isAheadOfWatch }, { now }) =>
-      go(answerRequest(state), checked(state.phase, isAheadOfWatch, now), {
-        kind: 'mark-synced',
-        at: state.lastReadAt,
-      }),
-    // Armada lets a watch go on that a new one would be refused.
-    'check-failed': (state, { end, isAheadOfWatch }, { now }) =>
       go(
-        state,
-        checked(state.phase, isAheadOfWatch, now),
-        ...(end.kind === 'denied' || end.kind === 'gone' ? [{ kind: 'fail-watch', end } as const] : []),
+        answerRequest(state),
+        { ...checked(state.phase, isAheadOfWatch, now), unprovenSince: undefined },
+        { kind: 'mark-synced', at: state.lastReadAt },
       ),
+    'check-failed': failCheck,
     'stream-failed': failStream,
     // What came between its last message and its end is read.
     'watch-revoked': (state) => awaitRead(state, { kind: 'close-streams' }),

@@ -154,6 +154,26 @@ describe('a query that starts before Redis answers', () => {
   }, 30_000);
 });
 
+describe('a query with settings that only it reads', () => {
+  it.each([
+    ['started', []],
+    ['tried', ['--check-config']],
+  ])(
+    'names those that are invalid when it is %s',
+    async (_, args) => {
+      const files = { QUERY_TLS_CERT_FILE: '/not/there.crt', QUERY_TLS_KEY_FILE: '/not/there.key' };
+      const app = run('dist/apps/query/main.js', stack.envOf(files), args);
+      expect(await app.ended()).toBe(2);
+      expect(app.logs.map(({ msg }) => msg)).toEqual([
+        expect.stringContaining(
+          'invalid settings: QUERY_TLS_CERT_FILE is "/not/there.crt", which cannot be read',
+        ),
+      ]);
+    },
+    30_000,
+  );
+});
+
 describe.each(['query', 'ingester'])('the %s', (name) => {
   const script = `dist/apps/${name}/main.js`;
 

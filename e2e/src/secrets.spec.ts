@@ -200,6 +200,8 @@ it('no error message about an invalid setting shows a secret in it', async () =>
     'a Redis that is not there': { REDIS_URL: `redis://user:${secret}@127.0.0.1:1` },
     'a secret that is too short': { AUTH_CACHE_SECRET: secret },
     'a file that is no YAML': config(`armadaAuth:\n  basicAuth: { password: "${secret}\n`),
+    'a tag that nobody knows': config(`authCacheSecret: !vault ${secret}\n`),
+    'a key that holds its value': config(`{ authCacheSecret:${secret} }\n`),
     'a setting that there is not': config(`armadaPassword: ${secret}\n`),
     'a key that there is not': config(`armadaAuth:\n  basicAuth: { username: a, passwort: ${secret} }\n`),
     'a user without a hash': config(

@@ -1,4 +1,5 @@
 import type { ArmadaAccess } from '@ajs/armada-credentials';
+import { checkAuthSettings } from '@ajs/auth';
 import { QueryMetrics } from '@ajs/observability';
 import {
   ARMADA_ACCESS,
@@ -16,6 +17,10 @@ export function start(output: ProcessOutput): Promise<void> {
     app: 'query',
     output,
     makeMetrics: () => new QueryMetrics(),
+    checkSettings: (settings) => {
+      ServerTls.read(settings);
+      checkAuthSettings(settings, process.env);
+    },
     optionsOf: ({ settings, log }) => {
       // For gRPC and for HTTP.
       const problem = connectionLimitProblem(2 * settings.queryMaxConnections, 'QUERY_MAX_CONNECTIONS');

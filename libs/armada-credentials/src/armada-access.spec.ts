@@ -65,6 +65,15 @@ describe('an armadactl file', () => {
     expect(warnings).toEqual([`contexts.main.basciAuth (${FILE}) has no effect here and is ignored`]);
   });
 
+  it('gives a warning for unknown keys of its credentials, without what may be their values', () => {
+    const { warnings } = fromArmadactl(
+      main(URL_LINE, 'openIdAuth: { localPort: 1 }', 'basicAuth: { username: us, password:hidden }'),
+    );
+    expect(warnings).toEqual([
+      `contexts.main.basicAuth.password:*** (${FILE}) has no effect here and is ignored`,
+    ]);
+  });
+
   it.each([
     [main(BASIC), `contexts.main.armadaUrl (${FILE}) is missing: a context has no default`],
     [
@@ -238,6 +247,18 @@ describe('our own settings', () => {
     [
       'armadaAuth:\n  basciAuth: hidden\n',
       `armadaAuth.basciAuth (${OURS}) is not a valid key; valid keys: basicAuth,`,
+    ],
+    [
+      'armadaAuth:\n  BasicAuth: { username: us, pasword: hidden }\n',
+      `armadaAuth.basicAuth.pasword (${OURS}) is not a valid key; valid keys: username, password`,
+    ],
+    [
+      'armadaAuth:\n  basicAuth: { username: us, password:hidden }\n',
+      `armadaAuth.basicAuth.password:*** (${OURS}) is not a valid key`,
+    ],
+    [
+      'armadaAuth: { basicAuth: {}, password=hidden }\n',
+      `armadaAuth.password=*** (${OURS}) is not a valid key`,
     ],
     ['armadaAuth: hidden\n', `armadaAuth. (${OURS}) must be a map`],
   ])('are refused: %j', (text, problem) => {

@@ -86,8 +86,8 @@ export function armadaAccess(settings: ArmadaSettings, environment: Environment)
 function targetOfSettings(settings: ArmadaSettings, diagnostics: Diagnostics): Target {
   const { armadaAddress, armadaForceNoTls, armadaAuth } = settings;
   const source = { content: armadaAuth?.content ?? '', prefix: 'armadaAuth.', file: armadaAuth?.file ?? '' };
-  for (const key of keysBeyond(KIND_KEYS, source)) {
-    diagnostics.problem(`${placeOf(source, key)} is not a valid key; valid keys: ${KIND_KEYS.join(', ')}`);
+  for (const { key, valid } of keysBeyond(KIND_KEYS, source)) {
+    diagnostics.problem(`${placeOf(source, key)} is not a valid key; valid keys: ${valid.join(', ')}`);
   }
   const context = readContext(source, diagnostics.problems);
   return {
@@ -116,7 +116,7 @@ function targetOfArmadactl(
       `${file} has no currentContext: armadactl deprecates this form; add contexts and a currentContext`,
     );
   }
-  for (const key of keysBeyond(CONTEXT_KEYS, source)) {
+  for (const { key } of keysBeyond(CONTEXT_KEYS, source)) {
     diagnostics.warning(`${placeOf(source, key)} has no effect here and is ignored`);
   }
   const context = readContext(source, diagnostics.problems);

@@ -1,3 +1,4 @@
+import { withoutValue } from '@ajs/config';
 import { z } from 'zod';
 
 /** A context of an armadactl file, or our own settings in its form. */
@@ -49,9 +50,9 @@ const SPELLINGS = new Map(
 
 /** A map with its keys in their usual spelling; anything else unchanged. */
 export function spelled(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (!isMap(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [SPELLINGS.get(key.toLowerCase()) ?? key, inner as unknown]),
+    Object.entries(value).map(([key, inner]) => [SPELLINGS.get(key.toLowerCase()) ?? key, inner]),
   );
 }
 
@@ -80,15 +81,15 @@ function map<T extends z.ZodRawShape>(shape: T) {
 
 const provider = { providerUrl: text, clientId: text, scopes: texts };
 
-const KINDS = {
-  basicAuth: map({ username: text, password: text }),
-  kubernetesNativeAuth: map({ enabled: flag, expiry: seconds }),
-  openIdAuth: map({ providerUrl: text }),
-  openIdDeviceAuth: map({ providerUrl: text }),
-  openIdPasswordAuth: map({ ...provider, username: text, password: text }),
-  openIdClientCredentialsAuth: map({ ...provider, clientSecret: text }),
-  openIdKubernetesAuth: map(provider),
-  execAuth: map({
+const FIELDS = {
+  basicAuth: { username: text, password: text },
+  kubernetesNativeAuth: { enabled: flag, expiry: seconds },
+  openIdAuth: { ...provider, localPort: text },
+  openIdDeviceAuth: provider,
+  openIdPasswordAuth: { ...provider, username: text, password: text },
+  openIdClientCredentialsAuth: { ...provider, clientSecret: text },
+  openIdKubernetesAuth: provider,
+  execAuth: {
     cmd: text,
     args: texts,
     env: z
@@ -97,7 +98,18 @@ const KINDS = {
       })
       .default([]),
     interactive: flag,
-  }),
+  },
+};
+
+const KINDS = {
+  basicAuth: map(FIELDS.basicAuth),
+  kubernetesNativeAuth: map(FIELDS.kubernetesNativeAuth),
+  openIdAuth: map(FIELDS.openIdAuth),
+  openIdDeviceAuth: map(FIELDS.openIdDeviceAuth),
+  openIdPasswordAuth: map(FIELDS.openIdPasswordAuth),
+  openIdClientCredentialsAuth: map(FIELDS.openIdClientCredentialsAuth),
+  openIdKubernetesAuth: map(FIELDS.openIdKubernetesAuth),
+  execAuth: map(FIELDS.execAuth),
 };
 
 const contextSchema = map({ armadaUrl: text, forceNoTls: flag, ...KINDS });
@@ -134,10 +146,28 @@ export function readContext(
   return undefined;
 }
 
-/** The keys of a context that are not among the known ones, and perhaps mistyped. */
-export function keysBeyond(known: readonly string[], { content }: ContextSource): string[] {
-  const keys = spelled(content);
-  return typeof keys === 'object' && keys !== null
-    ? Object.keys(keys).filter((key) => !known.includes(key))
-    : [];
+/** A key that is perhaps mistyped, safe to be shown, and those that may stand in its place. */
+export interface UnknownKey {
+  readonly key: string;
+  readonly valid: readonly string[];
+}
+
+/** The keys of a context that are not among the known ones, and those of its kinds that are not among theirs. */
+export function keysBeyond(known: readonly string[], { content }: ContextSource): UnknownKey[] {
+  const context = spelled(content);
+  const ofKinds = Object.entries(FIELDS).flatMap(([kind, fields]) => {
+    const inKind = isMap(context) ? spelled(context[kind]) : undefined;
+    return unknownIn(inKind, Object.keys(fields)).map(({ key, valid }) => ({ key: `${kind}.${key}`, valid }));
+  });
+  return [...unknownIn(context, known), ...ofKinds];
+}
+
+function unknownIn(map: unknown, valid: readonly string[]): UnknownKey[] {
+  if (!isMap(map)) return [];
+  const unknown = Object.keys(map).filter((key) => !valid.includes(key));
+  return unknown.map((key) => ({ key: withoutValue(key), valid }));
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

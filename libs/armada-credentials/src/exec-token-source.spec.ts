@@ -67,6 +67,16 @@ describe('the token of a command', () => {
     await expect(source.fetch(never)).rejects.toThrow('nothing could not be started: ENOENT');
   });
 
+  it.each([
+    ['an argument', { args: ['hidden\0'] }],
+    ['a variable', { env: { TOKEN: 'hidden\0' } }],
+  ])('is missing if %s holds a zero byte, and the error does not show it', async (_, wrong) => {
+    const source = execTokenSource({ where: 'execAuth', cmd: '/bin/echo', args: [], env: {}, ...wrong });
+    const failure = source.fetch(never);
+    await expect(failure).rejects.toThrow('/bin/echo could not be started: ERR_INVALID_ARG_VALUE');
+    await expect(failure).rejects.not.toThrow('hidden');
+  });
+
   it('is given up after the time-out, and no process is left behind', async () => {
     const pidFile = join(folder, 'pid');
     const source = script(`sleep 600 & echo $! > ${pidFile}; wait`, [], {}, 1_000);

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { jwtExpiry } from '@ajs/platform';
 import { authorizationOf, type TokenSource } from './token.js';
 
@@ -29,14 +30,10 @@ export function execTokenSource(command: ExecCommand, timeOutMs = TIME_OUT_MS): 
   };
 }
 
-function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: AbortSignal): Promise<string> {
+function outputOf(command: ExecCommand, timeOutMs: number, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    // Detached, it leads a process group of its own, which can be killed as a whole.
-    const child = spawn(cmd, args, {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'ignore'],
-      detached: true,
-    });
+    const { cmd } = command;
+    const child = started(command);
     const chunks: Buffer[] = [];
     let size = 0;
     const settle = (act: () => void): void => {
@@ -57,9 +54,7 @@ function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: Ab
       size += chunk.length;
       if (size > MAX_OUTPUT_BYTES) giveUp(`${cmd} printed more than ${MAX_OUTPUT_BYTES} bytes`);
     });
-    child.on('error', (error: NodeJS.ErrnoException) =>
-      settle(() => reject(new Error(`${cmd} could not be started: ${error.code ?? error.message}`))),
-    );
+    child.on('error', (error) => settle(() => reject(notStarted(cmd, error))));
     child.on('close', (code, killedBy) =>
       settle(() =>
         code === 0
@@ -72,6 +67,24 @@ function outputOf({ cmd, args, env }: ExecCommand, timeOutMs: number, signal: Ab
       ),
     );
   });
+}
+
+function started({ cmd, args, env }: ExecCommand): ChildProcessByStdio<null, Readable, null> {
+  try {
+    // Detached, it leads a process group of its own, which can be killed as a whole.
+    return spawn(cmd, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: true,
+    });
+  } catch (error) {
+    throw notStarted(cmd, error);
+  }
+}
+
+/** Without the text of Node's error, which shows an argument or a variable that cannot be passed on. */
+function notStarted(cmd: string, error: unknown): Error {
+  return new Error(`${cmd} could not be started: ${(error as NodeJS.ErrnoException).code}`);
 }
 
 function killGroup(pid: number | undefined): void {

@@ -1,4 +1,4 @@
-import type { Settings } from '@ajs/config';
+import { SettingsError, type Settings } from '@ajs/config';
 import type { RedisClient } from '@ajs/job-store';
 import { AnonymousAuthorizer } from './anonymous-authorizer.js';
 import type { Authorizer } from './authorizer.js';
@@ -6,20 +6,22 @@ import { systemClock, type Clock } from '@ajs/platform';
 import type { ArmadaPermissions } from './delegated/armada-permissions.js';
 import { DelegatedAuthorizer } from './delegated/delegated-authorizer.js';
 import { SharedVerdicts } from './delegated/shared-verdicts.js';
-import { parseAuthSection } from './local/auth-section.js';
+import { parseAuthSection, type AuthSection } from './local/auth-section.js';
 import { BasicUserVerifier } from './local/basic-user-verifier.js';
 import { KubernetesTokenVerifier } from './local/kubernetes-token-verifier.js';
-import { LocalAuthorizer } from './local/local-authorizer.js';
+import { LocalAuthorizer, type CallerVerifiers } from './local/local-authorizer.js';
 import { OpenIdTokenVerifier } from './local/openid-token-verifier.js';
 import type { QueueGrants } from './local/queue-grants.js';
+
+/** Where `passwordEnv` is looked up. */
+type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface AuthorizerParts {
   readonly settings: Pick<
     Settings,
     'authMode' | 'authVerdictTtlMs' | 'authRefusalTtlMs' | 'authCacheSecret' | 'auth'
   >;
-  /** The environment in which `passwordEnv` is looked up. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Called with callers' credentials only. */
   readonly armada: ArmadaPermissions;
   /** Read under our own identity. */
@@ -43,6 +45,29 @@ export function admitsAnonymous({ authMode, auth }: AuthorizerParts['settings'])
   return authMode === 'anonymous' || (authMode === 'local' && parseAuthSection(auth).anonymousAuth);
 }
 
+/**
+ * Throws SettingsError for what is wrong with the settings of callers: the section `auth`, the passwords and files that it names, and
+ * settings that contradict each other. Calls nobody.
+ */
+export function checkAuthSettings(
+  { authMode, auth, queryTlsClientCaFile }: Pick<Settings, 'authMode' | 'auth' | 'queryTlsClientCaFile'>,
+  env: Environment,
+): void {
+  if (authMode === 'local') {
+    const section = parseAuthSection(auth);
+    verifiersOf(section, env, systemClock);
+    if (section.clientCertificateAuth && queryTlsClientCaFile === '') {
+      throw new SettingsError([
+        'auth.clientCertificateAuth is true, but no client is asked for a certificate; set QUERY_TLS_CLIENT_CA_FILE',
+      ]);
+    }
+  } else if (auth !== undefined) {
+    throw new SettingsError([
+      `AUTH_MODE is ${authMode}, which does not read the section auth (${auth.file}); set AUTH_MODE=local, or remove the section`,
+    ]);
+  }
+}
+
 /** The authorizer that AUTH_MODE selects. Throws SettingsError where the section `auth` is invalid, or a password it names unreadable. */
 export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemClock): Authorizer {
   const { settings, env, armada, grants, redis, redisFailed, warn } = parts;
@@ -62,15 +87,22 @@ export function createAuthorizer(parts: AuthorizerParts, clock: Clock = systemCl
     }
     case 'local': {
       const auth = parseAuthSection(settings.auth);
-      const { basicAuth, kubernetesAuth, openIdAuth } = auth;
-      const verifiers = {
-        basic: basicAuth && new BasicUserVerifier(basicAuth, env),
-        kubernetes: kubernetesAuth && new KubernetesTokenVerifier(kubernetesAuth),
-        bearer: openIdAuth && new OpenIdTokenVerifier(openIdAuth, clock),
-      };
+      const verifiers = verifiersOf(auth, env, clock);
       if (auth.anonymousAuth) warn(ANONYMOUS_WARNING);
       const queueGrants = auth.queuePermissionsFromArmada ? grants : undefined;
       return new LocalAuthorizer({ ...common, auth, verifiers, queueGrants });
     }
   }
+}
+
+function verifiersOf(
+  { basicAuth, kubernetesAuth, openIdAuth }: AuthSection,
+  env: Environment,
+  clock: Clock,
+): CallerVerifiers {
+  return {
+    basic: basicAuth && new BasicUserVerifier(basicAuth, env),
+    kubernetes: kubernetesAuth && new KubernetesTokenVerifier(kubernetesAuth),
+    bearer: openIdAuth && new OpenIdTokenVerifier(openIdAuth, clock),
+  };
 }

@@ -4,4 +4,4 @@ export { loadSettings, type SettingsSource } from './load-settings.js';
 export { parseDuration, parseHostPort, withoutLogin, type ListenAddress } from './parsers.js';
 export { SettingsError } from './settings-error.js';
 export type { Section, Settings } from './settings.js';
-export { readYamlFile } from './yaml-file.js';
+export { readYamlFile, withoutValue } from './yaml-file.js';

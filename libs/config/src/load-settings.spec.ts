@@ -144,6 +144,7 @@ describe('settings', () => {
     ['FORWARDED_SERVICES', 'api.Submit,'],
     ['FORWARDED_SERVICES', 'Submit'],
     ['FORWARDED_SERVICES', 'api.Submit,api.Jobs'],
+    ['FORWARDED_SERVICES', 'jobservice.v2.JobStatusService'],
     ['FORWARDED_SERVICES', '/api.Submit/'],
     ['QUERY_ALLOWED_HOSTS', 'jobs:8090'],
     ['QUERY_ALLOWED_HOSTS', 'http://jobs'],
@@ -232,6 +233,15 @@ describe('settings', () => {
     expect(problems).toContain(`armadaauth (${file}) is not a setting; did you mean armadaAuth?`);
   });
 
+  it('refuse a key that holds its value, and do not show that', () => {
+    const file = fileWith('{ logLevel: info, authCacheSecret:secret }\n');
+    const problems = problemsOf({}, ['--config', file]);
+    expect(problems).toContain(
+      `authCacheSecret:*** (${file}) is not a setting; did you mean authCacheSecret?`,
+    );
+    expect(problems).not.toContain(':secret');
+  });
+
   it('refuse a mistyped variable and name the nearest one', () => {
     const problems = problemsOf({ WATCH_BUDGT: '7', LOG_LEVEL: 'loud' });
     expect(problems).toContain('WATCH_BUDGT (environment) is not a setting; did you mean WATCH_BUDGET?');
@@ -258,7 +268,7 @@ describe('settings', () => {
 
   it('refuse a missing file and unknown arguments', () => {
     expect(problemsOf({ CONFIG_FILE: '/nowhere/x.yaml' })).toContain('/nowhere/x.yaml cannot be read');
-    expect(problemsOf({}, ['--port', '1'])).toContain('--config FILE');
+    expect(problemsOf({}, ['--port', '1'])).toContain('--config FILE, --check-config and --help');
   });
 
   it('refuse durations that contradict each other', () => {

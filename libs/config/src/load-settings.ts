@@ -12,7 +12,7 @@ import {
   type Variables,
 } from './settings.js';
 import { nearestName, unknownVariables } from './unknown-settings.js';
-import { readYamlFile } from './yaml-file.js';
+import { readYamlFile, withoutValue } from './yaml-file.js';
 
 /** The variable that names the file. */
 const CONFIG_FILE = 'CONFIG_FILE';
@@ -69,7 +69,7 @@ function configFileOf(argv: readonly string[]): string | undefined {
     return parseArgs({ args: [...argv], options: { config: { type: 'string' } } }).values.config;
   } catch (error) {
     throw new SettingsError([
-      `${(error as Error).message}; the only arguments are --config FILE and --help, set everything else in the file or the environment`,
+      `${(error as Error).message}; the only arguments are --config FILE, --check-config and --help; set everything else in the file or the environment`,
     ]);
   }
 }
@@ -96,8 +96,9 @@ function readConfigFile(file: string, problems: string[]): FileSettings {
     if (section !== undefined) {
       if (value !== '') sections = { ...sections, [section]: { content: value, file } };
     } else if (!known.has(key)) {
-      const nearest = nearestName(key, [...known, ...SECTIONS]);
-      problems.push(`${key} (${file}) is not a setting; did you mean ${nearest}?`);
+      const shown = withoutValue(key);
+      const nearest = nearestName(shown, [...known, ...SECTIONS]);
+      problems.push(`${shown} (${file}) is not a setting; did you mean ${nearest}?`);
     } else if (typeof value === 'string') {
       if (value !== '') texts.set(key, value);
     } else {

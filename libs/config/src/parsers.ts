@@ -87,6 +87,7 @@ function parseLogin(text: string): { username?: string; password?: string } | un
 export const IMPLEMENTED_SERVICES = [
   'api.Jobs',
   'jobservice.JobService',
+  'jobservice.v2.JobStatusService',
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',

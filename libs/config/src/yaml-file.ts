@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { YAMLParseError, parse } from 'yaml';
+import { parseDocument } from 'yaml';
 import { SettingsError } from './settings-error.js';
 
 /**
@@ -13,12 +13,30 @@ export function readYamlFile(file: string): unknown {
   } catch (error) {
     throw new SettingsError([`the file ${file} cannot be read: ${(error as Error).message}`]);
   }
-  try {
-    return parse(text, { schema: 'failsafe', merge: true }) as unknown;
-  } catch (error) {
-    const at = error instanceof YAMLParseError ? error.linePos?.[0] : undefined;
-    const where = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
-    const code = error instanceof YAMLParseError ? ` (${error.code})` : '';
-    throw new SettingsError([`the file ${file} cannot be read: it is not valid YAML${where}${code}`]);
+  // Without warnings on standard error, which quote what they are about. Those of the document are mistakes: an unknown tag, say.
+  const document = parseDocument(text, { schema: 'failsafe', merge: true, logLevel: 'error' });
+  const [mistake] = [...document.errors, ...document.warnings];
+  if (mistake !== undefined) {
+    const { code, linePos } = mistake;
+    const where = linePos === undefined ? '' : ` at line ${linePos[0].line}, column ${linePos[0].col}`;
+    throw notYaml(file, `${where} (${code})`);
   }
+  try {
+    return document.toJS() as unknown;
+  } catch {
+    // An alias names no anchor, or so many are in one another that they would not fit into memory.
+    throw notYaml(file, '');
+  }
+}
+
+function notYaml(file: string, where: string): SettingsError {
+  return new SettingsError([`the file ${file} cannot be read: it is not valid YAML${where}`]);
+}
+
+/**
+ * A key of such a file, safe for errors and logs: where the blank after the colon is missing (`{ password:secret }`), the key holds the
+ * value as well.
+ */
+export function withoutValue(key: string): string {
+  return key.replace(/([\s:=]).*$/s, '$1***');
 }

@@ -53,6 +53,14 @@ describe('a recurring message', () => {
     expect(told()).toEqual(['a', 'a']);
   });
 
+  it('is distinguished from others by the first 500 characters of its key', () => {
+    for (const end of ['a', 'b']) {
+      report('warn', {}, `1 ${end}`, `${'x'.repeat(500)}${end}`);
+      report('warn', {}, `2 ${end}`, `${'x'.repeat(499)}${end}`);
+    }
+    expect(told()).toEqual(['1 a', '2 a', '2 b']);
+  });
+
   it('is distinguished from others by its key, whatever its text', () => {
     report('warn', {}, 'a', 'one');
     report('warn', {}, 'a', 'another');

@@ -6,6 +6,8 @@ const INTERVAL_MS = 60_000;
 const DURATIONS = /\d+(?:\.\d+)? ?m?s\b/g;
 /** How many different messages are remembered: failures of the same kind have the same message. */
 const MAX_MESSAGES = 100;
+/** So much of a key tells messages apart: it may hold what a caller sent. Characters. */
+const MAX_KEY_LENGTH = 500;
 
 /**
  * Logs a message that may recur. What has the same `key` as a message of the last minute is counted instead, and appears at level debug
@@ -55,7 +57,7 @@ export function throttledLog(
   }
 
   return (level, fields, text, about = text) => {
-    const key = about.replace(DURATIONS, '');
+    const key = about.slice(0, MAX_KEY_LENGTH).replace(DURATIONS, '');
     const line = (repeated: number): void =>
       log[level]({ ...fields, ...(repeated > 0 && { repeated }) }, text);
     const known = recurring.get(key);

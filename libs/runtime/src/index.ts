@@ -3,6 +3,7 @@ export { ArmadaMonitor } from './armada/armada-monitor.js';
 export { ARMADA, ARMADA_ACCESS, ArmadaModule } from './armada/armada.module.js';
 export { Readiness } from './health/readiness.js';
 export { BoundedHttpAdapter, TIMEOUTS, type HttpTls } from './http/bounded-http.js';
+export { verifiedCertificate } from './http/client-certificates.js';
 export { sendHttpError, sendMethodNotAllowed } from './http/http-errors.js';
 export { PROBLEM_MEDIA_TYPE, sendProblem } from './http/problem-details.js';
 export { rejectedConnections } from './http/rejected-connections.js';

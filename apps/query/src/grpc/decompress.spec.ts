@@ -51,6 +51,7 @@ it.each([
   ['identity', undefined],
   ['identity', 'identity'],
   ['br', 'br'],
+  ['x'.repeat(50), 'x'.repeat(10_000)],
 ])('a message that says it is compressed with %s is rejected', async (name, encoding) => {
   await expect(decompress(gzipSync(CONTENT), encoding, LIMIT)).rejects.toMatchObject({
     code: status.UNIMPLEMENTED,

@@ -8,6 +8,9 @@ export const ENCODINGS = 'identity,deflate,gzip';
 
 const DECOMPRESS = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
+/** Of an encoding that an error repeats. Characters. */
+const MAX_SHOWN_LENGTH = 50;
+
 /** Deflate makes at most this many bytes of one. */
 const MAX_RATIO = 1_032;
 
@@ -28,7 +31,7 @@ export async function decompress(
   if (encoding !== 'gzip' && encoding !== 'deflate') {
     throw new RpcError(
       status.UNIMPLEMENTED,
-      `cannot decompress a message with grpc-encoding ${JSON.stringify(encoding ?? 'identity')}; use one of ${ENCODINGS}`,
+      `cannot decompress a message with grpc-encoding ${JSON.stringify((encoding ?? 'identity').slice(0, MAX_SHOWN_LENGTH))}; use one of ${ENCODINGS}`,
     );
   }
   try {

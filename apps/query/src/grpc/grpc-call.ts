@@ -11,6 +11,7 @@ import type { MessageAccount } from '../load/message-budget.js';
 import { RpcError } from '../rpc-error.js';
 import type { Presented } from './caller-of.js';
 import { decompress, mostDecompressed } from './decompress.js';
+import { bytesOfAll, bytesOfFew } from './kept-headers.js';
 import type { LiveCalls, TimedCall } from './live-calls.js';
 import { MessageReader, type ReceivedMessage } from './message-reader.js';
 import {
@@ -61,6 +62,8 @@ export interface CallLimits {
   /** The longest message that may come, decompressed. */
   readonly maxMessageBytes: number;
   readonly timeouts: CallTimeouts;
+  /** Whether all headers are kept while the call is open. */
+  readonly keepsHeaders: boolean;
   /** Whether a caller that sends faster than its messages are processed is slowed down; else it is rejected. */
   readonly slowsCaller: boolean;
 }
@@ -86,6 +89,10 @@ export class GrpcCall implements TimedCall {
   /** The infinite future where the caller set none. */
   readonly deadline: MonotonicTime;
   private readonly reader: MessageReader;
+  /** What the call takes without its messages: the stream, and what is kept of its headers. */
+  private readonly ownBytes: number;
+  /** Why the call may not be held in memory; it is answered with that, whatever it asks for. */
+  private readonly refusal: RpcError | undefined;
   /** Of all headers, which take half a kilobyte, this is what is needed later. */
   private readonly encoding: string | undefined;
   private listener: CallListener | undefined;
@@ -111,6 +118,15 @@ export class GrpcCall implements TimedCall {
     this.deadline = addMs(this.began, timeoutMs);
     this.reader = new MessageReader(options.limits.maxMessageBytes);
     this.encoding = headers['grpc-encoding'] as string | undefined;
+    // Whatever it is answered with, a stream takes memory until it is closed, and its caller may take its time for that.
+    const kept = options.limits.keepsHeaders ? bytesOfAll(headers) : bytesOfFew(headers);
+    this.ownBytes = STREAM_BYTES + Math.max(0, kept - SMALL_BYTES);
+    try {
+      options.account.hold(this.ownBytes);
+    } catch (error) {
+      this.refusal = error as RpcError;
+      if (!options.account.holdForRefusal(this.ownBytes)) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    }
     // Not `once`, which would make more of it: each comes once by itself.
     stream.on('aborted', () => this.gone());
     stream.on('close', () => this.closed());
@@ -128,7 +144,7 @@ export class GrpcCall implements TimedCall {
 
   /** Begins to receive. Throws RESOURCE_EXHAUSTED where there is no memory for the call. */
   start(listener: CallListener): void {
-    this.options.account.hold(STREAM_BYTES);
+    if (this.refusal !== undefined) throw this.refusal;
     this.listener = listener;
     this.requestDue = addMs(this.began, this.options.limits.timeouts.requestMs);
     if (this.options.limits.slowsCaller) this.watchFrames();
@@ -339,7 +355,7 @@ export class GrpcCall implements TimedCall {
     const bytes = this.reader.held + this.keptBytes + this.unsentBytes + this.pausedBytes;
     const { account } = this.options;
     // A small message is paid with the stream: so the answer to a call that may hold nothing can always be sent.
-    account.hold(bytes > SMALL_BYTES ? STREAM_BYTES + bytes : Math.min(STREAM_BYTES, account.bytes));
+    account.hold(bytes > SMALL_BYTES ? this.ownBytes + bytes : Math.min(this.ownBytes, account.bytes));
   }
 
   /** Node destroys a stream that was reset without an error only once all that came is read, and all is written. */

@@ -168,6 +168,23 @@ describe('headers', () => {
   });
 });
 
+it('an unknown method is named in the status, a long one by its beginning', async () => {
+  await serve();
+  const session = await http2();
+  const statusOf = async (path: string): Promise<unknown> => {
+    const stream = session
+      .request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' })
+      .end();
+    const [received] = (await once(stream, 'response')) as [Record<string, unknown>];
+    return received['grpc-message'];
+  };
+  expect(await statusOf('/api.Jobs/New')).toBe('there%20is%20no%20method%20/api.Jobs/New%20here');
+  const beginning = `/${'a'.repeat(199)}`;
+  expect(await statusOf(`${beginning}${'a'.repeat(20_000)}`)).toBe(
+    `there%20is%20no%20method%20${beginning}%20here`,
+  );
+});
+
 describe('a deadline', () => {
   const requestOf = (jobId: string): Buffer =>
     framed(JobServiceRequest.encode({ ...REQUEST, jobId }).finish());

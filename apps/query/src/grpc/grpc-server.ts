@@ -33,6 +33,9 @@ const RESPONSE_TIMEOUT_MS = 30_000;
 /** Calls that still run this long after the server began to stop are aborted. Milliseconds. */
 const DRAIN_MS = 3_000;
 
+/** Of a path that a status repeats. Characters. */
+const MAX_SHOWN_LENGTH = 200;
+
 /** Services with a status of their own in `grpc.health.v1`. */
 const OWN_SERVICES = ['api.Jobs', 'jobservice.JobService', 'jobservice.v2.JobStatusService'];
 
@@ -99,12 +102,14 @@ export class GrpcServer {
     const limitsOf = (maxMessageBytes: number): CallLimits => ({
       maxMessageBytes,
       timeouts: { requestMs, responseMs },
+      keepsHeaders: false,
       slowsCaller: false,
     });
     this.unknownMethod = { limits: limitsOf(0), run: rejectUnknownMethod };
     this.forwarded = passThrough && {
       maxMessageBytes: passThrough.maxRequestBytes,
       timeouts: { requestMs: FORWARDED_REQUEST_TIMEOUT_MS, responseMs },
+      keepsHeaders: true,
       slowsCaller: true,
     };
     for (const method of [...methods, ...this.health.methods]) {
@@ -168,6 +173,7 @@ export class GrpcServer {
       account: this.options.budget.open(caller.key),
       calls: this.calls,
     });
+    if (call.isOver) return;
     if (!String(headers['content-type']).startsWith('application/grpc')) call.sendHttpStatus(415);
     else if (timeoutMs === undefined) call.sendStatus({ code: status.INTERNAL, details: INVALID_TIMEOUT });
     else run(call, headers);
@@ -180,6 +186,6 @@ export class GrpcServer {
 }
 
 function rejectUnknownMethod(call: GrpcCall, headers: IncomingHttpHeaders): void {
-  const details = `there is no method ${String(headers[':path'])} here`;
+  const details = `there is no method ${String(headers[':path']).slice(0, MAX_SHOWN_LENGTH)} here`;
   call.sendStatus({ code: status.UNIMPLEMENTED, details });
 }

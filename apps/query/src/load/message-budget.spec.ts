@@ -60,4 +60,14 @@ describe('the memory for messages', () => {
       'message memory used up: this replica holds at most 100 bytes of messages (MAX_BUFFERED_BYTES)',
     );
   });
+
+  it('has some room more for calls that are refused, shared in the same way, until they end', () => {
+    const budget = budgetOf(400);
+    budget.open('flood').hold(300);
+    const refusals = Array.from({ length: 80 }, () => budget.open('flood'));
+    expect(refusals.filter((account) => account.holdForRefusal(1))).toHaveLength(75);
+    expect(budget.open('another').holdForRefusal(1)).toBe(true);
+    for (const account of refusals) account.close();
+    expect(budget.open('flood').holdForRefusal(75)).toBe(true);
+  });
 });

@@ -3,12 +3,16 @@ import { status } from '@grpc/grpc-js';
 import { RpcError } from '../rpc-error.js';
 import type { Refused } from './limit-reached.js';
 
+/** As much of a budget is added for calls that are refused, until their callers have gone. */
+const PART_FOR_REFUSALS = 1 / 4;
+
 /**
  * One budget of bytes for the messages of all calls of this process: requests from their first byte, compressed ones also by what they
  * become, and responses until their readers have taken them. A caller can use at most its fair share of it.
  */
 export class MessageBudget {
   private readonly shares: FairShares;
+  private readonly forRefusals: FairShares;
 
   /** @param bytes The budget (`MAX_BUFFERED_BYTES`) */
   constructor(
@@ -16,21 +20,24 @@ export class MessageBudget {
     private readonly refused: Refused,
   ) {
     this.shares = new FairShares(bytes);
+    this.forRefusals = new FairShares(bytes * PART_FOR_REFUSALS);
   }
 
   /** What the caller `who` holds with one call: nothing yet. */
   open(who: string): MessageAccount {
-    return new MessageAccount(this.shares, who, this.refused);
+    return new MessageAccount(this.shares, this.forRefusals, who, this.refused);
   }
 }
 
 /** The part of a {@link MessageBudget} that one call holds. Close it when the call has ended, whatever way; then it holds nothing. */
 export class MessageAccount {
   private held = 0;
+  private heldForRefusal = 0;
   private closed = false;
 
   constructor(
     private readonly shares: FairShares,
+    private readonly forRefusals: FairShares,
     private readonly who: string,
     private readonly refused: Refused,
   ) {}
@@ -49,8 +56,20 @@ export class MessageAccount {
     this.held = bytes;
   }
 
+  /**
+   * Once {@link hold} was refused: whether the call may hold this many bytes until its caller has its refusal. Where it may not, the caller has
+   * so many that it does not take.
+   */
+  holdForRefusal(bytes: number): boolean {
+    if (!this.forRefusals.take(this.who, bytes)) return false;
+    this.heldForRefusal = bytes;
+    return true;
+  }
+
   close(): void {
     this.hold(0);
+    if (this.heldForRefusal > 0) this.forRefusals.release(this.who, this.heldForRefusal);
+    this.heldForRefusal = 0;
     this.closed = true;
   }
 

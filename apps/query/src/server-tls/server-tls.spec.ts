@@ -130,6 +130,11 @@ describe('gRPC over TLS', () => {
   });
 });
 
+it('a handshake has ten seconds', async () => {
+  await serve();
+  expect(tls.serverOptions.handshakeTimeout).toBe(10_000);
+});
+
 describe('client certificates', () => {
   it('give a call the name of their subject', async () => {
     await serve(true);

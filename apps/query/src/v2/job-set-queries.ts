@@ -83,16 +83,12 @@ export class JobSetQueries {
     const tokens = new PageTokens<[shard: string, tag: string]>(JSON.stringify(['job sets', queue]), 2);
     const after = tokens.parse(request.pageToken);
     if (queue !== '') await this.toQueue(queue, caller);
-    const page = await fromRedis(this.options.names.list({ queue, limit, after }));
-    const allowed = await this.options.access.toWatchedQueues(
-      caller,
-      page.keys.map((key) => key.queue),
-    );
-    const keys = page.keys.filter((key) => allowed.has(key.queue));
+    const allowedQueues = (queues: Iterable<string>) => this.options.access.toWatchedQueues(caller, queues);
+    const { keys, next } = await this.options.names.list({ queue, limit, after, allowedQueues });
     const summaries = await fromRedis(this.options.jobSets.describe(keys));
     return {
       jobSets: keys.map((key, i) => toJobSet(key, summaries[i])),
-      nextPageToken: page.next === undefined ? '' : tokens.format(page.next),
+      nextPageToken: next === undefined ? '' : tokens.format(next),
     };
   }
 

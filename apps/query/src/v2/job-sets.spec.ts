@@ -151,6 +151,41 @@ describe('ListJobSets', () => {
     expect(harness.interest).toHaveLength(3);
   });
 
+  it('tells nothing of job sets that the caller may not see, in its page tokens neither', async () => {
+    const harness = new V2Harness();
+    const jobSets = Array.from({ length: 60 }, (_, i) => ({
+      queue: i % 3 === 0 ? 'hers' : 'hidden',
+      jobSetId: `${i}`,
+    }));
+    harness.interest.push(...jobSets);
+    harness.verdictOn = (queue) => (queue === 'hers' ? 'yes' : 'no');
+    const named: string[] = [];
+    let pageToken = '';
+    do {
+      const page = await harness.api.listJobSets({ queue: '', pageSize: 1, pageToken }, testCaller());
+      named.push(...page.jobSets.map(({ jobSet }) => jobSet));
+      pageToken = page.nextPageToken;
+      expect(Buffer.from(pageToken, 'base64url').toString('latin1')).not.toContain('hidden');
+    } while (pageToken !== '');
+    const hers = jobSets.filter(({ queue }) => queue === 'hers').map(({ jobSetId }) => jobSetId);
+    expect(named.sort()).toEqual(hers.sort());
+  });
+
+  it('ends a page before it is full, behind a thousand job sets that the caller may not see', async () => {
+    const read: number[] = [];
+    const names = new JobSetNames((shard) => {
+      read.push(shard);
+      return Promise.resolve(Array.from({ length: 500 }, (_, i) => `${shard === 2 ? 'q' : 'hidden'}/${i}`));
+    });
+    const allowedQueues = (queues: Iterable<string>) =>
+      Promise.resolve(new Set([...queues].filter((queue) => queue === 'q')));
+    const request = { queue: '', limit: 1_000, allowedQueues };
+    expect(await names.list({ ...request, after: undefined })).toEqual({ keys: [], next: ['2', ''] });
+    expect(read).toEqual([0, 1]);
+    const { keys, next } = await names.list({ ...request, after: ['2', ''] });
+    expect([keys.length, next]).toEqual([500, ['5', '']]);
+  });
+
   it.each([1, 2, 5])('names each job set once, on pages of %i', async (limit) => {
     const shards = new Map([
       [3, ['q/c', 'q/a', 'q/b']],
@@ -165,7 +200,12 @@ describe('ListJobSets', () => {
       const named: string[] = [];
       let after: NamesPosition | undefined;
       do {
-        const page = await names.list({ queue, limit, after });
+        const page = await names.list({
+          queue,
+          limit,
+          after,
+          allowedQueues: (queues) => Promise.resolve(new Set(queues)),
+        });
         expect(page.keys.length).toBeLessThanOrEqual(limit);
         named.push(...page.keys.map(({ jobSetId }) => jobSetId));
         after = page.next;

@@ -5,6 +5,8 @@ import { testCaller } from '../testing/test-caller.js';
 import { PermissionChecks } from './permission-checks.js';
 
 const EVERY_MS = 60_000;
+/** A check may be so late. */
+const LATE_MS = EVERY_MS / 10;
 
 let clock: ManualClock;
 /** Keys of the callers that were checked, with the queue. */
@@ -22,10 +24,20 @@ beforeEach(() => {
   checks = new PermissionChecks({ toQueue }, EVERY_MS, clock);
 });
 
-function open(key: string, queues = ['q']): { readonly ends: RpcError[]; readonly close: () => void } {
+/** A token that says that it expires after this time. */
+function tokenFor(ms: number): string {
+  const claims = Buffer.from(JSON.stringify({ exp: (clock.wall() + ms) / 1_000 })).toString('base64url');
+  return `Bearer e30.${claims}.c2ln`;
+}
+
+function open(
+  key: string,
+  queues = ['q'],
+  authorization: readonly string[] = [],
+): { readonly ends: RpcError[]; readonly close: () => void } {
   const ends: RpcError[] = [];
   const call = {
-    caller: testCaller({ key }),
+    caller: testCaller({ key, authorization }),
     queues,
     end: (why: RpcError) => ends.push(why),
   };
@@ -75,6 +87,32 @@ it.each([
   verdict = () => Promise.reject(error);
   await clock.pass(EVERY_MS);
   expect([checked, ends]).toEqual([['a q'], []]);
+});
+
+it('checks a call when its credential expires, and then as often as others', async () => {
+  open('a', ['q'], [tokenFor(20_000)]);
+  await clock.pass(19_999);
+  expect(checked).toEqual([]);
+  await clock.pass(LATE_MS);
+  expect(checked).toEqual(['a q']);
+  await clock.pass(EVERY_MS - LATE_MS);
+  expect(checked).toEqual(['a q']);
+  await clock.pass(2 * LATE_MS);
+  expect(checked).toEqual(['a q', 'a q']);
+});
+
+it('ends a call whose credential has expired where the authorizer does not answer, and no sooner', async () => {
+  const { ends } = open('a', ['q'], [tokenFor(EVERY_MS + 20_000)]);
+  verdict = () => Promise.reject(new RpcError(status.UNAVAILABLE, 'no verdict'));
+  await clock.pass(EVERY_MS + 19_999);
+  expect([checked, ends]).toEqual([['a q'], []]);
+  await clock.pass(LATE_MS);
+  expect(ends).toMatchObject([
+    {
+      code: status.UNAUTHENTICATED,
+      details: 'the credentials (authorization) have expired; call again with new ones',
+    },
+  ]);
 });
 
 it('checks a call no more that has ended', async () => {

@@ -1,4 +1,4 @@
-import { createRedisClient } from '@ajs/job-store';
+import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { ManualClock, RedisServer, eventually } from '@ajs/testing';
 import type { AuthError } from '../authorizer.js';
 import type { ArmadaPermissions, ArmadaVerdict } from './armada-permissions.js';
@@ -41,17 +41,30 @@ beforeEach(() => {
   authorizer = replica();
 });
 
-function replica(shared?: SharedVerdicts): DelegatedAuthorizer {
+function replica(shared?: SharedVerdicts, verdictTtlMs = TTL_MS): DelegatedAuthorizer {
   return new DelegatedAuthorizer({
     armada,
     shared,
-    verdictTtlMs: TTL_MS,
+    verdictTtlMs,
     refusalTtlMs: REFUSAL_MS,
     redisFailed: (error) => {
       throw error;
     },
     clock,
   });
+}
+
+/** Works with a Redis of its own. */
+async function withRedis(work: (redis: RedisClient, shared: SharedVerdicts) => Promise<void>): Promise<void> {
+  const server = await RedisServer.start();
+  const redis = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined);
+  try {
+    await eventually('Redis answers', () => redis.status === 'ready');
+    await work(redis, new SharedVerdicts(redis, 'a secret'));
+  } finally {
+    redis.disconnect();
+    await server.stop();
+  }
 }
 
 /** The verdict that a caller gets, or why there is none. */
@@ -134,12 +147,25 @@ describe('a credential that Armada rejected', () => {
     expect(armada.asked).toEqual(['hers', 'other']);
   });
 
-  it('is not accepted by an older verdict in Redis', async () => {
-    const server = await RedisServer.start();
-    const redis = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined);
-    try {
-      await eventually('Redis answers', () => redis.status === 'ready');
-      authorizer = replica(new SharedVerdicts(redis, 'a secret'));
+  it('is not accepted by an older verdict, however many other credentials are rejected after it', async () => {
+    authorizer = replica(undefined, 10 * TTL_MS);
+    armada.verdicts = { hers: 'yes', other: 'bad-credentials' };
+    expect(await ask('hers')).toBe('yes');
+    clock.advance(10);
+    expect(await ask('other')).toBe(BAD);
+    for (let i = 0; i <= 10_000; i++) {
+      // As fast as Armada is asked about unknown credentials.
+      clock.advance(10);
+      expect(await ask('other', `Bearer random-${i}`)).toBe(BAD);
+    }
+    clock.advance(1_000);
+    armada.verdicts = { hers: 'no' };
+    expect(await ask('hers')).toBe('no');
+  });
+
+  it('is not accepted by an older verdict in Redis', () =>
+    withRedis(async (redis, shared) => {
+      authorizer = replica(shared);
       armada.verdicts = { hers: 'yes', other: 'bad-credentials' };
       expect(await ask('hers')).toBe('yes');
       await eventually('the verdict is shared', async () => (await redis.dbsize()) === 1);
@@ -158,11 +184,20 @@ describe('a credential that Armada rejected', () => {
       await redis.set(key, 'yes', 'PX', TTL_MS - 1_000);
       expect(await ask('hers')).toBe('yes');
       expect(armada.asked).toEqual(['hers', 'other', 'hers']);
-    } finally {
-      redis.disconnect();
-      await server.stop();
-    }
-  });
+    }));
+});
+
+describe('a verdict that another replica shared', () => {
+  it('does not count where it lasts longer than any of this one: its settings may be others', () =>
+    withRedis(async (redis, shared) => {
+      armada.verdicts = { hers: 'yes' };
+      authorizer = replica(shared, 10 * TTL_MS);
+      expect(await ask('hers')).toBe('yes');
+      await eventually('the verdict is shared', async () => (await redis.dbsize()) === 1);
+      authorizer = replica(shared);
+      armada.verdicts = { hers: 'no' };
+      expect(await ask('hers')).toBe('no');
+    }));
 });
 
 describe('a yes that is about to expire', () => {
@@ -198,12 +233,9 @@ describe('a yes that is about to expire', () => {
     }
   });
 
-  it('is not refreshed with one in Redis that expires as soon', async () => {
-    const server = await RedisServer.start();
-    const redis = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined);
-    try {
-      await eventually('Redis answers', () => redis.status === 'ready');
-      authorizer = replica(new SharedVerdicts(redis, 'a secret'));
+  it('is not refreshed with one in Redis that expires as soon', () =>
+    withRedis(async (redis, shared) => {
+      authorizer = replica(shared);
       expect(await ask('hers')).toBe('yes');
       const [key = ''] = await eventually('the verdict is shared', async () => {
         const keys = await redis.keys('*');
@@ -215,11 +247,7 @@ describe('a yes that is about to expire', () => {
       const asked = armada.timesAsked('hers');
       expect(await ask('hers')).toBe('yes');
       await eventually('Armada is asked', () => armada.timesAsked('hers') === asked + 1);
-    } finally {
-      redis.disconnect();
-      await server.stop();
-    }
-  });
+    }));
 });
 
 describe('a caller without any permission', () => {

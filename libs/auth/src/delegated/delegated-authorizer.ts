@@ -16,7 +16,7 @@ const REFRESH_AHEAD = 1 / 4;
 /** A refresh that gave no verdict is tried again after this time. Milliseconds. */
 const REFRESH_AGAIN_MS = 5_000;
 const REFRESHES_TRACKED = 10_000;
-/** More than can be rejected in the minute that a yes is cached. */
+/** So many can be rejected in 100 s. */
 const REJECTIONS_TRACKED = 10_000;
 /**
  * A check costs Armada about a millisecond. Each queue that a caller names costs one, whether it exists or not, and a call may name
@@ -51,7 +51,14 @@ export class DelegatedAuthorizer implements Authorizer {
   /** When each verdict was last refreshed ahead of its expiry. */
   private readonly refreshedAt = new LRUCache<string, MonotonicTime>({ max: REFRESHES_TRACKED });
   /** When each credential was last rejected: older verdicts on it no longer count. */
-  private readonly rejectedAt = new LRUCache<string, MonotonicTime>({ max: REJECTIONS_TRACKED });
+  private readonly rejectedAt = new LRUCache<string, MonotonicTime>({
+    max: REJECTIONS_TRACKED,
+    dispose: (at, _, reason) => {
+      if (reason === 'evict') this.forgottenUntil = at;
+    },
+  });
+  /** Of the rejections until then some were forgotten: any credential may be one of those. */
+  private forgottenUntil = LONG_AGO;
 
   constructor(private readonly options: DelegatedOptions) {
     this.cached = new CredentialCache(options.clock);
@@ -179,15 +186,20 @@ export class DelegatedAuthorizer implements Authorizer {
 
   /** Whether a verdict of that time came after the last rejection of the credential. */
   private isAfterRejection(credential: Credential, verdictAt: MonotonicTime): boolean {
-    return verdictAt > (this.rejectedAt.peek(keyOf(credential, undefined)) ?? LONG_AGO);
+    return verdictAt > (this.rejectedAt.peek(keyOf(credential, undefined)) ?? this.forgottenUntil);
   }
 
-  /** Redis does not say how old a verdict is: at most as old as the longest time to live less what is left of it. */
+  /**
+   * Redis does not say how old a verdict is: at most as old as the longest time to live less what is left of it. A replica with other
+   * settings may have given it a longer time: then it is of any age, and lasts longer than it should here.
+   */
   private isTrustworthy(credential: Credential, { verdict, ttlMs }: SharedVerdict): boolean {
-    const { verdictTtlMs, clock } = this.options;
+    const { verdictTtlMs, refusalTtlMs, clock } = this.options;
+    const longestMs = verdict === 'yes' ? verdictTtlMs : refusalTtlMs;
     return (
-      verdict === 'bad-credentials' ||
-      this.isAfterRejection(credential, addMs(clock.monotonic(), ttlMs - verdictTtlMs))
+      ttlMs <= longestMs &&
+      (verdict === 'bad-credentials' ||
+        this.isAfterRejection(credential, addMs(clock.monotonic(), ttlMs - longestMs)))
     );
   }
 

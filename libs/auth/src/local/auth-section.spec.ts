@@ -63,9 +63,22 @@ auth:
       'openIdAuth.providerUrl',
       'https://',
     ],
-    ['openIdAuth: { providerUrl: "https://id.example.org" }', 'auth.openIdAuth.audience', ''],
-    ['queueRules: [{ groups: [a] }]', 'auth.queueRules.0.queue', ''],
-    ['anonymousAuth: yes', 'auth.anonymousAuth', '"true"|"false"'],
+    [
+      'openIdAuth: { providerUrl: "https://id.example.org" }',
+      'auth.openIdAuth.audience',
+      'must be a single value, or a list',
+    ],
+    ['queueRules: [{ groups: [a] }]', 'auth.queueRules.0.queue', 'is missing'],
+    ['anonymousAuth: yes', 'auth.anonymousAuth', 'must be true or false'],
+    [
+      'basicAuth: { users: { "a:b": { passwordEnv: P } } }',
+      'auth.basicAuth.users.a:***',
+      'must not hold a colon',
+    ],
+    ['basicAuth: { users: { eve:geheim } }', 'auth.basicAuth.users.eve:***', 'must not hold a colon'],
+    ['basicAuth: { users: { eve: { passwordHash:geheim } } }', 'users.eve (', '"passwordHash:***"'],
+    ['kubernetesAuth: { tokenFile: [geheim] }', 'auth.kubernetesAuth.tokenFile', 'must be a single value'],
+    ['queueRules: [{ queue: a, users: geheim }]', 'auth.queueRules.0.users', 'must be a list'],
     ['ldap: {}', 'auth (', '"ldap"'],
   ])('is refused, with the path of the key and what is allowed, but no value: %s', (text, path, allowed) => {
     let message = '';

@@ -1,10 +1,15 @@
-import { SettingsError, type Section } from '@ajs/config';
+import { SettingsError, withoutValue, type Section } from '@ajs/config';
 import { z } from 'zod';
 import { isSecureUrl } from './secure-url.js';
 
-const names = z.array(z.string().min(1));
+const name = z
+  .string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be a single value') })
+  .min(1, { error: 'must not be empty' });
+const names = z.array(name, { error: 'must be a list' });
 /** Every scalar of the file is text. */
-const yesOrNo = z.enum(['true', 'false']).transform((text) => text === 'true');
+const yesOrNo = z
+  .enum(['true', 'false'], { error: 'must be true or false' })
+  .transform((text) => text === 'true');
 const SCRYPT = /^\$scrypt\$ln=(1[0-7]),r=8,p=1\$[A-Za-z0-9+/]{16,}\$[A-Za-z0-9+/]{43,}$/;
 
 const basicUser = z
@@ -15,8 +20,8 @@ const basicUser = z
         error: 'must be $scrypt$ln=15,r=8,p=1$SALT$HASH; docs/callers.md tells how to make one',
       })
       .optional(),
-    passwordFile: z.string().min(1).optional(),
-    passwordEnv: z.string().min(1).optional(),
+    passwordFile: name.optional(),
+    passwordEnv: name.optional(),
     groups: names.default([]),
   })
   .refine(
@@ -44,14 +49,10 @@ const authSection = z.strictObject({
       /** Exactly as in the claim `iss` of its tokens. */
       providerUrl: secureUrl,
       /** A token's audience must include one of these. */
-      audience: z.union([
-        z
-          .string()
-          .min(1)
-          .transform((one) => [one]),
-        names.min(1),
-      ]),
-      groupsClaim: z.string().min(1).default('groups'),
+      audience: z.union([name.transform((one) => [one]), names.min(1)], {
+        error: 'must be a single value, or a list of at least one',
+      }),
+      groupsClaim: name.default('groups'),
       /** How far the provider's clock may be from ours. */
       clockSkewSeconds: z
         .string()
@@ -64,8 +65,8 @@ const authSection = z.strictObject({
   kubernetesAuth: z
     .strictObject({
       apiUrl: secureUrl.optional(),
-      tokenFile: z.string().min(1).optional(),
-      caFile: z.string().min(1).optional(),
+      tokenFile: name.optional(),
+      caFile: name.optional(),
       audiences: names.default([]),
     })
     .optional(),
@@ -78,7 +79,7 @@ const authSection = z.strictObject({
   permissionClaimMapping: mapping,
   /** Who may watch a queue, besides those whom the queue's own permissions let. */
   queueRules: z
-    .array(z.strictObject({ queue: z.string().min(1), users: names.default([]), groups: names.default([]) }))
+    .array(z.strictObject({ queue: name, users: names.default([]), groups: names.default([]) }))
     .default([]),
   /** Whether the permissions of Armada's queues count, too. */
   queuePermissionsFromArmada: yesOrNo.default(true),
@@ -90,7 +91,7 @@ const authSection = z.strictObject({
  */
 export type AuthSection = z.output<typeof authSection>;
 
-/** Throws SettingsError; each problem names the path of its key and shows no value: it may be a secret. */
+/** Throws SettingsError; each problem names the path of its key and shows no value, which may be a secret, nor a key that holds one. */
 export function parseAuthSection(section: Section | undefined): AuthSection {
   if (section === undefined)
     throw new SettingsError([`AUTH_MODE is local, but the file has no section auth; ${NEEDED}`]);
@@ -98,9 +99,10 @@ export function parseAuthSection(section: Section | undefined): AuthSection {
   const parsed = authSection.safeParse(content);
   if (!parsed.success) {
     throw new SettingsError(
-      parsed.error.issues.map(
-        ({ path, message }) => `${['auth', ...path].map(String).join('.')} (${file}): ${message}`,
-      ),
+      parsed.error.issues.map((issue) => {
+        const path = ['auth', ...issue.path].map((key) => withoutValue(String(key))).join('.');
+        return `${path} (${file}): ${messageOf(issue)}`;
+      }),
     );
   }
   const { basicAuth, openIdAuth, kubernetesAuth, clientCertificateAuth, anonymousAuth } = parsed.data;
@@ -108,6 +110,17 @@ export function parseAuthSection(section: Section | undefined): AuthSection {
     throw new SettingsError([`auth (${file}) has no authentication method; ${NEEDED}`]);
   }
   return parsed.data;
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return `unknown key ${issue.keys.map((key) => JSON.stringify(withoutValue(key))).join(', ')}`;
+    case 'invalid_key':
+      return issue.issues[0]?.message ?? issue.message;
+    default:
+      return issue.message;
+  }
 }
 
 const NEEDED =

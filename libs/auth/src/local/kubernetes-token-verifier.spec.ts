@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SettingsError } from '@ajs/config';
 import { CertificateAuthority, ManualClock } from '@ajs/testing';
 import { AuthError } from '../authorizer.js';
 import { parseAuthSection } from './auth-section.js';
@@ -51,8 +52,12 @@ class FakeCluster {
     writeFileSync(this.tokenFile, `${token}\n`);
   }
 
+  unmountToken(): void {
+    rmSync(this.tokenFile);
+  }
+
   tokens(
-    config: { audiences?: string[]; caFile?: string; tokenFile?: string } = {},
+    config: { audiences?: string[]; apiUrl?: string; caFile?: string; tokenFile?: string } = {},
   ): KubernetesTokenVerifier {
     const apiUrl = `https://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
     const { tokenFile, authority } = this;
@@ -205,8 +210,26 @@ describe('a cluster that gives no review', () => {
     } finally {
       other.remove();
     }
-    const tokens = cluster.tokens({ tokenFile: '/not/there' });
+    const tokens = cluster.tokens();
+    cluster.unmountToken();
     expect((await refusal(tokens)).kind).toBe('unavailable');
+  });
+});
+
+describe('the files of our own token and the cluster’s CA', () => {
+  it('must be there from the start', () => {
+    const start = () => cluster.tokens({ tokenFile: '/not/there', caFile: '/nor/this' });
+    expect(start).toThrow(SettingsError);
+    for (const problem of [
+      'tokenFile is "/not/there", which cannot be read: ENOENT',
+      'caFile is "/nor/this", which',
+    ])
+      expect(start).toThrow(`auth.kubernetesAuth.${problem}`);
+  });
+
+  it('need no CA where the API is on this machine, without TLS', () => {
+    const apiUrl = 'http://127.0.0.1:1';
+    expect(() => cluster.tokens({ apiUrl, caFile: '/not/there' })).not.toThrow();
   });
 });
 

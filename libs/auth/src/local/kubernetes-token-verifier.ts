@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { SettingsError } from '@ajs/config';
 import { KubernetesApi, KubernetesApiError, SERVICE_ACCOUNT_FOLDER } from '@ajs/platform';
 import { z } from 'zod';
 import type { AuthSection } from './auth-section.js';
@@ -24,13 +26,18 @@ export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
   private readonly api: KubernetesApi;
   private readonly audiences: readonly string[];
 
+  /** Throws SettingsError where its files cannot be read. Kubernetes replaces them later: they are read again for each review. */
   constructor({
     apiUrl = IN_CLUSTER_URL,
     tokenFile = `${SERVICE_ACCOUNT_FOLDER}/token`,
     caFile = `${SERVICE_ACCOUNT_FOLDER}/ca.crt`,
     audiences,
   }: NonNullable<AuthSection['kubernetesAuth']>) {
-    this.api = new KubernetesApi({ url: new URL(apiUrl), tokenFile, caFile });
+    const url = new URL(apiUrl);
+    const files = { tokenFile, ...(url.protocol === 'https:' && { caFile }) };
+    const problems = Object.entries(files).flatMap(([key, file]) => problemsOf(key, file));
+    if (problems.length > 0) throw new SettingsError(problems);
+    this.api = new KubernetesApi({ url, tokenFile, caFile });
     this.audiences = audiences;
   }
 
@@ -59,6 +66,15 @@ export class KubernetesTokenVerifier implements CallerVerifier<'kubernetes'> {
     const parsed = review.safeParse(answer);
     if (!parsed.success) throw unavailable('its answer is not a TokenReview');
     return parsed.data.status;
+  }
+}
+
+function problemsOf(key: string, file: string): string[] {
+  try {
+    readFileSync(file);
+    return [];
+  } catch (error) {
+    return [`auth.kubernetesAuth.${key} is "${file}", which cannot be read: ${(error as Error).message}`];
   }
 }
 

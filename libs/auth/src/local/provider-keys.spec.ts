@@ -1,4 +1,4 @@
-import { ManualClock } from '@ajs/testing';
+import { ManualClock, eventually } from '@ajs/testing';
 import { jest } from '@jest/globals';
 import { OpenIdTokenVerifier } from './openid-token-verifier.js';
 import { AUDIENCE, Issuer, newKey, refusalOf, type Handler, type Key } from './testing/openid-issuer.js';
@@ -69,6 +69,24 @@ describe("the provider's keys", () => {
     await tokens.verify({ token: await signed({}) });
     for (let i = 0; i < 20; i++) await refusalOf(tokens, await signed({}, { ...NEW, kid: `k${i}` }));
     expect(issuer.timesRequested('/jwks')).toBe(1);
+  });
+
+  it('are used without waiting for a provider that failed the last time and hangs now', async () => {
+    const token = await signed({});
+    await tokens.verify({ token });
+    issuer.instead = (_, response) => void response.writeHead(503).end();
+    clock.advance(MAX_AGE_MS);
+    await tokens.verify({ token });
+    let isHanging: boolean | undefined;
+    issuer.instead = (request) => {
+      isHanging = true;
+      request.socket.on('close', () => (isHanging = false));
+    };
+    clock.advance(COOLDOWN_MS);
+    await tokens.verify({ token });
+    await eventually('the provider is asked', () => isHanging !== undefined);
+    await tokens.verify({ token });
+    expect(isHanging).toBe(true);
   });
 
   it('stay in use while the provider is down, whatever other tokens come meanwhile', async () => {

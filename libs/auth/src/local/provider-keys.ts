@@ -45,7 +45,11 @@ export class ProviderKeys {
    * one but is unavailable.
    */
   readonly keyOf: JWTVerifyGetKey = async (header, token) => {
-    if (msBetween(this.fetchedAt, this.clock.monotonic()) >= KEYS_MAX_AGE_MS) await this.renew();
+    if (msBetween(this.fetchedAt, this.clock.monotonic()) >= KEYS_MAX_AGE_MS) {
+      const renewal = this.renew();
+      // Nobody waits for a provider that failed the last time, and may hang now: the keys at hand stay in use.
+      if (this.failure === undefined) await renewal;
+    }
     try {
       return await this.lookUp(header, token);
     } catch {

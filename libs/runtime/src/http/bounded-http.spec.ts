@@ -6,6 +6,9 @@ import { connect as connectTls, type SecureContextOptions, type TLSSocket } from
 import { CertificateAuthority, eventually, type Certified } from '@ajs/testing';
 import { BoundedHttpAdapter, TIMEOUTS, type HttpLimits, type HttpTls } from './bounded-http.js';
 
+type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+const only = (version: TlsVersion) => ({ minVersion: version, maxVersion: version });
+
 const SHORT = {
   ...TIMEOUTS,
   headersTimeout: 200,
@@ -130,6 +133,18 @@ describe('headers', () => {
     expect(await answer.text()).toBe('3');
   });
 
+  it.each([
+    [200, '200'],
+    [201, '431'],
+    [2_000, '431'],
+  ])('may be 200, and are rejected with 431 where they are %i', async (count, code) => {
+    await serve();
+    const own = ['Host: a', 'Content-Length: 0', 'Connection: close'];
+    const others = Array.from({ length: count - own.length }, (_, i) => `X-${i}: a`);
+    const text = ['POST /length HTTP/1.1', ...own, ...others, '', ''].join('\r\n');
+    expect(await sent(text)).toContain(code);
+  });
+
   it('above the size limit are rejected with 431', async () => {
     await serve();
     expect((await post('abc', { 'X-Long': 'a'.repeat(33 * 1024) })).status).toBe(431);
@@ -173,7 +188,11 @@ describe('TLS', () => {
     await serve({ tls });
   }
 
-  async function get(path: string, client?: Certified, options: RequestOptions = {}): Promise<string> {
+  async function get(
+    path: string,
+    client?: Certified,
+    options: RequestOptions & { session?: Buffer } = {},
+  ): Promise<string> {
     const request = httpsRequest({
       host: '127.0.0.1',
       port,
@@ -189,6 +208,20 @@ describe('TLS', () => {
     return `${response.statusCode} ${text}`;
   }
 
+  /** A session that the server lets a client resume, of a connection with this certificate or without one. */
+  async function sessionOf(version: TlsVersion, client?: Certified): Promise<Buffer> {
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port,
+      ca: authority.cert,
+      ...only(version),
+      ...(client && { cert: client.cert, key: client.key }),
+    });
+    const [session] = (await once(socket, 'session')) as [Buffer];
+    socket.destroy();
+    return session;
+  }
+
   it('serves clients that trust the certificate', async () => {
     await serveTls(false);
     expect(await get('/name')).toBe('200 undefined');
@@ -201,6 +234,28 @@ describe('TLS', () => {
     for (const untrusted of [undefined, await another.sign(['airflow'])]) {
       expect(await get('/name', untrusted)).toMatch(/^403 .*QUERY_TLS_CLIENT_CA_FILE/);
     }
+  });
+
+  it.each<TlsVersion>(['TLSv1.2', 'TLSv1.3'])(
+    'with client certificates rejects a client without a trusted one also where it resumes a session: %s',
+    async (version) => {
+      await serveTls(true);
+      const ofNobody = await sessionOf(version);
+      const ofStranger = await sessionOf(version, await another.sign(['airflow']));
+      const ofAirflow = await sessionOf(version, await authority.sign(['airflow']));
+      for (const session of [ofNobody, ofStranger])
+        expect(await get('/name', undefined, { ...only(version), session })).toMatch(/^403/);
+      // Its certificate is that of the session: this one presents none.
+      expect(await get('/name', undefined, { ...only(version), session: ofAirflow })).toBe('200 airflow');
+    },
+  );
+
+  it('with client certificates resumes no session once the authority of its certificate was replaced', async () => {
+    await serveTls(true);
+    const ofAirflow = await sessionOf('TLSv1.3', await authority.sign(['airflow']));
+    const { cert, key } = await authority.sign(['first', '127.0.0.1']);
+    renew({ cert, key, ca: another.cert });
+    expect(await get('/name', undefined, { session: ofAirflow })).toMatch(/^403/);
   });
 
   it('with client certificates serves health to everyone, on exactly its paths', async () => {

@@ -6,6 +6,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { addMs, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { requireCertificate } from './client-certificates.js';
+import { HEADERS_KEPT, rejectManyHeaders } from './header-count.js';
 import { oneAtATime } from './one-at-a-time.js';
 import { shareConnections, type ConnectionRejected } from './share-connections.js';
 
@@ -62,8 +63,10 @@ export class BoundedHttpAdapter extends ExpressAdapter {
 
   override initHttpServer(): void {
     const { maxConnections, onRejected, tls } = this.limits;
+    this.use(rejectManyHeaders);
     if (tls?.requestsCertificates === true) this.use(requireCertificate);
     const server = this.createServer(tls);
+    server.maxHeadersCount = HEADERS_KEPT;
     shareConnections(server, maxConnections, onRejected);
     const { silence, connectionsCheckingInterval } = this.timeouts;
     server.setTimeout(silence);

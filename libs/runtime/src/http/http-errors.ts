@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { status } from '@grpc/grpc-js';
 import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import type { Log } from '@ajs/observability';
+import { throttledLog, type Log, type ThrottledLog } from '@ajs/observability';
 import { LOG } from '../process/tokens.js';
 import { sendError, sendProblem } from './problem-details.js';
 
@@ -44,12 +44,17 @@ export function sendMethodNotAllowed(
 /** Answers for every request that reaches no handler, or whose handler throws. */
 @Catch()
 export class HttpErrorFilter implements ExceptionFilter {
-  constructor(@Inject(LOG) private readonly log: Log) {}
+  private readonly log: ThrottledLog;
+
+  constructor(@Inject(LOG) log: Log) {
+    this.log = throttledLog(log);
+  }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<ServerResponse>();
     const httpStatus = httpStatusOf(error);
-    if (httpStatus === 500) this.log.error({ err: error }, 'HTTP request failed');
+    // Callers may make it happen as often as they call.
+    if (httpStatus === 500) this.log('error', { err: error }, 'HTTP request failed', String(error));
     if (response.headersSent) response.destroy();
     else if (httpStatus === 404) sendHttpError(response, 404, status.NOT_FOUND, 'this path does not exist');
     else if (httpStatus === 500) {

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { SettingsError, loadSettings, settingsHelp } from '@ajs/config';
+import { SettingsError, loadSettings, settingsHelp, type Settings } from '@ajs/config';
 import { createLog, throttledLog, type Log, type Metrics, type ThrottledLog } from '@ajs/observability';
 import { checkConfig, checkTable } from '../check/check-config.js';
 import { guardGrpc } from './guard-grpc.js';
@@ -12,6 +12,8 @@ export interface BootstrapOptions {
   /** What the process prints beside its log goes there once there is one. */
   readonly output: ProcessOutput;
   readonly makeMetrics: () => Metrics;
+  /** Throws SettingsError for what is wrong with settings that only this application reads. */
+  readonly checkSettings?: (settings: Settings) => void;
   readonly optionsOf: (context: ProcessContext) => AppOptions;
 }
 
@@ -22,7 +24,13 @@ const CHECK_CONFIG = '--check-config';
  * each, and end the process with 2; any other failure to start is logged and ends it with 1. With --check-config it only tries whether
  * it could work, prints what it found, and ends with 0 or 1.
  */
-export async function bootstrap({ app, output, makeMetrics, optionsOf }: BootstrapOptions): Promise<void> {
+export async function bootstrap({
+  app,
+  output,
+  makeMetrics,
+  checkSettings,
+  optionsOf,
+}: BootstrapOptions): Promise<void> {
   const argv = process.argv.slice(2);
   if (argv.includes('--help')) {
     writeSync(1, `${settingsHelp(app)}\n`);
@@ -31,6 +39,7 @@ export async function bootstrap({ app, output, makeMetrics, optionsOf }: Bootstr
   let log = createLog(app, 'info');
   try {
     const settings = loadSettings({ argv: argv.filter((word) => word !== CHECK_CONFIG), env: process.env });
+    checkSettings?.(settings);
     if (argv.includes(CHECK_CONFIG)) {
       const checks = await checkConfig(app, settings);
       writeSync(1, checkTable(checks));

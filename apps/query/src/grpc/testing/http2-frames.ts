@@ -1,4 +1,9 @@
-const [HEADERS, RST_STREAM, SETTINGS] = [1, 3, 4];
+export const HEADERS = 1;
+export const RST_STREAM = 3;
+export const SETTINGS = 4;
+export const PING = 6;
+export const CONTINUATION = 9;
+const HEAD_BYTES = 9;
 const END_HEADERS = 4;
 
 /** The type of frames with the messages of a call. */
@@ -7,8 +12,13 @@ export const DATA = 0;
 export const END_STREAM = 1;
 
 /** A frame of HTTP/2, as RFC 9113 has it. */
-export function frame(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES);
   head.writeUIntBE(payload.length, 0, 3);
   head.writeUInt8(type, 3);
   head.writeUInt8(flags, 4);
@@ -35,6 +45,30 @@ export function reset(stream: number, code: number): Buffer {
   const payload = Buffer.alloc(4);
   payload.writeUInt32BE(code);
   return frame(RST_STREAM, 0, stream, payload);
+}
+
+/** A frame that a peer has sent. */
+export interface ReceivedFrame {
+  readonly type: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
+
+/** Takes frames from the bytes of a connection: all that are whole, and the bytes that are left. */
+export function framesIn(bytes: Buffer): {
+  readonly frames: readonly ReceivedFrame[];
+  readonly rest: Buffer;
+} {
+  const frames: ReceivedFrame[] = [];
+  let at = 0;
+  while (bytes.length >= at + HEAD_BYTES) {
+    const end = at + HEAD_BYTES + bytes.readUIntBE(at, 3);
+    if (bytes.length < end) break;
+    const payload = bytes.subarray(at + HEAD_BYTES, end);
+    frames.push({ type: bytes.readUInt8(at + 3), stream: bytes.readUInt32BE(at + 5), payload });
+    at = end;
+  }
+  return { frames, rest: bytes.subarray(at) };
 }
 
 /** What a client sends first. */

@@ -12,11 +12,11 @@ export class DelayingQueue<T> {
 
   /**
    * @param tickMs So much later than it is due something may be taken
-   * @param take Called with what is due. What it takes of that is no longer in the queue; it may leave the rest for the next tick
+   * @param take Called with what is due, in the order in which it was added: that is no longer in the queue
    */
   constructor(
     private readonly tickMs: number,
-    private readonly take: (due: Iterable<T>) => void,
+    private readonly take: (due: readonly T[]) => void,
     private readonly clock: Pick<Clock, 'after' | 'monotonic'> = systemClock,
   ) {}
 
@@ -35,7 +35,7 @@ export class DelayingQueue<T> {
   private tickLater(): () => void {
     return this.clock.after(this.tickMs, () => {
       this.cancelTick = this.tickLater();
-      this.take(this.due());
+      this.take(this.takeDue());
       this.restIfEmpty();
     });
   }
@@ -46,12 +46,14 @@ export class DelayingQueue<T> {
     this.cancelTick = undefined;
   }
 
-  private *due(): Generator<T> {
+  private takeDue(): T[] {
     const now = this.clock.monotonic();
+    const due: T[] = [];
     for (const [item, dueAt] of this.dueAt) {
       if (dueAt > now) continue;
       this.dueAt.delete(item);
-      yield item;
+      due.push(item);
     }
+    return due;
   }
 }

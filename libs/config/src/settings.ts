@@ -459,7 +459,7 @@ export const SETTINGS = {
     'query',
     'TERMINAL_CACHE_JOBS',
     '50000',
-    'Number of jobs that one replica caches in memory for each API: terminal jobs, at about 500 bytes each; for `jobservice.v2` all jobs that `BatchGetJobs` has returned, at 1 KiB each on average at most',
+    'Number of jobs that one replica caches in memory for each API: terminal jobs, at about 500 bytes each, for `jobservice.JobService` at 1 KiB each on average at most; for `jobservice.v2` all jobs that `BatchGetJobs` has returned, at 1 KiB each on average at most',
     1,
     10_000_000,
   ),

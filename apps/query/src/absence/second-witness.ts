@@ -14,16 +14,18 @@ export const TOO_SLOW: Unanswered = {
   reason: "Armada's api.Jobs has not answered in time",
 };
 
-/** What a look-up in Armada's `api.Jobs` brings, or why the caller can wait for it no longer. */
+/** What a look-up in Armada's `api.Jobs` brings, or why the caller cannot wait for it: then it may not have begun. */
 export async function inTime<T>(
-  lookUp: Promise<T>,
+  lookUp: () => Promise<T>,
   caller: Caller,
   waiting: JobReadOptions['waiting'],
 ): Promise<T | Unanswered> {
-  const withinMs = Math.min(LOOK_UP_MS, msUntilAnswer(caller));
   try {
-    const isInTime = await waiting(caller, () => completesWithin(withinMs, lookUp));
-    return isInTime ? await lookUp : TOO_SLOW;
+    return await waiting(caller, async (): Promise<T | Unanswered> => {
+      const report = lookUp();
+      const withinMs = Math.min(LOOK_UP_MS, msUntilAnswer(caller));
+      return (await completesWithin(withinMs, report)) ? await report : TOO_SLOW;
+    });
   } catch (error) {
     // Too many calls wait: no reason to hide a state that is known (P5).
     if (error instanceof RpcError) return { kind: 'unanswered', reason: error.details };

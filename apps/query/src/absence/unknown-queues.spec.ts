@@ -42,4 +42,11 @@ describe('a queue that does not exist in Armada', () => {
     now += 15_000;
     expect(unknown.isGone(job('j'), 'caller')).toBe(true);
   });
+
+  it('stays gone while the job is polled, however long', () => {
+    const unknown = queues();
+    for (let ms = 0; ms < 200_000; ms += 5_000, now += 5_000) {
+      expect(unknown.isGone(job('j'), 'caller')).toBe(ms >= 15_000);
+    }
+  });
 });

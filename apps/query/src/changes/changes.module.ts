@@ -2,6 +2,7 @@ import { Inject, Module, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { JobDetailsLister, JobSetChanges } from '@ajs/job-store';
 import { QueryMetrics } from '@ajs/observability';
 import { RedisErrorLog, RedisModule } from '@ajs/runtime';
+import { InterestRecorder } from '@ajs/subscriptions';
 import { InterestModule } from '../interest/interest.module.js';
 import type { NoteInterest } from '../interest/note-interest.js';
 import { JobStoreModule } from '../store/job-store.module.js';
@@ -14,11 +15,12 @@ import { JobSetFeeds } from './job-set-feeds.js';
   providers: [
     {
       provide: JobSetFeeds,
-      inject: [JOB_SET_CHANGES, JOB_LISTER, NOTE_INTEREST, QueryMetrics, RedisErrorLog],
+      inject: [JOB_SET_CHANGES, JOB_LISTER, NOTE_INTEREST, InterestRecorder, QueryMetrics, RedisErrorLog],
       useFactory: (
         changes: JobSetChanges,
         lister: JobDetailsLister,
         noteInterest: NoteInterest,
+        interest: InterestRecorder,
         metrics: QueryMetrics,
         errors: RedisErrorLog,
       ) =>
@@ -26,6 +28,7 @@ import { JobSetFeeds } from './job-set-feeds.js';
           changes,
           lister,
           noteInterest,
+          refusalOf: (tag, { key }) => interest.refusal(tag, key),
           onCount: (feeds) => metrics.changeFeeds.set(feeds),
           onMissed: () => metrics.missedChanges.inc(),
           onError: errors.report,

@@ -8,28 +8,36 @@ import { JobSetFeeds } from './job-set-feeds.js';
 import { LossyChanges } from './testing/lossy-changes.js';
 
 const KEY: JobSetKey = { queue: 'q', jobSetId: 's' };
+const CALLER = { key: 'a caller' };
 const [A, B] = [JobId('a'), JobId('b')];
 
 let clock: ManualClock;
 let changes: LossyChanges;
 let feeds: JobSetFeeds;
 let writer: JobSetWriter;
-let interest: number;
+/** In whose names interest was noted. */
+let interest: unknown[];
+let counts: number[];
+/** Why the job set is not followed. */
+let refusal: string | undefined;
 let missed: number;
 let errors: string[];
 
 beforeEach(async () => {
   clock = new ManualClock();
   changes = new LossyChanges();
-  interest = 0;
+  interest = [];
+  counts = [];
+  refusal = undefined;
   missed = 0;
   errors = [];
   feeds = new JobSetFeeds(
     {
       changes,
       lister: changes,
-      noteInterest: () => interest++,
-      onCount: () => {},
+      noteInterest: (_key, _tag, caller) => interest.push(caller?.key),
+      refusalOf: (_, { key }) => (key === CALLER.key ? refusal : undefined),
+      onCount: (feeds) => counts.push(feeds),
       onMissed: () => missed++,
       onError: ({ message }) => errors.push(message),
     },
@@ -62,7 +70,7 @@ const told = (states: readonly unknown[], last: JobState) =>
 /** The states that job A is told in, once the first of them was told. */
 async function statesFrom(first: JobState): Promise<readonly (JobState | undefined)[]> {
   await write({ a: first });
-  const { told: states } = statesOf(feeds.of(KEY), A);
+  const { told: states } = statesOf(feeds.of(KEY, CALLER), A);
   await told(states, first);
   return states;
 }
@@ -75,7 +83,7 @@ async function beginAnew(): Promise<void> {
 describe('a feed of the changes of a job set', () => {
   it('gives a listener the state of its job, then each change, and nothing of other jobs', async () => {
     await write({ a: 'QUEUED', b: 'QUEUED' });
-    const { told: a } = statesOf(feeds.of(KEY), A);
+    const { told: a } = statesOf(feeds.of(KEY, CALLER), A);
     await told(a, 'QUEUED');
     await write({ b: 'RUNNING' });
     await write({ a: 'RUNNING' });
@@ -85,7 +93,7 @@ describe('a feed of the changes of a job set', () => {
 
   it('has one subscription and reads nothing while nothing is lost, however many listen', async () => {
     await write({ a: 'QUEUED' });
-    const listeners = Array.from({ length: 50 }, () => statesOf(feeds.of(KEY), A));
+    const listeners = Array.from({ length: 50 }, () => statesOf(feeds.of(KEY, CALLER), A));
     for (const { told: each } of listeners) await told(each, 'QUEUED');
     const { reads } = changes;
     await write({ a: 'SUCCEEDED' });
@@ -103,7 +111,7 @@ describe('a feed of the changes of a job set', () => {
       changes.holdsNotices = true;
       await write({ a: 'LEASED' });
       await write({ a: 'RUNNING' });
-      const { told: second } = statesOf(feeds.of(KEY), A);
+      const { told: second } = statesOf(feeds.of(KEY, CALLER), A);
       release();
       await told(second, 'RUNNING');
       expect(second).not.toContain('LEASED');
@@ -113,7 +121,7 @@ describe('a feed of the changes of a job set', () => {
   );
 
   it('gives a job that does not exist yet once it does', async () => {
-    const { told: b } = statesOf(feeds.of(KEY), B);
+    const { told: b } = statesOf(feeds.of(KEY, CALLER), B);
     await eventually('it follows', () => changes.subscriptions === 1);
     await write({ b: 'QUEUED' });
     await told(b, 'QUEUED');
@@ -149,7 +157,7 @@ describe('a feed of the changes of a job set', () => {
   });
 
   it('subscribes once more where its connection is lost again meanwhile', async () => {
-    const feed = feeds.of(KEY);
+    const feed = feeds.of(KEY, CALLER);
     statesOf(feed, A);
     await eventually('it follows', () => feed.moment !== undefined);
     let goOn = (): void => undefined;
@@ -169,7 +177,7 @@ describe('a feed of the changes of a job set', () => {
     'follows only with a subscription, and has what is newer read at each check before, where %s and it cannot subscribe again',
     async (_, lose) => {
       const a = await statesFrom('QUEUED');
-      const feed = feeds.of(KEY);
+      const feed = feeds.of(KEY, CALLER);
       changes.failsSubscriptions = true;
       changes.losesNotices = true;
       await write({ a: 'LEASED' });
@@ -201,7 +209,7 @@ describe('a feed of the changes of a job set', () => {
     await write({ a: 'QUEUED' });
     let endLook = (): void => undefined;
     changes.afterWatch = () => new Promise<void>((resolve) => (endLook = resolve));
-    const { told: a } = statesOf(feeds.of(KEY), A);
+    const { told: a } = statesOf(feeds.of(KEY, CALLER), A);
     await eventually('it looks', () => changes.subscriptions === 1);
     await write({ a: 'LEASED' });
     endLook();
@@ -244,7 +252,7 @@ describe('a feed of the changes of a job set', () => {
   });
 
   it('resolves a check, though another one is under way, only once the job set was looked at after that', async () => {
-    const feed = feeds.of(KEY);
+    const feed = feeds.of(KEY, CALLER);
     statesOf(feed, A);
     await eventually('it follows', () => feed.generation !== undefined);
     let endLook = (): void => undefined;
@@ -263,7 +271,7 @@ describe('a feed of the changes of a job set', () => {
   it('reads after the next check what Redis did not give', async () => {
     await write({ a: 'QUEUED' });
     changes.failsReads = true;
-    const { told: a } = statesOf(feeds.of(KEY), A);
+    const { told: a } = statesOf(feeds.of(KEY, CALLER), A);
     await eventually('a read fails', () => errors.length > 0);
     changes.failsReads = false;
     await clock.pass(2_000);
@@ -273,7 +281,7 @@ describe('a feed of the changes of a job set', () => {
   it('reads many jobs in parts, and none that nobody listens to any more', async () => {
     const many = Array.from({ length: 450 }, (_, n) => `job-${n}`);
     await write(Object.fromEntries(many.map((id) => [id, 'QUEUED'])));
-    const feed = feeds.of(KEY);
+    const feed = feeds.of(KEY, CALLER);
     feed.listen({ changed: () => {}, missed: () => {} });
     await eventually('it follows', () => feed.generation !== undefined);
     statesOf(feed, A).stop();
@@ -285,18 +293,35 @@ describe('a feed of the changes of a job set', () => {
   });
 
   it('costs Redis nothing before somebody listens', async () => {
-    const feed = feeds.of(KEY);
+    const feed = feeds.of(KEY, CALLER);
     await nextTurn();
     expect(changes.subscriptions).toBe(0);
     statesOf(feed, A);
     await eventually('it is subscribed', () => changes.subscriptions === 1);
   });
 
+  it('costs Redis nothing while its caller may have no more job sets followed, and begins once it may', async () => {
+    await write({ a: 'QUEUED' });
+    refusal = 'there are too many';
+    const { told: a } = statesOf(feeds.of(KEY, CALLER), A);
+    await clock.pass(10_000);
+    expect([changes.subscriptions, changes.reads, interest.length]).toEqual([0, 0, 5]);
+    refusal = undefined;
+    await clock.pass(2_000);
+    await told(a, 'QUEUED');
+    refusal = 'there are too many';
+    await clock.pass(2_000);
+    changes.losesNotices = true;
+    await write({ a: 'SUCCEEDED' });
+    await clock.pass(4_000);
+    await told(a, 'SUCCEEDED');
+  });
+
   it('keeps no subscription that begins once nobody wants it any more, though Redis fails then', async () => {
     let begin = (): void => undefined;
     changes.beforeSubscribe = () => new Promise<void>((resolve) => (begin = resolve));
     changes.beforeWatch = () => Promise.reject(new Error('Connection is closed.'));
-    const { stop } = statesOf(feeds.of(KEY), A);
+    const { stop } = statesOf(feeds.of(KEY, CALLER), A);
     stop();
     await clock.pass(2_000);
     begin();
@@ -304,23 +329,27 @@ describe('a feed of the changes of a job set', () => {
     await eventually('it has ended', () => changes.subscriptions === 0, 1_000);
   });
 
-  it('notes interest while somebody listens, and ends when nobody does', async () => {
-    const { stop } = statesOf(feeds.of(KEY), A);
+  it('notes interest while somebody listens, in the name of the caller who began, and ends when nobody does', async () => {
+    const { stop } = statesOf(feeds.of(KEY, CALLER), A);
+    const { stop: stopOther } = statesOf(feeds.of(KEY, { key: 'another' }), A);
     await clock.pass(60_000);
-    expect(interest).toBeGreaterThan(20);
-    expect(changes.subscriptions).toBe(1);
+    expect(interest.length).toBeGreaterThan(20);
+    expect(new Set(interest)).toEqual(new Set([CALLER.key]));
+    expect([changes.subscriptions, counts.at(-1)]).toEqual([1, 1]);
     stop();
+    stopOther();
     await clock.pass(2_000);
-    const before = interest;
+    expect(counts.at(-1)).toBe(0);
+    const before = interest.length;
     await clock.pass(60_000);
-    expect([interest - before, changes.subscriptions]).toEqual([0, 0]);
+    expect([interest.length - before, changes.subscriptions]).toEqual([0, 0]);
   });
 
   describe('with many listeners', () => {
     const PAUSE_MS = 3;
     let told: (readonly JobSetChange[])[][];
     beforeEach(async () => {
-      const feed = feeds.of(KEY);
+      const feed = feeds.of(KEY, CALLER);
       told = Array.from({ length: 100 }, () => []);
       for (const each of told) {
         feed.listen({ changed: (together) => each.push(together), missed: () => undefined });

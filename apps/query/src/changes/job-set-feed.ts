@@ -43,7 +43,7 @@ const READ_AT_ONCE = 200;
 
 /**
  * The changes of one job set, for any number of listeners in this process: one subscription, from the first listener on, and no command to
- * Redis for a listener. {@link check} repairs what publish/subscribe may lose: call it every few seconds.
+ * Redis for a listener. {@link keepUp} repairs what publish/subscribe may lose: call it every few seconds.
  */
 export class JobSetFeed {
   /** Where the job set stood at the last check. Undefined before the first. */
@@ -70,9 +70,11 @@ export class JobSetFeed {
   private hasBegun = false;
   private isClosed = false;
 
+  /** @param isRefused Whether the job set is not followed for who listens to its jobs, of which there may be very many: then these cost Redis nothing */
   constructor(
     readonly key: JobSetKey,
     private readonly options: JobSetFeedOptions,
+    private readonly isRefused: () => boolean,
     private readonly clock: Pick<Clock, 'after'> = systemClock,
   ) {}
 
@@ -97,7 +99,7 @@ export class JobSetFeed {
   listenTo(jobId: JobId, listener: JobListener): void {
     this.jobs.add(jobId, listener);
     if (this.isFollowing) this.read([jobId]);
-    else this.begin();
+    else if (!this.isRefused()) this.begin();
   }
 
   stopListeningTo(jobId: JobId, listener: JobListener): void {
@@ -112,6 +114,12 @@ export class JobSetFeed {
     this.isCheckDue = true;
     await (this.checking ??= this.checkWhileDue());
     return this.isFollowing;
+  }
+
+  /** Checks the job set, or begins to follow it, if it may. */
+  keepUp(): void {
+    if (this.hasBegun) void this.check();
+    else if (!this.isRefused()) this.begin();
   }
 
   close(): void {

@@ -10,7 +10,9 @@ import { BEGINNING, fromToken } from './stream-place.js';
 import { LossyChanges } from './testing/lossy-changes.js';
 
 const KEY: JobSetKey = { queue: 'q', jobSetId: 's' };
+const CALLER = { key: 'a caller' };
 const CANCELLED = new RpcError(status.CANCELLED, 'the caller has gone');
+const NO_MEMORY = new RpcError(status.RESOURCE_EXHAUSTED, 'message memory used up');
 
 let clock: ManualClock;
 let changes: LossyChanges;
@@ -36,6 +38,7 @@ function newReplica(): JobSetFeeds {
       changes,
       lister: changes,
       noteInterest: () => {},
+      refusalOf: () => undefined,
       onCount: () => {},
       onMissed: () => {},
       onError: () => {},
@@ -68,12 +71,13 @@ class Reader {
   /** While it takes nothing, the stream waits after the events that it was sent last. */
   private blocked: (() => void) | undefined;
   private stopsAfter = Infinity;
+  private failsAfter = Infinity;
   private readonly stream: JobSetStream;
   private readonly over: Promise<void>;
 
   constructor(token = '', of = feeds) {
     this.stream = new JobSetStream(
-      of.of(KEY),
+      of.of(KEY, CALLER),
       changes,
       (events) => this.take(events),
       fromToken(token),
@@ -98,6 +102,11 @@ class Reader {
     return this.events.at(-1)?.token ?? '';
   }
 
+  /** What its stream ends with. */
+  get lastToken(): string {
+    return this.stream.token;
+  }
+
   isBlocking = false;
 
   unblock(): void {
@@ -111,8 +120,18 @@ class Reader {
     return this;
   }
 
-  async stop(): Promise<void> {
+  /** Cannot be sent anything after so many events. */
+  failAfter(events: number): this {
+    this.failsAfter = events;
+    return this;
+  }
+
+  leave(): void {
     this.stream.end(CANCELLED);
+  }
+
+  async stop(): Promise<void> {
+    this.leave();
     this.unblock();
     await this.over;
   }
@@ -123,6 +142,7 @@ class Reader {
 
   /** A client may leave after any of the events that were sent together. */
   private take(events: readonly JobSetEvent[]): Promise<void> | undefined {
+    if (this.events.length >= this.failsAfter) throw NO_MEMORY;
     this.events.push(...events.slice(0, this.stopsAfter - this.events.length));
     if (this.events.length >= this.stopsAfter) this.stream.end(CANCELLED);
     if (!this.isBlocking) return undefined;
@@ -214,7 +234,7 @@ describe('a stream of a job set', () => {
     await write(Object.fromEntries(Array.from({ length: 120 }, (_, n) => [`job-${n}`, 'QUEUED'])));
     changes.pageSize = 60;
     const sent: JobSetEvent[] = [];
-    const stream = new JobSetStream(feeds.of(KEY), changes, (events) => {
+    const stream = new JobSetStream(feeds.of(KEY, CALLER), changes, (events) => {
       sent.push(...events);
       stream.end(CANCELLED);
       return undefined;
@@ -332,26 +352,67 @@ describe('a stream of a job set', () => {
     expect(reader.ended).toBeUndefined();
   });
 
-  it('ends RESOURCE_EXHAUSTED where its reader is too slow, who misses nothing after that', async () => {
+  it('ends RESOURCE_EXHAUSTED where its reader, taking nothing, is one job more than 10,000 behind, and misses nothing after that', async () => {
     const slow = new Reader();
     await has(slow, 'snapshot-end');
     slow.isBlocking = true;
+    await write({ untaken: 'QUEUED' });
+    await has(slow, 'untaken QUEUED');
     const jobs = (batch: number) =>
       Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`job ${batch}-${i}`, 'QUEUED' as const]));
-    for (let batch = 0; batch < 22; batch++) await write(jobs(batch));
-    slow.unblock();
+    for (let batch = 0; batch < 20; batch++) await write(jobs(batch));
+    await nextTurn();
+    expect(slow.ended).toBeUndefined();
+    await write({ last: 'QUEUED' });
     expect((await slow.end()).code).toBe(status.RESOURCE_EXHAUSTED);
-    const again = new Reader(slow.token);
-    await eventually('the rest', () => slow.told.length + again.told.length > 22 * 500);
+    const again = new Reader(slow.lastToken);
+    await eventually('the rest', () => slow.told.length + again.told.length > 10_002);
     const told = [...slow.told, ...again.told];
-    expect([told.length, new Set(told).size]).toEqual([1 + 22 * 500, 1 + 22 * 500]);
+    expect([told.length, new Set(told).size]).toEqual([10_003, 10_003]);
   });
+
+  it('ends at once where it is to, though its reader takes nothing, behind what was sent', async () => {
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    reader.isBlocking = true;
+    await write({ a: 'QUEUED' });
+    await has(reader, 'a QUEUED');
+    await write({ b: 'QUEUED' });
+    reader.leave();
+    expect(await reader.end()).toBe(CANCELLED);
+    expect([reader.told.at(-1), reader.lastToken]).toEqual(['a QUEUED', reader.token]);
+    const leaving = new Reader().stopAfter(1);
+    leaving.isBlocking = true;
+    expect(await leaving.end()).toBe(CANCELLED);
+    expect(leaving.told).toHaveLength(1);
+  });
+
+  // In the snapshot, on its first and on its second page, at its end, and at a change.
+  it.each([0, 2, 3, 4])(
+    'tells who resumes what could not be sent any more after %i events',
+    async (events) => {
+      changes.pageSize = 2;
+      await write({ a: 'QUEUED', b: 'QUEUED', c: 'QUEUED' });
+      const first = new Reader().failAfter(events);
+      await eventually('the snapshot', () => first.ended ?? first.told.includes('snapshot-end'));
+      await write({ a: 'RUNNING' });
+      expect(await first.end()).toBe(NO_MEMORY);
+      const second = new Reader(first.lastToken);
+      await eventually('all is told', async () => {
+        await clock.pass(1_000);
+        return second.told.at(-1) === 'bookmark';
+      });
+      const all = [...first.told, ...second.told].filter((event) => event !== 'bookmark');
+      expect(all).toEqual(expect.arrayContaining(['b QUEUED', 'c QUEUED', 'snapshot-end', 'a RUNNING']));
+      expect(new Set(all).size).toBe(all.length);
+    },
+  );
 
   it('is resumed from the beginning where it ended before it sent anything', async () => {
     await write({ a: 'RUNNING' });
     await has(new Reader(), 'snapshot-end');
     changes.isAway = true;
-    const stream = new JobSetStream(feeds.of(KEY), changes, () => undefined);
+    const stream = new JobSetStream(feeds.of(KEY, CALLER), changes, () => undefined);
     await expect(stream.run()).rejects.toThrow('Connection is closed.');
     expect(fromToken(stream.token)).toEqual(BEGINNING);
   });

@@ -14,8 +14,8 @@ export type JobSetEvent =
   | { readonly kind: 'bookmark'; readonly moment: JobSetMoment | undefined; readonly token: string };
 
 /**
- * Takes events, at least one, in their order; the promise, if there is one, resolves once it wants more. Streams that stand at the same
- * place are given the same array: what is made of it may be kept for the others.
+ * Takes events, at least one, in their order; the promise, if there is one, resolves once it wants more. Throws, which ends the stream, where
+ * they cannot be sent. Streams that stand at the same place are given the same array: what is made of it may be kept for the others.
  */
 export type SendEvents = (events: readonly JobSetEvent[]) => Promise<void> | undefined;
 
@@ -46,7 +46,6 @@ export class JobSetStream implements JobSetListener {
   private queuedJobs = 0;
   private mustRead = false;
   private isReading = false;
-  private isTooSlow = false;
   private ended: RpcError | undefined;
   private wake: (() => void) | undefined;
   /** The snapshot is whole once all that changed up to here has been told. */
@@ -71,7 +70,6 @@ export class JobSetStream implements JobSetListener {
     try {
       for (;;) {
         if (this.ended !== undefined) throw this.ended;
-        if (this.isTooSlow) throw tooSlow();
         if (this.mustRead) await this.readNewer();
         else if (this.queue.length > 0) await this.tellNext();
         else await this.wait();
@@ -95,7 +93,7 @@ export class JobSetStream implements JobSetListener {
     if (this.queuedJobs > MOST_QUEUED) {
       // What is read takes its time, which is not the reader's fault.
       if (this.isReading) this.missed();
-      else this.isTooSlow = true;
+      else this.end(tooSlow());
     }
     this.wake?.();
   }
@@ -196,18 +194,35 @@ export class JobSetStream implements JobSetListener {
   private async tell(steps: readonly Step[]): Promise<void> {
     for (const { place, events } of steps) {
       if (this.ended !== undefined) return;
-      this.place = place;
       // Readers that take what they get need no promise.
-      const taken = this.send(events);
+      const taken = this.sendAt(place, events);
       if (taken !== undefined) await taken;
     }
+  }
+
+  /** The promise, if there is one, resolves once the reader wants more, or the stream is to end. */
+  private sendAt(place: StreamPlace, events: readonly JobSetEvent[]): Promise<void> | undefined {
+    const taken = this.send(events);
+    // Only now: who resumes is told what could not be sent.
+    this.place = place;
+    return taken && this.untilTaken(taken);
+  }
+
+  private async untilTaken(taken: Promise<void>): Promise<void> {
+    if (this.ended !== undefined) return;
+    await new Promise<void>((resolve, reject) => {
+      this.wake = () => {
+        if (this.ended !== undefined) resolve();
+      };
+      taken.then(resolve, reject);
+    });
   }
 
   private async endSnapshot(): Promise<void> {
     if (!this.place.inSnapshot || this.snapshotUntil === undefined) return;
     if (this.place.after < this.snapshotUntil) return;
-    this.place = { ...this.place, inSnapshot: false };
-    await this.send([{ kind: 'snapshot-end', token: this.token }]);
+    const place = { ...this.place, inSnapshot: false };
+    await this.sendAt(place, [{ kind: 'snapshot-end', token: toToken(place) }]);
   }
 
   /** Until something happens; in a quiet time with bookmarks. */
@@ -215,7 +230,7 @@ export class JobSetStream implements JobSetListener {
     for (let ms = QUIET_MS; !(await this.wokenWithin(ms)); ms = BOOKMARK_EVERY_MS) {
       // It has not begun: Redis cannot be reached.
       if (this.place.inSnapshot) continue;
-      await this.send([{ kind: 'bookmark', moment: this.feed.moment, token: this.token }]);
+      await this.sendAt(this.place, [{ kind: 'bookmark', moment: this.feed.moment, token: this.token }]);
     }
   }
 

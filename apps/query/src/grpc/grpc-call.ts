@@ -166,10 +166,16 @@ export class GrpcCall implements TimedCall {
     this.requestDue = addMs(monotonicNow(), this.options.limits.timeouts.requestMs);
   }
 
-  /** The owner keeps this many bytes of messages in memory. Throws RESOURCE_EXHAUSTED where it may not. */
+  /** The owner keeps this many bytes of messages in memory. Throws RESOURCE_EXHAUSTED where it may not: it has what it kept before. */
   keep(bytes: number): void {
+    const before = this.keptBytes;
     this.keptBytes = bytes;
-    this.pay();
+    try {
+      this.pay();
+    } catch (error) {
+      this.keptBytes = before;
+      throw error;
+    }
   }
 
   /** The bytes of a message, decompressed: to be kept instead. Rejects with an RpcError where that cannot be, or be held. */

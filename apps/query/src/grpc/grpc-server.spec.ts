@@ -150,6 +150,18 @@ describe('a message', () => {
   });
 });
 
+it('what is no call of gRPC is answered with a status of HTTP, and one of no method with UNIMPLEMENTED', async () => {
+  await serve();
+  const session = await http2();
+  const message = framed(JobServiceRequest.encode(REQUEST).finish());
+  const stream = session.request({ ':method': 'POST', ':path': PATH, 'content-type': 'text/html' });
+  const [response] = (await once(stream, 'response')) as [Record<string, unknown>];
+  expect(response[':status']).toBe(415);
+  stream.close();
+  expect(await call(session, message, { ':path': '/no/method' })).toBe('UNIMPLEMENTED');
+  expect(await call(session, message)).toBe('OK');
+});
+
 describe('headers', () => {
   const message = framed(JobServiceRequest.encode(REQUEST).finish());
 

@@ -50,6 +50,35 @@ it('the deadline of a call that is over, or has closed, does not pass', () => {
   expect(expired).toEqual(['open']);
 });
 
+it('looks for late callers once a second, and less often the more calls are open', () => {
+  let looks = 0;
+  const open = () =>
+    calls.add({
+      deadline: MonotonicTime(Infinity),
+      isOver: false,
+      expire: () => undefined,
+      endIfLate: () => looks++,
+    });
+  open();
+  clock.advance(3_500);
+  expect(looks).toBe(3);
+  const OPEN = 10_000;
+  for (let n = 1; n < OPEN; n++) open();
+  // The next look was due before they came.
+  clock.advance(1_000);
+  looks = 0;
+  clock.advance(10_000);
+  expect(looks / OPEN).toBe(5);
+});
+
+it('sets no timer any more once it is stopped', () => {
+  callWith('open', 20);
+  calls.stop();
+  expect(clock.timers).toBe(0);
+  clock.advance(1_000);
+  expect(expired).toEqual([]);
+});
+
 it('looks through the open calls the less often the more there are, however many deadlines pass', () => {
   let looks = 0;
   const idleCall = () => ({

@@ -99,6 +99,7 @@ describe('responses', () => {
   ])('of %s are those of Armada’s gateway', async (path, body, answer) => {
     const response = await served.post(path, body);
     expect(response.status).toBe(200);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(await response.json()).toEqual(answer);

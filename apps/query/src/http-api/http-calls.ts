@@ -42,6 +42,8 @@ export interface HttpCall {
   readonly response: ServerResponse;
   /** Reads the body. Rejects one that is longer, as soon as that shows. */
   readonly body: (maxBytes: number) => Promise<string>;
+  /** An exchange that itself sends its response pays for the bytes that its client has not taken. Throws RESOURCE_EXHAUSTED where they are too many. */
+  readonly hold: (bytes: number) => void;
 }
 
 export interface HttpReply {
@@ -118,7 +120,7 @@ export class HttpCalls {
       if (exchange.staysOpen === true) response.setTimeout(0);
       const body = (maxBytes: number): Promise<string> =>
         admission.waiting(caller, () => readBody(request, maxBytes, account));
-      return exchange.reply({ request, response, caller, body });
+      return exchange.reply({ request, response, caller, body, hold: (bytes) => account.hold(bytes) });
     });
     // The work itself notices that its caller has gone, and ends.
     const leftMs = Math.min(msBetween(monotonicNow(), caller.deadline), MAX_TIMER_MS);

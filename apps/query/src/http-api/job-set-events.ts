@@ -4,11 +4,11 @@ import { JobStatusServiceService } from '@ajs/contracts/jobservice/v2/job_status
 import type { JobSetKey } from '@ajs/job-state';
 import { JsonApi } from '@ajs/wire-mapping';
 import type { JsonValue } from '@bufbuild/protobuf';
-import type { Caller } from '../caller.js';
 import type { JobSetEvent } from '../changes/job-set-stream.js';
 import { sharedBytes } from '../changes/shared-bytes.js';
 import { jobSetKeyOf } from '../v2/requests.js';
 import { toEvent, type V2Watchers } from '../v2/v2-streams.js';
+import type { HttpCall } from './http-calls.js';
 
 export const EVENT_STREAM = 'text/event-stream';
 
@@ -19,6 +19,9 @@ const watchJobSet = new JsonApi(descriptorSet).method(JobStatusServiceService.wa
 
 const NAMES = { job: 'job', snapshotEnd: 'snapshot-end', bookmark: 'bookmark' } as const;
 
+/** Who is sent events. */
+export type EventsClient = Pick<HttpCall, 'caller' | 'response' | 'hold'>;
+
 /**
  * WatchJobSet as server-sent events. The id of each is the resume token, which an EventSource sends when it connects again. Never resolves;
  * rejects as the watcher does, before the first event or after it.
@@ -27,14 +30,12 @@ export function sendJobSetEvents(
   watchers: V2Watchers,
   names: Readonly<Record<string, string>>,
   lastEventId: string,
-  caller: Caller,
-  response: ServerResponse,
+  client: EventsClient,
 ): Promise<never> {
   const key = jobSetKeyOf({ queue: names['queue'] ?? '', jobSet: names['jobSet'] ?? '' });
-  return watchers.jobSets.watch(key, lastEventId, caller, (events) => {
-    const bytes = toBytes(key, events);
-    return bytes.length === 0 ? undefined : send(response, bytes);
-  });
+  return watchers.jobSets.watch(key, lastEventId, client.caller, (events) =>
+    send(client, toBytes(key, events)),
+  );
 }
 
 /** Ends a stream that has begun: its client connects again, and then gets what is wrong as the answer. */
@@ -52,9 +53,10 @@ function toText(key: JobSetKey, told: JobSetEvent): string {
   return `id: ${told.token}\nevent: ${NAMES[event.$case]}\ndata: ${JSON.stringify(json[event.$case] ?? {})}\n\n`;
 }
 
-/** The promise, if there is one, resolves once the client has taken what was sent, or has gone. */
-function send(response: ServerResponse, bytes: Buffer): Promise<void> | undefined {
-  if (response.destroyed) return undefined;
+/** The promise, if there is one, resolves once the client has taken what was sent, or has gone. Throws as `hold` does. */
+function send({ response, hold }: EventsClient, bytes: Buffer): Promise<void> | undefined {
+  if (response.destroyed || response.writableEnded) return undefined;
+  hold(response.writableLength + bytes.length);
   if (!response.headersSent) {
     response.writeHead(200, {
       'Content-Type': EVENT_STREAM,
@@ -64,11 +66,19 @@ function send(response: ServerResponse, bytes: Buffer): Promise<void> | undefine
       'X-Accel-Buffering': 'no',
     });
   }
-  if (response.write(bytes)) return undefined;
+  if (response.req.method === 'HEAD') {
+    response.end();
+    return undefined;
+  }
+  if (response.write(bytes)) {
+    hold(0);
+    return undefined;
+  }
   return new Promise((resolve) => {
     const taken = (): void => {
       response.off('drain', taken);
       response.off('close', taken);
+      hold(0);
       resolve();
     };
     response.on('drain', taken);

@@ -63,7 +63,9 @@ describe('jobservice.v2 over HTTP', () => {
       freshness: { state: 'SUBSCRIPTION_STATE_LIVE' },
     });
     const etag = response.headers.get('etag') ?? '';
-    expect((await get(path, { 'If-None-Match': `"other", ${etag}` })).status).toBe(304);
+    for (const known of [`"other", ${etag}`, '*']) {
+      expect((await get(path, { 'If-None-Match': known })).status).toBe(304);
+    }
     // What changes is its freshness alone.
     await harness.write({});
     expect((await get(path, { 'If-None-Match': etag })).status).toBe(304);
@@ -137,6 +139,11 @@ describe('jobservice.v2 over HTTP', () => {
     const response = await request();
     expect(response.status).toBe(httpStatus);
     expect(await problem(response)).toMatchObject({ code, type: 'about:blank' });
+  });
+
+  it('does not quote an invalid body in full', async () => {
+    const response = await served.post('/v2/jobs:batchGet', { refs: 'x'.repeat(100_000) });
+    expect((await problem(response)).detail.length).toBeLessThanOrEqual(500);
   });
 
   it('answers a queue that the caller may not watch with 403', async () => {
@@ -245,6 +252,28 @@ describe('a job set as server-sent events', () => {
     expect([stale.status, stale.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
     harness.verdictOn = () => 'no';
     expect((await served.fetch(PATH, {})).status).toBe(403);
+  });
+
+  it('answers HEAD with its headers, and ends', async () => {
+    await harness.write({ j: record('RUNNING') });
+    const response = await served.fetch(PATH, { method: 'HEAD', signal: AbortSignal.timeout(5_000) });
+    expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    });
+    await harness.write({ j: record('SUCCEEDED') });
+    await eventually('it is closed', () => harness.open.watchJobSet === 0);
+  });
+
+  it('ends at the Grpc-Timeout of its client', async () => {
+    await harness.write({ j: record('RUNNING') });
+    const response = await served.fetch(PATH, { headers: { 'Grpc-Timeout': '500m' } });
+    expect(await response.text()).toMatch(/\n\n: deadline exceeded\n\n$/);
+    await eventually('it is closed', () => harness.open.watchJobSet === 0);
+    expect(served.answers).toEqual(['watchJobSet DEADLINE_EXCEEDED']);
   });
 
   it('ends when the process stops, so that clients connect elsewhere', async () => {

@@ -78,9 +78,9 @@ export class V2Controller {
     const { watchers, answered } = this.v2Calls;
     return {
       staysOpen: true,
-      reply: ({ request, response, caller }) => {
-        const lastEventId = String(request.headers['last-event-id'] ?? '');
-        return sendJobSetEvents(watchers, names, lastEventId, caller, response);
+      reply: (call) => {
+        const lastEventId = String(call.request.headers['last-event-id'] ?? '');
+        return sendJobSetEvents(watchers, names, lastEventId, call);
       },
       fail: (error, response) => this.fail(error, response),
       answered: (code, seconds) => answered('watchJobSet', code, seconds),

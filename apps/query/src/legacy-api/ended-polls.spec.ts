@@ -120,6 +120,27 @@ describe('a poll of a job that has ended', () => {
 });
 
 describe('the replies to polls of jobs that have ended', () => {
+  it('are kept for those that were polled last', () => {
+    const polls = new EndedPolls(2);
+    const isKept = (jobId: string): boolean => 'reply' in polls.decode(bytesOf({ ...REQUEST, jobId }));
+    const response = { state: State.SUCCEEDED, error: '' };
+    for (const jobId of ['a', 'b']) polls.add({ ...REQUEST, jobId }, { response });
+    expect(isKept('a')).toBe(true);
+    polls.add({ ...REQUEST, jobId: 'c' }, { response });
+    expect(['a', 'b', 'c'].map(isKept)).toEqual([true, false, true]);
+  });
+
+  it('take no more room than 1 KiB for each poll, so that fewer with long texts are kept, the last ones', () => {
+    const polls = new EndedPolls(10);
+    const isKept = (n: number): boolean => 'reply' in polls.decode(bytesOf({ ...REQUEST, jobId: `j${n}` }));
+    const add = (n: number, error: string): void =>
+      polls.add({ ...REQUEST, jobId: `j${n}` }, { response: { state: State.FAILED, error } });
+    for (let n = 0; n < 10; n++) add(n, 'exit code 1');
+    expect(isKept(0)).toBe(true);
+    for (let n = 10; n < 20; n++) add(n, 'x'.repeat(4_096));
+    expect(Array.from({ length: 20 }, (_, n) => n).filter(isKept)).toEqual([19]);
+  });
+
   it('are kept each with its own text, and those without one share their bytes', () => {
     const polls = new EndedPolls(10);
     const texts = ['', 'exit 1', '', 'exit 2', ''];

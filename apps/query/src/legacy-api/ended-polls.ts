@@ -4,6 +4,11 @@ import { LRUCache } from 'lru-cache';
 import type { UnaryReply } from '../grpc/unary-method.js';
 import { encodedResponse } from './encoded-response.js';
 
+/** On average for a poll, names and text of usual length included. */
+const BYTES_PER_POLL = 1_024;
+/** What an entry takes beside its names and its text: objects, and its places in the cache. */
+const ENTRY_BYTES = 400;
+
 /** Job sets of which jobs are polled at a time. */
 const JOB_SETS_SHARED = 10_000;
 
@@ -25,9 +30,12 @@ export class EndedPolls {
   /** Polls of a job set share its names: copies would be a third of what polls take. */
   private readonly jobSets = new LRUCache<JobSetTag, NamedJobSet>({ max: JOB_SETS_SHARED });
 
-  /** @param max the most polls that are kept (`TERMINAL_CACHE_JOBS`); those not seen for the longest time go first */
+  /**
+   * @param max the most polls that are kept (`TERMINAL_CACHE_JOBS`), fewer where they take more than 1 KiB on average, as with long reasons why
+   *   jobs failed; those not seen for the longest time go first
+   */
   constructor(max: number) {
-    this.polls = new LRUCache({ max });
+    this.polls = new LRUCache({ max, maxSize: max * BYTES_PER_POLL, sizeCalculation: sizeOf });
   }
 
   /** What these bytes request. Throws where they cannot be decoded. */
@@ -58,6 +66,11 @@ export class EndedPolls {
     this.jobSets.set(tag, names);
     return names;
   }
+}
+
+/** The text is in the response, and in its bytes. */
+function sizeOf({ reply: { response } }: EndedPoll, bytes: string): number {
+  return ENTRY_BYTES + bytes.length + 2 * response.error.length;
 }
 
 export function isEnded(request: JobServiceRequest | EndedPoll): request is EndedPoll {

@@ -31,6 +31,8 @@ describe('a poll of a job', () => {
   let writer: JobSetWriter;
   let requested: number;
   let noted: number;
+  /** What was done in whose name. */
+  let named: string[];
   let onRequest: () => void;
   let reads: number;
   let pausedMs: number;
@@ -49,6 +51,7 @@ describe('a poll of a job', () => {
     writer = await store.open(KEY);
     requested = noted = reads = pausedMs = 0;
     unreadable = [];
+    named = [];
     pauses = [];
     armada = new FakeArmadaJobs();
     onPause = () => {};
@@ -67,8 +70,14 @@ describe('a poll of a job', () => {
           return store.read(key, ids);
         },
       },
-      noteInterest: () => noted++,
-      refusalOf: () => refusal,
+      noteInterest: (_key, _tag, who) => {
+        noted++;
+        named.push(`interest of ${who?.key ?? ''}`);
+      },
+      refusalOf: (_, { key }) => {
+        named.push(`refusal of ${key}`);
+        return refusal;
+      },
       pause: async (_, ms) => {
         pausedMs += ms;
         pauses.push(ms);
@@ -77,7 +86,12 @@ describe('a poll of a job', () => {
       },
       waiting: (_, work) => (waitingFailure === undefined ? work() : Promise.reject(waitingFailure)),
       reportedJobs: new ReportedJobs({
-        armada: { for: () => armada },
+        armada: {
+          for: ({ key }) => {
+            named.push(`look-up of ${key}`);
+            return armada;
+          },
+        },
         resolver: new UpstreamJobResolver({ recorder }),
         sink: {
           report: (key, reports) =>
@@ -406,6 +420,28 @@ describe('a poll of a job', () => {
       });
     });
 
+    it.each([
+      ['does not know the job', undefined, "Armada's api.Jobs does not know the job"],
+      [
+        'does not exist',
+        new ArmadaJobsError('unsupported', 'UNIMPLEMENTED: unknown service api.Jobs'),
+        'this Armada has no api.Jobs',
+      ],
+    ])(
+      'is told with the reason where its live stream has not shown what was reported, and api.Jobs %s',
+      async (_, failure, why) => {
+        await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
+        await store.report(KEY, new Map([[JobId('j'), { state: 'RUNNING' }]]));
+        armada.failure = failure;
+        expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
+          status: { state: 'RUNNING' },
+          outdated: expect.stringMatching(
+            `^last known state, last synced \\d+ s ago: its event stream has not shown this state yet, and ${why}$`,
+          ) as string,
+        });
+      },
+    );
+
     it('is answered with its state where Redis does not take what Armada’s api.Jobs reports', async () => {
       await write({ state: 'denied', reason: '' }, { j: record('RUNNING') });
       armada.add('j', { state: JobState.SUCCEEDED });
@@ -423,6 +459,7 @@ describe('a poll of a job', () => {
         status: { state: 'RUNNING' },
         outdated: expect.stringMatching(/, and concurrency limit reached$/) as string,
       });
+      expect(armada.calls).toEqual([]);
     });
 
     it('rejects at a defect, which is no answer of Armada', async () => {
@@ -496,6 +533,12 @@ describe('a poll of a job', () => {
     await write({ state: 'denied', reason: 'PERMISSION_DENIED' });
     armada.add('j', { state: JobState.RUNNING });
     expect(await query(1e9).run(KEY, JobId('j'), caller)).toMatchObject({ status: { state: 'RUNNING' } });
+  });
+
+  it('is noted, judged and looked up in the name of its caller', async () => {
+    await write({ state: 'denied', reason: 'PERMISSION_DENIED' });
+    await query().run(KEY, JobId('j'), testCaller({ key: 'me' }));
+    expect(named).toEqual(['interest of me', 'refusal of me', 'look-up of me']);
   });
 
   it('is not looked up in Armada’s api.Jobs where its job set will not be followed', async () => {

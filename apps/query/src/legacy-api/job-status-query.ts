@@ -129,7 +129,7 @@ export class JobStatusQuery {
   private async fromArmada(poll: Poll, otherwise: (report: UnrecordedReport) => Answer): Promise<Answer> {
     const { key, jobId, caller } = poll;
     const { reportedJobs, waiting } = this.options;
-    const report = await inTime(reportedJobs.lookUp(key, jobId, caller.key), caller, waiting);
+    const report = await inTime(() => reportedJobs.lookUp(key, jobId, caller.key), caller, waiting);
     if (report.kind !== 'recorded') return otherwise(report);
     const { jobs, subscription } = await this.options.lister.read(key, [jobId]);
     const status = jobs.get(jobId);

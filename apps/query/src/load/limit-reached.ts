@@ -25,11 +25,16 @@ export const countRefusals =
   (pool, limit) =>
     shedCalls.inc({ pool, limit });
 
-/** The error for a caller that got no place in a pool, which is counted. */
-export function limitReached(pool: CallPool, { capacity, free }: FairShares, refused: Refused): RpcError {
+/** The error for a caller that did not get what it wanted of a pool, one place unless told otherwise. It is counted. */
+export function limitReached(
+  pool: CallPool,
+  { capacity, free }: FairShares,
+  refused: Refused,
+  wanted = 1,
+): RpcError {
   const [verb, what, setting] = POOLS[pool];
   const replica = `this replica ${verb} at most ${capacity} ${what} at once (${setting})`;
-  const isShare = free > 0;
+  const isShare = free >= wanted;
   refused(pool, isShare ? 'share' : 'total');
   return new RpcError(
     status.RESOURCE_EXHAUSTED,

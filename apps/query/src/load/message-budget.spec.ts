@@ -52,6 +52,13 @@ describe('the memory for messages', () => {
     expect(refused).toEqual(['message_memory total']);
   });
 
+  it('is refused as the share of its caller where as much is left as it wants', () => {
+    const account = budgetOf(100).open('caller');
+    account.hold(50);
+    expect(() => account.hold(100)).toThrow('share of message memory used up');
+    expect(refused).toEqual(['message_memory share']);
+  });
+
   it('is refused to all once it is used up, which the text says', () => {
     const budget = budgetOf(100);
     budget.open('one').hold(70);

@@ -147,7 +147,11 @@ describe('a forwarded submit', () => {
 
   it('is answered soon also where neither Redis nor Armada answers', async () => {
     write = resolveJobs = () => new Promise(() => undefined);
-    await record(requestOf([{}, { clientId: 'c' }]), responseOf([{ jobId: 'a' }, { jobId: 'b' }]));
+    let isAnswered = false;
+    void record(requestOf([{}, { clientId: 'c' }]), responseOf([{ jobId: 'a' }, { jobId: 'b' }])).then(
+      () => (isAnswered = true),
+    );
+    await eventually('it is answered', () => isAnswered, 2_000);
     expect([written.length, resolved.length, failures.length]).toEqual([1, 1, 0]);
   });
 

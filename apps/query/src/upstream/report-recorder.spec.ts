@@ -112,6 +112,14 @@ describe('what callers were answered while Redis did not take it', () => {
     expect(await stateOf(A)).toBe('RUNNING');
   });
 
+  it('stays the end of a job, whatever callers are told after it by an answer that was on its way', async () => {
+    recorder.toldUnrecorded([reported(A, 'RUNNING')]);
+    recorder.toldUnrecorded([reported(A, 'SUCCEEDED')]);
+    recorder.toldUnrecorded([reported(A, 'RUNNING')]);
+    await recorder.settle([A]);
+    expect(await stateOf(A)).toBe('SUCCEEDED');
+  });
+
   it('is no longer owed once a later report of the job is recorded', async () => {
     recorder.toldUnrecorded([reported(A, 'RUNNING')]);
     await recorder.record([reported(A, 'SUCCEEDED')]);

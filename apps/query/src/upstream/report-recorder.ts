@@ -1,5 +1,5 @@
 import type { ReportedJob } from '@ajs/armada-client';
-import { JobId, type JobReport, type JobSetKey } from '@ajs/job-state';
+import { JobId, isTerminal, type JobReport, type JobSetKey } from '@ajs/job-state';
 import type { JobStatus, ProvisionalJobSink } from '@ajs/job-store';
 import { FairCache } from '@ajs/platform';
 import type { NoteInterest } from '../interest/note-interest.js';
@@ -54,7 +54,8 @@ export class ReportRecorder {
   toldUnrecorded(jobs: Iterable<ReportedJob>): void {
     for (const report of jobSetReports(jobs)) {
       const [{ queue }, [jobId]] = report;
-      this.told.set(jobId, report, queue);
+      // An answer that Armada gave before may come after it.
+      if (!isEnd(this.told.get(jobId))) this.told.set(jobId, report, queue);
     }
   }
 
@@ -95,6 +96,10 @@ export class ReportRecorder {
       }),
     );
   }
+}
+
+function isEnd(report: JobSetReport | undefined): boolean {
+  return report !== undefined && isTerminal(report[1][1].state);
 }
 
 /** Without those that this version does not understand, or that no stream holds: a job without a job set. */

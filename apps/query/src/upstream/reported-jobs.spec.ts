@@ -5,6 +5,7 @@ import { MemoryJobStore } from '@ajs/job-store/testing';
 import { eventually } from '@ajs/testing';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ARMADA_UNAVAILABLE, FakeArmadaJobs } from '../jobs-api/testing/fake-armada-jobs.js';
+import { INTERNAL_ERROR_TEXT } from '../rpc-error.js';
 import { ReportRecorder } from './report-recorder.js';
 import { ReportedJobs, type UpstreamReport } from './reported-jobs.js';
 import { UpstreamJobResolver } from './upstream-job-resolver.js';
@@ -68,6 +69,13 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
     expect(await lookUp()).toEqual({ kind: 'recorded' });
   });
 
+  it('says of a defect in recording that it is one, and nothing of its inside', async () => {
+    armada.add(JOB_ID);
+    store.report = () => Promise.reject(new TypeError('secret of the inside'));
+    expect(await lookUp()).toEqual({ kind: 'unanswered', reason: INTERNAL_ERROR_TEXT });
+    expect(redisFailures).toEqual(['secret of the inside']);
+  });
+
   it('ends a job that has a record where Armada reports a terminal state', async () => {
     armada.add(JOB_ID, { state: JobState.PENDING });
     await lookUp();
@@ -106,6 +114,35 @@ describe('a look-up of a job in Armada’s api.Jobs', () => {
   it('rejects at a defect, which is no answer of Armada', async () => {
     armada.details = () => Promise.reject(new TypeError('undefined is not a function'));
     await expect(lookUp()).rejects.toThrow(TypeError);
+  });
+
+  it('rejects at a defect also while another look-up is under way that it waits for', async () => {
+    const slow = JobId('slow');
+    armada.details = (jobIds) =>
+      jobIds.includes(slow)
+        ? new Promise<never>(() => undefined)
+        : Promise.reject(new TypeError('undefined is not a function'));
+    void reportedJobs.lookUp(KEY, slow, 'caller');
+    await expect(reportedJobs.lookUpAll(KEY, [slow, JOB_ID], 'caller')).rejects.toThrow(TypeError);
+  });
+
+  it('reports each of several jobs by itself, also where some of them were looked up a moment ago', async () => {
+    const [other, none] = [JobId('other'), JobId('none')];
+    armada.add(JOB_ID);
+    armada.add(other, { jobset: 'other' });
+    await lookUp();
+    const reports = await reportedJobs.lookUpAll(KEY, [other, JOB_ID, none], 'caller');
+    expect(reports).toEqual(
+      new Map([
+        [JOB_ID, { kind: 'recorded' }],
+        [other, { kind: 'unknown' }],
+        [none, { kind: 'unknown' }],
+      ]),
+    );
+    expect(armada.calls).toEqual([
+      ['details', JOB_ID],
+      ['details', other, none],
+    ]);
   });
 
   it('is not made where api.Jobs here has just made it for another caller', async () => {

@@ -23,6 +23,8 @@ export type UpstreamReport = { readonly kind: 'recorded' } | UnrecordedReport;
 export type UnrecordedReport =
   { readonly kind: 'unknown' | 'unsupported' } | { readonly kind: 'unanswered'; readonly reason: string };
 
+const UNKNOWN: UpstreamReport = { kind: 'unknown' };
+
 export interface ReportedJobsOptions {
   readonly armada: Pick<SharedArmadaJobs, 'for'>;
   readonly resolver: Pick<UpstreamJobResolver, 'reportsOf'>;
@@ -49,7 +51,7 @@ export class ReportedJobs {
    * @param who The caller in whose turn Armada is asked
    */
   async lookUp(key: JobSetKey, jobId: JobId, who: string): Promise<UpstreamReport> {
-    return (await this.lookUpAll(key, [jobId], who)).get(jobId) ?? { kind: 'unknown' };
+    return (await this.lookUpAll(key, [jobId], who)).get(jobId) ?? UNKNOWN;
   }
 
   /** As {@link lookUp}, of several jobs at once: a report for each. */
@@ -74,11 +76,9 @@ export class ReportedJobs {
         lookUps.set(jobId, requested);
       }
     }
-    const reports = new Map<JobId, UpstreamReport>();
-    for (const [jobId, lookUp] of lookUps) {
-      reports.set(jobId, (await lookUp).get(jobId) ?? { kind: 'unknown' });
-    }
-    return reports;
+    // Together: one that rejects while another is under way would be awaited by nobody.
+    const found = await Promise.all(lookUps.values());
+    return new Map(Array.from(lookUps.keys(), (jobId, i) => [jobId, found[i]?.get(jobId) ?? UNKNOWN]));
   }
 
   private async request(

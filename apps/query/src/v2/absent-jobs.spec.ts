@@ -180,16 +180,19 @@ describe('the look-ups of absent jobs', () => {
     result: { $case: 'absence', value: { kind: ABSENCE_KIND_NOT_SYNCED, reason: '' } },
     freshness: undefined,
   };
-  const caller = testCaller();
   let lookUps: number[];
+  /** For whom. */
+  let callers: string[];
   let absent: AbsentJobs;
   beforeEach(() => {
     lookUps = [];
+    callers = [];
     absent = new AbsentJobs(
       {
         results: {
-          run: (jobs) => {
+          run: (jobs, { key }) => {
             lookUps.push(toMs(clock.monotonic()));
+            callers.push(key);
             return Promise.resolve(jobs.map(() => ABSENT));
           },
         },
@@ -201,8 +204,8 @@ describe('the look-ups of absent jobs', () => {
       clock,
     );
   });
-  const callFor = (jobs: number): CallForAbsentJobs => ({
-    caller,
+  const callFor = (jobs: number, key = 'a caller'): CallForAbsentJobs => ({
+    caller: testCaller({ key }),
     jobs: new Map(Array.from({ length: jobs }, (_, n) => [n, { ref: byId('a'), jobId: JobId('a') }])),
     tell: () => undefined,
     end: () => undefined,
@@ -216,6 +219,16 @@ describe('the look-ups of absent jobs', () => {
     expect(clock.timers).toBe(0);
     absent.lookUpFor(callFor(0));
     expect(clock.timers).toBe(0);
+  });
+
+  it('are made in turns: nobody waits for all that another caller has looked up', async () => {
+    const flood = Array.from({ length: 10 }, () => absent.lookUpFor(callFor(1_000, 'flood')));
+    absent.lookUpFor(callFor(1, 'another'));
+    await clock.pass(1_500);
+    expect(callers).toEqual(['flood', 'another', 'flood']);
+    for (const stop of flood) stop();
+    await clock.pass(10_000);
+    expect(callers.filter((key) => key === 'flood')).toHaveLength(2);
   });
 
   it('are of a bounded number of jobs in a second, of all calls together', async () => {

@@ -1,5 +1,5 @@
 import { AbsenceKind, type JobResult } from '@ajs/contracts/jobservice/v2/job_status_service';
-import type { Clock } from '@ajs/platform';
+import { FairQueue, systemClock, type Clock } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import { DelayingQueue } from '../delaying-queue.js';
@@ -12,7 +12,7 @@ import type { RequestedJob } from './requests.js';
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
 const ROUND_MS = 500;
-/** Jobs that are looked up in one round, for all calls together; further calls come in the next one. */
+/** Jobs that are looked up in one round, for all calls together; further calls come in the next one, each caller's in its turn. */
 const JOBS_IN_ROUND = 500;
 
 /** A call that stays open and names jobs that could not be shown. */
@@ -47,12 +47,14 @@ interface Waiting {
  */
 export class AbsentJobs {
   private readonly waiting: DelayingQueue<Waiting>;
+  private readonly due = new FairQueue<Waiting>();
+  private isBetweenRounds = false;
 
   constructor(
     private readonly options: AbsentJobsOptions,
-    clock?: Pick<Clock, 'after' | 'monotonic'>,
+    private readonly clock: Pick<Clock, 'after' | 'monotonic'> = systemClock,
   ) {
-    this.waiting = new DelayingQueue(ROUND_MS, (due) => this.round(due), clock);
+    this.waiting = new DelayingQueue(ROUND_MS, (due) => this.take(due), clock);
   }
 
   /** Returns what ends it. */
@@ -71,13 +73,29 @@ export class AbsentJobs {
     one.pauseMs = Math.min(2 * one.pauseMs, MAX_PAUSE_MS);
   }
 
-  private round(due: Iterable<Waiting>): void {
+  private take(due: readonly Waiting[]): void {
+    for (const one of due) this.due.add(one.call.caller.key, one);
+    if (!this.isBetweenRounds) this.round();
+  }
+
+  private round(): void {
+    this.isBetweenRounds = false;
     let left = JOBS_IN_ROUND;
-    for (const one of due) {
-      void this.lookUp(one).then(() => this.lookUpLater(one));
+    for (let one = this.due.next(); one !== undefined; one = this.due.next()) {
+      if (one.isOver) continue;
       left -= one.call.jobs.size;
-      if (left <= 0) return;
+      void this.lookUpAgain(one);
+      if (left <= 0) {
+        this.isBetweenRounds = true;
+        this.clock.after(ROUND_MS, () => this.round());
+        return;
+      }
     }
+  }
+
+  private async lookUpAgain(one: Waiting): Promise<void> {
+    await this.lookUp(one);
+    this.lookUpLater(one);
   }
 
   private async lookUp(one: Waiting): Promise<void> {

@@ -3,6 +3,7 @@ import type { ChangedJob } from '@ajs/job-store';
 import { Generation } from '@ajs/redis-keys';
 import type { JobListener } from '../changes/job-listeners.js';
 import type { JobSetFeed } from '../changes/job-set-feed.js';
+import { testCaller } from '../testing/test-caller.js';
 import { AwaitedJobs } from './awaited-jobs.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -14,7 +15,7 @@ it('a job that is named once more while it is awaited is reported for that name,
   // As a feed does that follows: it tells the job as it is whenever somebody begins to listen to it.
   const feed = { listenTo: (_: JobId, listener: JobListener) => listener.job(job) } as unknown as JobSetFeed;
   const heard = (place: number, { revision }: ChangedJob) => told.push([place, revision]);
-  const jobs = new AwaitedJobs({ of: () => feed }, { heard });
+  const jobs = new AwaitedJobs({ of: () => feed }, { caller: testCaller(), heard });
   jobs.add(0, { key: KEY, jobId: A });
   jobs.add(1, { key: KEY, jobId: A });
   expect(told).toEqual([

@@ -1,5 +1,6 @@
 import type { JobId, JobSetKey } from '@ajs/job-state';
 import type { ChangedJob } from '@ajs/job-store';
+import type { Caller } from '../caller.js';
 import type { JobListener } from '../changes/job-listeners.js';
 import type { JobSetFeed } from '../changes/job-set-feed.js';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
@@ -12,6 +13,7 @@ export interface AwaitedJob {
 
 /** Who made the request. */
 export interface AwaitedJobsListener {
+  readonly caller: Pick<Caller, 'key'>;
   /** Called with a job that has changed, or as it is, and a place of it in the request that names it. */
   heard(place: number, job: ChangedJob, feed: JobSetFeed): void;
 }
@@ -27,7 +29,13 @@ export class AwaitedJobs {
 
   /** Until {@link stop}. */
   add(place: number, { key, jobId }: AwaitedJob): void {
-    this.last = new AwaitedPlace(this.feeds.of(key), jobId, place, this.listener, this.last);
+    this.last = new AwaitedPlace(
+      this.feeds.of(key, this.listener.caller),
+      jobId,
+      place,
+      this.listener,
+      this.last,
+    );
     this.last.begin();
   }
 

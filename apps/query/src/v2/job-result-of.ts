@@ -1,8 +1,8 @@
 import type { JobRef, JobResult } from '@ajs/contracts/jobservice/v2/job_status_service';
 import type { Freshness } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { Cursor, type JobSetKey } from '@ajs/job-state';
+import { Cursor, isTerminal, type JobSetKey, type JobState } from '@ajs/job-state';
 import type { ChangedJob, JobSetMoment } from '@ajs/job-store';
-import { toFreshness, toJobRef, toJobResult, toV2Job } from '@ajs/wire-mapping';
+import { fromV2JobState, toFreshness, toJobRef, toJobResult, toV2Job } from '@ajs/wire-mapping';
 
 /** A job as its feed told it. It can be read. */
 export function jobResultOf(
@@ -20,6 +20,16 @@ export function jobResultOf(
 export function freshnessOf(moment: JobSetMoment | undefined): Freshness | undefined {
   const { subscription, cursor } = moment ?? {};
   return subscription && toFreshness(subscription, cursor ?? Cursor(''));
+}
+
+/** The state of the job; `undefined` where there is none to show. */
+export function stateOf({ result }: JobResult): JobState | undefined {
+  return result?.$case === 'job' ? fromV2JobState(result.value.state) : undefined;
+}
+
+export function hasEnded(result: JobResult): boolean {
+  const state = stateOf(result);
+  return state !== undefined && isTerminal(state);
 }
 
 /** The job set that a job is in, or may come to be in; `undefined` where only its id is known. */

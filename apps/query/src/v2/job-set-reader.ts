@@ -149,7 +149,7 @@ export class JobSetReader {
     if (jobs.size === 0) return;
     const jobIds = Array.from(new Set(Array.from(jobs.keys(), ({ jobId }) => jobId)));
     const { lister, reportedJobs, waiting } = this.options;
-    const reports = await inTime(reportedJobs.lookUpAll(key, jobIds, caller.key), caller, waiting);
+    const reports = await inTime(() => reportedJobs.lookUpAll(key, jobIds, caller.key), caller, waiting);
     const reportOf = (jobId: JobId): UpstreamReport =>
       'kind' in reports ? reports : (reports.get(jobId) ?? TOO_SLOW);
     const recorded = Array.from(jobs.keys()).filter(({ jobId }) => reportOf(jobId).kind === 'recorded');

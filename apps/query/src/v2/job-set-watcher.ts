@@ -36,7 +36,7 @@ export class JobSetWatcher {
       readChanges: (...args: Parameters<JobSetChanges['readChanges']>) =>
         fromRedis(changes.readChanges(...args)),
     };
-    const stream = new JobSetStream(feeds.of(key), reader, send, place);
+    const stream = new JobSetStream(feeds.of(key, caller), reader, send, place);
     try {
       const end = (error: RpcError): void => stream.end(error);
       const call = { method: 'watchJobSet', caller, queues: [key.queue], jobCount: 0, end } as const;

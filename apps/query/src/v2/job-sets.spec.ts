@@ -95,7 +95,7 @@ describe('ListJobs', () => {
     });
   });
 
-  it.each(['null', '"ab"', '[1,"0."]', '["g","no position"]', '["g","4294967296."]'])(
+  it.each(['no JSON', 'null', '"ab"', '[1,"0."]', '["g","no position"]', '["g","4294967296."]'])(
     'rejects a token that was made by hand, of %s',
     async (text) => {
       const list = JSON.stringify(['jobs', 'q', 's']);

@@ -2,7 +2,6 @@ import type { JobResult, WaitForJobsResponse } from '@ajs/contracts/jobservice/v
 import { JobId, isTerminal, type JobSetKey, type JobState } from '@ajs/job-state';
 import type { ChangedJob } from '@ajs/job-store';
 import { systemClock, type Clock } from '@ajs/platform';
-import { fromV2JobState } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import type { Caller } from '../caller.js';
 import type { JobSetFeed } from '../changes/job-set-feed.js';
@@ -11,7 +10,7 @@ import { isUpTo } from '../changes/job-set-position.js';
 import type { RpcError } from '../rpc-error.js';
 import { absentAmong, type AbsentJobs } from './absent-jobs.js';
 import { AwaitedJobs, type AwaitedJobsListener } from './awaited-jobs.js';
-import { jobResultOf, keyOf } from './job-result-of.js';
+import { hasEnded, jobResultOf, keyOf, stateOf } from './job-result-of.js';
 import type { OpenCall, OpenStreams } from './open-streams.js';
 import type { RequestedJob } from './requests.js';
 
@@ -24,13 +23,12 @@ export interface WaitGoal {
 }
 
 /** Whether a job has come as far as it is waited for. In another terminal state it never will: nobody waits for that. */
-export function hasArrived(state: JobState, { states }: WaitGoal): boolean {
+function hasArrived(state: JobState, { states }: WaitGoal): boolean {
   return isTerminal(state) || states?.has(state) === true;
 }
 
-export function hasResultArrived({ result }: JobResult, goal: WaitGoal): boolean {
-  if (result?.$case !== 'job') return false;
-  const state = fromV2JobState(result.value.state);
+function hasResultArrived(result: JobResult, goal: WaitGoal): boolean {
+  const state = stateOf(result);
   return state !== undefined && hasArrived(state, goal);
 }
 
@@ -120,10 +118,9 @@ export class JobWait implements OpenCall, AwaitedJobsListener {
   heard(place: number, changed: ChangedJob, feed: JobSetFeed): void {
     const before = this.known[place];
     if (before === undefined || changed.job === undefined) return;
-    const told = 'changed' in before ? before : undefined;
     // It may be told twice, or as a read saw it a moment ago.
-    if (isUpTo(told?.changed, changed)) return;
-    const had = told?.hasArrived === true;
+    if ('changed' in before && isUpTo(before.changed, changed)) return;
+    const had = 'changed' in before ? before.hasArrived : hasResultArrived(before, this.goal);
     const has = had || hasArrived(changed.job.record.state, this.goal);
     this.known[place] = { ref: before.ref, feed, changed, hasArrived: has };
     if (has && !had) this.arrived++;
@@ -132,9 +129,8 @@ export class JobWait implements OpenCall, AwaitedJobsListener {
 
   private begin(ms: number, requested: readonly RequestedJob[]): void {
     const results = this.known.map(toResult);
-    for (const [place, result] of results.entries()) {
-      if (!hasResultArrived(result, this.goal)) this.follow(place, result);
-    }
+    // Those that have come far enough may still go on: each is answered as it is in the end.
+    for (const [place, result] of results.entries()) this.follow(place, result);
     // Of the others their job sets tell once they exist.
     const jobs = absentAmong(requested, results, ({ key }) => key === undefined);
     if (this.isOver) return;
@@ -151,8 +147,8 @@ export class JobWait implements OpenCall, AwaitedJobsListener {
 
   private follow(place: number, result: JobResult): void {
     const key = keyOf(result);
-    if (key !== undefined && !this.isOver)
-      this.jobs.add(place, { key, jobId: JobId(result.ref?.jobId ?? '') });
+    if (key === undefined || this.isOver || hasEnded(result)) return;
+    this.jobs.add(place, { key, jobId: JobId(result.ref?.jobId ?? '') });
   }
 
   /** Of a job that no feed has told of yet. */
@@ -160,6 +156,8 @@ export class JobWait implements OpenCall, AwaitedJobsListener {
     this.known[place] = result;
     this.noteQueue(keyOf(result));
     this.follow(place, result);
+    if (hasResultArrived(result, this.goal)) this.arrived++;
+    if (this.isSatisfied) this.answer();
   }
 
   private noteQueue(key: JobSetKey | undefined): void {

@@ -5,14 +5,13 @@ import {
 } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { isTerminal, type JobSetKey } from '@ajs/job-state';
 import type { ChangedJob, JobSetPosition } from '@ajs/job-store';
-import { fromV2JobState } from '@ajs/wire-mapping';
 import type { Caller } from '../caller.js';
 import type { JobSetFeeds } from '../changes/job-set-feeds.js';
 import { isUpTo } from '../changes/job-set-position.js';
 import type { RpcError } from '../rpc-error.js';
 import { absenceOf, absentAmong, type AbsentJobs } from './absent-jobs.js';
 import { AwaitedJobs, type AwaitedJobsListener } from './awaited-jobs.js';
-import { jobResultOf, keyOf } from './job-result-of.js';
+import { hasEnded, jobResultOf, keyOf } from './job-result-of.js';
 import type { JobResultsQuery } from './job-results-query.js';
 import type { OpenCall, OpenStreams } from './open-streams.js';
 import { requestedJobs, type RequestedJob } from './requests.js';
@@ -80,7 +79,7 @@ class JobsWatch implements OpenCall, AwaitedJobsListener {
 
   async run(): Promise<void> {
     for (const [place, result] of this.results.entries()) {
-      if (!isOver(result)) this.unfinished.add(place);
+      if (!hasEnded(result)) this.unfinished.add(place);
       await this.send(result);
     }
     for (const place of this.unfinished) this.follow(place);
@@ -150,18 +149,13 @@ class JobsWatch implements OpenCall, AwaitedJobsListener {
       if (key === undefined || changed.job === undefined) return;
       const { state } = changed.job.record;
       if (isTerminal(state)) this.unfinished.delete(place);
-      const told = jobResultOf(result?.ref, key, changed, this.options.feeds.of(key).moment);
+      const told = jobResultOf(result?.ref, key, changed, this.options.feeds.of(key, this.caller).moment);
       // As the read at the beginning had it.
       if (isFirst && isSameState(told, result)) return;
       await this.send(told);
       return;
     }
   }
-}
-
-function isOver({ result }: JobResult): boolean {
-  const state = result?.$case === 'job' ? fromV2JobState(result.value.state) : undefined;
-  return state !== undefined && isTerminal(state);
 }
 
 function isSameState(told: JobResult, before: JobResult | undefined): boolean {

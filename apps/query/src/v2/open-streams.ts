@@ -75,7 +75,7 @@ export class OpenStreams {
     if (!pool.take(caller.key)) throw limitReached(`open_${kind}`, pool, refused);
     if (jobCount > 0 && !this.jobs.take(caller.key, jobCount)) {
       pool.release(caller.key);
-      throw limitReached('awaited_jobs', this.jobs, refused);
+      throw limitReached('awaited_jobs', this.jobs, refused, jobCount);
     }
     this.calls.add(call);
     this.count(method, 1);

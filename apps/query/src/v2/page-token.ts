@@ -32,7 +32,7 @@ export class PageTokens<Position extends readonly string[]> {
   }
 
   private positionIn(text: string): Position {
-    const position: unknown = JSON.parse(text);
+    const position = parsed(text);
     if (!this.isPosition(position)) throw invalid();
     return position;
   }
@@ -45,6 +45,14 @@ export class PageTokens<Position extends readonly string[]> {
 
   private checkOf(text: string): Buffer {
     return createHash('sha256').update(`${this.list}\n${text}`).digest().subarray(0, CHECK_BYTES);
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -41,7 +41,7 @@ export class PermissionChecks {
     this.calls.remove(call);
   }
 
-  private checkAll(due: Iterable<CheckedCall>): void {
+  private checkAll(due: readonly CheckedCall[]): void {
     for (const call of due) {
       this.add(call);
       void this.check(call);

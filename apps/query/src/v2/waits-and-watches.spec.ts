@@ -121,6 +121,20 @@ describe('WaitForJobs', () => {
     expect((await answer).satisfied).toBe(true);
   });
 
+  it('answers with each job as it is then, also one that had come far enough before and has gone on', async () => {
+    await harness.write({ a: record('RUNNING'), b: record('QUEUED'), c: record('RUNNING') });
+    const answer = wait([refOf('a'), refOf('b'), refOf('c')], { states: [V2JobState.JOB_STATE_RUNNING] });
+    await isWaiting();
+    await harness.write({ a: record('SUCCEEDED') });
+    await harness.write({ c: record('QUEUED') });
+    await harness.write({ b: record('RUNNING') });
+    const { satisfied, results } = await answer;
+    expect([satisfied, results.map(stateOf)]).toEqual([
+      true,
+      [V2JobState.JOB_STATE_SUCCEEDED, V2JobState.JOB_STATE_RUNNING, V2JobState.JOB_STATE_QUEUED],
+    ]);
+  });
+
   it('answers what it has at its end, which is before the deadline of its caller', async () => {
     await harness.write({ a: record('QUEUED') });
     const answers = [
@@ -175,6 +189,18 @@ describe('WaitForJobs', () => {
     await expect(wait([refOf('a')])).rejects.toThrow('MAX_OPEN_WAITS');
     harness.streams.stop();
     await Promise.all([first, ...others]);
+  });
+
+  it('is rejected where less is left than it needs, by the name of the limit, and not as if its caller had used up its share', async () => {
+    await harness.write({ a: record('QUEUED') });
+    const many = Array.from({ length: 900 }, () => refOf('a'));
+    const waits = ['first', 'second'].map((key) => wait(many, {}, testCaller({ key })));
+    await eventually('both wait', () => harness.open.waitForJobs === 2);
+    await expect(wait(many, {}, testCaller({ key: 'third' }))).rejects.toThrow(
+      'limit reached: this replica waits for at most 2000 jobs at once (MAX_AWAITED_JOBS)',
+    );
+    harness.streams.stop();
+    await Promise.all(waits);
   });
 
   it.each<[string, Partial<WaitForJobsRequest>]>([
@@ -288,6 +314,17 @@ describe('WatchJobSet', () => {
     expect(error).toMatchObject({ code });
     expect((error as RpcError).metadata?.get('resume-token')).toEqual([events.at(-1)?.token]);
     expect(harness.open.watchJobSet).toBe(0);
+  });
+
+  it('ends DEADLINE_EXCEEDED where its caller has gone since its deadline has passed', async () => {
+    await harness.write({ a: record('QUEUED') });
+    const { caller, leave } = leavingCaller();
+    const ended = harness.jobSets
+      .watch(KEY, '', { ...caller, deadline: monotonicNow() }, () => undefined)
+      .catch((error: unknown) => error);
+    await eventually('it is open', () => harness.open.watchJobSet === 1);
+    leave();
+    expect(await ended).toMatchObject({ code: status.DEADLINE_EXCEEDED });
   });
 
   it('is denied to those who may not watch the queue, whether or not the job set exists', async () => {

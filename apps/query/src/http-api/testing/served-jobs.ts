@@ -98,12 +98,16 @@ class GivenV2Module {}
 
 export interface ServedOptions {
   readonly authenticate?: JobsServiceOptions['access']['authenticate'];
+  /** With limits that no test reaches, unless it is given. */
+  readonly admission?: Admission;
   /** Settings. */
   readonly env?: Record<string, string>;
   readonly v2?: V2Api;
   readonly watchers?: V2Watchers;
   readonly timeouts?: typeof TIMEOUTS;
 }
+
+const ROOMY = new Admission({ working: 1_000, waiting: 1_000 }, () => undefined);
 
 /** The HTTP API over `api.Jobs`, on a port of its own. */
 export class ServedJobs {
@@ -117,13 +121,20 @@ export class ServedJobs {
 
   static async start(
     jobs: JobsApi,
-    { authenticate = () => undefined, env = {}, v2, watchers, timeouts }: ServedOptions = {},
+    {
+      authenticate = () => undefined,
+      admission = ROOMY,
+      env = {},
+      v2,
+      watchers,
+      timeouts,
+    }: ServedOptions = {},
   ): Promise<ServedJobs> {
     const failures: Error[] = [];
     const answers: string[] = [];
     const calls: JobsServiceOptions = {
       jobs,
-      admission: new Admission({ working: 1_000, waiting: 1_000 }, () => undefined),
+      admission,
       access: { keyOf: ({ address }) => address(), authenticate },
       maxJobIds: 1_000,
       answered: (method, code) => answers.push(`${method} ${status[code]}`),

@@ -147,6 +147,7 @@ export class V2Harness {
       changes: store,
       lister: store,
       noteInterest,
+      refusalOf: () => this.refusal,
       onCount: () => undefined,
       onMissed: () => undefined,
       onError: () => undefined,

@@ -1,0 +1,56 @@
+import { eventually, unary } from '@ajs/testing';
+import { Client, credentials, status, type MethodDefinition, type ServiceError } from '@grpc/grpc-js';
+import { service } from 'grpc-health-check';
+import { GrpcServer } from './grpc-server.js';
+import { FREE_PORT, PLAIN } from './testing/grpc-test-options.js';
+
+const { Check, List, Watch } = service as unknown as Record<
+  'Check' | 'List' | 'Watch',
+  MethodDefinition<object, unknown>
+>;
+const SERVICES = ['', 'api.Jobs', 'jobservice.JobService', 'jobservice.v2.JobStatusService'];
+
+let server: GrpcServer;
+let client: Client;
+beforeEach(async () => {
+  server = new GrpcServer({ methods: [] }, PLAIN);
+  client = new Client(`127.0.0.1:${await server.listen(FREE_PORT)}`, credentials.createInsecure());
+});
+afterEach(async () => {
+  client.close();
+  await server.stop();
+});
+
+/** The status of a service, whenever it is told, and how the watch ends. */
+function watch(name: string): { readonly told: unknown[]; readonly ended: Promise<ServiceError> } {
+  const stream = client.makeServerStreamRequest(
+    Watch.path,
+    Watch.requestSerialize,
+    Watch.responseDeserialize,
+    { service: name },
+  );
+  const told: unknown[] = [];
+  stream.on('data', (response: { readonly status: unknown }) => void told.push(response.status));
+  return { told, ended: new Promise((resolve) => stream.once('error', resolve)) };
+}
+
+it('the server and each of its services are serving, and no others are known', async () => {
+  for (const name of SERVICES) {
+    expect((await unary(client, Check, { service: name })).answer).toEqual({ status: 'SERVING' });
+  }
+  await expect(unary(client, Check, { service: 'api.Submit' })).rejects.toMatchObject({
+    code: status.NOT_FOUND,
+  });
+  expect((await unary(client, List, {})).answer).toEqual({
+    statuses: Object.fromEntries(SERVICES.map((name) => [name, { status: 'SERVING' }])),
+  });
+});
+
+it('a watch tells the status, stays open, and tells that the server stops before it ends', async () => {
+  const [known, unknown] = [watch('api.Jobs'), watch('api.Submit')];
+  await eventually('both are told', () => known.told.length + unknown.told.length === 2);
+  expect([known.told, unknown.told]).toEqual([['SERVING'], ['SERVICE_UNKNOWN']]);
+  await server.stop();
+  expect((await known.ended).code).toBe(status.UNAVAILABLE);
+  expect(known.told).toEqual(['SERVING', 'NOT_SERVING']);
+});

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { eventually } from '@ajs/testing';
+import type { JobSetEvent, SendEvents } from '../changes/job-set-stream.js';
+import { testCaller } from '../testing/test-caller.js';
+import type { V2Watchers } from '../v2/v2-streams.js';
+import { endEvents, sendJobSetEvents } from './job-set-events.js';
+
+/** Of 64 KiB. */
+const EVENTS: readonly JobSetEvent[] = [{ kind: 'snapshot-end', token: 'x'.repeat(64 * 1024) }];
+/** How often they are sent: many times what the system keeps for a client that does not read. */
+const TIMES = 500;
+
+describe('events for a client that does not read', () => {
+  let server: Server;
+  let socket: Socket;
+  let response: ServerResponse | undefined;
+  let sent: number;
+  let isOver: boolean;
+  /** The bytes that are paid for. */
+  let held: number;
+
+  beforeEach(async () => {
+    [response, sent, isOver, held] = [undefined, 0, false, 0];
+    const watch = async (_key: unknown, _token: unknown, _caller: unknown, send: SendEvents) => {
+      for (; sent < TIMES && response?.destroyed === false; sent++) await send(EVENTS);
+      isOver = true;
+    };
+    const watchers = { jobSets: { watch } } as unknown as V2Watchers;
+    server = createServer((_, given) => {
+      response = given;
+      const client = { caller: testCaller(), response: given, hold: (bytes: number) => (held = bytes) };
+      void sendJobSetEvents(watchers, { queue: 'q', jobSet: 's' }, '', client);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    socket = connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually('some of it waits', () => response?.writableNeedDrain);
+  });
+  afterEach(() => {
+    socket.destroy();
+    server.close();
+  });
+
+  it('wait, and are paid for, until it reads', async () => {
+    expect(sent).toBeLessThan(TIMES);
+    expect(response?.writableLength).toBeLessThan(1024 * 1024);
+    expect(held).toBeGreaterThan(64 * 1024);
+    socket.resume();
+    await eventually('all is sent', () => isOver);
+    expect([sent, held]).toEqual([TIMES, 0]);
+  });
+
+  it('wait no longer once it has gone', async () => {
+    socket.destroy();
+    await eventually('it is over', () => isOver, 5_000);
+    expect(sent).toBeLessThan(TIMES);
+  });
+});
+
+it('a stream says in one line why it ends', () => {
+  const ends: string[] = [];
+  const response = { end: (text: string) => ends.push(text) } as unknown as ServerResponse;
+  endEvents(response, 'two\r\n\r\nlines');
+  expect(ends).toEqual([': two lines\n\n']);
+});

@@ -280,6 +280,6 @@ describe('a job set as server-sent events', () => {
     await harness.write({ j: record('RUNNING') });
     const response = await served.fetch(PATH, {});
     harness.streams.stop();
-    expect(await response.text()).toMatch(/\n\n: .*stops.*\n\n$/);
+    expect(await response.text()).toMatch(/\n\n: .*shutting down.*\n\n$/);
   });
 });

@@ -22,6 +22,12 @@ const HEALTH_DEADLINE_MS = 3_000;
  * what Armada's message bus takes. Bytes.
  */
 const MAX_LONG_MESSAGE_BYTES = 64 * 1024 * 1024;
+/**
+ * Of a read that catches up, Armada sends about 700 events ahead: more than the ingester writes at once, so that neither waits for the other.
+ * With the 64 KiB of HTTP/2 it was a third of that, and the up to 100 reads of a connection together got as much in one round trip. A read that
+ * is paused keeps what was sent ahead in memory; 500 at most read at once. A watch needs no more than 64 KiB. Bytes.
+ */
+const READ_WINDOW_BYTES = 256 * 1024;
 
 export interface ArmadaClientOptions {
   readonly transport: ArmadaTransport;
@@ -62,9 +68,9 @@ export function createArmadaClient({
     withIdentity(identity),
     ...nameProxy(transport.proxy),
   ];
-  const pool = (maxBytes: number): ChannelPool =>
-    new ChannelPool(transport, { ...channelOptions(maxBytes), interceptors });
-  const [watches, reads] = [pool(maxMessageBytes), pool(maxMessageBytes)];
+  const pool = (maxBytes: number, windowBytes?: number): ChannelPool =>
+    new ChannelPool(transport, { ...channelOptions(maxBytes, windowBytes), interceptors });
+  const [watches, reads] = [pool(maxMessageBytes), pool(maxMessageBytes, READ_WINDOW_BYTES)];
   const longMessages = pool(Math.max(maxMessageBytes, maxLongMessageBytes));
   const jobs = grpcArmadaJobs(reads, callsPerSecond);
   return {

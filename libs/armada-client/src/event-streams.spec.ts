@@ -372,6 +372,31 @@ describe('a server that closes the connection since pings come too often', () =>
   });
 });
 
+describe('flow control', () => {
+  it.each([
+    ['a read, and of all reads of a connection', false, 262_144],
+    ['a watch, and of all watches of a connection', true, 65_535],
+  ])('lets Armada send so much ahead of %s', async (_, watch, bytes) => {
+    const sessions: ServerHttp2Session[] = [];
+    const server = createServer().on('session', (session) => sessions.push(session));
+    server.on('stream', (stream) => stream.on('error', () => undefined));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const reader = clientOf(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const stream = reader
+      .events(counter)
+      .open({ key: KEY, from: Cursor(''), watch }, { message: () => undefined, end: () => undefined });
+    await eventually('its windows are open', () => {
+      const [session] = sessions;
+      const windows = [session?.remoteSettings.initialWindowSize, session?.state.remoteWindowSize];
+      return windows.every((window) => window === bytes);
+    });
+    stream.cancel();
+    reader.close();
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+});
+
 describe('keepalive towards Armada', () => {
   it('pings at most every 20 s: twice the interval that its servers punish', () => {
     expect(channelOptions(1)['grpc.keepalive_time_ms']).toBeGreaterThanOrEqual(20_000);

@@ -1,5 +1,6 @@
 import { throughProxy, type Proxy } from '@ajs/platform';
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
+import { mapStatus } from './map-status.js';
 import { isUnreachable } from './observe-calls.js';
 
 /** A credential that could not be obtained never got as far as the proxy. */
@@ -11,13 +12,14 @@ export function nameProxy(proxy: Proxy | undefined): Interceptor[] {
   return [
     (options, nextCall) =>
       new InterceptingCall(nextCall(options), {
-        start: (metadata, _listener, next) =>
-          next(metadata, {
-            onReceiveStatus: (end, pass) => {
+        start: (metadata, listener, next) =>
+          next(
+            metadata,
+            mapStatus(listener, (end) => {
               const isNamed = isUnreachable(end.code) && !NO_CREDENTIAL.test(end.details);
-              pass(isNamed ? { ...end, details: `${end.details} (${throughProxy(proxy)})` } : end);
-            },
-          }),
+              return isNamed ? { ...end, details: `${end.details} (${throughProxy(proxy)})` } : end;
+            }),
+          ),
       }),
   ];
 }

@@ -1,4 +1,5 @@
 import { InterceptingCall, status, type Interceptor } from '@grpc/grpc-js';
+import { mapStatus } from './map-status.js';
 
 /** A call that has ended. */
 export interface EndedCall {
@@ -37,18 +38,19 @@ export function observeCalls(observer: CallObserver): Interceptor {
         isWatch = message.watch === true;
         next(message);
       },
-      start: (metadata, _listener, next) =>
-        next(metadata, {
-          onReceiveStatus: (end, pass) => {
+      start: (metadata, listener, next) =>
+        next(
+          metadata,
+          mapStatus(listener, (end) => {
             observer({
               method: isWatch ? `${path} (watch)` : path,
               code: end.code,
               details: end.details,
               seconds: isWatch ? undefined : (performance.now() - startedAt) / 1_000,
             });
-            pass(end);
-          },
-        }),
+            return end;
+          }),
+        ),
     });
   };
 }

@@ -1,5 +1,6 @@
 import type { ArmadaIdentity } from '@ajs/armada-credentials';
 import { InterceptingCall, Metadata, credentials, status, type Interceptor } from '@grpc/grpc-js';
+import { mapStatus } from './map-status.js';
 
 /**
  * Adds our current credential to every call of a channel. A call whose credential cannot be obtained fails with UNAVAILABLE and the
@@ -22,13 +23,14 @@ export function withIdentity(identity: ArmadaIdentity): Interceptor {
       );
     });
     return new InterceptingCall(nextCall({ ...options, credentials: callCredentials }), {
-      start: (metadata, _listener, next) =>
-        next(metadata, {
-          onReceiveStatus: (end, pass) => {
+      start: (metadata, listener, next) =>
+        next(
+          metadata,
+          mapStatus(listener, (end) => {
             if (end.code === status.UNAUTHENTICATED && sent !== undefined) identity.refused(sent);
-            pass(end);
-          },
-        }),
+            return end;
+          }),
+        ),
     });
   };
 }

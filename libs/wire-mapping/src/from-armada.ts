@@ -20,6 +20,7 @@ import {
   cut,
   cutForPeople,
 } from './bounds.js';
+import { EventReader } from './event-reader.js';
 import { toArmadaTime } from './timestamps.js';
 
 /** The annotation that carries a job's external URI. Field 13 of a submitted item, which wins over it, is not in any event. */
@@ -60,7 +61,7 @@ function hasMeaning(oneof: Oneof): oneof is WithMeaning {
 export function readStreamMessage(bytes: Uint8Array): Mapped {
   let message: EventStreamMessage;
   try {
-    message = EventStreamMessage.decode(bytes);
+    message = EventStreamMessage.decode(new EventReader(bytes));
   } catch (error) {
     return { kind: 'unreadable', reason: `${bytes.length} bytes are no event: ${(error as Error).message}` };
   }
@@ -71,17 +72,17 @@ export function readStreamMessage(bytes: Uint8Array): Mapped {
 export function toStreamMessage({ id: text, message }: EventStreamMessage): Mapped {
   const id = parseMessageId(text);
   if (id === undefined) return { kind: 'unreadable', reason: `"${cut(text, 64)}" is not a message id` };
-  const bare: StreamMessage = { cursor: Cursor(text), id };
+  const cursor = Cursor(text);
   const oneof = message?.events;
   // A kind that the contract does not know decodes as no kind at all, or as one without a value.
   if ((oneof as Partial<Oneof> | undefined)?.value === undefined || oneof === undefined) {
-    return { kind: 'unknown', message: bare };
+    return { kind: 'unknown', message: { cursor, id } };
   }
-  if (!hasMeaning(oneof)) return { kind: 'message', message: bare };
+  if (!hasMeaning(oneof)) return { kind: 'message', message: { cursor, id } };
   const { jobId, created } = oneof.value;
-  if (!isUsableJobId(jobId)) return { kind: 'malformed', message: bare };
+  if (!isUsableJobId(jobId)) return { kind: 'malformed', message: { cursor, id } };
   const event = toEvent(oneof, jobId, toArmadaTime(created) ?? messageTime(id));
-  return { kind: 'message', message: { cursor: bare.cursor, id, event } };
+  return { kind: 'message', message: { cursor, id, event } };
 }
 
 function isUsableJobId(jobId: string): jobId is JobId {

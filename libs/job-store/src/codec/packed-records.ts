@@ -18,13 +18,23 @@ export class PackedRecords {
   /** @param details '' unless they changed. */
   add(jobId: JobId, record: JobRecord, details: string): void {
     const { writer } = this;
-    writer.sized(2, () => writer.fill(longestPacked(jobId), (buffer, at) => packInto(buffer, at, jobId)));
-    writer.sized(2, () => writeRecord(writer, jobId, record, this.numberOf));
-    writer.sized(4, () => writer.fill(Buffer.byteLength(details), (buffer, at) => buffer.write(details, at)));
+    const id = writer.beginSized(2);
+    writer.fill(longestPacked(jobId), packInto, jobId);
+    writer.endSized(id, 2);
+    const body = writer.beginSized(2);
+    writeRecord(writer, jobId, record, this.numberOf);
+    writer.endSized(body, 2);
+    const text = writer.beginSized(4);
+    if (details !== '') writer.fill(Buffer.byteLength(details), writeText, details);
+    writer.endSized(text, 4);
   }
 
   /** All that were added. Nothing may be added any more. */
   get bytes(): Buffer {
     return this.writer.bytes;
   }
+}
+
+function writeText(buffer: Buffer, at: number, text: string): number {
+  return buffer.write(text, at);
 }

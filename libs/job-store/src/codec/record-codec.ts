@@ -1,6 +1,7 @@
 import {
   addMs,
   ArmadaTime,
+  msBetween,
   toMs,
   messageTime,
   JOB_STATES,
@@ -77,51 +78,65 @@ export function writeRecord(
   record: JobRecord,
   numberOf: NumberOfString,
 ): void {
-  const { run, lastEvent, reported } = record;
-  const pod = podNumber(jobId, run?.podName);
+  const { lastEvent, reported, namespace } = record;
+  const run = record.run ?? NO_RUN;
+  const pod = podNumber(jobId, run.podName);
+  // Field by field: this is done for every record, and takes half as long as loops over their names.
   let mask = 0;
-  const mark = (field: Field, value: unknown): void => {
-    if (value !== undefined) mask |= 1 << FIELD[field];
-  };
-  mark('lastEvent', lastEvent);
-  mark('submittedAt', record.submittedAt);
-  mark('run', run);
-  mark('namespace', record.namespace);
-  mark('podNumber', pod);
-  mark('podName', pod === undefined ? run?.podName : undefined);
-  mark('preempted', run?.preempted);
-  for (const name of TIMES) mark(name, run?.[name]);
-  for (const name of STRINGS) mark(name, run?.[name]);
-  mark('outcome', run?.outcome);
-  mark('reported', reported);
-  mark('reportedLease', reported?.leasedAt);
-  mark('failedRuns', record.failedRuns);
+  if (lastEvent !== undefined) mask |= 1 << FIELD.lastEvent;
+  if (record.submittedAt !== undefined) mask |= 1 << FIELD.submittedAt;
+  if (record.run !== undefined) mask |= 1 << FIELD.run;
+  if (namespace !== undefined) mask |= 1 << FIELD.namespace;
+  if (pod !== undefined) mask |= 1 << FIELD.podNumber;
+  else if (run.podName !== undefined) mask |= 1 << FIELD.podName;
+  if (run.preempted !== undefined) mask |= 1 << FIELD.preempted;
+  if (run.leasedAt !== undefined) mask |= 1 << FIELD.leasedAt;
+  if (run.pendingAt !== undefined) mask |= 1 << FIELD.pendingAt;
+  if (run.runningAt !== undefined) mask |= 1 << FIELD.runningAt;
+  if (run.endedAt !== undefined) mask |= 1 << FIELD.endedAt;
+  if (run.cluster !== undefined) mask |= 1 << FIELD.cluster;
+  if (run.pool !== undefined) mask |= 1 << FIELD.pool;
+  if (run.node !== undefined) mask |= 1 << FIELD.node;
+  if (run.podNamespace !== undefined) mask |= 1 << FIELD.podNamespace;
+  if (run.outcome !== undefined) mask |= 1 << FIELD.outcome;
+  if (reported !== undefined) mask |= 1 << FIELD.reported;
+  if (reported?.leasedAt !== undefined) mask |= 1 << FIELD.reportedLease;
+  if (record.failedRuns !== undefined) mask |= 1 << FIELD.failedRuns;
 
   const details = failureDetailsOf(record) === undefined ? 0 : HAS_FAILURE_DETAILS;
   writer.byte(numberOfState(record.state) | details | (isTerminal(record.state) ? IS_TERMINAL : 0));
   writer.unsigned(mask);
   writer.unsigned(record.runNumber);
   // Times lie close together: each is kept as what it adds to the one before.
-  let previous = 0;
-  const time = (at: ArmadaTime): void => {
-    writer.signed(toMs(at) - previous);
-    previous = toMs(at);
-  };
-  time(record.changedAt);
+  let at = writeTime(writer, record.changedAt, ArmadaTime(0));
   if (lastEvent !== undefined) {
-    time(messageTime(lastEvent));
+    at = writeTime(writer, messageTime(lastEvent), at);
     writer.unsigned(lastEvent.sequence);
     writer.unsigned(lastEvent.index * 2 + (lastEvent.last ? 1 : 0));
   }
-  if (record.submittedAt !== undefined) time(record.submittedAt);
-  if (record.namespace !== undefined) writer.unsigned(numberOf(record.namespace));
-  for (const name of TIMES) if (run?.[name] !== undefined) time(run[name]);
-  for (const name of STRINGS) if (run?.[name] !== undefined) writer.unsigned(numberOf(run[name]));
+  if (record.submittedAt !== undefined) at = writeTime(writer, record.submittedAt, at);
+  if (namespace !== undefined) writer.unsigned(numberOf(namespace));
+  if (run.leasedAt !== undefined) at = writeTime(writer, run.leasedAt, at);
+  if (run.pendingAt !== undefined) at = writeTime(writer, run.pendingAt, at);
+  if (run.runningAt !== undefined) at = writeTime(writer, run.runningAt, at);
+  if (run.endedAt !== undefined) at = writeTime(writer, run.endedAt, at);
+  if (run.cluster !== undefined) writer.unsigned(numberOf(run.cluster));
+  if (run.pool !== undefined) writer.unsigned(numberOf(run.pool));
+  if (run.node !== undefined) writer.unsigned(numberOf(run.node));
+  if (run.podNamespace !== undefined) writer.unsigned(numberOf(run.podNamespace));
   if (pod !== undefined) writer.unsigned(pod);
-  else if (run?.podName !== undefined) writer.unsigned(numberOf(run.podName));
-  if (run?.outcome !== undefined) writer.byte(OUTCOMES[run.outcome]);
-  if (reported?.leasedAt !== undefined) time(reported.leasedAt);
+  else if (run.podName !== undefined) writer.unsigned(numberOf(run.podName));
+  if (run.outcome !== undefined) writer.byte(OUTCOMES[run.outcome]);
+  if (reported?.leasedAt !== undefined) writeTime(writer, reported.leasedAt, at);
   if (record.failedRuns !== undefined) writer.unsigned(record.failedRuns);
+}
+
+const NO_RUN: Run = {};
+
+/** As what it adds to the time before; returns the time. */
+function writeTime(writer: ByteWriter, at: ArmadaTime, before: ArmadaTime): ArmadaTime {
+  writer.signed(msBetween(before, at));
+  return at;
 }
 
 function numberOfState(state: JobState): number {
@@ -247,8 +262,9 @@ function indexAndLast(value: number): { index: number; last: boolean } {
 
 /** Armada names pods so; then the number alone is kept. */
 function podNumber(jobId: JobId, podName: string | undefined): number | undefined {
+  if (podName === undefined) return undefined;
   const prefix = `armada-${jobId}-`;
-  if (podName?.startsWith(prefix) !== true) return undefined;
+  if (!podName.startsWith(prefix)) return undefined;
   const number = podName.slice(prefix.length);
   return /^(0|[1-9]\d{0,5})$/.test(number) ? Number(number) : undefined;
 }

@@ -1,5 +1,7 @@
 import { UnreadableRecordError } from '../errors.js';
 
+const MAX_INT32 = 0x7fff_ffff;
+
 /** Appends to a buffer that grows: numbers, each in as few bytes as it needs (LEB128), and what others write. */
 export class ByteWriter {
   private buffer: Buffer;
@@ -16,11 +18,12 @@ export class ByteWriter {
 
   /** A whole number from 0 to 2^53 - 1. */
   unsigned(value: number): void {
-    while (value >= 128) {
-      this.byte((value % 128) + 128);
-      value = Math.floor(value / 128);
-    }
-    this.byte(value);
+    let high = value;
+    for (; high > MAX_INT32; high = Math.floor(high / 128)) this.byte((high % 128) + 128);
+    // What has no more bits than this is shifted, which takes a fraction of a division.
+    let low = high;
+    for (; low >= 128; low >>= 7) this.byte((low & 127) | 128);
+    this.byte(low);
   }
 
   /** A whole number of either sign, up to 2^52. */
@@ -28,19 +31,22 @@ export class ByteWriter {
     this.unsigned(value < 0 ? -2 * value - 1 : 2 * value);
   }
 
-  /** What `write` writes at a place, which has room for so many bytes. It returns how many it wrote. */
-  fill(most: number, write: (buffer: Buffer, at: number) => number): void {
+  /** What `write` makes of something at a place, which has room for so many bytes. It returns how many it wrote. */
+  fill<T>(most: number, write: (buffer: Buffer, at: number, what: T) => number, what: T): void {
     this.reserve(most);
-    this.length += write(this.buffer, this.length);
+    this.length += write(this.buffer, this.length, what);
   }
 
-  /** What `write` appends, behind its length in so many bytes. Throws where it is longer than these can say. */
-  sized(bytesOfLength: number, write: () => void): void {
-    const at = this.length;
+  /** What is written from here on is to stand behind its length in so many bytes. Returns what {@link endSized} is to be given. */
+  beginSized(bytesOfLength: number): number {
     this.reserve(bytesOfLength);
     this.length += bytesOfLength;
-    write();
-    this.buffer.writeUIntBE(this.length - at - bytesOfLength, at, bytesOfLength);
+    return this.length;
+  }
+
+  /** Throws where what was written since is longer than its length can say. */
+  endSized(begunAt: number, bytesOfLength: number): void {
+    this.buffer.writeUIntBE(this.length - begunAt, begunAt - bytesOfLength, bytesOfLength);
   }
 
   /** What was written, until more is. */

@@ -7,7 +7,8 @@ import type { Redis } from 'ioredis';
 import { createRedisClient, type RedisClient } from '../client/redis-client.js';
 import { packJobIds } from '../codec/job-id-codec.js';
 import { StaleWriterError } from '../errors.js';
-import { LIVE, aBatch, aJobId, aJobSet, aRecord, queued } from '../testing/fixtures.js';
+import type { Scripts } from '../scripts/scripts.js';
+import { AT, LIVE, aBatch, aJobId, aJobSet, aRecord, queued } from '../testing/fixtures.js';
 import { RedisJobSetLife } from './redis-life.js';
 import { RedisJobLister } from './redis-lister.js';
 import { RedisProvisionalJobSink } from './redis-provisional-sink.js';
@@ -191,6 +192,37 @@ describe('a batch', () => {
   });
 });
 
+describe('a job set that was begun and not written', () => {
+  it('has no records, and is not asked for any', async () => {
+    const [first, second] = [aJobId(), aJobId()];
+    const writer = await sink.open(key);
+    const reads = jest.spyOn(redis as RedisClient & Scripts, 'readJobsBuffer');
+    expect((await writer.load([first])).size).toBe(0);
+    expect(reads).not.toHaveBeenCalled();
+    await writer.write(aBatch('1:0:0:1', { [first]: aRecord('RUNNING') }));
+    expect((await writer.load([first, second])).size).toBe(1);
+    expect(reads).toHaveBeenCalledTimes(1);
+    jest.restoreAllMocks();
+  });
+
+  it('is read once a query has added a job, before or after it was opened', async () => {
+    const [before, after] = [aJobId(), aJobId()];
+    const sinkOfOthers = new RedisProvisionalJobSink(redis, TTL_SECONDS);
+    await sinkOfOthers.addProvisionalJobs(key, [queued(before)]);
+    expect((await (await sink.open(key)).load([before])).has(before)).toBe(true);
+
+    key = aJobSet();
+    const writer = await sink.open(key);
+    await sinkOfOthers.addProvisionalJobs(key, [queued(after, { submittedAt: AT })]);
+    expect((await writer.load([after])).size).toBe(0);
+    await expect(writer.write(aBatch('1:0:0:1', { [after]: aRecord('RUNNING') }))).rejects.toThrow(
+      StaleWriterError,
+    );
+    expect(await writer.reload()).toBe(true);
+    expect((await writer.load([after])).get(after)?.submittedAt).toBe(AT);
+  });
+});
+
 describe('a heartbeat', () => {
   it('changes neither the number of unfinished jobs nor when the job set was reconciled', async () => {
     const writer = await sink.open(key);
@@ -229,6 +261,7 @@ describe('a writer whose job set was deleted and begun anew', () => {
   it('reads nothing of the new one', async () => {
     const jobId = aJobId();
     const writer = await sink.open(key);
+    await writer.write(aBatch('', {}));
     await new RedisJobSetLife(redis, TTL_SECONDS).remove(key, 0);
     await (await sink.open(key)).write(aBatch('', { [jobId]: aRecord('RUNNING') }));
     await expect(writer.load([jobId])).rejects.toThrow(StaleWriterError);

@@ -31,6 +31,8 @@ import { StringNumbers } from './string-numbers.js';
 
 /** About a thousand jobs: looked through by one script. */
 const BUCKETS_AT_ONCE = 25;
+/** The revision of a generation that was begun and has no record: whatever writes raises it. */
+const BEGUN = 1;
 
 /** What all writers of a process share. */
 export interface WriterContext {
@@ -98,7 +100,8 @@ export class RedisJobSetWriter implements JobSetWriter {
       if (cached === undefined) missing.push(jobId);
       else loaded.set(jobId, cached);
     }
-    if (missing.length === 0) return loaded;
+    // Should anybody add a record now, this writer is stale, and reloads before it writes.
+    if (missing.length === 0 || this.lastWrite.revision === BEGUN) return loaded;
     const reply = readJobsReply(
       await this.context.redis.readJobsBuffer(this.meta, packJobIds(missing)),
       missing.length,

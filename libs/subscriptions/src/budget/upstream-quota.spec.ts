@@ -17,7 +17,8 @@ describe('the quota of an assignment', () => {
   let taken: string[];
   let quietFor: number[];
   let heats: number[];
-  let pollAge: number;
+  let pollAge: number | undefined;
+  let asked: number;
   let isAboveShare: boolean;
 
   beforeEach(() => {
@@ -29,6 +30,7 @@ describe('the quota of an assignment', () => {
     announced = [];
     taken = [];
     quietFor = [];
+    asked = 0;
   });
 
   const quotaOf = ({ wasWatched = false } = {}) => {
@@ -47,8 +49,10 @@ describe('the quota of an assignment', () => {
     } as unknown as WatchBudget;
     const upstreamQuota = new UpstreamQuota({
       interest: {
-        age: () => Promise.resolve(0),
-        polls: () => Promise.resolve({ age: pollAge, perMinute: 1 }),
+        polls: () => {
+          asked++;
+          return Promise.resolve(pollAge === undefined ? undefined : { age: pollAge, perMinute: 1 });
+        },
       },
       lifetime: { followFor: 1_000, followUnfinishedFor: 1_000, keepFor: 1_000 },
       watches,
@@ -130,6 +134,41 @@ describe('the quota of an assignment', () => {
     }
   });
 
+  it('asks how the job set is polled once for an assignment that begins and is read within a second', async () => {
+    const now = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+    try {
+      const quota = quotaOf();
+      expect(await quota.isForgotten()).toBe(false);
+      now.mockReturnValue(1_999);
+      expect([await quota.isWanted(0), asked]).toEqual([true, 1]);
+      now.mockReturnValue(2_000);
+      pollAge = undefined;
+      expect([await quota.isWanted(0), asked]).toEqual([false, 2]);
+    } finally {
+      now.mockRestore();
+    }
+  });
+
+  it('asks again before it says that the job set is not wanted: it may have been polled since', async () => {
+    const now = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+    try {
+      const quota = quotaOf();
+      pollAge = 900;
+      expect(await quota.isForgotten()).toBe(false);
+      now.mockReturnValue(1_100);
+      pollAge = 0;
+      expect([await quota.isWanted(0), asked]).toEqual([true, 2]);
+    } finally {
+      now.mockRestore();
+    }
+  });
+
+  it('is of a job set that was forgotten where there is no poll of it', async () => {
+    pollAge = undefined;
+    const quota = quotaOf();
+    expect([await quota.isForgotten(), await quota.isWanted(1)]).toEqual([true, false]);
+  });
+
   it('claims no watch while it has one', async () => {
     const quota = quotaOf();
     held.add(ID);
@@ -209,7 +248,7 @@ describe('the quota of an assignment', () => {
     ['forgotten where it has none', undefined, true],
     ['not forgotten, however long ago it was polled', 1e9, false],
   ])('says that interest in its job set is %s', async (_, age, isForgotten) => {
-    const interest = { age: () => Promise.resolve(age) };
+    const interest = { polls: () => Promise.resolve(age === undefined ? undefined : { age, perMinute: 1 }) };
     const options = { interest } as unknown as ConstructorParameters<typeof UpstreamQuota>[0];
     const request = { assignmentId: ID, key: { queue: 'q', jobSetId: 's' }, wasWatched: false };
     const ignore = (): void => undefined;

@@ -1,7 +1,7 @@
 import { Cursor, MonotonicTime, msBetween, parseMessageId, type JobSetKey } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import type { AssignmentId } from './assignment-id.js';
-import type { InterestStore } from '../interest/interest-store.js';
+import type { InterestStore, Polls } from '../interest/interest-store.js';
 import { isWanted, type Lifetime } from '../interest/lifetime.js';
 import type { JobSetPosition, JobSetQuota, NextStep, ReadReason } from '../sync/job-set-quota.js';
 import { COLD, heatOf, type Heat } from './heat.js';
@@ -13,9 +13,11 @@ import type { WatchBudget, WatchClaimant } from './watch-budget.js';
 const MAX_READING = 500;
 /** New ones, that have no time of their own yet, are admitted while less than so many seconds' worth of reads wait. */
 const MAX_NEW_BACKLOG_SECONDS = 1;
+/** What was read of how a job set is polled is still used after so long: most reads of Armada take less. Milliseconds. */
+const POLLS_USED_FOR_MS = 1_000;
 
 export interface UpstreamQuotaOptions {
-  readonly interest: Pick<InterestStore, 'age' | 'polls'>;
+  readonly interest: Pick<InterestStore, 'polls'>;
   readonly lifetime: Lifetime;
   readonly watches: WatchBudget;
   readonly reads: ReadBudget;
@@ -62,7 +64,8 @@ export class UpstreamQuota {
 
 /** What one job set may cost Armada during one assignment. */
 export class AssignmentQuota implements JobSetQuota {
-  private lastPoll = { age: Infinity, perMinute: 0, at: MonotonicTime(-Infinity) };
+  /** How the job set was polled, as of a moment; without an age where it was not, or that was forgotten. */
+  private lastPoll: Partial<Polls> & { readonly at: MonotonicTime } = { at: MonotonicTime(-Infinity) };
   private position: () => JobSetPosition = () => ({
     cursor: Cursor(''),
     unfinished: 0,
@@ -83,7 +86,8 @@ export class AssignmentQuota implements JobSetQuota {
   }
 
   async isForgotten(): Promise<boolean> {
-    return (await this.options.interest.age(this.request.key)) === undefined;
+    await this.readPolls();
+    return this.lastPoll.age === undefined;
   }
 
   async admitRead(reason: ReadReason, signal: AbortSignal): Promise<void> {
@@ -108,10 +112,12 @@ export class AssignmentQuota implements JobSetQuota {
 
   /** Whether the job set was polled lately enough to be followed. */
   async isWanted(unfinished: number): Promise<boolean> {
-    const { interest, lifetime } = this.options;
-    const polls = await interest.polls(this.request.key);
-    this.lastPoll = { age: Infinity, perMinute: 0, ...polls, at: monotonicNow() };
-    return isWanted(lifetime, polls?.age, unfinished);
+    const { lifetime } = this.options;
+    const isRecent = msBetween(this.lastPoll.at, monotonicNow()) < POLLS_USED_FOR_MS;
+    // It may have been polled since: only that it is wanted stays true.
+    if (isRecent && isWanted(lifetime, this.pollAge, unfinished)) return true;
+    await this.readPolls();
+    return isWanted(lifetime, this.lastPoll.age, unfinished);
   }
 
   /** The assignment is over; its watch, if it had one, is closed, and one that it still waits for goes back at once. */
@@ -148,12 +154,17 @@ export class AssignmentQuota implements JobSetQuota {
 
   private heat(): Heat {
     const { unfinished, eventsPerMinute } = this.position();
-    const pollsPerMinute = this.lastPoll.perMinute;
+    const pollsPerMinute = this.lastPoll.perMinute ?? 0;
     return heatOf({ pollAge: this.pollAge, pollsPerMinute, eventsPerMinute, unfinished });
   }
 
+  private async readPolls(): Promise<void> {
+    const polls = await this.options.interest.polls(this.request.key);
+    this.lastPoll = { ...polls, at: monotonicNow() };
+  }
+
   private get pollAge(): number {
-    return this.lastPoll.age + msBetween(this.lastPoll.at, monotonicNow());
+    return (this.lastPoll.age ?? Infinity) + msBetween(this.lastPoll.at, monotonicNow());
   }
 
   /** Where our clock and Armada's differ, this only changes when a job set is read again, between the shortest and the longest interval. */

@@ -18,10 +18,16 @@ class StoppedProcess {
     this.iterations.shift()?.();
   }
 
-  /** A job set whose writes show how many messages each of them held. */
+  /** A job set whose writes show how many messages each of them held, and what it said of the subscription. */
   async follow(jobSetId: string) {
     const writer = await new MemoryJobStore().open({ queue: 'q', jobSetId });
     const written: number[] = [];
+    const states: string[] = [];
+    const write = writer.write.bind(writer);
+    writer.write = (batch) => {
+      states.push(batch.subscription.state);
+      return write(batch);
+    };
     const pauses: boolean[] = [];
     const observer = { ...SILENT_OBSERVER, batchWritten: (messages: number) => written.push(messages) };
     const feed = {
@@ -38,7 +44,7 @@ class StoppedProcess {
     const accept = (messages: number): void => {
       for (let i = 0; i < messages; i++) batchWriter.accept(running(++last, JobId(`job-${last}`)));
     };
-    return { writer, batchWriter, written, pauses, accept };
+    return { writer, batchWriter, written, states, pauses, accept };
   }
 }
 
@@ -68,6 +74,28 @@ describe('the pauses of a batch writer', () => {
     process.clock.advance(1_000);
     await eventually('it is written', () => written.length > 0);
     expect(written).toEqual([3]);
+  });
+
+  it('go on when the first messages are being read: their batch says so', async () => {
+    const process = new StoppedProcess();
+    const { batchWriter, written, states, accept } = await process.follow('s');
+    batchWriter.report('catching-up', '');
+    accept(3);
+    await settle();
+    expect(states).toEqual([]);
+    process.clock.advance(1_000);
+    await eventually('it is written', () => written.length > 0);
+    expect([written, states]).toEqual([[3], ['catching-up']]);
+  });
+
+  it('end when messages are being read again after a failure: what failed is no longer so', async () => {
+    const { batchWriter, written, states, accept } = await new StoppedProcess().follow('s');
+    batchWriter.report('connecting', 'UNAVAILABLE');
+    await batchWriter.flushed();
+    batchWriter.report('catching-up', '');
+    accept(1);
+    await eventually('it is written', () => written.length > 0);
+    expect(states).toEqual(['connecting', 'catching-up']);
   });
 
   it.each(['before', 'after'])('end with the read that brought the messages, %s they began', async (when) => {

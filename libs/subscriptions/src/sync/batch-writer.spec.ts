@@ -271,12 +271,12 @@ describe('a batch writer', () => {
     const { batchWriter, writer } = await setUp();
     const nextReadAt = MonotonicTime(1);
     for (const more of [[], [], [nextReadAt], [nextReadAt]]) {
-      batchWriter.report('catching-up', 'r', ...more);
+      batchWriter.report('connecting', 'r', ...more);
       await batchWriter.flushed();
     }
     expect(writer.batches.map(({ subscription }) => subscription)).toEqual([
-      { state: 'catching-up', reason: 'r' },
-      { state: 'catching-up', reason: 'r', nextReadAt },
+      { state: 'connecting', reason: 'r' },
+      { state: 'connecting', reason: 'r', nextReadAt },
     ]);
   });
 

@@ -130,11 +130,13 @@ export class BatchWriter {
     this.heartbeat();
   }
 
-  /** What every write says of the subscription from now on. */
+  /** What every write says of the subscription from now on. It is written at once, but for the begin of a first read: its first batch says so. */
   report(state: SubscriptionReport['state'], reason: string, nextReadAt?: MonotonicTime): void {
     const { subscription: before } = this;
     if (state === before.state && reason === before.reason && nextReadAt === before.nextReadAt) return;
     this.subscription = { state, reason, ...(nextReadAt !== undefined && { nextReadAt }) };
+    // Most job sets are read with one batch: a write before it would cost as much again.
+    if (state === 'catching-up' && before.state === 'connecting' && before.reason === '') return;
     this.heartbeat();
   }
 

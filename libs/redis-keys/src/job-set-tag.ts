@@ -15,9 +15,17 @@ function unescape(text: string): string {
   return text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }
 
+/** Of the call before: a poll asks several times, and polls of one job set come together. */
+let [lastQueue, lastJobSetId, lastTag] = ['', '', '/' as JobSetTag];
+
 /** `queue/jobSet` with both parts escaped. Two job sets never share one. */
-export function jobSetTag(key: JobSetKey): JobSetTag {
-  return `${escape(key.queue)}/${escape(key.jobSetId)}` as JobSetTag;
+export function jobSetTag({ queue, jobSetId }: JobSetKey): JobSetTag {
+  if (queue !== lastQueue || jobSetId !== lastJobSetId) {
+    lastTag = `${escape(queue)}/${escape(jobSetId)}` as JobSetTag;
+    lastQueue = queue;
+    lastJobSetId = jobSetId;
+  }
+  return lastTag;
 }
 
 /** The inverse of {@link jobSetTag}; `undefined` for a text that it never gives. */

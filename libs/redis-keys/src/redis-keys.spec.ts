@@ -247,6 +247,17 @@ describe('job set tags', () => {
     expect(jobSetTag({ queue: 'lab', jobSetId: 'manual__2026-11-24' })).toBe('lab/manual__2026-11-24');
   });
 
+  it('are those of the job set that is asked for, whichever was asked for before', () => {
+    const sets = ['a', 'b'].flatMap((queue) => ['a', 'b'].map((jobSetId) => ({ queue, jobSetId })));
+    for (const before of sets) {
+      for (const set of sets) {
+        expect(jobSetTag(before)).toBe(`${before.queue}/${before.jobSetId}`);
+        expect(jobSetTag(set)).toBe(`${set.queue}/${set.jobSetId}`);
+      }
+    }
+    expect(jobSetTag({ queue: '', jobSetId: '' })).toBe('/');
+  });
+
   it.each(['', 'a', 'a/b/', 'a/b/c', 'a%2/b', 'a:b/c', 'a%61/b'])(
     'refuse %j, which is never written',
     (text) => {

@@ -11,6 +11,14 @@ describe('the number of occurrences of a field', () => {
     expect(countOfField(encoded, 1)).toBe(count);
   });
 
+  it('counts it also among other fields, and where it is long', () => {
+    const some = [0x0a, 1, 0x61];
+    const long = [0x0a, 0x80, 1, ...new Array<number>(128).fill(0x61)];
+    const other = [0x10, 7];
+    expect(countOfField(bytes(...some, ...some, ...other, ...some, ...long, ...some), 1)).toBe(5);
+    expect(countOfField(bytes(...long, ...some), 1)).toBe(2);
+  });
+
   it('does not include those within other fields', () => {
     // Field 4, of 4 bytes that look like two of field 1; then field 1.
     expect(countOfField(bytes(0x22, 4, 0x0a, 0, 0x0a, 0, 0x0a, 0), 1)).toBe(1);

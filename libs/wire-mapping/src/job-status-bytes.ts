@@ -41,25 +41,36 @@ export function decodeJobStatusRequest(bytes: Buffer): JobStatusRequest {
 /** A `JobStatusResponse`. A state of 0 is written, too, as Go does it. */
 export function encodeJobStates(answer: JobStates): Buffer {
   const { jobIds, states } = answer;
-  const keys = jobIds.map((jobId) => Buffer.byteLength(jobId));
-  const isUsual =
-    keys.every((key) => key + ENTRY_BYTES < ONE_BYTE) &&
-    states.every((state) => state >= 0 && state < ONE_BYTE);
-  if (!isUsual) return Buffer.from(JobStatusResponse.encode(toJobStatusResponse(answer)).finish());
-  const bytes = Buffer.allocUnsafe(keys.reduce((length, key) => length + 2 + key + ENTRY_BYTES, 0));
+  const length = usualLength(answer);
+  if (length === undefined) {
+    return Buffer.from(JobStatusResponse.encode(toJobStatusResponse(answer)).finish());
+  }
+  const bytes = Buffer.allocUnsafe(length);
   let at = 0;
-  const byte = (value: number): void => void (bytes[at++] = value);
-  states.forEach((state, i) => {
-    const [jobId = '', key = 0] = [jobIds[i], keys[i]];
-    byte(TEXT_1);
-    byte(key + ENTRY_BYTES);
-    byte(TEXT_1);
-    byte(key);
-    at += bytes.write(jobId, at);
-    byte(NUMBER_2);
-    byte(state);
-  });
+  for (let i = 0; i < jobIds.length; i++) {
+    const key = bytes.write(jobIds[i] ?? '', at + 4);
+    bytes[at] = TEXT_1;
+    bytes[at + 1] = key + ENTRY_BYTES;
+    bytes[at + 2] = TEXT_1;
+    bytes[at + 3] = key;
+    at += 4 + key;
+    bytes[at] = NUMBER_2;
+    bytes[at + 1] = states[i] ?? 0;
+    at += 2;
+  }
   return bytes;
+}
+
+/** How long a response is of which no length and no state takes more than a byte; `undefined` where one does. */
+function usualLength({ jobIds, states }: JobStates): number | undefined {
+  let length = 0;
+  for (let i = 0; i < jobIds.length; i++) {
+    const entry = Buffer.byteLength(jobIds[i] ?? '') + ENTRY_BYTES;
+    const state = states[i] ?? 0;
+    if (entry >= ONE_BYTE || state < 0 || state >= ONE_BYTE) return undefined;
+    length += 2 + entry;
+  }
+  return length;
 }
 
 /** The states as the generated code has them; of a job that comes several times the last one. */

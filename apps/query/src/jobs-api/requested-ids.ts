@@ -11,10 +11,10 @@ export function requestedIds(field: string, ids: readonly string[], max: number)
 /** Throws INVALID_ARGUMENT where the ids of a request are too many or one of them cannot be an id. */
 export function checkIds(field: string, ids: readonly string[], max: number): void {
   if (ids.length > max) throw tooManyIds(field, ids.length, max);
-  ids.forEach((id, i) => {
-    const problem = idProblem(id);
+  for (let i = 0; i < ids.length; i++) {
+    const problem = idProblem(ids[i] ?? '');
     if (problem !== undefined) throw new RpcError(status.INVALID_ARGUMENT, `${field}[${i}] ${problem}`);
-  });
+  }
 }
 
 export function tooManyIds(field: string, count: number, max: number): RpcError {

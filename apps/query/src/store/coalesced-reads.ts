@@ -42,11 +42,13 @@ export class CoalescedReads<View> {
       if (this.pending.push(pending) === 1) setImmediate(() => this.readAll());
     }
     const { jobs } = pending;
-    jobIds.forEach((jobId, i) => {
+    for (let i = 0; i < jobIds.length; i++) {
+      const jobId = jobIds[i];
+      if (jobId === undefined) continue;
       const version = seen[i];
       const isSeenByAll = !jobs.has(jobId) || jobs.get(jobId) === version;
       jobs.set(jobId, isSeenByAll ? version : undefined);
-    });
+    }
     return pending.view;
   }
 
@@ -61,7 +63,8 @@ export class CoalescedReads<View> {
 /** Jobs that are read already need none. */
 function hasRoomFor(jobIds: readonly JobId[], { jobs }: { readonly jobs: RequestedJobs }): boolean {
   let room = MAX_JOBS - jobs.size;
-  return jobIds.every((jobId) => jobs.has(jobId) || room-- > 0);
+  for (const jobId of jobIds) if (!jobs.has(jobId) && room-- <= 0) return false;
+  return true;
 }
 
 function toBeRead<View>(key: JobSetKey): Pending<View> {

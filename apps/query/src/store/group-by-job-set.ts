@@ -7,23 +7,29 @@ export interface JobSetGroup<T> {
   readonly items: readonly T[];
 }
 
+type Group<T> = JobSetGroup<T> & { readonly items: T[] };
+
 /** Items by the job set they belong to. */
 export class JobSetGroups<T> {
-  private readonly groups = new Map<JobSetTag, JobSetGroup<T> & { readonly items: T[] }>();
+  private readonly groups = new Map<JobSetTag, Group<T>>();
   private readonly tags = new Map<JobSetKey, JobSetTag>();
-  private last: (JobSetGroup<T> & { readonly items: T[] }) | undefined;
+  private last: Group<T> | undefined;
 
-  /** Costs little where items share the objects of their keys, or where the tag is at hand and those of one job set follow each other. */
-  add(key: JobSetKey, item: T, tag = this.tagOf(key)): void {
-    if (this.last?.tag !== tag) {
-      this.last = this.groups.get(tag) ?? { key, tag, items: [] };
-      this.groups.set(tag, this.last);
-    }
-    this.last.items.push(item);
+  /** Costs little where those of one job set follow each other, and share the object of their key or have their tag at hand. */
+  add(key: JobSetKey, item: T, tag?: JobSetTag): void {
+    let group = this.last;
+    if (group?.key !== key) this.last = group = this.groupOf(key, tag ?? this.tagOf(key));
+    group.items.push(item);
   }
 
   all(): JobSetGroup<T>[] {
     return [...this.groups.values()];
+  }
+
+  private groupOf(key: JobSetKey, tag: JobSetTag): Group<T> {
+    let group = this.last?.tag === tag ? this.last : this.groups.get(tag);
+    if (group === undefined) this.groups.set(tag, (group = { key, tag, items: [] }));
+    return group;
   }
 
   private tagOf(key: JobSetKey): JobSetTag {

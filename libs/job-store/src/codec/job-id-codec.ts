@@ -21,7 +21,9 @@ export function packJobId(jobId: JobId): Buffer {
 
 /** Job ids one after the other, each behind its length in two bytes, which bounds it. */
 export function packJobIds(jobIds: readonly JobId[]): Buffer {
-  const packed = Buffer.allocUnsafe(jobIds.reduce((sum, jobId) => sum + 2 + longestPacked(jobId), 0));
+  let most = 0;
+  for (const jobId of jobIds) most += 2 + longestPacked(jobId);
+  const packed = Buffer.allocUnsafe(most);
   let at = 0;
   for (const jobId of jobIds) {
     const length = packInto(packed, at + 2, jobId);
@@ -73,19 +75,34 @@ export function packInto(bytes: Buffer, at: number, jobId: JobId): number {
 /** Writes a packed ULID; returns whether it is one. */
 function packUlid(bytes: Buffer, at: number, jobId: JobId): boolean {
   if (jobId.length !== ULID_LENGTH) return false;
-  let bits = 0;
-  let held = 0;
-  let to = at;
-  for (let i = 0; i < ULID_LENGTH; i++) {
-    const digit = DIGITS[jobId.charCodeAt(i)] ?? -1;
-    if (digit < 0 || (i === 0 && digit > 7)) return false;
-    bits = (bits << 5) | digit;
-    held += i === 0 ? 3 : 5;
-    if (held >= 8) {
-      held -= 8;
-      bytes[to++] = bits >> held;
-      bits &= (1 << held) - 1;
-    }
+  // The first two digits are a byte, since the first one is below 8; then each eight digits are five bytes.
+  const first = (digitAt(jobId, 0) << 5) | digitAt(jobId, 1);
+  if (first < 0 || first >= NOT_A_ULID) return false;
+  bytes[at] = first;
+  for (let from = 2, to = at + 1; from < ULID_LENGTH; from += 8, to += 5) {
+    const high = fourDigits(jobId, from);
+    const low = fourDigits(jobId, from + 4);
+    if ((high | low) < 0) return false;
+    bytes[to] = high >> 12;
+    bytes[to + 1] = high >> 4;
+    bytes[to + 2] = (high << 4) | (low >> 16);
+    bytes[to + 3] = low >> 8;
+    bytes[to + 4] = low;
   }
-  return bytes[at] !== NOT_A_ULID;
+  return true;
+}
+
+/** The value of four digits; negative where one of them is none. */
+function fourDigits(text: string, at: number): number {
+  return (
+    (digitAt(text, at) << 15) |
+    (digitAt(text, at + 1) << 10) |
+    (digitAt(text, at + 2) << 5) |
+    digitAt(text, at + 3)
+  );
+}
+
+/** The value of a digit; -1 where it is none. */
+function digitAt(text: string, at: number): number {
+  return DIGITS[text.charCodeAt(at)] ?? -1;
 }

@@ -147,7 +147,12 @@ function numberOfState(state: JobState): number {
 
 /** The state of a job, and since when, without the rest of its record. Throws {@link UnreadableRecordError}. */
 export function decodeStatus(bytes: Buffer): RecordStatus {
-  const { state, revision, mask, changedAt } = readHead(new ByteReader(bytes));
+  return readStatus(ByteReader.of(bytes));
+}
+
+/** As {@link decodeStatus}, of the record that a reader stands before. */
+export function readStatus(reader: ByteReader): RecordStatus {
+  const { state, revision, mask, changedAt } = readHead(reader);
   return {
     state: toState(state),
     changedAt,
@@ -159,7 +164,7 @@ export function decodeStatus(bytes: Buffer): RecordStatus {
 
 /** When the job's state changed last, also where this version does not know that state. Throws {@link UnreadableRecordError}. */
 export function decodeChangedAt(bytes: Buffer): ArmadaTime {
-  return readHead(new ByteReader(bytes)).changedAt;
+  return readHead(ByteReader.of(bytes)).changedAt;
 }
 
 /**
@@ -167,7 +172,7 @@ export function decodeChangedAt(bytes: Buffer): ArmadaTime {
  * wrote it. Throws {@link UnreadableRecordError}.
  */
 export function decodeRevision(bytes: Buffer): number {
-  return readHead(new ByteReader(bytes)).revision ?? 0;
+  return readHead(ByteReader.of(bytes)).revision ?? 0;
 }
 
 /** The inverse of {@link encodeRecord}, with the failure details put back. Throws {@link UnreadableRecordError}. */
@@ -177,7 +182,7 @@ export function decodeRecord(
   details: FailureDetails | undefined,
   stringOf: StringOfNumber,
 ): JobRecord {
-  const reader = new ByteReader(bytes);
+  const reader = ByteReader.of(bytes);
   const { state, hasFailureDetails, mask, runNumber, changedAt } = readHead(reader);
   const kept = hasFailureDetails ? details : undefined;
   let previous = changedAt;

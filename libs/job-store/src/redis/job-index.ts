@@ -60,12 +60,15 @@ export class JobIndex {
     await this.atEachNode(this.groupsOf(jobIds), async (meta, groups) => {
       const [served, numbers, ...tags] = await this.redis.findInJobIndexBuffer(meta, ...inArguments(groups));
       const keys = tags.map((tag) => this.keyOf(tag.toString()));
-      idsOf(groups.slice(0, served)).forEach((jobId, i) => {
-        const key = keys[numbers.readUInt16BE(2 * i) - 1];
+      let at = 0;
+      for (const jobId of idsOf(groups.slice(0, served))) {
+        const key = keys[numbers.readUInt16BE(at) - 1];
         if (key !== undefined) found.set(jobId, key);
-      });
+        at += 2;
+      }
       return served;
     });
+    if (found.size === jobIds.length) return found;
     const missing = jobIds.filter((jobId) => !found.has(jobId));
     if (missing.length > 0) for (const [jobId, key] of await this.former.find(missing)) found.set(jobId, key);
     return found;

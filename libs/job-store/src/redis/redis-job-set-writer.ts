@@ -23,7 +23,7 @@ import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
 import { NewerLayoutError, StaleWriterError, UnreadableRecordError } from '../errors.js';
 import { eventLagMs } from '../event-lag.js';
 import type { Batch, JobSetWriter, StoredRate } from '../ports.js';
-import { readJobsReply } from '../scripts/jobs-reply.js';
+import { readJobsReply, recordsOf } from '../scripts/jobs-reply.js';
 import type { ScriptArgument, Scripts } from '../scripts/scripts.js';
 import type { JobIndex } from './job-index.js';
 import type { CachedRecords, RecordCache } from './record-cache.js';
@@ -107,9 +107,10 @@ export class RedisJobSetWriter implements JobSetWriter {
       missing.length,
     );
     if (reply.generation !== this.lastWrite.generation) throw new StaleWriterError(this.key);
+    const records = recordsOf(reply, missing.length);
     const read = new Map<JobId, JobRecord>();
     missing.forEach((jobId, i) => {
-      const bytes = reply.records[i];
+      const bytes = records[i];
       if (bytes === undefined) return;
       const record = this.decode(jobId, bytes, reply.failureDetails.get(i));
       if (record === undefined) return;

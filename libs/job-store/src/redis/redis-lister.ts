@@ -2,7 +2,10 @@ import { Cursor, type JobSetKey, type JobId } from '@ajs/job-state';
 import type { RedisClient } from '../client/redis-client.js';
 import { decodeFailureDetails } from '../codec/failure-details.js';
 import { packJobIds, unpackJobIds } from '../codec/job-id-codec.js';
-import { decodeStatus } from '../codec/record-codec.js';
+import { readStatus, type RecordStatus } from '../codec/record-codec.js';
+import { decodeJob } from '../codec/stored-job.js';
+import { StoredVersion } from '../codec/stored-version.js';
+import { ByteReader } from '../codec/varints.js';
 import { UnreadableRecordError } from '../errors.js';
 import { statusOf } from '../job-status.js';
 import type {
@@ -13,12 +16,10 @@ import type {
   JobStatus,
   JobVersion,
 } from '../ports.js';
-import { readJobsReply, type ReadJobs } from '../scripts/jobs-reply.js';
+import { readJobsReply, recordsOf } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
 import { JobIndex } from './job-index.js';
 import { JobLocator } from './job-locator.js';
-import { decodeJob, type StoredJob } from '../codec/stored-job.js';
-import { StoredVersion } from '../codec/stored-version.js';
 import { toSubscription } from './stored-subscription.js';
 import { StringDictionary } from './string-dictionary.js';
 
@@ -39,10 +40,11 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
       await this.redis.readJobsBuffer(this.redis.ownKeys.metaKey(key), packJobIds(jobIds)),
       jobIds.length,
     );
-    const { now, subscription } = reply;
+    const { now, subscription, failureDetails } = reply;
     if (subscription === undefined) return { now, jobs: new Map(), unreadable: new Map() };
-    const decoded = decodeEach(jobIds, reply.records, (_, record, i) =>
-      toStatus(record, reply.failureDetails.get(i)),
+    const records = ByteReader.ofParts(reply.records);
+    const decoded = decodeEach(jobIds, (_, i) =>
+      records.nextPart() === 0 ? undefined : toStatus(readStatus(records), failureDetails.get(i)),
     );
     return { now, subscription: toSubscription(now, subscription), ...decoded };
   }
@@ -62,10 +64,12 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
       return { now, cursor: Cursor(''), jobs: new Map(), unchanged: new Set(), unreadable: new Map() };
     }
     const unchanged = new Set<JobId>();
-    const changed = reply.records.map((record, i) => {
+    const changed = recordsOf(reply, jobIds.length).map((record, i) => {
+      if (record === undefined) return undefined;
+      const stored = { record, failureDetails: reply.failureDetails.get(i), enrichment: reply.enrichment[i] };
       const [jobId, version] = [jobIds[i], seen[i]];
-      if (record === undefined || jobId === undefined || version === undefined) return record;
-      if (!StoredVersion.isSeen(version, generation, storedJob(record, reply, i))) return record;
+      if (jobId === undefined || version === undefined) return stored;
+      if (!StoredVersion.isSeen(version, generation, stored)) return stored;
       unchanged.add(jobId);
       return undefined;
     });
@@ -73,8 +77,9 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
     const decoded = await this.strings.decode(
       generation,
       (stringOf) =>
-        decodeEach(jobIds, changed, (jobId, record, i) => {
-          const stored = storedJob(record, reply, i);
+        decodeEach(jobIds, (jobId, i) => {
+          const stored = changed[i];
+          if (stored === undefined) return undefined;
           return { ...decodeJob(jobId, stored, stringOf), version: StoredVersion.of(generation, stored) };
         }),
       (numbers) => this.redis.hmget(dictionary, ...numbers.map(String)),
@@ -106,33 +111,28 @@ export class RedisJobLister implements JobLister, JobDetailsLister {
   }
 }
 
-/** Decodes the records that are there; what cannot be read of one says nothing of the others. */
+/** Decodes the jobs that are there; what cannot be read of one says nothing of the others. */
 function decodeEach<T>(
   jobIds: readonly JobId[],
-  records: ReadJobs['records'],
-  decode: (jobId: JobId, record: Buffer, i: number) => T,
+  decode: (jobId: JobId, i: number) => T | undefined,
 ): { readonly jobs: Map<JobId, T>; readonly unreadable: Map<JobId, string> } {
   const jobs = new Map<JobId, T>();
   const unreadable = new Map<JobId, string>();
-  records.forEach((record, i) => {
+  for (let i = 0; i < jobIds.length; i++) {
     const jobId = jobIds[i];
-    if (record === undefined || jobId === undefined) return;
+    if (jobId === undefined) continue;
     try {
-      jobs.set(jobId, decode(jobId, record, i));
+      const job = decode(jobId, i);
+      if (job !== undefined) jobs.set(jobId, job);
     } catch (error) {
       if (!(error instanceof UnreadableRecordError)) throw error;
       unreadable.set(jobId, error.message);
     }
-  });
+  }
   return { jobs, unreadable };
 }
 
-function storedJob(record: Buffer, { failureDetails, enrichment }: ReadJobs, i: number): StoredJob {
-  return { record, failureDetails: failureDetails.get(i), enrichment: enrichment[i] };
-}
-
-function toStatus(record: Buffer, details: Buffer | undefined): JobStatus {
-  const status = decodeStatus(record);
+function toStatus(status: RecordStatus, details: Buffer | undefined): JobStatus {
   if (details === undefined) return statusOf(status);
   const { failure, cancellation } = decodeFailureDetails(details.toString());
   return statusOf({ ...status, failure, cancellation });

@@ -20,7 +20,7 @@ import { UnreadableRecordError } from '../errors.js';
 import { isAheadOfStream } from '../event-lag.js';
 import { jobStatus } from '../job-status.js';
 import type { JobStatus, ProvisionalJob, ProvisionalJobSink } from '../ports.js';
-import { readJobsReply } from '../scripts/jobs-reply.js';
+import { readJobsReply, recordsOf } from '../scripts/jobs-reply.js';
 import { withScripts, type ScriptArgument, type Scripts } from '../scripts/scripts.js';
 import { JobIndex } from './job-index.js';
 
@@ -114,9 +114,10 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
       await this.redis.readJobsBuffer(this.redis.ownKeys.metaKey(key), packJobIds(jobIds)),
       jobIds.length,
     );
+    const records = recordsOf(reply, jobIds.length);
     const changes: Change[] = [];
     reports.forEach(([jobId, reported], i) => {
-      const bytes = reply.records[i];
+      const bytes = records[i];
       const before = bytes && readRecord(jobId, bytes, reply.failureDetails.get(i));
       if (before === 'unreadable') return;
       if (before !== undefined) held.set(jobId, jobStatus(before.record, before.revision));

@@ -15,7 +15,7 @@ const FORMAT = 1;
 
 /** `undefined` for the format of another version: as good as a notice that is lost. */
 export function readNotice(message: Buffer): SentNotice | undefined {
-  const reader = new ByteReader(message);
+  const reader = ByteReader.of(message);
   if (reader.byte() !== FORMAT) return undefined;
   const isWhole = reader.byte() === 1;
   const sized = (): Buffer => reader.bytes(reader.unsigned());

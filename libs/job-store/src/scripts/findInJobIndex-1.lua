@@ -8,21 +8,24 @@
     { groups served (see eachGroup), for each job in two bytes the number of its job set's tag among those that follow (0: not known),
       tag of a job set, … }
 ]]
-local reply, numbers = { 0, '' }, {}
+local NOT_KNOWN = string.char(0, 0)
+local reply, numbers, jobs = { 0, '' }, {}, 0
 reply[1] = eachGroup(1, function(meta, hashes)
   local group, known = openGroup(meta), {}
   eachHash(hashes, function(hash)
     local reference = redis.call('HGET', keyIn(group.jobs, hash), hash)
-    local number = reference and known[reference] or 0
-    if reference and not known[reference] then
+    local number = reference and known[reference]
+    if reference and not number then
       local tag = redis.call('HGET', keyIn(group.sets, reference), reference)
+      number = NOT_KNOWN
       if tag then
         reply[#reply + 1] = tag
-        number = #reply - 2
+        number = string.char(math.floor((#reply - 2) / 256), (#reply - 2) % 256)
         known[reference] = number
       end
     end
-    numbers[#numbers + 1] = string.char(math.floor(number / 256), number % 256)
+    jobs = jobs + 1
+    numbers[jobs] = number or NOT_KNOWN
   end)
 end)
 reply[2] = table.concat(numbers)

@@ -19,7 +19,7 @@ local function openGroup(meta)
   local prefix = string.sub(meta, 1, -5)
   local function tableOf(part, entries, buckets)
     buckets = tonumber(buckets) or 1
-    return { prefix = prefix .. part, entries = tonumber(entries) or 0, buckets = buckets, level = levelOf(buckets) }
+    return { prefix = prefix .. part, keys = {}, entries = tonumber(entries) or 0, buckets = buckets, level = levelOf(buckets) }
   end
   return { meta = meta, jobs = tableOf('j', m[1], m[2]), sets = tableOf('s', m[3], m[4]) }
 end
@@ -32,7 +32,13 @@ end
 
 local function keyIn(entries, field)
   local a, b, c = string.byte(field, 1, 3)
-  return entries.prefix .. bucketAt(a * 65536 + b * 256 + c, entries.buckets, entries.level)
+  local bucket = bucketAt(a * 65536 + b * 256 + c, entries.buckets, entries.level)
+  local key = entries.keys[bucket]
+  if not key then
+    key = entries.prefix .. bucket
+    entries.keys[bucket] = key
+  end
+  return key
 end
 
 -- One more bucket, filled from the one that it splits.

@@ -7,7 +7,7 @@ import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { requirePermission, type JobPermissions } from '../../access/job-permissions.js';
 import type { NoteInterest } from '../../interest/note-interest.js';
 import { canServeFromCache } from '../../store/can-serve-from-cache.js';
-import { groupByJobSet, type JobSetGroup } from '../../store/group-by-job-set.js';
+import { JobSetGroups, type JobSetGroup } from '../../store/group-by-job-set.js';
 import { fromRedis } from '../../store/redis-read.js';
 import type { ReportRecorder } from '../../upstream/report-recorder.js';
 
@@ -70,12 +70,13 @@ export class CachedJobs {
   async states(jobIds: readonly JobId[], permissions: JobPermissions): Promise<CachedStates> {
     const { recorder, terminalJobs, noteInterest } = this.options;
     await recorder.settle(jobIds);
-    const jobs = jobIds.map((jobId) => terminalJobs.get(jobId));
+    const jobs: (CachedJob | undefined)[] = [];
     const polled = new Map<JobSetKey, { readonly tag: JobSetTag; readonly jobId: JobId }>();
     const toRead: JobId[] = [];
     let previous: JobSetKey | undefined;
-    for (const [i, jobId] of jobIds.entries()) {
-      const job = jobs[i];
+    for (const jobId of jobIds) {
+      const job = terminalJobs.get(jobId);
+      jobs.push(job);
       if (job === undefined) toRead.push(jobId);
       else if (job.key !== previous) {
         previous = job.key;
@@ -123,8 +124,9 @@ export class CachedJobs {
   ): Promise<ReadonlyMap<JobId, string>> {
     if (jobIds.length === 0) return NONE;
     const { lister, noteInterest } = this.options;
-    const located = await fromRedis(lister.locate(jobIds));
-    const jobSets = groupByJobSet(Array.from(located, ([jobId, key]) => [key, jobId] as const));
+    const groups = new JobSetGroups<JobId>();
+    (await fromRedis(lister.locate(jobIds))).forEach((key, jobId) => groups.add(key, jobId));
+    const jobSets = groups.all();
     const queues = jobSets.map(({ key, items: [jobId] }) => [jobId ?? '', key.queue] as const);
     await requirePermission(permissions, queues, (queue) => queue);
     const unreadable = new Map<JobId, string>();
@@ -150,16 +152,19 @@ export class CachedJobs {
       const status = view.jobs.get(jobId);
       if (status === undefined) continue;
       const isShown = !status.provisional && !status.reported;
-      const job = (isShown ? shown.get(status.state) : undefined) ?? {
-        key,
-        tag,
-        state: toApiJobState(status),
-        isProvisional: status.provisional === true,
-        isWhole: canServeFromCache(status, view, provisionalGraceMs),
-      };
+      let job = isShown ? shown.get(status.state) : undefined;
+      if (job === undefined) {
+        job = {
+          key,
+          tag,
+          state: toApiJobState(status),
+          isProvisional: status.provisional === true,
+          isWhole: canServeFromCache(status, view, provisionalGraceMs),
+        };
+        if (isShown) shown.set(status.state, job);
+      }
       jobs.set(jobId, job);
       // The stream still adds to an end that was reported.
-      if (isShown) shown.set(status.state, job);
       if (isTerminal(status.state) && !status.reported) terminalJobs.set(jobId, job);
     }
     return this.reportUnreadable(items, view);

@@ -49,8 +49,9 @@ export class JobStatesQuery {
   ): Promise<JobState[]> {
     const uncached = new Set<JobId>();
     const behind = new Set<JobId>();
-    for (const [i, jobId] of jobIds.entries()) {
-      const job = jobs[i];
+    let place = 0;
+    for (const jobId of jobIds) {
+      const job = jobs[place++];
       if (job === undefined) uncached.add(jobId);
       else if (!job.isWhole) behind.add(jobId);
     }

@@ -431,7 +431,8 @@ describe('a poll of a job', () => {
       'is told with the reason where its live stream has not shown what was reported, and api.Jobs %s',
       async (_, failure, why) => {
         await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
-        await store.report(KEY, new Map([[JobId('j'), { state: 'RUNNING' }]]));
+        const at = ArmadaTime(performance.now());
+        await store.report(KEY, new Map([[JobId('j'), { state: 'RUNNING', at }]]));
         armada.failure = failure;
         expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({
           status: { state: 'RUNNING' },

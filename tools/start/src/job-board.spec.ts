@@ -53,8 +53,8 @@ it('shows each job as WatchJobSet gives it', async () => {
   gives(watch, 'k', JobState.JOB_STATE_FAILED, '3');
   await eventually('they came', () => moves.length === 3);
   expect(moves).toMatchObject([
-    { jobId: 'j', from: '?', to: 'RUNNING' },
-    { jobId: 'k', from: '?', to: 'RUNNING' },
+    { jobId: 'j', from: 'new', to: 'RUNNING' },
+    { jobId: 'k', from: 'new', to: 'RUNNING' },
     { jobId: 'k', from: 'RUNNING', to: 'FAILED' },
   ]);
   expect(board.anyJob).toEqual({ key: KEY, jobId: 'j' });

@@ -7,7 +7,7 @@ import {
 import type { JobSetKey } from '@ajs/job-state';
 import { credentials, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 
-/** A state of `jobservice.v2` by name, without what all names begin with; `?` before the first. */
+/** A state of `jobservice.v2` by name, without what all names begin with; `new` before the first, `?` for one that this version does not know. */
 export type StateName = string;
 
 export interface Move {
@@ -119,7 +119,7 @@ export class JobBoard {
     if (before === undefined && jobs.size >= MOST_JOBS) dropEnded(jobs);
     if (before?.state === to || (before === undefined && jobs.size >= MOST_JOBS)) return;
     jobs.set(jobId, { state: to, ended: terminal });
-    this.moved({ jobSetId: key.jobSetId, jobId, from: before?.state ?? '?', to, reason });
+    this.moved({ jobSetId: key.jobSetId, jobId, from: before?.state ?? 'new', to, reason });
   }
 }
 

@@ -1,4 +1,5 @@
 import { expiryOf, refusalText, type ArmadaPermissions } from '@ajs/auth';
+import { systemClock, type Clock } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
 
 /** The status that a watch ends with when its caller has lost the permission. */
@@ -15,6 +16,7 @@ export class WatchPermissions {
   constructor(
     private readonly permissions: Pick<ArmadaPermissions, 'mayWatch'>,
     private readonly checkEveryMs: number,
+    private readonly clock: Clock = systemClock,
   ) {}
 
   /**
@@ -26,8 +28,9 @@ export class WatchPermissions {
     queue: string,
     lost: (why: LostPermission) => void,
   ): { readonly stop: () => void } {
+    const { clock } = this;
     const expiresAt = expiryOf(authorization) ?? Infinity;
-    let timer: NodeJS.Timeout;
+    let cancel: () => void;
     let stopped = false;
     const end = (why: LostPermission): void => {
       if (stopped) return;
@@ -35,13 +38,11 @@ export class WatchPermissions {
       lost(why);
     };
     const scheduleCheck = (): void => {
-      timer = setTimeout(
-        () => void check(),
-        Math.min(this.checkEveryMs, Math.max(0, expiresAt - Date.now())),
-      );
+      const ms = Math.min(this.checkEveryMs, Math.max(0, expiresAt - clock.wall()));
+      cancel = clock.after(ms, () => void check());
     };
     const check = async (): Promise<void> => {
-      if (Date.now() >= expiresAt) {
+      if (clock.wall() >= expiresAt) {
         end(EXPIRED);
         return;
       }
@@ -54,7 +55,7 @@ export class WatchPermissions {
     return {
       stop: () => {
         stopped = true;
-        clearTimeout(timer);
+        cancel();
       },
     };
   }

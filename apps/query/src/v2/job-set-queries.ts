@@ -16,7 +16,6 @@ import { status } from '@grpc/grpc-js';
 import type { Access } from '../access/access.js';
 import { callerGone, msUntilAnswer, type Caller } from '../caller.js';
 import type { NoteInterest } from '../interest/note-interest.js';
-import { RpcError } from '../rpc-error.js';
 import { fromRedis } from '../store/redis-read.js';
 import { V2Error, invalidRequest } from './error-info.js';
 import type { JobSetNames } from './job-set-names.js';

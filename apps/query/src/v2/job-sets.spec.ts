@@ -154,7 +154,8 @@ describe('ListJobSets', () => {
   it('tells nothing of job sets that the caller may not see, in its page tokens neither', async () => {
     const harness = new V2Harness();
     const jobSets = Array.from({ length: 60 }, (_, i) => ({
-      queue: i % 3 === 0 ? 'hers' : 'hidden',
+      // Before and behind hers in the order of names.
+      queue: ['hers', 'a-hidden', 'z-hidden'][i % 3] ?? '',
       jobSetId: `${i}`,
     }));
     harness.interest.push(...jobSets);

@@ -131,6 +131,12 @@ describe.each(Object.entries(LOOPS))('%s', (_, begin) => {
     await goesOn();
   });
 
+  it('does not stand still once it is stopped', async () => {
+    await loop.stop();
+    clock.advance(60_000);
+    expect(loop.progress.standstill).toBeUndefined();
+  });
+
   it('stands still while Redis fails, and says why', async () => {
     redis.fail(new Error('connection refused'));
     await eventually('the reason is told', () => {

@@ -83,9 +83,8 @@ describe('a user of Redis without a right that is used only at the beginning', (
   it('is told of any other reason why its channel cannot be had', async () => {
     const client = await clientWithout();
     client.disconnect();
-    await expect(listenForReadRequests(client, () => undefined, onError)).rejects.toThrow(
-      'Connection is closed',
-    );
+    const listening = listenForReadRequests(client, () => undefined, onError);
+    await expect(completesWithin(3_000, listening)).rejects.toThrow('Connection is closed');
     expect(denied).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { JobSetKey } from '@ajs/job-state';
 import { createRedisClient, type RedisClient } from '@ajs/job-store';
 import { RedisServer, eventually } from '@ajs/testing';
@@ -46,4 +47,21 @@ it('read requests are sent at most once a second for a job set, and promote it',
   await eventually('both are received', () => received.length >= 2);
   expect(received).toEqual([jobSet(1), jobSet(2)]);
   expect([...queue.promoted]).toEqual(['s1', 's2']);
+});
+
+it('a read request is sent again after a second, and no sooner', async () => {
+  const queue = new RecordedQueue();
+  const promote = jest.spyOn(queue, 'promote');
+  const sender = new ReadRequestSender(redis, queue);
+  const began = Math.round(performance.now());
+  const now = jest.spyOn(performance, 'now').mockReturnValue(began);
+  try {
+    for (const ms of [0, 999, 1_000]) {
+      now.mockReturnValue(began + ms);
+      await sender.send(jobSet(1));
+    }
+    expect(promote).toHaveBeenCalledTimes(2);
+  } finally {
+    now.mockRestore();
+  }
 });

@@ -352,12 +352,15 @@ describe('the sweep', () => {
     await wasPolledAgo(wanted, 0);
     await redis.call('CONFIG', 'SET', 'maxmemory', '1');
     sweeper.start(10);
-    await eventually('it is deleted', async () => (await redis.exists(meta)) === 0);
-    await eventually('and forgotten', async () => (await interest.age(forgotten)) === undefined);
-    await eventually('what has no room is reported', () => errors.some((text) => text.startsWith('OOM ')));
-    expect(await interest.age(wanted)).toEqual(expect.any(Number));
-    sweeper.stop();
-    await workQueue.close();
-    await redis.call('CONFIG', 'SET', 'maxmemory', '0');
+    try {
+      await eventually('it is deleted', async () => (await redis.exists(meta)) === 0);
+      await eventually('and forgotten', async () => (await interest.age(forgotten)) === undefined);
+      await eventually('what has no room is reported', () => errors.some((text) => text.startsWith('OOM ')));
+      expect(await interest.age(wanted)).toEqual(expect.any(Number));
+    } finally {
+      sweeper.stop();
+      await redis.call('CONFIG', 'SET', 'maxmemory', '0');
+      await workQueue.close();
+    }
   });
 });

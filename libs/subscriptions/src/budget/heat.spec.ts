@@ -44,6 +44,11 @@ describe('a job set', () => {
       12,
     ],
     [
+      'with ten events and thirty polls a second is as hot as can be',
+      { ...POLLED, eventsPerMinute: 600, pollsPerMinute: 1_800 },
+      27,
+    ],
+    [
       'with thousands of events and many polls a second is as hot as can be',
       { ...POLLED, eventsPerMinute: 1_000_000, pollsPerMinute: 1_000 },
       HOTTEST,

@@ -70,11 +70,18 @@ describe('reads of Armada', () => {
       for (const urgency of ['due', 'requested'] as const) {
         void reads.take(urgency, enough.signal).then(() => begun.push(urgency));
       }
+      expect(jest.getTimerCount()).toBe(1);
       now = 106;
       await jest.advanceTimersByTimeAsync(106);
       expect(begun).toEqual(['requested']);
+      // Nobody looks before the other one may begin.
+      const timers = jest.spyOn(globalThis, 'setTimeout');
+      now = 300;
+      await jest.advanceTimersByTimeAsync(194);
+      expect(timers).not.toHaveBeenCalled();
+      timers.mockRestore();
       now = 600;
-      await jest.advanceTimersByTimeAsync(494);
+      await jest.advanceTimersByTimeAsync(300);
       expect(begun).toEqual(['requested', 'due']);
     } finally {
       jest.useRealTimers();

@@ -29,6 +29,9 @@ describe('a batch pacer', () => {
     expect(iterate()).toBe(true);
     expect(ended).toEqual(['a']);
     expect(iterate()).toBe(false);
+    pause('b');
+    expect(iterate()).toBe(true);
+    expect(ended).toEqual(['a', 'b']);
   });
 
   it('goes on with the pauses of live job sets while messages of any job set come', () => {

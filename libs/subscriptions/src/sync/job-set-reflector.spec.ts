@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import { Cursor, JobId, ArmadaTime, toMs, RedisTime } from '@ajs/job-state';
 import type { Batch, JobSink } from '@ajs/job-store';
 import { MemoryJobStore } from '@ajs/job-store/testing';
+import { completesWithin } from '@ajs/platform';
 import { eventually } from '@ajs/testing';
 import { BatchPacer } from './batch-pacer.js';
 import { Backoff } from './backoff.js';
@@ -313,6 +314,7 @@ describe('a reflector', () => {
     quota.wasForgotten = true;
     expect(await store.remove(KEY, 0)).toBe(true);
     reflector.heartbeat();
+    expect(await completesWithin(5_000, done)).toBe(true);
     expect(await done).toEqual({ kind: 'done' });
     expect([stale.length, source.live]).toEqual([1, []]);
     expect((await store.read(KEY, [])).subscription).toBeUndefined();

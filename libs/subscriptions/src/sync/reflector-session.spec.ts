@@ -83,6 +83,7 @@ describe('a session of a reflector', () => {
     session.perform({ kind: 'admit-read', reason: 'check' });
     await settled();
     session.perform({ kind: 'close-streams' });
+    expect(quota.waiting[0]?.signal.aborted).toBe(true);
     session.perform({ kind: 'admit-read', reason: 'catch-up' });
     await settled();
     expect(quota.waiting.map(({ signal }) => signal.aborted)).toEqual([true, false]);

@@ -148,6 +148,23 @@ describe('a message', () => {
     expect(await call(session, bomb, { 'grpc-encoding': 'gzip' })).toBe('RESOURCE_EXHAUSTED');
     expect(await ask(client())).toContain('127.0.0.1');
   });
+
+  it('in a compression that is not known is rejected, with those that are', async () => {
+    await serve();
+    const stream = (await http2()).request({
+      ':method': 'POST',
+      ':path': PATH,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'grpc-encoding': 'snappy',
+    });
+    stream.end(framed(sized(10), true));
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    expect(headers).toMatchObject({
+      'grpc-status': String(status.UNIMPLEMENTED),
+      'grpc-accept-encoding': 'identity,deflate,gzip',
+    });
+  });
 });
 
 it('what is no call of gRPC is answered with a status of HTTP, and one of no method with UNIMPLEMENTED', async () => {

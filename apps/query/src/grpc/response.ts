@@ -9,13 +9,13 @@ export interface CallEnd {
   readonly metadata?: Metadata | null | undefined;
 }
 
-/** Of a response that has nothing but a status. */
-export const STATUS_HEADERS = {
+/** Of a response with messages. None of ours is compressed, which needs no header. */
+export const MESSAGE_HEADERS = {
   [constants.HTTP2_HEADER_STATUS]: 200,
   [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc+proto',
 };
-/** Of a response with messages. None of ours is compressed, which needs no header. */
-export const MESSAGE_HEADERS = { ...STATUS_HEADERS, 'grpc-accept-encoding': ENCODINGS };
+/** Of a response that has nothing but a status. Perhaps there is no message since the request is compressed as nobody here understands. */
+export const STATUS_HEADERS = { ...MESSAGE_HEADERS, 'grpc-accept-encoding': ENCODINGS };
 
 /**
  * What ends a response: printable ASCII under names in lower case. To be left as it is: answers share it. Not `Metadata`, which takes ten

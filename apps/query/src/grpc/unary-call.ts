@@ -181,12 +181,12 @@ export class UnaryCall implements CallListener {
       return;
     }
     this.call.keep(0);
-    const { response, trailers, encoded, frame } = outcome;
+    const { response, trailers, frame } = outcome;
     if (response === undefined) {
       this.call.sendStatus({ code: status.OK, details: '' });
       return;
     }
     const { responseSerialize } = this.method.definition;
-    this.call.sendLast(frame ?? framed(encoded ?? responseSerialize(response)), trailers);
+    this.call.sendLast(frame ?? framed(responseSerialize(response)), trailers);
   }
 }

@@ -9,9 +9,7 @@ export type UnaryOutcome<Response> = UnaryReply<Response> | RpcError;
 export interface UnaryReply<Response> {
   /** Undefined where all responses have been sent, as by a stream. */
   readonly response: Response;
-  /** Its bytes, where they are at hand. */
-  readonly encoded?: Uint8Array;
-  /** Instead of them: its bytes as they are sent, behind gRPC's prefix. */
+  /** Its bytes as they are sent, behind gRPC's prefix, where they are at hand. They are left as they are. */
   readonly frame?: Buffer;
   readonly trailers?: OkTrailers;
 }

@@ -7,14 +7,19 @@ import type { Verdict } from '@ajs/auth';
 import { ArmadaTime } from '@ajs/job-state';
 import { status } from '@grpc/grpc-js';
 import { Access } from '../access/access.js';
+import { PREFIX_BYTES } from '../grpc/response.js';
 import { testCaller } from '../testing/test-caller.js';
 import { EndedPolls, type EndedPoll } from './ended-polls.js';
+import { framedResponse } from './framed-response.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { legacyJobService, type LegacyService } from './legacy-job-service.js';
 
 const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
 const bytesOf = (request: JobServiceRequest): Buffer =>
   Buffer.from(JobServiceRequest.encode(request).finish());
+/** What a frame says, behind gRPC's prefix. */
+const messageOf = (frame: Buffer | undefined): JobServiceResponse =>
+  JobServiceResponse.decode(frame?.subarray(PREFIX_BYTES) ?? Buffer.alloc(0));
 
 let verdict: Verdict | Promise<Verdict>;
 let answer: Answer;
@@ -59,20 +64,21 @@ beforeEach(() => {
 /** As the gRPC server calls it. */
 async function poll(bytes = bytesOf(REQUEST)) {
   const { definition } = service.getJobStatus;
-  const { response, encoded, trailers } = await service.getJobStatus.answer(
+  const { response, frame, trailers } = await service.getJobStatus.answer(
     definition.requestDeserialize(bytes) as JobServiceRequest,
     testCaller(),
   );
-  return { response, encoded, trailers };
+  return { response, frame, trailers };
 }
 
 describe('a poll of a job that has ended', () => {
   it('is answered from memory once it was answered, with the same bytes, and notes interest', async () => {
     const first = await poll();
     for (let i = 0; i < 3; i++) {
-      const { encoded, ...again } = await poll();
+      const { frame, ...again } = await poll();
       expect(again).toEqual({ response: first.response, trailers: first.trailers });
-      expect(JobServiceResponse.decode(encoded ?? Buffer.alloc(0))).toEqual(first.response);
+      expect(frame).toBe(first.frame);
+      expect(messageOf(frame)).toEqual(first.response);
     }
     expect(first.response).toEqual({ state: State.FAILED, error: 'exit 7' });
     expect([asked, noted]).toEqual([1, ['q/s', 'q/s', 'q/s']]);
@@ -146,14 +152,14 @@ describe('the replies to polls of jobs that have ended', () => {
     const texts = ['', 'exit 1', '', 'exit 2', ''];
     const requestOf = (n: number): JobServiceRequest => ({ ...REQUEST, jobId: `j${n}` });
     for (const [n, error] of texts.entries()) {
-      polls.add(requestOf(n), { response: { state: State.FAILED, error } });
+      polls.add(requestOf(n), framedResponse({ state: State.FAILED, error }));
     }
     const replies = texts.map((_, n) => (polls.decode(bytesOf(requestOf(n))) as EndedPoll).reply);
-    for (const [n, { response, encoded, ...others }] of replies.entries()) {
+    for (const [n, { response, frame, ...others }] of replies.entries()) {
       expect(response).toEqual({ state: State.FAILED, error: texts[n] });
-      expect(JobServiceResponse.decode(encoded ?? Buffer.alloc(0))).toEqual(response);
+      expect(messageOf(frame)).toEqual(response);
       expect(Object.keys(others)).toEqual([]);
     }
-    expect(new Set(replies.map(({ encoded }) => encoded)).size).toBe(3);
+    expect(new Set(replies.map(({ frame }) => frame)).size).toBe(3);
   });
 });

@@ -2,7 +2,6 @@ import { JobServiceRequest, type JobServiceResponse } from '@ajs/contracts/jobse
 import { jobSetTag, type JobSetTag } from '@ajs/redis-keys';
 import { LRUCache } from 'lru-cache';
 import type { UnaryReply } from '../grpc/unary-method.js';
-import { encodedResponse } from './encoded-response.js';
 
 /** On average for a poll, names and text of usual length included. */
 const BYTES_PER_POLL = 1_024;
@@ -51,11 +50,7 @@ export class EndedPolls {
     const bytes = Buffer.from(JobServiceRequest.encode(request).finish());
     const { jobId } = request;
     const { queue, jobSetId, tag } = this.namesOf(request);
-    const { response, encoded } = encodedResponse(reply.response);
-    const { trailers } = reply;
-    // Field by field: an object that is made of others by spreading takes twice the room.
-    const kept = trailers === undefined ? { response, encoded } : { response, encoded, trailers };
-    this.polls.set(bytes.toString('latin1'), { jobId, jobSetId, queue, tag, reply: kept });
+    this.polls.set(bytes.toString('latin1'), { jobId, jobSetId, queue, tag, reply });
   }
 
   private namesOf({ queue, jobSetId }: JobServiceRequest): NamedJobSet {

@@ -17,16 +17,20 @@ export type Answer =
   | {
       readonly kind: 'resolved';
       readonly status: JobStatus;
-      readonly subscription?: SubscriptionView;
+      readonly subscription?: SubscriptionView | undefined;
       /** The job has ended: neither its state nor what is known of it changes any more. */
       readonly isFinal?: true;
       /** For people: why the job may have left this state long ago. */
       readonly outdated?: string;
     }
   /** Armada has no such job, by both witnesses: a read that began after the poll arrived, and Armada's `api.Jobs`. */
-  | { readonly kind: 'absent'; readonly subscription?: SubscriptionView }
+  | { readonly kind: 'absent'; readonly subscription?: SubscriptionView | undefined }
   /** Not resolved in time; a later poll will be, unless the reason says otherwise. */
-  | { readonly kind: 'unresolved'; readonly reason: string; readonly subscription?: SubscriptionView };
+  | {
+      readonly kind: 'unresolved';
+      readonly reason: string;
+      readonly subscription?: SubscriptionView | undefined;
+    };
 
 export interface JobStatusQueryOptions extends JobReadOptions {
   /** Rejects with RedisReadError. */
@@ -111,7 +115,7 @@ export class JobStatusQuery {
     return this.fromArmada(poll, (report) =>
       report.kind === 'unanswered'
         ? unresolved(whyUnconfirmed(report.reason), subscription)
-        : { kind: 'absent', ...(subscription !== undefined && { subscription }) },
+        : { kind: 'absent', subscription },
     );
   }
 
@@ -140,9 +144,9 @@ export class JobStatusQuery {
 type Resolved = Extract<Answer, { kind: 'resolved' }>;
 
 function resolved(status: JobStatus, subscription: SubscriptionView | undefined): Resolved {
-  return { kind: 'resolved', status, ...(subscription !== undefined && { subscription }) };
+  return { kind: 'resolved', status, subscription };
 }
 
 function unresolved(reason: string, subscription: SubscriptionView | undefined): Answer {
-  return { kind: 'unresolved', reason, ...(subscription !== undefined && { subscription }) };
+  return { kind: 'unresolved', reason, subscription };
 }

@@ -16,7 +16,7 @@ import type { NoteInterest } from '../interest/note-interest.js';
 import { RedisReadError } from '../store/redis-read.js';
 import { MessageTooLongError, RpcError, toRpcError } from '../rpc-error.js';
 import { isEnded, type EndedPoll, type EndedPolls } from './ended-polls.js';
-import { encodedResponse } from './encoded-response.js';
+import { framedResponse } from './framed-response.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
 import { UnknownQueues } from '../absence/unknown-queues.js';
 
@@ -131,9 +131,10 @@ function toReply(answer: Answer): Reply {
   }
 }
 
+/** Field by field: the replies of ended jobs are kept, and an object that is made of others by spreading takes twice the room. */
 function withFreshness(message: JobServiceResponse, subscription: SubscriptionView | undefined): Reply {
-  const { response, encoded } = encodedResponse(message);
-  return { response, encoded, trailers: freshness(subscription) };
+  const { response, frame } = framedResponse(message);
+  return { response, frame, trailers: freshness(subscription) };
 }
 
 /** No end is outdated: the text takes no room from why a job failed. Of other states the operator reads none. */

@@ -1,0 +1,26 @@
+import { JobServiceResponse } from '@ajs/contracts/jobservice/jobservice';
+import { PREFIX_BYTES, framedInPlace } from '../grpc/response.js';
+import type { UnaryReply } from '../grpc/unary-method.js';
+
+type FramedResponse = Required<Pick<UnaryReply<JobServiceResponse>, 'response' | 'frame'>>;
+
+/** Responses without a text, of which there are as many as there are states. */
+const plain = new Map<JobServiceResponse['state'], FramedResponse>();
+
+/** A response with its bytes as they are sent; the same object for every response of a state without a text, as nearly all are. */
+export function framedResponse(response: JobServiceResponse): FramedResponse {
+  const { state, error } = response;
+  const known = error === '' ? plain.get(state) : undefined;
+  if (known !== undefined) return known;
+  const made = { response, frame: frameOf(response) };
+  if (error === '') plain.set(state, made);
+  return made;
+}
+
+/** In memory of its own, since it is kept: a part of Node's pool would keep all of that. */
+function frameOf(response: JobServiceResponse): Buffer {
+  const message = JobServiceResponse.encode(response).finish();
+  const frame = Buffer.alloc(PREFIX_BYTES + message.length);
+  frame.set(message, PREFIX_BYTES);
+  return framedInPlace(frame);
+}

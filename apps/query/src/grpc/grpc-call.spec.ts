@@ -127,7 +127,7 @@ describe('what a call holds in memory', () => {
     await eventually('it is taken', () => opened.bytes === MEBIBYTE + 5);
   });
 
-  it('is given back as its messages are taken, each of which is told once, and when it closes', async () => {
+  it('is given back as its messages are taken, each of which is reported once, and when it closes', async () => {
     await serve();
     const [opened, call] = await openOwn();
     read(opened);
@@ -205,7 +205,7 @@ describe('a call whose caller does not go on', () => {
   });
 });
 
-it('a call whose deadline passes is cancelled, and its caller is told so', async () => {
+it('a call whose deadline passes is cancelled, and its caller gets an error that says so', async () => {
   await serve();
   const [opened] = await openOwn({ 'grpc-timeout': '100m' });
   read(opened);

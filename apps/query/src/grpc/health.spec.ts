@@ -46,7 +46,7 @@ it('the server and each of its services are serving, and no others are known', a
   });
 });
 
-it('a watch tells the status, stays open, and tells that the server stops before it ends', async () => {
+it('a watch sends the status, stays open, and sends that the server stops before it ends', async () => {
   const [known, unknown] = [watch('api.Jobs'), watch('api.Submit')];
   await eventually('both are told', () => known.told.length + unknown.told.length === 2);
   expect([known.told, unknown.told]).toEqual([['SERVING'], ['SERVICE_UNKNOWN']]);

@@ -112,7 +112,7 @@ describe('what callers were answered while Redis did not take it', () => {
     expect(await stateOf(A)).toBe('RUNNING');
   });
 
-  it('stays the end of a job, whatever callers are told after it by an answer that was on its way', async () => {
+  it('stays the end of a job, whatever callers are answered after it by an answer that was on its way', async () => {
     recorder.toldUnrecorded([reported(A, 'RUNNING')]);
     recorder.toldUnrecorded([reported(A, 'SUCCEEDED')]);
     recorder.toldUnrecorded([reported(A, 'RUNNING')]);

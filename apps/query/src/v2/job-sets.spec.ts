@@ -151,7 +151,7 @@ describe('ListJobSets', () => {
     expect(harness.interest).toHaveLength(3);
   });
 
-  it('tells nothing of job sets that the caller may not see, in its page tokens neither', async () => {
+  it('shows nothing of job sets that the caller may not see, nor do its page tokens', async () => {
     const harness = new V2Harness();
     const jobSets = Array.from({ length: 60 }, (_, i) => ({
       // Before and behind hers in the order of names.

@@ -84,7 +84,7 @@ async function hears(jobId: string, of: JobState, revision: number): Promise<voi
 }
 
 describe('a watch of jobs', () => {
-  it('tells a job once as it is and once for each change, though its feed tells it again, as it does after trouble', async () => {
+  it('sends a job once as it is and once for each change, though its feed gives it again, as after trouble', async () => {
     results = [jobIn(refOf('a'), 'QUEUED')];
     await watch();
     await hears('a', 'QUEUED', 1);
@@ -94,7 +94,7 @@ describe('a watch of jobs', () => {
     expect(told).toEqual([state('a', 'RUNNING')]);
   });
 
-  it('tells a job again that has come back to the state that it was in at first', async () => {
+  it('sends a job again that has come back to the state that it was in at first', async () => {
     results = [jobIn(refOf('a'), 'QUEUED')];
     await watch();
     await hears('a', 'LEASED', 2);

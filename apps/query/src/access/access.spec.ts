@@ -1,4 +1,4 @@
-import type { Authorizer, Credential, Verdict } from '@ajs/auth';
+import { AuthError, type Authorizer, type Credential, type Verdict } from '@ajs/auth';
 import { status } from '@grpc/grpc-js';
 import { Access, type AccessOptions } from './access.js';
 
@@ -86,6 +86,20 @@ describe('what a caller may see', () => {
     verdicts = Object.fromEntries(queues.map((queue) => [queue, 'yes']));
     const permissions = await access().toJobs(call([ALICE]));
     expect(await permissions.allowedQueues([...queues, 'his'])).toEqual(new Set(queues));
+  });
+
+  it.each([
+    ['unauthenticated', status.UNAUTHENTICATED],
+    ['unavailable', status.UNAVAILABLE],
+  ] as const)('is an error where the check is %s', async (kind, code) => {
+    const failed = Promise.reject(new AuthError(kind, 'why'));
+    failed.catch(() => undefined);
+    const one = access({
+      authorizer: { identityOf: () => undefined, authenticate: () => failed, mayWatch: () => failed },
+    });
+    const who = call([ALICE]);
+    for (const rejected of [one.authenticate(who), one.toQueue(who, 'q'), one.toJobs(who)])
+      await expect(rejected).rejects.toMatchObject({ code, details: 'why' });
   });
 
   it('is not known of jobs while Armada does not know one of their queues; its name is not shown', async () => {

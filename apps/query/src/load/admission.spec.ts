@@ -156,6 +156,19 @@ describe('concurrent calls', () => {
     await expect(work()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
   });
 
+  it('take no place among those that wait while they stay open, which is counted elsewhere', async () => {
+    const calls = [another(), another(), another()];
+    for (const call of calls) {
+      admission.enter(call);
+      admission.setAside(call);
+    }
+    const waits = another();
+    expect(await admission.run(waits, () => admission.waiting(waits, () => Promise.resolve('verdict')))).toBe(
+      'verdict',
+    );
+    expect(refused).toEqual([]);
+  });
+
   it('are rejected where the caller has cancelled, or the deadline has expired', async () => {
     const work = (): Promise<never> => Promise.reject(new Error('worked on'));
     const gone = { ...callOf(), isGone: () => true };

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ConnectionOptions } from 'node:tls';
 import { JobServiceService } from '@ajs/contracts/jobservice/jobservice';
 import { CertificateAuthority, eventually, unary, type Certified } from '@ajs/testing';
@@ -13,6 +14,7 @@ import { FREE_PORT, PLAIN } from '../grpc/testing/grpc-test-options.js';
 import { ServerTls } from './server-tls.js';
 
 const RELOAD_INTERVAL_MS = 20;
+const SOME_RELOADS_MS = 10 * RELOAD_INTERVAL_MS;
 const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
 
 /** Responds with the name in the caller's certificate. */
@@ -141,6 +143,14 @@ describe('client certificates', () => {
     expect(await ask(client(authority.cert, await authority.sign(['airflow'])))).toBe('airflow');
   });
 
+  it('need authorities: a file without any is refused', async () => {
+    await serve();
+    writeFileSync(join(folder, 'now', 'ca.crt'), 'no certificate');
+    expect(() => ServerTls.read(files(true))).toThrow(
+      /QUERY_TLS_CLIENT_CA_FILE is ".*ca\.crt", which holds no certificate/,
+    );
+  });
+
   it('are required where their authorities are set, and must come from one of them', async () => {
     await serve(true);
     const untrusted = await another.sign(['airflow']);
@@ -163,19 +173,26 @@ describe('changed files', () => {
     expect(await ask(open)).toBe('undefined');
     expect(await ask(client(another.cert))).toBe('undefined');
     await expect(ask(client())).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    await sleep(SOME_RELOADS_MS);
+    expect(lines.filter(({ msg }) => msg === 'reloaded the TLS files')).toHaveLength(1);
   });
 
-  it('replace the authorities of client certificates', async () => {
-    await serve(true);
-    put(await authority.sign(['second', '127.0.0.1']), another.cert);
-    const theirs = await another.sign(['b']);
-    await eventually(
-      'the other authority is trusted',
-      async () => (await ask(client(authority.cert, theirs))) === 'b',
-    );
-    const ours = client(authority.cert, await authority.sign(['a']));
-    await expect(ask(ours)).rejects.toMatchObject({ code: status.UNAVAILABLE });
-  });
+  it.each(['alone', 'with the certificate'])(
+    'replace the authorities of client certificates, %s',
+    async (how) => {
+      const own = await authority.sign(['first', '127.0.0.1']);
+      put(own);
+      await serve(true);
+      put(how === 'alone' ? own : await authority.sign(['second', '127.0.0.1']), another.cert);
+      const theirs = await another.sign(['b']);
+      await eventually(
+        'the other authority is trusted',
+        async () => (await ask(client(authority.cert, theirs))) === 'b',
+      );
+      const ours = client(authority.cert, await authority.sign(['a']));
+      await expect(ask(ours)).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    },
+  );
 
   it('change nothing while they do not fit together, are logged once, and apply once they fit', async () => {
     await serve();
@@ -185,6 +202,7 @@ describe('changed files', () => {
     await eventually('the failure is logged', () => errors().length > 0);
     expect(errors()[0]?.err?.message).toMatch(/QUERY_TLS_CERT_FILE.*cannot be used together/);
     expect(await handshake({})).toBe('TLSv1.3 first');
+    await sleep(SOME_RELOADS_MS);
     put(cert);
     await eventually('the fitting ones apply', async () => (await handshake({})) === 'TLSv1.3 second');
     expect(errors()).toHaveLength(1);

@@ -84,7 +84,7 @@ describe('a reader of events', () => {
     ['a text whose length is cut off', WireType.LengthDelimited, Buffer.of(0x80)],
     ['what has no wire type', 7, Buffer.of(0)],
   ])('skips %s as every reader does, or refuses it', (_, wireType, bytes) => {
-    const skip = (reader: BinaryReader): unknown => void reader.skip(wireType as WireType);
+    const skip = (reader: BinaryReader): unknown => void reader.skip(wireType);
     expect(outcome(new EventReader(bytes), skip)).toEqual(outcome(new BinaryReader(bytes), skip));
   });
 });

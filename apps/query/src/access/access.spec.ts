@@ -98,8 +98,8 @@ describe('what a caller may see', () => {
       authorizer: { identityOf: () => undefined, authenticate: () => failed, mayWatch: () => failed },
     });
     const who = call([ALICE]);
-    for (const rejected of [one.authenticate(who), one.toQueue(who, 'q'), one.toJobs(who)])
-      await expect(rejected).rejects.toMatchObject({ code, details: 'why' });
+    const checks = [() => one.authenticate(who), () => one.toQueue(who, 'q'), () => one.toJobs(who)];
+    for (const check of checks) await expect(check()).rejects.toMatchObject({ code, details: 'why' });
   });
 
   it('is not known of jobs while Armada does not know one of their queues; its name is not shown', async () => {

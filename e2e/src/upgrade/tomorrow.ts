@@ -36,14 +36,15 @@ const PATCHES: readonly Patch[] = [
   { file: FOLD, from: 'runningAt: at }, at)', to: 'runningAt: at, imagePulledAt: at }, at)' },
   {
     file: CODEC,
-    from: "mark('failedRuns', record.failedRuns);",
-    to: "mark('failedRuns', record.failedRuns); mark('imagePulledAt', run?.imagePulledAt);",
+    from: 'if (record.failedRuns !== undefined) mask |= 1 << FIELD.failedRuns;',
+    to: `if (record.failedRuns !== undefined) mask |= 1 << FIELD.failedRuns;
+  if (run.imagePulledAt !== undefined) mask |= 1 << FIELD.imagePulledAt;`,
   },
   {
     file: CODEC,
     from: 'if (record.failedRuns !== undefined) writer.unsigned(record.failedRuns);',
     to: `if (record.failedRuns !== undefined) writer.unsigned(record.failedRuns);
-  if (run?.imagePulledAt !== undefined) time(run.imagePulledAt);`,
+  if (run.imagePulledAt !== undefined) writeTime(writer, run.imagePulledAt, reported?.leasedAt ?? at);`,
   },
   {
     file: CODEC,

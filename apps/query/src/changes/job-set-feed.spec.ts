@@ -170,7 +170,7 @@ describe('a feed of the changes of a job set', () => {
     expect(changes.renewals).toBe(2);
   });
 
-  it.each([
+  it.each<[string, () => unknown]>([
     ['its connection was lost', () => changes.interrupt()],
     ['a notice was lost', () => clock.pass(4_000)],
   ])(

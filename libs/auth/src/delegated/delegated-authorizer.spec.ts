@@ -218,6 +218,17 @@ describe('a yes that is about to expire', () => {
     expect(armada.timesAsked('hers')).toBe(2);
   });
 
+  it('is not refreshed where its token expires with it', async () => {
+    const claims = { exp: (clock.wall() + TTL_MS) / 1_000 };
+    const token = `Bearer e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
+    expect(await ask('hers', token)).toBe('yes');
+    const asked = armada.timesAsked('hers');
+    clock.advance(TTL_MS - AHEAD_MS + 1);
+    expect(await ask('hers', token)).toBe('yes');
+    await settled();
+    expect(armada.timesAsked('hers')).toBe(asked);
+  });
+
   it('is refreshed again 5 s after that has failed, and not sooner', async () => {
     clock.advance(TTL_MS - AHEAD_MS + 1);
     armada.verdicts = { hers: Promise.reject(new Error('Armada is away')) };

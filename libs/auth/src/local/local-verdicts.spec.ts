@@ -216,6 +216,15 @@ describe('a verdict by the configuration alone', () => {
     for (const queue of ['his', 'other']) expect(await ask(one, queue)).toBe('no');
   });
 
+  it('is by whole names of queues, users and groups, in their case', async () => {
+    const rules = [
+      { queue: 'hers', users: ['alice'] },
+      { queue: 'others', users: ['ali', 'alice2', 'Alice'], groups: ['team', 'team-a2', 'Team-A'] },
+    ];
+    const one = authorizer({ queueRules: rules }, false);
+    for (const queue of ['h', 'ers', 'hers2', 'Hers', '', 'others']) expect(await ask(one, queue)).toBe('no');
+  });
+
   it.each<[string, Parameters<typeof principal>]>([
     ['permissionGroupMapping', ['alice', ['admin']]],
     ['permissionScopeMapping', ['alice', [], ['admin']]],

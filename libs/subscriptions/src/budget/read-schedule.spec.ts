@@ -36,6 +36,12 @@ describe('the next read of a job set', () => {
     expect(seconds).toEqual([...Array<number>(8).fill(0), ...Array<number>(8).fill(1), 2]);
   });
 
+  it('is spread over its second with the others of that', () => {
+    const one = schedule(10);
+    const waits = Array.from({ length: 8 }, () => one.reserve(0, COLD));
+    expect(waits).toEqual([0, 125, 250, 375, 500, 625, 750, 875]);
+  });
+
   it('is never sooner than wanted, and no second has more reads than may be made', () => {
     fc.assert(
       fc.property(

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import { Cursor } from '@ajs/job-state';
+import { completesWithin } from '@ajs/platform';
 import { AssignmentId } from './assignment-id.js';
 import { UpstreamQuota } from './upstream-quota.js';
 import type { WatchBudget } from './watch-budget.js';
@@ -87,6 +88,13 @@ describe('the quota of an assignment', () => {
     return () => next;
   };
 
+  /** What comes next where the budget is not asked. */
+  const decided = async (quota: ReturnType<typeof quotaOf>): Promise<unknown> => {
+    const next = quota.nextStep(POSITION);
+    expect(await completesWithin(3_000, next)).toBe(true);
+    return next;
+  };
+
   it('has the watch that it was granted, and announces it', async () => {
     const quota = quotaOf();
     const next = await claimed(quota);
@@ -172,13 +180,13 @@ describe('the quota of an assignment', () => {
   it('claims no watch while it has one', async () => {
     const quota = quotaOf();
     held.add(ID);
-    expect(await quota.nextStep(POSITION)).toBe('watch');
+    expect(await decided(quota)).toBe('watch');
     expect(announced).toEqual([]);
   });
 
   it('claims no watch where its replica has more than its share', async () => {
     isAboveShare = true;
-    expect(await quotaOf().nextStep(POSITION)).toEqual({ readInMs: 1 });
+    expect(await decided(quotaOf())).toEqual({ readInMs: 1 });
   });
 
   it('says that its job set goes on without a watch, while it goes on', async () => {
@@ -203,7 +211,7 @@ describe('the quota of an assignment', () => {
 
   it('is done with a job set that is not polled any more', async () => {
     pollAge = 1_000;
-    expect(await quotaOf().nextStep(POSITION)).toBe('done');
+    expect(await decided(quotaOf())).toBe('done');
   });
 
   it('reads before those that are due once it had a watch, and not any more once it was refused one', async () => {

@@ -64,6 +64,11 @@ auth:
       'https://',
     ],
     [
+      'openIdAuth: { audience: a, providerUrl: "https://id.example.org/?key=geheim" }',
+      'openIdAuth.providerUrl',
+      'https://',
+    ],
+    [
       'openIdAuth: { providerUrl: "https://id.example.org" }',
       'auth.openIdAuth.audience',
       'must be a single value, or a list',

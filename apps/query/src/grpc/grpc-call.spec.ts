@@ -164,7 +164,10 @@ describe('what a call holds in memory', () => {
       answer: () => ({ response: { state: 0, error: '' } }),
       failed: (error) => ({ response: { state: 7, error: (error as Error).message } }),
     };
-    await serve({ budget: new MessageBudget(KIBIBYTE, () => undefined) }, [poll]);
+    // A quarter of it is for refusals: what a stream takes.
+    const budget = new MessageBudget(64 * KIBIBYTE, () => undefined);
+    budget.open('another caller').hold(64 * KIBIBYTE);
+    await serve({ budget }, [poll]);
     const opened = read(open(JobServiceService.getJobStatus.path));
     opened.stream.end(Buffer.alloc(5));
     expect(await hasEnded(opened)).toBe(status.OK);

@@ -81,7 +81,7 @@ export function writeRecord(
   const { lastEvent, reported, namespace } = record;
   const run = record.run ?? NO_RUN;
   const pod = podNumber(jobId, run.podName);
-  // Field by field: this is done for every record, and takes half as long as loops over their names.
+  // Field by field, since this is done for every record: with loops over their names it took an eighth longer.
   let mask = 0;
   if (lastEvent !== undefined) mask |= 1 << FIELD.lastEvent;
   if (record.submittedAt !== undefined) mask |= 1 << FIELD.submittedAt;

@@ -35,6 +35,12 @@ describe('the token of a command', () => {
     expect(await word.fetch(never)).toEqual({ authorization: 'Bearer one-three-home', expiresAt: undefined });
   });
 
+  it('comes with the variables of the file before those of this process, and with no place for errors', async () => {
+    const text = 'if [ /dev/stderr -ef /dev/null ]; then echo "$HOME"; else echo shown; fi';
+    const { authorization } = await script(text, [], { HOME: 'ours' }).fetch(never);
+    expect(authorization).toBe('Bearer ours');
+  });
+
   it('expires when it says so itself, if it is a JWT', async () => {
     const token = jwt({ exp: 1_800_000_000 });
     expect(await script(`echo ${token}`).fetch(never)).toEqual({

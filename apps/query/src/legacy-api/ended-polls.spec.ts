@@ -155,6 +155,7 @@ describe('the replies to polls of jobs that have ended', () => {
       polls.add(requestOf(n), framedResponse({ state: State.FAILED, error }));
     }
     const replies = texts.map((_, n) => (polls.decode(bytesOf(requestOf(n))) as EndedPoll).reply);
+    for (const n of texts.keys()) expect(polls.decode(bytesOf(requestOf(n)))).toMatchObject(requestOf(n));
     for (const [n, { response, frame, ...others }] of replies.entries()) {
       expect(response).toEqual({ state: State.FAILED, error: texts[n] });
       expect(messageOf(frame)).toEqual(response);

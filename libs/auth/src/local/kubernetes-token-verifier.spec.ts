@@ -156,6 +156,11 @@ describe("a pod's token", () => {
       { authenticated: false, error: 'token caller-token has expired' },
     ],
     ['the cluster gives no verdict', {}],
+    ['the cluster names a user without a verdict', { user: { username: ACCOUNT } }],
+    [
+      'the cluster names a user that it does not authenticate',
+      { authenticated: false, user: { username: ACCOUNT } },
+    ],
     ['the cluster names no user', { authenticated: true }],
   ])('is refused where %s', async (_, status) => {
     cluster.says(status);

@@ -55,7 +55,7 @@ describe('the quota of an assignment', () => {
           return Promise.resolve(pollAge === undefined ? undefined : { age: pollAge, perMinute: 1 });
         },
       },
-      lifetime: { followFor: 1_000, followUnfinishedFor: 1_000, keepFor: 1_000 },
+      lifetime: { followFor: 1_000, followUnfinishedFor: 5_000, keepFor: 5_000 },
       watches,
       reads: { take: (as: string) => Promise.resolve(void taken.push(as)) },
       schedule: {
@@ -148,10 +148,10 @@ describe('the quota of an assignment', () => {
       const quota = quotaOf();
       expect(await quota.isForgotten()).toBe(false);
       now.mockReturnValue(1_999);
-      expect([await quota.isWanted(0), asked]).toEqual([true, 1]);
+      expect([await quota.isWanted(1), asked]).toEqual([true, 1]);
       now.mockReturnValue(2_000);
       pollAge = undefined;
-      expect([await quota.isWanted(0), asked]).toEqual([false, 2]);
+      expect([await quota.isWanted(1), asked]).toEqual([false, 2]);
     } finally {
       now.mockRestore();
     }

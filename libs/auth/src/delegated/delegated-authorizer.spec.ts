@@ -197,6 +197,8 @@ describe('a verdict that another replica shared', () => {
       authorizer = replica(shared);
       armada.verdicts = { hers: 'no' };
       expect(await ask('hers')).toBe('no');
+      const [key = ''] = await redis.keys('*');
+      await eventually('the newer verdict is shared', async () => (await redis.get(key)) === 'no');
     }));
 });
 

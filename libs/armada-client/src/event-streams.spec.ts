@@ -385,15 +385,18 @@ describe('flow control', () => {
     const stream = reader
       .events(counter)
       .open({ key: KEY, from: Cursor(''), watch }, { message: () => undefined, end: () => undefined });
-    await eventually('its windows are open', () => {
-      const [session] = sessions;
-      const windows = [session?.remoteSettings.initialWindowSize, session?.state.remoteWindowSize];
-      return windows.every((window) => window === bytes);
-    });
-    stream.cancel();
-    reader.close();
-    for (const session of sessions) session.destroy();
-    server.close();
+    try {
+      await eventually('its windows are open', () => {
+        const [session] = sessions;
+        const windows = [session?.remoteSettings.initialWindowSize, session?.state.remoteWindowSize];
+        return windows.every((window) => window === bytes);
+      });
+    } finally {
+      stream.cancel();
+      reader.close();
+      for (const session of sessions) session.destroy();
+      server.close();
+    }
   });
 });
 

@@ -1,5 +1,4 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { Durations } from './durations.js';
 import { Tally } from './tally.js';
 
 export const PREFIX = 'armada_job_service_';
@@ -204,12 +203,11 @@ export class QueryMetrics extends Metrics {
     ['service', 'code'],
   );
   /** `api` is `legacy`, `jobs`, `v2` or `forwarded`. */
-  readonly callSeconds = new Durations(
-    `${PREFIX}call_duration_seconds`,
+  readonly callSeconds = this.histogram(
+    'call_duration_seconds',
     'Time from a call to its answer, by API: legacy (jobservice.JobService), jobs (api.Jobs), v2 (jobservice.v2, without waits and watches), or forwarded (pass-through, without watches). The first legacy poll of a job set waits for its first read',
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5, 10],
-    'api',
-    this.registry,
+    ['api'],
   );
   readonly forwardedWatches = this.gauge('forwarded_watches', 'Open pass-through watches');
   readonly changeFeeds = this.gauge(

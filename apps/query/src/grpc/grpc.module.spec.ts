@@ -89,18 +89,10 @@ afterAll(async () => {
   await module.close();
 });
 
-interface ShownHistogram {
-  readonly values: readonly {
-    readonly metricName?: string;
-    readonly labels: object;
-    readonly value: number;
-  }[];
-}
-
 /** How many calls a histogram has seen, by its labels. */
-async function countOf(histogram: {
-  get(): Promise<ShownHistogram>;
-}): Promise<{ labels: object; value: number }[]> {
+async function countOf(
+  histogram: Pick<QueryMetrics['waitSeconds'], 'get'>,
+): Promise<{ labels: unknown; value: number }[]> {
   const { values } = await histogram.get();
   return values
     .filter(({ metricName }) => metricName?.endsWith('_count'))

@@ -98,7 +98,7 @@ import type { JobsServiceOptions } from './jobs-service.js';
         maxJobIds,
         answered: (method, code, seconds) => {
           metrics.jobsApiCalls.inc({ method, code: status[code] });
-          metrics.callSeconds.observe('jobs', seconds);
+          metrics.callSeconds.observe({ api: 'jobs' }, seconds);
         },
         internalError: failures.internalError,
       }),

@@ -80,9 +80,11 @@ import { legacyJobService, type LegacyOptions } from './legacy-job-service.js';
 export class LegacyApiModule {}
 
 function countAnswers({ legacyPolls, callSeconds }: QueryMetrics): LegacyOptions['answered'] {
+  // To look the label up for every poll would be felt.
+  const duration = callSeconds.labels('legacy');
   const names = new Map(Object.entries(JobServiceResponse_State).map(([name, state]) => [state, name]));
   return (state, seconds) => {
     legacyPolls.count(names.get(state) ?? '');
-    callSeconds.observe('legacy', seconds);
+    duration.observe(seconds);
   };
 }

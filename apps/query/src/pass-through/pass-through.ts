@@ -76,7 +76,7 @@ export class PassThrough {
       // A server may answer with a number that is not a gRPC code.
       ended: (code, seconds) => {
         metrics.forwardedCalls.labels(service, code in status ? status[code] : 'UNKNOWN').inc();
-        if (seconds !== undefined) metrics.callSeconds.observe('forwarded', seconds);
+        if (seconds !== undefined) metrics.callSeconds.observe({ api: 'forwarded' }, seconds);
       },
     });
     forwarded.start(headers);

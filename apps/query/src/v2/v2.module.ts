@@ -216,7 +216,7 @@ import { v2Failed, type V2Calls } from './v2-service.js';
           answered: (method, code, seconds) => {
             metrics.v2Calls.inc({ method, code: status[code] });
             if (method === 'waitForJobs') metrics.waitSeconds.observe(seconds);
-            else if (!isOpenMethod(method)) metrics.callSeconds.observe('v2', seconds);
+            else if (!isOpenMethod(method)) metrics.callSeconds.observe({ api: 'v2' }, seconds);
           },
         };
       },

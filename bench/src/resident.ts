@@ -3,12 +3,10 @@ import { thousands, type Figure } from './figure.js';
 import { EVENTS_PER_JOB } from './fake-events.js';
 import { followAll } from './following.js';
 import { buildLoadGenerator, load } from './load.js';
-import { peakResidentKib } from './memory.js';
+import { NODE_OF_CONTAINER, peakResidentKib } from './memory.js';
 import { withPolledJobs, type Measured } from './polled-jobs.js';
 import { startStore } from './store.js';
 
-/** As the images start Node in a container of 512 MiB, of which it allows the old generation half. */
-const CONTAINER = '--max-old-space-size=256 --max-semi-space-size=32';
 const TARGET_MB = 350;
 const TARGET_TIMES = 1.1;
 /** A round of polls takes as long as it needs. */
@@ -39,7 +37,7 @@ async function benchQuery(quick: boolean): Promise<Figure[]> {
       return { query, cpuBefore: cpuMs(query.pid) };
     };
     const free = await start('');
-    const contained = await start(CONTAINER);
+    const contained = await start(NODE_OF_CONTAINER);
     for (let round = 0; round < rounds; round++) for (const { query } of [free, contained]) await poll(query);
     const usageOf = ({ query: { pid }, cpuBefore }: typeof free): Usage => ({
       cpuMicros: ((cpuMs(pid) - cpuBefore) * 1_000) / (2 * jobs * rounds),
@@ -63,7 +61,7 @@ async function benchIngester(quick: boolean): Promise<Figure[]> {
       await store.stop();
     }
   };
-  return figuresOf('ingester', 'event', await follow(''), await follow(CONTAINER));
+  return figuresOf('ingester', 'event', await follow(''), await follow(NODE_OF_CONTAINER));
 }
 
 const peakMb = (pid: number): number => (peakResidentKib(pid) * 1_024) / 1e6;

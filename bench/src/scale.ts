@@ -8,7 +8,7 @@ import { QUEUE, jobSetOf } from './fake-events.js';
 import { quantile, thousands, type Figure } from './figure.js';
 import { recordInterest } from './interest.js';
 import { jobIdOf } from './jobs.js';
-import { residentKib } from './memory.js';
+import { NODE_OF_CONTAINER, residentKib } from './memory.js';
 import { startStore, type Store } from './store.js';
 
 const READS = '/api.Event/GetJobSetEvents';
@@ -35,6 +35,7 @@ export async function benchScale(quick: boolean): Promise<Figure[]> {
     WATCH_BUDGET: `${busy}`,
     UPSTREAM_READS_PER_SECOND: `${readsPerSecond}`,
     LOG_LEVEL: 'info',
+    NODE_OPTIONS: NODE_OF_CONTAINER,
   };
   for (let set = 0; set < jobSets; set++) {
     const ref = { ...jobSetOf(set), jobId: jobIdOf(set) };

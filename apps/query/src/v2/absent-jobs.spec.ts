@@ -238,4 +238,13 @@ describe('the look-ups of absent jobs', () => {
     await clock.pass(2_000);
     expect(lookUps.length).toBeGreaterThanOrEqual(10);
   });
+
+  it('go on for calls that come when all that waited for a round were looked up', async () => {
+    const stops = Array.from({ length: 3 }, () => absent.lookUpFor(callFor(500)));
+    await clock.pass(2_500);
+    for (const stop of stops) stop();
+    absent.lookUpFor(callFor(1, 'later'));
+    await clock.pass(2_000);
+    expect(callers).toContain('later');
+  });
 });

@@ -41,7 +41,15 @@ export const PREFIX_BYTES = 5;
 
 /** A message behind gRPC's prefix. */
 export function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
+  return filled(Buffer.allocUnsafe(PREFIX_BYTES + message.length), message);
+}
+
+/** As {@link framed}, in memory of its own: a part of Node's pool, once it is kept, would keep all of that. */
+export function framedToKeep(message: Uint8Array): Buffer {
+  return filled(Buffer.alloc(PREFIX_BYTES + message.length), message);
+}
+
+function filled(frame: Buffer, message: Uint8Array): Buffer {
   frame.set(message, PREFIX_BYTES);
   return framedInPlace(frame);
 }

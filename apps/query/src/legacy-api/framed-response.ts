@@ -1,5 +1,5 @@
 import { JobServiceResponse } from '@ajs/contracts/jobservice/jobservice';
-import { PREFIX_BYTES, framedInPlace } from '../grpc/response.js';
+import { framedToKeep } from '../grpc/response.js';
 import type { UnaryReply } from '../grpc/unary-method.js';
 
 type FramedResponse = Required<Pick<UnaryReply<JobServiceResponse>, 'response' | 'frame'>>;
@@ -12,15 +12,7 @@ export function framedResponse(response: JobServiceResponse): FramedResponse {
   const { state, error } = response;
   const known = error === '' ? plain.get(state) : undefined;
   if (known !== undefined) return known;
-  const made = { response, frame: frameOf(response) };
+  const made = { response, frame: framedToKeep(JobServiceResponse.encode(response).finish()) };
   if (error === '') plain.set(state, made);
   return made;
-}
-
-/** In memory of its own, since it is kept: a part of Node's pool would keep all of that. */
-function frameOf(response: JobServiceResponse): Buffer {
-  const message = JobServiceResponse.encode(response).finish();
-  const frame = Buffer.alloc(PREFIX_BYTES + message.length);
-  frame.set(message, PREFIX_BYTES);
-  return framedInPlace(frame);
 }

@@ -17,7 +17,8 @@ const RESOLVE_MS = 3_000;
 /** Short, so that each client connects anew some times; long for a machine that is busy, where a connection must be used before it is old. */
 const MAX_CONNECTION_AGE = '10s';
 
-const PULSING = Array.from({ length: 12 }, (_, n) => `pulsing-${n}`);
+/** So many that each of four ingesters gets some: three of them may hold two more than their share, and no more. */
+const PULSING = Array.from({ length: 32 }, (_, n) => `pulsing-${n}`);
 const STEADY = { queue: QUEUE, jobSetId: 'steady' };
 /** Says that a pod works. */
 const METRIC: Readonly<Record<App, string>> = { query: 'legacy_polls_total', ingester: 'assignments' };

@@ -6,7 +6,7 @@ import { patiently } from '../patiently.js';
 import { poll, pollCalmly } from '../stack.js';
 import { JOB, QUEUE } from '../traffic.js';
 
-const BEAT_MS = 250;
+const BEAT_MS = 600;
 /** So many beats before it starts, a job is submitted. */
 const AHEAD = 40;
 const TICK_MS = 20;

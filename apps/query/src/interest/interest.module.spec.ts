@@ -9,9 +9,11 @@ import { InterestModule } from './interest.module.js';
 function anInterestModule(flushed: () => Promise<void> = () => Promise.resolve()) {
   let invalidated = 0;
   const redis = new EventEmitter();
-  const recorder = { invalidate: () => invalidated++, flushed } as unknown as InterestRecorder;
-  const module = new InterestModule(recorder, redis as unknown as RedisClient, new Readiness());
-  return { module, redis, invalidated: () => invalidated };
+  const progress: { standstill?: string } = {};
+  const recorder = { invalidate: () => invalidated++, flushed, progress } as unknown as InterestRecorder;
+  const readiness = new Readiness();
+  const module = new InterestModule(recorder, redis as unknown as RedisClient, readiness);
+  return { module, redis, readiness, progress, invalidated: () => invalidated };
 }
 
 describe('interest', () => {
@@ -22,6 +24,14 @@ describe('interest', () => {
     redis.emit('ready');
     redis.emit('ready');
     expect(invalidated()).toBe(2);
+  });
+
+  it('is said not to be written where that stands still, and the process stays ready: polls are answered without it', async () => {
+    const { module, readiness, progress } = anInterestModule();
+    module.onModuleInit();
+    expect(await readiness.report()).toEqual({ ready: true, checks: { interest: 'ok' } });
+    progress.standstill = 'no round for 31 s';
+    expect(await readiness.report()).toEqual({ ready: true, checks: { interest: 'no round for 31 s' } });
   });
 
   it('is written before the process ends, which waits no longer than 500 ms for a Redis that does not answer', async () => {

@@ -114,6 +114,19 @@ describe('api.Jobs', () => {
     }
   });
 
+  it('notes a job set as polled once in a call, though its jobs that are in memory were read one by one', async () => {
+    const locate = h.store.locate.bind(h.store);
+    // As from Redis: each look-up has a key of its own.
+    h.store.locate = async (jobIds) =>
+      new Map(Array.from(await locate(jobIds), ([jobId, key]) => [jobId, { ...key }]));
+    await h.write({ a: jobRecord('FAILED'), b: jobRecord('FAILED') });
+    await h.states('a');
+    await h.states('b');
+    h.interest.length = 0;
+    await h.states('a', 'b');
+    expect(h.interest).toEqual([KEY]);
+  });
+
   it('answers a job that a call names several times, from memory, Redis and Armada', async () => {
     h = new JobsApiHarness({ maxJobIds: 10 });
     await h.write({ ended: jobRecord('FAILED'), running: jobRecord('RUNNING') });
@@ -165,6 +178,16 @@ describe('api.Jobs', () => {
         });
       },
     );
+
+    it('answers ended jobs from memory, and asks Armada, which may be behind, for the others alone', async () => {
+      await h.write({ ended: jobRecord('FAILED') });
+      await h.states('ended');
+      h.armada.add('ended', { state: JobState.RUNNING });
+      h.armada.add('j', { state: JobState.PENDING });
+      h.redisFailure = new Error('Connection is closed.');
+      expect(await h.states('ended', 'j')).toEqual({ ended: JobState.FAILED, j: JobState.PENDING });
+      expect(h.armada.calls).toEqual([['details', 'j']]);
+    });
 
     it('is UNAVAILABLE, not UNIMPLEMENTED, where Armada lacks api.Jobs: a retry is answered from the cache', async () => {
       h.redisFailure = new Error('Connection is closed.');

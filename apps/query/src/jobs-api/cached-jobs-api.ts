@@ -49,6 +49,7 @@ export interface CachedJobsApiOptions {
 
 /** `api.Jobs` from the cache; Armada's own `api.Jobs` is asked for what only it knows. */
 export class CachedJobsApi implements JobsApi {
+  private readonly cachedJobs: CachedJobs;
   private readonly states: JobStatesQuery;
   private readonly errors: JobErrorsQuery;
   private readonly details: JobDetailsQuery;
@@ -57,9 +58,10 @@ export class CachedJobsApi implements JobsApi {
   constructor(private readonly options: CachedJobsApiOptions) {
     const { lister, resolver, recorder, noteInterest, terminalJobs } = options;
     const { redisFailed, unreadableRecord, provisionalGraceMs } = options;
-    const cachedJobs = new CachedJobs({
+    this.cachedJobs = new CachedJobs({
       ...{ lister, noteInterest, terminalJobs, unreadableRecord, recorder, provisionalGraceMs },
     });
+    const { cachedJobs } = this;
     const enrichment = new EnrichmentRecorder(options.enrichment, redisFailed);
     this.states = new JobStatesQuery({ cachedJobs, resolver });
     this.errors = new JobErrorsQuery({ cachedJobs, resolver, enrichment });
@@ -172,15 +174,19 @@ export class CachedJobsApi implements JobsApi {
     return requestedIds(field, ids, this.options.maxJobIds);
   }
 
-  /** As Armada reports them by their ids, else as it has just named them. */
+  /** Ended jobs that are in memory as they are there, others as Armada reports them by their ids, else as it has just named them. */
   private async statesWithoutRedis(
     jobIds: readonly JobId[],
     permissions: JobPermissions,
     armada: ArmadaJobs,
     named: ReadonlyMap<JobId, JobState> = new Map(),
   ): Promise<JobState[]> {
-    const details = await this.options.resolver.withoutRedis(jobIds, permissions, armada);
-    return jobIds.map((jobId) => details.get(jobId)?.state ?? named.get(jobId) ?? JobState.UNKNOWN);
+    const ended = await this.cachedJobs.ended(jobIds, permissions);
+    const others = jobIds.filter((_, i) => ended[i] === undefined);
+    const details = await this.options.resolver.withoutRedis(others, permissions, armada);
+    return jobIds.map(
+      (jobId, i) => ended[i]?.state ?? details.get(jobId)?.state ?? named.get(jobId) ?? JobState.UNKNOWN,
+    );
   }
 
   private retrying<T>(caller: Caller, work: () => Promise<T>, armada: () => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import { JobStatusRequest } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
 import { Admission } from '../load/admission.js';
@@ -17,8 +18,8 @@ describe('api.Jobs over gRPC', () => {
     internalErrors = [];
   });
 
-  const getJobStatus = (...jobIds: string[]) => {
-    const service = jobsService({
+  const service = () =>
+    jobsService({
       jobs: h.api,
       admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
       access: { keyOf: () => 'a caller', authenticate: () => undefined },
@@ -26,8 +27,25 @@ describe('api.Jobs over gRPC', () => {
       answered: (method, code) => answers.push(`${method} ${status[code]}`),
       internalError: (error) => internalErrors.push(error),
     });
-    return callUnary(service.getJobStatus, { jobIds });
-  };
+  const getJobStatus = (...jobIds: string[]) => callUnary(service().getJobStatus, { jobIds });
+
+  it.each([
+    ['getJobStatus', 'job_ids'],
+    ['getJobDetails', 'job_ids'],
+    ['getJobErrors', 'job_ids'],
+    ['getJobRunDetails', 'run_ids'],
+  ] as const)('rejects %s for too many ids before they are decoded', (method, field) => {
+    const { check } = service()[method];
+    const requestFor = (ids: number) =>
+      Buffer.from(JobStatusRequest.encode({ jobIds: Array<string>(ids).fill('x') }).finish());
+    expect(() => check?.(requestFor(1_000))).not.toThrow();
+    expect(() => check?.(requestFor(1_001))).toThrow(
+      expect.objectContaining({
+        code: status.INVALID_ARGUMENT,
+        details: `${field} has 1001 ids, more than the 1000 that one call may have (MAX_JOB_IDS); split the request`,
+      }) as Error,
+    );
+  });
 
   it('answers, and counts the answer by method and code', async () => {
     await h.write({ j: jobRecord('RUNNING') });

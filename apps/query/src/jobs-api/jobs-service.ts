@@ -53,7 +53,7 @@ export function jobsService(options: JobsServiceOptions): Record<keyof JobsApi, 
   });
   const byIds = <Request, Response>(
     name: keyof JobsApi,
-    field: keyof Request & string,
+    field: 'job_ids' | 'run_ids',
     answer: (request: Request, caller: Caller) => Promise<Response>,
   ): UnaryMethod<Request, Response> => ({
     ...method(name, maxJobIds * ENCODED_ID_BYTES + OTHER_BYTES, answer),
@@ -64,7 +64,7 @@ export function jobsService(options: JobsServiceOptions): Record<keyof JobsApi, 
   });
   return {
     getJobStatus: {
-      ...byIds<JobStatusRequest, JobStates>('getJobStatus', 'jobIds', jobs.getJobStatus),
+      ...byIds<JobStatusRequest, JobStates>('getJobStatus', 'job_ids', jobs.getJobStatus),
       definition: {
         ...JobsService.getJobStatus,
         requestDeserialize: decodeJobStatusRequest,
@@ -76,11 +76,11 @@ export function jobsService(options: JobsServiceOptions): Record<keyof JobsApi, 
       URI_REQUEST_BYTES,
       jobs.getJobStatusUsingExternalJobUri,
     ),
-    getJobDetails: byIds<JobDetailsRequest, unknown>('getJobDetails', 'jobIds', jobs.getJobDetails),
-    getJobErrors: byIds<JobErrorsRequest, unknown>('getJobErrors', 'jobIds', jobs.getJobErrors),
+    getJobDetails: byIds<JobDetailsRequest, unknown>('getJobDetails', 'job_ids', jobs.getJobDetails),
+    getJobErrors: byIds<JobErrorsRequest, unknown>('getJobErrors', 'job_ids', jobs.getJobErrors),
     getJobRunDetails: byIds<JobRunDetailsRequest, unknown>(
       'getJobRunDetails',
-      'runIds',
+      'run_ids',
       jobs.getJobRunDetails,
     ),
     getActiveQueues: method('getActiveQueues', OTHER_BYTES, jobs.getActiveQueues),

@@ -119,6 +119,23 @@ describe('a state that Armada’s api.Jobs reports', () => {
     expect(await ask()).toBe(JobState.SUCCEEDED);
   });
 
+  it.each(ways.slice(0, 2))(
+    'is answered to %s also where another caller was answered without Redis while the job was located',
+    async (_, ask) => {
+      await h.write({ j: jobRecord('RUNNING', { run: RUN }) });
+      h.armada.add('j', inRun(JobState.SUCCEEDED));
+      const locate = h.store.locate.bind(h.store);
+      h.store.locate = async (jobIds) => {
+        h.store.locate = locate;
+        h.redisFailure = new Error('Connection is closed.');
+        expect(await h.states('j')).toEqual({ j: JobState.SUCCEEDED });
+        h.redisFailure = undefined;
+        return locate(jobIds);
+      };
+      expect(await ask()).toBe(JobState.SUCCEEDED);
+    },
+  );
+
   it('never hides the state that Redis has while it takes no writes', async () => {
     await h.write({ j: jobRecord('LEASED') });
     h.armada.add('j', inRun(JobState.RUNNING));

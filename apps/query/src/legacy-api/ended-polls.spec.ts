@@ -84,6 +84,12 @@ describe('a poll of a job that has ended', () => {
     expect([asked, noted]).toEqual([1, ['q/s', 'q/s', 'q/s']]);
   });
 
+  it('is answered from memory whatever bytes its names are encoded with', async () => {
+    const bytes = bytesOf({ ...REQUEST, queue: 'ü'.repeat(100), jobSetId: 's'.repeat(300) });
+    for (let i = 0; i < 2; i++) expect((await poll(bytes)).response.state).toBe(State.FAILED);
+    expect(asked).toBe(1);
+  });
+
   it('is answered from memory only where it names the job’s own queue and job set', async () => {
     await poll();
     await poll(bytesOf({ ...REQUEST, queue: 'other' }));

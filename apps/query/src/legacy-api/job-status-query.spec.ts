@@ -1,4 +1,5 @@
 import { ArmadaJobsError } from '@ajs/armada-client';
+import { JobDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { Cursor, JobId, ArmadaTime, MonotonicTime, addMs, type JobRecord } from '@ajs/job-state';
 import type { JobSetWriter, SubscriptionReport } from '@ajs/job-store';
@@ -513,6 +514,31 @@ describe('a poll of a job', () => {
       };
       expect(await query().run(KEY, JobId('j'), caller)).toMatchObject({ status: { state: 'SUCCEEDED' } });
     });
+
+    it.each(['for the first catch-up', 'for Armada’s api.Jobs'])(
+      'is answered with the end that another caller was answered without Redis while it waited %s',
+      async (what) => {
+        const details = { ...JobDetails.decode(new Uint8Array()), jobId: 'j', queue: 'q', jobset: 's' };
+        const tellAnother = (): void =>
+          recorder.toldUnrecorded([{ details, report: { state: 'SUCCEEDED' } }]);
+        if (what === 'for Armada’s api.Jobs') {
+          await write({ state: 'denied', reason: '' }, { j: record('RUNNING') });
+          armada.details = () => {
+            tellAnother();
+            return Promise.resolve(new Map([[JobId('j'), { ...details, state: JobState.RUNNING }]]));
+          };
+        } else {
+          await write({ state: 'catching-up', reason: '' }, { j: record('QUEUED') });
+          onPause = () => {
+            tellAnother();
+            return write({ state: 'live', reason: '', syncedAt: MonotonicTime(1) }, { j: record('RUNNING') });
+          };
+        }
+        expect(await query(1e9).run(KEY, JobId('j'), caller)).toMatchObject({
+          status: { state: 'SUCCEEDED' },
+        });
+      },
+    );
   });
 
   it('is not answered with absent where Redis has lost what Armada’s api.Jobs reported', async () => {

@@ -57,16 +57,14 @@ export class JobStatusQuery {
 
   /** Rejects with RedisReadError, and with RESOURCE_EXHAUSTED where too many calls wait. */
   async run(key: JobSetKey, jobId: JobId, caller: Caller): Promise<Answer> {
-    const { lister, recorder, noteInterest, waitMs, notFoundGraceMs } = this.options;
+    const { noteInterest, waitMs, notFoundGraceMs } = this.options;
     const tag = jobSetTag(key);
     noteInterest(key, tag, caller);
     const poll = { key, jobId, caller };
-    const owed = recorder.settle([jobId]);
-    if (owed !== undefined) await owed;
     const until = addMs(monotonicNow(), Math.min(waitMs, msUntilAnswer(caller)));
     let arrivedAt: RedisTime | undefined;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
-      const view = await lister.read(key, [jobId]);
+      const view = await this.read(key, jobId);
       const status = view.jobs.get(jobId);
       const { subscription } = view;
       if (status !== undefined && isTerminal(status.state)) {
@@ -135,9 +133,15 @@ export class JobStatusQuery {
     const { reportedJobs, waiting } = this.options;
     const report = await inTime(() => reportedJobs.lookUp(key, jobId, caller.key), caller, waiting);
     if (report.kind !== 'recorded') return otherwise(report);
-    const { jobs, subscription } = await this.options.lister.read(key, [jobId]);
+    const { jobs, subscription } = await this.read(key, jobId);
     const status = jobs.get(jobId);
     return status === undefined ? otherwise(LOST) : resolved(status, subscription);
+  }
+
+  private read(key: JobSetKey, jobId: JobId): Promise<JobSetView> {
+    const { lister, recorder } = this.options;
+    const owed = recorder.settle([jobId]);
+    return owed === undefined ? lister.read(key, [jobId]) : owed.then(() => lister.read(key, [jobId]));
   }
 }
 

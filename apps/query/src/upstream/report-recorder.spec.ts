@@ -112,10 +112,24 @@ describe('what callers were answered while Redis did not take it', () => {
     expect(await stateOf(A)).toBe('RUNNING');
   });
 
-  it('stays the end of a job, whatever callers are answered after it by an answer that was on its way', async () => {
-    recorder.toldUnrecorded([reported(A, 'RUNNING')]);
+  it.each(['PENDING', 'SUCCEEDED'] as const)(
+    'stays %s, whatever callers are answered after it by an answer that was on its way',
+    async (state) => {
+      recorder.toldUnrecorded([reported(A, 'LEASED')]);
+      recorder.toldUnrecorded([reported(A, state)]);
+      recorder.toldUnrecorded([reported(A, 'LEASED')]);
+      await recorder.settle([A]);
+      expect(await stateOf(A)).toBe(state);
+    },
+  );
+
+  it('is not undone where an earlier report of the job is recorded after it', async () => {
     recorder.toldUnrecorded([reported(A, 'SUCCEEDED')]);
-    recorder.toldUnrecorded([reported(A, 'RUNNING')]);
+    const held = await recorder.record([reported(A, 'RUNNING'), reported(B, 'RUNNING')]);
+    expect(Array.from(held, ([jobId, { state }]) => [jobId, state])).toEqual([
+      [A, 'SUCCEEDED'],
+      [B, 'RUNNING'],
+    ]);
     await recorder.settle([A]);
     expect(await stateOf(A)).toBe('SUCCEEDED');
   });

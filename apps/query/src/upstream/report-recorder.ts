@@ -1,5 +1,5 @@
 import type { ReportedJob } from '@ajs/armada-client';
-import { JobId, isTerminal, type JobReport, type JobSetKey } from '@ajs/job-state';
+import { JobId, report, type JobReport, type JobSetKey } from '@ajs/job-state';
 import type { JobStatus, ProvisionalJobSink } from '@ajs/job-store';
 import { FairCache } from '@ajs/platform';
 import type { NoteInterest } from '../interest/note-interest.js';
@@ -38,7 +38,7 @@ export class ReportRecorder {
         this.options.noteInterest(key, tag);
         const owed = this.owedOf(items);
         try {
-          for (const [jobId, status] of await this.options.sink.report(key, new Map(items))) {
+          for (const [jobId, status] of await this.options.sink.report(key, furthest(items, owed))) {
             held.set(jobId, status);
             this.forget(jobId, owed);
           }
@@ -52,23 +52,22 @@ export class ReportRecorder {
 
   /** Callers are told Armada's word of these jobs, although it could not be recorded (P5). */
   toldUnrecorded(jobs: Iterable<ReportedJob>): void {
-    for (const report of jobSetReports(jobs)) {
-      const [{ queue }, [jobId]] = report;
-      // An answer that Armada gave before may come after it.
-      if (!isEnd(this.told.get(jobId))) this.told.set(jobId, report, queue);
+    for (const [key, [jobId, reported]] of jobSetReports(jobs)) {
+      const further = furtherOf(this.told.get(jobId), reported);
+      this.told.set(jobId, [key, [jobId, further]], key.queue);
     }
   }
 
   /**
-   * To be awaited before any of these jobs is read from Redis: what callers were told without Redis is written now. `undefined` where
-   * there is nothing to write, as almost always. Rejects with RedisReadError where Redis cannot be read either. A Redis that only takes no
-   * writes may hold an earlier state, which is better than none (P5).
+   * To be awaited right before each read of any of these jobs from Redis: what callers were told without Redis is written now. `undefined`
+   * where there is nothing to write, as almost always. Rejects with RedisReadError where Redis cannot be read either. A Redis that only
+   * takes no writes may hold an earlier state, which is better than none (P5).
    */
   settle(jobIds: readonly JobId[]): Promise<void> | undefined {
     if (this.told.size === 0) return undefined;
     const owed = jobIds.flatMap((jobId) => {
-      const report = this.told.get(jobId);
-      return report === undefined ? [] : [report];
+      const told = this.told.get(jobId);
+      return told === undefined ? [] : [told];
     });
     return owed.length === 0 ? undefined : this.write(owed);
   }
@@ -98,15 +97,27 @@ export class ReportRecorder {
   }
 }
 
-function isEnd(report: JobSetReport | undefined): boolean {
-  return report !== undefined && isTerminal(report[1][1].state);
+/** With what is owed in the place of a report that is behind it. */
+function furthest(
+  reports: readonly JobSetReport[1][],
+  owed: ReadonlyMap<JobId, JobSetReport | undefined>,
+): Map<JobId, JobReport> {
+  return new Map(reports.map(([jobId, reported]) => [jobId, furtherOf(owed.get(jobId), reported)]));
+}
+
+/** The one that shows the job further in its life, as Redis judges it: a report that Armada gave before may come after the other. */
+function furtherOf(owed: JobSetReport | undefined, reported: JobReport): JobReport {
+  if (owed === undefined) return reported;
+  const before = owed[1][1];
+  const record = report(undefined, before);
+  return report(record, reported) === record ? before : reported;
 }
 
 /** Without those that this version does not understand, or that no stream holds: a job without a job set. */
 function jobSetReports(jobs: Iterable<ReportedJob>): JobSetReport[] {
-  return Array.from(jobs).flatMap(({ details: { jobId, queue, jobset }, report }) =>
-    report === undefined || queue === '' || jobset === ''
+  return Array.from(jobs).flatMap(({ details: { jobId, queue, jobset }, report: reported }) =>
+    reported === undefined || queue === '' || jobset === ''
       ? []
-      : [[{ queue, jobSetId: jobset }, [JobId(jobId), report]] as const],
+      : [[{ queue, jobSetId: jobset }, [JobId(jobId), reported]] as const],
   );
 }

@@ -4,6 +4,7 @@ import { ArmadaTime, JobId, type JobRecord } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { ulidAt } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
 import { RpcError } from '../rpc-error.js';
 import { testCaller } from '../testing/test-caller.js';
@@ -42,6 +43,26 @@ describe('BatchGetJobs', () => {
     expect(results[0]?.freshness).toMatchObject({ cursor: '1:0:0:1' });
     expect(harness.reads).toHaveLength(1);
     expect(harness.interest).toEqual([KEY]);
+  });
+
+  it('answers with the end that another caller was answered without Redis while it waited', async () => {
+    let isOwed = false;
+    const writeOwed = async (jobIds: readonly JobId[]): Promise<void> => {
+      await nextTurn();
+      await harness.store.report(KEY, new Map(jobIds.map((jobId) => [jobId, { state: 'SUCCEEDED' }])));
+    };
+    harness = new V2Harness({
+      waitMs: 3_600_000,
+      recorder: {
+        settle: (jobIds) => (isOwed ? writeOwed(jobIds) : undefined),
+      },
+      pause: () => {
+        isOwed = true;
+        return harness.write({ a: record('RUNNING') });
+      },
+    });
+    await harness.write({ a: record('QUEUED') }, { state: 'catching-up', reason: '' });
+    expect(await harness.get([refOf('a')])).toMatchObject([job(JobState.JOB_STATE_SUCCEEDED)]);
   });
 
   it('answers with what it has shown before, encoded, as it answers for the first time', async () => {

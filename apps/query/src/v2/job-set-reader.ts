@@ -66,8 +66,6 @@ export class JobSetReader {
   async read(read: JobSetRead, known: Map<RequestedJob, Known>): Promise<void> {
     const { key, tag, jobs, caller } = read;
     this.options.noteInterest(key, tag, caller);
-    const owed = this.options.recorder.settle(jobs.map(({ jobId }) => jobId));
-    if (owed !== undefined) await owed;
     const beganAt = monotonicNow();
     const until = addMs(beganAt, Math.min(this.options.waitMs, msUntilAnswer(caller)));
     const toAsk = new Map<RequestedJob, Found>();
@@ -184,7 +182,9 @@ export class JobSetReader {
 
   /** As of the first of several reads. */
   private async readDetails(key: JobSetKey, jobs: readonly JobToRead[]): Promise<JobSetDetails> {
-    const { lister } = this.options;
+    const { lister, recorder } = this.options;
+    const owed = recorder.settle(jobs.map(({ job }) => job.jobId));
+    if (owed !== undefined) await owed;
     const readPart = (part: readonly JobToRead[]): Promise<JobSetDetails> =>
       lister.readDetails(
         key,

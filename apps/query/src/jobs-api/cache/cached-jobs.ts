@@ -68,26 +68,8 @@ export class CachedJobs {
 
   /** An id may come several times. */
   async states(jobIds: readonly JobId[], permissions: JobPermissions): Promise<CachedStates> {
-    const { recorder, terminalJobs, noteInterest } = this.options;
-    await recorder.settle(jobIds);
-    const jobs: (CachedJob | undefined)[] = [];
-    const polled = new Map<JobSetKey, { readonly tag: JobSetTag; readonly jobId: JobId }>();
-    const toRead: JobId[] = [];
-    let previous: JobSetKey | undefined;
-    for (const jobId of jobIds) {
-      const job = terminalJobs.get(jobId);
-      jobs.push(job);
-      if (job === undefined) toRead.push(jobId);
-      else if (job.key !== previous) {
-        previous = job.key;
-        polled.set(job.key, { tag: job.tag, jobId });
-      }
-    }
-    const queues = Array.from(polled, ([{ queue }, { jobId }]) => [jobId, queue] as const);
-    await requirePermission(permissions, queues, (queue) => queue);
-    for (const [key, { tag }] of polled) noteInterest(key, tag);
-    if (toRead.length === 0) return { jobs, unreadable: NONE };
-
+    const jobs = await this.ended(jobIds, permissions);
+    const toRead = jobIds.filter((_, i) => jobs[i] === undefined);
     const read = new Map<JobId, CachedJob>();
     const unreadable = await this.inEachJobSet(toRead, permissions, (jobSet) =>
       this.readStates(jobSet, read),
@@ -95,10 +77,31 @@ export class CachedJobs {
     return { jobs: jobIds.map((jobId, i) => jobs[i] ?? read.get(jobId)), unreadable };
   }
 
+  /** As the jobs of {@link states}, but only those that are in memory since they have ended: Redis is not read. */
+  async ended(
+    jobIds: readonly JobId[],
+    permissions: JobPermissions,
+  ): Promise<readonly (CachedJob | undefined)[]> {
+    const { terminalJobs, noteInterest } = this.options;
+    const polled = new Map<JobSetTag, { readonly key: JobSetKey; readonly jobId: JobId }>();
+    let previous: JobSetKey | undefined;
+    const jobs = jobIds.map((jobId) => {
+      const job = terminalJobs.get(jobId);
+      if (job !== undefined && job.key !== previous) {
+        previous = job.key;
+        polled.set(job.tag, { key: job.key, jobId });
+      }
+      return job;
+    });
+    const queues = Array.from(polled.values(), ({ key: { queue }, jobId }) => [jobId, queue] as const);
+    await requirePermission(permissions, queues, (queue) => queue);
+    for (const [tag, { key }] of polled) noteInterest(key, tag);
+    return jobs;
+  }
+
   /** As {@link states}, of jobs that are known to be in this job set: for a caller who may see them, and has polled it. */
   async statesIn(key: JobSetKey, jobIds: readonly JobId[]): Promise<CachedStates> {
     if (jobIds.length === 0) return { jobs: [], unreadable: NONE };
-    await this.options.recorder.settle(jobIds);
     const read = new Map<JobId, CachedJob>();
     const unreadable = await this.readStates({ key, tag: jobSetTag(key), items: jobIds }, read);
     return { jobs: jobIds.map((jobId) => read.get(jobId)), unreadable };
@@ -106,9 +109,9 @@ export class CachedJobs {
 
   /** As {@link states}, with their whole records and enrichment. */
   async details(jobIds: readonly JobId[], permissions: JobPermissions): Promise<CachedDetailsSelection> {
-    await this.options.recorder.settle(jobIds);
     const jobs = new Map<JobId, CachedDetails>();
     const unreadable = await this.inEachJobSet(jobIds, permissions, async ({ key, items }) => {
+      await this.options.recorder.settle(items);
       const view = await fromRedis(this.options.lister.readDetails(key, items));
       for (const [jobId, job] of view.jobs) jobs.set(jobId, { key, job, moment: view });
       return this.reportUnreadable(items, view);
@@ -123,7 +126,9 @@ export class CachedJobs {
     read: (jobSet: JobSetGroup<JobId>) => Promise<ReadonlyMap<JobId, string>>,
   ): Promise<ReadonlyMap<JobId, string>> {
     if (jobIds.length === 0) return NONE;
-    const { lister, noteInterest } = this.options;
+    const { lister, recorder, noteInterest } = this.options;
+    // Else a job that callers were told of without Redis would not be located.
+    await recorder.settle(jobIds);
     const groups = new JobSetGroups<JobId>();
     (await fromRedis(lister.locate(jobIds))).forEach((key, jobId) => groups.add(key, jobId));
     const jobSets = groups.all();
@@ -144,7 +149,8 @@ export class CachedJobs {
     { key, tag, items }: JobSetGroup<JobId>,
     jobs: Map<JobId, CachedJob>,
   ): Promise<ReadonlyMap<JobId, string>> {
-    const { lister, terminalJobs, provisionalGraceMs } = this.options;
+    const { lister, recorder, terminalJobs, provisionalGraceMs } = this.options;
+    await recorder.settle(items);
     const view = await fromRedis(lister.read(key, items));
     /** By state: what holds for one job that its stream has shown so holds for all of them. */
     const shown = new Map<JobStatus['state'], CachedJob>();

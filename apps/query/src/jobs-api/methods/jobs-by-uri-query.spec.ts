@@ -2,6 +2,7 @@ import { JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { testCaller } from '../../testing/test-caller.js';
 import { ARMADA_UNAVAILABLE } from '../testing/fake-armada-jobs.js';
 import { JobsApiHarness, jobRecord } from '../testing/jobs-api-harness.js';
@@ -28,6 +29,22 @@ describe('GetJobStatusUsingExternalJobUri', () => {
     await h.write({ b: jobRecord('RUNNING', { externalUri: 'u' }) });
     h.armada.failure = ARMADA_UNAVAILABLE;
     await expect(h.byUri('u')).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  });
+
+  it('asks Armada once, however often the call is retried until Redis is back', async () => {
+    let pauses = 0;
+    h = new JobsApiHarness({
+      redisRetryTimeoutMs: 3_600_000,
+      pause: () => {
+        if (++pauses === 3) h.redisFailure = undefined;
+        return nextTurn();
+      },
+    });
+    h.redisFailure = new Error('Connection is closed.');
+    h.armada.add('a', { state: JobState.PENDING });
+    h.armada.externalUris.set('a', 'u');
+    expect(await h.byUri('u')).toEqual({ a: JobState.PENDING });
+    expect(h.armada.calls.map(([method]) => method)).toEqual(['byExternalUri', 'details']);
   });
 
   it('answers from the cache where Armada lacks the method', async () => {

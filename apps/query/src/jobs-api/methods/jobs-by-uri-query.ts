@@ -39,10 +39,9 @@ export class JobsByUriQuery {
     const { lister, states, noteInterest } = this.options;
     const key = { queue: request.queue, jobSetId: request.jobset };
     noteInterest(key, undefined, caller);
-    const [stored, reported] = await Promise.all([
-      fromRedis(lister.readUri(key, request.externalJobUri)),
-      fromArmada(request, armada),
-    ]);
+    // One after the other: while Redis is unavailable the call is retried, and Armada is not to be asked each time.
+    const stored = await fromRedis(lister.readUri(key, request.externalJobUri));
+    const reported = await fromArmada(request, armada);
     // An item's own URI overrides its annotation, so that the annotation counts only where Armada lacks the method.
     const jobIds = [...new Set([...(reported?.keys() ?? stored.annotated), ...stored.submitted])];
     // Read where the request says that they are, whatever the job index says.

@@ -98,7 +98,7 @@ for (const child of running.splice(0).reverse()) {
 }
 process.exitCode = status ?? 1;
 
-/** Starts a built tool; gives what `ready` found in the line of its output that tells where it listens. */
+/** Starts a built tool; gives what `ready` found in the line of its output that says where it listens. */
 async function start(tool, args, env, ready) {
   const child = spawn(process.execPath, [`${root}dist/tools/${tool}/main.js`, ...args], {
     cwd: root,

@@ -17,7 +17,7 @@ import (
 
 // Calls that stay open, a line of standard input each: "JOB_SET JOB_ID" waits for the end of a job, "JOB_SET" watches a job set until one
 // of its jobs ends. Each prints, when it ends, "MICROSECONDS JOBS CODE JOB_ID": the time since 1970, how many jobs
-// it told (1 for a wait that saw the end), and how it ended.
+// it sent (1 for a wait that saw the end), and how it ended.
 type openCalls struct {
 	clients []*grpc.ClientConn
 	queue   string

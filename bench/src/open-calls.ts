@@ -12,7 +12,7 @@ export type OpenCall = { readonly key: JobSetKey; readonly jobId?: JobId };
 export interface EndedCall {
   /** Milliseconds since 1970. */
   readonly atMs: number;
-  /** How many jobs it told; of a wait 1 where it saw the end of its job. */
+  /** How many jobs it sent; of a wait 1 where it saw the end of its job. */
   readonly jobs: number;
   /** By name, as Go has it: `OK`, `ResourceExhausted`. */
   readonly code: string;

@@ -77,7 +77,7 @@ it.concurrent(
     const soak = new AppProcess('dist/e2e/main.js', {}, ['soak', '--container-mib', '512', ...briefly]);
     try {
       await soak.ended(120_000);
-      // Whether all is flat cannot be told so soon.
+      // Whether all is flat does not show so soon.
       expect(soak.output).toContain(`see ${report}`);
       expect(readFileSync(report, 'utf8')).toContain('512 MiB');
     } finally {

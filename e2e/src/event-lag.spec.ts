@@ -46,7 +46,7 @@ describe('while Armada’s events lag behind its api.Jobs', () => {
     stack.armada.faults.set({ eventsStopped: true });
     await unary(armada, SubmitService.cancelJobs, { ...KEY, jobId: ended, jobIds: [], reason: '' });
     await eventually(
-      'its end is told',
+      'its end is reported',
       async () => (await poll(query.client, KEY, ended)).state === 'CANCELLED',
       30_000,
     );

@@ -102,7 +102,7 @@ function framed(message: Uint8Array, compressed = false): Buffer {
 const haveEnded = (attacks: readonly Attack[]): boolean => attacks.every(({ code }) => code !== undefined);
 const codesOf = (attacks: readonly Attack[]): Set<unknown> => new Set(attacks.map(({ code }) => code));
 
-/** The state that the neighbour is told, or that there is nobody to tell it. */
+/** The state that the neighbour is answered, or that there is nobody to answer. */
 const pollOfNeighbour = (): Promise<string> =>
   eventually(
     'Redis answers in time',

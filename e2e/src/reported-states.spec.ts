@@ -37,8 +37,8 @@ describe('while Armada’s events lag behind its api.Jobs', () => {
     expect((await poll(other.client, key(1), jobId)).state).toBe('RUNNING');
 
     armada.move(job, JobState.FAILED, jobEvents.failed(job, 7, false), 'a text of api.Jobs');
-    await eventually('the end is told', async () => (await apiState(one)) === JobState.FAILED);
-    // Nobody can ask Armada now: what is told is in Redis.
+    await eventually('the end is answered', async () => (await apiState(one)) === JobState.FAILED);
+    // Nobody can ask Armada now: what is answered is in Redis.
     stack.armada.faults.set({ eventsStopped: true, jobsUnavailable: true });
     const told = await poll(other.client, key(1), jobId);
     expect([told.state, told.error]).toEqual(['FAILED', 'a text of api.Jobs']);

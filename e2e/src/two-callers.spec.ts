@@ -62,7 +62,7 @@ afterEach(async () => {
 });
 afterAll(() => folder.remove());
 
-/** What the modest user is told, repeated where a busy machine keeps Redis from answering the query in time. */
+/** What the modest user is answered, repeated where a busy machine keeps Redis from answering the query in time. */
 const pollOfModest = (jobSetId = KEY.jobSetId, client = query.client): Promise<string> =>
   eventually(
     'Redis answers in time',

@@ -56,7 +56,7 @@ class Watcher {
     return [...this.before, ...this.stream.seen];
   }
 
-  /** What was told of a job, in order. */
+  /** What was received of a job, in order. */
   statesOf(jobId: string): string[] {
     return this.seen.flatMap((seen) => (seen.startsWith(jobId) ? [seen.slice(jobId.length + 1)] : []));
   }
@@ -82,7 +82,7 @@ class Watcher {
 
 const ONCE = ['RUNNING', 'SUCCEEDED'];
 
-it('a watcher misses nothing over a restart of Redis, nor where it lost writes, and is told to start again once all is lost', async () => {
+it('a watcher misses nothing over a restart of Redis, nor where it lost writes, and has to start again once all is lost', async () => {
   const redis = await RedisServer.start(SURVIVES_KILL);
   const watcher = await Watcher.start(redis);
   await redis.kill();
@@ -124,7 +124,7 @@ async function subscribersAt(servers: RedisClusterServers): Promise<unknown> {
   }
 }
 
-it('a watcher misses nothing while its slot of Redis Cluster moves, and is told of changes from there', async () => {
+it('a watcher misses nothing while its slot of Redis Cluster moves, and receives changes from there', async () => {
   const servers = await RedisClusterServers.start();
   const watcher = await Watcher.start(servers);
   let steps = 0;

@@ -5,7 +5,7 @@ import { Cursor } from '@ajs/job-state';
 import type { JobSink, RedisClient } from '@ajs/job-store';
 import { IngesterMetrics, createLog } from '@ajs/observability';
 import { interestShard, jobSetTag } from '@ajs/redis-keys';
-import { ARMADA, ProcessModule } from '@ajs/runtime';
+import { ARMADA, ProcessModule, REPLICA_ID } from '@ajs/runtime';
 import {
   InterestStore,
   JobSetWorker,
@@ -144,7 +144,8 @@ describe('an ingester', () => {
     await start();
     const heartbeat = jest.spyOn(module.get(JobSetWorker), 'heartbeat');
     const promoteAll = jest.spyOn(module.get(WorkQueue), 'promoteAll');
-    const key = redis().ownKeys.format({ kind: 'rollback', shard: 0 });
+    const replicaId = module.get<string>(REPLICA_ID);
+    const key = redis().ownKeys.format({ kind: 'rollback', group: 0, replicaId });
     await eventually('Redis was looked at', async () => Number(await redis().get(key)) > 0);
     heartbeat.mockClear();
     await redis().set(key, -5);

@@ -11,10 +11,10 @@ export interface Bounds {
   /** How long after a fault of Redis, of the query or of the machine a query may report Redis as unavailable (P5). */
   readonly redisBack: number;
   /**
-   * Within what time watchers and waiters are told of an end that Redis has, while there is no fault: twice the interval at which a query
+   * Within what time watchers and waiters receive an end that Redis has, while there is no fault: twice the interval at which a query
    * looks for lost notices, and as much again for a busy machine.
    */
-  readonly untilTold: number;
+  readonly untilReceived: number;
   /** How far two readings of the clock may be apart. */
   readonly clocks: number;
 }
@@ -25,6 +25,6 @@ export const BOUNDS: Bounds = {
   notFoundProof: 2_000,
   notFoundGrace: 30_000,
   redisBack: 4_000,
-  untilTold: 8_000,
+  untilReceived: 8_000,
   clocks: 100,
 };

@@ -37,8 +37,8 @@ describe('a short run finds the planted bug', () => {
     // A terminal state that came in one read with a later event is never seen.
     'the last event wins': /terminal state changed \(P1\)|terminal state reported too late \(P4\)/,
     'a lost work queue without a sweep': /terminal state not in Redis without a poll \(P4\)/,
-    'a lost notification that nobody misses': /last state never told/,
-    'a resume that starts one revision late': /last state never told/,
+    'a lost notification that nobody misses': /last state never sent/,
+    'a resume that starts one revision late': /last state never sent/,
   };
 
   it.concurrent.each(Object.keys(PLANTED_BUGS) as BugName[])(

@@ -41,8 +41,8 @@ export function checkWaits(history: History, bounds: Bounds): Violation[] {
     const ends = jobIds.map((jobId) => shown.get(jobId) ?? Infinity).sort((a, b) => a - b);
     const heldAt = Math.max(ends[count - 1] ?? Infinity, requestedAt);
     if (isOlderAllowed(allowances, heldAt, answeredAt)) return [];
-    const lateMs = Math.round(answeredAt - calmFrom(inOrder, heldAt, bounds.untilTold));
-    if (lateMs <= bounds.untilTold) return [];
+    const lateMs = Math.round(answeredAt - calmFrom(inOrder, heldAt, bounds.untilReceived));
+    if (lateMs <= bounds.untilReceived) return [];
     return [violation('wait not woken in time', wait, `${lateMs} ms after Redis had ${count} ends`)];
   });
 }

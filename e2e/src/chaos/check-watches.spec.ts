@@ -52,8 +52,8 @@ function rulesBroken(watches: readonly Watch[], rest: Partial<History> = {}): st
 }
 
 const RUNS = job('a', ['QUEUED', 'RUNNING', 'SUCCEEDED']);
-const TWICE_OR_BACK = ['watch: told twice or out of order'];
-const TOO_LATE = ['watch: end told too late'];
+const TWICE_OR_BACK = ['watch: sent twice or out of order'];
+const TOO_LATE = ['watch: end sent too late'];
 
 describe('a watcher', () => {
   it('may receive the jobs, the end of the snapshot, then changes, without states in between', () => {
@@ -111,13 +111,13 @@ describe('a watcher', () => {
 
   it('knows at last how each job is', () => {
     const [lacks, never] = [watch(['a RUNNING', 'snapshot-end']), watch(['snapshot-end'])];
-    for (const one of [lacks, never]) expect(rulesBroken([one])).toEqual(['watch: last state never told']);
+    for (const one of [lacks, never]) expect(rulesBroken([one])).toEqual(['watch: last state never sent']);
     const forgotten = { ...RUNS, forgottenAt: 4_000 };
     expect(rulesBroken([lacks], { truth: [forgotten], disturbances: [loss(5_500)] })).toEqual([]);
   });
 
   it('receives every end soon after Redis has it, while there is no fault that holds it up', () => {
-    const endedAt = 5_000 + BOUNDS.untilTold + 1_000;
+    const endedAt = 5_000 + BOUNDS.untilReceived + 1_000;
     const silent = watch(['a RUNNING', 'snapshot-end'], { endedAt });
     const resumed = watch(['a SUCCEEDED'], { requestedAt: endedAt });
     const answers = [reported('a', 5_900, 'SUCCEEDED')];

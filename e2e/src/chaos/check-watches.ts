@@ -20,13 +20,13 @@ interface Known {
   readonly bounds: Bounds;
 }
 
-/** What a stream told last of a job. */
+/** What a stream sent last of a job. */
 interface Told {
   readonly at: number;
   readonly state: string;
   /** Which of the job's stages it can have been, the earliest one. */
   readonly stage: number;
-  /** How often this stage was told. */
+  /** How often this stage was sent. */
   readonly times: number;
 }
 
@@ -53,7 +53,7 @@ export function checkWatches(history: History, bounds: Bounds): Violation[] {
 class Chain {
   private readonly violations: Violation[] = [];
   private readonly told = new Map<string, Told>();
-  /** When the end of each job was told. */
+  /** When the end of each job was sent. */
   private readonly ended = new Map<string, number>();
   private isSnapshotOver = false;
 
@@ -94,12 +94,12 @@ class Chain {
     const next = nextTold(job, last, state, mayRepeat) ?? this.afterLoss(job, last, state, at);
     if (next === undefined) {
       const was = last === undefined ? '' : `after it was ${last.state}`;
-      this.violate('watch: told twice or out of order', stream, `job ${jobId} is ${state} ${was}`, at);
+      this.violate('watch: sent twice or out of order', stream, `job ${jobId} is ${state} ${was}`, at);
     }
     this.told.set(jobId, { stage: 0, times: 1, ...next, at, state });
   }
 
-  /** What was told before Redis lost writes may come again. */
+  /** What was sent before Redis lost writes may come again. */
   private afterLoss(job: TrueJob, last: Told | undefined, state: string, at: number) {
     if (last === undefined || !isOlderAllowed(this.known.allowances, last.at, at)) return undefined;
     return nextTold(job, undefined, state, true);
@@ -149,9 +149,9 @@ class Chain {
       const shownAt = ends.get(jobId) ?? Infinity;
       const from = Math.max(shownAt, stream.requestedAt);
       const to = Math.min(this.ended.get(jobId) ?? Infinity, stream.endedAt);
-      const lateMs = Math.round(to - calmFrom(inOrder, from, bounds.untilTold));
-      if (lateMs <= bounds.untilTold || isOlderAllowed(allowances, shownAt, to)) continue;
-      this.violate('watch: end told too late', stream, `job ${jobId}, ${lateMs} ms after Redis had it`, to);
+      const lateMs = Math.round(to - calmFrom(inOrder, from, bounds.untilReceived));
+      if (lateMs <= bounds.untilReceived || isOlderAllowed(allowances, shownAt, to)) continue;
+      this.violate('watch: end sent too late', stream, `job ${jobId}, ${lateMs} ms after Redis had it`, to);
     }
   }
 
@@ -166,7 +166,7 @@ class Chain {
       const told = this.told.get(jobId)?.state;
       if (job === undefined || state === told || this.isLost(job, Infinity)) continue;
       const what = `job ${jobId} is ${state ?? 'unknown'}, told was ${told ?? 'nothing'}`;
-      this.violate('watch: last state never told', last, what, last.endedAt);
+      this.violate('watch: last state never sent', last, what, last.endedAt);
     }
   }
 
@@ -182,7 +182,7 @@ class Chain {
 }
 
 /**
- * The stage that this can be after what was told before; `undefined` where there is none. Each telling stands for another message about the
+ * The stage that this can be after what was sent before; `undefined` where there is none. Each of them stands for another message about the
  * job, but where `mayRepeat`: a report of Armada's `api.Jobs` changes a record as well.
  */
 function nextTold(

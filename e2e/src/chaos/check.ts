@@ -5,7 +5,7 @@ import { checkWatches } from './check-watches.js';
 import { checkWrites } from './check-writes.js';
 import type { History, ProcessHistory, Violation } from './history.js';
 import { isLost } from './lost-jobs.js';
-import { toldAnswers } from './told-answers.js';
+import { receivedAnswers } from './received-answers.js';
 import { isTerminal, apiStateOf } from './api-states.js';
 
 /** No process needs more. */
@@ -17,7 +17,7 @@ const P1_KEPT = 'refused to change the state of terminal jobs; kept the first st
 
 /** The invariants that a run violated. Pure: a history in, violations out. */
 export function check(history: History, bounds: Bounds = BOUNDS): Violation[] {
-  const answers = [...history.answers, ...toldAnswers(history)];
+  const answers = [...history.answers, ...receivedAnswers(history)];
   return [
     ...checkAnswers({ ...history, answers }, bounds),
     ...checkWatches(history, bounds),

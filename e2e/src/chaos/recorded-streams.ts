@@ -8,7 +8,7 @@ import { now, type Target } from './pollers.js';
 export interface StreamCall<Q, A> {
   readonly method: UnaryMethod<Q, A>;
   readonly request: Q;
-  /** Called with each message; returns what it tells, if it is to be recorded. */
+  /** Called with each message; returns what it says, if it is to be recorded. */
   readonly take: (message: A) => WatchEvent | undefined;
   /** After so many milliseconds the stream is left. Left out: not before it is over. */
   readonly stayMs?: number;

@@ -230,7 +230,7 @@ class Run {
     }
   }
 
-  /** Waits until every watcher has been told how each job is, or time is up. */
+  /** Waits until every watcher has received how each job is, or time is up. */
   private async watchToTheEnd(): Promise<void> {
     const jobs = this.truth.jobs().filter((job) => !isLost(job, this.disturbances));
     const last = new Map(jobs.map(({ jobId, stages }) => [jobId, stages.at(-1)?.state]));

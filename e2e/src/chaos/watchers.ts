@@ -26,7 +26,7 @@ export interface Watched {
 
 /** A watcher of a job set. */
 export interface Watcher extends Watched {
-  /** The state of each job as its streams told it last, since it began without a token. */
+  /** The state of each job as its streams sent it last, since it began without a token. */
   readonly states: Map<string, string>;
 }
 

@@ -82,7 +82,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     check: unreadableRecordsHideNoNeighbour,
     foundBy: /-\s+"state": "RUNNING"[^]*\+\s+"state": "CONNECTION_ERR"/,
   },
-  'an end that is told and not recorded': {
+  'an end that is reported and not recorded': {
     app: 'query',
     patches: [
       {

@@ -129,7 +129,7 @@ export const unreadableRecordsHideNoNeighbour: Check = async (builds) => {
 const apiStateOf = async (client: Client, jobId: string): Promise<JobState | undefined> =>
   (await unary(client, JobsService.getJobStatus, { jobIds: [jobId] })).answer.jobStates[jobId];
 
-/** How a job ended that Armada's `api.Jobs` alone knows is in Redis before a caller is told. */
+/** How a job ended that Armada's `api.Jobs` alone knows is in Redis before it is answered. */
 export const endsAreRecordedBeforeTheyAreReported: Check = async (builds) => {
   await withStack(await RedisServer.start(), async (stack) => {
     const [asked, other] = [await stack.query({}, builds.query), await stack.query()];

@@ -50,14 +50,14 @@ export class Pulse {
   }
 
   /**
-   * The longest time from a start to a poll that told it, since this was last called. Milliseconds, less those by which timers of this process were
+   * The longest time from a start to a poll that returned it, since this was last called. Milliseconds, less those by which timers of this process were
    * late meanwhile: a machine that is busy with other work is not counted.
    *
-   * Waits until what has started so far is told.
+   * Waits until polls have returned all that has started so far.
    */
   async gapMs(): Promise<number> {
     const before = [...this.pending];
-    await patiently('every start is told', () => !before.some((one) => this.pending.has(one)));
+    await patiently('polls have returned every start', () => !before.some((one) => this.pending.has(one)));
     const gap = this.slowestMs;
     this.slowestMs = 0;
     return gap;

@@ -4,7 +4,7 @@ import { isFailure, type JobId, type JobReport } from '@ajs/job-state';
 import { fromApiJobState, toJobReport } from '@ajs/wire-mapping';
 import { ArmadaJobsError, type ArmadaJobs } from './armada-jobs.js';
 
-/** A job as Armada's own `api.Jobs` tells of it. */
+/** A job as Armada's own `api.Jobs` reports it. */
 export interface ReportedJob {
   /** With all runs; with the spec where it was wanted. */
   readonly details: JobDetails;

@@ -27,7 +27,7 @@ export function isUnreachable(code: status): boolean {
 
 export type CallObserver = (call: EndedCall) => void;
 
-/** Tells an observer of every call of a channel that ends. */
+/** Reports every call of a channel that ends to an observer. */
 export function observeCalls(observer: CallObserver): Interceptor {
   return (options, nextCall) => {
     const startedAt = performance.now();

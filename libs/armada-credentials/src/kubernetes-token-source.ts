@@ -14,7 +14,7 @@ const tokenRequest = z.object({
   status: z.object({ token: z.string().min(1), expirationTimestamp: z.iso.datetime({ offset: true }) }),
 });
 
-/** Tokens of a service account, wrapped for Armada's `KubernetesAuth`: with the CA that tells it which cluster to ask. */
+/** Tokens of a service account, wrapped for Armada's `KubernetesAuth`: with the CA by which it knows which cluster to ask. */
 export function kubernetesTokenSource(
   { where, namespace, name, expirySeconds }: ServiceAccount,
   api: KubernetesApi,

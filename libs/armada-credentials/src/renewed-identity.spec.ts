@@ -190,7 +190,7 @@ describe('a token', () => {
     await settled();
     // That at which the first was to be renewed is gone.
     expect(clock.timers).toBe(1);
-    // An answer to a call that began before tells nothing of the new one, however old that is.
+    // An answer to a call that began before proves nothing of the new one, however old that is.
     await clock.pass(5_000);
     identity.refused('Bearer 1');
     const late = identity.authorization();

@@ -38,7 +38,7 @@ const ANONYMOUS_WARNING =
   'auth.anonymousAuth is true: gRPC callers without credentials are anonymous, and so are those whose authorization holds control characters or begins or ends with a blank';
 
 /**
- * Whether these settings admit callers without credentials. With `delegated` Armada decides, and nobody tells us. Throws SettingsError
+ * Whether these settings admit callers without credentials. With `delegated` Armada decides, and no setting says. Throws SettingsError
  * where the section `auth` is invalid.
  */
 export function admitsAnonymous({ authMode, auth }: AuthorizerParts['settings']): boolean {

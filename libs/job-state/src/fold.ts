@@ -33,7 +33,7 @@ function foldReported(record: JobRecord, event: JobEvent, id: MessageId): JobRec
   const { reported: _, ...streamed } = shown;
   const saysState = event.kind !== 'submitted' && event.kind !== 'preempted';
   if (saysState && compareStages(stageOf(streamed), stageOf(record)) >= 0) {
-    // The stream may show another end than the one reported: the first one told stays.
+    // The stream may show another end than the one reported: the first one stays.
     return isTerminal(state) && streamed.state !== state ? { ...streamed, state, changedAt } : streamed;
   }
   const told = { ...shown, state, changedAt };

@@ -319,7 +319,7 @@ describe('reports and the stream, wherever each of them is', () => {
   });
 });
 
-/** As `api.Jobs` tells of the job when it is there. */
+/** As `api.Jobs` reports the job when it is there. */
 function reportOf({ state, changedAt, run, submittedAt }: JobRecord): JobReport {
   return {
     state,

@@ -3,7 +3,7 @@ import { isTerminal, type JobState } from './job-states.js';
 import { msBetween, type ArmadaTime } from './times.js';
 
 /**
- * Where a job stands in its life. Armada tells it in two ways, by a job set's stream and by `api.Jobs`, and either may lag behind
+ * Where a job stands in its life. Armada reports it in two ways, by a job set's stream and by `api.Jobs`, and either may lag behind
  * the other by any time.
  */
 export interface Stage {
@@ -47,7 +47,7 @@ function progressBeforeRuns(stage: Stage): number {
   return stage.state === 'QUEUED' ? 1 : 0;
 }
 
-/** Where the job stands that this record is of, as it is told. */
+/** Where the job stands that this record is of, as answers show it. */
 export function stageOf({ state, changedAt, run, reported }: JobRecord): Stage {
   return { state, at: changedAt, leasedAt: reported === undefined ? run?.leasedAt : reported.leasedAt };
 }

@@ -26,7 +26,7 @@ it('moments of two clocks cannot be mixed', () => {
   const [own, redis, armada] = [MonotonicTime(1), RedisTime(2), ArmadaTime(3)];
   // @ts-expect-error One clock's moment is not another's.
   const mistaken: RedisTime = armada;
-  // @ts-expect-error A number is no moment: which clock tells it has to be said.
+  // @ts-expect-error A number is no moment: whose clock it is by has to be said.
   const anonymous: MonotonicTime = 5;
   // @ts-expect-error A moment is no number: nobody can tell whose it was afterwards.
   const forgotten: number = own;

@@ -67,7 +67,7 @@ export const WATCHED_FOR_MS = 15_000;
 export interface JobSetChanges {
   /** Resolves once notices come, in the order of the writes. One subscription of a process for each job set at a time. */
   subscribe(key: JobSetKey, listener: ChangeListener): Promise<ChangeSubscription>;
-  /** Has writes from now on published, for {@link WATCHED_FOR_MS}, and tells where the job set stands now. */
+  /** Has writes from now on published, for {@link WATCHED_FOR_MS}, and resolves to where the job set stands now. */
   watch(key: JobSetKey): Promise<JobSetMoment>;
   /**
    * Jobs that changed after a revision (-1: all jobs), in the order in which jobs are listed, some hundreds at a time. Every job that changed

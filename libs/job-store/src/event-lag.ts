@@ -1,7 +1,7 @@
 import { ArmadaTime, RedisTime, earlierOf, msBetween, toMs } from '@ajs/job-state';
 
 /**
- * Armada's events are usually less than a second behind its `api.Jobs` (60 to 220 ms were measured). What is more than this is told: it
+ * Armada's events are usually less than a second behind its `api.Jobs` (60 to 220 ms were measured). What is more than this is reported: it
  * leaves room for the clocks of schedulers and clusters, by which states are dated, to be 5 s apart. Milliseconds.
  */
 const USUAL_LAG_MS = 8_000;
@@ -36,7 +36,7 @@ export function isAheadOfStream(at: ArmadaTime, now: RedisTime): boolean {
   return msBetween(at, ArmadaTime(toMs(now))) < MAX_LAG_MS;
 }
 
-/** What readers are told of such a lag. */
+/** What readers see of such a lag. */
 export function eventLagReason(lagMs: number): string {
   return `Armada's events lag behind its api.Jobs by ${Math.round(lagMs / 1_000)} s`;
 }

@@ -182,7 +182,7 @@ export interface ProvisionalJobSink {
   /**
    * Gives jobs the states that Armada's own `api.Jobs` reports, where these are further in a job's life than its record (`report` of
    * `@ajs/job-state`), and begins the job set, without a cursor, where it is new. Resolves to what the store then holds of each job: to be
-   * told instead of the report. Left out are jobs whose record this version cannot read; it stays as it is. An owner is stale by it,
+   * answered instead of the report. Left out are jobs whose record this version cannot read; it stays as it is. An owner is stale by it,
    * unless nothing changed, and reloads.
    */
   report(key: JobSetKey, reports: ReadonlyMap<JobId, JobReport>): Promise<ReadonlyMap<JobId, JobStatus>>;

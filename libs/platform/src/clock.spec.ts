@@ -28,7 +28,7 @@ describe('the clock of the system', () => {
     withdraw();
   });
 
-  it('tells moments of others by the wall clock, and how long something lasts by one that is never set', () => {
+  it('dates moments of others by the wall clock, and measures how long something lasts by one that is never set', () => {
     const [began, monotonic] = [Date.now(), performance.now()];
     expect(systemClock.wall()).toBeGreaterThanOrEqual(began);
     expect(toMs(armadaNow())).toBeGreaterThanOrEqual(began);

@@ -71,7 +71,7 @@ export class KubernetesApi {
   }
 }
 
-/** The API answered with an error. Its message tells what the API said, which may repeat what it was sent. */
+/** The API answered with an error. Its message has what the API said, which may repeat what it was sent. */
 export class KubernetesApiError extends Error {
   constructor(
     path: string,

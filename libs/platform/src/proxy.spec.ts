@@ -50,7 +50,7 @@ describe('the proxy on the way to a host', () => {
     expect(described(host, 'https', { https_proxy: PROXY, no_proxy })).toBeDefined();
   });
 
-  it('is told by its address and by what names it, after the cause of an error', () => {
+  it('is named by its address and by the setting that names it, after the cause of an error', () => {
     const proxy = proxyFor('armada.example', 'https', { https_proxy: PROXY });
     expect(proxy && throughProxy(proxy)).toBe(
       'through the proxy http://proxy.example:3128, set by https_proxy',

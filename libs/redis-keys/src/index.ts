@@ -1,7 +1,6 @@
 export { Generation } from './generation.js';
 export { jobSetTag, parseJobSetTag, type JobSetTag } from './job-set-tag.js';
 export {
-  ROLLBACK_SHARDS,
   INTEREST_SHARDS,
   FORMER_JOB_INDEX_SHARDS,
   JOB_INDEX_GROUPS,

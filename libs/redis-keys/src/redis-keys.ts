@@ -33,10 +33,7 @@ export const FORMER_JOB_INDEX_SHARDS = 32_768;
 /** How many sorted sets share the interest in job sets, so that Redis Cluster spreads it. */
 export const INTEREST_SHARDS = 16;
 
-/** How many numbers detect that Redis went back in time: enough that every master of a Cluster has some. */
-export const ROLLBACK_SHARDS = 16;
-
-/** How many keys show whether Redis takes writes: as above. */
+/** How many keys show whether Redis takes writes: enough that every master of a Cluster has some. */
 export const PROBE_SHARDS = 16;
 
 /** Every key of a job set shares the hash tag `{queue/jobSet}`, so that one script can touch them all. */
@@ -76,8 +73,8 @@ export type RedisKey =
   | { readonly kind: 'former-job-set-name'; readonly reference: string }
   /** Sorted set: tag of a job set → when it was last polled. */
   | { readonly kind: 'interest'; readonly shard: number }
-  /** String: a number that only grows, for as long as Redis loses nothing. */
-  | { readonly kind: 'rollback'; readonly shard: number }
+  /** String: a number that only grows, for as long as Redis loses nothing. One ingester replica writes it, in the slot of a group. */
+  | { readonly kind: 'rollback'; readonly group: number; readonly replicaId: string }
   /** String with a short life: shows that this service may write here. */
   | { readonly kind: 'probe'; readonly shard: number }
   /** Hash: ingester replica → how many watches it holds, how many job sets wait for one there, and when it said so. */
@@ -165,9 +162,10 @@ export class RedisKeys {
       case 'former-job-set-name':
         return `${this.root}set:${key.reference}`;
       case 'interest':
-      case 'rollback':
       case 'probe':
         return `${this.root}${key.kind}:${key.shard}`;
+      case 'rollback':
+        return `${this.root}rollback:{${tagOfGroup(key.group)}}:${key.replicaId}`;
       case 'verdict':
         return `${this.root}verdict:${key.digest}`;
       case 'replicas':
@@ -185,7 +183,7 @@ export class RedisKeys {
   parse(text: string): RedisKey | undefined {
     if (!text.startsWith(this.root)) return undefined;
     const name = text.slice(this.root.length);
-    return parseAcross(name) ?? parseOfJobIndex(name) ?? parseOfJobSet(name);
+    return parseAcross(name) ?? parseOfRollback(name) ?? parseOfJobIndex(name) ?? parseOfJobSet(name);
   }
 
   /** The sharded publish/subscribe channel of a job set's changes: in the slot of its keys. */
@@ -203,23 +201,21 @@ export class RedisKeys {
   }
 
   private ofGroup(group: number): string {
-    const { tag } = JOB_INDEX_GROUPS[group] ?? {};
-    if (tag === undefined) throw new RangeError(`the job index has no group ${group}`);
-    return `${this.root}index:{${tag}}:`;
+    return `${this.root}index:{${tagOfGroup(group)}}:`;
   }
 }
 
 const OF_JOB_INDEX = /^index:\{(\d+)\}:(?:meta|([js])(0|[1-9]\d*))$/;
+const OF_ROLLBACK = /^rollback:\{(\d+)\}:(.+)$/s;
 const OF_JOB_SET = /^\{([^{}:]*)\}:(?:(meta|watched)|([A-Za-z0-9_-]+):(?:([fdusa])|r(0|[1-9]\d*)))$/;
-const ACROSS =
-  /^(?:(jobs|interest|rollback|probe):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
+const ACROSS = /^(?:(jobs|interest|probe):(0|[1-9]\d*)|(set|verdict):([0-9a-f]+)|(replicas|sweeper))$/;
 
 function parseAcross(text: string): RedisKey | undefined {
   const across = ACROSS.exec(text);
   if (across === null) return undefined;
   const [, sharded, shard, named, hex = '', single] = across;
   if (sharded !== undefined) {
-    const kind = sharded === 'jobs' ? 'former-job-index' : (sharded as 'interest' | 'rollback' | 'probe');
+    const kind = sharded === 'jobs' ? 'former-job-index' : (sharded as 'interest' | 'probe');
     return { kind, shard: Number(shard) };
   }
   if (named === 'set') return { kind: 'former-job-set-name', reference: hex };
@@ -227,10 +223,27 @@ function parseAcross(text: string): RedisKey | undefined {
   return { kind: single === 'sweeper' ? 'sweeper' : 'replicas' };
 }
 
+function tagOfGroup(group: number): string {
+  const { tag } = JOB_INDEX_GROUPS[group] ?? {};
+  if (tag === undefined) throw new RangeError(`the job index has no group ${group}`);
+  return tag;
+}
+
+function groupOfTag(tag: string | undefined): number | undefined {
+  const group = JOB_INDEX_GROUPS.findIndex((each) => each.tag === tag);
+  return group < 0 ? undefined : group;
+}
+
+function parseOfRollback(text: string): RedisKey | undefined {
+  const [, tag, replicaId = ''] = OF_ROLLBACK.exec(text) ?? [];
+  const group = groupOfTag(tag);
+  return group === undefined ? undefined : { kind: 'rollback', group, replicaId };
+}
+
 function parseOfJobIndex(text: string): RedisKey | undefined {
   const [, tag, table, bucket] = OF_JOB_INDEX.exec(text) ?? [];
-  const group = JOB_INDEX_GROUPS.findIndex((each) => each.tag === tag);
-  if (group < 0) return undefined;
+  const group = groupOfTag(tag);
+  if (group === undefined) return undefined;
   if (table === undefined) return { kind: 'job-index', group };
   return { kind: table === 'j' ? 'job-index-jobs' : 'job-index-sets', group, bucket: Number(bucket) };
 }

@@ -66,7 +66,8 @@ const LOOPS: Readonly<Record<string, (redis: ScriptedRedis, clock: ManualClock) 
   'the rollback detector': (redis, clock) => {
     let count = 0;
     const detector = new RollbackDetector(
-      { incr: () => redis.answer(++count), ownKeys: new RedisKeys() } as unknown as RedisClient,
+      { set: () => redis.answer(`${++count}`), ownKeys: new RedisKeys() } as unknown as RedisClient,
+      'a',
       ignore,
       ignore,
       new LoopProgress(MAX_ROUND_MS, () => clock.monotonic()),
@@ -139,7 +140,7 @@ describe.each(Object.entries(LOOPS))('%s', (_, begin) => {
 
   it('stands still while Redis fails, and says why', async () => {
     redis.fail(new Error('connection refused'));
-    await eventually('the reason is told', () => {
+    await eventually('the reason is reported', () => {
       void loop.round?.();
       clock.advance(1_000);
       return loop.progress.standstill?.endsWith(': connection refused');

@@ -228,7 +228,7 @@ describe('an event of Armada', () => {
     });
   });
 
-  it('whose place in the stream is not known is told by the beginning of its id', () => {
+  it('whose place in the stream is not known is named by the beginning of its id', () => {
     const id = `${'y'.repeat(64)}z`;
     expect(map({ $case: 'queued', value: base }, id)).toEqual({
       kind: 'unreadable',

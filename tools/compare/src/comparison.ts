@@ -42,9 +42,9 @@ interface Compared {
   readonly since: MonotonicTime;
   /** When it was last seen. */
   readonly seen: MonotonicTime;
-  /** It is a difference that was told. */
+  /** It is a difference that was reported. */
   readonly isTold: boolean;
-  /** This pair or one before it was told, and the sides have not agreed since. */
+  /** This pair or one before it was reported, and the sides have not agreed since. */
   readonly isDiffering: boolean;
   readonly hasDiffered: boolean;
 }
@@ -63,7 +63,7 @@ export class Comparison {
   /** @param toleranceMs How long two sides may differ in the same way. Milliseconds. */
   constructor(private readonly toleranceMs: number) {}
 
-  /** Takes what both sides said of a job at about the same time. Returns what is to be told about it, if anything changed. */
+  /** Takes what both sides said of a job at about the same time. Returns what is to be reported about it, if anything changed. */
   observe(ref: JobRef, old: Answer, now: Answer, at: MonotonicTime): Finding | undefined {
     const key = keyOf(ref);
     const before = this.jobs.get(key);

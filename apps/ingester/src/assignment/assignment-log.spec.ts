@@ -12,7 +12,7 @@ let lines: { readonly level: string; readonly msg: string; readonly queue?: stri
 let metrics: IngesterMetrics;
 let assignments: AssignmentLog;
 let eventLag: EventLagLog;
-/** What the monitor of Armada was told. */
+/** What was reported to the monitor of Armada. */
 let failed: unknown[][];
 
 beforeEach(async () => {

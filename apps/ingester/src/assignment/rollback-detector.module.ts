@@ -1,7 +1,7 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { RedisClient } from '@ajs/job-store';
 import type { Log } from '@ajs/observability';
-import { LOG, Readiness, RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
+import { LOG, REPLICA_ID, Readiness, RedisErrorLog, RedisModule, WorkQueueModule } from '@ajs/runtime';
 import { JobSetWorker, RollbackDetector, WorkQueue } from '@ajs/subscriptions';
 import { JobStoreModule } from '../store/job-store.module.js';
 import { REDIS_WRITER } from '../tokens.js';
@@ -13,9 +13,10 @@ import { WorkerModule } from './worker.module.js';
   providers: [
     {
       provide: RollbackDetector,
-      inject: [REDIS_WRITER, JobSetWorker, WorkQueue, RedisErrorLog, LOG],
+      inject: [REDIS_WRITER, REPLICA_ID, JobSetWorker, WorkQueue, RedisErrorLog, LOG],
       useFactory: (
         redis: RedisClient,
+        replicaId: string,
         worker: JobSetWorker,
         workQueue: WorkQueue,
         errors: RedisErrorLog,
@@ -23,6 +24,7 @@ import { WorkerModule } from './worker.module.js';
       ) =>
         new RollbackDetector(
           redis,
+          replicaId,
           () => {
             log.warn('Redis lost writes; reading every job set again');
             worker.heartbeat();

@@ -24,7 +24,7 @@ describe('the check for a Redis that evicts keys', () => {
       'maxmemory:1\r\nmaxmemory_policy:allkeys-lru\r\n',
       'allkeys-lru',
     ],
-    ['that it is not known where Redis does not tell it', 'maxmemory:1\r\n', 'unknown'],
+    ['that it is not known where Redis does not report it', 'maxmemory:1\r\n', 'unknown'],
   ])('warns, and names %s', async (_, info, policy) => {
     await check(() => Promise.resolve(info));
     expect(lines).toMatchObject([{ level: 'warn', policies: [policy] }]);

@@ -12,7 +12,7 @@ import { outcomeOf } from './testing/delegated-harness.js';
 const OURS = 'Bearer token-of-ours';
 const GET_QUEUE = '/api.QueueService/GetQueue';
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
-/** `s3cret`, hashed as docs/callers.md tells. */
+/** `s3cret`, hashed as docs/callers.md shows. */
 const HASH = '$scrypt$ln=10,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA$u5bCAiLkt2UD0ZRMpz2c6GLAonZ6UN5wl2BtbI0Csxw';
 const ALICE = basic('alice:s3cret');
 const BOB = basic('bob:his-password');

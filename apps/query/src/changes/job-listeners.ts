@@ -4,8 +4,8 @@ import type { ChangedJob } from '@ajs/job-store';
 /** Follows jobs. */
 export interface JobListener {
   /**
-   * Called with a job as it is soon after listening to it began, if it exists, and whenever it changes. After trouble it may come as it was
-   * told before, or with several changes at once; the last one is never missed.
+   * Called with a job as it is soon after listening to it began, if it exists, and whenever it changes. After trouble it may come as it came
+   * before, or with several changes at once; the last one is never missed.
    */
   job(job: ChangedJob): void;
 }
@@ -26,7 +26,7 @@ export class JobListeners {
     return this.listeners.keys();
   }
 
-  /** A listener that listens to the job already is told once all the same. */
+  /** A listener that listens to the job already is called once all the same. */
   add(jobId: JobId, listener: JobListener): void {
     const others = this.listeners.get(jobId);
     if (others === undefined) this.listeners.set(jobId, listener);
@@ -42,7 +42,7 @@ export class JobListeners {
     } else if (all === listener) this.listeners.delete(jobId);
   }
 
-  /** Tells those who listen now: listening may end meanwhile, and begin. */
+  /** Calls those who listen now: listening may end meanwhile, and begin. */
   tell(job: ChangedJob): void {
     const listeners = this.listeners.get(job.jobId);
     if (listeners instanceof Set) for (const listener of Array.from(listeners)) listener.job(job);

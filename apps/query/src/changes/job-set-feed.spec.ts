@@ -58,7 +58,7 @@ async function write(jobs: Partial<Record<string, JobState>>): Promise<void> {
     subscription: { state: 'live', reason: '' },
   });
 }
-/** Collects the states that a job is told in. */
+/** Collects the states that a job is heard in. */
 function statesOf(feed: JobSetFeed, jobId: JobId): { told: (JobState | undefined)[]; stop: () => void } {
   const told: (JobState | undefined)[] = [];
   const listener: JobListener = { job: ({ job }) => told.push(job?.record.state) };
@@ -67,7 +67,7 @@ function statesOf(feed: JobSetFeed, jobId: JobId): { told: (JobState | undefined
 }
 const told = (states: readonly unknown[], last: JobState) =>
   eventually(`${last} is told`, () => states.at(-1) === last);
-/** The states that job A is told in, once the first of them was told. */
+/** The states that job A is heard in, once the first of them was heard. */
 async function statesFrom(first: JobState): Promise<readonly (JobState | undefined)[]> {
   await write({ a: first });
   const { told: states } = statesOf(feeds.of(KEY, CALLER), A);

@@ -32,8 +32,8 @@ export interface JobSetFeedOptions {
 }
 
 /**
- * Telling a stream something takes some 10 µs, however much it is. Writes that come within this time for each stream, up to a bound, are told
- * together: so streams take a third of the time at most, where there are many. Milliseconds.
+ * A call to a stream takes some 10 µs, however many changes it has. Writes that come within this time for each stream, up to a bound, are
+ * passed on together: so streams take a third of the time at most, where there are many. Milliseconds.
  */
 const PAUSE_PER_LISTENER_MS = 0.03;
 const MAX_PAUSE_MS = 100;
@@ -50,7 +50,7 @@ export class JobSetFeed {
   moment: JobSetMoment | undefined;
   private readonly listeners = new Set<JobSetListener>();
   private readonly jobs = new JobListeners();
-  /** What the listeners have not been told during a pause. */
+  /** Changes that wait for the end of a pause. */
   private gathered: JobSetChange[] = [];
   private cancelPause: (() => void) | undefined;
   private readonly unread = new Set<JobId>();
@@ -60,7 +60,7 @@ export class JobSetFeed {
   private position: JobSetPosition | undefined;
   /** Whether the subscription was confirmed, and no notice is known to be lost since. */
   private isSubscribed = false;
-  /** Whether every write after {@link position} is told of, as far as is known. Never without a confirmed subscription. */
+  /** Whether every write after {@link position} is published to this process, as far as is known. Never without a confirmed subscription. */
   private isFollowing = false;
   /** The last write that was heard of before it was known where the job set stands. */
   private early: JobSetPosition | undefined;
@@ -108,7 +108,7 @@ export class JobSetFeed {
 
   /**
    * Begins to follow the job set, or finds out whether it still does: resolves to whether it follows, by a look that began after this call.
-   * Where it does not, listeners are told by the next check, and once it does. Never rejects.
+   * Where it does not, listeners hear of what they missed by the next check, and once it does. Never rejects.
    */
   async check(): Promise<boolean> {
     this.isCheckDue = true;
@@ -185,7 +185,7 @@ export class JobSetFeed {
   /** Without a subscription each check has its listeners read what is newer. */
   private stands(moment: JobSetMoment): void {
     this.moment = moment;
-    // A job set that was begun anew tells nobody of its writes before it is watched.
+    // The writes of a job set that was begun anew are not published before it is watched.
     if (this.isFollowing && moment.position?.generation === this.generation) return;
     this.isFollowing = this.isSubscribed;
     this.position = laterOf(moment.position, this.early);

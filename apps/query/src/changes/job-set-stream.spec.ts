@@ -64,7 +64,7 @@ async function beginAnew(): Promise<void> {
   await write({ a: 'QUEUED' });
 }
 
-/** Reads a stream, and keeps what it was told. */
+/** Reads a stream, and keeps what it received. */
 class Reader {
   readonly events: JobSetEvent[] = [];
   ended: RpcError | undefined;
@@ -162,7 +162,7 @@ describe('a stream of a job set', () => {
     await write({ a: 'RUNNING' });
     await write({ b: 'FAILED' });
     await write({ a: 'SUCCEEDED', c: 'QUEUED' });
-    await eventually('all is told', () => reader.told.length === 7);
+    await eventually('all is received', () => reader.told.length === 7);
     expect(reader.told.slice(3, 5)).toEqual(['a RUNNING', 'b FAILED']);
     expect(new Set(reader.told.slice(5))).toEqual(new Set(['a SUCCEEDED', 'c QUEUED']));
   });
@@ -344,11 +344,11 @@ describe('a stream of a job set', () => {
     changes.losesNotices = false;
     await write(jobs(16));
     reader.unblock();
-    await eventually('all is told', () => reader.told.length === 1 + 17 * 500);
+    await eventually('all is received', () => reader.told.length === 1 + 17 * 500);
     reader.isBlocking = true;
     for (let batch = 17; batch < 27; batch++) await write(jobs(batch));
     reader.unblock();
-    await eventually('the rest is told', () => reader.ended ?? reader.told.length === 1 + 27 * 500);
+    await eventually('the rest is received', () => reader.ended ?? reader.told.length === 1 + 27 * 500);
     expect(reader.ended).toBeUndefined();
   });
 
@@ -388,25 +388,22 @@ describe('a stream of a job set', () => {
   });
 
   // In the snapshot, on its first and on its second page, at its end, and at a change.
-  it.each([0, 2, 3, 4])(
-    'tells who resumes what could not be sent any more after %i events',
-    async (events) => {
-      changes.pageSize = 2;
-      await write({ a: 'QUEUED', b: 'QUEUED', c: 'QUEUED' });
-      const first = new Reader().failAfter(events);
-      await eventually('the snapshot', () => first.ended ?? first.told.includes('snapshot-end'));
-      await write({ a: 'RUNNING' });
-      expect(await first.end()).toBe(NO_MEMORY);
-      const second = new Reader(first.lastToken);
-      await eventually('all is told', async () => {
-        await clock.pass(1_000);
-        return second.told.at(-1) === 'bookmark';
-      });
-      const all = [...first.told, ...second.told].filter((event) => event !== 'bookmark');
-      expect(all).toEqual(expect.arrayContaining(['b QUEUED', 'c QUEUED', 'snapshot-end', 'a RUNNING']));
-      expect(new Set(all).size).toBe(all.length);
-    },
-  );
+  it.each([0, 2, 3, 4])('resumes with what could not be sent any more after %i events', async (events) => {
+    changes.pageSize = 2;
+    await write({ a: 'QUEUED', b: 'QUEUED', c: 'QUEUED' });
+    const first = new Reader().failAfter(events);
+    await eventually('the snapshot', () => first.ended ?? first.told.includes('snapshot-end'));
+    await write({ a: 'RUNNING' });
+    expect(await first.end()).toBe(NO_MEMORY);
+    const second = new Reader(first.lastToken);
+    await eventually('all is received', async () => {
+      await clock.pass(1_000);
+      return second.told.at(-1) === 'bookmark';
+    });
+    const all = [...first.told, ...second.told].filter((event) => event !== 'bookmark');
+    expect(all).toEqual(expect.arrayContaining(['b QUEUED', 'c QUEUED', 'snapshot-end', 'a RUNNING']));
+    expect(new Set(all).size).toBe(all.length);
+  });
 
   it('is resumed from the beginning where it ended before it sent anything', async () => {
     await write({ a: 'RUNNING' });

@@ -7,7 +7,7 @@ import { RpcError } from '../rpc-error.js';
 import type { JobSetChange, JobSetFeed, JobSetListener } from './job-set-feed.js';
 import { BEGINNING, toToken, type StreamPlace } from './stream-place.js';
 
-/** What a stream of a job set tells, each with the token that resumes behind it. */
+/** What a stream of a job set sends, each with the token that resumes behind it. */
 export type JobSetEvent =
   | { readonly kind: 'job'; readonly changed: ChangedJob; readonly token: string }
   | { readonly kind: 'snapshot-end'; readonly token: string }
@@ -25,20 +25,20 @@ const MOST_QUEUED = 10_000;
 const QUIET_MS = 1_000;
 const BOOKMARK_EVERY_MS = 30_000;
 
-/** Some events, and where a stream stands that has told them. */
+/** Some events, and where a stream stands that has sent them. */
 interface Step {
   readonly place: StreamPlace;
   readonly events: readonly JobSetEvent[];
 }
 
-/** So many are told together: a reader that is slow is given no more before it has taken them. */
+/** So many are sent together: a reader that is slow is given no more before it has taken them. */
 const EVENTS_AT_ONCE = 50;
 
 /** The same steps for all streams that stand where changes follow. */
 const sharedSteps = new WeakMap<readonly JobSetChange[], readonly Step[]>();
 
 /**
- * The jobs of a job set from a place on, then each change, in order: nothing is missed, and nothing told twice. What was missed in the feed,
+ * The jobs of a job set from a place on, then each change, in order: nothing is missed, and nothing sent twice. What was missed in the feed,
  * and what is older, is read from Redis by the place.
  */
 export class JobSetStream implements JobSetListener {
@@ -48,7 +48,7 @@ export class JobSetStream implements JobSetListener {
   private isReading = false;
   private ended: RpcError | undefined;
   private wake: (() => void) | undefined;
-  /** The snapshot is whole once all that changed up to here has been told. */
+  /** The snapshot is whole once all that changed up to here has been sent. */
   private snapshotUntil: number | undefined;
 
   constructor(
@@ -86,7 +86,7 @@ export class JobSetStream implements JobSetListener {
 
   changed(changes: readonly JobSetChange[]): void {
     if (this.mustRead) return;
-    // The end of the snapshot may have to be told between them.
+    // The end of the snapshot may have to be sent between them.
     if (this.place.inSnapshot) this.queue.push(...changes.map((change) => [change]));
     else this.queue.push(changes);
     this.queuedJobs += jobsOf(changes);
@@ -125,7 +125,7 @@ export class JobSetStream implements JobSetListener {
     await this.endSnapshot();
   }
 
-  /** Returns up to where changes have to be told before all jobs that were there have been; `undefined` where that was not told. */
+  /** Returns up to where changes have to be sent before all jobs that were there have been; `undefined` where it did not come so far. */
   private async readPages({
     generation,
     after,
@@ -143,7 +143,7 @@ export class JobSetStream implements JobSetListener {
       this.place = { ...this.place, generation };
       const reached = (upTo ??= page.revision);
       const jobs = page.jobs.filter(({ revision }) => revision <= reached);
-      // Those that have changed since are told as changes.
+      // Those that have changed since are sent as changes.
       if (jobs.length < page.jobs.length) latest = page.revision;
       const { place } = this;
       await this.tell(
@@ -160,7 +160,7 @@ export class JobSetStream implements JobSetListener {
     return Math.max(latest, reached);
   }
 
-  /** The life of the job set that was read is over. Whoever was told nothing of it misses nothing of it. */
+  /** The life of the job set that was read is over. A reader that received nothing of it misses nothing of it. */
   private async followAnew(): Promise<void> {
     if (this.place.generation !== undefined) throw startAgain();
     // Where it is not followed, it is missed() once it is.
@@ -203,7 +203,7 @@ export class JobSetStream implements JobSetListener {
   /** The promise, if there is one, resolves once the reader wants more, or the stream is to end. */
   private sendAt(place: StreamPlace, events: readonly JobSetEvent[]): Promise<void> | undefined {
     const taken = this.send(events);
-    // Only now: who resumes is told what could not be sent.
+    // Only now: a reader that resumes gets what could not be sent.
     this.place = place;
     return taken && this.untilTaken(taken);
   }
@@ -265,7 +265,7 @@ function stepsOfChanges(begin: StreamPlace, changes: readonly JobSetChange[]): S
   return stepsOf(told);
 }
 
-/** A job, and where a stream stands that has told it. */
+/** A job, and where a stream stands that has sent it. */
 type ToldJob = readonly [job: ChangedJob, place: StreamPlace];
 
 function stepsOf(jobs: readonly ToldJob[]): Step[] {
@@ -286,7 +286,7 @@ function jobsOf(changes: readonly JobSetChange[]): number {
   return changes.reduce((sum, { jobs }) => sum + jobs.length, 0);
 }
 
-/** Where a stream stands that has told a change. */
+/** Where a stream stands that has sent a change. */
 function placeBehind({ generation, inSnapshot }: StreamPlace, { revision }: JobSetChange): StreamPlace {
   return { ...(generation !== undefined && { generation }), after: revision, inSnapshot };
 }

@@ -4,19 +4,19 @@ import { Generation } from '@ajs/redis-keys';
 import { RpcError } from '../rpc-error.js';
 
 /**
- * How far a stream of a job set's changes has come: it has told every job as it was at a revision, and of those that changed until a later
- * one the first in the order of the list. Each job is told once for all that it went through between two revisions.
+ * How far a stream of a job set's changes has come: it has sent every job as it was at a revision, and of those that changed until a later
+ * one the first in the order of the list. Each job is sent once for all that it went through between two revisions.
  */
 export interface StreamPlace {
   /** Left out where the job set had no keys. */
   readonly generation?: Generation;
-  /** What changed up to here has been told; -1: nothing. */
+  /** What changed up to here has been sent; -1: nothing. */
   readonly after: number;
-  /** What is told now: the jobs that changed last up to here. Left out where nothing is. */
+  /** What is being sent now: the jobs that changed last up to here. Left out where nothing is. */
   readonly upTo?: number;
-  /** Of those, the jobs up to this one have been told. */
+  /** Of those, the jobs up to this one have been sent. */
   readonly from?: JobPosition;
-  /** The end of the snapshot has not been told. */
+  /** The end of the snapshot has not been sent. */
   readonly inSnapshot: boolean;
 }
 

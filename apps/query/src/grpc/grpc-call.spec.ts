@@ -23,7 +23,7 @@ let server: GrpcServer;
 let session: ClientHttp2Session;
 /** The calls that their specs own, in their order. */
 let calls: GrpcCall[];
-/** What the owner of the calls was told. */
+/** What was reported to the owner of the calls. */
 let told: string[];
 
 async function serve(options: Partial<GrpcServerOptions> = {}, methods: UnaryMethod[] = []): Promise<void> {

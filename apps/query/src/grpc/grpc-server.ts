@@ -51,7 +51,7 @@ export interface GrpcServices {
 export interface GrpcServerOptions extends GrpcPortOptions, UnaryCallsOptions {
   /** Pays for what calls hold in memory. */
   readonly budget: MessageBudget;
-  /** Clients of older connections are told to reconnect, and so spread over new replicas. The time varies by ten per cent. */
+  /** Older connections are closed by GOAWAY, so that their clients reconnect and spread over new replicas. The time varies by ten per cent. */
   readonly maxAgeMs: number;
   readonly ageGraceMs?: number;
   readonly idleMs?: number;

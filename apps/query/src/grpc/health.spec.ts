@@ -21,7 +21,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** The status of a service, whenever it is told, and how the watch ends. */
+/** Each status of a service that a watch of it receives, and how the watch ends. */
 function watch(name: string): { readonly told: unknown[]; readonly ended: Promise<ServiceError> } {
   const stream = client.makeServerStreamRequest(
     Watch.path,
@@ -48,7 +48,7 @@ it('the server and each of its services are serving, and no others are known', a
 
 it('a watch sends the status, stays open, and sends that the server stops before it ends', async () => {
   const [known, unknown] = [watch('api.Jobs'), watch('api.Submit')];
-  await eventually('both are told', () => known.told.length + unknown.told.length === 2);
+  await eventually('both are received', () => known.told.length + unknown.told.length === 2);
   expect([known.told, unknown.told]).toEqual([['SERVING'], ['SERVICE_UNKNOWN']]);
   await server.stop();
   expect((await known.ended).code).toBe(status.UNAVAILABLE);

@@ -6,7 +6,7 @@ const ANY = '*';
 
 /**
  * The names by which callers may request the HTTP API. A web page can have its own name resolve to our address (DNS rebinding) and then
- * read what we tell anonymous callers, but its requests carry that name. It cannot have the name `localhost`, or an address.
+ * read what anonymous callers may read, but its requests carry that name. It cannot have the name `localhost`, or an address.
  */
 export class AllowedHosts {
   private readonly names: ReadonlySet<string>;

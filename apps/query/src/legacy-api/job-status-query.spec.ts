@@ -429,7 +429,7 @@ describe('a poll of a job', () => {
         'this Armada has no api.Jobs',
       ],
     ])(
-      'is told with the reason where its live stream has not shown what was reported, and api.Jobs %s',
+      'is answered with the reason where its live stream has not shown what was reported, and api.Jobs %s',
       async (_, failure, why) => {
         await write({ state: 'live', reason: '', syncedAt: monotonicNow() });
         const at = ArmadaTime(performance.now());

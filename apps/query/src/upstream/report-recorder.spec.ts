@@ -142,9 +142,9 @@ describe('what callers were answered while Redis did not take it', () => {
   });
 
   it.each<[string, () => unknown]>([
-    ['what was told before is written', () => recorder.settle([A])],
+    ['what was answered before is written', () => recorder.settle([A])],
     ['another report is recorded', () => recorder.record([reported(A, 'PENDING')])],
-  ])('stays owed where it is told while %s', async (_, write) => {
+  ])('stays owed where it is answered while %s', async (_, write) => {
     recorder.toldUnrecorded([reported(A, 'QUEUED')]);
     let take = (): void => undefined;
     instead = () => new Promise((resolve) => (take = resolve));

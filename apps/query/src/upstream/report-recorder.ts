@@ -6,7 +6,7 @@ import type { NoteInterest } from '../interest/note-interest.js';
 import { groupByJobSet } from '../store/group-by-job-set.js';
 import { RedisReadError, fromRedis } from '../store/redis-read.js';
 
-/** Jobs told without Redis that are kept in memory. Queues share the room: callers of one queue cannot make those of another see a state undone. */
+/** Jobs answered without Redis that are kept in memory. Queues share the room: callers of one queue cannot make those of another see a state undone. */
 const MAX_TOLD = 10_000;
 
 type JobSetReport = readonly [key: JobSetKey, report: readonly [jobId: JobId, report: JobReport]];
@@ -18,17 +18,17 @@ export interface ReportRecorderOptions {
 }
 
 /**
- * Writes what Armada's own `api.Jobs` reports into Redis before it is told (P1), and has the job sets followed from then on: no later
+ * Writes what Armada's own `api.Jobs` reports into Redis before it is answered (P1), and has the job sets followed from then on: no later
  * answer, by whichever replica and API, then shows an earlier state.
  */
 export class ReportRecorder {
-  /** What callers were told while Redis did not take it: to be written before anything else is told of these jobs. */
+  /** What was answered while Redis did not take it: to be written before anything else is answered about these jobs. */
   private readonly told = new FairCache<JobId, JobSetReport>(MAX_TOLD);
 
   constructor(private readonly options: ReportRecorderOptions) {}
 
   /**
-   * Resolves to what Redis holds of these jobs now: tell that, which may be further than what was reported. Left out are jobs that cannot
+   * Resolves to what Redis holds of these jobs now: answer that, which may be further than what was reported. Left out are jobs that cannot
    * be recorded: their record cannot be read, or Redis does not take the report.
    */
   async record(jobs: Iterable<ReportedJob>): Promise<Map<JobId, JobStatus>> {
@@ -50,7 +50,7 @@ export class ReportRecorder {
     return held;
   }
 
-  /** Callers are told Armada's word of these jobs, although it could not be recorded (P5). */
+  /** Callers are answered what Armada reports of these jobs, although it could not be recorded (P5). */
   toldUnrecorded(jobs: Iterable<ReportedJob>): void {
     for (const [key, [jobId, reported]] of jobSetReports(jobs)) {
       const further = furtherOf(this.told.get(jobId), reported);
@@ -59,7 +59,7 @@ export class ReportRecorder {
   }
 
   /**
-   * To be awaited right before each read of any of these jobs from Redis: what callers were told without Redis is written now. `undefined`
+   * To be awaited right before each read of any of these jobs from Redis: what was answered without Redis is written now. `undefined`
    * where there is nothing to write, as almost always. Rejects with RedisReadError where Redis cannot be read either. A Redis that only
    * takes no writes may hold an earlier state, which is better than none (P5).
    */
@@ -76,7 +76,7 @@ export class ReportRecorder {
     return new Map(items.map(([jobId]) => [jobId, this.told.get(jobId)]));
   }
 
-  /** What was told while the report was on its way is still owed: Redis may have failed another call meanwhile. */
+  /** What was answered while the report was on its way is still owed: Redis may have failed another call meanwhile. */
   private forget(jobId: JobId, owed: ReadonlyMap<JobId, JobSetReport | undefined>): void {
     if (this.told.get(jobId) === owed.get(jobId)) this.told.delete(jobId);
   }

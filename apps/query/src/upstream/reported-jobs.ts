@@ -35,7 +35,7 @@ export interface ReportedJobsOptions {
 }
 
 /**
- * Looks jobs up in Armada's own `api.Jobs` that no event stream settles, and records what it reports before anybody is told (P1). Each job
+ * Looks jobs up in Armada's own `api.Jobs` that no event stream settles, and records what it reports before it is answered (P1). Each job
  * is looked up at most once a second, for all callers of this process.
  */
 export class ReportedJobs {

@@ -23,7 +23,7 @@ export interface UpstreamJobResolverOptions {
   readonly now?: () => number;
 }
 
-/** Asks Armada's own `api.Jobs`, as this service, where the cache is not enough. What it reports is recorded before it is told (P1). */
+/** Asks Armada's own `api.Jobs`, as this service, where the cache is not enough. What it reports is recorded before it is answered (P1). */
 export class UpstreamJobResolver {
   private readonly recent: RecentAnswers<ReportedJob | 'absent'>;
 
@@ -86,7 +86,7 @@ export class UpstreamJobResolver {
   }
 
   /**
-   * Armada's word on those of the jobs that exist, while Redis cannot be read. It counts as told. Rejects with {@link ArmadaJobsError}, and
+   * What Armada reports of those of the jobs that exist, while Redis cannot be read. It counts as answered. Rejects with {@link ArmadaJobsError}, and
    * with PERMISSION_DENIED where the caller may not see one of them.
    */
   async withoutRedis(

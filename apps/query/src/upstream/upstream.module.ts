@@ -13,7 +13,7 @@ import { ReportRecorder } from './report-recorder.js';
 import { ReportedJobs } from './reported-jobs.js';
 import { UpstreamJobResolver } from './upstream-job-resolver.js';
 
-/** Soon enough to tell a lag of more than a few seconds, at one call of Armada's `api.Jobs` each time. Milliseconds. */
+/** Soon enough to notice a lag of more than a few seconds, at one call of Armada's `api.Jobs` each time. Milliseconds. */
 const PROBE_EVERY_MS = 5_000;
 
 /** What Armada's own `api.Jobs` knows of jobs: asked once for all APIs of this process. */

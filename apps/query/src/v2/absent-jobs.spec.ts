@@ -119,9 +119,9 @@ describe('WatchJobs', () => {
 
   it('sends a job that is named by its id alone once it is known, and ends with it', async () => {
     const { told, ended } = watch([byId('a')]);
-    await eventually('it is told that there is none', () => told.length === 1);
+    await eventually('the answer is that there is none', () => told.length === 1);
     await harness.write({ a: record('RUNNING') });
-    await inTime('it is told', () => told.length === 2);
+    await inTime('it is reported', () => told.length === 2);
     await harness.write({ a: record('FAILED') });
     await ended;
     expect(told).toEqual([ABSENCE_KIND_NOT_FOUND, V2JobState.JOB_STATE_RUNNING, V2JobState.JOB_STATE_FAILED]);
@@ -134,13 +134,13 @@ describe('WatchJobs', () => {
     await harness.write({});
     harness.armada.failure = ARMADA_UNAVAILABLE;
     const { told } = watch([ref]);
-    await eventually('it is told that it may exist', () => told.length === 1);
+    await eventually('the answer is that it may exist', () => told.length === 1);
     harness.armada.failure = undefined;
-    await inTime('it is told', () => told.length === 2);
+    await inTime('it is reported', () => told.length === 2);
     await clock.pass(120_000);
     expect(told).toEqual([ABSENCE_KIND_NOT_SYNCED, ABSENCE_KIND_NOT_FOUND]);
     await harness.write({ a: record('QUEUED') });
-    await inTime('it is told that it exists after all', () => told.length === 3);
+    await inTime('the answer is that it exists after all', () => told.length === 3);
     expect(told[2]).toBe(V2JobState.JOB_STATE_QUEUED);
   });
 
@@ -148,7 +148,7 @@ describe('WatchJobs', () => {
     const lookUps = jest.spyOn(AbsentJobs.prototype, 'lookUpFor');
     await harness.write({});
     const { told } = watch([refOf('a')]);
-    await eventually('it is told that there is none', () => told.length === 1);
+    await eventually('the answer is that there is none', () => told.length === 1);
     const ends = (ref: JobRef, kind: AbsenceKind): Promise<void> => {
       const result = { $case: 'absence', value: { kind, reason: '' } } as const;
       lookUps.mock.calls.at(-1)?.[0].tell(0, { ref, result, freshness: undefined });
@@ -156,17 +156,17 @@ describe('WatchJobs', () => {
     };
     await ends(refOf('a'), ABSENCE_KIND_NOT_SYNCED);
     await harness.write({ a: record('RUNNING') });
-    await eventually('it is told', () => told.length === 2);
+    await eventually('it is reported', () => told.length === 2);
     await ends(refOf('a'), AbsenceKind.ABSENCE_KIND_EXPIRED);
     await harness.write({ a: record('FAILED') });
-    await eventually('its end is told', () => told.length === 3);
+    await eventually('its end is reported', () => told.length === 3);
     expect(told).toEqual([ABSENCE_KIND_NOT_FOUND, V2JobState.JOB_STATE_RUNNING, V2JobState.JOB_STATE_FAILED]);
     lookUps.mockRestore();
   });
 
   it('looks up nothing any more once it has ended', async () => {
     const { told, ended } = watch([byId('a')]);
-    await eventually('it is told that there is none', () => told.length === 1);
+    await eventually('the answer is that there is none', () => told.length === 1);
     await eventually('it is to be looked up', () => clock.timers === 1);
     harness.streams.stop();
     await expect(ended).rejects.toMatchObject({ code: status.UNAVAILABLE });

@@ -42,7 +42,7 @@ interface Waiting {
 }
 
 /**
- * Looks up again, while calls stay open, the jobs that they name and that no feed tells of: those of which only the id is known, and those that
+ * Looks up again, while calls stay open, the jobs that they name and that no feed reports: those of which only the id is known, and those that
  * may turn out not to exist. Each look-up is a call of its own for the limits of its caller.
  */
 export class AbsentJobs {
@@ -146,7 +146,7 @@ export function absenceOf({ result }: JobResult): AbsenceKind | undefined {
   return result?.$case === 'absence' ? result.value.kind : undefined;
 }
 
-/** A job that Armada does not know may come to be. In a job set its feed tells of it; one that is named by its id alone has none. */
+/** A job that Armada does not know may come to be. In a job set its feed reports it; one that is named by its id alone has none. */
 function isToBeLookedUp(result: JobResult): boolean {
   const absence = absenceOf(result);
   if (absence === AbsenceKind.ABSENCE_KIND_NOT_FOUND) return result.ref?.queue === '';

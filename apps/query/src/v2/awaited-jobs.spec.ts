@@ -12,7 +12,7 @@ const A = JobId('a');
 it('a job that is named once more while it is awaited is reported for that name, too', () => {
   const told: [place: number, revision: number][] = [];
   const job: ChangedJob = { jobId: A, generation: Generation('g'), revision: 7 };
-  // As a feed does that follows: it tells the job as it is whenever somebody begins to listen to it.
+  // As a feed does that follows: it reports the job as it is whenever somebody begins to listen to it.
   const feed = { listenTo: (_: JobId, listener: JobListener) => listener.job(job) } as unknown as JobSetFeed;
   const heard = (place: number, { revision }: ChangedJob) => told.push([place, revision]);
   const jobs = new AwaitedJobs({ of: () => feed }, { caller: testCaller(), heard });

@@ -4,7 +4,7 @@ import { Cursor, isTerminal, type JobSetKey, type JobState } from '@ajs/job-stat
 import type { ChangedJob, JobSetMoment } from '@ajs/job-store';
 import { fromV2JobState, toFreshness, toJobRef, toJobResult, toV2Job } from '@ajs/wire-mapping';
 
-/** A job as its feed told it. It can be read. */
+/** A job as its feed reported it. It can be read. */
 export function jobResultOf(
   ref: JobRef | undefined,
   key: JobSetKey,

@@ -205,7 +205,7 @@ export class JobSetReader {
 
 const LOST = "Redis has lost what Armada's api.Jobs reported; ask again";
 
-/** The jobs by whether they are told without being read. */
+/** The jobs by whether they are answered without being read. */
 function parted(
   jobs: readonly (RequestedJob | KnownJob)[],
   tag: JobSetTag,

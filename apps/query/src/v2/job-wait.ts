@@ -38,7 +38,7 @@ export interface JobWaitOptions {
   readonly absent: Pick<AbsentJobs, 'lookUpFor'>;
 }
 
-/** A job as its feed told it last. It stands in the place of what was read before, so that a wait keeps one of them. */
+/** A job as its feed reported it last. It stands in the place of what was read before, so that a wait keeps one of them. */
 interface ToldJob {
   readonly ref: JobResult['ref'];
   readonly feed: JobSetFeed;
@@ -100,7 +100,7 @@ export class JobWait implements OpenCall, AwaitedJobsListener {
     });
     this.options.streams.enter(this);
     this.begin(ms, requested);
-    // Not where the feed tells of a change, which it has to tell others as well.
+    // Not where the feed reports a change, which it has to report to others as well.
     return over.then(() => this.response());
   }
 
@@ -118,7 +118,7 @@ export class JobWait implements OpenCall, AwaitedJobsListener {
   heard(place: number, changed: ChangedJob, feed: JobSetFeed): void {
     const before = this.known[place];
     if (before === undefined || changed.job === undefined) return;
-    // It may be told twice, or as a read saw it a moment ago.
+    // It may come twice, or as a read saw it a moment ago.
     if ('changed' in before && isUpTo(before.changed, changed)) return;
     const had = 'changed' in before ? before.hasArrived : hasResultArrived(before, this.goal);
     const has = had || hasArrived(changed.job.record.state, this.goal);
@@ -131,7 +131,7 @@ export class JobWait implements OpenCall, AwaitedJobsListener {
     const results = this.known.map(toResult);
     // Those that have come far enough may still go on: each is answered as it is in the end.
     for (const [place, result] of results.entries()) this.follow(place, result);
-    // Of the others their job sets tell once they exist.
+    // The others are reported by their job sets once they exist.
     const jobs = absentAmong(requested, results, ({ key }) => key === undefined);
     if (this.isOver) return;
     if (jobs.size > 0) {
@@ -151,7 +151,7 @@ export class JobWait implements OpenCall, AwaitedJobsListener {
     this.jobs.add(place, { key, jobId: JobId(result.ref?.jobId ?? '') });
   }
 
-  /** Of a job that no feed has told of yet. */
+  /** Of a job that no feed has reported yet. */
   private lookedUp(place: number, result: JobResult): void {
     this.known[place] = result;
     this.noteQueue(keyOf(result));

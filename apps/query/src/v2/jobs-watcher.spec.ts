@@ -38,7 +38,7 @@ beforeEach(() => {
   isBlocking = false;
 });
 
-/** A watch of the jobs that {@link results} are of, once it has told them. */
+/** A watch of the jobs that {@link results} are of, once it has sent them. */
 async function watch(): Promise<{ readonly ended: Promise<void> }> {
   const feed = {
     key: KEY,
@@ -75,7 +75,7 @@ async function watch(): Promise<{ readonly ended: Promise<void> }> {
 }
 
 const state = (jobId: string, of: JobState): string => `${jobId} ${toV2JobState(of)}`;
-/** As the feed tells that a job is in a state since a revision. */
+/** As the feed reports that a job is in a state since a revision. */
 async function hears(jobId: string, of: JobState, revision: number): Promise<void> {
   const job = { record: recordOf(of), enrichment: {} };
   const changed = { jobId: JobId(jobId), generation: GENERATION, revision, job } as ChangedJob;
@@ -119,7 +119,7 @@ describe('a watch of jobs', () => {
     expect([[...listeners.keys()], lookUps]).toEqual([[], undefined]);
   });
 
-  it('does not tell that a job turned out not to exist where it has been heard of meanwhile', async () => {
+  it('does not send that a job turned out not to exist where it has been heard of meanwhile', async () => {
     results = [absent(refOf('a'), 'not-synced'), jobIn(refOf('b'), 'QUEUED')];
     await watch();
     isBlocking = true;
@@ -132,7 +132,7 @@ describe('a watch of jobs', () => {
     expect(told).toEqual([state('b', 'RUNNING'), state('a', 'QUEUED')]);
   });
 
-  it('tells a slow reader the latest state of a job, and none that it went through meanwhile', async () => {
+  it('sends a slow reader the latest state of a job, and none that it went through meanwhile', async () => {
     results = [jobIn(refOf('a'), 'QUEUED'), jobIn(refOf('b'), 'QUEUED')];
     await watch();
     isBlocking = true;

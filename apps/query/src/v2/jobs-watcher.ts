@@ -26,11 +26,11 @@ export interface JobsWatcherOptions {
 /** Takes a result; the promise, if there is one, resolves once it wants more. */
 export type SendResult = (result: JobResult) => Promise<void> | undefined;
 
-/** Tells jobs as they are, then as they change, until all of them have ended. */
+/** Sends jobs as they are, then as they change, until all of them have ended. */
 export class JobsWatcher {
   constructor(private readonly options: JobsWatcherOptions) {}
 
-  /** Resolves once all jobs have ended; rejects with what else ends it. A reader that is slow is told the latest state of each job. */
+  /** Resolves once all jobs have ended; rejects with what else ends it. A slow reader gets the latest state of each job. */
   async watch(request: WatchJobsRequest, caller: Caller, send: SendResult): Promise<void> {
     const jobs = requestedJobs(request.refs);
     const { results: query, streams } = this.options;
@@ -45,9 +45,9 @@ class JobsWatch implements OpenCall, AwaitedJobsListener {
   /** Of the jobs that are followed: more are added as jobs are found. */
   readonly queues: Set<string>;
   private readonly keys: (JobSetKey | undefined)[];
-  /** By the place of each job in the question, those that changed and have not been told. */
+  /** By the place of each job in the question, those that changed and have not been sent. */
   private readonly untold = new Map<number, ChangedJob>();
-  /** Jobs that may have existed when they were told last, and turned out not to. */
+  /** Jobs that may have existed when they were sent last, and turned out not to. */
   private readonly untoldAbsences = new Map<number, JobResult>();
   private readonly unfinished = new Set<number>();
   private readonly toldAt = new Map<number, JobSetPosition>();
@@ -55,7 +55,7 @@ class JobsWatch implements OpenCall, AwaitedJobsListener {
   private ended: RpcError | undefined;
   private wake: (() => void) | undefined;
 
-  /** @param results what is told first */
+  /** @param results what is sent first */
   constructor(
     private readonly options: Pick<JobsWatcherOptions, 'feeds' | 'absent'>,
     private readonly requested: readonly RequestedJob[],
@@ -114,7 +114,7 @@ class JobsWatch implements OpenCall, AwaitedJobsListener {
     if (key !== undefined && job !== undefined) this.followed.add(place, { key, jobId: job.jobId });
   }
 
-  /** A job that was found is told by the feed of its job set, which knows what comes after what. */
+  /** A job that was found is reported by the feed of its job set, which knows what comes after what. */
   private lookedUp(place: number, result: JobResult): void {
     const [key, absence] = [keyOf(result), absenceOf(result)];
     if (this.keys[place] === undefined && key !== undefined) {

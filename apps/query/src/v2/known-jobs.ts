@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { RequestedJob } from './requests.js';
 
 /**
- * How long a job that has ended is told without being read: the id of its latest run, and why it was cancelled in full, may become known
+ * How long a job that has ended is answered without being read: the id of its latest run, and why it was cancelled in full, may become known
  * after its end. Milliseconds.
  */
 const KEPT_MS = 60_000;

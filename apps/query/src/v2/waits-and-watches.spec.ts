@@ -151,7 +151,7 @@ describe('WaitForJobs', () => {
     const answer = wait([refOf('a'), refOf('b')]);
     await isWaiting();
     await harness.write({ a: record('SUCCEEDED') });
-    await eventually('it is told', () => true);
+    await eventually('it is reported', () => true);
     harness.streams.stop();
     const { satisfied, results } = await answer;
     expect([satisfied, results.map(stateOf)]).toEqual([
@@ -256,7 +256,7 @@ it('WaitForJobs and WatchJobs continue where the job set has a new generation, w
   watch.catch(() => undefined);
   await eventually('both are open', () => harness.open.waitForJobs + harness.open.watchJobs === 2);
   await harness.write({ a: record('RUNNING') });
-  await eventually('it is told', () => told.at(-1) === V2JobState.JOB_STATE_RUNNING);
+  await eventually('it is reported', () => told.at(-1) === V2JobState.JOB_STATE_RUNNING);
   await harness.loseJobSet();
   await harness.write({ a: record('FAILED') });
   expect((await answer).results.map(stateOf)).toEqual([V2JobState.JOB_STATE_FAILED]);

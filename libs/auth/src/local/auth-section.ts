@@ -17,7 +17,7 @@ const basicUser = z
     passwordHash: z
       .string()
       .regex(SCRYPT, {
-        error: 'must be $scrypt$ln=15,r=8,p=1$SALT$HASH; docs/callers.md tells how to make one',
+        error: 'must be $scrypt$ln=15,r=8,p=1$SALT$HASH; docs/callers.md shows how to make one',
       })
       .optional(),
     passwordFile: name.optional(),

@@ -13,7 +13,7 @@ export type StoredPassword = { readonly hash: string } | { readonly plain: strin
 
 /**
  * The password to check for an unknown user: none matches it, and checking takes as long as for the first hashed password of the
- * known users, or, where none is hashed, as for one in plain text, so that the time does not tell who exists. It still tells
+ * known users, or, where none is hashed, as for one in plain text, so that the time does not show who exists. It still tells
  * users with differently stored passwords apart.
  */
 export function decoyPassword(others: readonly StoredPassword[]): StoredPassword {
@@ -28,7 +28,7 @@ function randomLike(text = ''): string {
   return randomBytes(Buffer.from(text, 'base64').length).toString('base64').replace(/=+$/, '');
 }
 
-/** Whether this is the password, in a time that does not tell how nearly it is. */
+/** Whether this is the password, in a time that does not show how nearly it is. */
 export async function passwordMatches(stored: StoredPassword, given: string): Promise<boolean> {
   if ('plain' in stored) return timingSafeEqual(digest(stored.plain), digest(given));
   const [, ln, r, p, salt, hash] = HASHED.exec(stored.hash) ?? [];

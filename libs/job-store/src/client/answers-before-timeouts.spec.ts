@@ -24,7 +24,7 @@ function standStill(ms: number): void {
   process.nextTick(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms));
 }
 
-/** Tells whether the connection has been closed since. */
+/** Returns whether the connection has been closed since. */
 function closingOf(connection: Redis): () => boolean {
   let isClosed = false;
   connection.once('close', () => (isClosed = true));

@@ -49,7 +49,7 @@ describe('the kind of an error of Redis', () => {
     ['unavailable', 'ERR max number of clients reached'],
     ['unavailable', 'ERR Error running script (call to f_1): @user_script:1: -LOADING Redis is loading'],
     ['write-refused', 'MISCONF Redis is configured to save RDB snapshots'],
-    ['unexpected', 'an error that tells of LOADING data'],
+    ['unexpected', 'an error whose text has LOADING in it'],
   ])('is %s for the message "%s"', (kind, message) => {
     expect(redisErrorKind(new Error(message))).toBe(kind);
   });

@@ -63,7 +63,9 @@ describe('a client of Redis', () => {
 
   it('says why it cannot connect', async () => {
     await goAway(await connect('reader'));
-    await eventually('the error is told', () => errors.some((message) => message.includes('ECONNREFUSED')));
+    await eventually('the error is reported', () =>
+      errors.some((message) => message.includes('ECONNREFUSED')),
+    );
   });
 });
 

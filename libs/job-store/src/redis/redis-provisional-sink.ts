@@ -85,7 +85,7 @@ export class RedisProvisionalJobSink implements ProvisionalJobSink {
         some.map(([jobId]) => jobId),
         this.ttlSeconds,
       );
-      // A record that others change over and over is told as it was read.
+      // A record that others change over and over is returned as it was read.
       for (let left: readonly Reported[] = some, tries = 0; left.length > 0 && tries < MAX_TRIES; tries++) {
         left = await this.tryReport(key, left, held);
       }

@@ -21,7 +21,7 @@ const LAST_WRITES = 20_000;
 export interface RedisSinkOptions {
   /** The net under every key: what nobody renews goes after this time, even if all replicas die. */
   readonly ttlSeconds: number;
-  /** The name of this replica that readers of a job set are told. Left out: they are told none. */
+  /** The name of this replica that readers of a job set see. Left out: they see none. */
   readonly owner?: string;
   /** Called when a job set is begun anew because some of its keys were gone (evicted, or lost by Redis). */
   readonly onLost: (key: JobSetKey, keysLost: number) => void;

@@ -1,5 +1,5 @@
 --[[
-  Tells how a job set stands as a whole.
+  Returns how a job set stands as a whole.
 
   Input:
     KEYS[1]  meta

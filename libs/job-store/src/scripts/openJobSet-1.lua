@@ -10,7 +10,7 @@
     KEYS[1]  meta
     ARGV[1]  generation to begin, if one must be begun (random)
     ARGV[2]  time to live of every key, in seconds
-    ARGV[3]  the owner, by the name that readers are told ('': none)
+    ARGV[3]  the owner, by the name that readers see ('': none)
     ARGV[4]  the generation that the owner wrote last ('': none)
     ARGV[5]  the revision that it was given then
   Output:

@@ -49,7 +49,7 @@ for _ = 1, uris do
 end
 if uris > 0 then redis.call('EXPIRE', g.prefix .. 'a', g.seconds) end
 
--- Behind the URIs: those who watch the job set are told of a job with its URI.
+-- Behind the URIs: a notice has a job with its URI.
 local records, from = ARGV[13], 1
 while from <= #records do
   local id, record, details

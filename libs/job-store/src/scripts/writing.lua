@@ -7,7 +7,7 @@
                 a query that is upgraded first must not take job sets from the owners there are
     cursor      the last message whose event is in the records ('': none)
     revision    of the last write of records, cursor or heartbeat. It grows with each write and runs ahead of `origin` as Redis' clock
-                does, so that after Redis lost writes no revision is given out again that somebody may have been told (ADR 33)
+                does, so that after Redis lost writes no revision is given out again that a reader may have seen (ADR 33)
     origin      the moment at which the revision would have been 0 (ms); none where only older versions have written
     counts      how many jobs are in each state, as KIND=JOBS,… (see kindOf)
     buckets     number of buckets
@@ -113,7 +113,7 @@ end
 local LONGEST_NOTICE = 1048576
 local NOTICE_FORMAT = 1
 
--- Tells those who watch the job set of this write, as change-notice.ts reads it. A notice that is lost, or may not be sent, is missed by
+-- Publishes this write to those who watch the job set, as change-notice.ts reads it. A notice that is lost, or may not be sent, is missed by
 -- its subscribers: the next one names the revision before it. So an error here must not fail the write, which is done.
 local function publish(g)
   local isWhole = g.changeBytes <= LONGEST_NOTICE
@@ -197,7 +197,7 @@ local function grow(g)
   end
 end
 
--- What those who watch the job set are told of a record: all that a read of it would show.
+-- What a notice has of a record: all that a read of it would show.
 local function noteChange(g, id, record)
   local change = sized(id) .. sized(record) .. sized(failureDetailsOf(g.prefix, id, record)) .. sized(redis.call('HGET', g.prefix .. 'a', id) or '')
   g.changes[#g.changes + 1] = change

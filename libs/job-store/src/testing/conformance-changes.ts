@@ -5,7 +5,7 @@ import type { JobPosition } from '../listing-ports.js';
 import type { JobSetWriter } from '../ports.js';
 import { FULL, aBatch, aJobId, aJobSet, aRecord, queued, shownIn, type StoreUnderTest } from './fixtures.js';
 
-/** What every store must tell of the changes of a job set. */
+/** What every store must publish of the changes of a job set. */
 export function describeChanges(under: () => StoreUnderTest): void {
   let store: StoreUnderTest;
   let key: JobSetKey;
@@ -89,7 +89,7 @@ export function describeChanges(under: () => StoreUnderTest): void {
       await subscribe(later);
       expect((await store.changes.watch(later)).position).toBeUndefined();
       await (await store.sink.open(later)).write(aBatch('1:0:0:1', { [aJobId()]: aRecord('RUNNING') }));
-      await eventually('its first write is told', () => notices.length === 1);
+      await eventually('its first write is published', () => notices.length === 1);
       expect(notices[0]).toMatchObject({ generation: (await positionOf(later)).generation });
     });
 
@@ -125,7 +125,7 @@ export function describeChanges(under: () => StoreUnderTest): void {
       expect(reached).toBe(position.revision);
       const read = new Map(jobs.map((job) => [job.jobId, job]));
       expect(first.filter((jobId) => !read.has(jobId))).toEqual([]);
-      // What has changed since is told: with the notices the state of each job is the last one.
+      // What has changed since is published: with the notices the state of each job is the last one.
       const last = await positionOf();
       await eventually('all notices', () => (notices.at(-1)?.revision ?? reached) === last.revision);
       for (const { jobs: told = [] } of notices) {
@@ -162,7 +162,7 @@ export function describeChanges(under: () => StoreUnderTest): void {
       expect((await positionOf()).revision).toBe(revision);
       const failure = { reason: 'exit 7' };
       await write({ [jobId]: aRecord('FAILED', { failure }) });
-      await eventually('it is told', () => notices.length === 1);
+      await eventually('it is published', () => notices.length === 1);
       const [told] = notices[0]?.jobs ?? [];
       expect(told?.job).toMatchObject({
         record: { state: 'FAILED', failure },

@@ -3,7 +3,7 @@ import { monotonicNow } from '@ajs/platform';
 import type { JobSetWriter, SubscriptionView } from '../ports.js';
 import { LIVE, aBatch, aJobId, aJobSet, type StoreUnderTest } from './fixtures.js';
 
-/** What a store tells while Armada's `api.Jobs` is ahead of a job set's stream. */
+/** What a store reports while Armada's `api.Jobs` is ahead of a job set's stream. */
 export function describeEventLag(storeUnderTest: () => StoreUnderTest): void {
   describe('while api.Jobs is ahead of the stream', () => {
     let store: StoreUnderTest;

@@ -14,7 +14,7 @@ import {
   type StoreUnderTest,
 } from './fixtures.js';
 
-/** What every store must tell of whole job sets: how they stand, and their jobs page by page. */
+/** What every store must report of whole job sets: how they stand, and their jobs page by page. */
 export function describeListing(under: () => StoreUnderTest): void {
   let store: StoreUnderTest;
   let key: JobSetKey;

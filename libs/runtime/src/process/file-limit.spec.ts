@@ -23,8 +23,11 @@ describe('the limit of open files', () => {
     expect(connectionLimitProblem(20_000, 'QUERY_MAX_CONNECTIONS', limits('20000'))).toBeUndefined();
   });
 
-  it.each([limits('unlimited'), ''])('is none where it is unlimited, or the system does not tell', (text) => {
-    expect(fileLimitProblem(text)).toBeUndefined();
-    expect(connectionLimitProblem(20_000, 'QUERY_MAX_CONNECTIONS', text)).toBeUndefined();
-  });
+  it.each([limits('unlimited'), ''])(
+    'is none where it is unlimited, or the system does not report it',
+    (text) => {
+      expect(fileLimitProblem(text)).toBeUndefined();
+      expect(connectionLimitProblem(20_000, 'QUERY_MAX_CONNECTIONS', text)).toBeUndefined();
+    },
+  );
 });

@@ -27,7 +27,7 @@ function fileLimit(limits: string): number {
   return Number(/^Max open files +(\d+) /m.exec(limits)?.[1] ?? Infinity);
 }
 
-/** Empty where the system does not tell. Node has raised the soft limit to the hard one by now. */
+/** Empty where the system does not report it. Node has raised the soft limit to the hard one by now. */
 function readLimits(): string {
   try {
     return readFileSync('/proc/self/limits', 'utf8');

@@ -80,7 +80,7 @@ describe('a user of Redis without a right that is used only at the beginning', (
     await eventually('the request is heard', () => requests.length === 1);
   });
 
-  it('is told of any other reason why its channel cannot be had', async () => {
+  it('rejects with any other reason why its channel cannot be had', async () => {
     const client = await clientWithout();
     client.disconnect();
     const listening = listenForReadRequests(client, () => undefined, onError);

@@ -26,6 +26,7 @@ describe('a failed assignment', () => {
   it.each([
     ['failed', 300_000],
     ['unreadable', 60_000],
+    ['denied', 30_000],
   ] as const)(
     'is tried ever more rarely while it stays %s, and no more rarely than every %d ms',
     (why, maxMs) => {
@@ -37,6 +38,13 @@ describe('a failed assignment', () => {
       expect(failed.add(A, why).inARow).toBe(13);
     },
   );
+
+  it('waits as long as its last cause asks for, whatever failed before', () => {
+    const { failed } = setUp();
+    for (let n = 0; n < 10; n++) failed.add(A, 'failed');
+    const { retryInMs, inARow } = failed.add(A, 'denied');
+    expect([inARow, retryInMs <= 1_000]).toEqual([11, true]);
+  });
 
   it('begins anew once the job set could be followed', () => {
     const { failed } = setUp();

@@ -7,13 +7,21 @@ import { Backoff } from '../sync/backoff.js';
 /** Job sets whose failures are remembered. */
 const REMEMBERED = 20_000;
 
-/** How soon a job set is tried again after its first failure, and at most. A newer replica, where there is one, takes it then. */
+/**
+ * How soon a job set is tried again after its first failure, and at most. `unreadable`: a newer replica, where there is one, takes it then.
+ * `denied`: nothing shows when the user of Redis is granted the right that it lacks.
+ */
 const RETRY_MS = {
   unreadable: { first: 1_000, max: 60_000 },
+  denied: { first: 1_000, max: 30_000 },
   failed: { first: 10_000, max: 300_000 },
 } as const;
 
+/** Why a job set could not be followed. */
+export type FailureCause = keyof typeof RETRY_MS;
+
 interface Failures {
+  readonly cause: FailureCause;
   readonly backoff: Backoff;
   readonly inARow: number;
   readonly retryAt: MonotonicTime;
@@ -27,13 +35,14 @@ export class FailedAssignments {
 
   add(
     assignmentId: AssignmentId,
-    why: keyof typeof RETRY_MS,
+    cause: FailureCause,
   ): { readonly retryInMs: number; readonly inARow: number } {
     const before = this.failures.get(assignmentId);
-    const backoff = before?.backoff ?? new Backoff(RETRY_MS[why].first, RETRY_MS[why].max);
+    const { first, max } = RETRY_MS[cause];
+    const backoff = before?.cause === cause ? before.backoff : new Backoff(first, max);
     const inARow = (before?.inARow ?? 0) + 1;
     const retryInMs = backoff.next();
-    this.failures.set(assignmentId, { backoff, inARow, retryAt: addMs(this.now(), retryInMs) });
+    this.failures.set(assignmentId, { cause, backoff, inARow, retryAt: addMs(this.now(), retryInMs) });
     return { retryInMs, inARow };
   }
 

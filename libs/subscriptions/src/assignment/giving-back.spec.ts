@@ -180,7 +180,7 @@ describe('an assignment', () => {
     const { stop } = await assigned({ endsReads: false });
     await eventually('its lease is being taken', () => taking.mock.calls.length === 1);
     const stopped = stop();
-    await eventually('it is told to end', () => told.mock.calls.length === 1);
+    await eventually('it is to end', () => told.mock.calls.length === 1);
     goOn();
     expect(await completesWithin(5_000, stopped)).toBe(true);
     expect(await redis.zcard(`${queue}:delayed`)).toBe(1);

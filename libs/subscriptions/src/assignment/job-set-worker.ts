@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '@ajs/platform';
 import { msBetween, type JobSetKey, type MonotonicTime } from '@ajs/job-state';
-import type { RedisClient } from '@ajs/job-store';
+import { redisErrorKind, type RedisClient } from '@ajs/job-store';
 import { DelayedError, Worker, type Job } from 'bullmq';
 import { AssignmentId } from '../budget/assignment-id.js';
 import type { WatchBudget } from '../budget/watch-budget.js';
@@ -9,7 +9,7 @@ import { BatchPacer } from '../sync/batch-pacer.js';
 import { StreamFailures } from '../sync/stream-failures.js';
 import { Assignment, type AssignmentEnd, type AssignmentOptions } from './assignment.js';
 import { DeadOwners } from './dead-owners.js';
-import { FailedAssignments } from './failed-assignments.js';
+import { FailedAssignments, type FailureCause } from './failed-assignments.js';
 import { LEASE_MS, Leases } from './leases.js';
 import { byRedisTime } from './redis-time.js';
 import { retryInfo } from './retry-info.js';
@@ -264,7 +264,7 @@ export class JobSetWorker {
     token: string,
   ): Promise<void> {
     if (end.kind === 'unreadable' || end.kind === 'failed') {
-      const { retryInMs, inARow } = this.failed.add(id, end.kind);
+      const { retryInMs, inARow } = this.failed.add(id, causeOf(end));
       const { observer } = this.options;
       if (end.kind === 'failed') observer.assignmentFailed(keyOf(job), end.error, retryInMs, inARow);
       else observer.unreadable(keyOf(job), end.error, retryInMs, inARow);
@@ -288,6 +288,10 @@ export class JobSetWorker {
 /** Its watch broke off: it is read at once by any replica. Whether one that has its share may watch it is decided after that. */
 function hasLostItsOwner({ data, stalledCounter }: Job<AssignmentData>): boolean {
   return data.watched === true && stalledCounter > (data.timesStalled ?? 0);
+}
+
+function causeOf({ kind, error }: Extract<AssignmentEnd, { kind: 'unreadable' | 'failed' }>): FailureCause {
+  return kind === 'failed' && redisErrorKind(error) === 'denied' ? 'denied' : kind;
 }
 
 function keyOf({ data }: Job<AssignmentData, void>): JobSetKey {

@@ -44,6 +44,7 @@ async function watching(numbers: Parameters<typeof scriptedBudgets>[3] = {}) {
   source.endsReads = true;
   const unreadable: (readonly [message: string, inARow: number])[] = [];
   const failed: (readonly [message: string, inARow: number])[] = [];
+  const retriesInMs: number[] = [];
   const writeFailures: string[] = [];
   const worker = scriptedWorker(redis, {
     connection: connect('work-queue'),
@@ -52,7 +53,10 @@ async function watching(numbers: Parameters<typeof scriptedBudgets>[3] = {}) {
     observer: {
       ...SILENT_OBSERVER,
       unreadable: (_, { message }, __, inARow) => unreadable.push([message, inARow]),
-      assignmentFailed: (_, { message }, __, inARow) => failed.push([message, inARow]),
+      assignmentFailed: (_, { message }, retryInMs, inARow) => {
+        failed.push([message, inARow]);
+        retriesInMs.push(retryInMs);
+      },
       writeFailed: (_, { message }) => writeFailures.push(message),
     },
     timing: { ...REFLECTOR_TIMING, checkSilentWatchAfterMs: HOUR },
@@ -66,7 +70,7 @@ async function watching(numbers: Parameters<typeof scriptedBudgets>[3] = {}) {
   const watch = () => eventually('it is watched', () => source.live.find(({ request }) => request.watch));
   const isGivenBack = () =>
     eventually('it is given back', async () => worker.size === 0 && (await workQueue.countDelayed()) === 1);
-  return { worker, workQueue, source, watch, isGivenBack, unreadable, failed, writeFailures };
+  return { worker, workQueue, source, watch, isGivenBack, unreadable, failed, retriesInMs, writeFailures };
 }
 
 const stateOf = async (jobId: JobId) =>
@@ -133,6 +137,18 @@ describe('a job set in which something fails that trying again does not heal', (
     const [key] = (await redis.keys('{ajs}:follow:*')).filter((name) => /:[0-9a-f]{40}$/.test(name));
     return Number(key === undefined ? 0 : await redis.hget(key, 'ats'));
   }
+});
+
+describe('a job set for which the user of Redis lacks a right', () => {
+  it('is tried again soon, and followed once the right is granted', async () => {
+    await redis.call('ACL', 'SETUSER', 'default', '-hsetnx');
+    const { watch, failed, retriesInMs } = await watching();
+    await eventually('it is denied', () => failed.length > 0);
+    expect(failed[0]).toEqual([expect.stringMatching(/can't run|NOPERM|ACL failure/), 1]);
+    expect(retriesInMs[0]).toBeLessThanOrEqual(1_000);
+    await redis.call('ACL', 'SETUSER', 'default', '+hsetnx');
+    await watch();
+  });
 });
 
 describe('a job set whose writes Redis refuses', () => {

@@ -131,7 +131,7 @@ describe('the watch budget', () => {
     expect(await claim(b, 'b', 10)).toBe(10);
   });
 
-  it('is free again after a while where a replica leaves and Redis cannot be told, which is reported', async () => {
+  it('is free again after a while where a replica leaves while Redis is unavailable, which is reported', async () => {
     const errors: string[] = [];
     const onError = ({ message }: Error): void => void errors.push(message);
     const one = new WatchBudget({ redis, replicaId: 'a', budget: 1, onError });
@@ -141,7 +141,7 @@ describe('the watch budget', () => {
     await redis.connect();
   });
 
-  it('is told of what changes at once, not with the announcement of every second', async () => {
+  it('is announced at once when it changes, not with the announcement of every second', async () => {
     const [a, b] = [withoutTicks('a', 1), withoutTicks('b', 1)];
     const announced = async (one: string): Promise<string | undefined> =>
       (await redis.hget(KEY, one))?.split(' ')[1];

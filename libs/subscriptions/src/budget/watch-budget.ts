@@ -142,7 +142,7 @@ export class WatchBudget {
     await this.announcing;
   }
 
-  /** Every watch is closed: others may have them at once. Never rejects: where Redis cannot be told, it frees them after a while. */
+  /** Every watch is closed: others may have them at once. Never rejects: where Redis is unavailable, it frees them after a while. */
   async leave(): Promise<void> {
     this.isLeaving = true;
     this.hasLeft = true;

@@ -20,7 +20,7 @@ interface Standing {
   readonly waiting: Readonly<Record<Heat, number>>;
 }
 
-/** A replica that holds watches of job sets this hot, which it does not close when it is told to; seconds pass when a test says so. */
+/** A replica that holds watches of job sets this hot, which it does not close when they are revoked; seconds pass when a test says so. */
 async function holding(...heats: readonly Heat[]) {
   let standing: Standing = { free: 0, otherReplicas: 0, waiting: {} };
   const holdWatches = (): Promise<unknown[]> => {
@@ -76,7 +76,7 @@ describe('the watches that a replica gives up', () => {
     expect(await pass({ ...ALONE, waiting: { [WARM]: 2 } })).toEqual(['0: 0']);
   });
 
-  it('are its part of what all replicas give up, and each is told once', async () => {
+  it('are its part of what all replicas give up, and each is revoked once', async () => {
     const pass = await holding(COLD, COLD, COLD, COLD);
     const standing = { free: 0, otherReplicas: 1, waiting: { [HOT]: 3 } };
     for (let second = 0; second < 3; second++) expect(await pass(standing)).toEqual(['0: 0', '1: 0']);

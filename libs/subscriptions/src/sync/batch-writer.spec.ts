@@ -169,7 +169,7 @@ describe('a batch writer', () => {
     expect(writer.batches.map(({ shownUntil }) => shownUntil)).toEqual([ArmadaTime(2), undefined]);
   });
 
-  it('tells by how much events lag with each write while they do, and once that they do not any more', async () => {
+  it('reports by how much events lag with each write while they do, and once that they do not any more', async () => {
     const { batchWriter, writer, lags } = await setUp();
     const lagsMs = [0, 9_000, 12_000, 0, 0];
     for (const [i, lagMs] of lagsMs.entries()) {
@@ -185,7 +185,7 @@ describe('a batch writer', () => {
     const { batchWriter, writer, lags } = await setUp();
     writer.eventLagMs = 9_000;
     batchWriter.heartbeat();
-    await eventually('it is told', () => lags.length === 1);
+    await eventually('it is reported', () => lags.length === 1);
     await batchWriter.flushed();
     if (end === 'close') await batchWriter.close();
     else batchWriter.abort();
@@ -196,7 +196,7 @@ describe('a batch writer', () => {
     const { batchWriter, writer, lags, failures } = await setUp();
     writer.eventLagMs = 9_000;
     batchWriter.heartbeat();
-    await eventually('it is told', () => lags.length === 1);
+    await eventually('it is reported', () => lags.length === 1);
     writer.before = () => Promise.reject(new TypeError('a defect'));
     batchWriter.heartbeat();
     await eventually('it has failed', () => failures.length === 1);
@@ -267,7 +267,7 @@ describe('a batch writer', () => {
     expect(failures).toEqual([]);
   });
 
-  it('writes what it is told of the subscription once, and each change of it', async () => {
+  it('writes a report of the subscription once, and each change of it', async () => {
     const { batchWriter, writer } = await setUp();
     const nextReadAt = MonotonicTime(1);
     for (const more of [[], [], [nextReadAt], [nextReadAt]]) {

@@ -34,7 +34,7 @@ export class LossyChanges implements JobSetChanges {
   beforeSubscribe = (): unknown => undefined;
   /** Awaited before the job set is watched. */
   beforeWatch = (): unknown => undefined;
-  /** Awaited before it is told where the job set stands. */
+  /** Awaited before it answers where the job set stands. */
   afterWatch = (): unknown => undefined;
   private last: ChangeNotice | undefined;
   private listener: ChangeListener | undefined;

@@ -145,7 +145,7 @@ export class PassThroughHarness {
     return (await this.metrics.forwardedWatches.get()).values[0]?.value ?? 0;
   }
 
-  /** A call by a client of plain HTTP/2: it sets any header, and reads nothing before it is told to. */
+  /** A call by a client of plain HTTP/2: it sets any header, and reads nothing before a test has it read. */
   http2Call(headers: Record<string, string> = {}): ClientHttp2Stream {
     this.session = connect(`http://${this.address}`);
     const stream = this.session.request({

@@ -1,10 +1,10 @@
 import type { Answer, History } from './history.js';
 
 /**
- * What watchers and waiters were told, as answers to their callers: what holds for those holds for these. An event is as new as the request
+ * What watchers and waiters received, as answers to their callers: what holds for those holds for these. An event is as new as the request
  * for its stream, at least.
  */
-export function toldAnswers({ watches, waits }: Pick<History, 'watches' | 'waits'>): Answer[] {
+export function receivedAnswers({ watches, waits }: Pick<History, 'watches' | 'waits'>): Answer[] {
   const ofWatches = watches.flatMap(({ query, key, requestedAt, events }) =>
     events.flatMap((event): Answer[] => {
       if (event.kind !== 'job') return [];

@@ -91,6 +91,7 @@ describe('an armadactl file', () => {
     ],
     ['- hidden\n', 'must consist of "name: value" lines'],
     ['contexts: hidden\n', `contexts (${FILE}) must be a map`],
+    ['currentContext: main\ncontexts: { main: hidden }\n', `contexts.main (${FILE}) must be a map`],
     [main(URL_LINE, 'basicAuth: hidden'), `contexts.main.basicAuth (${FILE}) must be a map`],
     [
       main(URL_LINE, 'basicAuth: { username: [hidden] }'),
@@ -260,7 +261,7 @@ describe('our own settings', () => {
       'armadaAuth: { basicAuth: {}, password=hidden }\n',
       `armadaAuth.password=*** (${OURS}) is not a valid key`,
     ],
-    ['armadaAuth: hidden\n', `armadaAuth. (${OURS}) must be a map`],
+    ['armadaAuth: hidden\n', `armadaAuth (${OURS}) must be a map`],
   ])('are refused: %j', (text, problem) => {
     expect(problemsOf(() => fromOurs(text))).toContain(problem);
   });

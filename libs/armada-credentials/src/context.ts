@@ -141,7 +141,9 @@ export function readContext(
   const result = contextSchema.safeParse(content);
   if (result.success) return result.data;
   for (const { path, message } of result.error.issues) {
-    problems.push(`${prefix}${path.join('.')} (${file}) ${message}`);
+    // The context itself has no path.
+    const key = path.length === 0 ? prefix.slice(0, -1) : `${prefix}${path.join('.')}`;
+    problems.push(`${key} (${file}) ${message}`);
   }
   return undefined;
 }

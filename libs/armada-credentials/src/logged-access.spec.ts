@@ -74,7 +74,10 @@ describe('the credential of a running process', () => {
     expect(access.renewal.standstill).toBeUndefined();
     isAvailable = true;
     await logged(AGAIN);
-    expect(await counted('renewed')).toBeGreaterThanOrEqual(2);
+    const renewed = await counted('renewed');
+    expect(renewed).toBeGreaterThanOrEqual(2);
+    await eventually('it is renewed once more', async () => (await counted('renewed')) > renewed);
+    expect(lines.filter(({ msg }) => msg === AGAIN)).toHaveLength(1);
     expect(await counted('failed')).toBeGreaterThanOrEqual(1);
   });
 

@@ -120,6 +120,38 @@ describe('client credentials', () => {
     ).fetch(never);
     await expect(failure).rejects.toThrow(/^the provider answered 401 \(invalid_client\)$/);
   });
+
+  const IN_HEADER = { authorization: `Basic ${Buffer.from('service:s').toString('base64')}` };
+  it.each([
+    ['says nothing of how', undefined, IN_HEADER],
+    ['takes them there', ['client_secret_post', 'client_secret_basic'], IN_HEADER],
+    ['takes them only there', ['client_secret_post', 'none'], { client_id: 'service', client_secret: 's' }],
+  ])('are sent as header, or in the form to a provider that %s', async (_, methods, sent) => {
+    let received: unknown;
+    const url = await listen(
+      createServer((request, response) => {
+        response.setHeader('content-type', 'application/json');
+        if (request.method === 'GET') {
+          const endpoint = { issuer: url, token_endpoint: `${url}/token` };
+          response.end(JSON.stringify({ ...endpoint, token_endpoint_auth_methods_supported: methods }));
+          return;
+        }
+        void formOf(request).then(({ grant_type, ...form }) => {
+          received = {
+            ...form,
+            ...(request.headers.authorization && { authorization: request.headers.authorization }),
+          };
+          response.end(JSON.stringify({ access_token: grant_type, token_type: 'Bearer' }));
+        });
+      }),
+    );
+    const source = clientCredentialsTokenSource({ ...clientOf(url, 'service'), clientSecret: 's' }, options);
+    expect(await source.fetch(never)).toEqual({
+      authorization: 'Bearer client_credentials',
+      expiresAt: undefined,
+    });
+    expect(received).toEqual(sent);
+  });
 });
 
 describe('user name and password', () => {
@@ -179,6 +211,23 @@ describe("Armada's Kubernetes grant", () => {
         },
       ],
     ]);
+  });
+
+  it('counts the time to live from before the request: the answer may have been long on its way', async () => {
+    let now = NOW;
+    const url = await listen(
+      createServer((_, response) => {
+        now += 5_000;
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify({ access_token: 'got', token_type: 'Bearer', expires_in: 60 }));
+      }),
+    );
+    const client = clientOf(url, 'service');
+    const source = kubernetesGrantTokenSource(client, () => Promise.resolve('x'), {
+      ...options,
+      now: () => now,
+    });
+    expect((await source.fetch(never)).expiresAt).toBe(NOW + 60_000);
   });
 
   it('takes the expiry from the token itself where the answer has none', async () => {

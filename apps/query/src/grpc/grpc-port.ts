@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { shareConnections, type ConnectionRejected } from '@ajs/runtime';
+import { shareConnections, verifiedCertificate, type ConnectionRejected } from '@ajs/runtime';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import type { ServerTls } from '../server-tls/server-tls.js';
 
@@ -79,7 +79,13 @@ export class GrpcPort {
 /** Uses the files as they are when a connection arrives; rejects clients without the certificate that is requested. */
 function tlsListener(tls: ServerTls, serve: (socket: Socket) => void): TcpServer {
   const options = { ...tls.serverOptions, ...tls.context, rejectUnauthorized: true, ALPNProtocols: ['h2'] };
-  const listener = createTlsServer(options, serve);
+  const listener = createTlsServer(options, (socket) => {
+    // Node lets a client resume a session whose certificate has expired since it began.
+    if (tls.requestsCertificates && verifiedCertificate(socket) === undefined) socket.destroy();
+    else serve(socket);
+  });
+  // Node only reports a handshake that takes too long.
+  listener.on('tlsClientError', (_, socket) => socket.destroy());
   tls.onRenewed((context) => listener.setSecureContext(context));
   return listener;
 }

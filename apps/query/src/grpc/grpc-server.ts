@@ -22,6 +22,8 @@ const MAX_CALLS_PER_CONNECTION = 1_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 /** Connections without a call are closed after this time: before the 30 min of common clients. Reconnecting costs a poll little. */
 const IDLE_MS = 10 * 60_000;
+/** Finds connections whose peer has vanished, or keeps them half open: it answers no pings. Milliseconds. */
+const PINGS = { everyMs: 60_000, timeoutMs: 20_000 };
 /** Calls may run this much longer than their connection's age: forwarded watches and `Watch` of health never end by themselves. */
 const AGE_GRACE_MS = 5 * 60_000;
 /** A caller has this long to send a request. Milliseconds. */
@@ -55,6 +57,7 @@ export interface GrpcServerOptions extends GrpcPortOptions, UnaryCallsOptions {
   readonly maxAgeMs: number;
   readonly ageGraceMs?: number;
   readonly idleMs?: number;
+  readonly pings?: typeof PINGS;
   readonly requestTimeoutMs?: number;
   readonly responseTimeoutMs?: number;
 }
@@ -84,14 +87,14 @@ export class GrpcServer {
     private readonly options: GrpcServerOptions,
   ) {
     this.passThrough = passThrough;
+    const { pings = PINGS } = options;
     this.server = new Server({
       'grpc.max_concurrent_streams': MAX_CALLS_PER_CONNECTION,
       'grpc.max_connection_idle_ms': options.idleMs ?? IDLE_MS,
       'grpc.max_connection_age_ms': options.maxAgeMs,
       'grpc.max_connection_age_grace_ms': options.ageGraceMs ?? AGE_GRACE_MS,
-      // Many callers keep connections open; finds those whose peer vanished.
-      'grpc.keepalive_time_ms': 60_000,
-      'grpc.keepalive_timeout_ms': 20_000,
+      'grpc.keepalive_time_ms': pings.everyMs,
+      'grpc.keepalive_timeout_ms': pings.timeoutMs,
       // It keeps records of every call for a service that is not served here.
       'grpc.enable_channelz': 0,
     });

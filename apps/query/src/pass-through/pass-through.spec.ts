@@ -71,6 +71,12 @@ describe('forwarded calls', () => {
     await Promise.all(outcomes);
   });
 
+  it('are counted as UNKNOWN where Armada ends them with a number that is no code', async () => {
+    h.armada.answer = (call) => call.emit('error', { code: 99, details: 'from another time' });
+    await h.client.call(SUBMIT, HELLO);
+    expect(await h.endedCalls()).toEqual({ 'api.Submit UNKNOWN': 1 });
+  });
+
   it.each([
     ['any', SUBMIT, HELLO],
     ['reads of events', EVENTS, readRequest(false)],

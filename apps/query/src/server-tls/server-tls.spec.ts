@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ConnectionOptions } from 'node:tls';
 import { JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import { jest } from '@jest/globals';
 import { CertificateAuthority, eventually, unary, type Certified } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { pino } from 'pino';
@@ -15,6 +17,7 @@ import { ServerTls } from './server-tls.js';
 
 const RELOAD_INTERVAL_MS = 20;
 const SOME_RELOADS_MS = 10 * RELOAD_INTERVAL_MS;
+const YEAR_MS = 365 * 86_400_000;
 const REQUEST = { queue: 'q', jobSetId: 's', jobId: 'j' };
 
 /** Responds with the name in the caller's certificate. */
@@ -77,7 +80,7 @@ const ask = async (from: Client): Promise<string> =>
   (await unary(from, JobServiceService.getJobStatus, REQUEST)).answer.error;
 
 /** The result of a handshake: the server certificate's name, or the error. */
-async function handshake(options: ConnectionOptions): Promise<string> {
+async function handshake(options: ConnectionOptions & { localAddress?: string }): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, ca: authority.cert, ALPNProtocols: ['h2'], ...options });
   try {
     await once(socket, 'secureConnect');
@@ -88,6 +91,26 @@ async function handshake(options: ConnectionOptions): Promise<string> {
   } finally {
     socket.destroy();
   }
+}
+
+/** A session that the server lets a client resume. */
+async function sessionOf(options: ConnectionOptions): Promise<Buffer> {
+  const socket = connect({ host: '127.0.0.1', port, ca: authority.cert, ALPNProtocols: ['h2'], ...options });
+  const [session] = (await once(socket, 'session')) as [Buffer];
+  socket.destroy();
+  return session;
+}
+
+/** Whether the server begins HTTP/2 with a client that resumes its session. */
+async function isServed(options: ConnectionOptions): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', port, ca: authority.cert, ALPNProtocols: ['h2'], ...options });
+  let received = 0;
+  socket.on('error', () => undefined).on('data', (chunk: Buffer) => (received += chunk.length));
+  await once(socket, 'secureConnect');
+  expect(socket.isSessionReused()).toBe(true);
+  await eventually('it is served, or disconnected', () => received > 0 || socket.closed);
+  socket.destroy();
+  return received > 0;
 }
 
 beforeAll(async () => {
@@ -132,9 +155,32 @@ describe('gRPC over TLS', () => {
   });
 });
 
-it('a handshake has ten seconds', async () => {
-  await serve();
-  expect(tls.serverOptions.handshakeTimeout).toBe(10_000);
+describe('a handshake', () => {
+  it('has ten seconds', async () => {
+    await serve();
+    expect(tls.serverOptions.handshakeTimeout).toBe(10_000);
+  });
+
+  it.each([
+    ['sends nothing', Buffer.alloc(0)],
+    ['stops within its first message', Buffer.from('1603010200010001fc0303', 'hex')],
+  ])('of a client that %s is ended then, and gives others its place', async (_, bytes) => {
+    const read = ServerTls.read(files(false));
+    if (read === undefined) throw new Error('no TLS');
+    tls = Object.defineProperty(read, 'serverOptions', { value: { handshakeTimeout: 500 } });
+    let rejected = 0;
+    server = new GrpcServer(
+      { methods: [getJobStatus] },
+      { ...PLAIN, tls, maxConnections: 8, onRejected: () => rejected++ },
+    );
+    port = await server.listen(FREE_PORT);
+    const open = Array.from({ length: 20 }, () => connectTcp(port, '127.0.0.1'));
+    for (const socket of open) socket.on('error', () => undefined).write(bytes);
+    await eventually('those above the share of the address are rejected', () => rejected === 14);
+    expect(await handshake({ localAddress: '127.0.0.2' })).toBe('TLSv1.3 first');
+    await eventually('the others are ended', () => open.every(({ closed }) => closed));
+    expect(await ask(client())).toBe('undefined');
+  });
 });
 
 describe('client certificates', () => {
@@ -158,6 +204,24 @@ describe('client certificates', () => {
       await expect(ask(rejected)).rejects.toMatchObject({ code: status.UNAVAILABLE });
     }
   });
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'do not count any more where a session is resumed once they have expired: %s',
+    async (version) => {
+      await serve(true);
+      const { cert, key } = await authority.sign(['airflow']);
+      const only = { minVersion: version, maxVersion: version };
+      const session = await sessionOf({ ...only, cert, key });
+      expect(await isServed({ ...only, session })).toBe(true);
+      const now = Date.now();
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + 10 * YEAR_MS);
+      try {
+        expect(await isServed({ ...only, session })).toBe(false);
+      } finally {
+        clock.mockRestore();
+      }
+    },
+  );
 });
 
 describe('changed files', () => {

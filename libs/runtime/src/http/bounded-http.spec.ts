@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { jest } from '@jest/globals';
 import { CertificateAuthority, eventually, type Certified } from '@ajs/testing';
 import { BoundedHttpAdapter, TIMEOUTS, type HttpLimits, type HttpTls } from './bounded-http.js';
 
 type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+const YEAR_MS = 365 * 86_400_000;
 const only = (version: TlsVersion) => ({ minVersion: version, maxVersion: version });
 
 const SHORT = {
@@ -116,6 +118,21 @@ describe('a slow client', () => {
     await eventually('the connection is open', async () => (await connections()) === 1);
     await eventually('the connection is closed', async () => (await connections()) === 0);
     socket.destroy();
+  });
+
+  it.each([
+    ['sends nothing', Buffer.alloc(0)],
+    ['stops within its first message', Buffer.from('1603010200010001fc0303', 'hex')],
+  ])('whose TLS handshake %s is disconnected', async (_, bytes) => {
+    const authority = await CertificateAuthority.create();
+    const context = await authority.sign(['127.0.0.1']);
+    authority.remove();
+    const serverOptions = { handshakeTimeout: 200 };
+    await serve({ tls: { context, serverOptions, requestsCertificates: false, onRenewed: () => undefined } });
+    const socket = await connected();
+    socket.resume().write(bytes);
+    await eventually('the connection ends', () => socket.closed);
+    expect(await connections()).toBe(0);
   });
 
   it('is disconnected when the server stops', async () => {
@@ -257,6 +274,27 @@ describe('TLS', () => {
     renew({ cert, key, ca: another.cert });
     expect(await get('/name', undefined, { session: ofAirflow })).toMatch(/^403/);
   });
+
+  it.each<TlsVersion>(['TLSv1.2', 'TLSv1.3'])(
+    'with client certificates rejects a client whose certificate has expired since its session, or its connection, began: %s',
+    async (version) => {
+      await serveTls(true);
+      const airflow = await authority.sign(['airflow']);
+      const session = await sessionOf(version, airflow);
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const kept = { ...only(version), agent };
+      expect(await get('/name', airflow, kept)).toBe('200 airflow');
+      const now = Date.now();
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + 10 * YEAR_MS);
+      try {
+        expect(await get('/name', undefined, { ...only(version), session })).toMatch(/^403 .*expired/);
+        expect(await get('/name', airflow, kept)).toMatch(/^403 .*expired/);
+      } finally {
+        clock.mockRestore();
+        agent.destroy();
+      }
+    },
+  );
 
   it('with client certificates serves health to everyone, on exactly its paths', async () => {
     await serveTls(true);

@@ -9,11 +9,13 @@ import { sendHttpError } from './http-errors.js';
 const OPEN_PATHS = new Set(['/healthz', '/readyz']);
 
 /**
- * The client certificate of a connection, where one was verified. Node's `authorized` is not enough: it is true as well where a client
- * without a certificate resumes a session of TLS 1.3, which an earlier connection without one began.
+ * The client certificate of a connection, where one was verified and has not expired. Node's `authorized` is not enough: where a client
+ * resumes a session, it tells how the connection that began it was verified, and is true as well where that had no certificate (TLS 1.3).
  */
 export function verifiedCertificate(socket: Socket | undefined): X509Certificate | undefined {
-  return socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate() : undefined;
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const certificate = socket.getPeerX509Certificate();
+  return certificate !== undefined && Date.now() < Date.parse(certificate.validTo) ? certificate : undefined;
 }
 
 /** Rejects requests over a connection without a verified client certificate, except health probes. */
@@ -26,6 +28,7 @@ export function requireCertificate(
     next();
     return;
   }
-  const message = 'a client certificate is required, issued by an authority in QUERY_TLS_CLIENT_CA_FILE';
+  const message =
+    'a client certificate is required that has not expired, issued by an authority in QUERY_TLS_CLIENT_CA_FILE';
   sendHttpError(response, 403, status.PERMISSION_DENIED, message);
 }

@@ -7,11 +7,15 @@ const texts = { failure: { reason: 'exit 7' }, cancellation: { reason: 'enough',
 describe('the state of a job by the legacy API', () => {
   it.each<[JobState, State, string]>([
     ['SUBMITTED', State.SUBMITTED, ''],
+    ['QUEUED', State.SUBMITTED, ''],
+    ['LEASED', State.SUBMITTED, ''],
+    ['PENDING', State.SUBMITTED, ''],
     ['RUNNING', State.RUNNING, ''],
     ['SUCCEEDED', State.SUCCEEDED, ''],
     ['FAILED', State.FAILED, 'exit 7'],
     ['PREEMPTED', State.FAILED, 'exit 7'],
     ['REJECTED', State.FAILED, 'exit 7'],
+    ['DUPLICATE_FOUND', State.DUPLICATE_FOUND, 'exit 7'],
     ['CANCELLED', State.CANCELLED, 'enough'],
   ])('%s has the reason that belongs to it, and no other', (state, legacy, error) => {
     expect(toLegacyResponse({ state, ...texts })).toEqual({ state: legacy, error });

@@ -46,9 +46,22 @@ describe('the kind of an error of Redis', () => {
     ['unavailable', 'Too many Cluster redirections. Last error: ReplyError: MOVED 1 10.0.0.1:6379'],
     ['unavailable', 'CLUSTERDOWN The cluster is down'],
     ['unavailable', 'TRYAGAIN Multiple keys request during rehashing of slot'],
+    ['unavailable', 'MOVED 866 10.0.0.1:6379'],
+    ['unavailable', 'ASK 866 10.0.0.1:6379'],
     ['unavailable', 'ERR max number of clients reached'],
+    ['unavailable', 'Cluster is disconnected.'],
+    ['unavailable', 'Node is disconnected'],
+    ['unavailable', 'no node of Redis Cluster can be used: failed'],
+    ['unavailable', 'timeout'],
     ['unavailable', 'ERR Error running script (call to f_1): @user_script:1: -LOADING Redis is loading'],
     ['write-refused', 'MISCONF Redis is configured to save RDB snapshots'],
+    ['write-refused', 'NOREPLICAS Not enough good replicas to write.'],
+    ['denied', 'NOAUTH Authentication required.'],
+    [
+      'denied',
+      'All sentinels are unreachable. Retrying from scratch after 50ms. Last error: WRONGPASS invalid',
+    ],
+    ['unexpected', 'the timeout'],
     ['unexpected', 'an error whose text has LOADING in it'],
   ])('is %s for the message "%s"', (kind, message) => {
     expect(redisErrorKind(new Error(message))).toBe(kind);
@@ -57,13 +70,29 @@ describe('the kind of an error of Redis', () => {
   it('is found by the name and the code of an error, and in what caused it', () => {
     const kindOf = (more: object): string => redisErrorKind(Object.assign(new Error('failed'), more));
     expect(kindOf({ name: 'MaxRetriesPerRequestError' })).toBe('unavailable');
-    expect(kindOf({ code: 'ECONNRESET' })).toBe('unavailable');
+    expect(kindOf({ name: 'ClusterAllFailedError' })).toBe('unavailable');
     expect(kindOf({ cause: new Error('Connection is closed.') })).toBe('unavailable');
     const allFailed = { name: 'ClusterAllFailedError' };
     expect(kindOf({ ...allFailed, lastNodeError: new Error('timeout') })).toBe('unavailable');
     expect(kindOf({ ...allFailed, lastNodeError: new Error('NOAUTH Authentication required.') })).toBe(
       'denied',
     );
+  });
+
+  it.each([
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'ECONNABORTED',
+    'EPIPE',
+    'ETIMEDOUT',
+    'EHOSTUNREACH',
+    'EHOSTDOWN',
+    'ENETUNREACH',
+    'ENETDOWN',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+  ])('is unavailable for a socket that fails with %s', (code) => {
+    expect(redisErrorKind(Object.assign(new Error('failed'), { code }))).toBe('unavailable');
   });
 
   it('is unexpected for an error that Redis did not cause', () => {

@@ -5,15 +5,30 @@ import { FORMER_JOB_INDEX_SHARDS, JOB_INDEX_GROUPS, jobSetTag, shardOf } from '@
 import { RedisClusterServers, RedisServer, eventually } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import { createRedisClient, type RedisClient } from '../index.js';
-import { aJobId, aJobSet } from '../testing/fixtures.js';
+import { JOB_HASH_BYTES, withScripts } from '../scripts/scripts.js';
+import { aBatch, aJobId, aJobSet, aRecord } from '../testing/fixtures.js';
 import { JobIndex } from './job-index.js';
 import { RedisJobSetLife } from './redis-life.js';
+import { RedisJobLister } from './redis-lister.js';
+import { RedisJobSink } from './redis-sink.js';
 
 const TTL_SECONDS = 1_000;
 /** Above it, with Redis' defaults, a hash takes several times the memory. */
 const MOST_ENTRIES = 128;
 
 const someJobs = (length: number): JobId[] => Array.from({ length }, aJobId);
+
+/** Two job sets whose references begin at the same number. */
+function twoWithOneReference(): [JobSetKey, JobSetKey] {
+  const byReference = new Map<string, JobSetKey>();
+  for (let i = 0; ; i++) {
+    const key = { queue: 'q', jobSetId: `s-${i}` };
+    const reference = hash('sha1', jobSetTag(key)).slice(0, 6);
+    const before = byReference.get(reference);
+    if (before !== undefined) return [before, key];
+    byReference.set(reference, key);
+  }
+}
 
 /** What clients send to a server meanwhile, without what scripts do and what the clients themselves need. */
 async function commandsOf(url: string, act: () => Promise<unknown>): Promise<string[]> {
@@ -106,25 +121,52 @@ describe('the job index', () => {
   });
 
   it('distinguishes job sets that would have the same reference', async () => {
-    const byReference = new Map<string, JobSetKey>();
-    const [first, second] = (() => {
-      for (let i = 0; ; i++) {
-        const other = { queue: 'q', jobSetId: `s-${i}` };
-        const reference = hash('sha1', jobSetTag(other)).slice(0, 6);
-        const before = byReference.get(reference);
-        if (before !== undefined) return [before, other];
-        byReference.set(reference, other);
-      }
-    })();
+    const [first, second] = twoWithOneReference();
     const [ofFirst, ofSecond] = [someJobs(200), someJobs(200)];
     await index.add(first, ofFirst, TTL_SECONDS);
     await index.add(second, ofSecond, TTL_SECONDS);
     const found = await index.find([...ofFirst, ...ofSecond]);
     expect(ofFirst.map((jobId) => found.get(jobId))).toEqual(ofFirst.map(() => first));
     expect(ofSecond.map((jobId) => found.get(jobId))).toEqual(ofSecond.map(() => second));
+  });
+
+  it('keeps a job set where it is once the one is removed that has the reference it would have had', async () => {
+    const [first, second] = twoWithOneReference();
+    const jobIds = someJobs(200);
+    await index.add(first, someJobs(200), TTL_SECONDS);
+    await index.add(second, jobIds, TTL_SECONDS);
     await index.removeJobSet(first, TTL_SECONDS);
-    const left = await index.find(ofSecond);
-    expect(left.size).toBe(ofSecond.length);
+    // They are its own, and not those of another.
+    expect(await index.claim(second, jobIds, TTL_SECONDS)).toEqual(new Set());
+    await index.add(first, [aJobId()], TTL_SECONDS);
+    await index.remove(second, jobIds, TTL_SECONDS);
+    expect((await index.find(jobIds)).size).toBe(0);
+  });
+
+  it.each([
+    ['in the order in which they came', [0, 1]],
+    ['the other way round', [1, 0]],
+  ])('has nothing left of job sets that would have the same reference, removed %s', async (_, order) => {
+    const both = twoWithOneReference();
+    for (const each of both) await index.add(each, someJobs(200), TTL_SECONDS);
+    for (const i of order) await index.removeJobSet(both[i] ?? key, TTL_SECONDS);
+    const metas = await redis.keys('ajs:index:*:meta');
+    expect(metas).toHaveLength(JOB_INDEX_GROUPS.length);
+    for (const meta of metas) expect(await redis.hget(meta, 'sets')).toBe('0');
+  });
+
+  it('gives the first reference behind the last one', async () => {
+    const scripts = withScripts(redis);
+    const meta = redis.ownKeys.format({ kind: 'job-index', group: 0 });
+    const hashes = [Buffer.alloc(JOB_HASH_BYTES, 1), Buffer.alloc(JOB_HASH_BYTES, 2)];
+    const last = Buffer.alloc(3, 0xff);
+    for (const [i, tag] of ['q/a', 'q/b'].entries()) {
+      await scripts.addToJobIndex(meta, 'HSET', tag, last, TTL_SECONDS, meta, hashes[i] ?? '');
+    }
+    const [, , ...tags] = await scripts.findInJobIndexBuffer(meta, meta, Buffer.concat(hashes));
+    expect(tags.map(String)).toEqual(['q/a', 'q/b']);
+    const sets = redis.ownKeys.format({ kind: 'job-index-sets', group: 0, bucket: 0 });
+    expect(await redis.hgetBuffer(sets, Buffer.alloc(3))).toEqual(Buffer.from('q/b'));
   });
 
   it('lets a job go only from the job set that it is in', async () => {
@@ -266,6 +308,25 @@ describe('the job index in Redis Cluster', () => {
     let found = 0;
     const read = await commandsOfEach(async () => (found = (await index.find(jobIds)).size));
     expect([found, read]).toEqual([1_000, [['eval'], ['eval'], ['eval']]]);
+  });
+
+  it('takes the new jobs of a batch before the batch is written: the nodes do not wait for each other', async () => {
+    const [key, jobId] = [aJobSet(), aJobId()];
+    const writer = await new RedisJobSink(redis, {
+      ttlSeconds: TTL_SECONDS,
+      onLost: () => {},
+      onKept: () => {},
+      onUnreadable: () => {},
+    }).open(key);
+    const groups = JOB_INDEX_GROUPS.map((_, group) => redis.ownKeys.format({ kind: 'job-index', group }));
+    await Promise.all(groups.map((group) => redis.set(group, 'of another type')));
+    const batch = aBatch('1:0:0:1', { [jobId]: aRecord('RUNNING') });
+    await expect(writer.write(batch)).rejects.toThrow('WRONGTYPE');
+    const lister = new RedisJobLister(redis);
+    expect((await lister.read(key, [jobId])).jobs.size).toBe(0);
+    await Promise.all(groups.map((group) => redis.del(group)));
+    await writer.write(batch);
+    expect((await lister.read(key, [jobId])).jobs.size).toBe(1);
   });
 
   it('takes and finds jobs also while a group is moved, and when it has been', async () => {

@@ -105,10 +105,18 @@ describe('notices of changes', () => {
     cleanUps.push(() => admin.disconnect());
     await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all', '&*');
     const scene = await sceneAt({ kind: 'single', url: `redis://app:secret@127.0.0.1:${port}` });
-    const { subscription } = await listen(scene, aJobSet());
+    const { subscription, interruptions } = await listen(scene, aJobSet());
     await admin.call('ACL', 'SETUSER', 'app', '-ssubscribe');
     await expect(subscription.renew()).rejects.toThrow('NOPERM');
-    await expect(listen(scene, aJobSet())).rejects.toThrow('NOPERM');
+    let interruptionsOfRefused = 0;
+    const refused = scene.changes.subscribe(aJobSet(), {
+      notice: () => undefined,
+      interrupted: () => interruptionsOfRefused++,
+    });
+    await expect(refused).rejects.toThrow('NOPERM');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await eventually('the other hears', () => interruptions() > 0);
+    expect(interruptionsOfRefused).toBe(0);
   });
 
   it('do not come any more once the subscription is closed', async () => {
@@ -122,7 +130,16 @@ describe('notices of changes', () => {
     const subscribers = async () => admin.call('PUBSUB', 'SHARDNUMSUB', channel);
     expect(await subscribers()).toEqual([channel, 1]);
     subscription.close();
-    await eventually('nobody listens', async () => ((await subscribers()) as unknown[])[1] === 0);
+    const nobodyListens = () =>
+      eventually('nobody listens', async () => ((await subscribers()) as unknown[])[1] === 0);
+    await nobodyListens();
+    await subscription.renew();
+    await nobodyListens();
+    // Whoever closes twice closes nothing of those who came later.
+    await listen(scene, key);
+    subscription.close();
+    await listen(scene, aJobSet());
+    expect(await subscribers()).toEqual([channel, 1]);
   });
 
   it('are published as missed where they would be too long', async () => {
@@ -253,6 +270,19 @@ describe('a revision', () => {
     expect(await writer.reload()).toBe(false);
     await (await sink.open(key)).write(aBatch(cursor, {}));
     expect((await changes.watch(key)).position?.revision).toBeGreaterThan(told);
+  });
+
+  it('counts anew in the next life of a job set, also where the same owner opens it', async () => {
+    const { url } = await server();
+    const { sink, changes, writer: redis } = await sceneAt({ kind: 'single', url });
+    const key = aJobSet();
+    const meta = redis.ownKeys.metaKey(key);
+    await sink.open(key);
+    await redis.hset(meta, 'revision', 5_000_000);
+    await sink.open(key);
+    await redis.del(meta);
+    await sink.open(key);
+    expect((await changes.watch(key)).position?.revision).toBe(1);
   });
 
   it('goes on from that of an older version, which counted writes', async () => {

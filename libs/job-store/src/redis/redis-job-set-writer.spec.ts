@@ -99,6 +99,28 @@ describe('a batch', () => {
     jest.restoreAllMocks();
   });
 
+  it('of jobs that its writer has written before sends nothing to the index', async () => {
+    const jobId = aJobId();
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', { [jobId]: aRecord('PENDING') }));
+    const commands = jest.spyOn((redis as Redis).stream, 'write');
+    await writer.write(aBatch('2:0:0:1', { [jobId]: aRecord('RUNNING') }));
+    expect(commands).toHaveBeenCalledTimes(1);
+    jest.restoreAllMocks();
+  });
+
+  it('leaves those of its jobs in memory that have not ended: hardly any event follows an end', async () => {
+    const [running, ended] = [aJobId(), aJobId()];
+    const writer = await sink.open(key);
+    await writer.write(aBatch('1:0:0:1', { [running]: aRecord('RUNNING'), [ended]: aRecord('SUCCEEDED') }));
+    const reads = jest.spyOn(redis as RedisClient & Scripts, 'readJobsBuffer');
+    expect((await writer.load([running])).size).toBe(1);
+    expect(reads).not.toHaveBeenCalled();
+    expect((await writer.load([ended])).size).toBe(1);
+    expect(reads).toHaveBeenCalledTimes(1);
+    jest.restoreAllMocks();
+  });
+
   it('whose new jobs the index refused is the last one until the index has them', async () => {
     const [refused, next] = [aJobId(), aJobId()];
     const writer = await sink.open(key);

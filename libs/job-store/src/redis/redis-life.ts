@@ -1,8 +1,9 @@
-import type { JobSetKey } from '@ajs/job-state';
+import type { JobId, JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '../client/redis-client.js';
-import { unpackJobId } from '../codec/job-id-codec.js';
+import { packJobIds, unpackJobId } from '../codec/job-id-codec.js';
 import { parseStateCounts, unfinishedIn } from '../codec/state-counts.js';
 import type { JobSetLife } from '../ports.js';
+import { readJobsReply, recordsOf } from '../scripts/jobs-reply.js';
 import { withScripts, type Scripts } from '../scripts/scripts.js';
 import { JobIndex } from './job-index.js';
 
@@ -39,19 +40,29 @@ export class RedisJobSetLife implements JobSetLife {
   }
 
   async remove(key: JobSetKey, idleMs: number): Promise<boolean> {
-    const [generation, buckets] = await this.redis.removeJobSet(this.redis.ownKeys.metaKey(key), idleMs);
+    const meta = this.redis.ownKeys.metaKey(key);
+    const [generation, buckets] = await this.redis.removeJobSet(meta, idleMs);
     if (generation === undefined) return false;
     // Out of reach already; one bucket at a time, so that no step takes Redis long. What a crash leaves goes by its time to live.
     for (let bucket = 0; bucket < Number(buckets); bucket++) {
       const bucketKey = this.redis.ownKeys.format({ kind: 'bucket', jobSet: key, generation, bucket });
-      const jobIds = await this.redis.hkeysBuffer(bucketKey);
-      await this.index.remove(key, jobIds.map(unpackJobId), this.ttlSeconds);
+      const jobIds = (await this.redis.hkeysBuffer(bucketKey)).map(unpackJobId);
+      await this.index.remove(key, jobIds, this.ttlSeconds);
+      // Of a job set that was begun anew meanwhile: what it has again must be found.
+      await this.index.add(key, await this.presentOf(meta, jobIds), this.ttlSeconds);
       await this.redis.unlink(bucketKey);
     }
-    await this.index.removeJobSet(key, this.ttlSeconds);
+    if ((await this.redis.exists(meta)) === 0) await this.index.removeJobSet(key, this.ttlSeconds);
     for (const kind of ['failure-details', 'strings', 'uris', 'submitted-uris', 'enrichment'] as const) {
       await this.redis.unlink(this.redis.ownKeys.format({ kind, jobSet: key, generation }));
     }
     return true;
+  }
+
+  /** Those of the jobs that the job set has. */
+  private async presentOf(meta: string, jobIds: readonly JobId[]): Promise<JobId[]> {
+    const reply = readJobsReply(await this.redis.readJobsBuffer(meta, packJobIds(jobIds)), jobIds.length);
+    const records = recordsOf(reply, jobIds.length);
+    return jobIds.filter((_, i) => records[i] !== undefined);
   }
 }

@@ -122,12 +122,18 @@ describe('Redis keys of a job set', () => {
     return (await redis.keys(pattern)).sort();
   }
 
-  async function addProvisional(key: JobSetKey): Promise<void> {
+  async function addProvisional(key: JobSetKey, externalUri: string | null = 'airflow://y'): Promise<void> {
     const jobId = aJobId();
     const provisional = new RedisProvisionalJobSink(redis, TTL_SECONDS);
     const failure = { reason: 'r' };
     await provisional.addProvisionalJobs(key, [
-      { jobId, state: 'FAILED', changedAt: ArmadaTime(1), failure, externalUri: 'airflow://y' },
+      {
+        jobId,
+        state: 'FAILED',
+        changedAt: ArmadaTime(1),
+        failure,
+        ...(externalUri !== null && { externalUri }),
+      },
     ]);
     await provisional.addEnrichment(key, new Map([[jobId, { error: 'e' }]]));
   }
@@ -162,7 +168,7 @@ describe('Redis keys of a job set', () => {
     expect(await redis.hexists(meta, 'aheadSince')).toBe(1);
     // Submitted URIs and enrichment may be lost: that they are there says nothing of the bucket.
     await addProvisional(key);
-    await redis.hset(meta, { interest: 1, renewed: 1 });
+    await redis.hset(meta, { interest: 1, renewed: 1, firstSeen: 1 });
     const generation = Generation((await redis.hget(meta, 'generation')) ?? '');
     await redis.del(KEYS.format({ kind: 'bucket', jobSet: key, generation, bucket: 0 }));
 
@@ -173,8 +179,8 @@ describe('Redis keys of a job set', () => {
     const view = await lister.read(key, [jobId]);
     expect([view.jobs.size, view.subscription]).toEqual([0, { state: 'connecting', reason: '' }]);
     expect(await new RedisJobSetLife(redis, TTL_SECONDS).unfinished(key)).toBeUndefined();
-    // It was not polled by that, and all keys that there are have just been renewed.
-    expect(await redis.hget(meta, 'interest')).toBe('1');
+    // It was not polled by that, is as old as before, and all keys that there are have just been renewed.
+    expect(await redis.hmget(meta, 'interest', 'firstSeen')).toEqual(['1', '1']);
     expect(Number(await redis.hget(meta, 'renewed'))).toBeGreaterThan(1);
     // What the strings of the other generation were is not what those of this one are.
     expect(await redis.hget(meta, 'generation')).not.toBe(generation);
@@ -224,6 +230,9 @@ describe('Redis keys of a job set', () => {
     await addProvisional(key);
     await addProvisional(aJobSet());
     await sink.open(aJobSet());
+    // Whichever of the two makes the key of external URIs and enrichment.
+    await (await sink.open(aJobSet())).write(aBatch('1:0:0:1', jobs));
+    await addProvisional(aJobSet(), null);
     const names = await keys('*');
     expect(names.length).toBeGreaterThan(14);
     for (const name of names) expect([name, await redis.ttl(name)]).toEqual([name, expect.any(Number)]);
@@ -260,6 +269,13 @@ describe('Redis keys of a job set', () => {
     await new RedisJobSetLife(redis, TTL_SECONDS).touch(key);
     expect(await redis.ttl(meta)).toBe(TTL_SECONDS);
     expect(await redis.ttl(names.find((name) => name.endsWith(':r0')) ?? '')).toBeLessThanOrEqual(50);
+  });
+
+  it('name no owner where that has no name', async () => {
+    const key = aJobSet();
+    await sink.open(key);
+    const [summary] = await new RedisJobSetLister(redis).describe([key]);
+    expect(summary).not.toHaveProperty('owner');
   });
 
   it('are all removed with the job set', async () => {

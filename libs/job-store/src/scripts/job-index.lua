@@ -4,7 +4,7 @@
   The job index is a few groups, each with a hash tag of its own, so that Redis Cluster spreads them. A group has two tables. Each lies in
   hashes that stay small, as the records of a job set do, and their number grows with the table:
     j0, j1, …  the first bytes of a hash of a job id → the reference of its job set
-    s0, s1, …  the reference of a job set → its tag. It is good in this group alone, where no two job sets share one
+    s0, s1, …  the reference of a job set → its tag. It is good in this group alone, where no two job sets share one; see GONE
   Fields of a group's meta:
     jobs, jobBuckets  entries in j0, j1, …, and how many of these there are
     sets, setBuckets  the same of s0, s1, …
@@ -12,7 +12,9 @@
 
   One call serves all groups that lie on the same server, although KEYS names the meta of the first one alone.
 ]]
-local LAST_REFERENCE = 16777215 -- three bytes
+local REFERENCES = 16777216 -- three bytes
+-- In the place of a tag: the job set is gone, and another one may have been given the next reference because of it.
+local GONE = ''
 
 local function openGroup(meta)
   local m = redis.call('HMGET', meta, 'jobs', 'jobBuckets', 'sets', 'setBuckets')
@@ -30,9 +32,13 @@ local function closeGroup(group, seconds)
   redis.call('EXPIRE', group.meta, seconds)
 end
 
-local function keyIn(entries, field)
+local function numberOf(field)
   local a, b, c = string.byte(field, 1, 3)
-  local bucket = bucketAt(a * 65536 + b * 256 + c, entries.buckets, entries.level)
+  return a * 65536 + b * 256 + c
+end
+
+local function keyIn(entries, field)
+  local bucket = bucketAt(numberOf(field), entries.buckets, entries.level)
   local key = entries.keys[bucket]
   if not key then
     key = entries.prefix .. bucket
@@ -75,17 +81,39 @@ local function removeEntry(entries, field)
   entries.entries = entries.entries - redis.call('HDEL', keyIn(entries, field), field)
 end
 
+-- The reference that is so many behind this one, or before it.
+local function beside(reference, distance)
+  local number = (numberOf(reference) + distance) % REFERENCES
+  return string.char(math.floor(number / 65536), math.floor(number / 256) % 256, number % 256)
+end
+
+local function holderOf(group, reference)
+  return redis.call('HGET', keyIn(group.sets, reference), reference)
+end
+
 -- The reference that a job set has in a group, or is to have: from `first` on, the first one that no other job set has. Returns as
 -- well whether the job set has it.
 local function referenceOf(group, tag, first)
-  local a, b, c = string.byte(first, 1, 3)
-  local number = a * 65536 + b * 256 + c
+  local reference, free = first, nil
   while true do
-    local reference = string.char(math.floor(number / 65536), math.floor(number / 256) % 256, number % 256)
-    local held = redis.call('HGET', keyIn(group.sets, reference), reference)
-    if not held or held == tag then return reference, held == tag end
-    number = number == LAST_REFERENCE and 0 or number + 1
+    local holder = holderOf(group, reference)
+    if holder == tag then return reference, true end
+    if not holder then return free or reference, false end
+    if holder == GONE then free = free or reference end
+    reference = beside(reference, 1)
   end
+end
+
+-- Takes out the job set that has a reference. Those that were given later ones because of it are still found.
+local function removeReference(group, reference)
+  if holderOf(group, beside(reference, 1)) then
+    redis.call('HSET', keyIn(group.sets, reference), reference, GONE)
+    return
+  end
+  repeat
+    removeEntry(group.sets, reference)
+    reference = beside(reference, -1)
+  until holderOf(group, reference) ~= GONE
 end
 
 -- Calls `visit(meta, hashes)` for the groups in ARGV from `at` on: of each its meta, and hashes of job ids. Returns how many it visited: all

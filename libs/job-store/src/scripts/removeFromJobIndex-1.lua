@@ -15,7 +15,7 @@ return eachGroup(4, function(meta, hashes)
   local group = openGroup(meta)
   local reference, isNamed = referenceOf(group, tag, first)
   if not isNamed then return end
-  if hashes == '' then removeEntry(group.sets, reference) end
+  if hashes == '' then removeReference(group, reference) end
   eachHash(hashes, function(hash)
     if redis.call('HGET', keyIn(group.jobs, hash), hash) == reference then removeEntry(group.jobs, hash) end
   end)

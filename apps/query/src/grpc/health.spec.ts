@@ -1,7 +1,11 @@
+import { EventEmitter } from 'node:events';
 import { eventually, unary } from '@ajs/testing';
 import { Client, credentials, status, type MethodDefinition, type ServiceError } from '@grpc/grpc-js';
 import { service } from 'grpc-health-check';
+import { RpcError } from '../rpc-error.js';
+import type { GrpcCall } from './grpc-call.js';
 import { GrpcServer } from './grpc-server.js';
+import { Health } from './health.js';
 import { FREE_PORT, PLAIN } from './testing/grpc-test-options.js';
 
 const { Check, List, Watch } = service as unknown as Record<
@@ -53,4 +57,28 @@ it('a watch sends the status, stays open, and sends that the server stops before
   await server.stop();
   expect((await known.ended).code).toBe(status.UNAVAILABLE);
   expect(known.told).toEqual(['SERVING', 'NOT_SERVING']);
+});
+
+it('ends every watch that is open where it stops, also after one that may hold no further message in memory', () => {
+  const ended: status[] = [];
+  const watchedBy = (sendMessage: () => void, stream = new EventEmitter()): GrpcCall =>
+    ({
+      stream,
+      start: () => undefined,
+      startRead: () => undefined,
+      sendMessage,
+      sendStatus: ({ code }: { readonly code: status }) => ended.push(code),
+    }) as unknown as GrpcCall;
+  const health = new Health([]);
+  health.watch(
+    watchedBy(() => {
+      throw new RpcError(status.RESOURCE_EXHAUSTED, 'message memory used up');
+    }),
+  );
+  health.watch(watchedBy(() => undefined));
+  const closed = new EventEmitter();
+  health.watch(watchedBy(() => undefined, closed));
+  closed.emit('close');
+  health.stop();
+  expect(ended).toEqual([status.UNAVAILABLE, status.UNAVAILABLE]);
 });

@@ -56,7 +56,11 @@ export class Health {
   stop(): void {
     this.isServing = false;
     for (const call of this.watches) {
-      call.sendMessage(Watch.responseSerialize({ status: this.status }));
+      try {
+        call.sendMessage(Watch.responseSerialize({ status: this.status }));
+      } catch {
+        // The call may hold no further message in memory; it ends with a status that says the same.
+      }
       call.sendStatus({ code: status.UNAVAILABLE, details: 'this replica is shutting down; retry' });
     }
   }

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { IncomingMessage, ServerResponse, createServer, type Server } from 'node:http';
+import { Socket, connect, type AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { JobId } from '@ajs/job-state';
+import { Generation } from '@ajs/redis-keys';
 import { eventually } from '@ajs/testing';
 import type { JobSetEvent, SendEvents } from '../changes/job-set-stream.js';
 import { testCaller } from '../testing/test-caller.js';
@@ -59,9 +62,56 @@ describe('events for a client that does not read', () => {
   });
 });
 
+describe('events that the system takes at once', () => {
+  const sentFor = async (events: readonly JobSetEvent[]): Promise<{ text: string; held: number[] }> => {
+    const written: string[] = [];
+    const response = new ServerResponse(new IncomingMessage(new Socket()));
+    response.write = (bytes: Buffer) => written.push(bytes.toString()) > 0;
+    const held: number[] = [];
+    const watch = async (_key: unknown, _token: unknown, _caller: unknown, send: SendEvents) => {
+      await send(events);
+    };
+    const watchers = { jobSets: { watch } } as unknown as V2Watchers;
+    const client = { caller: testCaller(), response, hold: (bytes: number) => held.push(bytes) };
+    await sendJobSetEvents(watchers, { queue: 'q', jobSet: 's' }, '', client);
+    return { text: written.join(''), held };
+  };
+
+  it('are paid for no longer', async () => {
+    const { text, held } = await sentFor([{ kind: 'snapshot-end', token: 't' }]);
+    expect(text).toBe('id: t\nevent: snapshot-end\ndata: {}\n\n');
+    expect(held).toEqual([text.length, 0]);
+  });
+
+  it('leave out a job that cannot be shown, since a newer version of this service wrote it', async () => {
+    const changed = { jobId: JobId('j'), generation: Generation('g'), revision: 1 };
+    const { text } = await sentFor([
+      { kind: 'job', changed, token: 'before' },
+      { kind: 'snapshot-end', token: 't' },
+    ]);
+    expect(text).toBe('id: t\nevent: snapshot-end\ndata: {}\n\n');
+  });
+});
+
 it('a stream says in one line why it ends', () => {
   const ends: string[] = [];
   const response = { end: (text: string) => ends.push(text) } as unknown as ServerResponse;
   endEvents(response, 'two\r\n\r\nlines');
   expect(ends).toEqual([': two lines\n\n']);
+});
+
+it('a stream for HEAD, which has ended by itself and whose client has not taken that yet, is not ended again', async () => {
+  const response = new ServerResponse(Object.assign(new IncomingMessage(new Socket()), { method: 'HEAD' }));
+  const errors: unknown[] = [];
+  response.on('error', (error) => errors.push(error));
+  const watch = async (_key: unknown, _token: unknown, _caller: unknown, send: SendEvents) => {
+    await send(EVENTS);
+  };
+  const watchers = { jobSets: { watch } } as unknown as V2Watchers;
+  const client = { caller: testCaller(), response, hold: () => undefined };
+  await sendJobSetEvents(watchers, { queue: 'q', jobSet: 's' }, '', client);
+  expect([response.writableEnded, response.destroyed]).toEqual([true, false]);
+  endEvents(response, 'why');
+  await nextTurn();
+  expect(errors).toEqual([]);
 });

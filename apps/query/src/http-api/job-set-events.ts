@@ -38,9 +38,9 @@ export function sendJobSetEvents(
   );
 }
 
-/** Ends a stream that has begun: its client connects again, and then gets what is wrong as the answer. */
+/** Ends a stream that has begun: its client connects again, and then gets what is wrong as the answer. One for HEAD has ended by itself. */
 export function endEvents(response: ServerResponse, why: string): void {
-  response.end(`: ${why.replaceAll(/\s+/g, ' ')}\n\n`);
+  if (!response.writableEnded) response.end(`: ${why.replaceAll(/\s+/g, ' ')}\n\n`);
 }
 
 const toBytes = sharedBytes((key, events) => Buffer.from(events.map((event) => toText(key, event)).join('')));

@@ -17,7 +17,7 @@ export interface NamesRequest {
 }
 
 /** The shard, and the tag of the last job set of it that was listed ('' for none). Callers can read it: it names none that they may not see. */
-export type NamesPosition = [shard: string, tag: string];
+export type NamesPosition = readonly [shard: string, tag: string];
 
 export interface NamesPage {
   readonly keys: readonly JobSetKey[];

@@ -47,10 +47,7 @@ export class JobSetQueries {
   async listJobs(request: ListJobsRequest, caller: Caller): Promise<ListJobsResponse> {
     const states = requestedStates(request.states);
     const limit = pageSizeOf(request.pageSize);
-    const tokens = new PageTokens<[generation: string, position: string]>(
-      JSON.stringify(['jobs', request.queue, request.jobSet]),
-      2,
-    );
+    const tokens = new PageTokens(JSON.stringify(['jobs', request.queue, request.jobSet]));
     const after = tokens.parse(request.pageToken);
     if (after !== undefined && !isPosition(after[1])) throw invalidRequest('page_token names no job');
     const key = await this.requestedJobSet(request, caller);
@@ -79,7 +76,7 @@ export class JobSetQueries {
   async listJobSets(request: ListJobSetsRequest, caller: Caller): Promise<ListJobSetsResponse> {
     const { queue } = request;
     const limit = pageSizeOf(request.pageSize);
-    const tokens = new PageTokens<[shard: string, tag: string]>(JSON.stringify(['job sets', queue]), 2);
+    const tokens = new PageTokens(JSON.stringify(['job sets', queue]));
     const after = tokens.parse(request.pageToken);
     if (queue !== '') await this.toQueue(queue, caller);
     const allowedQueues = (queues: Iterable<string>) => this.options.access.toWatchedQueues(caller, queues);

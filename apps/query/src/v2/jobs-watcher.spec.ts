@@ -21,6 +21,9 @@ const jobIn = (ref: JobRef, state: JobState): JobResult =>
 const absent = (ref: JobRef, kind: 'not-synced' | 'not-found'): JobResult =>
   toAbsentResult(ref, kind, '', undefined);
 
+/** More than any test has sent. */
+const MOST_SENT = 100;
+
 /** What was found of the jobs at first. */
 let results: JobResult[];
 /** Who listens to which jobs of the job set. */
@@ -31,11 +34,14 @@ let told: string[];
 /** Has what is sent taken, while the reader takes nothing by itself. */
 let take: (() => void) | undefined;
 let isBlocking: boolean;
+/** Called with each result that is sent. */
+let onSend: () => void;
 beforeEach(() => {
   listeners = new Map();
   told = [];
   call = lookUps = take = undefined;
   isBlocking = false;
+  onSend = () => undefined;
 });
 
 /** A watch of the jobs that {@link results} are of, once it has sent them. */
@@ -66,6 +72,8 @@ async function watch(): Promise<{ readonly ended: Promise<void> }> {
   const ended = watcher.watch({ refs }, testCaller(), (result) => {
     const { ref, result: found } = result;
     told.push(`${ref?.jobId ?? ''} ${found?.$case === 'job' ? found.value.state : 'absent'}`);
+    if (told.length > MOST_SENT) throw new Error('there is no end of what is sent');
+    onSend();
     return isBlocking ? new Promise((resolve) => (take = resolve)) : undefined;
   });
   ended.catch(() => undefined);
@@ -117,6 +125,49 @@ describe('a watch of jobs', () => {
     for (const reason of reasons) call?.end(reason);
     await expect(ended).rejects.toBe(reasons[0]);
     expect([[...listeners.keys()], lookUps]).toEqual([[], undefined]);
+  });
+
+  it.each<[string, isFirst: boolean, happens: () => unknown]>([
+    ['the jobs as they are', true, () => undefined],
+    ['a change', false, () => hears('a', 'RUNNING', 2)],
+    ['that there is no such job', false, () => lookUps?.tell(1, absent(byId('b'), 'not-found'))],
+  ])('ends at once, and sends no more, where its reader does not take %s', async (_, isFirst, happens) => {
+    results = [jobIn(refOf('a'), 'QUEUED'), absent(byId('b'), 'not-synced')];
+    isBlocking = isFirst;
+    const { ended } = await watch();
+    isBlocking = true;
+    await happens();
+    await hears('a', 'PENDING', 3);
+    const sent = told.length;
+    let reason: unknown;
+    ended.catch((error: unknown) => (reason = error));
+    const denied = new RpcError(status.PERMISSION_DENIED, 'why');
+    call?.end(denied);
+    await nextTurn();
+    expect([reason, told.length]).toEqual([denied, sent]);
+  });
+
+  it('ends where it is to while it sends, and sends no more', async () => {
+    results = [jobIn(refOf('a'), 'QUEUED')];
+    const { ended } = await watch();
+    const reason = new RpcError(status.CANCELLED, 'why');
+    isBlocking = true;
+    onSend = () => call?.end(reason);
+    await hears('a', 'RUNNING', 2);
+    let why: unknown;
+    ended.catch((error: unknown) => (why = error));
+    await nextTurn();
+    expect([why, told]).toEqual([reason, [state('a', 'RUNNING')]]);
+  });
+
+  it('sends once that a job turned out not to exist', async () => {
+    results = [absent(refOf('a'), 'not-synced')];
+    await watch();
+    for (let time = 0; time < 2; time++) {
+      lookUps?.tell(0, absent(refOf('a'), 'not-found'));
+      await nextTurn();
+    }
+    expect(told).toEqual(['a absent']);
   });
 
   it('does not send that a job turned out not to exist where it has been heard of meanwhile', async () => {

@@ -79,8 +79,9 @@ class JobsWatch implements OpenCall, AwaitedJobsListener {
 
   async run(): Promise<void> {
     for (const [place, result] of this.results.entries()) {
+      if (this.ended !== undefined) throw this.ended;
       if (!hasEnded(result)) this.unfinished.add(place);
-      await this.send(result);
+      await this.tell(result);
     }
     for (const place of this.unfinished) this.follow(place);
     const stopLookUps = this.options.absent.lookUpFor({
@@ -135,7 +136,7 @@ class JobsWatch implements OpenCall, AwaitedJobsListener {
   private async tellAbsence(): Promise<void> {
     for (const [place, result] of this.untoldAbsences) {
       this.untoldAbsences.delete(place);
-      await this.send(result);
+      await this.tell(result);
       return;
     }
   }
@@ -152,9 +153,21 @@ class JobsWatch implements OpenCall, AwaitedJobsListener {
       const told = jobResultOf(result?.ref, key, changed, this.options.feeds.of(key, this.caller).moment);
       // As the read at the beginning had it.
       if (isFirst && isSameState(told, result)) return;
-      await this.send(told);
+      await this.tell(told);
       return;
     }
+  }
+
+  /** Until the reader wants more, or the watch is to end. */
+  private async tell(result: JobResult): Promise<void> {
+    const taken = this.send(result);
+    if (taken === undefined || this.ended !== undefined) return;
+    await new Promise<void>((resolve, reject) => {
+      this.wake = () => {
+        if (this.ended !== undefined) resolve();
+      };
+      taken.then(resolve, reject);
+    });
   }
 }
 

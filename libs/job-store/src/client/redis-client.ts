@@ -114,8 +114,8 @@ function connect(target: RedisTarget, role: ClientRole, onError: (error: Error) 
     keepAlive: SILENCE_MS[role],
     maxRetriesPerRequest: { reader: 0, writer: 2, subscriber: 2, 'work-queue': null }[role],
     autoResendUnfulfilledCommands: role !== 'reader',
-    // By itself it would throw away what Redis says to that.
-    autoResubscribe: role !== 'subscriber',
+    // Nobody would catch what Redis says to that, and it would end the process.
+    autoResubscribe: false,
     connectionName: `armada-job-service-${role}`,
     // Redis 7.0 knows no CLIENT SETINFO.
     disableClientInfo: true,

@@ -104,15 +104,21 @@ it('a command that Redis does not answer for more than 5 s is one of the work qu
   expect(ofWriter).toMatchObject({ status: 'rejected', reason: { message: 'Command timed out' } });
 }, 30_000);
 
-it('a subscriber does not subscribe again by itself, where nobody would hear that Redis denies it', async () => {
-  const subscriber = await connect('subscriber');
-  await subscriber.ssubscribe('before');
-  const reconnects = reconnectsOf(subscriber);
-  await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-  await eventually('it is connected again', () => reconnects() > 0 && subscriber.status === 'ready');
-  await subscriber.ssubscribe('after');
-  expect(await admin.call('PUBSUB', 'SHARDNUMSUB', 'before', 'after')).toEqual(['before', 0, 'after', 1]);
-});
+it.each(['subscriber', 'work-queue'] as const)(
+  'a %s does not subscribe again by itself, where nobody would hear that Redis denies it',
+  async (role) => {
+    const subscriber = await connect(role);
+    await subscriber.subscribe('before');
+    await subscriber.ssubscribe('before');
+    const reconnects = reconnectsOf(subscriber);
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await eventually('it is connected again', () => reconnects() > 0 && subscriber.status === 'ready');
+    await subscriber.subscribe('after');
+    await subscriber.ssubscribe('after');
+    expect(await admin.call('PUBSUB', 'NUMSUB', 'before', 'after')).toEqual(['before', 0, 'after', 1]);
+    expect(await admin.call('PUBSUB', 'SHARDNUMSUB', 'before', 'after')).toEqual(['before', 0, 'after', 1]);
+  },
+);
 
 describe('a server that is not the master any more', () => {
   it('is left by an owner, whose command is sent to the next one', async () => {

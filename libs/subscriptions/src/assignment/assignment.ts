@@ -89,8 +89,8 @@ export class Assignment implements WatchHolder, Suspendable {
     this.job = job;
     this.lease.begin(term);
     void term.expired.then(() => this.leaseExpired());
-    // A watch that was suspended.
-    if (this.quota.isWatched) this.announceWatch();
+    // A watch that was suspended: its job set has lost its owner once more since that was noted.
+    if (this.quota.isWatched) this.watchGranted();
     this.running ??= this.run();
     return end;
   }
@@ -149,8 +149,9 @@ export class Assignment implements WatchHolder, Suspendable {
     this.options.observer.watchStarted(this.key);
   }
 
-  /** Whoever takes the job set over knows whether it is urgent. */
+  /** Whoever takes the job set over knows whether it is urgent. Without the lease, another owner may have noted its own watch by now. */
   private rememberWatch(watched: boolean): void {
+    if (!this.lease.isHeld()) return;
     const timesStalled = this.job.stalledCounter;
     this.job.updateData({ ...this.key, watched, timesStalled }).catch(this.options.onError);
   }

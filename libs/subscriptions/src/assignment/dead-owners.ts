@@ -4,7 +4,7 @@ import { monotonicNow } from '@ajs/platform';
 import { Cluster } from 'ioredis';
 import { LEASE_MS, RENEW_EVERY_MS } from './leases.js';
 import releaseLeases from './lua/releaseLeases-3.lua';
-import { subscribeOnceAllowed } from './subscribe.js';
+import { keepSubscribed } from './subscribe.js';
 import { WORK_QUEUE } from './work-queue.js';
 
 const LOOK_EVERY_MS = 250;
@@ -28,9 +28,9 @@ type ReleaseLeases = (
 export async function showConnected(
   subscriber: RedisClient,
   owner: string,
-  onDenied: (error: Error) => void,
+  onError: (error: Error) => void,
 ): Promise<void> {
-  await subscribeOnceAllowed(subscriber, subscriber.ownKeys.ownerChannel(owner), onDenied);
+  await keepSubscribed(subscriber, subscriber.ownKeys.ownerChannel(owner), onError);
 }
 
 /**

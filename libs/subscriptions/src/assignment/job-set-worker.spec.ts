@@ -21,7 +21,7 @@ import { SILENT_OBSERVER } from '../testing/silent-observer.js';
 import type { AssignmentObserver } from './assignment-observer.js';
 import { Leases } from './leases.js';
 import { ReadRequestSender, listenForReadRequests } from './read-requests.js';
-import { WORK_QUEUE, WorkQueue, assignmentIdOf } from './work-queue.js';
+import { WORK_QUEUE, WorkQueue, assignmentIdOf, type AssignmentData } from './work-queue.js';
 
 const LIFETIME: Lifetime = { followFor: 60_000, followUnfinishedFor: 120_000, keepFor: 180_000 };
 const HOUR = 3_600_000;
@@ -214,6 +214,21 @@ describe('an assignment', () => {
     a.watches.release(assignmentIdOf(jobSet(1)));
     await eventually('it is watched again', () => a.started.length === 2);
     expect(before.ended).toBe(true);
+  });
+
+  it('has its owner again, for whoever is given it next, once it goes on with its watch after its lease was lost', async () => {
+    const a = replica('a');
+    await poll(jobSet(1));
+    await watchOf(a.source);
+    await loseLease(a, jobSet(1));
+    await eventually('it goes on', () => a.started.length === 2);
+    const bullJob = `${redis.ownKeys.workQueuePrefix}:${WORK_QUEUE}:${assignmentIdOf(jobSet(1))}`;
+    const noted = await eventually('that is noted', async () => {
+      const [data, timesStalled] = await redis.hmget(bullJob, 'data', 'stc');
+      const { watched, timesStalled: atWatch } = JSON.parse(data ?? '{}') as Partial<AssignmentData>;
+      return Number(timesStalled) > 0 && atWatch === Number(timesStalled) && { watched };
+    });
+    expect(noted).toEqual({ watched: true });
   });
 
   it('reads for a poll that requested it while its lease was lost, beside the watch with which it goes on', async () => {

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { JobSetKey } from '@ajs/job-state';
 import type { RedisClient } from '@ajs/job-store';
 import { jobSetTag, parseJobSetTag, type JobSetTag } from '@ajs/redis-keys';
-import { subscribeOnceAllowed } from './subscribe.js';
+import { keepSubscribed } from './subscribe.js';
 import type { WorkQueue } from './work-queue.js';
 
 const SPACING_MS = 1_000;
@@ -39,11 +39,11 @@ export class ReadRequestSender {
 export async function listenForReadRequests(
   subscriber: RedisClient,
   onRequest: (key: JobSetKey) => void,
-  onDenied: (error: Error) => void,
+  onError: (error: Error) => void,
 ): Promise<void> {
   subscriber.on('message', (_channel: string, tag: string) => {
     const key = parseJobSetTag(tag);
     if (key !== undefined) onRequest(key);
   });
-  await subscribeOnceAllowed(subscriber, subscriber.ownKeys.readRequestsChannel, onDenied);
+  await keepSubscribed(subscriber, subscriber.ownKeys.readRequestsChannel, onError);
 }

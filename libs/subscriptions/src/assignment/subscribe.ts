@@ -1,22 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { redisErrorKind, type RedisClient } from '@ajs/job-store';
+import type { RedisClient } from '@ajs/job-store';
+import { untilAccepted } from './until-accepted.js';
 
-const RETRY_MS = 1_000;
-
-/** Subscribes to a channel as soon as Redis allows it. */
-export async function subscribeOnceAllowed(
+/**
+ * Keeps a client subscribed to a channel: as soon as Redis takes that, and again whenever the client is connected anew. Resolves when it is
+ * subscribed for the first time; rejects once the client is closed.
+ */
+export async function keepSubscribed(
   subscriber: RedisClient,
   channel: string,
-  onDenied: (error: Error) => void,
+  onError: (error: Error) => void,
 ): Promise<void> {
-  for (;;) {
-    try {
-      await subscriber.subscribe(channel);
-      return;
-    } catch (error) {
-      if (redisErrorKind(error) !== 'denied') throw error;
-      onDenied(error as Error);
-    }
-    await sleep(RETRY_MS, undefined, { ref: false });
-  }
+  const subscribe = () => untilAccepted(subscriber, () => subscriber.subscribe(channel), onError);
+  const subscribed = subscribe();
+  subscriber.on('ready', () => {
+    subscribe().catch(() => {
+      // The client is closed.
+    });
+  });
+  await subscribed;
 }

@@ -301,6 +301,20 @@ describe('the watch budget', () => {
     expect(closed).toBe(1);
   });
 
+  it('is not granted by an answer that comes so late that others may have it by then', async () => {
+    let now = 0;
+    const a = withoutTicks('a', 2, () => MonotonicTime(now));
+    const inTime = claim(a, 'in time', 1);
+    now = 14_999;
+    expect(await inTime).toBe(1);
+    // The next claim is announced in one step with being made.
+    await new Promise((resolve) => setImmediate(resolve));
+    const late = claim(a, 'late', 1);
+    now += 15_000;
+    expect([await late, a.size]).toEqual([0, 1]);
+    expect(await claim(a, 'late', 1)).toBe(1);
+  });
+
   it('is waited for once by a job set that claims it again', async () => {
     const a = withoutTicks('a', 1);
     await claim(a, 'held', 1, HOT);

@@ -217,7 +217,8 @@ export class WatchBudget {
   private settle(claims: readonly Claim[], granted: number[]): void {
     for (const { assignmentId, claimant, heat, settle } of claims) {
       const left = granted[heat] ?? 0;
-      const isGranted = left > 0;
+      // An answer may come so late that others count on this replica having closed everything.
+      const isGranted = left > 0 && this.now() < this.validUntil;
       granted[heat] = left - 1;
       if (isGranted) this.held.set(assignmentId, { claimant, isRevoked: false });
       else if (heat > COLD) {

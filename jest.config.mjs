@@ -12,7 +12,7 @@ const paths = Object.entries(compilerOptions.paths).map(([name, [file]]) => [
 export default {
   testEnvironment: 'node',
   // Every wait has a deadline of its own, made for it: this one is only for a test that has none, on a machine that is busy.
-  testTimeout: 60_000,
+  testTimeout: 90_000,
   // Those that run together are whole installations: more of them would keep a small machine from answering in time.
   maxConcurrency: 3,
   testMatch: ['<rootDir>/src/**/*.spec.ts'],

@@ -1,6 +1,7 @@
-import { jobEvents, allRecordings, eventually, RedisClusterServers } from '@ajs/testing';
+import { jobEvents, allRecordings, RedisClusterServers } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
-import { Stack, poll, type RunningQuery } from './stack.js';
+import { patiently } from './patiently.js';
+import { Stack, poll, pollCalmly, type RunningQuery } from './stack.js';
 
 const KEY = { queue: 'lab-e2e', jobSetId: 'set/{1}:a' };
 const JOB = { ...KEY, jobId: '01m85vrgp7whz55kx8f03d6510' };
@@ -13,14 +14,14 @@ beforeAll(async () => {
   stack = await Stack.start();
   [query] = await Promise.all([stack.query(), stack.ingester()]);
   stack.armada.state.queues.add(KEY.queue);
-}, 30_000);
+}, 120_000);
 afterAll(() => stack.stop());
 
 describe('the first poll of a job set', () => {
   it.each(allRecordings())('is answered with the final state of the recording $name', async (recording) => {
     stack.armada.replay(recording);
     for (const [jobId, state] of Object.entries(recording.states)) {
-      const answer = await poll(query.client, recording, jobId);
+      const answer = await pollCalmly(query.client, recording, jobId);
       expect(answer.state).toBe(LEGACY[state] ?? state);
       if (answer.state === 'FAILED') expect(answer.error).toContain(recording.errors[jobId]);
       else expect(answer.error).toBe('');
@@ -29,7 +30,7 @@ describe('the first poll of a job set', () => {
 
   it('is JOB_ID_NOT_FOUND for a job that Armada does not have, proven by a read', async () => {
     const requestedAt = Date.now();
-    const answer = await poll(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody');
+    const answer = await pollCalmly(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody');
     expect(answer).toMatchObject({ state: 'JOB_ID_NOT_FOUND', error: '' });
     expect(answer.trailers.get('armada-job-set-subscription')).toEqual(['live']);
     expect(Date.parse(String(answer.trailers.get('armada-job-set-synced-at')[0]))).toBeGreaterThanOrEqual(
@@ -39,11 +40,11 @@ describe('the first poll of a job set', () => {
 
   it('finds a job submitted a moment after the job set was empty', async () => {
     const key = { ...KEY, jobSetId: 'fresh' };
-    expect((await poll(query.client, key, JOB.jobId)).state).toBe('JOB_ID_NOT_FOUND');
+    expect((await pollCalmly(query.client, key, JOB.jobId)).state).toBe('JOB_ID_NOT_FOUND');
     stack.armada.state
       .openLog(key.queue, key.jobSetId)
       .append(jobEvents.submitted({ ...JOB, ...key }, { namespace: 'ns', annotations: {} }));
-    await eventually(
+    await patiently(
       'it is found',
       async () => (await poll(query.client, key, JOB.jobId)).state === 'SUBMITTED',
     );
@@ -52,7 +53,7 @@ describe('the first poll of a job set', () => {
   it('is CONNECTION_ERR with the reason, at once, for a queue that this service may not watch', async () => {
     stack.armada.state.queues.add('secret');
     stack.armada.faults.set({ deniedQueues: ['secret'] });
-    const answer = await poll(query.client, { queue: 'secret', jobSetId: 's' }, 'x');
+    const answer = await pollCalmly(query.client, { queue: 'secret', jobSetId: 's' }, 'x');
     stack.armada.faults.set({});
     expect(answer).toMatchObject({
       state: 'CONNECTION_ERR',
@@ -62,23 +63,22 @@ describe('the first poll of a job set', () => {
   });
 
   it('is CONNECTION_ERR with the reason for a queue that Armada does not know yet', async () => {
-    const answer = await poll(query.client, { queue: 'no-such-queue', jobSetId: 's' }, 'x');
-    expect(answer).toMatchObject({
-      state: 'CONNECTION_ERR',
-      error: expect.stringContaining('does not exist') as string,
+    // A poll waits for the queue to be created.
+    const { client } = await stack.query({ FIRST_POLL_WAIT: '1s' });
+    const answer = await patiently('the reason is given', async () => {
+      const one = await poll(client, { queue: 'no-such-queue', jobSetId: 's' }, 'x');
+      return one.error.includes('does not exist') && one;
     });
+    expect(answer.state).toBe('CONNECTION_ERR');
   });
 
   it('is answered within the caller’s deadline, whatever it waits for', async () => {
     // The answer leaves a moment before the deadline, when the machine may stall: one answer in time is enough. A query that
     // ignored the deadline would be late each time, since the wait itself is longer.
-    const answer = await eventually(
-      'an answer comes in time',
-      () =>
-        poll(query.client, { queue: 'no-such-queue-2', jobSetId: 's' }, 'x', {
-          deadline: Date.now() + 1_000,
-        }),
-      30_000,
+    const answer = await patiently('an answer comes in time', () =>
+      poll(query.client, { queue: 'no-such-queue-2', jobSetId: 's' }, 'x', {
+        deadline: Date.now() + 1_000,
+      }),
     );
     expect(answer.state).toBe('CONNECTION_ERR');
   });
@@ -89,7 +89,7 @@ describe('a poll of a job that moves', () => {
     const log = stack.armada.state.openLog(JOB.queue, JOB.jobSetId);
     const job = { namespace: 'ns', annotations: {} };
     const isIn = (state: string) =>
-      eventually(state, async () => (await poll(query.client, KEY, JOB.jobId)).state === state);
+      patiently(state, async () => (await poll(query.client, KEY, JOB.jobId)).state === state);
     log.append(jobEvents.submitted(JOB, job));
     await isIn('SUBMITTED');
     log.append([...jobEvents.leased(JOB), ...jobEvents.pending(JOB, job), ...jobEvents.running(JOB, job)]);
@@ -102,18 +102,18 @@ describe('a poll of a job that moves', () => {
       ...jobEvents.failed(JOB, 4, false),
     ]);
     await isIn('FAILED');
-    expect((await poll(query.client, KEY, JOB.jobId)).error).toContain('exit code 4');
+    expect((await pollCalmly(query.client, KEY, JOB.jobId)).error).toContain('exit code 4');
     // Later events change nothing.
     log.append(jobEvents.running(JOB, job));
     log.duplicateNewest(5);
     const other = { ...JOB, jobId: '01m85vrgp7whz55kx8f0630nxm' };
     log.append(jobEvents.succeeded(other));
-    await eventually(
+    await patiently(
       'a later event of the job set is answered',
       async () => (await poll(query.client, KEY, other.jobId)).state === 'SUCCEEDED',
     );
     const fresh = await stack.query();
-    expect((await poll(fresh.client, KEY, JOB.jobId)).state).toBe('FAILED');
+    expect((await pollCalmly(fresh.client, KEY, JOB.jobId)).state).toBe('FAILED');
   });
 });
 
@@ -135,7 +135,7 @@ describe('bad requests', () => {
   it('larger than any real one are rejected, and the next one is answered', async () => {
     const huge = 'x'.repeat(2 * 1024 * 1024);
     await expect(poll(query.client, KEY, huge)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    expect((await poll(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody')).state).toBe(
+    expect((await pollCalmly(query.client, { ...KEY, jobSetId: 'empty' }, 'nobody')).state).toBe(
       'JOB_ID_NOT_FOUND',
     );
   });
@@ -149,11 +149,11 @@ describe('over a Redis Cluster', () => {
       for (const recording of allRecordings()) {
         other.armada.replay(recording);
         for (const [jobId, state] of Object.entries(recording.states)) {
-          expect((await poll(client, recording, jobId)).state).toBe(LEGACY[state] ?? state);
+          expect((await pollCalmly(client, recording, jobId)).state).toBe(LEGACY[state] ?? state);
         }
       }
     } finally {
       await other.stop();
     }
-  }, 40_000);
+  }, 120_000);
 });

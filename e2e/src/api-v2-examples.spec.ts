@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { TemporaryFolder, eventually, goProgram, jobEvents } from '@ajs/testing';
+import { patiently } from './patiently.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 import { ROOT } from './root.js';
 
@@ -58,10 +59,9 @@ beforeAll(async () => {
     log.append(jobEvents.running(ref, JOB));
   }
   log.append(jobEvents.succeeded({ ...KEY, jobId: SUCCEEDED }));
-  await eventually(
+  await patiently(
     'the jobs are known',
     async () => (await poll(query.client, KEY, SUCCEEDED)).state === 'SUCCEEDED',
-    20_000,
   );
   folder = new TemporaryFolder('examples');
   for (const name of ['node_modules', 'proto']) symlinkSync(join(ROOT, name), folder.file(name));

@@ -16,7 +16,7 @@ let query: RunningQuery;
 beforeAll(async () => {
   stack = await Stack.start();
   [query] = await Promise.all([stack.query(), stack.ingester()]);
-}, 60_000);
+}, 180_000);
 afterAll(() => stack.stop());
 
 const get = async (refs: readonly JobRef[], maxAge?: string): Promise<JobResult[]> => {

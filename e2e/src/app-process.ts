@@ -3,7 +3,8 @@ import { createInterface } from 'node:readline';
 import { endWithThisProcess, eventually } from '@ajs/testing';
 import { ROOT } from './root.js';
 
-const START_MS = 45_000;
+/** Longer than a process takes to start or to end, on a machine that is busy with other work as well. */
+const PATIENCE_MS = 45_000;
 
 /** A line of an application's log. */
 export interface LogLine {
@@ -41,7 +42,8 @@ export class AppProcess {
       createInterface({ input: stream }).on('line', (line) => this.onLine(line));
     }
     endWithThisProcess(this.child);
-    this.child.once('exit', (code, signal) => (this.exit = code ?? signal ?? 'SIGKILL'));
+    // Not `exit`, which may come before the last of what it printed.
+    this.child.once('close', (code, signal) => (this.exit = code ?? signal ?? 'SIGKILL'));
   }
 
   get pid(): number {
@@ -56,7 +58,7 @@ export class AppProcess {
   async logged(
     msg: string,
     about: (line: LogLine) => boolean = () => true,
-    withinMs = START_MS,
+    withinMs = PATIENCE_MS,
   ): Promise<LogLine> {
     const found = (): LogLine | undefined => this.logs.find((line) => line.msg === msg && about(line));
     await eventually(
@@ -74,7 +76,7 @@ export class AppProcess {
     return [...this.logs.slice(-5).map((line) => JSON.stringify(line)), this.output.slice(-2_000)].join('\n');
   }
 
-  async ended(withinMs = 20_000): Promise<Exit> {
+  async ended(withinMs = PATIENCE_MS): Promise<Exit> {
     return eventually('the process ends', () => this.exit, withinMs).catch((error: unknown) => {
       throw new Error(`${(error as Error).message}\n${this.printed()}`);
     });

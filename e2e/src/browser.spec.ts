@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { chromiumBinary, eventually, freePort, jobEvents } from '@ajs/testing';
 import type * as Playwright from 'playwright-core';
 import { jobIdFor } from './job-ids.js';
+import { patiently } from './patiently.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 
 // Its ES module imports index.js beside index.mjs, which is one name for Jest's rule of how we import.
@@ -110,11 +111,7 @@ async function sees(...events: string[]): Promise<void> {
 
 it('an EventSource of another origin connects again by itself, and misses nothing and gets nothing twice', async () => {
   run(A);
-  await eventually(
-    'A is seen to run',
-    async () => (await poll(query.client, KEY, A)).state === 'RUNNING',
-    20_000,
-  );
+  await patiently('A is seen to run', async () => (await poll(query.client, KEY, A)).state === 'RUNNING');
   await watch();
   const before = [`${A} RUNNING`, 'snapshot-end'];
   await sees(...before);
@@ -122,7 +119,7 @@ it('an EventSource of another origin connects again by itself, and misses nothin
   await sees(...before, `${B} RUNNING`);
 
   await query.app.kill();
-  await eventually('it is connecting again', async () => (await readyState()) === EVENT_SOURCE.connecting);
+  await patiently('it is connecting again', async () => (await readyState()) === EVENT_SOURCE.connecting);
   succeed(A);
   run(C);
   query = await stack.query(env);
@@ -154,7 +151,7 @@ it('a page whose origin is not listed sees nothing', async () => {
   // The same server by its other name is another origin.
   await page.goto(origin.replace('127.0.0.1', 'localhost'));
   await watch();
-  await eventually('its EventSource has given up', async () => (await readyState()) === EVENT_SOURCE.closed);
+  await patiently('its EventSource has given up', async () => (await readyState()) === EVENT_SOURCE.closed);
   expect(await seen()).toEqual([]);
   const read = page.evaluate((url) => fetch(url).then(() => 'read'), `${query.http}/v2/job-sets`);
   await expect(read).rejects.toThrow('Failed to fetch');
@@ -172,7 +169,7 @@ it('/docs shows every path of jobservice.v2', async () => {
     page.evaluate(
       `Array.from(document.querySelectorAll('.opblock-summary-path'), ({ dataset }) => dataset.path)`,
     );
-  await eventually('the paths are shown', async () => (await shown()).length >= expected.length);
+  await patiently('the paths are shown', async () => (await shown()).length >= expected.length);
   expect(await shown()).toEqual(expect.arrayContaining(expected));
   expect(problems).toEqual([]);
 });
@@ -184,7 +181,7 @@ it('curl -N prints events as they come', async () => {
   for (const stream of [curl.stdout, curl.stderr])
     stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
   const prints = (text: string): Promise<unknown> =>
-    eventually(`it prints ${text}, after ${printed}`, () => printed.includes(text));
+    patiently(`it prints ${text}, after ${printed}`, () => printed.includes(text));
   try {
     await prints('event: snapshot-end\n');
     expect(printed).toMatch(/^id: \S+\nevent: job\ndata: \{.*\}\n\n/);

@@ -14,7 +14,7 @@ let stack: Stack;
 beforeEach(async () => {
   stack = await Stack.start(SETTINGS);
   stack.armada.state.queues.add(QUEUE);
-}, 60_000);
+}, 180_000);
 afterEach(() => stack.stop());
 
 /** An ingester whose wall clock {@link setClock} sets by so much. */
@@ -51,6 +51,6 @@ describe('when the clock of one of two ingesters is set', () => {
       expect(await apps[leaving].ended()).toBe(0);
       await traffic.toTheEnd();
     },
-    120_000,
+    240_000,
   );
 });

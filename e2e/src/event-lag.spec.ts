@@ -1,6 +1,7 @@
 import { SubmitService } from '@ajs/contracts/api/submit';
-import { eventually, submitItem, unary } from '@ajs/testing';
+import { submitItem, unary } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
+import { patiently } from './patiently.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 
 const KEY = { queue: 'event-lag', jobSetId: 's' };
@@ -28,15 +29,11 @@ async function submit(): Promise<string> {
 
 /** Polls until this is the state of the job and of the subscription. */
 const reported = (jobId: string, state: string, subscription: string): Promise<unknown> =>
-  eventually(
-    `${state}, ${subscription}`,
-    async () => {
-      const answer = await poll(query.client, KEY, jobId);
-      const [told] = answer.trailers.get('armada-job-set-subscription');
-      return answer.state === state && told === subscription;
-    },
-    40_000,
-  );
+  patiently(`${state}, ${subscription}`, async () => {
+    const answer = await poll(query.client, KEY, jobId);
+    const [told] = answer.trailers.get('armada-job-set-subscription');
+    return answer.state === state && told === subscription;
+  });
 
 describe('while Armada’s events lag behind its api.Jobs', () => {
   it('polls learn the end that api.Jobs has, and that the job set is stalled, until the events are back', async () => {
@@ -45,10 +42,9 @@ describe('while Armada’s events lag behind its api.Jobs', () => {
     await reported(running, 'RUNNING', 'live');
     stack.armada.faults.set({ eventsStopped: true });
     await unary(armada, SubmitService.cancelJobs, { ...KEY, jobId: ended, jobIds: [], reason: '' });
-    await eventually(
+    await patiently(
       'its end is reported',
       async () => (await poll(query.client, KEY, ended)).state === 'CANCELLED',
-      30_000,
     );
     await reported(running, 'RUNNING', 'stalled');
     stack.armada.faults.set({});

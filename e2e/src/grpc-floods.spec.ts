@@ -3,8 +3,9 @@ import { connect as connectTcp } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { JobDetailsRequest, JobsService } from '@ajs/contracts/api/job';
 import { JobState, QueueServiceService, SubmitService } from '@ajs/contracts/api/submit';
-import { armadaJob, eventually, jobEvents } from '@ajs/testing';
+import { armadaJob, jobEvents } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
+import { patiently } from './patiently.js';
 import { peakRssBytes } from './process-figures.js';
 import { Stack, isRedisTooLate, poll, type RunningQuery } from './stack.js';
 
@@ -45,8 +46,8 @@ beforeAll(async () => {
     NODE_OPTIONS: '--max-old-space-size=128',
   };
   [query] = await Promise.all([stack.query(limits), stack.ingester()]);
-  await eventually('the job is known', async () => (await pollOfNeighbour()) === 'SUBMITTED');
-}, 60_000);
+  await patiently('the job is known', async () => (await pollOfNeighbour()) === 'SUBMITTED');
+}, 180_000);
 afterAll(() => stack.stop());
 
 beforeEach(() => {
@@ -104,20 +105,16 @@ const codesOf = (attacks: readonly Attack[]): Set<unknown> => new Set(attacks.ma
 
 /** The state that the neighbour is answered, or that there is nobody to answer. */
 const pollOfNeighbour = (): Promise<string> =>
-  eventually(
-    'Redis answers in time',
-    async () => {
-      if (query.app.exit !== undefined) return `the query has ended: ${query.app.exit}`;
-      const answer = await poll(query.client, KEY, JOB_ID);
-      return !isRedisTooLate(answer) && answer.state;
-    },
-    20_000,
-  );
+  patiently('Redis answers in time', async () => {
+    if (query.app.exit !== undefined) return `the query has ended: ${query.app.exit}`;
+    const answer = await poll(query.client, KEY, JOB_ID);
+    return !isRedisTooLate(answer) && answer.state;
+  });
 
 /** Fails where the neighbour or a probe is not answered until the flood has done what it can, or where the process grows. */
 async function withstand(what: string, isDone: () => boolean): Promise<void> {
   const flood = { isOver: false };
-  const done = eventually(what, isDone, 40_000).finally(() => (flood.isOver = true));
+  const done = patiently(what, isDone).finally(() => (flood.isOver = true));
   done.catch(() => undefined);
   for (let polls = 0; !flood.isOver || polls < LEAST_POLLS; polls++) {
     expect(await pollOfNeighbour()).toBe('SUBMITTED');

@@ -3,7 +3,7 @@ import { JobState } from '@ajs/contracts/api/submit';
 import type { JobSetKey } from '@ajs/job-state';
 import { jobEvents, armadaJob, unary } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
-import { Stack, poll } from './stack.js';
+import { Stack, poll, pollCalmly } from './stack.js';
 
 /** Names that collide when they are joined carelessly, and names that break out of a key, a log line or a metric. */
 const KEYS: readonly JobSetKey[] = [
@@ -28,7 +28,7 @@ const jobIdOf = (i: number): string => `01m85vnck01jqpr3vd${String(i).padStart(8
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await Stack.start({ LOG_LEVEL: 'trace', FIRST_POLL_WAIT: '10s' });
+  stack = await Stack.start({ LOG_LEVEL: 'trace' });
   for (const [i, key] of KEYS.entries()) {
     const job = armadaJob({ jobId: jobIdOf(i), ...key });
     stack.armada.state.move(
@@ -37,7 +37,7 @@ beforeAll(async () => {
       jobEvents.submitted(job, { namespace: 'ns', annotations: {} }),
     );
   }
-}, 60_000);
+}, 180_000);
 
 afterAll(() => stack.stop());
 
@@ -46,11 +46,11 @@ it('names of any content find their own job set, break no log line, and appear i
   const { app, client, http } = await stack.query();
   apps.push(app);
   for (const [i, key] of KEYS.entries()) {
-    expect([key, (await poll(client, key, jobIdOf(i))).state]).toEqual([key, 'SUBMITTED']);
+    expect([key, (await pollCalmly(client, key, jobIdOf(i))).state]).toEqual([key, 'SUBMITTED']);
   }
   for (const [i, key] of KEYS.entries()) {
     const others = jobIdOf((i + 1) % KEYS.length);
-    expect([key, (await poll(client, key, others)).state]).toEqual([key, 'JOB_ID_NOT_FOUND']);
+    expect([key, (await pollCalmly(client, key, others)).state]).toEqual([key, 'JOB_ID_NOT_FOUND']);
   }
   const jobIds = KEYS.map((_, i) => jobIdOf(i));
   const states = Object.fromEntries(jobIds.map((jobId) => [jobId, JobState.QUEUED]));

@@ -1,12 +1,13 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { JobState } from '@ajs/contracts/api/submit';
-import { TemporaryFolder, allRecordings, eventually } from '@ajs/testing';
+import { TemporaryFolder, allRecordings } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import { AppProcess } from './app-process.js';
 import { NODE_OF_THE_IMAGES, copyImage, entrypointOf, imageOf, nodeOfTheImages } from './container/image.js';
-import { Stack, poll } from './stack.js';
+import { patiently } from './patiently.js';
+import { Stack, pollCalmly } from './stack.js';
 import { ROOT } from './root.js';
 
 /** Makes Node fail wherever a file is opened for writing. */
@@ -80,7 +81,7 @@ describe('the content of an image', () => {
     if (recording === undefined) throw new Error('the recording is not there');
     stack.armada.replay(recording);
     for (const jobId of Object.keys(recording.states)) {
-      expect((await poll(client, recording, jobId)).state).toBe('SUCCEEDED');
+      expect((await pollCalmly(client, recording, jobId)).state).toBe('SUCCEEDED');
     }
     client.close();
     const { http: address } = await query.logged('health and metrics are served');
@@ -97,11 +98,11 @@ describe('the content of an image', () => {
     }
     for (const app of apps) {
       const { http } = await app.logged('health and metrics are served');
-      await eventually('it is ready', async () => (await fetch(`http://${String(http)}/readyz`)).ok);
+      await patiently('it is ready', async () => (await fetch(`http://${String(http)}/readyz`)).ok);
       app.signal('SIGTERM');
     }
-    for (const app of apps) expect(await app.ended(6_000)).toBe(0);
-  }, 60_000);
+    for (const app of apps) expect(await app.ended()).toBe(0);
+  }, 180_000);
 
   it('runs on the Node of the images: a poll is answered, and both applications exit with 0 on SIGTERM', async () => {
     const node = nodeOfTheImages();
@@ -116,12 +117,12 @@ describe('the content of an image', () => {
     const recording = allRecordings().find(({ name }) => name === 'success');
     if (recording === undefined) throw new Error('the recording is not there');
     for (const jobId of Object.keys(recording.states)) {
-      expect((await poll(client, recording, jobId)).state).toBe('SUCCEEDED');
+      expect((await pollCalmly(client, recording, jobId)).state).toBe('SUCCEEDED');
     }
     client.close();
     for (const app of [ingester, query]) {
       app.signal('SIGTERM');
-      expect(await app.ended(6_000)).toBe(0);
+      expect(await app.ended()).toBe(0);
     }
   }, 180_000);
 

@@ -8,7 +8,7 @@ import { eventually } from '@ajs/testing';
 import type { Client, StatusObject } from '@grpc/grpc-js';
 import { callStream } from './server-stream.js';
 
-const WITHIN_MS = 20_000;
+const WITHIN_MS = 60_000;
 const STATE_NAMES = Object.keys(JobState).map((name) => name.replace('JOB_STATE_', ''));
 
 /** The name of a state, as `RUNNING`. */

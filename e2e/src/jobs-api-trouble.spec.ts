@@ -1,10 +1,11 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState, SubmitService } from '@ajs/contracts/api/submit';
-import { RedisServer, SURVIVES_KILL, eventually, jobEvents, submitItem, unary } from '@ajs/testing';
+import { RedisServer, SURVIVES_KILL, jobEvents, submitItem, unary } from '@ajs/testing';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { AppProcess } from './app-process.js';
 import { jobIdFor } from './job-ids.js';
-import { Stack, poll } from './stack.js';
+import { patiently } from './patiently.js';
+import { Stack, poll, pollCalmly } from './stack.js';
 
 const KEY = { queue: 'trouble', jobSetId: 'jobs-api' };
 const JOB = { ...KEY, jobId: '01m85vpdrj5nberk8nxabt2e07' };
@@ -20,12 +21,13 @@ beforeEach(async () => {
   redis = await RedisServer.start(SURVIVES_KILL);
   stack = await Stack.start({}, redis);
   ingester = await stack.ingester();
-  query = await stack.query();
+  // Redis may take its time to come back.
+  query = await stack.query({ REDIS_RETRY_TIMEOUT: '60s' });
   stack.armada.state
     .openLog(KEY.queue, KEY.jobSetId)
     .append(jobEvents.running(JOB, { namespace: 'ns', annotations: {} }));
-  expect((await poll(query.client, KEY, JOB.jobId)).state).toBe('RUNNING');
-}, 60_000);
+  expect((await pollCalmly(query.client, KEY, JOB.jobId)).state).toBe('RUNNING');
+}, 180_000);
 
 afterEach(() => stack.stop());
 
@@ -71,11 +73,11 @@ it('a job set whose stream is denied is answered by Armada’s api.Jobs, or with
   const request = { ...KEY, jobRequestItems: [submitItem('sleep forever')] };
   const submitted = await unary(armada, SubmitService.submitJobs, request);
   const jobId = submitted.answer.jobResponseItems[0]?.jobId ?? '';
-  await eventually('the job is running', async () => (await stateOf(jobId)) === JobState.RUNNING);
+  await patiently('the job is running', async () => (await stateOf(jobId)) === JobState.RUNNING);
 
   stack.armada.faults.set({ deniedQueues: [KEY.queue], jobsUnavailable: true });
   stack.armada.events.endStreams(status.UNAVAILABLE);
-  await eventually('the stream is denied', async () => {
+  await patiently('the stream is denied', async () => {
     const { trailers } = await poll(query.client, KEY, jobId);
     return trailers.get('armada-job-set-subscription')[0] === 'denied';
   });
@@ -85,5 +87,5 @@ it('a job set whose stream is denied is answered by Armada’s api.Jobs, or with
   await unary(armada, SubmitService.cancelJobs, { ...KEY, jobId, jobIds: [], reason: '' });
   armada.close();
   stack.armada.faults.set({ deniedQueues: [KEY.queue] });
-  await eventually('Armada’s answer is passed on', async () => (await stateOf(jobId)) === JobState.CANCELLED);
+  await patiently('Armada’s answer is passed on', async () => (await stateOf(jobId)) === JobState.CANCELLED);
 });

@@ -1,7 +1,8 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { allRecordings, eventually, unary } from '@ajs/testing';
+import { allRecordings, unary } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
+import { patiently } from './patiently.js';
 import { Stack, poll } from './stack.js';
 
 let stack: Stack;
@@ -13,7 +14,7 @@ beforeAll(async () => {
   await stack.ingester();
   ({ client } = await stack.query());
   armada = new Client(stack.armadaAddress, credentials.createInsecure());
-}, 30_000);
+}, 120_000);
 
 afterAll(async () => {
   armada.close();
@@ -30,7 +31,7 @@ describe.each(allRecordings())('the recording $name', (recording) => {
     stack.armada.replay(recording);
     // Synced: from here on answers come from the stream.
     for (const jobId of jobIds) {
-      await eventually('the job set is synced', async () => {
+      await patiently('the job set is synced', async () => {
         const { state, trailers } = await poll(client, recording, jobId);
         return state !== 'CONNECTION_ERR' && trailers.get('armada-job-set-subscription')[0] === 'live';
       });

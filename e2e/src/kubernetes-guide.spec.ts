@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { JobState } from '@ajs/contracts/api/submit';
-import { TemporaryFolder, armadaJob, eventually, jobEvents } from '@ajs/testing';
+import { TemporaryFolder, armadaJob, jobEvents } from '@ajs/testing';
 import type { App } from './patched-build.js';
+import { patiently } from './patiently.js';
 import { installClients } from './scaling/pollers.js';
 import { Stack } from './stack.js';
 import { JOB, QUEUE } from './traffic.js';
@@ -30,7 +31,7 @@ beforeAll(async () => {
   const { http: address } = await ingester.logged('health and metrics are served');
   http.ingester = String(address);
   http.query = (await stack.query()).http.replace('http://', '');
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await stack.stop();
   folder.remove();
@@ -80,7 +81,7 @@ it.each(CURLS)('%s', async (command) => {
     .replace('curl ', 'curl --silent --show-error --fail ');
   expect(here).not.toContain('localhost');
   const expected = command.includes('readyz') ? '"ready":true' : `:${JobState.RUNNING}`;
-  await eventually(`it prints ${expected}`, async () => (await run(here)).includes(expected), 30_000);
+  await patiently(`it prints ${expected}`, async () => (await run(here)).includes(expected));
 });
 
 it.each((['ingester', 'query'] as const).flatMap((app) => CHECKS.map((command) => [app, command] as const)))(

@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { cpSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
-import { RedisServer, TemporaryFolder, eventually } from '@ajs/testing';
+import { RedisServer, TemporaryFolder } from '@ajs/testing';
 import { AppProcess } from './app-process.js';
+import { patiently } from './patiently.js';
 import { Stack } from './stack.js';
 
 let stack: Stack;
@@ -14,7 +15,7 @@ let files = 0;
 beforeAll(async () => {
   stack = await Stack.start();
   folder = new TemporaryFolder('output');
-}, 30_000);
+}, 120_000);
 afterAll(async () => {
   await Promise.all(apps.map((app) => app.kill()));
   await stack.stop();
@@ -50,7 +51,7 @@ function expectOnlyLog({ output, logs }: AppProcess): void {
 
 /** Waits for a line whose text holds this. */
 const told = (app: AppProcess, text: string) =>
-  eventually(`a line says "${text}"`, () => app.logs.find(({ msg }) => msg.includes(text)), 20_000);
+  patiently(`a line says "${text}"`, () => app.logs.find(({ msg }) => msg.includes(text)));
 
 // Each starts a process of its own, and waits for it.
 describe.each(['query', 'ingester'])('all that the %s prints is lines of its log', (name) => {
@@ -62,7 +63,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
       expectOnlyLog(app);
       expect(app.logs.map(({ level }) => level)).toEqual(['fatal', 'fatal']);
     },
-    60_000,
+    180_000,
   );
 
   it.concurrent(
@@ -83,7 +84,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
         },
       ]);
     },
-    60_000,
+    180_000,
   );
 
   it.concurrent(
@@ -103,7 +104,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
         msg: expect.stringContaining('the limit of open files (nofile) is 256') as string,
       });
     },
-    60_000,
+    180_000,
   );
 
   it.concurrent(
@@ -118,7 +119,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
       expectOnlyLog(app);
       await told(app, 'could not start');
     },
-    60_000,
+    180_000,
   );
 
   it.concurrent.each([
@@ -135,7 +136,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
       expect(await app.ended()).toBe(0);
       expectOnlyLog(app);
     },
-    60_000,
+    180_000,
   );
 
   it.concurrent(
@@ -151,7 +152,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
         await redis.stop();
       }
     },
-    60_000,
+    180_000,
   );
 
   it.concurrent(
@@ -166,7 +167,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
       expect(await app.ended()).toBe(0);
       expectOnlyLog(app);
     },
-    60_000,
+    180_000,
   );
 
   it.concurrent(
@@ -195,7 +196,7 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
         { level: 'warn', msg: texts[2] },
       ]);
     },
-    60_000,
+    180_000,
   );
 
   it.concurrent.each([
@@ -215,6 +216,6 @@ describe.each(['query', 'ingester'])('all that the %s prints is lines of its log
         msg: expect.stringContaining('a defect') as string,
       });
     },
-    60_000,
+    180_000,
   );
 });

@@ -8,7 +8,7 @@ import {
   SubmitService,
   type JobSubmitResponseItem,
 } from '@ajs/contracts/api/submit';
-import { NEW_METHOD, eventually, submitItem, unary, wireField, wireVarint } from '@ajs/testing';
+import { NEW_METHOD, submitItem, unary, wireField, wireVarint } from '@ajs/testing';
 import {
   Client,
   Metadata,
@@ -18,6 +18,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import type { AppProcess } from './app-process.js';
+import { patiently } from './patiently.js';
 import { Stack, poll } from './stack.js';
 
 const UNREAD_SUBMIT =
@@ -35,7 +36,7 @@ beforeAll(async () => {
   stack = await Stack.start({ PASS_THROUGH: 'on' });
   stack.armada.state.queues.add(queue);
   ({ app: query, client, grpc: address, http } = await stack.query());
-}, 30_000);
+}, 120_000);
 
 afterAll(() => stack.stop());
 
@@ -69,7 +70,7 @@ describe('a job submitted through the query a moment ago', () => {
     const { jobId, error } = await submit(submitItem('sleep forever'));
     expect(error).toBe('');
     // Repeated for a machine so busy that Redis' reply takes longer than a query waits.
-    await eventually('the job is queued', async () => (await stateOf(jobId)) === JobState.QUEUED);
+    await patiently('the job is queued', async () => (await stateOf(jobId)) === JobState.QUEUED);
     expect(await poll(client, { queue, jobSetId }, jobId)).toMatchObject({ state: 'SUBMITTED' });
   });
 
@@ -77,7 +78,7 @@ describe('a job submitted through the query a moment ago', () => {
     const externalJobUri = 'airflow://dag/task/1';
     const { jobId } = await submit(submitItem('sleep forever', { externalJobUri }));
     const request = { queue, jobset: jobSetId, externalJobUri };
-    await eventually('the job is found', async () => {
+    await patiently('the job is found', async () => {
       const { answer } = await unary(client, JobsService.getJobStatusUsingExternalJobUri, request);
       return Object.keys(answer.jobStates).join() === jobId;
     });
@@ -133,7 +134,7 @@ describe('messages that decoders read differently', () => {
     hidden.on('error', () => undefined);
     let end: StatusObject | undefined;
     hidden.on('status', (came) => (end = came));
-    await eventually('it has ended or is a watch', () => end ?? stack.armada.events.watches > 0);
+    await patiently('it has ended or is a watch', () => end ?? stack.armada.events.watches > 0);
     expect(end?.code).toBe(status.INVALID_ARGUMENT);
     hidden.cancel();
   });
@@ -145,12 +146,12 @@ describe('a job submitted through the query', () => {
   it('is followed to its end, without requests to Armada once its job set is synced', async () => {
     const { jobId } = await submit(submitItem('sleep 1'));
     const key = { queue, jobSetId };
-    await eventually('the job set is synced', async () => {
+    await patiently('the job set is synced', async () => {
       const { trailers } = await poll(client, key, jobId);
       return trailers.get('armada-job-set-subscription')[0] === 'live';
     });
     const before = requestsToArmada();
-    await eventually('the job has succeeded', async () => (await stateOf(jobId)) === JobState.SUCCEEDED);
+    await patiently('the job has succeeded', async () => (await stateOf(jobId)) === JobState.SUCCEEDED);
     expect(requestsToArmada()).toBe(before);
   });
 
@@ -158,7 +159,7 @@ describe('a job submitted through the query', () => {
     const armada = new Client(stack.armadaAddress, credentials.createInsecure());
     const older = await submit(submitItem('exit 0', { clientId: 'once' }), armada, 'elsewhere');
     armada.close();
-    await eventually(
+    await patiently(
       'the older job has ended',
       () => stack.armada.state.jobs.get(older.jobId)?.state === JobState.SUCCEEDED,
     );
@@ -214,7 +215,7 @@ describe('other methods', () => {
     });
     armadactl.close();
     expect(stack.armada.calls.metadata(path).at(-1)?.get('authorization')).toEqual([authorization]);
-    await eventually('the job is cancelled', async () => (await stateOf(jobId)) === JobState.CANCELLED);
+    await patiently('the job is cancelled', async () => (await stateOf(jobId)) === JobState.CANCELLED);
     // This service's own calls carry none of them.
     for (const own of Object.values(EventService)) {
       for (const sent of stack.armada.calls.metadata(own.path)) expect(sent.get('authorization')).toEqual([]);
@@ -232,7 +233,7 @@ describe('a watch through the query', () => {
     watch.on('data', (event: EventStreamMessage) => events.push(event));
     watch.on('error', () => undefined);
     const ended = new Promise<StatusObject>((resolve) => watch.on('status', resolve));
-    await eventually('the job is there', () =>
+    await patiently('the job is there', () =>
       events.some(({ message }) => message?.events?.value.jobId === jobId),
     );
     const metrics = await (await fetch(`${http}/metrics`)).text();

@@ -9,10 +9,11 @@ const TEST_MS = 300_000;
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await Stack.start();
+  // Shorter than the deadline of the clients' calls.
+  stack = await Stack.start({ FIRST_POLL_WAIT: '5s' });
   stack.armada.state.queues.add('python');
   await stack.ingester();
-}, 30_000);
+}, 120_000);
 afterAll(() => stack.stop());
 
 it(

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { JobsService } from '@ajs/contracts/api/job';
-import { RedisServer, eventually, unary } from '@ajs/testing';
+import { RedisServer, unary } from '@ajs/testing';
 import { Redis } from 'ioredis';
 import type { AppProcess } from './app-process.js';
+import { patiently } from './patiently.js';
 import { ROOT } from './root.js';
 import { Stack, type RunningQuery } from './stack.js';
 import { QUEUE, Traffic, key, ref } from './traffic.js';
@@ -73,7 +74,7 @@ it('the users of docs/redis.md can do all that both processes do, and are never 
   for (const { logs } of [ingester, query.app]) {
     expect(logs.filter(({ level }) => level === 'error')).toEqual([]);
   }
-}, 60_000);
+}, 180_000);
 
 describe('a missing right', () => {
   it.each([
@@ -106,10 +107,10 @@ describe('a missing right', () => {
       await grant();
       for (const app of [ingester, query.app]) {
         await app.logged('the user of Redis has all rights now');
-        await eventually('it is ready', async () => (await readinessOf(app)).ready);
+        await patiently('it is ready', async () => (await readinessOf(app)).ready);
       }
       await jobsRunToTheirEnd(query);
     },
-    90_000,
+    180_000,
   );
 });

@@ -1,6 +1,7 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { armadaJob, eventually, jobEvents, unary } from '@ajs/testing';
+import { armadaJob, jobEvents, unary } from '@ajs/testing';
+import { patiently } from './patiently.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 import { JOB, QUEUE, key, ref } from './traffic.js';
 
@@ -37,7 +38,7 @@ describe('while Armada’s events lag behind its api.Jobs', () => {
     expect((await poll(other.client, key(1), jobId)).state).toBe('RUNNING');
 
     armada.move(job, JobState.FAILED, jobEvents.failed(job, 7, false), 'a text of api.Jobs');
-    await eventually('the end is answered', async () => (await apiState(one)) === JobState.FAILED);
+    await patiently('the end is answered', async () => (await apiState(one)) === JobState.FAILED);
     // Nobody can ask Armada now: what is answered is in Redis.
     stack.armada.faults.set({ eventsStopped: true, jobsUnavailable: true });
     const told = await poll(other.client, key(1), jobId);
@@ -46,7 +47,7 @@ describe('while Armada’s events lag behind its api.Jobs', () => {
 
     stack.armada.faults.set({ jobsUnavailable: true });
     const states = new Set<string | undefined>();
-    await eventually('the stream has filled it in', async () => {
+    await patiently('the stream has filled it in', async () => {
       const [legacy, details] = await Promise.all([poll(one.client, key(1), jobId), detailsBy(other)]);
       states
         .add(legacy.state)
@@ -55,5 +56,5 @@ describe('while Armada’s events lag behind its api.Jobs', () => {
       return legacy.error.startsWith('Container main failed') && details?.namespace === JOB.namespace;
     });
     expect(states).toEqual(new Set(['FAILED', `${JobState.FAILED}`]));
-  }, 60_000);
+  }, 180_000);
 });

@@ -9,7 +9,6 @@ import {
   CertificateAuthority,
   RedisServer,
   TemporaryFolder,
-  eventually,
   jobEvents,
   armadaJob,
   unary,
@@ -18,6 +17,7 @@ import {
 import { Client, credentials } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import { AppProcess } from './app-process.js';
+import { patiently } from './patiently.js';
 import { Stack } from './stack.js';
 
 /** Must not be readable anywhere. */
@@ -145,7 +145,7 @@ it('no secret of a running service is in a log, answer, metric, health report or
 
   const client = new Client(query.grpc, credentials.createSsl(Buffer.from(authority.cert)));
   const https = query.http.replace('http:', 'https:');
-  await eventually('alice is answered', async () => {
+  await patiently('alice is answered', async () => {
     const options = { authorization: CREDENTIALS[1] };
     const { answer } = await unary(
       client,
@@ -231,10 +231,9 @@ it('no error message about an invalid setting shows a secret in it', async () =>
     await Promise.all(
       all.splice(0, 4).map(async ([what, env]) => {
         const app = new AppProcess('dist/apps/query/main.js', stack.envOf(env));
-        await eventually(
+        await patiently(
           `it reports ${what}`,
           () => app.exit ?? app.logs.find(({ level }) => level === 'warn' || level === 'error'),
-          30_000,
         );
         if (app.exit === undefined) await app.kill();
         expect([what, app.output + JSON.stringify(app.logs)]).toEqual([what, expect.stringMatching(/\w/)]);

@@ -73,8 +73,8 @@ export class Stack {
       QUERY_GRPC_ADDRESS: '127.0.0.1:0',
       QUERY_HTTP_ADDRESS: '127.0.0.1:0',
       INGESTER_HTTP_ADDRESS: '127.0.0.1:0',
-      // A shared machine may be slower than the default allows for.
-      FIRST_POLL_WAIT: '5s',
+      // Longer than a job set takes to be read first, on a machine that is busy with other work as well.
+      FIRST_POLL_WAIT: '30s',
       ...this.env,
       ...env,
     };
@@ -102,12 +102,20 @@ export class Stack {
 /** Whether Redis did not answer the query within a second. */
 export const isRedisTooLate = ({ error }: LegacyAnswer): boolean => error.startsWith('Redis is unavailable');
 
-/** Polls again where a busy machine kept Redis from answering the query in time. */
-export const pollCalmly = (client: Client, key: JobSetKey, jobId: string): Promise<LegacyAnswer> =>
-  patiently('Redis answers in time', async () => {
-    const answer = await poll(client, key, jobId);
-    return !isRedisTooLate(answer) && answer;
+/** Polls again where a busy machine kept Redis from answering the query in time. Rejects as a poll does. */
+export async function pollCalmly(
+  client: Client,
+  key: JobSetKey,
+  jobId: string,
+  options?: UnaryOptions,
+): Promise<LegacyAnswer> {
+  const { polled } = await patiently('Redis answers in time', async () => {
+    const once = poll(client, key, jobId, options);
+    const isTooLate = await once.then(isRedisTooLate, () => false);
+    return !isTooLate && { polled: once };
   });
+  return polled;
+}
 
 const STATES = Object.keys(JobServiceResponse_State) as LegacyAnswer['state'][];
 

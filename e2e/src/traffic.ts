@@ -1,7 +1,7 @@
 import { jobEvents } from '@ajs/testing';
 import type { Client } from '@grpc/grpc-js';
 import { patiently } from './patiently.js';
-import { Stack, poll, pollCalmly } from './stack.js';
+import { Stack, poll, pollCalmly, type RunningQuery } from './stack.js';
 
 export const QUEUE = 'lab';
 export const JOB = { namespace: 'ns', annotations: {} };
@@ -13,6 +13,13 @@ export const ref = (set: number, job: number) => ({
   ...key(set),
   jobId: `01m85vrgp7whz55kx8f0${String(set * 1000 + job).padStart(6, '0')}`,
 });
+
+/** Waits until a job is answered so. */
+export const isInState = ({ client }: RunningQuery, state: string, set = 0, job = 0): Promise<true> =>
+  patiently(
+    `the job is ${state}`,
+    async () => (await poll(client, key(set), ref(set, job).jobId)).state === state,
+  );
 
 /** Gives a test a stack of its own, whose Armada has the queue, and stops it however the test ends: concurrent tests have no hooks for that. */
 export async function withStack(

@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { TemporaryFolder, armadaJob, eventually, jobEvents, ulidAt, unary } from '@ajs/testing';
+import { TemporaryFolder, armadaJob, jobEvents, ulidAt, unary } from '@ajs/testing';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
+import { patiently } from './patiently.js';
 import { Stack, isRedisTooLate, poll, type RunningQuery } from './stack.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -53,8 +54,8 @@ beforeEach(async () => {
   );
   [query] = await Promise.all([stack.query(), stack.ingester()]);
   flooding = new Client(query.grpc, credentials.createInsecure());
-  await eventually('the job is known', async () => (await pollOfModest()) === 'SUBMITTED ');
-}, 60_000);
+  await patiently('the job is known', async () => (await pollOfModest()) === 'SUBMITTED ');
+}, 180_000);
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   flooding.close();
@@ -64,18 +65,14 @@ afterAll(() => folder.remove());
 
 /** What the modest user is answered, repeated where a busy machine keeps Redis from answering the query in time. */
 const pollOfModest = (jobSetId = KEY.jobSetId, client = query.client): Promise<string> =>
-  eventually(
-    'Redis answers in time',
-    async () => {
-      try {
-        const answer = await poll(client, { ...KEY, jobSetId }, JOB_ID, { authorization: MODEST });
-        return !isRedisTooLate(answer) && `${answer.state} ${answer.error}`;
-      } catch (error) {
-        return (error as ServiceError).message;
-      }
-    },
-    20_000,
-  );
+  patiently('Redis answers in time', async () => {
+    try {
+      const answer = await poll(client, { ...KEY, jobSetId }, JOB_ID, { authorization: MODEST });
+      return !isRedisTooLate(answer) && `${answer.state} ${answer.error}`;
+    } catch (error) {
+      return (error as ServiceError).message;
+    }
+  });
 
 const lookUp = (jobIds: string[], client: Client, authorization: string): Promise<status> =>
   unary(client, JobsService.getJobStatus, { jobIds }, { authorization }).then(
@@ -101,12 +98,12 @@ describe('a user is served while another one floods, and random tokens come', ()
         () => undefined,
       );
     }
-    await eventually('the greedy user has its share of waiting calls', () => refused > 0);
+    await patiently('the greedy user has its share of waiting calls', () => refused > 0);
     const waiting = Array.from({ length: 5 }, (_, i) => pollOfModest(`modest-${i}`));
     await modestIsServed();
     stack.armada.faults.set({});
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['JOB_ID_NOT_FOUND ']));
-  }, 60_000);
+  }, 180_000);
 
   it('with look-ups of unknown ids', async () => {
     stack.armada.faults.set({ jobsDelayMs: 1_000 });
@@ -115,11 +112,11 @@ describe('a user is served while another one floods, and random tokens come', ()
       const jobIds = Array.from({ length: 100 }, () => ulidAt(Date.now()));
       void lookUp(jobIds, flooding, GREEDY).then((code) => code !== status.OK && refused++);
     }
-    await eventually('the greedy user asks for more than its share', () => refused > 0);
+    await patiently('the greedy user asks for more than its share', () => refused > 0);
     const own = lookUp([JOB_ID.replace(/.$/, '2')], query.client, MODEST);
     await modestIsServed();
     expect(await own).toBe(status.OK);
-  }, 60_000);
+  }, 180_000);
 
   it('with connections', async () => {
     let rejected = 0;
@@ -130,12 +127,12 @@ describe('a user is served while another one floods, and random tokens come', ()
         sockets.push(socket.resume());
       }
     }
-    await eventually('those above the share are closed', () => rejected >= 2 * MAX_CONNECTIONS);
+    await patiently('those above the share are closed', () => rejected >= 2 * MAX_CONNECTIONS);
     const another = new Client(query.grpc, credentials.createInsecure(), {
       'grpc.use_local_subchannel_pool': 1,
     });
     await modestIsServed(another);
     another.close();
     expect((await fetch(`${query.http}/healthz`)).status).toBe(200);
-  }, 60_000);
+  }, 180_000);
 });

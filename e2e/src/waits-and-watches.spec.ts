@@ -4,11 +4,12 @@ import {
   WaitCondition,
   type WaitForJobsResponse,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { eventually, jobEvents, unary } from '@ajs/testing';
+import { jobEvents, unary } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import type { AppProcess } from './app-process.js';
 import { jobIdFor } from './job-ids.js';
 import { JobSetWatch } from './job-set-watch.js';
+import { patiently } from './patiently.js';
 import { Stack, poll, type RunningQuery } from './stack.js';
 
 const KEY = { queue: 'watched', jobSetId: 's' };
@@ -22,7 +23,7 @@ beforeEach(async () => {
   stack = await Stack.start();
   stack.armada.state.openLog(KEY.queue, KEY.jobSetId);
   [query, ingester] = await Promise.all([stack.query(), stack.ingester()]);
-}, 60_000);
+}, 180_000);
 afterEach(() => stack.stop());
 
 const log = () => stack.armada.state.openLog(KEY.queue, KEY.jobSetId);
@@ -34,11 +35,7 @@ const succeed = (jobId: string): void => {
   log().append(jobEvents.succeeded({ ...KEY, jobId }));
 };
 const stateIs = (jobId: string, state: string): Promise<unknown> =>
-  eventually(
-    `${jobId} is ${state}`,
-    async () => (await poll(query.client, KEY, jobId)).state === state,
-    20_000,
-  );
+  patiently(`${jobId} is ${state}`, async () => (await poll(query.client, KEY, jobId)).state === state);
 
 const [A, B, C] = [jobIdFor('a'), jobIdFor('b'), jobIdFor('c')];
 
@@ -67,7 +64,7 @@ it('WaitForJobs answers when the last job of several has ended', async () => {
   expect(answer?.results.map(({ result }) => result)).toMatchObject(
     refs.map(() => ({ $case: 'job', value: { state: JobState.JOB_STATE_SUCCEEDED, terminal: true } })),
   );
-}, 60_000);
+}, 180_000);
 
 it('WatchJobSet goes on at another query after its own was killed, and after the ingester was: nothing twice, nothing missed', async () => {
   run(A);
@@ -75,7 +72,7 @@ it('WatchJobSet goes on at another query after its own was killed, and after the
   const first = new JobSetWatch(query.client, KEY);
   await first.gives(`${A} RUNNING`, 'end of the snapshot');
   run(B);
-  await eventually('B is seen to run', () => first.seen.at(-1) === `${B} RUNNING`, 20_000);
+  await patiently('B is seen to run', () => first.seen.at(-1) === `${B} RUNNING`);
   await query.app.kill();
   expect((await first.ended()).code).toBe(status.UNAVAILABLE);
 
@@ -103,10 +100,10 @@ it('a query that stops ends its watches with a token that goes on elsewhere', as
   const [token] = metadata.get('resume-token').map(String);
   run(C);
   const second = new JobSetWatch(other.client, KEY, token);
-  await eventually('C is seen to run', () => second.seen.includes(`${C} RUNNING`), 20_000);
+  await patiently('C is seen to run', () => second.seen.includes(`${C} RUNNING`));
   expect(second.seen.filter((seen) => seen.startsWith(A))).toEqual([]);
   second.cancel();
-}, 60_000);
+}, 180_000);
 
 it('server-sent events go on at another query, behind the last event that the client names', async () => {
   run(A);
@@ -131,4 +128,4 @@ it('server-sent events go on at another query, behind the last event that the cl
   succeed(A);
   const second = await upTo(await stack.query(), 'JOB_STATE_SUCCEEDED', token);
   expect(second.match(/^event: \S+/gm)?.filter((line) => line === 'event: job')).toHaveLength(1);
-}, 60_000);
+}, 180_000);

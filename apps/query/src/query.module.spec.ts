@@ -32,7 +32,8 @@ beforeEach(async () => {
       ARMADA_URL: await armada.listen('127.0.0.1:0'),
       AUTH_MODE: 'anonymous',
       PASS_THROUGH: 'on',
-      FIRST_POLL_WAIT: '1s',
+      // Longer than it takes until the query is told to stop.
+      FIRST_POLL_WAIT: '2s',
     },
   });
   const context = { settings, log: createLog('query', 'silent'), metrics: new QueryMetrics() };

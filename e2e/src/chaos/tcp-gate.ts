@@ -1,4 +1,5 @@
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from '@ajs/testing';
 
 interface Pair {
   readonly near: Socket;
@@ -22,8 +23,9 @@ export class TcpGate {
   }
 
   static async to(target: number): Promise<TcpGate> {
-    const server = await listen(0);
-    return new TcpGate(target, server, (server.address() as AddressInfo).port);
+    // One that nobody is given while the gate is closed.
+    const port = await freePort();
+    return new TcpGate(target, await listen(port), port);
   }
 
   get address(): string {

@@ -1,9 +1,10 @@
 import { JobsService } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
-import { RedisServer, eventually, jobEvents, armadaJob, unary } from '@ajs/testing';
+import { RedisServer, jobEvents, armadaJob, unary } from '@ajs/testing';
 import type { Client } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
 import type { App } from '../patched-build.js';
+import { patiently } from '../patiently.js';
 import { poll, pollCalmly, type Stack } from '../stack.js';
 import { JOB, QUEUE, key, ref, withStack } from '../traffic.js';
 import { buildTomorrow } from '../upgrade/tomorrow.js';
@@ -18,32 +19,44 @@ export type Check = (builds: Builds) => Promise<void>;
 
 const logOf = (stack: Stack, set: number) => stack.armada.state.openLog(QUEUE, key(set).jobSetId);
 
+/** So often is a write refused: another one than that of the event may have been. */
+const REFUSALS = 5;
+
 /** What Redis refused to write is written once it takes writes again, before anything newer. */
 export const refusedWritesAreRetried: Check = async (builds) => {
   const redis = await RedisServer.start();
   const admin = new Redis(redis.url);
+  const refused = async (): Promise<number> =>
+    Number(/errorstat_OOM:count=(\d+)/.exec(await admin.info('errorstats'))?.[1] ?? 0);
   await withStack(redis, async (stack) => {
     await stack.ingester({}, builds.ingester);
     const { client } = await stack.query({}, builds.query);
     const log = logOf(stack, 0);
-    for (const job of [0, 1]) log.append(jobEvents.running(ref(0, job), JOB));
     const stateOf = async (job: number) => (await pollCalmly(client, key(0), ref(0, job).jobId)).state;
-    await eventually('both jobs are running', async () => (await stateOf(1)) === 'RUNNING');
-    await admin.call('CONFIG', 'SET', 'maxmemory', '1mb');
-    log.append(jobEvents.succeeded(ref(0, 0)));
-    await eventually('Redis refuses a write', async () =>
-      (await admin.info('errorstats')).includes('errorstat_OOM'),
-    );
-    await admin.call('CONFIG', 'SET', 'maxmemory', '0');
-    log.append(jobEvents.succeeded(ref(0, 1)));
-    await eventually('a later event is written', async () => (await stateOf(1)) === 'SUCCEEDED');
-    expect(await stateOf(0)).toBe('SUCCEEDED');
+    for (let job = 0; job < 2 * REFUSALS; job++) log.append(jobEvents.running(ref(0, job), JOB));
+    await patiently('all jobs are running', async () => (await stateOf(2 * REFUSALS - 1)) === 'RUNNING');
+    for (let job = 0; job < 2 * REFUSALS; job += 2) {
+      await admin.call('CONFIG', 'SET', 'maxmemory', '1mb');
+      const before = await refused();
+      log.append(jobEvents.succeeded(ref(0, job)));
+      await patiently('Redis refuses a write', async () => (await refused()) > before);
+      await admin.call('CONFIG', 'SET', 'maxmemory', '0');
+      log.append(jobEvents.succeeded(ref(0, job + 1)));
+      await patiently('a later event is written', async () => (await stateOf(job + 1)) === 'SUCCEEDED');
+      expect(await stateOf(job)).toBe('SUCCEEDED');
+    }
   }).finally(() => admin.disconnect());
 };
 
 /** A poll of a job set that is read on a schedule brings the next read forward. */
 export const pollsBringTheNextReadForward: Check = async (builds) => {
-  const onSchedule = { WATCH_BUDGET: '0', MIN_READ_INTERVAL: '60s', MAX_READ_INTERVAL: '60s' };
+  // The poll waits for less than until the next read on schedule.
+  const onSchedule = {
+    WATCH_BUDGET: '0',
+    MIN_READ_INTERVAL: '60s',
+    MAX_READ_INTERVAL: '60s',
+    FIRST_POLL_WAIT: '20s',
+  };
   await withStack(
     await RedisServer.start(),
     async (stack) => {
@@ -52,7 +65,8 @@ export const pollsBringTheNextReadForward: Check = async (builds) => {
       logOf(stack, 0).append(jobEvents.running(ref(0, 0), JOB));
       expect((await pollCalmly(client, key(0), ref(0, 0).jobId)).state).toBe('RUNNING');
       logOf(stack, 0).append(jobEvents.running(ref(0, 1), JOB));
-      expect(await poll(client, key(0), ref(0, 1).jobId)).toMatchObject({ state: 'RUNNING', error: '' });
+      const answer = await pollCalmly(client, key(0), ref(0, 1).jobId);
+      expect(answer).toMatchObject({ state: 'RUNNING', error: '' });
     },
     onSchedule,
   );
@@ -89,7 +103,7 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
     };
     // The id of the run is known from Armada alone; from then on all is in Redis.
     const lookUps = (): number => stack.armada.calls.count('/api.Jobs/GetJobDetails');
-    await eventually('the run is known without Armada', async () => {
+    await patiently('the run is known without Armada', async () => {
       const lookUpsBefore = lookUps();
       return (await runsOf(before.client)).length > 0 && lookUps() === lookUpsBefore;
     });
@@ -98,7 +112,7 @@ export const storedJobsAreReadAsWritten: Check = async (builds) => {
       ...jobEvents.pending(running, JOB),
       ...jobEvents.running(running, JOB),
     ]);
-    await eventually(
+    await patiently(
       'it runs',
       async () => (await pollCalmly(before.client, key(0), running.jobId)).state === 'RUNNING',
     );
@@ -116,7 +130,7 @@ export const unreadableRecordsHideNoNeighbour: Check = async (builds) => {
     const [unreadable, neighbour] = [ref(0, 0), ref(0, 1)];
     for (const job of [unreadable, neighbour]) logOf(stack, 0).append(jobEvents.running(job, JOB));
     logOf(stack, 0).append(jobEvents.preempted(unreadable, 'Preempted by a better job').slice(0, -1));
-    await eventually('the record is stored, and cannot be read', async () =>
+    await patiently('the record is stored, and cannot be read', async () =>
       (await poll(sound.client, key(0), unreadable.jobId)).error.includes('newer version'),
     );
     const [, answer] = await Promise.all(
@@ -132,7 +146,11 @@ const apiStateOf = async (client: Client, jobId: string): Promise<JobState | und
 /** How a job ended that Armada's `api.Jobs` alone knows is in Redis before it is answered. */
 export const endsAreRecordedBeforeTheyAreReported: Check = async (builds) => {
   await withStack(await RedisServer.start(), async (stack) => {
-    const [asked, other] = [await stack.query({}, builds.query), await stack.query()];
+    // No ingester runs: a poll of what is not in Redis waits in vain.
+    const [asked, other] = [
+      await stack.query({}, builds.query),
+      await stack.query({ FIRST_POLL_WAIT: '2s' }),
+    ];
     const job = armadaJob(ref(0, 0));
     stack.armada.faults.set({ eventsStopped: true });
     stack.armada.state.move(job, JobState.SUCCEEDED, [
@@ -157,7 +175,7 @@ export const reportedStatesAreKept: Check = async (builds) => {
     // The stream has come as far as the lease.
     logOf(stack, 0).append(first);
     await stack.ingester({}, builds.ingester);
-    const answer = await eventually('the job set is synced', async () => {
+    const answer = await patiently('the job set is synced', async () => {
       const polled = await pollCalmly(query.client, key(0), job.jobId);
       return polled.trailers.get('armada-job-set-synced-at').length > 0 && polled;
     });

@@ -11,9 +11,9 @@ import { Workload, type WorkloadJob } from './workload.js';
 const KEYS = new RedisKeys();
 
 /** How long the events of a step may take to reach every answer. */
-const ANSWERED_WITHIN_MS = 30_000;
+const ANSWERED_WITHIN_MS = 60_000;
 /** The same where only older ingesters are left: they wait until no newer owner has written for 15 s, and try ever more rarely. */
-const TAKEN_BACK_WITHIN_MS = 60_000;
+const TAKEN_BACK_WITHIN_MS = 120_000;
 
 const OLD = ['today'] as const;
 const BOTH = ['today', 'tomorrow'] as const;

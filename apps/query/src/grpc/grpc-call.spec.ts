@@ -189,7 +189,7 @@ describe('a call whose caller does not go on', () => {
   });
 
   it('and takes nothing is ended, and one that has taken all is not', async () => {
-    await serve({ responseTimeoutMs: 1_500 });
+    await serve({ responseTimeoutMs: 4_000 });
     const [[idle, toIdle], [, toDeaf]] = [await openOwn(), await openOwn()];
     read(idle);
     for (const call of [toIdle, toDeaf]) call.sendMessage(Buffer.alloc(MEBIBYTE));

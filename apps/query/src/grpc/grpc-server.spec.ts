@@ -299,7 +299,8 @@ describe('connections', () => {
   });
 
   it('with a running call are not idle', async () => {
-    await serve({ idleMs: 100 });
+    // Longer than the machine takes from a connection to its first call.
+    await serve({ idleMs: 2_000 });
     const session = await http2();
     const waiting = call(session, framed(JobServiceRequest.encode({ ...REQUEST, jobId: 'hold' }).finish()));
     await eventually('the call is held', () => held.length === 1);

@@ -113,7 +113,7 @@ const streams = (count: number): number[] => Array.from({ length: count }, (_, i
 /** Whether a poll of this caller is answered; rejects where it is refused. */
 async function isServed(who: string): Promise<boolean> {
   const request = { queue: 'q', jobSetId: 's', jobId: 'j' };
-  const options = { authorization: who, deadline: Date.now() + 10_000 };
+  const options = { authorization: who, deadline: Date.now() + 60_000 };
   return (await unary(neighbour, JobServiceService.getJobStatus, request, options)).answer.state === 2;
 }
 

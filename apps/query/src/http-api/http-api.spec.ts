@@ -344,7 +344,7 @@ describe('a caller', () => {
     const response = await served.fetch('/v1/job/status', {
       method: 'POST',
       headers: { 'Grpc-Timeout': '20m' },
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(30_000),
     });
     expect(response.status).toBe(504);
     expect(await response.json()).toMatchObject({
@@ -370,7 +370,7 @@ describe('a caller', () => {
     const response = await served.post('/v1/job/status', {}, headers);
     expect(await response.json()).toEqual({ jobStates: { gone: JobState.RUNNING } });
     expect(leftMs).toBeLessThanOrEqual(timeoutMs);
-    expect(leftMs).toBeGreaterThan(timeoutMs * 0.9);
+    expect(leftMs).toBeGreaterThan(timeoutMs * 0.5);
   });
 
   it.each(['10', 'S', '10s', '-1S', '123456789S', '1.5S'])(

@@ -256,7 +256,7 @@ describe('a job set as server-sent events', () => {
 
   it('answers HEAD with its headers, and ends', async () => {
     await harness.write({ j: record('RUNNING') });
-    const response = await served.fetch(PATH, { method: 'HEAD', signal: AbortSignal.timeout(5_000) });
+    const response = await served.fetch(PATH, { method: 'HEAD', signal: AbortSignal.timeout(30_000) });
     expect(response.status).toBe(200);
     expect(Object.fromEntries(response.headers)).toMatchObject({
       'content-type': 'text/event-stream',

@@ -360,8 +360,12 @@ describe('job sets beyond the watch budget', () => {
       const read = keys.filter((key) => both.reduce((sum, { source }) => sum + reads(source, key), 0) >= 3);
       return read.length >= keys.length - 3;
     });
+    // Where the machine stalls, some may have lost their leases, and claim anew.
+    await eventually(
+      'as many as may be are watched',
+      () => (most = Math.max(most, watches())) >= 3 && watches() === 3,
+    );
     expect(most).toBe(3);
-    expect(watches()).toBe(3);
   });
 
   it('are assigned to no replica between two reads, and report when they are read again', async () => {

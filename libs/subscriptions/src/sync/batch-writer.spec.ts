@@ -263,7 +263,7 @@ describe('a batch writer', () => {
     batchWriter.accept(running(1));
     await eventually('a write failed', () => writeFailures.length > 0);
     batchWriter.abort();
-    expect(await completesWithin(5_000, batchWriter.flushed())).toBe(true);
+    expect(await completesWithin(30_000, batchWriter.flushed())).toBe(true);
     expect(failures).toEqual([]);
   });
 
@@ -502,7 +502,7 @@ describe('a batch writer', () => {
     const given = repair();
     batchWriter.abort();
     for (const repaired of [given, repair()]) {
-      expect(await completesWithin(5_000, repaired)).toBe(true);
+      expect(await completesWithin(30_000, repaired)).toBe(true);
       expect(await repaired).toEqual([]);
     }
     expect((await store.read(KEY, [JobId('a')])).jobs.size).toBe(0);

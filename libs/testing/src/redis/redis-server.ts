@@ -9,7 +9,8 @@ import { TemporaryFolder } from '../temporary-folder.js';
 import { redisBinary, type RedisFlavour } from './redis-binary.js';
 
 const ATTEMPTS = 5;
-const START_MS = 10_000;
+/** Longer than any machine takes: a server that cannot start ends by itself. */
+const START_MS = 60_000;
 
 /**
  * Arguments of a server that loses no acknowledged write when it is killed: it writes its file before it answers. Syncing the file to the
@@ -62,7 +63,7 @@ export class RedisServer {
         const child = await launch(port, dataOf(folder), all, flavour);
         return new RedisServer(port, folder, all, child, tlsPort, flavour);
       } catch (error) {
-        // Another process may have taken the port meanwhile.
+        // Another process may have taken a port meanwhile, of the cluster's bus too.
         if (attempt < ATTEMPTS) continue;
         folder.remove();
         throw error;

@@ -332,6 +332,7 @@ describe('a feed of the changes of a job set', () => {
   it('notes interest while somebody listens, in the name of the caller who began, and ends when nobody does', async () => {
     const { stop } = statesOf(feeds.of(KEY, CALLER), A);
     const { stop: stopOther } = statesOf(feeds.of(KEY, { key: 'another' }), A);
+    expect(counts).toEqual([1]);
     await clock.pass(60_000);
     expect(interest.length).toBeGreaterThan(20);
     expect(new Set(interest)).toEqual(new Set([CALLER.key]));

@@ -7,7 +7,7 @@ import type { CallGate } from './call-gate.js';
  * After Armada failed to respond, lookups fail at once with the same reason for this time: they would wait, one deadline after
  * another, for what is most likely the same failure. Milliseconds.
  */
-export const FAIL_FAST_MS = 1_000;
+const FAIL_FAST_MS = 1_000;
 
 /** One call has more keys than Armada answers in one response. */
 export class BatchTooLargeError extends Error {

@@ -70,9 +70,10 @@ describe('the call gate', () => {
     expect(refused).toEqual(['b', 'c']);
   });
 
-  it('waits for nothing any more once it is closed', async () => {
+  it('waits once for all calls that wait, and for nothing any more once it is closed', async () => {
     const { clock, gate, come } = setUp(1, 4);
     come('a', 'b');
+    come('c');
     await clock.pass(1);
     expect(clock.timers).toBe(1);
     gate.close();

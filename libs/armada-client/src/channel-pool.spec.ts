@@ -1,5 +1,9 @@
+import { createServer, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { withoutTls } from '@ajs/armada-credentials';
+import { eventually } from '@ajs/testing';
 import { connectivityState, type Client } from '@grpc/grpc-js';
+import { channelOptions } from './channel-options.js';
 import { ChannelPool } from './channel-pool.js';
 
 /** What HTTP/2 recommends servers to admit on one connection, at least. */
@@ -25,6 +29,23 @@ describe('a pool of connections', () => {
     expect(beyond && stateOf(beyond.client)).toBe(connectivityState.SHUTDOWN);
     // What is closed is not used any more.
     expect(pool.acquire().client).not.toBe(beyond?.client);
+  });
+
+  it('has as many connections as clients: what one is full of is no limit of another', async () => {
+    const sessions: ServerHttp2Session[] = [];
+    const server = createServer().on('session', (session) => sessions.push(session));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const connected = new ChannelPool(withoutTls(`127.0.0.1:${port}`), channelOptions(1));
+    const clients = new Set(Array.from({ length: STREAMS + 1 }, () => connected.acquire().client));
+    try {
+      for (const client of clients) client.getChannel().getConnectivityState(true);
+      await eventually('each has its connection', () => sessions.length === 2);
+    } finally {
+      connected.close();
+      for (const session of sessions) session.destroy();
+      server.close();
+    }
   });
 
   it('keeps its first one for the next stream', () => {

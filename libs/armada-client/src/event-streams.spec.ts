@@ -206,6 +206,22 @@ describe('event streams from Armada', () => {
     silent.close();
   });
 
+  it('a watch that is open stays so, however long nothing comes', async () => {
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    const intervals = jest.spyOn(globalThis, 'setInterval');
+    const watch = open({ watch: true });
+    const connecting = timers.mock.calls.findIndex(([, ms]) => ms === 5_000);
+    const looks = intervals.mock.calls.filter(([, everyMs]) => everyMs === 1_000);
+    await eventually('it is open', () => armada.events.streams === 1);
+    // As after 5 s.
+    timers.mock.calls[connecting]?.[0]();
+    expect([connecting >= 0, looks, watch.ends]).toEqual([true, [], []]);
+    const stopped = jest.spyOn(globalThis, 'clearTimeout');
+    watch.stream.cancel();
+    expect(stopped).toHaveBeenCalledWith(timers.mock.results[connecting]?.value);
+    jest.restoreAllMocks();
+  });
+
   it.each([
     ['no protobuf', Buffer.from('<html>502 Bad Gateway</html>')],
     ['cut off', Buffer.from([10, 200, 1])],
@@ -403,5 +419,16 @@ describe('flow control', () => {
 describe('keepalive towards Armada', () => {
   it('pings at most every 20 s: twice the interval that its servers punish', () => {
     expect(channelOptions(1)['grpc.keepalive_time_ms']).toBeGreaterThanOrEqual(20_000);
+  });
+
+  it('notices within 25 s that a connection is half-open, and that Armada is back within 5 s', () => {
+    const options = channelOptions(1);
+    const noticedMs =
+      Number(options['grpc.keepalive_time_ms']) + Number(options['grpc.keepalive_timeout_ms']);
+    expect(noticedMs).toBeLessThanOrEqual(25_000);
+    expect(options).toMatchObject({
+      'grpc.initial_reconnect_backoff_ms': 500,
+      'grpc.max_reconnect_backoff_ms': 5_000,
+    });
   });
 });

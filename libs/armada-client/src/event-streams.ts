@@ -106,7 +106,7 @@ class OpenStream implements EventStream {
   }
 
   resume(): void {
-    if (!this.ended) this.call.resume();
+    this.call.resume();
   }
 
   cancel(): void {

@@ -8,9 +8,14 @@ import { fetchJobReports } from './fetch-job-reports.js';
 function armadaWith(states: readonly JobState[], errors: ArmadaJobs['errors']) {
   const jobs = states.map((state) => ({ ...JobDetails.decode(new Uint8Array()), jobId: `${state}`, state }));
   const asked: JobId[] = [];
+  const expanded: Parameters<ArmadaJobs['details']>[1][] = [];
   return {
     asked,
-    details: () => Promise.resolve(new Map(jobs.map((job) => [JobId(job.jobId), job]))),
+    expanded,
+    details: (_: unknown, expand: Parameters<ArmadaJobs['details']>[1]) => {
+      expanded.push(expand);
+      return Promise.resolve(new Map(jobs.map((job) => [JobId(job.jobId), job])));
+    },
     errors: (jobIds: readonly JobId[]) => {
       asked.push(...jobIds);
       return errors(jobIds);
@@ -30,6 +35,16 @@ describe('reports of api.Jobs', () => {
       { state: 'SUCCEEDED' },
     ]);
     expect(armada.asked).toEqual([`${JobState.FAILED}`]);
+  });
+
+  it('are made of all runs of a job, and have its spec where that is wanted', async () => {
+    const armada = armadaWith([JobState.RUNNING], () => Promise.resolve(new Map()));
+    await fetchJobReports(armada, []);
+    await fetchJobReports(armada, [], { spec: true });
+    expect(armada.expanded).toEqual([
+      { spec: false, runs: true },
+      { spec: true, runs: true },
+    ]);
   });
 
   it('ask for no reasons where no job failed, and leave out the state that this version does not know', async () => {

@@ -1,8 +1,8 @@
 import { JobId } from '@ajs/job-state';
 import { anonymous, withoutTls } from '@ajs/armada-credentials';
 import { JobState } from '@ajs/contracts/api/submit';
-import { FakeArmada, allRecordings, freePort, armadaJob, type Recording } from '@ajs/testing';
-import { createArmadaClient, type ArmadaClient } from './index.js';
+import { FakeArmada, allRecordings, armadaJob, eventually, freePort, type Recording } from '@ajs/testing';
+import { createArmadaClient, type ArmadaClient, type ArmadaJobs, type ArmadaJobsError } from './index.js';
 
 let armada: FakeArmada;
 let client: ArmadaClient;
@@ -35,6 +35,7 @@ function recording(name: string): Recording {
 }
 
 const NOTHING = { spec: false, runs: false };
+const BY_URI = { queue: 'q', jobset: 's', externalJobUri: 'u' };
 const jobIds = (count: number): JobId[] => Array.from({ length: count }, (_, i) => JobId(`job-${i}`));
 
 function knowJobs(ids: readonly string[]): void {
@@ -75,10 +76,64 @@ describe("Armada's own api.Jobs", () => {
   });
 
   it('is not called for what cannot be an id', async () => {
-    const no = ['not an id', '', 'x'.repeat(64), 'a\0b'].map(JobId);
+    const no = ['not an id', '', 'x'.repeat(64), 'a\0b', 'a\x7f', 'é'].map(JobId);
     expect([...(await client.jobs.status(no)).values()]).toEqual(no.map(() => JobState.UNKNOWN));
     expect((await client.jobs.details(no, NOTHING)).size).toBe(0);
     expect([calls('GetJobStatus'), calls('GetJobDetails')]).toEqual([0, 0]);
+    await client.jobs.status([JobId('~'.repeat(63))]);
+    expect(calls('GetJobStatus')).toBe(1);
+  });
+
+  it.each<[string, (jobs: ArmadaJobs) => Promise<unknown>]>([
+    ['GetJobStatus', (jobs) => jobs.status([JobId('a')])],
+    ['GetJobDetails', (jobs) => jobs.details([JobId('a')], { spec: true, runs: false })],
+    ['GetJobErrors', (jobs) => jobs.errors([JobId('a')])],
+    ['GetJobRunDetails', (jobs) => jobs.runDetails(['a'])],
+    ['GetJobStatusUsingExternalJobUri', (jobs) => jobs.byExternalUri(BY_URI)],
+    ['GetActiveQueues', (jobs) => jobs.activeQueues()],
+  ])('is not called for a requester that has gone: %s', async (method, call) => {
+    const gone = client.jobs.for({ key: 'one', isGone: () => true });
+    await expect(call(gone)).rejects.toMatchObject({ reason: 'the caller cancelled the call' });
+    expect(calls(method)).toBe(0);
+    await call(client.jobs);
+    expect(calls(method)).toBe(1);
+  });
+
+  it('has at most four calls to answer at once', async () => {
+    armada.faults.set({ jobsDelayMs: 3_600_000 });
+    const { jobs } = client;
+    const lookups = [
+      jobs.status(jobIds(1)),
+      jobs.errors(jobIds(1)),
+      jobs.runDetails(['a']),
+      jobs.byExternalUri(BY_URI),
+      jobs.activeQueues(),
+    ];
+    for (const lookup of lookups) lookup.catch(() => undefined);
+    const jobsCalls = (): number =>
+      Object.entries(armada.calls.all()).reduce(
+        (sum, [path, n]) => sum + (path.includes('api.Jobs') ? n : 0),
+        0,
+      );
+    await eventually('four are called', () => jobsCalls() === 4);
+    // Over the same connection: a fifth one would have come before it.
+    await client.health();
+    expect(jobsCalls()).toBe(4);
+  });
+
+  it('has at most 10,000 ids waiting for it, and 200 queries of their own', async () => {
+    const { jobs } = client;
+    const reason = expect.stringContaining('at most 10000 wait') as string;
+    await expect(jobs.status(jobIds(10_001))).rejects.toMatchObject({ kind: 'unavailable', reason });
+    const queries = Array.from({ length: 201 }, (_, n) =>
+      jobs.byExternalUri({ ...BY_URI, externalJobUri: `${n}` }).then(
+        () => '',
+        (error: ArmadaJobsError) => error.reason,
+      ),
+    );
+    client.close();
+    const refusals = (await Promise.all(queries)).filter((why) => why.includes('at most 200 wait'));
+    expect(refusals.length).toBeGreaterThan(0);
   });
 
   it('is called in batches for more jobs than one call takes', async () => {
@@ -96,9 +151,8 @@ describe("Armada's own api.Jobs", () => {
     ]);
     expect((await Promise.all(lookups)).map(({ size }) => size)).toContain(2);
     expect(calls('GetJobStatus')).toBe(1);
-    const request = { queue: 'q', jobset: 's', externalJobUri: 'u' };
     await Promise.all(
-      [1, 2, 3].flatMap(() => [client.jobs.byExternalUri(request), client.jobs.activeQueues()]),
+      [1, 2, 3].flatMap(() => [client.jobs.byExternalUri(BY_URI), client.jobs.activeQueues()]),
     );
     expect([calls('GetJobStatusUsingExternalJobUri'), calls('GetActiveQueues')]).toEqual([1, 1]);
   });
@@ -138,7 +192,10 @@ describe("Armada's own api.Jobs", () => {
       JobState.SUCCEEDED,
     ]);
     expect((await ask('airflow://dag/nope')).size).toBe(0);
+    const asked = calls('GetJobStatusUsingExternalJobUri');
     expect((await ask('a\0b')).size).toBe(0);
+    // Armada could not answer it.
+    expect(calls('GetJobStatusUsingExternalJobUri')).toBe(asked);
   });
 
   it('is called with fewer jobs where the response is too large', async () => {

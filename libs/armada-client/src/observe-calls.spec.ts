@@ -6,6 +6,7 @@ import {
   PermissionProbe,
   createArmadaClient,
   createForwardingChannels,
+  isUnreachable,
   type ArmadaClient,
   type EndedCall,
 } from './index.js';
@@ -77,5 +78,15 @@ describe('a call to Armada', () => {
     expect(await new PermissionProbe(checks).mayWatch(undefined, 'q')).toBe('yes');
     checks.close();
     expect(ended).toMatchObject([{ method: 'api.Event/GetJobSetEvents', code: status.OK }]);
+  });
+
+  it('leaves it open whether Armada can be reached where it may have met something else, or nothing', () => {
+    const codes = Object.values(status).filter((code) => typeof code === 'number');
+    expect(codes.filter(isUnreachable).map((code) => status[code])).toEqual([
+      'UNKNOWN',
+      'DEADLINE_EXCEEDED',
+      'INTERNAL',
+      'UNAVAILABLE',
+    ]);
   });
 });

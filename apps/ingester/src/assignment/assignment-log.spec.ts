@@ -151,11 +151,15 @@ describe('the log of assignments', () => {
     ]);
   });
 
-  it('has an error for each assignment that fails, and none for its retries', async () => {
+  it('has one error for assignments that fail alike, and none for their retries', async () => {
     for (const inARow of [1, 2]) assignments.assignmentFailed(KEY, new Error('a defect'), 1_000, inARow);
-    expect(lines).toMatchObject([{ level: 'error', err: { message: 'a defect' }, ...KEY }]);
+    assignments.assignmentFailed(KEY, new Error('another one'), 1_000, 1);
+    expect(lines).toMatchObject([
+      { level: 'error', err: { message: 'a defect' }, ...KEY },
+      { level: 'error', err: { message: 'another one' }, ...KEY },
+    ]);
     expect((await metrics.failedAssignments.get()).values).toEqual([
-      { labels: { cause: 'failed' }, value: 2 },
+      { labels: { cause: 'failed' }, value: 3 },
     ]);
   });
 });

@@ -4,6 +4,7 @@ import type { Log } from '@ajs/observability';
 import { RedisKeys } from '@ajs/redis-keys';
 import { Readiness, type RedisConnections, type RedisErrorLog } from '@ajs/runtime';
 import type { JobSetWorker, WorkQueue } from '@ajs/subscriptions';
+import { eventually } from '@ajs/testing';
 import { EventEmitter } from 'node:events';
 import { WorkerModule } from './worker.module.js';
 
@@ -55,6 +56,14 @@ describe('the worker of an ingester', () => {
       ready: false,
       checks: { workQueue: 'Connection is closed.', subscriptions: '1 of 2: no progress for 61 s' },
     });
+  });
+
+  it('reports why it cannot listen to what polls request', async () => {
+    const { module, subscriber, steps } = aWorkerModule();
+    const subscribe = () => Promise.reject(new Error('Connection is closed.'));
+    Object.assign(subscriber, { status: 'end', subscribe });
+    module.onApplicationBootstrap();
+    await eventually('it is reported', () => steps.includes('error'));
   });
 
   it('hands over before the process ends, which waits no longer than 3 s for a Redis that does not answer', async () => {

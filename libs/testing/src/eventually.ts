@@ -11,7 +11,7 @@ const LARGEST_PART = 0.1;
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
   let waitedMs = 0;
   let last: unknown;

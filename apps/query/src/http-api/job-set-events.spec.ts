@@ -57,7 +57,7 @@ describe('events for a client that does not read', () => {
 
   it('wait no longer once it has gone', async () => {
     socket.destroy();
-    await eventually('it is over', () => isOver, 5_000);
+    await eventually('it is over', () => isOver);
     expect(sent).toBeLessThan(TIMES);
   });
 });

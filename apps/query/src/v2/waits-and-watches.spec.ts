@@ -238,7 +238,7 @@ describe('a caller that goes before its call is open', () => {
       () => (ended = 'with an answer'),
       (error: unknown) => (ended = error),
     );
-    await eventually('it ends', () => ended !== undefined, 2_000);
+    await eventually('it ends', () => ended !== undefined);
     expect(ended).toMatchObject({ code: status.CANCELLED });
     expect(harness.open).toEqual({ waitForJobs: 0, watchJobs: 0, watchJobSet: 0 });
   });

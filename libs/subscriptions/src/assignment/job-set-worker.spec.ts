@@ -202,7 +202,7 @@ describe('an assignment', () => {
     await redis.del(redis.ownKeys.format({ kind: 'interest', shard: interestShard(jobSet(1)) }));
     await redis.del(redis.ownKeys.metaKey(jobSet(1)));
     await loseLease(a, jobSet(1));
-    await eventually('its watch is closed', () => a.source.live.length === 0, 5_000);
+    await eventually('its watch is closed', () => a.source.live.length === 0, 15_000);
     await eventually('its watch is given back', () => a.watches.size === 0 && a.worker.size === 0);
   });
 

@@ -1,12 +1,15 @@
 import { msBetween, type MonotonicTime } from '@ajs/job-state';
 import { monotonicNow } from '@ajs/platform';
 import { status } from '@grpc/grpc-js';
+import type { Admitted } from './load/admission.js';
 import { RpcError } from './rpc-error.js';
 
 /** Who waits for an answer. */
 export interface Caller {
   /** Tells callers apart in what they share, without a secret; as `Access.keyOf` makes it. The same during a call. */
   readonly key: string;
+  /** While the call is admitted, what it holds. {@link Admission} sets it; a copy of a caller is another call, which begins without. */
+  admitted?: Admitted | undefined;
   /** When the caller wants an answer at the latest; the infinite future where it did not say. */
   readonly deadline: MonotonicTime;
   /** Whether the caller has stopped waiting for the answer. */

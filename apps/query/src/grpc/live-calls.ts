@@ -13,6 +13,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const NEVER = MonotonicTime(Infinity);
 
 export interface TimedCall {
+  /** Where {@link LiveCalls} keeps it, which sets it. */
+  place: number;
   readonly deadline: MonotonicTime;
   readonly isOver: boolean;
   /** The deadline has passed. */
@@ -24,9 +26,12 @@ export interface TimedCall {
 /**
  * The calls whose streams are open. One timer has their deadlines pass, and another looks for late callers: a timer for each call would be
  * felt by polls, nearly all of which end long before their deadlines.
+ *
+ * An array and not a set, which would keep all calls that pass through it from V8's young collections (docs/performance.md, Young objects
+ * in old sets).
  */
 export class LiveCalls {
-  private readonly calls = new Set<TimedCall>();
+  private readonly calls: TimedCall[] = [];
   private cancelLateCalls: () => void;
   private cancelDeadlines: (() => void) | undefined;
   private nextDeadline = NEVER;
@@ -36,12 +41,17 @@ export class LiveCalls {
   }
 
   add(call: TimedCall): void {
-    this.calls.add(call);
+    call.place = this.calls.push(call) - 1;
     if (call.deadline < this.nextDeadline) this.wakeAt(call.deadline);
   }
 
   delete(call: TimedCall): void {
-    this.calls.delete(call);
+    const { place } = call;
+    if (this.calls[place] !== call) return;
+    const last = this.calls.pop();
+    if (last === undefined || last === call) return;
+    this.calls[place] = last;
+    last.place = place;
   }
 
   stop(): void {
@@ -53,7 +63,7 @@ export class LiveCalls {
     this.cancelDeadlines?.();
     this.nextDeadline = deadline;
     if (deadline === NEVER) return;
-    const grainMs = GRAIN_MS + this.calls.size * GRAIN_PER_CALL_MS;
+    const grainMs = GRAIN_MS + this.calls.length * GRAIN_PER_CALL_MS;
     const delay = Math.ceil(Math.max(grainMs, msBetween(this.clock.monotonic(), deadline)));
     this.cancelDeadlines = this.clock.after(Math.min(delay, MAX_TIMER_MS), () => this.expireCalls());
   }
@@ -61,16 +71,16 @@ export class LiveCalls {
   private expireCalls(): void {
     const now = this.clock.monotonic();
     let next = NEVER;
-    for (const call of this.calls) {
-      if (call.isOver) continue;
+    this.forEach((call) => {
+      if (call.isOver) return;
       if (call.deadline <= now) call.expire();
       else next = earlierOf(next, call.deadline);
-    }
+    });
     this.wakeAt(next);
   }
 
   private endLateCallsLater(): () => void {
-    return this.clock.after(LATE_CALLS_MS + this.calls.size * LATE_CALLS_PER_CALL_MS, () => {
+    return this.clock.after(LATE_CALLS_MS + this.calls.length * LATE_CALLS_PER_CALL_MS, () => {
       this.cancelLateCalls = this.endLateCallsLater();
       this.endLateCalls();
     });
@@ -78,6 +88,14 @@ export class LiveCalls {
 
   private endLateCalls(): void {
     const now = this.clock.monotonic();
-    for (const call of this.calls) call.endIfLate(now);
+    this.forEach((call) => call.endIfLate(now));
+  }
+
+  /** From the last one to the first: where one leaves meanwhile, its place is taken by one that was visited before. */
+  private forEach(visit: (call: TimedCall) => void): void {
+    for (let i = this.calls.length - 1; i >= 0; i--) {
+      const call = this.calls[i];
+      if (call !== undefined) visit(call);
+    }
   }
 }

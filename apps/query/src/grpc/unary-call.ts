@@ -42,7 +42,8 @@ export class UnaryCall implements CallListener {
     // Few listen, some for minutes: a new array takes no more than it has, where `push` makes room for seventeen.
     const whenGone = (listener: () => void): void =>
       void (this.goneListeners = [...this.goneListeners, listener]);
-    this.caller = { key, deadline, isGone, whenGone, address, certificateName, authorization };
+    const admitted = undefined;
+    this.caller = { key, deadline, isGone, whenGone, address, certificateName, authorization, admitted };
   }
 
   run(): void {

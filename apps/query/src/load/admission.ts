@@ -13,7 +13,15 @@ export interface AdmissionLimits {
 }
 
 /** One call; the same object from its begin to its end. */
-type Call = Pick<Caller, 'key'>;
+type Call = Pick<Caller, 'key' | 'admitted'>;
+
+/** What a call that was taken in, and has not left, holds. */
+export interface Admitted {
+  /** How many things the call waits for. While it waits, it takes no place among those that are worked on. */
+  waits: number;
+  /** Whether it has a place among the waiting calls. */
+  isCounted: boolean;
+}
 
 /**
  * Limits concurrent calls, in total and by caller. Calls above the limit are rejected at once and not queued: a queue would make every
@@ -22,12 +30,7 @@ type Call = Pick<Caller, 'key'>;
 export class Admission {
   private readonly working: FairShares;
   private readonly waitingCalls: FairShares;
-  /** Calls that were taken in, and have not left. */
-  private readonly calls = new Set<Call>();
-  /** How many things each waiting call waits for. It takes no place among those that are worked on. */
-  private readonly waits = new Map<Call, number>();
-  /** Waiting calls with a place in {@link waitingCalls}. */
-  private readonly counted = new Set<Call>();
+  private waitingCount = 0;
 
   constructor(
     limits: AdmissionLimits,
@@ -39,31 +42,33 @@ export class Admission {
 
   /** Calls that wait now. */
   get waitingNow(): number {
-    return this.waits.size;
+    return this.waitingCount;
   }
 
   /**
    * Takes a call in for work; {@link leave} when that is done. Throws RESOURCE_EXHAUSTED at the limit, CANCELLED or DEADLINE_EXCEEDED where
    * the caller gave up while its call was on its way.
    */
-  enter(call: Pick<Caller, 'key' | 'deadline' | 'isGone'>): void {
+  enter(call: Call & Pick<Caller, 'deadline' | 'isGone'>): void {
     const { key, deadline, isGone } = call;
     if (isGone()) throw callerGone(call);
     if (monotonicNow() >= deadline) {
       throw new RpcError(status.DEADLINE_EXCEEDED, 'the deadline expired before the call was processed');
     }
     if (!this.working.take(key)) throw limitReached('working_calls', this.working, this.refused);
-    this.calls.add(call);
+    call.admitted = { waits: 0, isCounted: false };
   }
 
   /** What the call still waits for, if anything, goes on without it: a check of its rights, a read beside one that failed. */
   leave(call: Call): void {
-    this.calls.delete(call);
-    if (!this.endWait(call)) this.working.release(call.key);
+    const { admitted } = call;
+    call.admitted = undefined;
+    if (admitted === undefined || admitted.waits === 0) this.working.release(call.key);
+    else this.endWait(call, admitted);
   }
 
   /** Works on a call. Rejects before any work, as {@link enter} throws. */
-  async run<T>(caller: Pick<Caller, 'key' | 'deadline' | 'isGone'>, work: () => Promise<T>): Promise<T> {
+  async run<T>(caller: Call & Pick<Caller, 'deadline' | 'isGone'>, work: () => Promise<T>): Promise<T> {
     this.enter(caller);
     try {
       return await work();
@@ -93,36 +98,35 @@ export class Admission {
    * @param as Left out: it is counted elsewhere, among those that stay open for long
    */
   setAside(call: Call, as?: 'counted'): void {
+    const { admitted } = call;
     // What goes on for a call that has ended takes no place, and ends soon.
-    if (!this.calls.has(call)) return;
-    const before = this.waits.get(call) ?? 0;
-    if (before === 0) {
-      if (as !== undefined) this.takePlace(call);
+    if (admitted === undefined) return;
+    if (admitted.waits === 0) {
+      if (as !== undefined) this.takePlace(call, admitted);
       this.working.release(call.key);
+      this.waitingCount++;
     }
-    this.waits.set(call, before + 1);
+    admitted.waits++;
   }
 
   takeBack(call: Call): void {
-    const things = this.waits.get(call);
+    const { admitted } = call;
     // The call has ended.
-    if (things === undefined) return;
-    if (things > 1) this.waits.set(call, things - 1);
-    else {
-      this.endWait(call);
-      this.working.takeAnyway(call.key);
-    }
+    if (admitted === undefined || admitted.waits === 0) return;
+    if (--admitted.waits > 0) return;
+    this.endWait(call, admitted);
+    this.working.takeAnyway(call.key);
   }
 
-  private takePlace(call: Call): void {
+  private takePlace(call: Call, admitted: Admitted): void {
     const { waitingCalls: pool } = this;
     if (!pool.take(call.key)) throw limitReached('waiting_calls', pool, this.refused);
-    this.counted.add(call);
+    admitted.isCounted = true;
   }
 
-  /** Whether the call did wait. */
-  private endWait(call: Call): boolean {
-    if (this.counted.delete(call)) this.waitingCalls.release(call.key);
-    return this.waits.delete(call);
+  private endWait({ key }: Call, admitted: Admitted): void {
+    if (admitted.isCounted) this.waitingCalls.release(key);
+    admitted.isCounted = false;
+    this.waitingCount--;
   }
 }

@@ -1,5 +1,6 @@
 import { JobId, type JobSetKey } from '@ajs/job-state';
 import type { JobVersion } from '@ajs/job-store';
+import { oldGenerationGrowth } from '@ajs/testing';
 import { CoalescedReads } from './coalesced-reads.js';
 
 const KEY = { queue: 'q', jobSetId: 's' };
@@ -33,4 +34,15 @@ it('takes a job for seen only where all that read it have seen the same of it', 
       [[A], [V1]],
     ),
   ).toEqual([same, [B, undefined]]);
+});
+
+it('reads that are over are collected while they are young', async () => {
+  const coalesced = new CoalescedReads(() => Promise.resolve());
+  const pass = async (): Promise<void> => {
+    for (let n = 0; n < 500; n++) {
+      const jobIds = Array.from({ length: 20 }, (_, job) => JobId(`${n} ${job}`));
+      await coalesced.read({ ...KEY, jobSetId: `s${n}` }, jobIds);
+    }
+  };
+  expect(await oldGenerationGrowth(pass)).toBeLessThan(5_000_000);
 });

@@ -24,7 +24,7 @@ interface Pending<View> {
 export class CoalescedReads<View> {
   /** In the order in which they were requested; those of {@link open} take more jobs. */
   private pending: Pending<View>[] = [];
-  private readonly open = new Map<JobSetTag, Pending<View>>();
+  private open = new Map<JobSetTag, Pending<View>>();
 
   constructor(private readonly readNow: (key: JobSetKey, jobs: RequestedJobs) => Promise<View>) {}
 
@@ -55,7 +55,8 @@ export class CoalescedReads<View> {
   private readAll(): void {
     const { pending } = this;
     this.pending = [];
-    this.open.clear();
+    // Not cleared: all that an old map ever held would be kept from V8's young collections (docs/performance.md, Young objects in old sets).
+    this.open = new Map();
     for (const { key, jobs, answer } of pending) answer(fromRedis(this.readNow(key, jobs)));
   }
 }

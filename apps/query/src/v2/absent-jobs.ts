@@ -102,7 +102,7 @@ export class AbsentJobs {
     const { call } = one;
     const { caller, jobs } = call;
     const asked = [...jobs];
-    const lookUp: Caller = { ...caller, isGone: () => one.isOver || caller.isGone() };
+    const lookUp: Caller = { ...caller, admitted: undefined, isGone: () => one.isOver || caller.isGone() };
     try {
       const results = await this.options.admission.run(lookUp, () =>
         this.options.results.run(

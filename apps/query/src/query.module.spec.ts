@@ -1,12 +1,18 @@
 import type { ArmadaClient, ChannelPool } from '@ajs/armada-client';
 import { loadSettings } from '@ajs/config';
-import { JobServiceResponse_State, JobServiceService } from '@ajs/contracts/jobservice/jobservice';
+import { JobsService } from '@ajs/contracts/api/job';
+import { JobState } from '@ajs/contracts/api/submit';
+import {
+  HealthCheckResponse_ServingStatus as Serving,
+  JobServiceResponse_State,
+  JobServiceService,
+} from '@ajs/contracts/jobservice/jobservice';
 import type { RedisClient } from '@ajs/job-store';
 import { QueryMetrics, createLog } from '@ajs/observability';
 import { ARMADA, ProcessModule } from '@ajs/runtime';
 import { InterestRecorder, InterestStore, WorkQueue } from '@ajs/subscriptions';
 import { FakeArmada, RedisServer, eventually, recordCalls, unary } from '@ajs/testing';
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client, credentials, status } from '@grpc/grpc-js';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { FREE_PORT } from './grpc/testing/grpc-test-options.js';
@@ -19,6 +25,7 @@ const POLL = { queue: 'q', jobSetId: 's', jobId: 'j' };
 
 let redis: RedisServer;
 let armada: FakeArmada;
+let metrics: QueryMetrics;
 let query: TestingModule;
 let client: Client;
 
@@ -36,7 +43,8 @@ beforeEach(async () => {
       FIRST_POLL_WAIT: '2s',
     },
   });
-  const context = { settings, log: createLog('query', 'silent'), metrics: new QueryMetrics() };
+  metrics = new QueryMetrics();
+  const context = { settings, log: createLog('query', 'silent'), metrics };
   query = await Test.createTestingModule({
     imports: [ProcessModule.of(context), QueryModule.of(undefined)],
   }).compile();
@@ -76,6 +84,34 @@ function stepsOfClosing(): string[] {
   recordCalls(steps, query.get<ArmadaClient>(ARMADA), 'close', 'Armada disconnects');
   return steps;
 }
+
+describe('a query', () => {
+  it('counts the answers of both older APIs by what they were, and measures them', async () => {
+    const jobStates = async (...jobIds: string[]) =>
+      (await unary(client, JobsService.getJobStatus, { jobIds })).answer.jobStates;
+    const isInvalid = { code: status.INVALID_ARGUMENT };
+    const invalid = unary(client, JobServiceService.getJobStatus, { ...POLL, jobId: '' });
+    await expect(invalid).rejects.toMatchObject(isInvalid);
+    expect(await jobStates('a', 'b')).toEqual({ a: JobState.UNKNOWN, b: JobState.UNKNOWN });
+    await expect(jobStates('')).rejects.toMatchObject(isInvalid);
+    const method = 'getJobStatus';
+    expect((await metrics.jobsApiCalls.get()).values).toMatchObject([
+      { labels: { method, code: 'OK' }, value: 1 },
+      { labels: { method, code: 'INVALID_ARGUMENT' }, value: 1 },
+    ]);
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('legacy_polls_total{answer="INVALID_ARGUMENT"} 1\n');
+    expect(text).toContain('call_duration_seconds_count{api="jobs"} 2\n');
+  });
+
+  it.each([
+    ['SERVING', 'answers its own', (): void => undefined],
+    ['NOT_SERVING', 'does not answer', (): void => armada.stop()],
+  ] as const)('is %s to the legacy API where Armada %s', async (serving, _, happens) => {
+    happens();
+    expect((await unary(client, JobServiceService.health, {})).answer.status).toBe(Serving[serving]);
+  });
+});
 
 describe('a query that stops', () => {
   it('finishes calls first, then writes what they left, and closes connections last', async () => {

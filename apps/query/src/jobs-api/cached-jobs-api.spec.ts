@@ -158,6 +158,19 @@ describe('api.Jobs', () => {
     expect(h.armada.calls).toEqual([['details', 'old']]);
   });
 
+  it.each([
+    ['shown', 'told'],
+    ['told', 'shown'],
+  ])(
+    'asks Armada for a job that only it has in its state, and not for one that the stream has shown so',
+    async (...jobIds) => {
+      await h.write({ shown: jobRecord('RUNNING'), told: jobRecord('RUNNING', { reported: {} }) });
+      for (const jobId of jobIds) h.armada.add(jobId, { state: JobState.SUCCEEDED });
+      expect(await h.states(...jobIds)).toEqual({ shown: JobState.RUNNING, told: JobState.SUCCEEDED });
+      expect(h.armada.calls).toEqual([['details', 'told']]);
+    },
+  );
+
   describe('where Redis cannot serve the call', () => {
     it.each([
       ['is unavailable', 'connect ECONNREFUSED 127.0.0.1:6379', 'Redis is unavailable'],

@@ -95,6 +95,16 @@ describe('a state that Armada’s api.Jobs reports', () => {
     expect((await stored())?.state).toBe('SUCCEEDED');
   });
 
+  it('is written before it is found out where the job is, which Redis may not know without it', async () => {
+    h.redisWriteFailure = OOM;
+    h.armada.add('j', inRun(JobState.SUCCEEDED));
+    await h.states('j');
+    h.redisWriteFailure = undefined;
+    h.armada.failure = ARMADA_UNAVAILABLE;
+    h.now += 1_000;
+    expect(await h.states('j')).toEqual({ j: JobState.SUCCEEDED });
+  });
+
   it.each(ways)('is written once Redis is back, where %s was answered without it', async (_, ask) => {
     await h.write({ j: jobRecord('LEASED', { run: RUN }) });
     h.armada.add('j', inRun(JobState.SUCCEEDED));

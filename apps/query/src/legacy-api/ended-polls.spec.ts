@@ -52,7 +52,7 @@ beforeEach(() => {
       },
     } as unknown as JobStatusQuery,
     endedPolls: new EndedPolls(2),
-    noteInterest: (_, tag) => noted.push(tag ?? ''),
+    noteInterest: (_, tag, who) => noted.push(`${tag ?? ''} of ${who?.key ?? ''}`),
     armadaIsHealthy: () => Promise.resolve(true),
     answered: () => undefined,
     refused: () => undefined,
@@ -81,7 +81,7 @@ describe('a poll of a job that has ended', () => {
       expect(messageOf(frame)).toEqual(first.response);
     }
     expect(first.response).toEqual({ state: State.FAILED, error: 'exit 7' });
-    expect([asked, noted]).toEqual([1, ['q/s', 'q/s', 'q/s']]);
+    expect([asked, noted]).toEqual([1, Array(3).fill('q/s of a caller')]);
   });
 
   it('is answered from memory whatever bytes its names are encoded with', async () => {
@@ -112,6 +112,21 @@ describe('a poll of a job that has ended', () => {
     expect((await poll()).response).toEqual({ state: State.FAILED, error: 'exit 7' });
     expect(asked).toBe(1);
   });
+
+  it.each(['no', 'no-queue'] as const)(
+    'is not read, nor answered from memory, before the permission of its caller is found out: %s',
+    async (found) => {
+      await poll();
+      for (const request of [REQUEST, { ...REQUEST, jobId: 'another' }]) {
+        verdict = Promise.resolve(found);
+        const answered = poll(bytesOf(request)).catch((error: unknown) => error);
+        expect(await answered).toMatchObject(
+          found === 'no' ? { code: status.PERMISSION_DENIED } : { response: { state: State.CONNECTION_ERR } },
+        );
+      }
+      expect([asked, noted]).toEqual([1, []]);
+    },
+  );
 
   it('takes the room of one, however its request is encoded', async () => {
     await poll();
@@ -151,6 +166,18 @@ describe('the replies to polls of jobs that have ended', () => {
     expect(isKept(0)).toBe(true);
     for (let n = 10; n < 20; n++) add(n, 'x'.repeat(4_096));
     expect(Array.from({ length: 20 }, (_, n) => n).filter(isKept)).toEqual([19]);
+  });
+
+  it('are fewer, too, where their names are long', () => {
+    const polls = new EndedPolls(10);
+    const requests = Array.from({ length: 10 }, (_, n) => ({
+      ...REQUEST,
+      queue: 'q'.repeat(700),
+      jobId: `${n}`,
+    }));
+    for (const request of requests) polls.add(request, { response: { state: State.SUCCEEDED, error: '' } });
+    const kept = requests.map((request) => 'reply' in polls.decode(bytesOf(request)));
+    expect(kept).toEqual([false, ...Array<boolean>(9).fill(true)]);
   });
 
   it('are kept each with its own text, and those without one share their bytes', () => {

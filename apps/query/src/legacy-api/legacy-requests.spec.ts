@@ -1,5 +1,6 @@
 import {
   HealthCheckResponse_ServingStatus as Serving,
+  JobServiceRequest,
   JobServiceResponse_State as State,
 } from '@ajs/contracts/jobservice/jobservice';
 import type { Verdict } from '@ajs/auth';
@@ -8,6 +9,7 @@ import { status } from '@grpc/grpc-js';
 import type { OkTrailers } from '../grpc/response.js';
 import { jest } from '@jest/globals';
 import { Access } from '../access/access.js';
+import { testCaller } from '../testing/test-caller.js';
 import { callUnary } from '../testing/unary-call.js';
 import { EndedPolls } from './ended-polls.js';
 import type { Answer, JobStatusQuery } from './job-status-query.js';
@@ -69,6 +71,23 @@ describe('a request of jobservice.JobService', () => {
       },
     });
     expect(asked).toBe(0);
+  });
+
+  it('may have names as long as any of Armada', () => {
+    const long = 'x'.repeat(1_024);
+    const request = JobServiceRequest.encode({ queue: long, jobSetId: long, jobId: 'x'.repeat(63) }).finish();
+    expect(service().getJobStatus.maxRequestBytes).toBeGreaterThanOrEqual(request.length);
+  });
+
+  it('of a queue that does not exist is judged by itself, however many such polls another caller makes', async () => {
+    verdict = 'no-queue';
+    const { getJobStatus } = service();
+    const pollAs = (key: string, jobId: string) =>
+      getJobStatus.answer({ ...REQUEST, jobId }, testCaller({ key }));
+    await pollAs('a caller', 'j');
+    for (let i = 0; i < 60_000; i++) void pollAs('flood', `${i}`);
+    now += 15_000;
+    expect(await pollAs('a caller', 'j')).toMatchObject({ response: { state: State.JOB_ID_NOT_FOUND } });
   });
 
   it('of a queue that does not exist is answered with CONNECTION_ERR until it has not existed for 15 s', async () => {

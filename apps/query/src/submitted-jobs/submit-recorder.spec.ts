@@ -134,6 +134,11 @@ describe('a forwarded submit', () => {
     expect(noted).toEqual([KEY]);
   });
 
+  it('has its job set followed also where all of its jobs have client ids', async () => {
+    await record(requestOf([{ clientId: 'mine' }]), responseOf([{ jobId: 'older' }]));
+    expect([written, resolved, noted]).toEqual([[], [['older']], [KEY]]);
+  });
+
   it('is answered after the write to Redis, so that the next poll finds the job', async () => {
     let isWritten = false;
     write = async () => {

@@ -242,6 +242,16 @@ describe('a feed of the changes of a job set', () => {
     await told(a, 'QUEUED');
   });
 
+  it('has all of it read where a job set has a new generation, though its revisions go on from those of the former one', async () => {
+    const feed = feeds.of(KEY, CALLER);
+    const heard: string[] = [];
+    feed.listen({ changed: () => heard.push('changed'), missed: () => heard.push('missed') });
+    await eventually('it follows', () => feed.moment !== undefined);
+    expect(heard).toEqual(['missed']);
+    await beginAnew();
+    expect(heard).toEqual(['missed', 'missed']);
+  });
+
   it('notices by one check that a job set has a new generation, though no notice came of it', async () => {
     const a = await statesFrom('SUCCEEDED');
     changes.losesNotices = true;
@@ -290,6 +300,34 @@ describe('a feed of the changes of a job set', () => {
     const all = many.map((id) => statesOf(feed, JobId(id)).told);
     for (const states of all) await told(states, 'QUEUED');
     expect(changes.reads).toBe(3);
+  });
+
+  it('reads nothing else while it reads: a job that changes meanwhile is not given as it was before', async () => {
+    const first = await statesFrom('QUEUED');
+    let goOn = (): void => undefined;
+    changes.afterRead = () => new Promise<void>((resolve) => (goOn = resolve));
+    const { reads } = changes;
+    const feed = feeds.of(KEY, CALLER);
+    const { told: second } = statesOf(feed, A);
+    await eventually('it is read', () => changes.reads === reads + 1);
+    statesOf(feed, B);
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    await write({ a: 'RUNNING' });
+    changes.afterRead = () => undefined;
+    goOn();
+    for (const each of [first, second]) await told(each, 'RUNNING');
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    expect([first.at(-1), second.at(-1)]).toEqual(['RUNNING', 'RUNNING']);
+  });
+
+  it('reads no more once it is closed', async () => {
+    const many = Array.from({ length: 450 }, (_, n) => `job-${n}`);
+    await write(Object.fromEntries(many.map((id) => [id, 'QUEUED'])));
+    changes.whileReading = () => feeds.close();
+    for (const id of many) statesOf(feeds.of(KEY, CALLER), JobId(id));
+    await eventually('it reads', () => changes.reads === 1);
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    expect(changes.reads).toBe(1);
   });
 
   it('costs Redis nothing before somebody listens', async () => {
@@ -366,13 +404,26 @@ describe('a feed of the changes of a job set', () => {
       await write({ a: 'LEASED' });
       await write({ a: 'RUNNING' });
       expectAll([1]);
-      await clock.pass(PAUSE_MS);
+      await clock.pass(PAUSE_MS - 1);
+      expectAll([1]);
+      await clock.pass(1);
       expectAll([1, 2]);
       // It is the same for all of them: what is made of it is made once.
       expect(new Set(told.map((each) => each[1])).size).toBe(1);
       await clock.pass(PAUSE_MS);
       await write({ a: 'SUCCEEDED' });
       expectAll([1, 2, 1]);
+    });
+
+    it('waits no longer than 100 ms between two writes, however many listen', async () => {
+      const feed = feeds.of(KEY, CALLER);
+      for (let n = 0; n < 5_000; n++) feed.listen({ changed: () => undefined, missed: () => undefined });
+      await write({ a: 'QUEUED' });
+      await write({ a: 'LEASED' });
+      await clock.pass(99);
+      expectAll([1]);
+      await clock.pass(1);
+      expectAll([1, 1]);
     });
 
     it('gives nothing that came before a write that was missed, which is read', async () => {

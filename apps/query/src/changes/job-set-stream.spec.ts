@@ -263,6 +263,36 @@ describe('a stream of a job set', () => {
     expect(clock.timers).toBe(timers);
   });
 
+  it('repeats nothing that it has read before the notices of it came, alone and together with newer ones', async () => {
+    // So many that what comes soon after each other is told together.
+    const others = Array.from({ length: 40 }, () => new Reader());
+    for (const each of others) await has(each, 'snapshot-end');
+    changes.holdsNotices = true;
+    for (const state of ['LEASED', 'PENDING', 'RUNNING'] as const) await write({ a: state });
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    await write({ a: 'SUCCEEDED' });
+    changes.release();
+    await clock.pass(10);
+    for (const each of [...others, reader]) await has(each, 'a SUCCEEDED');
+    expect(reader.told).toEqual(['a RUNNING', 'snapshot-end', 'a SUCCEEDED']);
+  });
+
+  it('gives streams that stand at the same place the same events, which are encoded once', async () => {
+    const sent: (readonly JobSetEvent[])[] = [];
+    const streams = Array.from({ length: 2 }, () => {
+      const send = (events: readonly JobSetEvent[]): undefined => void sent.push(events);
+      return new JobSetStream(feeds.of(KEY, CALLER), changes, send);
+    });
+    const ended = streams.map((stream) => expect(stream.run()).rejects.toBe(CANCELLED));
+    await eventually('both have their snapshot', () => sent.length === 2);
+    await write({ a: 'QUEUED' });
+    await eventually('both are told', () => sent.length === 4);
+    expect(sent[2]).toBe(sent[3]);
+    for (const stream of streams) stream.end(CANCELLED);
+    await Promise.all(ended);
+  });
+
   it('misses nothing and repeats nothing where notices are lost', async () => {
     const reader = new Reader();
     await has(reader, 'snapshot-end');
@@ -369,6 +399,38 @@ describe('a stream of a job set', () => {
     await eventually('the rest', () => slow.told.length + again.told.length > 10_002);
     const told = [...slow.told, ...again.told];
     expect([told.length, new Set(told).size]).toEqual([10_003, 10_003]);
+  });
+
+  it('ends in the middle of a write where it is to, with the token of what was sent of it', async () => {
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    reader.isBlocking = true;
+    await write(Object.fromEntries(Array.from({ length: 120 }, (_, n) => [`job-${n}`, 'QUEUED'])));
+    await eventually('a part is sent', () => reader.told.length > 1);
+    reader.leave();
+    await reader.end();
+    expect([reader.told.length, reader.lastToken]).toEqual([51, reader.token]);
+  });
+
+  it('ends with the first reason that it is given', async () => {
+    const stream = new JobSetStream(feeds.of(KEY, CALLER), changes, () => undefined);
+    const ended = expect(stream.run()).rejects.toBe(CANCELLED);
+    for (const reason of [CANCELLED, NO_MEMORY]) stream.end(reason);
+    await ended;
+  });
+
+  it('reads again where it was told of no such generation, and the feed follows it all the same', async () => {
+    await write({ a: 'QUEUED' });
+    await has(new Reader(), 'snapshot-end');
+    const { store } = changes;
+    const readChanges = store.readChanges.bind(store);
+    store.readChanges = () => {
+      store.readChanges = readChanges;
+      return Promise.resolve(undefined);
+    };
+    const reader = new Reader();
+    await has(reader, 'snapshot-end');
+    expect(reader.told).toEqual(['a QUEUED', 'snapshot-end']);
   });
 
   it('ends at once where it is to, though its reader takes nothing, behind what was sent', async () => {

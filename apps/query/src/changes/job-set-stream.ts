@@ -180,7 +180,7 @@ export class JobSetStream implements JobSetListener {
 
   private stepsOf(changes: readonly JobSetChange[]): readonly Step[] {
     const { place } = this;
-    if (place.inSnapshot || place.after !== changes[0]?.previous) {
+    if (place.after !== changes[0]?.previous) {
       return stepsOfChanges(
         place,
         changes.filter(({ revision }) => revision > place.after),
@@ -245,7 +245,6 @@ export class JobSetStream implements JobSetListener {
         resolve();
       };
     });
-    this.wake = undefined;
     return hasNews();
   }
 }

@@ -1,9 +1,17 @@
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Writable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { eventually } from '@ajs/testing';
+import { status } from '@grpc/grpc-js';
 import type { SendEvents } from '../changes/job-set-stream.js';
 import { Admission } from '../load/admission.js';
+import { MessageBudget } from '../load/message-budget.js';
 import type { V2Watchers } from '../v2/v2-streams.js';
+import { AllowedHosts } from './allowed-hosts.js';
+import { CrossOrigin } from './cross-origin.js';
+import { HttpCalls, type HttpExchange, type HttpRequest } from './http-calls.js';
 import { JobsInMemory, ServedJobs } from './testing/served-jobs.js';
 
 const PATH = '/v1/job/errors';
@@ -66,4 +74,43 @@ it('a call that itself sends its response has it rejected with 429 where its cal
     detail: expect.stringContaining('message memory used up') as string,
   });
   await served.close();
+});
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function heapUsed(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+it('a call leaves nothing in memory once its response has been read', async () => {
+  const calls = new HttpCalls({
+    access: { keyOf: () => 'a caller', authenticate: () => undefined },
+    admission: new Admission({ working: 10, waiting: 10 }, () => undefined),
+    budget: new MessageBudget(HUGE, () => undefined),
+    hosts: new AllowedHosts(['*']),
+    crossOrigin: new CrossOrigin([]),
+  });
+  let answered = 0;
+  const exchange: HttpExchange = {
+    reply: () => Promise.resolve({ mediaType: 'text/plain', bytes: Buffer.alloc(1) }),
+    fail: () => status.INTERNAL,
+    answered: (code) => (answered += code === status.OK ? 1 : 0),
+  };
+  const request = { headers: {}, headersDistinct: {}, socket: {} } as unknown as HttpRequest;
+  /** A response that is read as it is written. */
+  const call = (): Promise<void> => {
+    const read = new Writable({ write: (_chunk, _encoding, written) => written() });
+    return calls.answer(
+      exchange,
+      request,
+      Object.assign(read, { writeHead: () => read }) as unknown as ServerResponse,
+    );
+  };
+  await call();
+  const before = heapUsed();
+  for (let n = 0; n < 20_000; n++) await call();
+  expect(heapUsed() - before).toBeLessThan(2 * 1024 * 1024);
+  expect(answered).toBe(20_001);
 });

@@ -30,6 +30,8 @@ export class LossyChanges implements JobSetChanges {
   reads = 0;
   /** Called while jobs are read. */
   whileReading = (): void => undefined;
+  /** Awaited once jobs were read, before they are given. */
+  afterRead = (): unknown => undefined;
   /** Awaited before a subscription begins, or is renewed. */
   beforeSubscribe = (): unknown => undefined;
   /** Awaited before the job set is watched. */
@@ -113,8 +115,9 @@ export class LossyChanges implements JobSetChanges {
     this.requireConnection();
     if (this.failsReads) throw new Error('Command timed out');
     this.reads++;
-    const read = this.store.readDetails(...args);
+    const read = await this.store.readDetails(...args);
     this.whileReading();
+    await this.afterRead();
     return read;
   }
 

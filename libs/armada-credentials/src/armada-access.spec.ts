@@ -18,9 +18,10 @@ describe('an armadactl file', () => {
   });
 
   it('may have its keys and the name of its context in any case', async () => {
-    const { transport, identity } = fromArmadactl(
+    const { transport, identity, summary } = fromArmadactl(
       'CURRENTCONTEXT: MAIN\nContexts:\n  main:\n    ARMADAURL: a:1\n    forcenotls: TRUE\n    BasicAuth: { UserName: us, PASSWORD: p }\n',
     );
+    expect(summary.armadaTls).toBe(false);
     expect(transport.address).toBe('a:1');
     expect(await identity.authorization()).toBe(`basic ${Buffer.from('us:p').toString('base64')}`);
   });
@@ -31,6 +32,8 @@ describe('an armadactl file', () => {
     expect(summary).toMatchObject({ armadaTls: false, armadaAuth: 'basicAuth' });
     expect(warnings[0]).toContain(`${FILE} has no currentContext`);
     expect(fromArmadactl('armadaUrl: a:1\n').transport.address).toBe('a:1');
+    const unused = 'armadaUrl: a:1\ncontexts: { main: { armadaUrl: b:1 } }\n';
+    expect(fromArmadactl(unused).transport.address).toBe('a:1');
   });
 
   it.each([
@@ -47,6 +50,12 @@ describe('an armadactl file', () => {
     ['ARMADA_URL alone', main(), { ARMADA_URL: 'ours:1' }, 'ours:1'],
   ])('has the address of %s', (_, text, env: Env, address) => {
     expect(fromArmadactl(text, env).transport.address).toBe(address);
+  });
+
+  it('is refused with the name of the variable that has a wrong address', () => {
+    expect(problemsOf(() => fromArmadactl(main(URL_LINE), { ARMADAURL: 'https://a:1' }))).toContain(
+      'ARMADAURL (environment) is "https://a:1", but must be host:port',
+    );
   });
 
   it('has another context with CURRENTCONTEXT', () => {
@@ -80,6 +89,7 @@ describe('an armadactl file', () => {
       main('armadaUrl: https://a:1'),
       `contexts.main.armadaUrl (${FILE}) is "https://a:1", but must be host:port`,
     ],
+    [main('armadaUrl: https://us:hidden@a:1'), `contexts.main.armadaUrl (${FILE}) is "https://***@a:1", but`],
     ['armadaUrl: a\n', `armadaUrl (${FILE}) is "a", but must be host:port`],
     [
       'currentContext: nope\n',
@@ -98,6 +108,14 @@ describe('an armadactl file', () => {
       `contexts.main.basicAuth.username (${FILE}) must be a single value`,
     ],
     [main(URL_LINE, 'forceNoTls: hidden'), `contexts.main.forceNoTls (${FILE}) must be true or false`],
+    [
+      main(URL_LINE, 'execAuth: { cmd: x, env: [{ value: hidden }] }'),
+      `contexts.main.execAuth.env (${FILE}) has an entry without a name`,
+    ],
+    [
+      main(URL_LINE, 'kubernetesNativeAuth: { enabled: true, expiry: hidden }'),
+      `contexts.main.kubernetesNativeAuth.expiry (${FILE}) must be a whole number of seconds`,
+    ],
     [
       main(URL_LINE, 'execAuth: { cmd: x, env: [hidden] }'),
       `contexts.main.execAuth.env (${FILE}) must be a list of maps`,
@@ -229,11 +247,27 @@ describe('the kinds of credentials', () => {
 });
 
 describe('our own settings', () => {
+  it('tell of the proxy on the way', () => {
+    process.env['grpc_proxy'] = 'http://us:hidden@proxy.example:3128';
+    try {
+      const { summary } = accessOf({ ARMADA_URL: 'armada.example:443' });
+      expect(summary.armadaProxy).toBe('http://proxy.example:3128, set by grpc_proxy');
+      expect(accessOf({ ARMADA_URL: 'localhost:1' }).summary.armadaProxy).toBeUndefined();
+    } finally {
+      delete process.env['grpc_proxy'];
+    }
+  });
+
   it('set our identity with the same keys', async () => {
     const { transport, identity, summary } = fromOurs(`armadaUrl: a:1\narmadaAuth:\n  ${BASIC}\n`);
     expect(transport.address).toBe('a:1');
     expect(summary.armadaAuth).toBe('basicAuth');
     expect(await identity.authorization()).toBe(`basic ${Buffer.from('us:0123').toString('base64')}`);
+  });
+
+  it('may have a list as one text, separated by commas', async () => {
+    const { identity } = fromOurs('armadaAuth:\n  execAuth: { cmd: printf, args: "%s-%s,a,,b" }\n');
+    expect(await identity.authorization()).toBe('Bearer a-b');
   });
 
   it('run a command', async () => {

@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs';
+import { CertificateAuthority } from '@ajs/testing';
 import { AccessFiles, BASIC, URL_LINE, main, problemsOf, type Env } from './testing/access-files.js';
+import { TlsArmada, call as callOf } from './testing/tls-armada.js';
 
 const access = await AccessFiles.create();
 afterAll(() => access.remove());
@@ -41,6 +43,8 @@ describe('TLS to Armada', () => {
     ['armada:50051', 'forceNoTls: false', true],
   ])('is used for %s by armadactl’s rule, %s: %s', (address, line, tls) => {
     expect(fromArmadactl(main(`armadaUrl: ${address}`, line)).summary.armadaTls).toBe(tls);
+    const env = { ARMADA_FORCE_NO_TLS: 'true' };
+    expect(fromArmadactl(main(`armadaUrl: ${address}`), env).summary.armadaTls).toBe(false);
   });
 
   it('gives a warning where it is not used and there is a credential', () => {
@@ -57,6 +61,22 @@ describe('TLS to Armada', () => {
     expect(transport.channelOptions).toMatchObject({ 'grpc.ssl_target_name_override': 'armada.internal' });
   });
 
+  it('trusts the given authorities in place of those of the system, and presents the certificate', async () => {
+    const other = await CertificateAuthority.create('another authority');
+    const armada = await TlsArmada.start(access.authority, 'armada.internal', access.authority);
+    const call = async (env: Env): Promise<string | undefined> => {
+      const { transport } = accessOf({ ...settings, ARMADA_URL: `127.0.0.1:${armada.port}`, ...env });
+      return callOf(transport);
+    };
+    const [ours, theirs] = [{ SSL_CERT_FILE: access.authority.certFile }, { SSL_CERT_FILE: other.certFile }];
+    expect(await call(theirs)).toBe('UNIMPLEMENTED');
+    expect(await call({ ...ours, ARMADA_TLS_CA_FILE: '' })).toBe('UNIMPLEMENTED');
+    expect(await call({ ...theirs, ARMADA_TLS_CA_FILE: '' })).toBe('UNAVAILABLE');
+    expect(await call({ ARMADA_TLS_CERT_FILE: '', ARMADA_TLS_KEY_FILE: '' })).toBe('UNAVAILABLE');
+    armada.stop();
+    other.remove();
+  });
+
   it('is refused with its files if it is switched off', () => {
     expect(problemsOf(() => accessOf({ ...settings, ARMADA_FORCE_NO_TLS: 'true' }))).toContain(
       'ARMADA_TLS_CA_FILE, ARMADA_TLS_CERT_FILE, ARMADA_TLS_KEY_FILE, ARMADA_TLS_SERVER_NAME is set, but TLS to Armada is switched off',
@@ -71,6 +91,7 @@ describe('TLS to Armada', () => {
     writeFileSync(FILE, 'hidden');
     expect(problems({ ARMADA_TLS_CA_FILE: FILE })).toContain('which holds no certificate (PEM)');
     expect(problems({ ARMADA_TLS_KEY_FILE: '' })).toContain('must be set together; set both or neither');
+    expect(problems({ ARMADA_TLS_CERT_FILE: '' })).toContain('must be set together; set both or neither');
     const other = await access.authority.sign(['another']);
     expect(problems({ ARMADA_TLS_KEY_FILE: other.keyFile })).toContain('cannot be used together');
   });

@@ -158,7 +158,7 @@ export const SETTINGS = {
     'query',
     'QUERY_MAX_CONNECTIONS',
     '10000',
-    'Maximum number of open gRPC connections, and of open HTTP connections. Connections above the limit are closed on arrival, and those of one address (a proxy, too) above three quarters of it. A connection takes 10 to 20 KiB, with TLS 50 KiB',
+    'Maximum number of open gRPC connections, and of open HTTP connections. Connections above the limit are closed on arrival, and those of one address (a proxy, too) above three quarters of it. A connection takes 10 to 20 KiB, with TLS 50 KiB, and up to 32 KiB more while headers arrive',
     1,
     1_000_000,
   ),

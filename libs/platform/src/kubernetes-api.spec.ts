@@ -39,6 +39,13 @@ describe('the Kubernetes API', () => {
     expect(requests).toEqual([['POST', '/things', 'Bearer token-of-the-pod']]);
   });
 
+  it.each(['/clusters/one', '/clusters/one/'])('is called below the path of its URL: %s', async (path) => {
+    const { port } = server.address() as AddressInfo;
+    const url = new URL(`http://127.0.0.1:${port}${path}`);
+    await new KubernetesApi({ url, tokenFile, caFile: '/not/there' }).create('/things', {});
+    expect(requests).toEqual([['POST', '/clusters/one/things', 'Bearer token-of-the-pod']]);
+  });
+
   it('rejects with the status and what the API said, cut to a length that fits a log', async () => {
     answer = { status: 403, body: JSON.stringify({ message: `you may\n not ${'x'.repeat(400)}` }) };
     await expect(api.create('/things', {})).rejects.toMatchObject({

@@ -8,6 +8,7 @@ export const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceacc
 const LONGEST_MESSAGE = 300;
 
 export interface KubernetesServer {
+  /** May have a path, as behind a proxy of several clusters. */
   readonly url: URL;
   /** The token that we show. */
   readonly tokenFile: string;
@@ -50,7 +51,9 @@ export class KubernetesApi {
       readFile(tokenFile, 'utf8'),
       url.protocol === 'https:' ? this.clusterCa() : undefined,
     ]);
-    const response = await boundedFetch(new URL(path, url), {
+    const target = new URL(url);
+    target.pathname = url.pathname.replace(/\/$/, '') + path;
+    const response = await boundedFetch(target, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${token.trim()}`,

@@ -21,12 +21,16 @@ afterEach(() => h.stop());
 
 describe('a forwarded call', () => {
   it.each([SUBMIT, NEW_METHOD])('carries the bytes of %s to Armada and back', async (path) => {
+    const begun = performance.now();
     const message = randomBytes(200_000);
     const { messages, status: end } = await h.client.call(path, message);
     expect(end).toMatchObject({ code: status.OK });
     expect(messages).toHaveLength(1);
     expect(messages[0]?.equals(message)).toBe(true);
     expect(await h.endedCalls()).toEqual({ 'api.Submit OK': 1 });
+    const seconds = await h.measuredSeconds();
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual((performance.now() - begun) / 1_000);
   });
 
   it('carries metadata to Armada, and initial and trailing metadata back, text and bytes', async () => {

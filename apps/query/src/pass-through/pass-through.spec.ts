@@ -166,10 +166,11 @@ describe('memory of forwarded calls', () => {
   function flood(
     target: { write(message: Buffer): boolean; once(event: 'drain', then: () => void): unknown },
     count: () => boolean,
+    message = MESSAGE,
   ): void {
     while (count()) {
-      if (!target.write(MESSAGE)) {
-        target.once('drain', () => flood(target, count));
+      if (!target.write(message)) {
+        target.once('drain', () => flood(target, count, message));
         return;
       }
     }
@@ -190,6 +191,17 @@ describe('memory of forwarded calls', () => {
     expect(stuck).toBeLessThan(100);
     call.on('data', () => received++);
     await eventually('all is there', () => received === wanted);
+    call.cancel();
+  });
+
+  it('is bounded where the caller is slow and messages are empty', async () => {
+    const wanted = 100_000;
+    let sent = 0;
+    h.armada.answer = (call) => flood(call, () => sent++ < wanted, Buffer.alloc(0));
+    const call = h.client.open(LEASE);
+    call.write(HELLO);
+    await new Promise<void>((resolve) => call.once('readable', resolve));
+    expect(await settled(() => sent)).toBeLessThan(wanted);
     call.cancel();
   });
 

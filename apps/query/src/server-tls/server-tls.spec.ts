@@ -167,7 +167,7 @@ describe('a handshake', () => {
   ])('of a client that %s is ended then, and gives others its place', async (_, bytes) => {
     const read = ServerTls.read(files(false));
     if (read === undefined) throw new Error('no TLS');
-    tls = Object.defineProperty(read, 'serverOptions', { value: { handshakeTimeout: 500 } });
+    tls = Object.defineProperty(read, 'serverOptions', { value: { handshakeTimeout: 2_000 } });
     let rejected = 0;
     server = new GrpcServer(
       { methods: [getJobStatus] },

@@ -9,17 +9,21 @@ let monitor: ArmadaMonitor;
 /** What Health fails with. */
 let failure: (Error & { code?: status }) | undefined;
 let probes: number;
+/** Whether Health does not answer. */
+let hangs: boolean;
 
 beforeEach(() => {
   clock = new ManualClock();
   lines = [];
   failure = undefined;
   probes = 0;
+  hangs = false;
   const log = createLog('app', 'info', {
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
   });
   const health = (): Promise<void> => {
     probes++;
+    if (hangs) return new Promise(() => undefined);
     return failure === undefined ? Promise.resolve() : Promise.reject(failure);
   };
   monitor = new ArmadaMonitor({ health, log, clock });
@@ -59,6 +63,13 @@ describe('an outage of Armada', () => {
 
   it('is reported at the start', async () => {
     failWith(status.DEADLINE_EXCEEDED, 'no answer');
+    monitor.start();
+    await clock.pass(0);
+    expect(told()).toEqual([`${UNAVAILABLE} undefined`]);
+  });
+
+  it('is also one where there is no credential to ask with', async () => {
+    failure = new Error('no credential for Armada');
     monitor.start();
     await clock.pass(0);
     expect(told()).toEqual([`${UNAVAILABLE} undefined`]);
@@ -119,6 +130,16 @@ describe('while Armada answers', () => {
     expect(clock.timers).toBe(1);
     monitor.stop();
     expect(clock.timers).toBe(0);
+  });
+
+  it('it is not asked again before it has answered', async () => {
+    hangs = true;
+    monitor.start();
+    for (let i = 0; i < 10; i++) {
+      monitor.callFailed();
+      await clock.pass(1_000);
+    }
+    expect(probes).toBe(1);
   });
 
   it('failures have it asked twice a second at most', async () => {

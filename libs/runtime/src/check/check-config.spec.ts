@@ -68,6 +68,33 @@ it('names the rights that the user of Redis lacks', async () => {
   expect(text).not.toContain(SECRET);
 });
 
+it('tries the rights of the process that is to run', async () => {
+  const admin = new Redis(redis.url);
+  await admin.call('ACL', 'SETUSER', 'reader', 'on', `>${SECRET}`, '~*', '&*', '+@all', '-subscribe');
+  admin.disconnect();
+  const env = { REDIS_URL: redis.url.replace('://', `://reader:${SECRET}@`) };
+  expect(await outcomes(env, 'query')).toMatchObject({ 'Redis rights': 'ok' });
+  expect(await outcomes(env, 'ingester')).toMatchObject({ 'Redis rights': 'failed' });
+});
+
+it('leaves nothing in Redis that does not expire', async () => {
+  const admin = new Redis(redis.url);
+  await outcomes();
+  const keys = await admin.keys('*');
+  expect(keys.length).toBeGreaterThan(0);
+  for (const key of keys) expect([key, await admin.pttl(key)]).not.toEqual([key, -1]);
+  admin.disconnect();
+});
+
+it('says that Redis takes no writes', async () => {
+  const admin = new Redis(redis.url);
+  await admin.config('SET', 'maxmemory', '1');
+  expect(await outcomes()).toMatchObject({ Redis: 'ok', 'Redis writes': 'failed' });
+  expect(await found('Redis writes')).toMatch(/^OOM .* \(write-refused\); see docs\/redis\.md$/);
+  await admin.config('SET', 'maxmemory', '0');
+  admin.disconnect();
+});
+
 it('says why Redis is not reached, without the password', async () => {
   const wrong = { REDIS_URL: redis.url.replace('://', `://nobody:${SECRET}@`) };
   const away = { REDIS_URL: `redis://127.0.0.1:${await freePort()}` };
@@ -75,6 +102,7 @@ it('says why Redis is not reached, without the password', async () => {
   expect(ofWrong).toMatch(/^WRONGPASS/);
   expect(ofWrong).not.toContain(SECRET);
   expect(ofAway).toContain('ECONNREFUSED');
+  expect(await outcomes(away)).toMatchObject({ Redis: 'failed' });
 });
 
 it('warns of a Redis that may evict keys', async () => {

@@ -27,6 +27,15 @@ describe('the text of the metrics', () => {
     expect(await next).toBe('a 2');
   });
 
+  it('that could not be made is made again after a second', async () => {
+    let makes = () => Promise.reject<string>(new Error('a gauge has failed'));
+    text = new MetricsText({ metrics: () => makes() }, () => MonotonicTime(now));
+    await expect(text.read()).rejects.toThrow('a gauge has failed');
+    makes = () => Promise.resolve('a 1');
+    now += 1_000;
+    expect(await text.read()).toBe('a 1');
+  });
+
   it('is not made again while it is being made, however long that takes', async () => {
     const first = text.read();
     made[0]?.('a 1');

@@ -44,6 +44,7 @@ async function serve(bounds: Partial<HttpLimits> = {}): Promise<void> {
   served.get('/large', (_request: IncomingMessage, response: ServerResponse) => {
     response.end(Buffer.alloc(64 * 1024 * 1024));
   });
+  served.get('/never', () => undefined);
   for (const path of ['/name', '/healthz', '/readyz']) {
     served.get(path, (request: IncomingMessage, response: ServerResponse) => {
       const { subject } = (request.socket as TLSSocket).getPeerCertificate();
@@ -97,6 +98,25 @@ describe('a slow client', () => {
     expect(await sent(text)).toBe(answer);
   });
 
+  it('that waits for a response, while nothing moves, is disconnected', async () => {
+    await serve({ timeouts: { ...TIMEOUTS, silence: 200 } });
+    expect(await sent('GET /never HTTP/1.1\r\nHost: a\r\n\r\n')).toBe('');
+  });
+
+  it('that has read its response stays connected, while one that has not is disconnected', async () => {
+    await serve({ timeouts: SHORT });
+    const [reads, waits] = [await connected(), await connected()];
+    let responses = 0;
+    reads.on('data', () => responses++);
+    const request = 'POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na';
+    reads.write(request);
+    waits.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually('the other is disconnected', async () => (await connections()) === 1);
+    expect(responses).toBe(1);
+    reads.write(request);
+    await eventually('it has another response', () => responses === 2);
+  });
+
   it('that does not read its response is disconnected', async () => {
     await serve({ timeouts: SHORT });
     const socket = await connected();
@@ -138,9 +158,29 @@ describe('a slow client', () => {
   it('is disconnected when the server stops', async () => {
     await serve();
     const socket = await connected();
-    await served.close();
+    const closed = served.close();
     await eventually('the connection ends', () => socket.closed);
+    await closed;
   });
+});
+
+it('has the limits of time that the documentation states', async () => {
+  await serve();
+  expect(served.getHttpServer()).toMatchObject({
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 65_000,
+    timeout: 300_000,
+  });
+  expect(TIMEOUTS.unread).toBe(30_000);
+});
+
+it('remembers no connection that has closed', async () => {
+  await serve();
+  const socket = await connected();
+  await eventually('it is open', () => served['sockets'].size === 1);
+  socket.destroy();
+  await eventually('it is forgotten', () => served['sockets'].size === 0);
 });
 
 describe('headers', () => {
@@ -160,6 +200,17 @@ describe('headers', () => {
     const others = Array.from({ length: count - own.length }, (_, i) => `X-${i}: a`);
     const text = ['POST /length HTTP/1.1', ...own, ...others, '', ''].join('\r\n');
     expect(await sent(text)).toContain(code);
+  });
+
+  it('that are too many end their connection, and take no more memory than the allowed', async () => {
+    await serve();
+    let kept = 0;
+    served.getHttpServer().on('request', ({ rawHeaders }) => (kept = rawHeaders.length / 2));
+    const headers = Array.from({ length: 2_000 }, (_, i) => `X-${i}: a`);
+    const text = ['GET /name HTTP/1.1', 'Host: a', ...headers, '', ''].join('\r\n');
+    expect(await sent(text)).toContain('431');
+    // Node takes them up some tens at a time.
+    expect(kept).toBeLessThan(300);
   });
 
   it('above the size limit are rejected with 431', async () => {
@@ -250,6 +301,7 @@ describe('TLS', () => {
     expect(await get('/name', await authority.sign(['airflow']))).toBe('200 airflow');
     for (const untrusted of [undefined, await another.sign(['airflow'])]) {
       expect(await get('/name', untrusted)).toMatch(/^403 .*QUERY_TLS_CLIENT_CA_FILE/);
+      expect(await get('/v2/name', untrusted)).toContain('"reason":"PERMISSION_DENIED"');
     }
   });
 
@@ -299,7 +351,7 @@ describe('TLS', () => {
   it('with client certificates serves health to everyone, on exactly its paths', async () => {
     await serveTls(true);
     for (const path of ['/healthz', '/readyz']) expect(await get(path)).toBe('200 undefined');
-    for (const path of ['/HEALTHZ', '/healthz/', '/readyz/../name', '//name', '/healthz?/name']) {
+    for (const path of ['/metrics', '/HEALTHZ', '/healthz/', '/readyz/../name', '//name', '/healthz?/name']) {
       expect(await get(path)).toMatch(/^403/);
     }
   });

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { BadRequestException, Controller, Get, Res } from '@nestjs/common';
+import { BadRequestException, Controller, Get, Param, Res } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { loadSettings } from '@ajs/config';
@@ -18,6 +18,22 @@ class FailingController {
 
   @Get('defect')
   defect(): void {
+    throw new TypeError('an internal detail');
+  }
+
+  @Get('long')
+  long(): void {
+    throw new BadRequestException('x'.repeat(1_000));
+  }
+
+  /** As packages throw them: the status is that of something else. */
+  @Get('odd/:status')
+  odd(@Param('status') status: string): void {
+    throw Object.assign(new Error('of something else'), { status: Number(status) });
+  }
+
+  @Get('v2/defect')
+  defectOfV2(): void {
     throw new TypeError('an internal detail');
   }
 
@@ -63,10 +79,16 @@ describe('HTTP errors', () => {
     ['/metrics', 'PUT', 405, 12, 'method PUT is not allowed; use GET'],
     ['/bad', 'GET', 400, 3, 'the name is empty'],
     ['/defect', 'GET', 500, 13, 'internal error; see the log of this service'],
+    ['/odd/302', 'GET', 500, 13, 'internal error; see the log of this service'],
+    ['/odd/503', 'GET', 500, 13, 'internal error; see the log of this service'],
+    ['/long', 'GET', 400, 3, 'x'.repeat(500)],
   ])('of %s by %s are %i, in the one form', async (path, method, httpStatus, code, text) => {
     const response = await request(path, method);
     expect(response.status).toBe(httpStatus);
     expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(Number(response.headers.get('content-length'))).toBeGreaterThan(0);
     expect(await response.json()).toEqual({ error: text, code, message: text });
   });
 
@@ -91,14 +113,23 @@ describe('HTTP errors', () => {
     expect((await request(path)).headers.get('content-type')).toBe('application/json');
   });
 
+  it('tell programs of a defect below v2, too', async () => {
+    const response = await request('/v2/defect');
+    expect(await response.json()).toMatchObject({ status: 500, code: 'INTERNAL', reason: 'INTERNAL' });
+  });
+
   it('say which method is allowed', async () => {
     expect((await request('/healthz', 'POST')).headers.get('allow')).toBe('GET, HEAD');
     expect((await request('/healthz', 'HEAD')).status).toBe(200);
   });
 
   it('that are defects are logged in full, each once however often it occurs; those of a caller are not', async () => {
-    for (const path of ['/bad', '/nowhere', '/defect', '/defect']) await request(path);
-    expect(logged).toMatchObject([{ msg: 'HTTP request failed', err: { message: 'an internal detail' } }]);
+    for (const path of ['/bad', '/nowhere', '/defect', '/defect', '/odd/503', '/odd/503'])
+      await request(path);
+    expect(logged).toMatchObject([
+      { msg: 'HTTP request failed', err: { message: 'an internal detail' } },
+      { msg: 'HTTP request failed', err: { message: 'of something else' } },
+    ]);
   });
 
   it('of a response that has begun end its connection', async () => {

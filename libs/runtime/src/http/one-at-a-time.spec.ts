@@ -47,6 +47,14 @@ describe('pipelined requests', () => {
     expect(bodies()).toEqual(['/0', '/1', '/2']);
   });
 
+  it('leave nothing behind: the next one is handled once it comes', async () => {
+    await serve((request, response) => response.end(request.url));
+    for (const handled of [1, 2, 3]) {
+      pipeline(1);
+      await eventually('it has its response', () => bodies().length === handled);
+    }
+  });
+
   it('leave a turn of the event loop to others between two of them', async () => {
     let turn = 0;
     const turns: number[] = [];
@@ -66,7 +74,7 @@ describe('pipelined requests', () => {
     pipeline(11);
     await eventually('the first is handled', () => handled === 1);
     expect([socket.closed, closed]).toEqual([false, 0]);
-    pipeline(1);
+    pipeline(5);
     await eventually('the connection is closed', () => socket.closed);
     expect([handled, closed]).toEqual([1, 1]);
   });

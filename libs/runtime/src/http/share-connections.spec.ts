@@ -1,5 +1,5 @@
 import { eventually } from '@ajs/testing';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, Socket, type Server } from 'node:net';
 import { shareConnections } from './share-connections.js';
 
 describe('the connections of a port', () => {
@@ -44,5 +44,14 @@ describe('the connections of a port', () => {
     expect(rejected.at(-1)).toBe('total');
     for (const socket of sockets) socket.destroy();
     await eventually('the address has its share again', () => connectFrom('127.0.0.1'));
+  });
+
+  it('are shared by all addresses of one network of IPv6', () => {
+    const sockets = Array.from({ length: 8 }, (_, i) =>
+      Object.defineProperty(new Socket(), 'remoteAddress', { value: `2001:db8::${i}` }),
+    );
+    for (const socket of sockets) server.emit('connection', socket);
+    expect(rejected).toEqual(['share', 'share']);
+    for (const socket of sockets) socket.destroy();
   });
 });

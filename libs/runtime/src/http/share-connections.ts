@@ -10,8 +10,6 @@ export type ConnectionRejected = (limit: 'share' | 'total') => void;
  */
 export function shareConnections(server: Server, max: number, onRejected: ConnectionRejected): void {
   const shares = new FairShares(max);
-  server.maxConnections = max;
-  server.on('drop', () => onRejected('total'));
   server.on('connection', (socket: Socket) => {
     const address = networkOf(socket.remoteAddress ?? '');
     if (shares.take(address)) socket.once('close', () => shares.release(address));

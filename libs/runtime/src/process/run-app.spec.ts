@@ -180,6 +180,10 @@ describe('an application', () => {
     );
     const text = 'log: closing connections that pipeline too many requests';
     expect(steps.filter((step) => step === text)).toHaveLength(1);
+    expect(lines.find(({ msg }) => text.endsWith(String(msg)))).toMatchObject({
+      level: 'warn',
+      port: 'http',
+    });
     finish();
     await app.close();
   });
@@ -197,9 +201,12 @@ describe('an application', () => {
     await eventually('the port is taken', () => taken.listening);
     const { port } = taken.address() as AddressInfo;
     finish();
-    await expect(run({}, port)).rejects.toThrow(
-      `cannot listen for HTTP at 127.0.0.1:${port} (HTTP_ADDRESS): `,
-    );
+    await expect(run({}, port)).rejects.toMatchObject({
+      message: expect.stringContaining(
+        `cannot listen for HTTP at 127.0.0.1:${port} (HTTP_ADDRESS): `,
+      ) as string,
+      cause: { code: 'EADDRINUSE' },
+    });
     expect(steps).toContain('module: connections are closed');
     taken.close();
   });
@@ -227,6 +234,9 @@ describe('a health port', () => {
         404,
       ]);
     }
+    const metrics = await fetch(`http://${logged.health}/metrics`);
+    expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(metrics.headers.has('x-powered-by')).toBe(false);
     expect(await (await fetch(`http://${logged.health}/v1`)).json()).toEqual({
       error: 'this path does not exist',
       code: 5,
@@ -255,6 +265,19 @@ describe('a health port', () => {
       /rejected_connections_total\{port="http",limit="share"\} [1-9]/,
     );
     for (const socket of sockets) socket.destroy();
+    finish();
+    await app.close();
+  });
+
+  it('counts the connections that it closes itself by its own name', async () => {
+    const app = await runWithHealthPort();
+    const socket = connect(Number(new URL(`http://${logged.health}`).port), '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(100));
+    await eventually('it is closed', () => socket.closed);
+    expect(await (await fetch(`http://${logged.health}/metrics`)).text()).toContain(
+      'rejected_connections_total{port="health",limit="pipelining"} 1',
+    );
     finish();
     await app.close();
   });

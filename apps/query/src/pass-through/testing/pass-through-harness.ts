@@ -141,6 +141,12 @@ export class PassThroughHarness {
     return count?.value ?? 0;
   }
 
+  /** The time of all calls together, as the metric has it. */
+  async measuredSeconds(): Promise<number | undefined> {
+    const { values } = await this.metrics.callSeconds.get();
+    return values.find(({ metricName }) => metricName?.endsWith('_sum'))?.value;
+  }
+
   async openWatches(): Promise<number> {
     return (await this.metrics.forwardedWatches.get()).values[0]?.value ?? 0;
   }

@@ -1,3 +1,4 @@
+import { oldGenerationGrowth } from '@ajs/testing';
 import fc from 'fast-check';
 import { FairShares } from './fair-shares.js';
 
@@ -91,5 +92,45 @@ describe('the shares of a pool', () => {
     shares.take('a');
     expect(() => shares.release('a', 2)).toThrow('more was released than was taken');
     expect(shares.free).toBe(1);
+  });
+});
+
+describe('what is remembered of callers', () => {
+  const CALLS = 10_000;
+
+  it('leaves nothing in memory with each call of one that makes a call at a time', async () => {
+    const shares = new FairShares(10);
+    const pass = (): void => {
+      for (let n = 0; n < CALLS; n++) {
+        shares.take('a');
+        shares.release('a');
+      }
+    };
+    expect(await oldGenerationGrowth(pass)).toBeLessThan(2_000_000);
+  });
+
+  it('is forgotten of all but a few that hold nothing', async () => {
+    const shares = new FairShares(10);
+    let callers = 0;
+    const pass = (): void => {
+      for (let n = 0; n < CALLS; n++) {
+        const who = `${'a certificate '.repeat(20)}${callers++}`;
+        shares.take(who);
+        shares.release(who);
+      }
+    };
+    expect(await oldGenerationGrowth(pass)).toBeLessThan(15_000_000);
+  });
+
+  it('stays of those that hold something, however many come and go', () => {
+    const shares = new FairShares(20_000);
+    expect(shares.take('a', 1_000)).toBe(true);
+    for (let n = 0; n < CALLS; n++) {
+      expect(shares.take(`caller ${n}`)).toBe(true);
+      shares.release(`caller ${n}`);
+    }
+    shares.release('a', 1_000);
+    expect(shares.free).toBe(20_000);
+    expect(() => shares.release('a')).toThrow('more was released than was taken');
   });
 });

@@ -5,7 +5,8 @@ import {
   SURVIVES_KILL,
   jobEvents,
 } from '@ajs/testing';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { adminOf } from './admin-of.js';
 import type { AppProcess } from './app-process.js';
 import { patiently } from './patiently.js';
 import { poll, type LegacyAnswer, type RunningQuery, type Stack } from './stack.js';
@@ -185,7 +186,7 @@ describe('when Redis', () => {
         log(0).append(jobEvents.running(ref(0, 0), JOB));
         await isInState(query, 'RUNNING');
         await patiently('the ingester is ready', ingesterIsReady);
-        const admin = new Redis(redis.url);
+        const admin = adminOf(redis.url);
         const refusals = () => ingester.logs.filter((line) => line['reason'] === reason);
         await call(admin, refuse);
         log(0).append(jobEvents.succeeded(ref(0, 0)));

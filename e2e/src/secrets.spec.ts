@@ -15,7 +15,7 @@ import {
   type Certified,
 } from '@ajs/testing';
 import { Client, credentials } from '@grpc/grpc-js';
-import { Redis } from 'ioredis';
+import { adminOf } from './admin-of.js';
 import { AppProcess } from './app-process.js';
 import { patiently } from './patiently.js';
 import { Stack } from './stack.js';
@@ -163,7 +163,7 @@ it('no secret of a running service is in a log, answer, metric, health report or
       see(when + path, await get(https + path));
   };
   await callAll('all healthy');
-  const peek = new Redis(withPassword.url);
+  const peek = adminOf(withPassword.url);
   for (const key of await peek.keys('*')) {
     // It may have expired meanwhile.
     const value = (await peek.dumpBuffer(key)) as Buffer | null;

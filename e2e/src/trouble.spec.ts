@@ -1,5 +1,5 @@
-import { Redis } from 'ioredis';
 import { RedisServer, SURVIVES_KILL, eventually, jobEvents } from '@ajs/testing';
+import { adminOf } from './admin-of.js';
 import type { AppProcess } from './app-process.js';
 import { patiently } from './patiently.js';
 import { poll, pollCalmly, type RunningQuery, type Stack } from './stack.js';
@@ -61,7 +61,7 @@ itHolds(
     traffic.begin();
     await traffic.look();
     await followedJobSets(owner);
-    const admin = new Redis(redis.url);
+    const admin = adminOf(redis.url);
     /** Kills the owner; resolves to whether another one has its job set although its lease does not end. */
     const isTakenOver = async (): Promise<boolean> => {
       const other = await stack.ingester();
@@ -224,7 +224,7 @@ itHolds(
     await stack.ingester();
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     await isInState(query, 'RUNNING');
-    const client = new Redis(redis.url);
+    const client = adminOf(redis.url);
     await client.flushall();
     client.disconnect();
     await isInState(query, 'RUNNING');
@@ -245,7 +245,7 @@ itHolds(
     stack.armada.state.openLog(QUEUE, 'set-0').append(jobEvents.running(ref(0, 0), JOB));
     await isInState(query, 'RUNNING');
     await ingester.logged('stopped following a job set', ({ reason }) => reason === 'done');
-    const client = new Redis(redis.url);
+    const client = adminOf(redis.url);
     await patiently('its keys are gone', async () => (await client.keys('*set-0*')).length === 0);
     client.disconnect();
     await isInState(await stack.query(), 'RUNNING');

@@ -9,6 +9,7 @@ import {
 import { RedisKeys } from '@ajs/redis-keys';
 import { status, type Client } from '@grpc/grpc-js';
 import { Redis } from 'ioredis';
+import { adminOf } from './admin-of.js';
 import { jobIdFor } from './job-ids.js';
 import { JobSetWatch } from './job-set-watch.js';
 import { Stack, poll } from './stack.js';
@@ -103,7 +104,7 @@ it('a watcher misses nothing over a restart of Redis, nor where it lost writes, 
   expect(new Set(watcher.statesOf(B).slice(1))).toEqual(new Set(['SUCCEEDED']));
 
   const { stream } = watcher;
-  const admin = new Redis(redis.url);
+  const admin = adminOf(redis.url);
   await admin.flushall();
   admin.disconnect();
   const end = await stream.ended();

@@ -150,8 +150,8 @@ describe('an ingester', () => {
     await poll();
     await eventually('it is watched', () => armada.events.streams === 1 && worker.size === 1);
     await redis().del(redis().ownKeys.format({ kind: 'interest', shard: interestShard(KEY) }));
-    await eventually('it is followed no more', () => worker.size === 0, 20_000);
-  }, 30_000);
+    await eventually('it is followed no more', () => worker.size === 0, 60_000);
+  }, 90_000);
 
   it('shows others that it is connected, reports who owns a job set, and counts what it reads and follows', async () => {
     await start();
@@ -164,12 +164,12 @@ describe('an ingester', () => {
         (await metrics.jobSets.get()).values.some(
           ({ labels, value }) => labels.state === 'live' && value === 1,
         ),
-      30_000,
+      60_000,
     );
     expect((await metrics.upstreamReads.get()).values[0]?.value).toBeGreaterThan(0);
     const owner = await redis().hget(redis().ownKeys.metaKey(KEY), 'owner');
     expect(owner).toBe(module.get<string>(REPLICA_ID));
-  }, 40_000);
+  }, 90_000);
 
   it('has its part of the reads of all replicas, and plans no more', async () => {
     await start({ UPSTREAM_READS_PER_SECOND: '30' });

@@ -9,12 +9,15 @@ import {
 import { JobState } from '@ajs/contracts/api/submit';
 import { ArmadaTime, JobId, toMs, type JobRecord } from '@ajs/job-state';
 import { ManualClock, eventually } from '@ajs/testing';
+import { toJobResult, toV2Job } from '@ajs/wire-mapping';
 import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Caller } from '../caller.js';
 import { ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
+import { RpcError } from '../rpc-error.js';
 import { testCaller } from '../testing/test-caller.js';
 import { AbsentJobs, type CallForAbsentJobs } from './absent-jobs.js';
-import { V2Harness, byId, refOf } from './testing/v2-harness.js';
+import { KEY, V2Harness, byId, refOf } from './testing/v2-harness.js';
 
 const { ABSENCE_KIND_NOT_SYNCED, ABSENCE_KIND_NOT_FOUND } = AbsenceKind;
 const record = (state: JobRecord['state']): JobRecord => ({
@@ -237,6 +240,104 @@ describe('the look-ups of absent jobs', () => {
     expect(lookUps).toHaveLength(2);
     await clock.pass(2_000);
     expect(lookUps.length).toBeGreaterThanOrEqual(10);
+  });
+
+  describe('of one call', () => {
+    const found = (ref: JobRef, kind?: AbsenceKind): JobResult =>
+      kind === undefined
+        ? toJobResult(ref, toV2Job(JobId(ref.jobId), KEY, record('RUNNING'), {}), undefined)
+        : { ref, result: { $case: 'absence', value: { kind, reason: '' } }, freshness: undefined };
+    let told: number[];
+    let ends: status[];
+    let failures: unknown[];
+    /** In whose name it is looked up. */
+    let caller: Caller | undefined;
+    let stop: () => void;
+    /** Begins the first look-up, which comes to this. */
+    async function lookUp(outcome: Promise<JobResult[]>, refs: readonly JobRef[] = [byId('a')]) {
+      [told, ends, failures, caller] = [[], [], [], undefined];
+      const looked = new AbsentJobs(
+        {
+          results: {
+            run: (_, who) => {
+              caller = who;
+              return outcome;
+            },
+          },
+          admission: { run: (_, work) => work() },
+          failed: (error) => {
+            failures.push(error);
+            return error as RpcError;
+          },
+        },
+        clock,
+      );
+      const jobs = new Map(refs.map((ref, i) => [i, { ref, jobId: JobId(ref.jobId) }]));
+      stop = looked.lookUpFor({
+        caller: testCaller(),
+        jobs,
+        tell: (place) => told.push(place),
+        end: ({ code }) => ends.push(code),
+      });
+      await clock.pass(1_500);
+      return jobs;
+    }
+
+    it('end for a job that is found, and for one in a job set, whose feed tells of it', async () => {
+      const refs = [
+        byId('found'),
+        byId('none'),
+        refOf('none'),
+        byId('young'),
+        refOf('young'),
+        byId('expired'),
+      ];
+      const jobs = await lookUp(
+        Promise.resolve([
+          found(byId('found')),
+          found(byId('none'), ABSENCE_KIND_NOT_FOUND),
+          found(refOf('none'), ABSENCE_KIND_NOT_FOUND),
+          found(byId('young'), ABSENCE_KIND_NOT_SYNCED),
+          found(refOf('young'), ABSENCE_KIND_NOT_SYNCED),
+          found(byId('expired'), AbsenceKind.ABSENCE_KIND_EXPIRED),
+        ]),
+        refs,
+      );
+      expect([...jobs.values()].map(({ ref }) => ref)).toEqual([byId('none'), byId('young'), refOf('young')]);
+      expect(told).toEqual([0, 1, 2, 3, 4, 5]);
+    });
+
+    it.each([
+      ['PERMISSION_DENIED', true],
+      ['UNAUTHENTICATED', true],
+      ['UNAVAILABLE', false],
+      ['RESOURCE_EXHAUSTED', false],
+    ] as const)('that fail with %s end the call: %s', async (code, isEnded) => {
+      await lookUp(Promise.reject(new RpcError(status[code], 'why')));
+      expect(ends).toEqual(isEnded ? [status[code]] : []);
+      expect(clock.timers).toBe(1);
+      stop();
+    });
+
+    it.each([
+      ['finds the job', (end: (outcome: JobResult[] | Error) => void) => end([found(byId('a'))])],
+      [
+        'fails',
+        (end: (outcome: JobResult[] | Error) => void) => end(new RpcError(status.PERMISSION_DENIED, 'why')),
+      ],
+    ])('come to nothing once it has ended, though one of them %s then', async (_, ending) => {
+      let end: (outcome: JobResult[] | Error) => void = () => undefined;
+      const outcome = new Promise<JobResult[]>((resolve, reject) => {
+        end = (result) => (result instanceof Error ? reject(result) : resolve(result));
+      });
+      await lookUp(outcome);
+      expect(caller?.isGone()).toBe(false);
+      stop();
+      expect(caller?.isGone()).toBe(true);
+      ending(end);
+      await nextTurn();
+      expect([told, ends, failures, clock.timers]).toEqual([[], [], [], 0]);
+    });
   });
 
   it('go on for calls that come when all that waited for a round were looked up', async () => {

@@ -1,10 +1,13 @@
 import { JobState as ApiJobState } from '@ajs/contracts/api/submit';
 import { AbsenceKind, JobState, WaitCondition } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { ArmadaTime, JobId, type JobRecord } from '@ajs/job-state';
+import { ArmadaTime, JobId, addMs, type JobRecord } from '@ajs/job-state';
+import type { SubscriptionReport } from '@ajs/job-store';
 import { monotonicNow } from '@ajs/platform';
-import { ulidAt } from '@ajs/testing';
+import { eventually, ulidAt } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FIRST_RETRY_MS } from '../absence/job-read-options.js';
+import type { Caller } from '../caller.js';
 import { ARMADA_UNAVAILABLE } from '../jobs-api/testing/fake-armada-jobs.js';
 import { RpcError } from '../rpc-error.js';
 import { testCaller } from '../testing/test-caller.js';
@@ -103,6 +106,22 @@ describe('BatchGetJobs', () => {
     expect(await harness.get([refOf('b')])).toMatchObject([{ result: { value: { namespace: 'other' } } }]);
   });
 
+  it('answers at once with a job that has ended while its job set is read for the first time', async () => {
+    harness = new V2Harness({ waitMs: 60_000 });
+    await harness.write({ a: record('SUCCEEDED') }, { state: 'catching-up', reason: '' });
+    let results: unknown;
+    void harness.get([refOf('a')]).then((got) => (results = got));
+    await eventually('it answers', () => results !== undefined, 2_000);
+    expect(results).toMatchObject([job(JobState.JOB_STATE_SUCCEEDED)]);
+  });
+
+  it('has the api.Jobs of Armada confirm a job that its stream should have shown, and has not', async () => {
+    harness = new V2Harness({ provisionalGraceMs: 0 });
+    await harness.write({ a: { state: 'RUNNING', runNumber: 1, changedAt: ArmadaTime(1) } });
+    harness.armada.add('a', { state: ApiJobState.SUCCEEDED });
+    expect(await harness.get([refOf('a')])).toMatchObject([job(JobState.JOB_STATE_SUCCEEDED)]);
+  });
+
   it('judges a job that was shown before by how its job set stands now', async () => {
     await harness.write({ a: record('RUNNING') });
     await harness.get([refOf('a')]);
@@ -185,6 +204,31 @@ describe('BatchGetJobs', () => {
       expect(result).toMatchObject(absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED));
     });
 
+    it.each<[string, Partial<Caller>, SubscriptionReport['state']]>([
+      ['its caller has no time left', { deadline: monotonicNow() }, 'catching-up'],
+      ['Armada denies the job set', {}, 'denied'],
+    ])('waits for no sync where %s', async (_, caller, state) => {
+      harness = new V2Harness({ waitMs: 60_000 });
+      await harness.write({}, { state, reason: '' });
+      let results: unknown;
+      void harness.get([refOf('j')], {}, testCaller(caller)).then((got) => (results = got));
+      await eventually('it answers', () => results !== undefined, 2_000);
+      expect(results).toMatchObject([absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED)]);
+    });
+
+    it('looks for the sync ever more rarely, no longer than there is time, and not for a caller that has gone', async () => {
+      const pauses: number[] = [];
+      harness = new V2Harness({ waitMs: 60_000, pause: (_, ms) => Promise.resolve(void pauses.push(ms)) });
+      await harness.write({}, { state: 'catching-up', reason: '' });
+      const gone = testCaller({ isGone: () => pauses.length === 3 });
+      await expect(harness.get([refOf('j')], {}, gone)).rejects.toMatchObject({ code: status.CANCELLED });
+      expect(pauses).toEqual([FIRST_RETRY_MS, 2 * FIRST_RETRY_MS, 4 * FIRST_RETRY_MS]);
+      pauses.length = 0;
+      const late = testCaller({ deadline: addMs(monotonicNow(), 101), isGone: () => pauses.length === 1 });
+      await harness.get([refOf('j')], {}, late).catch(() => undefined);
+      expect(pauses[0] ?? 0).toBeLessThanOrEqual(1);
+    });
+
     it('waits for the first sync, and then says what it brought', async () => {
       harness = new V2Harness({ waitMs: 60_000 });
       await harness.write({}, { state: 'catching-up', reason: '' });
@@ -257,19 +301,33 @@ describe('BatchGetJobs', () => {
           new Map([
             [JobId('j'), KEY],
             [JobId('k'), OTHER],
+            [JobId('l'), { ...KEY, jobSetId: 'other' }],
           ]),
         );
-      expect(await harness.get([refOf('j'), refOf('k')])).toMatchObject([
+      expect(await harness.get([refOf('j'), refOf('k'), refOf('l')])).toMatchObject([
         absence(AbsenceKind.ABSENCE_KIND_EXPIRED),
+        absence(AbsenceKind.ABSENCE_KIND_NOT_FOUND),
         absence(AbsenceKind.ABSENCE_KIND_NOT_FOUND),
       ]);
     });
 
-    it('says why a job set is not followed', async () => {
-      harness = new V2Harness({ waitMs: 60_000 });
-      harness.refusal = 'the job set is not followed: too many';
+    it('says why a job set is not followed for this caller', async () => {
+      const refusal = 'the job set is not followed: too many';
+      const refusalOf = (_: unknown, { key }: Pick<Caller, 'key'>) =>
+        key === 'a caller' ? refusal : undefined;
+      harness = new V2Harness({ waitMs: 60_000, refusalOf });
+      let results: unknown;
+      void harness.get([refOf('j')]).then((got) => (results = got));
+      await eventually('it answers', () => results !== undefined, 2_000);
+      expect(results).toMatchObject([absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, refusal)]);
+    });
+
+    it('never says NOT_FOUND of a job that Armada has, and Redis has lost again', async () => {
+      const lookUpAll = () => Promise.resolve(new Map([[JobId('j'), { kind: 'recorded' } as const]]));
+      harness = new V2Harness({ reportedJobs: { lookUp: () => Promise.reject(new Error()), lookUpAll } });
+      await harness.write({});
       expect(await harness.get([refOf('j')])).toMatchObject([
-        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, harness.refusal),
+        absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('Redis has lost')),
       ]);
     });
 
@@ -308,6 +366,16 @@ describe('BatchGetJobs', () => {
         details: expect.stringContaining('queue "q"') as string,
       });
       expect(denials[1]).toEqual(denials[0]);
+      expect(harness.reads).toEqual([]);
+    });
+
+    it('is denied a job of the queue wherever the request names it', async () => {
+      for (const refs of [
+        [refOf('k', OTHER), refOf('j')],
+        [refOf('k', OTHER), refOf('l', OTHER), refOf('j'), refOf('m', OTHER)],
+      ]) {
+        await expect(harness.get(refs)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+      }
       expect(harness.reads).toEqual([]);
     });
 
@@ -365,5 +433,11 @@ describe('BatchGetJobs', () => {
     const results = await harness.get(ids.map((id) => refOf(id)));
     expect(results.filter(({ result }) => result?.$case === 'job')).toHaveLength(450);
     expect(harness.reads).toHaveLength(3);
+    harness.store.makeUnreadable(KEY, JobId('job-449'), 'a newer version wrote it');
+    const again = await harness.get(ids.map((id) => refOf(id)));
+    expect(again.slice(0, 449)).toEqual(results.slice(0, 449));
+    expect(again[449]).toMatchObject(
+      absence(AbsenceKind.ABSENCE_KIND_NOT_SYNCED, expect.stringContaining('a newer version wrote it')),
+    );
   });
 });

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
 import { JobState, SubscriptionState } from '@ajs/contracts/jobservice/v2/job_status_service';
-import { ArmadaTime, type JobRecord } from '@ajs/job-state';
+import { ArmadaTime, RedisTime, type JobRecord } from '@ajs/job-state';
+import type { SubscriptionReport } from '@ajs/job-store';
+import { monotonicNow } from '@ajs/platform';
 import { INTEREST_SHARDS } from '@ajs/redis-keys';
+import { eventually } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
+import type { Caller } from '../caller.js';
 import { testCaller } from '../testing/test-caller.js';
 import { JobSetNames, type NamesPosition } from './job-set-names.js';
 import { KEY, V2Harness } from './testing/v2-harness.js';
@@ -14,6 +18,15 @@ const record = (state: JobRecord['state']): JobRecord => ({
   lastEvent: { ms: 1, sequence: 0, index: 0, last: true },
 });
 const REQUEST = { queue: 'q', jobSet: 's' };
+
+/** A page token of a list, as anybody can make it. */
+function tokenOf(list: readonly string[], text: string): string {
+  const sum = createHash('sha256')
+    .update(`${JSON.stringify(list)}\n${text}`)
+    .digest()
+    .subarray(0, 6);
+  return Buffer.concat([sum, Buffer.from(text)]).toString('base64url');
+}
 
 describe('GetJobSet', () => {
   it('has counts, freshness and owner, and counts as interest', async () => {
@@ -31,6 +44,28 @@ describe('GetJobSet', () => {
     ]);
     expect(jobSet?.owner).not.toBe('');
     expect(harness.interest).toEqual([KEY]);
+  });
+
+  it('shows when a job set was first seen and changed last, and no owner where it is not followed any more', async () => {
+    const harness = new V2Harness();
+    await harness.write({});
+    const { store } = harness;
+    const describe = store.describe.bind(store);
+    store.describe = async (keys) =>
+      (await describe(keys)).map(
+        (summary) =>
+          summary && {
+            ...summary,
+            ...{ isFollowed: false, owner: 'gone' },
+            ...{ firstSeenAt: RedisTime(1_000), lastChangeAt: ArmadaTime(2_000) },
+          },
+      );
+    const { jobSet } = await harness.api.getJobSet(REQUEST, testCaller());
+    expect(jobSet).toMatchObject({
+      ...{ followed: false, owner: '' },
+      firstSeenAt: { seconds: '1' },
+      lastChangeAt: { seconds: '2' },
+    });
   });
 
   it('leaves out what is not known of a job set that nobody has taken up yet', async () => {
@@ -52,6 +87,27 @@ describe('GetJobSet', () => {
     const answer = harness.api.getJobSet(REQUEST, testCaller());
     await harness.write({ a: record('RUNNING') });
     expect((await answer).jobSet?.counts).toHaveLength(1);
+  });
+
+  it.each<[string, { waitMs?: number; state?: SubscriptionReport['state']; caller?: Partial<Caller> }]>([
+    ['its time is over', { waitMs: 20 }],
+    ['its caller has no time left', { caller: { deadline: monotonicNow() } }],
+    ['Armada denies it', { state: 'denied' }],
+  ])('answers without a sync where %s', async (_, { waitMs = 60_000, state = 'catching-up', caller }) => {
+    const harness = new V2Harness({ waitMs });
+    await harness.write({}, { state, reason: '' });
+    let answer: unknown;
+    void harness.api.getJobSet(REQUEST, testCaller(caller)).then((response) => (answer = response));
+    await eventually('it answers', () => answer !== undefined, 2_000);
+    expect(answer).toMatchObject({ jobSet: { freshness: { syncedAt: undefined } } });
+  });
+
+  it('waits no longer for a caller that has gone', async () => {
+    const harness = new V2Harness({ waitMs: 60_000 });
+    let error: unknown;
+    harness.api.getJobSet(REQUEST, testCaller({ isGone: () => true })).catch((why: unknown) => (error = why));
+    await eventually('it ends', () => error !== undefined, 2_000);
+    expect(error).toMatchObject({ code: status.CANCELLED });
   });
 
   it('is denied to who may not watch the queue, and NOT_FOUND where there is none', async () => {
@@ -87,6 +143,14 @@ describe('ListJobs', () => {
     expect(running.jobs.map(({ ref }) => ref?.jobId)).toEqual(['a', 'c']);
   });
 
+  it('waits for the first sync of a job set', async () => {
+    harness = new V2Harness({ waitMs: 60_000 });
+    await harness.write({}, { state: 'catching-up', reason: '' });
+    const answer = harness.listJobs();
+    await harness.write({ a: record('RUNNING') });
+    expect((await answer).jobs).toHaveLength(1);
+  });
+
   it('is empty for a job set that nobody has taken up yet', async () => {
     expect(await harness.listJobs({ jobSet: 'other' })).toEqual({
       jobs: [],
@@ -98,9 +162,7 @@ describe('ListJobs', () => {
   it.each(['one-part', '0.', 'g no position', 'g 4294967296.', 'g  0.'])(
     'rejects a token that was made by hand, of %s',
     async (text) => {
-      const list = JSON.stringify(['jobs', 'q', 's']);
-      const sum = createHash('sha256').update(`${list}\n${text}`).digest().subarray(0, 6);
-      const pageToken = Buffer.concat([sum, Buffer.from(text)]).toString('base64url');
+      const pageToken = tokenOf(['jobs', 'q', 's'], text);
       await expect(harness.listJobs({ pageToken })).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
     },
   );
@@ -151,6 +213,29 @@ describe('ListJobSets', () => {
     expect(harness.interest).toHaveLength(3);
   });
 
+  it('rejects a token of the list of another queue, and one that was made by hand', async () => {
+    const harness = new V2Harness();
+    for (const jobSetId of ['1', '2']) harness.interest.push({ queue: 'a', jobSetId });
+    const page = (queue: string, pageToken = '') =>
+      harness.api.listJobSets({ queue, pageSize: 1, pageToken }, testCaller());
+    const { nextPageToken } = await page('a');
+    for (const token of [
+      nextPageToken,
+      ...['x a/1', '-1 a/1', '0.5 a/1'].map((text) => tokenOf(['job sets', ''], text)),
+    ]) {
+      await expect(page('', token)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    }
+  });
+
+  it('fails with the cause where Redis does', async () => {
+    const names = new JobSetNames(() => Promise.reject(new Error('Connection is closed.')));
+    const allowedQueues = (queues: Iterable<string>) => Promise.resolve(new Set(queues));
+    await expect(names.list({ queue: '', limit: 1, after: undefined, allowedQueues })).rejects.toMatchObject({
+      name: 'RedisReadError',
+      kind: 'unavailable',
+    });
+  });
+
   it('shows nothing of job sets that the caller may not see, nor do its page tokens', async () => {
     const harness = new V2Harness();
     const jobSets = Array.from({ length: 60 }, (_, i) => ({
@@ -165,6 +250,7 @@ describe('ListJobSets', () => {
     do {
       const page = await harness.api.listJobSets({ queue: '', pageSize: 1, pageToken }, testCaller());
       named.push(...page.jobSets.map(({ jobSet }) => jobSet));
+      expect(named.length).toBeLessThanOrEqual(jobSets.length);
       pageToken = page.nextPageToken;
       expect(Buffer.from(pageToken, 'base64url').toString('latin1')).not.toContain('hidden');
     } while (pageToken !== '');
@@ -181,6 +267,7 @@ describe('ListJobSets', () => {
     do {
       const page = await harness.api.listJobSets({ queue: '', pageSize: 1, pageToken }, testCaller());
       named.push(...page.jobSets.map(({ jobSet }) => jobSet));
+      expect(named.length).toBeLessThanOrEqual(jobSetIds.length);
       pageToken = page.nextPageToken;
       // A request has at most 16 KiB, with the name of a queue.
       expect(pageToken.length).toBeLessThan(10_000);
@@ -225,6 +312,7 @@ describe('ListJobSets', () => {
         });
         expect(page.keys.length).toBeLessThanOrEqual(limit);
         named.push(...page.keys.map(({ jobSetId }) => jobSetId));
+        expect(named.length).toBeLessThanOrEqual(expected.length);
         after = page.next;
       } while (after !== undefined);
       expect(named).toEqual(expected);

@@ -31,7 +31,8 @@ it('knows a job by the ref that it was requested by, and by no other', () => {
 
 it.each([
   ['jobs than it has room for', 1, 1, 1],
-  ['bytes than 1 KiB for each job', 4, 1_000, 2_000],
+  ['bytes than 1 KiB for each job, of what is encoded', 4, 3_000, 0],
+  ['bytes than 1 KiB for each job, of what tells its version', 4, 0, 3_000],
 ])('keeps no more %s, and those that were requested last', (_, max, encoded, version) => {
   const known = new KnownJobs(max);
   for (const job of [A, B]) known.keep(job, { ...shown(encoded), version: { size: version } as JobVersion });

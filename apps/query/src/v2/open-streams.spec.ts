@@ -71,10 +71,19 @@ it('waits have their limit, and watches of both kinds theirs together', () => {
 
 it('a call that names too many jobs leaves no place taken', () => {
   expect(() => streams.enter(callOf('waitForJobs', 11))).toThrow('MAX_AWAITED_JOBS');
-  const one = callOf('waitForJobs');
-  streams.enter(one);
-  streams.leave(one);
-  streams.enter(callOf('waitForJobs', 5));
+  streams.enter(callOf('waitForJobs'));
+});
+
+it('a call gives back its place, and the jobs that it names', async () => {
+  for (let time = 0; time < 5; time++) await streams.run(callOf('waitForJobs', 5), () => Promise.resolve());
+});
+
+it('a call is ended as soon as its caller goes', () => {
+  let leave = (): void => undefined;
+  const call = callOf('watchJobs', 1, { whenGone: (listener) => (leave = listener) });
+  streams.enter(call);
+  leave();
+  expect(call.ends).toEqual([status.CANCELLED]);
 });
 
 it('a call of a caller that has gone takes nothing', () => {

@@ -36,11 +36,12 @@ describe('jobservice.v2 over gRPC', () => {
   let server: GrpcServer;
   let client: Client;
   let failure: Error | undefined;
+  let methods: ReturnType<typeof v2Service>;
   const answered: string[] = [];
   const redisFailures: Error[] = [];
   beforeAll(async () => {
     harness = new V2Harness();
-    const methods = v2Service({
+    methods = v2Service({
       api: harness.api,
       batchGetJobs: {
         decode: harness.batchGetJobs.decode,
@@ -109,6 +110,23 @@ describe('jobservice.v2 over gRPC', () => {
       'armadaproject.io',
     ]);
   });
+
+  it.each(['batchGetJobs', 'waitForJobs'] as const)(
+    'takes the largest request of %s, and rejects one with more refs before it is decoded',
+    (name) => {
+      const ref = refOf('j'.repeat(63), { queue: 'q'.repeat(1_024), jobSetId: 's'.repeat(1_024) });
+      const encoded = (count: number) =>
+        BatchGetJobsRequest.encode({ refs: Array.from({ length: count }, () => ref), maxAge: undefined });
+      const [largest, larger] = [1_000, 1_001].map((count) => Buffer.from(encoded(count).finish())) as [
+        Buffer,
+        Buffer,
+      ];
+      const { maxRequestBytes, check } = methods[name];
+      expect(maxRequestBytes).toBeGreaterThanOrEqual(largest.length);
+      check?.(largest);
+      expect(() => check?.(larger)).toThrow('more than the 1000');
+    },
+  );
 
   it('rejects at once while Redis is unavailable, and says so', async () => {
     failure = new RedisReadError('unavailable', new Error('Connection is closed.'));

@@ -327,12 +327,46 @@ describe('WatchJobSet', () => {
     expect(await ended).toMatchObject({ code: status.DEADLINE_EXCEEDED });
   });
 
+  it('counts as interest', async () => {
+    void harness.jobSets.watch(KEY, '', testCaller(), () => undefined).catch(() => undefined);
+    await eventually('it is open', () => harness.open.watchJobSet === 1);
+    expect(harness.interest).toEqual([KEY]);
+  });
+
+  it('ends UNAVAILABLE, with its last token, where Redis fails', async () => {
+    await harness.write({ a: record('QUEUED') });
+    harness.store.readChanges = () => Promise.reject(new Error('Connection is closed.'));
+    const error: unknown = await harness.jobSets
+      .watch(KEY, '', testCaller(), () => undefined)
+      .catch((why: unknown) => why);
+    expect(error).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: 'Redis is unavailable; resume with the token in the trailer resume-token',
+    });
+    expect((error as RpcError).metadata?.get('resume-token')).toHaveLength(1);
+  });
+
+  it('ends OUT_OF_RANGE, without a token, where the job set has a new generation', async () => {
+    await harness.write({ a: record('QUEUED') });
+    let told = 0;
+    const ended = harness.jobSets
+      .watch(KEY, '', testCaller(), ({ length }) => void (told += length))
+      .catch((why: unknown) => why);
+    await eventually('the snapshot', () => told === 2);
+    await harness.loseJobSet();
+    await harness.write({ a: record('QUEUED') });
+    const error = (await ended) as RpcError;
+    expect([error.code, error.metadata?.get('resume-token') ?? []]).toEqual([status.OUT_OF_RANGE, []]);
+  });
+
   it('is denied to those who may not watch the queue, whether or not the job set exists', async () => {
+    await harness.write({ a: record('QUEUED') });
     harness.verdictOn = () => 'no';
+    let sent = 0;
     for (const key of [KEY, { ...KEY, jobSetId: 'none' }]) {
-      await expect(harness.jobSets.watch(key, '', testCaller(), () => undefined)).rejects.toMatchObject({
-        code: status.PERMISSION_DENIED,
-      });
+      const watch = harness.jobSets.watch(key, '', testCaller(), () => void sent++);
+      await expect(watch).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
     }
+    expect([sent, harness.interest]).toEqual([0, []]);
   });
 });

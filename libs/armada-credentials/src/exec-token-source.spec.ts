@@ -57,6 +57,7 @@ describe('the token of a command', () => {
     ['echo hidden word', 'must be one word of printable ASCII'],
     ['printf "hidd\\303\\251n"', 'must be one word of printable ASCII'],
     ['head -c 20000 /dev/zero | tr "\\0" x', 'is longer than 16000 characters'],
+    ['head -c 65537 /dev/zero | tr "\\0" x', 'printed more than 65536 bytes'],
     ['echo hidden; exec cat /dev/zero', 'printed more than 65536 bytes'],
   ])('is missing if it runs %j, and the error shows nothing of its output', async (text, problem) => {
     const failure = script(text).fetch(never);
@@ -66,6 +67,11 @@ describe('the token of a command', () => {
 
   it('may be anywhere in an output of 64 KiB', async () => {
     expect((await script('printf "%65536s" word').fetch(never)).authorization).toBe('Bearer word');
+  });
+
+  it('is that of a command that finds no input', async () => {
+    const source = script('cat; echo word', [], {}, 5_000);
+    expect((await source.fetch(never)).authorization).toBe('Bearer word');
   });
 
   it('is missing if the command does not exist', async () => {
@@ -109,7 +115,7 @@ describe('the token of a command', () => {
   it('is given up when this process shuts down', async () => {
     const started = join(folder, 'started');
     const stopping = new AbortController();
-    const fetching = script(`touch ${started}; exec sleep 600`).fetch(stopping.signal);
+    const fetching = script(`touch ${started}; exec sleep 600`, [], {}, 5_000).fetch(stopping.signal);
     const failure = expect(fetching).rejects.toThrow('this process is shutting down');
     await eventually('it runs', () => existsSync(started));
     stopping.abort();

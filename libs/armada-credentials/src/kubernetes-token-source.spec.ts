@@ -73,6 +73,9 @@ afterEach(() => cluster.stop());
 
 describe("a service account's token", () => {
   it("is requested with the pod's own token and wrapped with the cluster's CA", async () => {
+    // The standard base64 of it would end with "=".
+    const padding = '\n'.repeat(3 - ((cluster.authority.cert.length + 2) % 3));
+    writeFileSync(join(cluster.folder, 'ca.crt'), `${cluster.authority.cert}${padding}`);
     const { authorization, expiresAt } = await kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(never);
     expect(cluster.requests).toEqual([
       [
@@ -92,7 +95,7 @@ describe("a service account's token", () => {
     const { token, ca } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string>;
     expect(token).toBe('a.token.of-the-account');
     expect(ca).toMatch(/^[\w-]+$/);
-    expect(Buffer.from(ca ?? '', 'base64url').toString()).toBe(cluster.authority.cert);
+    expect(Buffer.from(ca ?? '', 'base64url').toString()).toBe(`${cluster.authority.cert}${padding}`);
     expect(expiresAt).toBe(Date.parse(END));
   });
 
@@ -106,6 +109,22 @@ describe("a service account's token", () => {
       ['POST', path, 'Bearer pod-token', { spec: {} }],
       ['POST', path, 'Bearer another', { spec: {} }],
     ]);
+  });
+
+  it('is requested for an account of any name', async () => {
+    const account = { ...ACCOUNT, namespace: 'a/b', name: '../c?d' };
+    await kubernetesTokenSource(account, cluster.api()).fetch(never);
+    expect(cluster.requests.map((request) => (request as unknown[])[1])).toEqual([
+      '/api/v1/namespaces/a%2Fb/serviceaccounts/..%2Fc%3Fd/token',
+    ]);
+  });
+
+  it('is given up when this process shuts down', async () => {
+    const stopping = AbortSignal.abort(new Error('this process is shutting down'));
+    await expect(kubernetesTokenSource(ACCOUNT, cluster.api()).fetch(stopping)).rejects.toThrow(
+      'this process is shutting down',
+    );
+    expect(cluster.requests).toEqual([]);
   });
 
   it('rejects with what the API said if it is refused', async () => {

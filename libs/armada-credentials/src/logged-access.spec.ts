@@ -87,6 +87,9 @@ describe('the credential of a running process', () => {
     expect(await logged('could not obtain a credential for Armada')).toMatchObject({ level: 'error' });
     const standstill = await eventually('it is seen', () => access.renewal.standstill);
     expect(standstill).toMatch(/^no progress for \d+ s: no valid credential for Armada; the log says why$/);
+    // Counted from the first failure.
+    await eventually('it has failed again', async () => (await counted('failed')) >= 3);
+    expect(access.renewal.standstill).toMatch(/^no progress for [1-9]/);
     expect(await counted('renewed')).toBe(0);
     isAvailable = true;
     await logged(AGAIN);

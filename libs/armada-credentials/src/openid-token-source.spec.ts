@@ -253,6 +253,7 @@ describe("Armada's Kubernetes grant", () => {
     ],
     ['an error that is none', 500, 'hidden', /^the provider answered 500: /],
     ['an error with more than a code', 400, '{"error":"hidden is wrong"}', /^the provider answered 400$/],
+    ['no content', 204, '', /^the provider answered 204: /],
     ['no end of it', 200, 'hidden'.repeat(100_000), /answered with more than 262144 bytes$/],
   ])('reports an answer with %s, without its text', async (_, status, body, problem) => {
     const url = await listen(
@@ -280,6 +281,15 @@ describe('a provider', () => {
     await expect(source.fetch(never)).rejects.toThrow(
       `${url}/.well-known/openid-configuration: connect ECONNREFUSED`,
     );
+  });
+
+  it('is not waited for when this process shuts down', async () => {
+    const stopping = AbortSignal.abort(new Error('this process is shutting down'));
+    const source = clientCredentialsTokenSource(
+      { ...clientOf(url, 'service'), clientSecret: SECRET },
+      options,
+    );
+    await expect(source.fetch(stopping)).rejects.toThrow('this process is shutting down');
   });
 
   it('that claims another issuer is not trusted', async () => {

@@ -149,8 +149,8 @@ function httpOf({ providerUrl }: OpenIdClient, roots: Buffer | undefined, signal
         ca: roots,
         signal,
       });
-      const empty = body === '' || status === 204;
-      return new Response(empty ? null : withoutIdToken(body), { status, headers });
+      // A status that allows no content, such as 204, takes not even an empty text.
+      return new Response(body === '' ? null : withoutIdToken(body), { status, headers });
     },
   };
 }

@@ -58,6 +58,7 @@ describe('a token', () => {
     await settled();
     expect(fetches).toHaveLength(0);
     const calls = [1, 2, 3].map(() => identity.authorization());
+    expect(fetches).toHaveLength(1);
     fetches[0]?.answer(10 * MINUTE);
     expect(await Promise.all(calls)).toEqual(['Bearer 1', 'Bearer 1', 'Bearer 1']);
     expect(await identity.authorization()).toBe('Bearer 1');
@@ -108,6 +109,17 @@ describe('a token', () => {
     fetches.at(-1)?.fail();
     await clock.pass(1_000);
     expect(fetches).toHaveLength(before + 1);
+  });
+
+  it('is fetched again after up to half of the time, each replica at another one', async () => {
+    const { identity, clock, fetches } = setUp({ random: 1 });
+    const first = expect(identity.authorization()).rejects.toThrow('the provider is down');
+    fetches[0]?.fail();
+    await first;
+    await clock.pass(499);
+    expect(fetches).toHaveLength(1);
+    await clock.pass(1);
+    expect(fetches).toHaveLength(2);
   });
 
   it('is fetched again after a failure although the timer for that comes a moment early, as timers do', async () => {
@@ -203,8 +215,9 @@ describe('a token', () => {
     await begin(60 * MINUTE);
     await clock.pass(4_999);
     identity.refused('Bearer 1');
-    expect(await identity.authorization()).toBe('Bearer 1');
+    const call = identity.authorization();
     expect(fetches).toHaveLength(1);
+    expect(await call).toBe('Bearer 1');
   });
 });
 
@@ -237,6 +250,13 @@ describe('a closed identity', () => {
     await settled();
     expect(clock.timers).toBe(0);
     expect(events).toEqual(['renewed']);
+  });
+
+  it('renews no more a token that it has', async () => {
+    const { identity, clock, begin } = setUp();
+    await begin(10 * MINUTE);
+    identity.close();
+    expect(clock.timers).toBe(0);
   });
 
   it('renews no more a token that came while it was closed', async () => {

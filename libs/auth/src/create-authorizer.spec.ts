@@ -1,5 +1,12 @@
 import { SettingsError } from '@ajs/config';
-import { admitsAnonymous, checkAuthSettings } from './create-authorizer.js';
+import { createRedisClient, type RedisClient } from '@ajs/job-store';
+import { ManualClock, RedisServer, eventually } from '@ajs/testing';
+import {
+  admitsAnonymous,
+  checkAuthSettings,
+  createAuthorizer,
+  type AuthorizerParts,
+} from './create-authorizer.js';
 import { refusalText } from './authorizer.js';
 import { ANONYMOUS, principal } from './local/principal.js';
 
@@ -75,4 +82,97 @@ it('a refusal names the queue, as a JSON string, and what the caller lacks', () 
   expect(refusalText('a "queue"')).toBe(
     'permission denied for queue "a \\"queue\\"": requires permission watch_all_events or the queue\'s watch verb',
   );
+});
+
+describe('the authorizer of', () => {
+  const ALICE = { authorization: 'Bearer token-of-alice' };
+  const EVE = { authorization: `Basic ${Buffer.from('eve:geheim').toString('base64')}` };
+  const section = (more: object) => ({
+    content: { basicAuth: { users: { eve: { passwordEnv: 'PASSWORD' } } }, ...more },
+    file: 'settings.yaml',
+  });
+
+  let clock: ManualClock;
+  let warnings: string[];
+  /** How often Armada was asked about a caller, and for the permissions of a queue. */
+  let asked: number;
+  let read: number;
+  let redis: RedisClient;
+  beforeEach(() => {
+    clock = new ManualClock();
+    warnings = [];
+    asked = read = 0;
+  });
+
+  function create(settings: Partial<AuthorizerParts['settings']>) {
+    const parts: AuthorizerParts = {
+      settings: {
+        authMode: 'delegated',
+        authVerdictTtlMs: 60_000,
+        authRefusalTtlMs: 5_000,
+        authCacheSecret: '',
+        ...settings,
+      },
+      env: { PASSWORD: 'geheim' },
+      armada: {
+        authenticates: () => Promise.resolve('yes'),
+        mayWatch: (_, queue) => {
+          asked++;
+          return Promise.resolve(queue === 'hers' ? 'yes' : 'no');
+        },
+      },
+      grants: {
+        watchersOf: () => {
+          read++;
+          return Promise.resolve({ users: ['eve'], groups: [] });
+        },
+      },
+      redis,
+      redisFailed: (error) => {
+        throw error;
+      },
+      warn: (text) => warnings.push(text),
+    };
+    return createAuthorizer(parts, clock);
+  }
+
+  it('anonymous callers lets everybody watch, and warns of that', async () => {
+    expect(await create({ authMode: 'anonymous' }).mayWatch({ authorization: undefined }, 'q', 'who')).toBe(
+      'yes',
+    );
+    expect(warnings).toEqual([expect.stringContaining('AUTH_MODE is anonymous') as string]);
+  });
+
+  it('callers whom Armada allows keeps a yes and a no for their own times', async () => {
+    const authorizer = create({});
+    const ask = async (queue: string): Promise<string> => authorizer.mayWatch(ALICE, queue, 'who');
+    expect([await ask('hers'), await ask('his'), asked]).toEqual(['yes', 'no', 2]);
+    clock.advance(5_000);
+    expect([await ask('hers'), await ask('his'), asked]).toEqual(['yes', 'no', 3]);
+    expect(warnings).toEqual([]);
+  });
+
+  it('callers whom Armada allows shares verdicts through Redis where there is a secret for that', async () => {
+    const server = await RedisServer.start();
+    redis = createRedisClient({ kind: 'single', url: server.url }, 'reader', () => undefined);
+    try {
+      await eventually('Redis answers', () => redis.status === 'ready');
+      await create({}).mayWatch(ALICE, 'hers', 'who');
+      await create({ authCacheSecret: 'x'.repeat(32) }).mayWatch(ALICE, 'hers', 'who');
+      await eventually('a verdict is shared', async () => (await redis.keys('*')).length === 1);
+    } finally {
+      redis.disconnect();
+      await server.stop();
+    }
+  });
+
+  it.each([
+    [{}, 'yes', 1, 0],
+    [{ queuePermissionsFromArmada: 'false' }, 'no', 0, 0],
+    [{ anonymousAuth: 'true' }, 'yes', 1, 1],
+  ])('callers of our own with the section %j', async (more, verdict, reads, warned) => {
+    const authorizer = create({ authMode: 'local', auth: section(more) });
+    expect(await authorizer.mayWatch(EVE, 'q', 'who')).toBe(verdict);
+    expect([read, warnings.length]).toEqual([reads, warned]);
+  });
 });

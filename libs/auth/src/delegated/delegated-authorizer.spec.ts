@@ -41,15 +41,22 @@ beforeEach(() => {
   authorizer = replica();
 });
 
-function replica(shared?: SharedVerdicts, verdictTtlMs = TTL_MS): DelegatedAuthorizer {
+/** Fails a test that does not expect it. */
+function unexpected(error: Error): void {
+  throw error;
+}
+
+function replica(
+  shared?: SharedVerdicts,
+  verdictTtlMs = TTL_MS,
+  redisFailed = unexpected,
+): DelegatedAuthorizer {
   return new DelegatedAuthorizer({
     armada,
     shared,
     verdictTtlMs,
     refusalTtlMs: REFUSAL_MS,
-    redisFailed: (error) => {
-      throw error;
-    },
+    redisFailed,
     clock,
   });
 }
@@ -95,6 +102,51 @@ describe('the verdict on a credential itself', () => {
     await authorizer.authenticate({ authorization: ALICE }, 'caller');
     expect(armada.asked).toEqual(['other', 'hers']);
   });
+});
+
+describe('the identity of a caller', () => {
+  it('is known once Armada has accepted its credential, and is the same in all spellings of that', async () => {
+    armada.verdicts = { hers: 'yes' };
+    expect(authorizer.identityOf({ authorization: ALICE })).toBeUndefined();
+    for (const spelling of [ALICE, ALICE.replace('Bearer', 'bearer')]) {
+      expect(await ask('hers', spelling)).toBe('yes');
+    }
+    const [identity, other] = [ALICE, ALICE.replace('Bearer', 'bearer')].map((authorization) =>
+      authorizer.identityOf({ authorization }),
+    );
+    expect(identity).toBeDefined();
+    expect(other).toBe(identity);
+    expect(identity).not.toContain('alice');
+  });
+});
+
+describe('verdicts in Redis', () => {
+  it('are left out where Redis is away, which is reported', async () => {
+    const errors: Error[] = [];
+    const redis = createRedisClient(
+      { kind: 'single', url: 'redis://127.0.0.1:1' },
+      'reader',
+      () => undefined,
+    );
+    authorizer = replica(new SharedVerdicts(redis, 'a secret'), TTL_MS, (error) => errors.push(error));
+    armada.verdicts = { hers: 'yes' };
+    expect(await ask('hers')).toBe('yes');
+    expect(errors.length).toBeGreaterThan(0);
+    redis.disconnect();
+  });
+
+  it('are not those on queues that Armada does not know, nor of tokens that have expired', () =>
+    withRedis(async (redis, shared) => {
+      authorizer = replica(shared);
+      const claims = { exp: clock.wall() / 1_000 };
+      const expired = `Bearer e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
+      armada.verdicts = { none: 'no-queue', hers: 'yes' };
+      expect(await ask('none')).toBe('no-queue');
+      expect(await ask('hers', expired)).toBe('yes');
+      expect(await ask('hers')).toBe('yes');
+      await eventually('the last is shared', async () => (await redis.keys('*')).length > 0);
+      expect(await redis.keys('*')).toHaveLength(1);
+    }));
 });
 
 describe('a credential that Armada rejected', () => {

@@ -380,6 +380,9 @@ describe('a stream of a job set', () => {
     reader.unblock();
     await eventually('the rest is received', () => reader.ended ?? reader.told.length === 1 + 27 * 500);
     expect(reader.ended).toBeUndefined();
+    reader.isBlocking = true;
+    for (let batch = 27; batch < 49; batch++) await write(jobs(batch));
+    expect((await reader.end()).code).toBe(status.RESOURCE_EXHAUSTED);
   });
 
   it('ends RESOURCE_EXHAUSTED where its reader, taking nothing, is one job more than 10,000 behind, and misses nothing after that', async () => {

@@ -13,13 +13,15 @@ const jobIn = (state: JobState) =>
     undefined,
   );
 
+const MAX_WAIT_MS = 600_000;
+
 /** Calls that were opened, and not answered by what was read. */
 let opened: number;
 beforeEach(() => {
   opened = 0;
 });
 
-const waitFor = (state: JobState, request: Partial<WaitForJobsRequest>, maxWaitMs = 600_000) => {
+const waitFor = (state: JobState, request: Partial<WaitForJobsRequest>, maxWaitMs = MAX_WAIT_MS) => {
   const feed = { listenTo: () => undefined, stopListeningTo: () => undefined } as unknown as JobSetFeed;
   const waiter = new JobWaiter({
     results: { run: () => Promise.resolve([jobIn(state)]) },
@@ -38,9 +40,13 @@ const waitFor = (state: JobState, request: Partial<WaitForJobsRequest>, maxWaitM
   return waiter.waitForJobs({ ...defaults, ...request }, testCaller());
 };
 
-it.each<[string, Partial<WaitForJobsRequest>, maxWaitMs?: number]>([
-  ['the request allows no wait', { maxWait: { seconds: '0', nanos: 0 } }],
-  ['the first read took all the time that the request allows', { maxWait: { seconds: '0', nanos: 1 } }],
+it.each<[string, Partial<WaitForJobsRequest>, maxWaitMs: number]>([
+  ['the request allows no wait', { maxWait: { seconds: '0', nanos: 0 } }, MAX_WAIT_MS],
+  [
+    'the first read took all the time that the request allows',
+    { maxWait: { seconds: '0', nanos: 1 } },
+    MAX_WAIT_MS,
+  ],
   ['this service allows no wait, whatever the request does', { maxWait: { seconds: '60', nanos: 0 } }, 0],
 ])('a wait is answered by what was read, and takes no place, where %s', async (_, request, maxWaitMs) => {
   expect((await waitFor('RUNNING', request, maxWaitMs)).satisfied).toBe(false);

@@ -114,3 +114,18 @@ it('a call leaves nothing in memory once its response has been read', async () =
   expect(heapUsed() - before).toBeLessThan(2 * 1024 * 1024);
   expect(answered).toBe(20_001);
 });
+
+it('a body that is too large by its Content-Length is rejected before it comes', async () => {
+  const served = await ServedJobs.start(jobs);
+  const headers = { 'Content-Length': HUGE };
+  const request = httpRequest({ port: served.port, method: 'POST', path: PATH, headers });
+  request.on('error', () => undefined);
+  let statusCode: number | undefined;
+  request.on('response', (response) => {
+    ({ statusCode } = response.resume());
+  });
+  request.flushHeaders();
+  expect(await eventually('it is answered', () => statusCode, 5_000)).toBe(413);
+  request.destroy();
+  await served.close();
+});

@@ -115,3 +115,19 @@ it('a stream for HEAD, which has ended by itself and whose client has not taken 
   await nextTurn();
   expect(errors).toEqual([]);
 });
+
+it('events that come once their response has ended, as at the deadline of its client, are dropped', async () => {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const errors: unknown[] = [];
+  response.on('error', (error) => errors.push(error));
+  response.end();
+  const held: number[] = [];
+  const watch = async (_key: unknown, _token: unknown, _caller: unknown, send: SendEvents) => {
+    await send(EVENTS);
+  };
+  const watchers = { jobSets: { watch } } as unknown as V2Watchers;
+  const client = { caller: testCaller(), response, hold: (bytes: number) => held.push(bytes) };
+  await sendJobSetEvents(watchers, { queue: 'q', jobSet: 's' }, '', client);
+  await nextTurn();
+  expect([errors, held]).toEqual([[], []]);
+});

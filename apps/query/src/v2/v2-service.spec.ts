@@ -121,10 +121,10 @@ describe('jobservice.v2 over gRPC', () => {
         Buffer,
         Buffer,
       ];
-      const { maxRequestBytes, check } = methods[name];
-      expect(maxRequestBytes).toBeGreaterThanOrEqual(largest.length);
-      check?.(largest);
-      expect(() => check?.(larger)).toThrow('more than the 1000');
+      const method = methods[name];
+      expect(method.maxRequestBytes).toBeGreaterThanOrEqual(largest.length);
+      method.check?.(largest);
+      expect(() => method.check?.(larger)).toThrow('more than the 1000');
     },
   );
 

@@ -362,11 +362,11 @@ describe('WatchJobSet', () => {
   it('is denied to those who may not watch the queue, whether or not the job set exists', async () => {
     await harness.write({ a: record('QUEUED') });
     harness.verdictOn = () => 'no';
-    let sent = 0;
+    const sent: unknown[] = [];
     for (const key of [KEY, { ...KEY, jobSetId: 'none' }]) {
-      const watch = harness.jobSets.watch(key, '', testCaller(), () => void sent++);
+      const watch = harness.jobSets.watch(key, '', testCaller(), (events) => void sent.push(events));
       await expect(watch).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
     }
-    expect([sent, harness.interest]).toEqual([0, []]);
+    expect([sent, harness.interest]).toEqual([[], []]);
   });
 });

@@ -93,6 +93,20 @@ describe('answers', () => {
     expect(rulesBroken([leased], [answer('a', 2_100, 'SUBMITTED'), runs])).toEqual([]);
   });
 
+  it('may be as old as what was known when they were requested, however late they are received', () => {
+    const again = job('a', ['QUEUED', 'RUNNING', 'QUEUED', 'RUNNING', 'SUCCEEDED']);
+    const others = [
+      answer('a', 1_200, 'RUNNING'),
+      answer('a', 2_100, 'SUBMITTED'),
+      answer('a', 3_200, 'SUBMITTED'),
+    ];
+    const requestedAt = (at: number): Answer => answer('a', at, 'RUNNING', { answeredAt: 3_100 });
+    expect(rulesBroken([again], [...others, requestedAt(1_050)])).toEqual([]);
+    expect(rulesBroken([again], [...others, requestedAt(2_200)])).toContain(
+      'reported an earlier state than before (P1)',
+    );
+  });
+
   it('violate P1 when they go back, even on another job of the set and another query', () => {
     const other = job('b', ['QUEUED', 'RUNNING'], 10);
     // An answer that b runs needs message 11, and a ended with message 3.

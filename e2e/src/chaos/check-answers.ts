@@ -38,6 +38,7 @@ export function checkAnswers(
     const inRedis = new InRedis(disturbances);
     const inOrder = ofSet.toSorted((a, b) => a.requestedAt - b.requestedAt);
     const waiting = ofSet.toSorted((a, b) => a.answeredAt - b.answeredAt);
+    const asked = new Map<Answer, Known>();
     let received = 0;
     for (const answer of inOrder) {
       for (; received < waiting.length; received++) {
@@ -45,7 +46,8 @@ export function checkAnswers(
         if (earlier === undefined || earlier.answeredAt >= answer.requestedAt) break;
         const of = jobs.get(earlier.jobId);
         if (of === undefined || isLost(of, disturbances, earlier.answeredAt)) continue;
-        if (!isExempt(earlier, allowances)) reported.add(earlier, of);
+        const known = asked.get(earlier);
+        if (known !== undefined && !isExempt(earlier, allowances)) reported.add(earlier, of, known);
         if (earlier.result.kind === 'state') inRedis.add(earlier, reportedEnd(earlier, of) !== undefined);
       }
       const job = jobs.get(answer.jobId) ?? { key: answer.key, jobId: answer.jobId, stages: [] };
@@ -59,6 +61,7 @@ export function checkAnswers(
         before: reported.of(answer.jobId),
         isInRedis: inRedis.has(answer),
       };
+      asked.set(answer, known);
       for (const rule of RULES) {
         const violation = rule(answer, known);
         if (violation !== undefined) violations.push(violation);

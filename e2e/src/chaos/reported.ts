@@ -18,16 +18,18 @@ export class Reported {
 
   constructor(private readonly bounds: Bounds) {}
 
-  add(answer: Answer, job: TrueJob): void {
+  /** @param asked what was known when the answer was requested: it may be as old, whatever was received meanwhile */
+  add(answer: Answer, job: TrueJob, asked: { readonly floor: number; readonly before: Before }): void {
     if (answer.result.kind !== 'state') return;
-    const { position: least = 0, end } = this.of(answer.jobId);
+    const { position = 0, end } = this.of(answer.jobId);
+    const least = asked.before.position ?? 0;
     const isFromStream = isFromTheStream(answer, job, this.bounds);
     const stage = possibleStages(answer, job).find(
-      (one) => one.position >= least && (!isFromStream || isCurrentAt(this.floor, one, job)),
+      (one) => one.position >= least && (!isFromStream || isCurrentAt(asked.floor, one, job)),
     );
     const ended = end ?? reportedEnd(answer, job);
     this.jobs.set(answer.jobId, {
-      position: Math.max(least, stage?.position ?? 0),
+      position: Math.max(position, stage?.position ?? 0),
       ...(ended !== undefined && { end: ended }),
     });
     if (isFromStream && stage !== undefined) this.floor = Math.max(this.floor, stage.position);

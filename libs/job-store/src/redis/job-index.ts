@@ -99,7 +99,7 @@ export class JobIndex {
 
   /** Takes the job set itself out, behind all its jobs. */
   async removeJobSet(key: JobSetKey, ttlSeconds: number): Promise<void> {
-    await this.removeFrom(this.emptyGroups(), key, ttlSeconds);
+    await this.removeFrom(this.groups.map(emptyGroup), key, ttlSeconds);
   }
 
   /** Keeps the index alive: for those who call it again and again as long as any job set is polled. */
@@ -173,21 +173,19 @@ export class JobIndex {
     );
   }
 
-  /** The groups that these jobs are in. */
+  /** The groups that these jobs are in, and no others: most batches have few jobs. */
   private groupsOf(jobIds: Iterable<JobId>): GroupOfJobs[] {
-    const groups = this.emptyGroups();
+    const found = new Array<GroupOfJobs | undefined>(this.groups.length);
     for (const jobId of jobIds) {
       const digest = hash('sha1', jobId, 'binary');
-      const group = groups[digest.charCodeAt(JOB_HASH_BYTES) % groups.length];
-      if (group === undefined) continue;
+      const place = digest.charCodeAt(JOB_HASH_BYTES) % this.groups.length;
+      const known = this.groups[place];
+      if (known === undefined) continue;
+      const group = (found[place] ??= emptyGroup(known));
       group.jobIds.push(jobId);
       group.hashes += digest.slice(0, JOB_HASH_BYTES);
     }
-    return groups.filter(({ jobIds: ofGroup }) => ofGroup.length > 0);
-  }
-
-  private emptyGroups(): GroupOfJobs[] {
-    return this.groups.map((group) => ({ ...group, jobIds: [], hashes: '' }));
+    return found.filter((group) => group !== undefined);
   }
 
   private byNode(groups: readonly GroupOfJobs[]): readonly (readonly GroupOfJobs[])[] {
@@ -201,6 +199,10 @@ export class JobIndex {
     }
     return Array.from(byNode.values());
   }
+}
+
+function emptyGroup(group: Group): GroupOfJobs {
+  return { ...group, jobIds: [], hashes: '' };
 }
 
 function referenceOf(tag: string): Buffer {

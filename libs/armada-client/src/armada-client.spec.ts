@@ -80,7 +80,7 @@ describe('a client of Armada', () => {
       .health()
       .then(
         () => 'healthy',
-        (error: Error) => error.message,
+        (error: unknown) => (error as Error).message,
       );
     expect(said).toBe(verdict);
   });

@@ -128,7 +128,7 @@ describe("Armada's own api.Jobs", () => {
     const queries = Array.from({ length: 201 }, (_, n) =>
       jobs.byExternalUri({ ...BY_URI, externalJobUri: `${n}` }).then(
         () => '',
-        (error: ArmadaJobsError) => error.reason,
+        (error: unknown) => (error as ArmadaJobsError).reason,
       ),
     );
     client.close();

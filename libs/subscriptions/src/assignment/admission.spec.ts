@@ -93,10 +93,9 @@ describe('an assignment', () => {
     asked.mockReturnValueOnce(100);
     await poll(2);
     await eventually('the other is watched, too', () => a.watches.size === 2);
-    expect(asked.mock.calls).toEqual([
-      [0, true],
-      [0, false],
-    ]);
+    expect(asked.mock.calls.map(([, isNew]) => isNew)).toEqual([true, false]);
+    // Below that where the machine stalled for so long that a lease was lost: a watch that is suspended counts as well.
+    expect(Math.max(...asked.mock.calls.map(([reading]) => reading))).toBeLessThanOrEqual(0);
   });
 
   it('that was watched is admitted, however many read', async () => {
@@ -133,11 +132,12 @@ describe('an assignment', () => {
   it('is not lost, however often its owner is', async () => {
     const a = replica();
     await poll(1);
-    for (const times of [1, 2, 3]) {
-      await eventually('it is watched', () => a.started.length === times);
+    await eventually('it is watched', () => a.started.length > 0);
+    for (let times = 0; times < 3; times++) {
+      const before = a.started.length;
       await redis.del(`${queue}:${assignmentIdOf(jobSet(1))}:lock`);
+      await eventually('it is watched again', () => a.started.length > before);
     }
-    await eventually('it is watched again', () => a.started.length === 4);
   });
 
   it('is not lost where it cannot be given back', async () => {
@@ -151,10 +151,10 @@ describe('an assignment', () => {
     const take = jest.spyOn(SuspendedAssignments.prototype, 'take');
     const a = replica();
     await poll(1);
-    await eventually('it is watched', () => a.started.length === 1);
+    await eventually('it is watched', () => a.started.length > 0);
     const id = assignmentIdOf(jobSet(1));
     await redis.del(`${queue}:${id}:lock`);
-    await eventually('it goes on', () => a.started.length === 2);
+    await eventually('it goes on', () => a.started.length > 1);
     const [suspended] = take.mock.contexts as SuspendedAssignments<never>[];
     expect(suspended?.peek(id)).toBeUndefined();
   });

@@ -1,5 +1,6 @@
 import { AuthError, type Authorizer, type Credential, type Verdict } from '@ajs/auth';
 import { status } from '@grpc/grpc-js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Access, type AccessOptions } from './access.js';
 
 const ALICE = 'Bearer token-of-alice';
@@ -86,6 +87,20 @@ describe('what a caller may see', () => {
     verdicts = Object.fromEntries(queues.map((queue) => [queue, 'yes']));
     const permissions = await access().toJobs(call([ALICE]));
     expect(await permissions.allowedQueues([...queues, 'his'])).toEqual(new Set(queues));
+  });
+
+  it('is checked of ten queues at a time, since checks of one credential are limited', async () => {
+    let [running, most] = [0, 0];
+    const mayWatch = async (): Promise<Verdict> => {
+      most = Math.max(most, ++running);
+      await nextTurn();
+      running--;
+      return 'yes';
+    };
+    const authorizer = { identityOf: () => undefined, authenticate: () => undefined, mayWatch };
+    const permissions = await access({ authorizer }).toJobs(call([ALICE]));
+    await permissions.allowedQueues(Array.from({ length: 50 }, (_, i) => `q${i}`));
+    expect(most).toBe(10);
   });
 
   it.each([

@@ -278,7 +278,7 @@ describe('the Redis of the ingester', () => {
     [['redis.storage=1Gi'], 'yes', '1Gi'],
   ])('evicts nothing, and keeps its data where it has storage: %j', (values, appends, storage) => {
     const objects = made('ingester', 'redis.enabled=true', ...values);
-    const { volumes = [], containers } = podOf(objects, 'StatefulSet');
+    const { volumes, containers } = podOf(objects, 'StatefulSet');
     const [{ args, volumeMounts }] = containers;
     expect(args).toEqual(['--appendonly', appends, '--save', '', '--maxmemory-policy', 'noeviction']);
     expect(volumeMounts).toEqual([{ name: 'data', mountPath: '/data' }]);

@@ -125,6 +125,12 @@ describe('fold: the state table', () => {
     expect(fold(record, running, id(2)).state).toBe('RUNNING');
   });
 
+  it('queued changes nothing of a job that is queued, be it for its next run', () => {
+    for (const record of [foldAll(queued), foldAll(running, retried)]) {
+      expect(fold(record, { ...queued, at: addMs(at, 5) }, id(9))).toBe(record);
+    }
+  });
+
   it('any event applies to a provisional record, which has no message id', () => {
     const provisional: JobRecord = { state: 'QUEUED', runNumber: 0, changedAt: at };
     expect(fold(provisional, running, id(0)).state).toBe('RUNNING');
@@ -222,6 +228,7 @@ describe('fold: what else a record keeps', () => {
     ['one run, should the job fail because of its end', [leased, expired, failed()], 1],
     ['no run that its job was cancelled in', [leased, running, cancelled], undefined],
     ['no run of a job that was rejected', [queued, rejected], undefined],
+    ['no run that its job was rejected in', [leased, rejected], undefined],
     ['no run of a job that fails without one', [queued, failed()], undefined],
     ['a run that the stream begins in', [failed({ placement })], 1],
   ])('how many runs failed: %s', (_, events, failedRuns) => {
@@ -264,12 +271,41 @@ describe('fold: what else a record keeps', () => {
     expect(record?.failure).toEqual({ reason: 'first run' });
   });
 
-  it('the reason of a preemption rather than of the failure it causes', () => {
-    expect(foldAll(running, preempted, failed())?.failure?.reason).toBe('Preempted by other');
+  it('the reason of a preemption rather than of the failure it causes, where it has one', () => {
+    const reasonOf = (...events: JobEvent[]) => foldAll(...events)?.failure?.reason;
+    expect(reasonOf(running, preempted, failed())).toBe('Preempted by other');
+    expect(reasonOf(running, { ...preempted, reason: '' }, failed())).toBe('exit code 1');
+    expect(reasonOf(running, preempted, rejected)).toBe('does not fit');
+  });
+
+  it.each([pending, running])(
+    'the number of its first run, also where that was not seen from its lease: $kind',
+    (event) => {
+      expect(foldAll(event)?.runNumber).toBe(1);
+      expect(foldAll(queued, event)?.runNumber).toBe(1);
+    },
+  );
+
+  it('where its run was as its last event has it', () => {
+    const placed = { ...succeeded, placement: { node: 'n2' } };
+    expect(foldAll(running, placed)?.run).toMatchObject({ cluster: 'c1', node: 'n2' });
   });
 
   it('who cancelled and why', () => {
     expect(foldAll(running, cancelled)?.cancellation).toEqual({ reason: 'enough', requestor: 'alice' });
+  });
+
+  it('the time of its submission as the stream has it, and what its first submission has', () => {
+    const provisional: JobRecord = {
+      state: 'QUEUED',
+      runNumber: 0,
+      changedAt: at,
+      submittedAt: addMs(at, -400),
+    };
+    const known = fold(provisional, submitted, id(0));
+    expect(known).toMatchObject({ submittedAt: at, namespace: 'ns', externalUri: 'airflow://a' });
+    const again = fold(known, { ...submitted, namespace: 'other', externalUri: 'airflow://b' }, id(1));
+    expect(again).toMatchObject({ namespace: 'ns', externalUri: 'airflow://a' });
   });
 
   it('the time of the submission, even where another event came first', () => {

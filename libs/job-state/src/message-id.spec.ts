@@ -29,6 +29,16 @@ describe('message ids', () => {
     });
   });
 
+  it.each([
+    ['999999999999999:999999999999999:999999999:1', '1000000000000000:0:0:1'],
+    ['0:999999999999999:0:1', '0:1000000000000000:0:1'],
+    ['0:0:999999999:1', '0:0:1000000000:1'],
+    ['999999999999999-999999999999999', '0-1000000000000000'],
+  ])('have numbers up to a length: %s is read, and %s is not', (longest, longer) => {
+    expect(parseMessageId(longest)).toBeDefined();
+    expect(parseMessageId(longer)).toBeUndefined();
+  });
+
   it('say when their message was stored', () => {
     expect(messageTime({ ms: 7, sequence: 1, index: 2, last: true })).toBe(ArmadaTime(7));
   });

@@ -5,7 +5,11 @@ describe.each([
   ['a name', nameProblem, 1_024, 'is longer than 1024 bytes'],
 ] as const)('%s from the network', (_, problemOf, max, tooLong) => {
   it('may have so many bytes of UTF-8, and not one more', () => {
-    for (const longest of ['x'.repeat(max), `${'é'.repeat(max / 2)}${'x'.repeat(max % 2)}`]) {
+    for (const longest of [
+      'x'.repeat(max),
+      `${'€'.repeat(Math.floor(max / 3))}${'x'.repeat(max % 3)}`,
+      `${'é'.repeat(max / 2)}${'x'.repeat(max % 2)}`,
+    ]) {
       expect(Buffer.byteLength(longest)).toBe(max);
       expect([problemOf(longest), problemOf(`${longest}x`)]).toEqual([undefined, tooLong]);
     }

@@ -1,8 +1,11 @@
+import type { JobSetKey } from '@ajs/job-state';
 import fc from 'fast-check';
 import {
+  FORMER_JOB_INDEX_SHARDS,
   Generation,
   INTEREST_SHARDS,
   JOB_INDEX_GROUPS,
+  PROBE_SHARDS,
   RedisKeys,
   VerdictDigest,
   interestShard,
@@ -249,14 +252,14 @@ describe('job set tags', () => {
   });
 
   it('are those of the job set that is asked for, whichever was asked for before', () => {
-    const sets = ['a', 'b'].flatMap((queue) => ['a', 'b'].map((jobSetId) => ({ queue, jobSetId })));
+    const texts = ['a', 'b', ''];
+    const sets = texts.flatMap((queue) => texts.map((jobSetId) => ({ queue, jobSetId })));
     for (const before of sets) {
       for (const set of sets) {
         expect(jobSetTag(before)).toBe(`${before.queue}/${before.jobSetId}`);
         expect(jobSetTag(set)).toBe(`${set.queue}/${set.jobSetId}`);
       }
     }
-    expect(jobSetTag({ queue: '', jobSetId: '' })).toBe('/');
   });
 
   it.each(['', 'a', 'a/b/', 'a/b/c', 'a%2/b', 'a:b/c', 'a%61/b'])(
@@ -275,9 +278,17 @@ it('a text stays in its shard: what is stored is found by it', () => {
   expect(['', 'lab/run-1', 'ü/\ud800'].map((text) => shardOf(text, 32_768))).toEqual([7_621, 7_768, 7_348]);
 });
 
-it('interest is spread over all its shards', () => {
-  const shards = new Set(
-    Array.from({ length: 1000 }, (_, i) => interestShard({ queue: 'q', jobSetId: `run-${i}` })),
+it('interest in job sets of one queue, and in those of one name, is spread over all its shards', () => {
+  const shardsOf = (setAt: (i: number) => JobSetKey): number =>
+    new Set(Array.from({ length: 1000 }, (_, i) => interestShard(setAt(i)))).size;
+  expect(shardsOf((i) => ({ queue: 'q', jobSetId: `run-${i}` }))).toBe(INTEREST_SHARDS);
+  expect(shardsOf((i) => ({ queue: `q-${i}`, jobSetId: 'run' }))).toBe(INTEREST_SHARDS);
+});
+
+it('what is spread stays where it is: numbers of shards and groups are part of what is stored', () => {
+  expect([FORMER_JOB_INDEX_SHARDS, INTEREST_SHARDS, PROBE_SHARDS]).toEqual([32_768, 16, 16]);
+  expect(interestShard({ queue: 'lab', jobSetId: 'run-1' })).toBe(8);
+  expect(JOB_INDEX_GROUPS.map(({ tag }) => tag).join(' ')).toBe(
+    '18 1095 333 223 553 443 95 663 265 375 908 155 625 735 405 515',
   );
-  expect(shards.size).toBe(INTEREST_SHARDS);
 });

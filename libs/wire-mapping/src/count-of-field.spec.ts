@@ -26,5 +26,6 @@ describe('the number of occurrences of a field', () => {
 
   it('is not known where the bytes are no message', () => {
     expect(() => countOfField(bytes(0x0a, 5, 1), 1)).toThrow();
+    expect(() => countOfField(bytes(0x0a), 1)).toThrow();
   });
 });

@@ -16,7 +16,7 @@ import {
 } from '@ajs/contracts/api/event';
 import { Job } from '@ajs/contracts/api/submit';
 import { JobId, MAX_ID_BYTES, type Failure, type JobEvent } from '@ajs/job-state';
-import { LONGEST_NAME, MOST_CONTAINERS } from './bounds.js';
+import { LONGEST_EXTERNAL_URI, LONGEST_NAME, LONGEST_REASON, MOST_CONTAINERS } from './bounds.js';
 import { EXTERNAL_URI_ANNOTATION, toStreamMessage, type Mapped } from './index.js';
 
 type Oneof = NonNullable<EventMessage['events']>;
@@ -167,6 +167,19 @@ describe('an event of Armada', () => {
     expect(eventOf(empty)).toStrictEqual({ ...COMMON, ...saysOfNothing });
   });
 
+  it.each(KINDS.map(([filled]) => [filled.$case, filled] as const))(
+    'keeps of each of its texts as much as is kept of such a text: %s',
+    (_, { $case, value }) => {
+      const long = { ...(withLongTexts(value) as object), jobId: base.jobId };
+      for (const [name, text] of textsOf(eventOf({ $case, value: long } as Oneof))) {
+        if (name === 'kind' || name === 'jobId') continue;
+        const longest =
+          name === 'reason' ? LONGEST_REASON : name === 'externalUri' ? LONGEST_EXTERNAL_URI : LONGEST_NAME;
+        expect([name, text.length]).toEqual([name, longest]);
+      }
+    },
+  );
+
   it.each<Oneof['$case']>([
     'reprioritizing',
     'reprioritized',
@@ -221,7 +234,8 @@ describe('an event of Armada', () => {
       reason,
     });
     const containerStatuses = [statusOf('main', 137, 'OOMKilled'), statusOf('side', 0, '')];
-    expect(failureOf({ ...failed, containerStatuses })).toEqual({
+    // Servers that send both say the same twice, and more here.
+    expect(failureOf({ ...failed, containerStatuses, exitCodes: { main: 137 } })).toEqual({
       reason: '',
       exitCodes: { main: 137, side: 0 },
       exitReasons: { main: 'OOMKilled' },
@@ -244,3 +258,17 @@ describe('an event of Armada', () => {
     expect(eventOf({ $case: 'queued', value: base })?.jobId).toBe(JobId(base.jobId));
   });
 });
+
+/** The message with a long text in the place of each one in it. */
+function withLongTexts(value: unknown): unknown {
+  if (typeof value === 'string') return 'x'.repeat(5_000);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withLongTexts(each)]));
+}
+
+/** Every text in it, by the name of its field. */
+function textsOf(value: unknown, name = ''): [name: string, text: string][] {
+  if (typeof value === 'string') return [[name, value]];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([field, each]) => textsOf(each, field));
+}

@@ -9,6 +9,7 @@ const IDS = [
   ['an empty one', ['']],
   ['one that is not ASCII', ['jöb-√2', '🦭', ULID]],
   ['one that comes twice', [ULID, 'other', ULID]],
+  ['a long one that ends as the next one begins', [`${'x'.repeat(127)}\n`, '123456789']],
   ...[123, 124, 127, 128, 300].map((length) => [`one of ${length} bytes`, ['x'.repeat(length)]] as const),
 ] as const;
 

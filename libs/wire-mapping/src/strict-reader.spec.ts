@@ -135,6 +135,7 @@ describe('a strict reader', () => {
   it.each([
     ['a bool of more than 1', reads, bytes('1002'), 'a bool has the value 2'],
     ['a bool of more than 32 bits', reads, bytes('108080808010'), 'a bool has the value 4294967296'],
+    ['a bool of more than 64 bits', reads, bytes('10ffffffffffffffffff02'), 'a number has more than 64 bits'],
     ['a bool longer than need be', reads, bytes('108100'), 'a number is longer than it need be'],
     ['a bool that is there twice', reads, bytes('10011000'), 'field watch of api.JobSetRequest comes twice'],
     [

@@ -108,10 +108,34 @@ describe('the details of a job', () => {
   });
 
   it('hold what Armada shows of the latest run where the stream has not shown it', () => {
-    expect(detailsOf('LEASED', { run: { leasedAt: ArmadaTime(1_500) } }).jobRuns[0]).toMatchObject({
-      cluster: 'c',
+    const { endedAt: _, ...latest } = LATEST_IS_OVER.latest;
+    const runs = { ...LATEST_IS_OVER, latest, isOver: false };
+    expect(detailsOf('LEASED', { run: { cluster: 'of the stream' } }, { runs }).jobRuns[0]).toMatchObject({
+      cluster: 'of the stream',
+      node: 'n',
+      leasedTs: toTimestamp(ArmadaTime(1_500)),
+      pendingTs: toTimestamp(ArmadaTime(2_000)),
+      startedTs: toTimestamp(ArmadaTime(2_500)),
+    });
+    const withoutRun: JobRecord = { state: 'FAILED', runNumber: 2, changedAt: ArmadaTime(1) };
+    expect(toJobDetails(JobId('j'), KEY, withoutRun, { runs: RUNS }).jobRuns[0]).toMatchObject({
+      state: JobRunState.RUN_STATE_LEASED,
       node: 'of Armada',
     });
+  });
+
+  it('hold the latest run as Armada shows it where the end of the job was reported, and the stream has not shown it', () => {
+    const details = detailsOf(
+      'SUCCEEDED',
+      { run: { node: 'of an earlier run' }, reported: {} },
+      { runs: LATEST_IS_OVER },
+    );
+    expect(details.jobRuns[0]).toMatchObject({ node: 'n', finishedTs: toTimestamp(ArmadaTime(2_700)) });
+  });
+
+  it('hold the namespace that Armada has where the stream has not shown it', () => {
+    expect(detailsOf('RUNNING', {}, { namespace: 'of Armada' }).namespace).toBe('of Armada');
+    expect(detailsOf('RUNNING', { namespace: 'ns' }, { namespace: 'of Armada' }).namespace).toBe('ns');
   });
 
   it('hold the end of the latest run as Armada shows it, never that of the event, and none while the run goes on', () => {
@@ -153,6 +177,10 @@ describe('the details of a job', () => {
     ['FAILED', undefined, JobRunState.RUN_STATE_FAILED],
     ['CANCELLED', undefined, JobRunState.RUN_STATE_UNKNOWN],
     ['PREEMPTED', undefined, JobRunState.RUN_STATE_PREEMPTED],
+    ['REJECTED', undefined, JobRunState.RUN_STATE_FAILED],
+    ['DUPLICATE_FOUND', undefined, JobRunState.RUN_STATE_UNKNOWN],
+    ['SUBMITTED', undefined, JobRunState.RUN_STATE_UNKNOWN],
+    ['QUEUED', undefined, JobRunState.RUN_STATE_UNKNOWN],
     ['QUEUED', 'failed', JobRunState.RUN_STATE_FAILED],
     ['QUEUED', 'preempted', JobRunState.RUN_STATE_PREEMPTED],
     ['QUEUED', 'returned', JobRunState.RUNS_STATE_LEASE_RETURNED],

@@ -55,11 +55,14 @@ describe('the runs that Armada shows', () => {
   });
 
   it('are kept in a bounded number and length, the newest of them', () => {
-    const many = Array.from({ length: 1_000 }, (_, i) => run(`${i}`, { node: 'n'.repeat(1_000) }));
+    const long = 'x'.repeat(1_000);
+    const many = Array.from({ length: 1_000 }, (_, i) => run(`${i}`, { node: long, cluster: long }));
     const runs = runsOf('0', many);
     expect(runs?.earlier.map(({ id }) => id)).toEqual(
       Array.from({ length: MOST_EARLIER_RUNS }, (_, i) => `${i + 1}`),
     );
     expect(runs?.latest.node).toHaveLength(LONGEST_NAME);
+    expect(runs?.latest.cluster).toHaveLength(LONGEST_NAME);
+    expect(runsOf(long, [run(long)])?.latest.id).toHaveLength(LONGEST_NAME);
   });
 });

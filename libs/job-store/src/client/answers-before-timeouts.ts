@@ -17,7 +17,8 @@ function readBeforeCommandTimesOut(client: Redis | Cluster): void {
     const { reject } = command;
     command.reject = (error) => {
       if (error.message !== COMMAND_TIMEOUT) reject(error);
-      else afterReading(() => command.isSettled || reject(error));
+      // One that is answered by then stays answered.
+      else afterReading(() => reject(error));
     };
     return send(command, stream, node);
   };

@@ -1,3 +1,4 @@
+import { createServer, type Socket } from 'node:net';
 import { RedisClusterServers, eventually, freePort } from '@ajs/testing';
 import { Redis, type Cluster } from 'ioredis';
 import { evictionPolicies } from './eviction-policies.js';
@@ -54,5 +55,19 @@ describe('a client of Redis Cluster', () => {
     connect({ nodes: [{ host: '127.0.0.1', port: await freePort() }] });
     await eventually('it has tried three times', () => errors.length >= 3);
     for (const error of errors) expect(error).toContain('no node of Redis Cluster can be used');
+  });
+
+  it('says of each try why no node could be used, and not of one before', async () => {
+    const port = await freePort();
+    connect({ nodes: [{ host: '127.0.0.1', port }] });
+    await eventually('nobody listens', () => errors.at(-1)?.includes('ECONNREFUSED'));
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket));
+    cleanUps.push(() => {
+      silent.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    silent.listen(port, '127.0.0.1');
+    await eventually('nobody answers', () => /timeout|timed out/.test(errors.at(-1) ?? ''));
   });
 });

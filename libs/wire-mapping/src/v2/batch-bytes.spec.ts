@@ -1,8 +1,8 @@
 import {
   BatchGetJobsRequest,
   BatchGetJobsResponse,
+  JobRef,
   type Job,
-  type JobRef,
 } from '@ajs/contracts/jobservice/v2/job_status_service';
 import { ArmadaTime, Cursor, JobId } from '@ajs/job-state';
 import {
@@ -45,10 +45,12 @@ describe('a request of BatchGetJobs', () => {
     const maxAge = { seconds: '5', nanos: 1 };
     expect(decodeBatchGetJobsRequest(requestOf(refs, maxAge), NONE)).toEqual({ refs, maxAge });
     const known = new Map(refs.map((ref) => [encodeRef(ref), { known: ref }]));
-    expect(decodeBatchGetJobsRequest(requestOf(refs, maxAge), (ref) => known.get(ref))).toEqual({
-      refs: refs.map((ref) => ({ known: ref })),
-      maxAge,
-    });
+    for (const age of [undefined, maxAge]) {
+      expect(decodeBatchGetJobsRequest(requestOf(refs, age), (ref) => known.get(ref))).toEqual({
+        refs: refs.map((ref) => ({ known: ref })),
+        maxAge: age,
+      });
+    }
   });
 
   it('has what is known in the place of a ref, among others that are decoded', () => {
@@ -73,6 +75,13 @@ describe('a request of BatchGetJobs', () => {
     const more = Buffer.from(hex.replaceAll(' ', ''), 'hex');
     const bytes = Buffer.concat([requestOf([ref('a')]), more, requestOf([ref('b')])]);
     expect(decodeBatchGetJobsRequest(bytes, NONE)).toEqual(BatchGetJobsRequest.decode(bytes));
+  });
+
+  it('is read as the generated code reads it: with a ref whose length takes three bytes', () => {
+    const longest = ref('x'.repeat(16_375));
+    expect(JobRef.encode(longest).finish()).toHaveLength(2 ** 14);
+    const refs = [ref('a'), longest, ref('b')];
+    expect(decodeBatchGetJobsRequest(requestOf(refs), NONE)).toEqual({ refs, maxAge: undefined });
   });
 
   it('throws where it is cut off', () => {
@@ -109,7 +118,9 @@ describe('a response of BatchGetJobs', () => {
     ['a job of a long name', [toJobResult(ref('a', long.jobSetId), job('a', long), fresh)]],
     [
       'jobs with reasons of any length',
-      [100, 127, 4_096].map((length) => toJobResult(ref('a'), job('a', KEY, 'x'.repeat(length)), fresh)),
+      [...Array(140).keys(), 4_096].map((length) =>
+        toJobResult(ref('a'), job('a', KEY, 'x'.repeat(length)), fresh),
+      ),
     ],
     [
       'a job that is absent among others',

@@ -109,6 +109,10 @@ describe('a job of jobservice.v2', () => {
     expect(waiting.reason).toBe('node lost');
     const running = jobOf({ state: 'RUNNING', runNumber: 2, run: {}, failure });
     expect(running).toMatchObject({ reason: '', failure: { category: '' } });
+    // Or is reported to have begun, or to be over, where the stream has not come so far.
+    const ended = { outcome: 'failed' } as const;
+    expect(jobOf({ state: 'RUNNING', runNumber: 1, run: ended, failure, reported: {} }).reason).toBe('');
+    expect(jobOf({ runNumber: 2, run: {}, failure, reported: {} }).reason).toBe('');
   });
 
   it('was preempted where its last run had to make room, whether or not it is tried again', () => {
@@ -128,7 +132,14 @@ describe('a job of jobservice.v2', () => {
     });
   });
 
+  it('has the namespace that Armada has where the stream has not shown it', () => {
+    expect(jobOf({}, { namespace: 'of Armada' }).namespace).toBe('of Armada');
+    expect(jobOf({ namespace: 'ns' }, { namespace: 'of Armada' }).namespace).toBe('ns');
+  });
+
   it('has a reason of at most 4 KiB, cut at a character', () => {
+    const cancellation = { reason: 'ä'.repeat(4_096), requestor: 'eve' };
+    expect(jobOf({ state: 'CANCELLED', cancellation }).cancellation?.reason).toBe('ä'.repeat(2_048));
     const { reason } = jobOf({ state: 'FAILED', failure: { reason: 'ä'.repeat(4_096) } });
     expect(Buffer.byteLength(reason)).toBe(4_096);
     expect(reason).toBe('ä'.repeat(2_048));

@@ -62,6 +62,7 @@ describe('jobservice.v2 over HTTP', () => {
       job: { state: 'JOB_STATE_RUNNING' },
       freshness: { state: 'SUBSCRIPTION_STATE_LIVE' },
     });
+    expect(response.headers.get('cache-control')).toBe('private, no-cache');
     const etag = response.headers.get('etag') ?? '';
     for (const known of [`"other", ${etag}`, '*']) {
       expect((await get(path, { 'If-None-Match': known })).status).toBe(304);
@@ -123,7 +124,10 @@ describe('jobservice.v2 over HTTP', () => {
       jobSet: { ...jobSet, counts: expect.arrayContaining(counts) as unknown },
     });
     const expected = expect.arrayContaining([expect.objectContaining(jobSet)]) as unknown;
-    expect(await json('/v2/queues/q/job-sets')).toMatchObject({ jobSets: expected });
+    harness.interest.push({ queue: 'another', jobSetId: 'x' });
+    const ofQueue = await json('/v2/queues/q/job-sets');
+    expect(ofQueue).toMatchObject({ jobSets: expected });
+    expect(JSON.stringify(ofQueue)).not.toContain('another');
     expect(await json('/v2/job-sets')).toMatchObject({ jobSets: expected });
   });
 
@@ -139,6 +143,14 @@ describe('jobservice.v2 over HTTP', () => {
     const response = await request();
     expect(response.status).toBe(httpStatus);
     expect(await problem(response)).toMatchObject({ code, type: 'about:blank' });
+  });
+
+  it('says of an invalid request what is wrong with it', async () => {
+    const detailOf = async (response: Promise<Response>) => (await problem(await response)).detail;
+    expect(await detailOf(served.post('/v2/jobs:batchGet', '{'))).toMatch(/^the request body is not JSON: /);
+    expect(await detailOf(get('/v2/queues/q/job-sets/s/jobs?state=NO'))).toBe(
+      'state "NO" is not a job state',
+    );
   });
 
   it('does not quote an invalid body in full', async () => {

@@ -1,5 +1,6 @@
 import { Cursor, JobId } from '@ajs/job-state';
 import { ArmadaJobsError } from '@ajs/armada-client';
+import { JobRunDetails } from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
 import { eventually } from '@ajs/testing';
@@ -28,10 +29,13 @@ describe('api.Jobs', () => {
   });
 
   it('passes on what only Armada can answer', async () => {
-    h.armada.activeQueuesByPool = { default: { queues: ['q'] } };
+    h.armada.activeQueuesByPool = { default: { queues: ['q'] }, idle: { queues: [] } };
     expect(await h.api.getActiveQueues({}, testCaller())).toEqual({
-      activeQueuesByPool: { default: { queues: ['q'] } },
+      activeQueuesByPool: h.armada.activeQueuesByPool,
     });
+    const { jobRunDetails } = await h.api.getJobRunDetails({ runIds: ['run-of-a-job'] }, testCaller());
+    expect(Object.keys(jobRunDetails)).toEqual(['run-of-a-job']);
+    expect(h.armada.calls).toEqual([['activeQueues'], ['runDetails', 'run-of-a-job']]);
     h.armada.failure = new ArmadaJobsError('unsupported', 'UNIMPLEMENTED: unknown method');
     await expect(h.api.getJobRunDetails({ runIds: ['r'] }, testCaller())).rejects.toMatchObject({
       code: status.UNIMPLEMENTED,
@@ -191,6 +195,24 @@ describe('api.Jobs', () => {
         });
       },
     );
+
+    it('asks Armada for what was requested, and for nothing else', async () => {
+      const wanted: unknown[] = [];
+      const details = h.armada.details.bind(h.armada);
+      h.armada.details = (jobIds, ...[expand]: unknown[]) => {
+        wanted.push(expand);
+        return details(jobIds);
+      };
+      const jobRuns = [JobRunDetails.decode(new Uint8Array())];
+      h.armada.add('j', { jobRuns });
+      h.armada.errorTexts.set('j', 'exit 7');
+      h.redisFailure = new Error('Connection is closed.');
+      expect(await h.errors('j')).toEqual({ j: 'exit 7' });
+      expect(wanted).toEqual([]);
+      expect(await h.details('j', { spec: true })).toMatchObject({ jobRuns });
+      expect(await h.details('j', { runs: false })).toMatchObject({ jobRuns: [] });
+      expect(wanted).toMatchObject([{ spec: true }, { spec: false }]);
+    });
 
     it('answers ended jobs from memory, and asks Armada, which may be behind, for the others alone', async () => {
       await h.write({ ended: jobRecord('FAILED') });

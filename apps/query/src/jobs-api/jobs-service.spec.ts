@@ -1,4 +1,9 @@
-import { JobStatusRequest } from '@ajs/contracts/api/job';
+import {
+  JobDetailsRequest,
+  JobRunDetailsRequest,
+  JobStatusRequest,
+  JobStatusUsingExternalJobUriRequest,
+} from '@ajs/contracts/api/job';
 import { JobState } from '@ajs/contracts/api/submit';
 import { status } from '@grpc/grpc-js';
 import { Admission } from '../load/admission.js';
@@ -24,7 +29,10 @@ describe('api.Jobs over gRPC', () => {
       admission: new Admission({ working: 1, waiting: 1 }, () => undefined),
       access: { keyOf: () => 'a caller', authenticate: () => undefined },
       maxJobIds: 1_000,
-      answered: (method, code) => answers.push(`${method} ${status[code]}`),
+      answered: (method, code, seconds) => {
+        answers.push(`${method} ${status[code]}`);
+        expect(seconds).toBeGreaterThan(0);
+      },
       internalError: (error) => internalErrors.push(error),
     });
   const getJobStatus = (...jobIds: string[]) => callUnary(service().getJobStatus, { jobIds });
@@ -45,6 +53,20 @@ describe('api.Jobs over gRPC', () => {
         details: `${field} has 1001 ids, more than the 1000 that one call may have (MAX_JOB_IDS); split the request`,
       }) as Error,
     );
+  });
+
+  it('takes requests with as many ids, and names, as long as any of Armada', () => {
+    const { getJobDetails, getJobRunDetails, getJobStatusUsingExternalJobUri } = service();
+    const ids = Array<string>(1_000).fill('x'.repeat(63));
+    const details = { jobIds: ids, expandJobSpec: true, expandJobRun: true };
+    const uri = { queue: 'q'.repeat(1_024), jobset: 's'.repeat(1_024), externalJobUri: 'u'.repeat(1_024) };
+    for (const [{ maxRequestBytes }, request] of [
+      [getJobDetails, JobDetailsRequest.encode(details)],
+      [getJobRunDetails, JobRunDetailsRequest.encode({ runIds: ids })],
+      [getJobStatusUsingExternalJobUri, JobStatusUsingExternalJobUriRequest.encode(uri)],
+    ] as const) {
+      expect(maxRequestBytes).toBeGreaterThanOrEqual(request.finish().length);
+    }
   });
 
   it('answers, and counts the answer by method and code', async () => {

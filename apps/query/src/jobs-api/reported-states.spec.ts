@@ -95,6 +95,16 @@ describe('a state that Armada’s api.Jobs reports', () => {
     expect((await stored())?.state).toBe('SUCCEEDED');
   });
 
+  it('is written, too, where GetJobDetails answered it and Redis did not take it', async () => {
+    h.redisWriteFailure = OOM;
+    h.armada.add('j', inRun(JobState.SUCCEEDED));
+    expect(await h.details('j')).toMatchObject({ state: JobState.SUCCEEDED });
+    h.redisWriteFailure = undefined;
+    await h.write({ j: jobRecord('LEASED', { run: RUN }) });
+    h.armada.failure = ARMADA_UNAVAILABLE;
+    expect(await h.states('j')).toEqual({ j: JobState.SUCCEEDED });
+  });
+
   it('is written before it is found out where the job is, which Redis may not know without it', async () => {
     h.redisWriteFailure = OOM;
     h.armada.add('j', inRun(JobState.SUCCEEDED));

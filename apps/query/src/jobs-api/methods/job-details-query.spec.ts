@@ -55,6 +55,27 @@ describe('GetJobDetails', () => {
     expect(h.armada.calls).toHaveLength(1);
   });
 
+  it('takes the run that Armada shows for the one whose lease the stream has not shown', async () => {
+    await h.write({ j: jobRecord('RUNNING', { run: { cluster: 'c', node: 'n' } }) });
+    h.armada.add('j', runDetails('run-1'));
+    expect(await h.details('j')).toMatchObject({ latestRunId: 'run-1' });
+  });
+
+  it('answers the state that Redis holds, with its time, where it came further while Armada was asked', async () => {
+    h.armada.add('x', runDetails('run-1'));
+    const details = h.armada.details.bind(h.armada);
+    const at = addMs(START, 5_000);
+    h.armada.details = async (jobIds) => {
+      await h.store.report(KEY, new Map([[JobId('x'), { state: 'SUCCEEDED', at }]]));
+      return details(jobIds);
+    };
+    expect(await h.details('x')).toMatchObject({
+      state: JobState.SUCCEEDED,
+      lastTransitionTs: toTimestamp(at),
+      latestRunId: 'run-1',
+    });
+  });
+
   it('fetches the cancellation of a job once', async () => {
     await h.write({ j: jobRecord('CANCELLED', { cancellation: { reason: '', requestor: 'me' } }) });
     const cancelTs = toTimestamp(START);

@@ -61,6 +61,14 @@ describe('GetJobStatusUsingExternalJobUri', () => {
     expect(await h.byUri('u'.repeat(2_000))).toEqual({ a: JobState.PENDING });
   });
 
+  it('answers a job as Armada lists it where it does not know it by its id yet, and Redis is unavailable', async () => {
+    h.armada.add('a', { state: JobState.PENDING });
+    h.armada.externalUris.set('a', 'u');
+    h.armada.details = () => Promise.resolve(new Map<JobId, never>());
+    h.redisFailure = new Error('Connection is closed.');
+    expect(await h.byUri('u')).toEqual({ a: JobState.PENDING });
+  });
+
   it('rejects an empty URI, queue or job set', async () => {
     await expect(h.byUri('')).rejects.toMatchObject({
       code: status.INVALID_ARGUMENT,
@@ -69,6 +77,10 @@ describe('GetJobStatusUsingExternalJobUri', () => {
     const request = { queue: '', jobset: 's', externalJobUri: 'u' };
     await expect(h.api.getJobStatusUsingExternalJobUri(request, testCaller())).rejects.toMatchObject({
       details: 'queue is empty',
+    });
+    const withoutJobSet = { ...request, queue: 'q', jobset: '' };
+    await expect(h.api.getJobStatusUsingExternalJobUri(withoutJobSet, testCaller())).rejects.toMatchObject({
+      details: 'jobset is empty',
     });
   });
 });

@@ -138,7 +138,10 @@ describe('the job index', () => {
     await index.removeJobSet(first, TTL_SECONDS);
     // They are its own, and not those of another.
     expect(await index.claim(second, jobIds, TTL_SECONDS)).toEqual(new Set());
-    await index.add(first, [aJobId()], TTL_SECONDS);
+    // The first one comes back to where it was.
+    await index.add(first, someJobs(200), TTL_SECONDS);
+    const metas = await redis.keys('ajs:index:*:meta');
+    expect(await Promise.all(metas.map((meta) => redis.hget(meta, 'sets')))).toEqual(metas.map(() => '2'));
     await index.remove(second, jobIds, TTL_SECONDS);
     expect((await index.find(jobIds)).size).toBe(0);
   });

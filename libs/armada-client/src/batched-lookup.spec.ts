@@ -200,7 +200,7 @@ describe('requesters', () => {
     const { lookup, call, calls } = setUp({ largestBatch: 1, atOnce: 3 });
     const both = [lookup.lookUp(['a', 'b'], by('one')), lookup.lookUp(['a'], by('another'))];
     for (let i = 0; i < 2; i++) await call(i);
-    for (const { answer } of calls) answer();
+    for (const each of calls) each.answer();
     expect((await Promise.all(both)).map(({ size }) => size)).toEqual([2, 1]);
     expect(calls.map(({ keys }) => keys)).toEqual([['a'], ['b']]);
   });

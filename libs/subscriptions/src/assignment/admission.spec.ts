@@ -8,7 +8,7 @@ import { scriptedBudgets } from '../testing/scripted-budgets.js';
 import { ScriptedSource, running } from '../testing/scripted-source.js';
 import { scriptedWorker } from '../testing/scripted-worker.js';
 import { SILENT_OBSERVER } from '../testing/silent-observer.js';
-import { SuspendedAssignments } from './suspended-assignments.js';
+import { SuspendedAssignments, type Suspendable } from './suspended-assignments.js';
 import { WORK_QUEUE, WorkQueue, assignmentIdOf } from './work-queue.js';
 
 const HOUR = 3_600_000;
@@ -155,7 +155,7 @@ describe('an assignment', () => {
     const id = assignmentIdOf(jobSet(1));
     await redis.del(`${queue}:${id}:lock`);
     await eventually('it goes on', () => a.started.length > 1);
-    const [suspended] = take.mock.contexts as SuspendedAssignments<never>[];
+    const [suspended] = take.mock.contexts as SuspendedAssignments<Suspendable>[];
     expect(suspended?.peek(id)).toBeUndefined();
   });
 

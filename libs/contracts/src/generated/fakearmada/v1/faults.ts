@@ -778,7 +778,7 @@ export const FaultServiceService = {
     responseSerialize: (value: EndStreamsResponse): Buffer => Buffer.from(EndStreamsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EndStreamsResponse => EndStreamsResponse.decode(value),
   },
-  /** Forgets the oldest events of a job set, as retention does: no error tells a reader of the gap. */
+  /** Forgets the oldest events of a job set, as retention does: no error shows a reader the gap. */
   forgetEvents: {
     path: "/fakearmada.v1.FaultService/ForgetEvents" as const,
     requestStream: false as const,
@@ -818,7 +818,7 @@ export interface FaultServiceServer extends UntypedServiceImplementation {
   setFaults: handleUnaryCall<SetFaultsRequest, SetFaultsResponse>;
   /** Ends every open event stream now. */
   endStreams: handleUnaryCall<EndStreamsRequest, EndStreamsResponse>;
-  /** Forgets the oldest events of a job set, as retention does: no error tells a reader of the gap. */
+  /** Forgets the oldest events of a job set, as retention does: no error shows a reader the gap. */
   forgetEvents: handleUnaryCall<ForgetEventsRequest, ForgetEventsResponse>;
   /** Sends events of a job set again under new message ids, as Armada does after a crash of its own. */
   duplicateEvents: handleUnaryCall<DuplicateEventsRequest, DuplicateEventsResponse>;
@@ -859,7 +859,7 @@ export interface FaultServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: EndStreamsResponse) => void,
   ): ClientUnaryCall;
-  /** Forgets the oldest events of a job set, as retention does: no error tells a reader of the gap. */
+  /** Forgets the oldest events of a job set, as retention does: no error shows a reader the gap. */
   forgetEvents(
     request: ForgetEventsRequest,
     callback: (error: ServiceError | null, response: ForgetEventsResponse) => void,

@@ -17,7 +17,7 @@ export { endWithThisProcess, lastResort } from './last-resort.js';
 export { recordCalls } from './record-calls.js';
 export { keepLongDeadlines } from './long-deadlines.js';
 export { ManualClock } from './manual-clock.js';
-export { oldGenerationGrowth } from './old-generation.js';
+export { heapUsed, oldGenerationGrowth } from './heap.js';
 export { allRecordings, readRecordings, type Recording, type RecordedMessage } from './recordings.js';
 export { redisFlavours, type RedisFlavour } from './redis/redis-binary.js';
 export { RedisClusterServers } from './redis/redis-cluster.js';

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import {
   Cause,
   EventStreamMessage,
@@ -10,6 +8,7 @@ import {
   JobSubmittedEvent,
   type EventMessage,
 } from '@ajs/contracts/api/event';
+import { heapUsed } from '@ajs/testing';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { LONGEST_EXTERNAL_URI, LONGEST_REASON } from './bounds.js';
@@ -207,11 +206,3 @@ const EMPTY_JOB = JobSubmittedEvent.decode(
     .bytes(EMPTY)
     .finish(),
 ).job;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-function heapUsed(): number {
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
-}

@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { eventually } from '@ajs/testing';
+import { eventually, heapUsed } from '@ajs/testing';
 import { status } from '@grpc/grpc-js';
 import type { SendEvents } from '../changes/job-set-stream.js';
 import { Admission } from '../load/admission.js';
@@ -75,14 +73,6 @@ it('a call that itself sends its response has it rejected with 429 where its cal
   });
   await served.close();
 });
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-function heapUsed(): number {
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
-}
 
 it('a call leaves nothing in memory once its response has been read', async () => {
   const calls = new HttpCalls({

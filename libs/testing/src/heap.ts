@@ -4,6 +4,12 @@ import { runInNewContext } from 'node:vm';
 /** So many collections of the young generation, so that whatever survives two of them has been moved to the old one. */
 const ROUNDS = 20;
 
+/** The bytes that are in use on V8's heap once all garbage is collected. */
+export function heapUsed(): number {
+  collector()();
+  return process.memoryUsage().heapUsed;
+}
+
 /**
  * How many bytes V8's old generation grows by while `pass` is called again and again: what it makes and lets go should not get there. Begins
  * with a collection of everything, after which all that is alive is in the old generation.
